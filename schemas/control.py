@@ -1,0 +1,174 @@
+"""Stateroom's own bodies: the fixture document, task instances, assets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from .fields import Field, JsonValue, Text, UtcDateTime, Uuid4
+from .problems import EXTRA, NOT_AN_OBJECT, Problem
+
+STATES = (
+    "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule upstream_failed "
+    "skipped deferred awaiting_input"
+).split()
+_NUMBER = Problem("Input should be a whole number", "int_type")
+
+
+class Whole(Field):
+    """A JSON whole number that a database row can hold."""
+
+    def __init__(self, *, least: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+
+    default_error_messages = {"null": _NUMBER}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError([_NUMBER])
+        if not self.least <= value < 2**63:
+            raise ValidationError([Problem(f"Input should be at least {self.least} and below 2^63", "out_of_range")])
+        return value
+
+
+class Flag(Field):
+    """A JSON boolean."""
+
+    default_error_messages = {"null": Problem("Input should be true or false", "bool_type")}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError([self.error_messages["null"]])
+        return value
+
+
+class Control(Schema):
+    """A body whose unknown members are ignored, or refused when loaded with ``unknown=RAISE``."""
+
+    error_messages = {"unknown": EXTRA, "type": NOT_AN_OBJECT}
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class Config(Control):
+    """A namespace's settings, which override those of the start."""
+
+    clear_on_success = Flag()
+    default_retention_days = Whole(least=-(2**31))
+    max_value_storage_bytes = Whole(least=0)
+    maximum_page_limit = Whole(least=1)
+    state_cleanup_batch_size = Whole(least=0)
+    jwt_secret = Text(least=1, allow_none=True)
+
+
+class Coordinates(Control):
+    """Which task instance."""
+
+    dag_id = Text(least=1, required=True)
+    run_id = Text(least=1, required=True)
+    task_id = Text(least=1, required=True)
+    map_index = Whole(least=-1)
+
+
+class DagRun(Control):
+    """A dag run."""
+
+    dag_id = Text(least=1, required=True)
+    run_id = Text(least=1, required=True)
+    logical_date = UtcDateTime(allow_none=True)
+    run_after = UtcDateTime(allow_none=True)
+    state = Text(validate=validate.OneOf(["queued", "running", "success", "failed"]))
+
+
+class TaskInstance(Coordinates):
+    """An attempt of a task instance; a new id for known coordinates is the next attempt."""
+
+    id = Uuid4(required=True)
+    state = Text(allow_none=True, validate=validate.OneOf(STATES))
+    try_number = Whole(least=0)
+    max_tries = Whole(least=0)
+
+
+class Asset(Control):
+    """An asset."""
+
+    id = Whole(least=-(2**63), required=True)
+    name = Text(least=1, required=True)
+    uri = Text(least=1, required=True)
+    active = Flag(load_default=True)
+
+
+class TaskEntry(Coordinates):
+    """An entry of a task instance."""
+
+    key = Text(required=True)
+    value = JsonValue(required=True)
+    expires_at = UtcDateTime(allow_none=True)
+    updated_at = UtcDateTime(allow_none=True)
+
+
+class LastUpdatedBy(Control):
+    """Who wrote an asset's entry."""
+
+    kind = Text(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
+    dag_id = Text(allow_none=True)
+    run_id = Text(allow_none=True)
+    task_id = Text(allow_none=True)
+    map_index = Whole(least=-1, allow_none=True)
+
+
+class AssetEntry(Control):
+    """An entry of an asset, by the asset's name."""
+
+    asset = Text(least=1, required=True)
+    key = Text(required=True)
+    value = JsonValue(required=True)
+    updated_at = UtcDateTime(allow_none=True)
+    last_updated_by = fields.Nested(LastUpdatedBy, allow_none=True)
+
+
+class Fixture(Control):
+    """All that a namespace holds, or a part of it."""
+
+    config = fields.Nested(Config)
+    dag_runs = fields.List(fields.Nested(DagRun))
+    task_instances = fields.List(fields.Nested(TaskInstance))
+    assets = fields.List(fields.Nested(Asset))
+    task_state_store = fields.List(fields.Nested(TaskEntry))
+    asset_state_store = fields.List(fields.Nested(AssetEntry))
+
+
+class TaskInstanceBody(Control):
+    """Make a task instance, or its next attempt."""
+
+    dag_id = Text(least=1, required=True)
+    run_id = Text(least=1)
+    task_id = Text(least=1, required=True)
+    map_index = Whole(least=-1, load_default=-1)
+    try_number = Whole(least=1)
+
+
+class AssetBody(Control):
+    """Make an asset; without a uri it is the name, as in Airflow."""
+
+    name = Text(least=1, required=True)
+    uri = Text(least=1)
+
+
+def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:
+    """The places of the members that a schema does not know, such as ``task_instances[0].ref``."""
+    if not isinstance(data, dict):
+        return []
+    known = {field.data_key or name: field for name, field in schema.fields.items()}
+    found = [f"{where}{name}" for name in data if name not in known]
+    for name, field in known.items():
+        inner, value = field, data.get(name)
+        if isinstance(inner, fields.Nested):
+            found += unknown_members(inner.schema, value, f"{where}{name}.")  # type: ignore[arg-type]  # never a dict
+        elif isinstance(inner, fields.List) and isinstance(inner.inner, fields.Nested) and isinstance(value, list):
+            for index, item in enumerate(value):
+                found += unknown_members(inner.inner.schema, item, f"{where}{name}[{index}].")  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,183 @@
+"""Bodies, queries and answers of the Core API (Airflow 3.3.2), named as in Airflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+
+from .execution import Parameters, StrictSchema
+from .fields import DEFAULT, ExpiresAt, Field, Integer, JsonValue, Text, Truth, UtcDateTime
+
+
+class TaskScopeQuery(Parameters):
+    """Which index of a mapped task."""
+
+    map_index = Integer(least=-1, load_default=-1)
+
+
+class ClearQuery(TaskScopeQuery):
+    """Which index to clear, or all of them."""
+
+    all_map_indices = Truth(load_default=False)
+
+
+class Pagination(Parameters):
+    """Which page of a list; ``limit`` is cut to ``maximum_page_limit``."""
+
+    limit = Integer(least=0, load_default=50)
+    offset = Integer(least=0, load_default=0)
+
+
+class TaskListQuery(TaskScopeQuery, Pagination):
+    """A page of the entries of a task instance."""
+
+    class Meta:
+        fields = ("map_index", "limit", "offset")
+        unknown = EXCLUDE
+
+
+class AssetPath(Parameters):
+    """Which asset, by id."""
+
+    asset_id = Integer(required=True)
+
+
+class BoundedSchema(StrictSchema):
+    """A body whose value is bounded by ``max_value_storage_bytes``."""
+
+    def __init__(self, limit: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["value"].limit = limit  # type: ignore[attr-defined]  # a JsonValue
+        self.load_fields["value"] = self.fields["value"]
+
+
+class TaskStateStoreBody(BoundedSchema):
+    """Set a key of a task instance, with an expiry: a moment, null for never, or ``default``."""
+
+    value = JsonValue(required=True)
+    expires_at = ExpiresAt(load_default=DEFAULT)
+
+
+class TaskStateStorePatchBody(BoundedSchema):
+    """Replace the value of a key and keep its expiry."""
+
+    value = JsonValue(required=True)
+
+
+class AssetStateStoreBody(BoundedSchema):
+    """Set a key of an asset."""
+
+    value = JsonValue(required=True)
+
+
+class TaskStateStoreResponse(Schema):
+    """An entry of a task instance."""
+
+    key = fields.Str(required=True)
+    value = fields.Raw(required=True)
+    updated_at = UtcDateTime(required=True)
+    expires_at = UtcDateTime(required=True, allow_none=True)
+
+
+class TaskStateStoreCollectionResponse(Schema):
+    """A page of the entries of a task instance."""
+
+    task_state_store = fields.List(fields.Nested(TaskStateStoreResponse), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class AssetStateStoreLastUpdatedBy(Schema):
+    """Who wrote an asset's entry last."""
+
+    kind = fields.Str(required=True)
+    dag_id = fields.Str(allow_none=True)
+    run_id = fields.Str(allow_none=True)
+    task_id = fields.Str(allow_none=True)
+    map_index = fields.Int(allow_none=True)
+
+
+class AssetStateStoreResponse(Schema):
+    """An entry of an asset."""
+
+    key = fields.Str(required=True)
+    value = fields.Raw(required=True)
+    updated_at = UtcDateTime(required=True)
+    last_updated_by = fields.Nested(AssetStateStoreLastUpdatedBy, allow_none=True)
+
+
+class AssetStateStoreCollectionResponse(Schema):
+    """A page of the entries of an asset."""
+
+    asset_state_store = fields.List(fields.Nested(AssetStateStoreResponse), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class Texts(Field):
+    """A query parameter that may be given several times."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        return list(value)
+
+
+class AssetsQuery(Pagination):
+    """A page of the assets."""
+
+    name_pattern = Text()
+    name_prefix_pattern = Text()
+    uri_pattern = Text()
+    uri_prefix_pattern = Text()
+    only_active = Truth(load_default=True)
+    order_by = Texts(load_default=["id"])
+
+
+class LastAssetEventResponse(Schema):
+    """The last event of an asset; Stateroom keeps none."""
+
+    id = fields.Int(allow_none=True, dump_default=None)
+    timestamp = UtcDateTime(allow_none=True, dump_default=None)
+
+
+class AssetResponse(Schema):
+    """An asset."""
+
+    id = fields.Int(required=True)
+    name = fields.Str(required=True)
+    uri = fields.Str(required=True)
+    group = fields.Str(dump_default="asset")
+    extra = fields.Dict(dump_default={})
+    created_at = UtcDateTime(required=True)
+    updated_at = UtcDateTime(required=True)
+    scheduled_dags = fields.List(fields.Dict(), dump_default=[])
+    producing_tasks = fields.List(fields.Dict(), dump_default=[])
+    consuming_tasks = fields.List(fields.Dict(), dump_default=[])
+    aliases = fields.List(fields.Dict(), dump_default=[])
+    watchers = fields.List(fields.Dict(), dump_default=[])
+    last_asset_event = fields.Nested(LastAssetEventResponse)
+
+
+class AssetCollectionResponse(Schema):
+    """A page of the assets."""
+
+    assets = fields.List(fields.Nested(AssetResponse), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class LoginBody(StrictSchema):
+    """Username and password, for a token."""
+
+    username = Text(required=True)
+    password = Text(required=True)
+
+
+class LoginResponse(Schema):
+    """A token of the Core API."""
+
+    access_token = fields.Str(required=True)
+
+
+class VersionInfo(Schema):
+    """The version of Airflow that is spoken."""
+
+    version = fields.Str(required=True)
+    git_version = fields.Str(required=True, allow_none=True)

@@ -1,0 +1,216 @@
+"""Fields that read what pydantic reads: JSON values, moments, whole numbers and truth in query strings."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID as Uuid
+
+from marshmallow import ValidationError, fields
+
+from state import values
+from state.clock import to_text
+
+from . import moments
+from .problems import MISSING, Problem, value_error
+
+DEFAULT = "default"  # expires_at: apply [state_store] default_retention_days
+NULL_VALUE = value_error("value cannot be null")
+_NOT_A_MOMENT = Problem("Input should be a valid datetime", "datetime_type")
+_NO_ZONE = Problem("Input should have timezone info", "timezone_aware")
+_INTEGER = re.compile(r"\s*[+-]?0*\d+(?:_\d+)*(?:\.0*)?\s*", re.ASCII)
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
+_MAX_DEPTH = 254  # containers within containers, where pydantic's JsonValue stops
+
+
+class Field(fields.Field[Any]):
+    """A field whose standard messages are pydantic's."""
+
+    default_error_messages = {"required": MISSING}
+
+
+class JsonValue(Field):
+    """Any JSON value but null, nested no deeper than pydantic follows.
+
+    :param nested_nan: whether NaN and Infinity may stand inside a container (the Execution API, 3.3.2).
+    :param limit: most characters of its JSON text (``max_value_storage_bytes``), 0 for no limit.
+    """
+
+    default_error_messages = {"null": NULL_VALUE}
+
+    def __init__(self, *, nested_nan: bool = False, limit: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.nested_nan, self.limit = nested_nan, limit
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict | list):
+            _check_depth(value)
+        if self.nested_nan:
+            if isinstance(value, float) and values.not_finite(value):
+                message = "value must be a finite number; NaN and Inf are not JSON representable"
+                raise ValidationError([value_error(message)])
+        elif values.not_finite(value):
+            message = "value contains non-finite numbers; NaN and Inf are not JSON representable"
+            raise ValidationError([value_error(message)])
+        if self.limit > 0 and len(values.dumps(value)) > self.limit:
+            raise ValidationError([value_error(
+                f"value exceeds max_value_storage_bytes ({self.limit}); raise [state_store] max_value_storage_bytes "
+                "or set it to 0 to disable the limit"
+            )])  # fmt: skip
+        return value
+
+
+def _check_depth(value: Any) -> None:
+    """Refuse what is nested too deep, naming the place as pydantic does."""
+    level: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            (item, (*where, "list", index)) if isinstance(inner, list) else (item, (*where, "dict", index))
+            for inner, where in level
+            for index, item in (enumerate(inner) if isinstance(inner, list) else inner.items())
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    message = "Recursion error - maximum validation depth exceeded"
+    raise ValidationError([Problem(message, "recursion_depth_exceeded", loc=level[0][1])])
+
+
+class UtcDateTime(Field):
+    """An aware moment, in any of pydantic's spellings.
+
+    :param union: the place within a union that pydantic adds to each error, such as ``("datetime",)``.
+    """
+
+    def __init__(self, *, union: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.union = union
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            return _moment(value)
+        except _Rejected as rejected:
+            problem = rejected.problem
+            raise ValidationError([Problem(problem, problem.type, problem.ctx, self.union, problem.echo)]) from None
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+
+class ExpiresAt(UtcDateTime):
+    """An aware moment, null, or the word ``default``: the Core API's union."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(union=("datetime",), allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if value == DEFAULT:
+            return DEFAULT
+        try:
+            return super()._deserialize(value, attr, data, **kwargs)
+        except ValidationError as error:
+            other = Problem(
+                "Input should be 'default'", "literal_error", {"expected": "'default'"}, ("literal['default']",),
+                error.messages[0].echo,
+            )  # fmt: skip
+            raise ValidationError([*error.messages, other]) from None
+
+
+class _Rejected(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise _Rejected(_NOT_A_MOMENT)
+        moment = moments.from_string(value) if isinstance(value, str) else moments.from_number(value)
+    except ValueError as error:
+        what = "datetime or date" if isinstance(value, str) else "datetime"
+        kind = "datetime_from_date_parsing" if isinstance(value, str) else "datetime_parsing"
+        raise _Rejected(Problem(f"Input should be a valid {what}, {error}", kind, {"error": str(error)})) from None
+    if moment.tzinfo is None:
+        raise _Rejected(_NO_ZONE)
+    try:
+        to_text(moment)
+    except OverflowError:
+        # the text itself stays out of "input": programs that read moments in answers stumble over this one
+        message = f"Value error, {value!r} lies in UTC outside the years 1 to 9999"
+        raise _Rejected(Problem(message, "value_error", {"error": {}}, echo=False)) from None
+    return moment
+
+
+class Integer(Field):
+    """A whole number in a query or a path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``, ``1_0``).
+
+    :param least: the smallest that is taken.
+    """
+
+    def __init__(self, *, least: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        number = _integer(value)
+        if self.least is not None and number < self.least:
+            message = f"Input should be greater than or equal to {self.least}"
+            raise ValidationError([Problem(message, "greater_than_equal", {"ge": self.least})])
+        return number
+
+
+def _integer(text: str) -> int:
+    message = "Input should be a valid integer, unable to parse string as an integer"
+    if not _INTEGER.fullmatch(text):
+        raise ValidationError([Problem(message, "int_parsing")])
+    try:
+        return int(text.strip().split(".")[0])
+    except ValueError:
+        message = "Unable to parse input string as an integer, exceeded maximum size"
+        raise ValidationError([Problem(message, "int_parsing_size")]) from None
+
+
+class Truth(Field):
+    """A boolean in a query, in pydantic's spellings."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        word = value.lower()
+        if word not in _TRUE | _FALSE:
+            message = "Input should be a valid boolean, unable to interpret input"
+            raise ValidationError([Problem(message, "bool_parsing")])
+        return word in _TRUE
+
+
+class Text(Field):
+    """A string.
+
+    :param least: fewest characters.
+    """
+
+    def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+
+    default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError([self.error_messages["null"]])
+        if len(value) < self.least:
+            message = f"String should have at least {self.least} character"
+            raise ValidationError([Problem(message, "string_too_short", {"min_length": self.least})])
+        return value
+
+
+class Uuid4(Field):
+    """A UUID in a path, sent on in its canonical spelling."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            return str(Uuid(value))
+        except ValueError as error:
+            message = f"Input should be a valid UUID, {error}"
+            raise ValidationError([Problem(message, "uuid_parsing", {"error": str(error)})]) from None

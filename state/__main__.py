@@ -1,0 +1,5 @@
+"""``python -m state``."""
+
+from .cli import cli
+
+cli(prog_name="stateroom")

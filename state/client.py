@@ -1,0 +1,150 @@
+"""Keyspaces over HTTP: what a worker or the command line uses instead of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from .clock import to_text
+from .errors import KeyNotFound, NotFound, ServiceError, Unreachable
+from .scopes import TaskScope
+
+TIMEOUT = 60  # seconds for one call
+
+
+class StateroomClient:
+    """One connection pool to a Stateroom (or an Airflow), and the keyspaces behind it.
+
+    :param url: the service's address, such as ``http://127.0.0.1:8103``.
+    :param token: sent as a bearer token with every call.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self.session = requests.Session()
+        self.session.trust_env = False  # a proxy or .netrc of the user's has no business with a local service
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """Send one request and return its answer.
+
+        :raises NotFound: for 404, as :class:`~state.errors.KeyNotFound` where it is a key that is missing.
+        :raises ServiceError: for every other answer that is an error.
+        :raises Unreachable: if nobody answers.
+        """
+        try:
+            answer = self.session.request(
+                method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs
+            )
+        except requests.RequestException as error:
+            raise Unreachable(f"nothing answers at {self.url} ({type(error).__name__}); is it running?") from error
+        if answer.status_code >= 300:
+            raise _error(answer)
+        return answer
+
+    def task(self, ti_id: str) -> HttpKeyspace:
+        """The keyspace of a task instance by its UUID, through the Execution API."""
+        root = f"/execution/store/ti/{ti_id}"
+        return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", {}), {}, expires=True)
+
+    def asset(self, *, name: str | None = None, uri: str | None = None) -> HttpKeyspace:
+        """The keyspace of an asset by its name or uri, through the Execution API."""
+        by, value = ("name", name) if name is not None else ("uri", uri)
+        root = f"/execution/store/asset/by-{by}"
+        which = {by: str(value)}
+        return HttpKeyspace(self, f"{root}/clear", lambda key: (f"{root}/value", {**which, "key": key}), which)
+
+    def task_by_scope(self, scope: TaskScope) -> HttpKeyspace:
+        """The keyspace of a task instance by its coordinates, through the Core API."""
+        places = [quote(part, safe="") for part in (scope.dag_id, scope.run_id, scope.task_id)]
+        root = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*places)
+        where = {"map_index": str(scope.map_index)}
+        return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", where), where, expires=True)
+
+    def asset_by_id(self, asset_id: int) -> HttpKeyspace:
+        """The keyspace of an asset by its id, through the Core API."""
+        root = f"/api/v2/assets/{asset_id}/state-store"
+        return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", {}), {})
+
+
+class HttpKeyspace:
+    """The four verbs ``get``, ``set``, ``delete``, ``clear`` over HTTP.
+
+    :param clear_path: what a DELETE clears.
+    :param place: the path and query of a key.
+    :param where: the query of ``clear``.
+    :param expires: whether the API takes ``expires_at`` (assets' do not).
+    """
+
+    def __init__(
+        self,
+        client: StateroomClient,
+        clear_path: str,
+        place: Callable[[str], tuple[str, dict[str, str]]],
+        where: dict[str, str],
+        expires: bool = False,
+    ) -> None:
+        self.client, self.clear_path, self.place, self.where, self.expires = client, clear_path, place, where, expires
+
+    def get(self, key: str) -> Any:
+        """The value of a key, as JSON.
+
+        :raises KeyNotFound: if there is none.
+        """
+        path, query = self.place(key)
+        return self.client.call("GET", path, params=query).json()["value"]
+
+    def set(self, key: str, value: Any, expires_at: datetime | None = None) -> None:
+        """Create or overwrite a key.
+
+        :param expires_at: an aware moment, or None for never.
+        """
+        path, query = self.place(key)
+        body = {"value": value}
+        if self.expires:
+            body["expires_at"] = to_text(expires_at) if expires_at else None
+        self.client.call("PUT", path, params=query, json=body)
+
+    def delete(self, key: str) -> None:
+        """Remove a key; one that is not there is no error."""
+        path, query = self.place(key)
+        self.client.call("DELETE", path, params=query)
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self.client.call("DELETE", self.clear_path, params=self.where)
+
+
+def _segment(key: str) -> str:
+    """A key as one path segment.
+
+    :raises ValueError: for ``.`` and ``..``: HTTP clients drop them, which would turn a delete into a clear.
+    """
+    if key in (".", ".."):
+        raise ValueError(f"the key {key!r} cannot be sent over HTTP: clients drop it from the path")
+    return quote(key, safe="")
+
+
+def _error(answer: requests.Response) -> Exception:
+    detail = _detail(answer)
+    facts = detail if isinstance(detail, dict) else {"message": detail}
+    message = str(facts.get("message", answer.reason))
+    if answer.status_code != 404:
+        return ServiceError(answer.status_code, str(facts.get("reason", answer.reason)), message)
+    for what in ("Task", "Asset"):
+        if message.startswith(f"{what} state store key "):
+            return KeyNotFound.said(what, message)
+    return NotFound(message)
+
+
+def _detail(answer: requests.Response) -> Any:
+    try:
+        document = answer.json()
+    except ValueError:
+        return answer.text[:500]
+    return document.get("detail", document) if isinstance(document, dict) else document

@@ -1,0 +1,105 @@
+"""Fixture documents as files and as tables: canonical text, safe writes, one row per entry."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .errors import BadDocument
+
+
+def canonical(document: dict[str, Any]) -> str:
+    """The text of a document: one member a line, the same for the same contents, so that it diffs well."""
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def parse(text: str, source: str) -> dict[str, Any]:
+    """Read a document's text.
+
+    :raises BadDocument: if it is not a JSON object, with the line.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise BadDocument(source, f"{source} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise BadDocument(source, f"{source} is not a JSON object")
+    return document
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file by its new contents at once: a reader, or a crash, sees the old one or the new one."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, name)
+        else:
+            os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    _sync_folder(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per entry of a document, tasks' first."""
+    return [*document.get("task_state_store", []), *document.get("asset_state_store", [])]
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The rows for a terminal."""
+    lines = [("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
+    widths = [min(max(len(line[column]) for line in lines), _WIDEST) for column in range(5)]
+    return "\n".join(
+        "  ".join(text[:_WIDEST].ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+_WIDEST = 60
+_SHOWN = 48
+
+
+def _line(entry: dict[str, Any]) -> tuple[str, ...]:
+    value = json.dumps(entry["value"], ensure_ascii=True)
+    shown = value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…"
+    expires = "" if "asset" in entry else _second(entry.get("expires_at")) or "never"
+    return _owner(entry), _printable(entry["key"]), shown, _second(entry["updated_at"]), expires
+
+
+def _owner(entry: dict[str, Any]) -> str:
+    if "asset" in entry:
+        return f"asset {_printable(entry['asset'])}"
+    index = f" [{entry['map_index']}]" if entry["map_index"] >= 0 else ""
+    return _printable(f"{entry['dag_id']} {entry['run_id']} {entry['task_id']}{index}")
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _second(moment: str | None) -> str:
+    return moment[:19] + "Z" if moment else ""

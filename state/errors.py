@@ -1,0 +1,220 @@
+"""What can go wrong, as nouns with facts; none of them knows HTTP.
+
+StateError
+├── NotFound
+│   ├── KeyNotFound
+│   ├── TaskInstanceNotFound
+│   ├── AssetNotFound
+│   └── NamespaceNotFound
+├── InvalidTransition      a task instance that is not running cannot report a state
+├── InvalidRetention       [state_store] default_retention_days is negative
+├── UnreadableValue        the stored text is not JSON that this API can send
+├── BadDocument            a fixture that names what is not there, or says a thing twice
+├── OutOfRange             a number that no database row can hold
+├── ServiceError           a service answered with an error that has no class of its own here
+├── Unreachable            nobody answers at the address
+├── SettingError           a setting with a value that cannot be
+└── StoreError             the database file; each has an exit status of its own
+    ├── DatabaseOwned        3   another process serves the file
+    ├── NotADatabase         4   not SQLite, or not ours
+    ├── CorruptDatabase      5
+    ├── ReadOnlyDatabase     6
+    ├── NewerDatabase        7   written by a newer release
+    └── DatabaseFull         8   no room for a write; nothing was changed
+"""
+
+from __future__ import annotations
+
+from .scopes import TaskScope
+
+
+class StateError(Exception):
+    """The root: catch it to catch all that Stateroom raises on purpose."""
+
+    reason = "error"
+
+
+class NotFound(StateError):
+    """A thing that was asked for by name is not there."""
+
+    reason = "not_found"
+
+
+class KeyNotFound(NotFound):
+    """The scope exists, or may exist, and holds no such key.
+
+    :param what: ``Task`` or ``Asset``, as Airflow's message begins.
+    """
+
+    def __init__(self, what: str, key: str) -> None:
+        super().__init__(f"{what} state store key {key!r} not found")
+        self.what, self.key = what, key
+
+    @classmethod
+    def said(cls, what: str, message: str) -> KeyNotFound:
+        """The error as a service worded it."""
+        error = cls(what, "")
+        error.args, error.key = (message,), message.removeprefix(f"{what} state store key ").removesuffix(" not found")
+        return error
+
+
+class TaskInstanceNotFound(NotFound):
+    """No task instance has this id or these coordinates; the messages are Airflow's."""
+
+    @classmethod
+    def by_id(cls, ti_id: str) -> TaskInstanceNotFound:
+        return cls(f"Task instance {ti_id} not found")
+
+    @classmethod
+    def by_scope(cls, scope: TaskScope, all_map_indices: bool = False) -> TaskInstanceNotFound:
+        at = "all_map_indices=True" if all_map_indices else f"map_index={scope.map_index}"
+        return cls(
+            f"Task instance not found for dag_id={scope.dag_id!r}, run_id={scope.run_id!r}, "
+            f"task_id={scope.task_id!r}, {at}"
+        )
+
+
+class AssetNotFound(NotFound):
+    """No such asset, or none that is active; the messages are Airflow's."""
+
+    @classmethod
+    def by(cls, attribute: str, value: str) -> AssetNotFound:
+        return cls(f"Asset with {attribute}={value!r} not found")
+
+    @classmethod
+    def by_id(cls, asset_id: int) -> AssetNotFound:
+        return cls(f"Asset with id {asset_id} not found")
+
+
+class NamespaceNotFound(NotFound):
+    """No namespace has this name."""
+
+
+class InvalidTransition(StateError):
+    """A task instance that is not running reports a new state (409 in Airflow)."""
+
+    reason = "invalid_state"
+
+    def __init__(self, previous_state: str | None) -> None:
+        super().__init__("TI was not in the running state so it cannot be updated")
+        self.previous_state = previous_state
+
+
+class InvalidRetention(StateError):
+    """``default_retention_days`` is negative, so "default" has no meaning (400 in Airflow)."""
+
+    reason = "invalid_retention"
+
+    def __init__(self, days: int) -> None:
+        super().__init__(
+            f"[state_store] default_retention_days must be >= 0, got {days}. Set to 0 to disable expiry."
+        )
+
+
+class UnreadableValue(StateError):
+    """The stored value cannot be sent as JSON (NaN, Infinity, a lone surrogate); Airflow answers 500."""
+
+    reason = "unreadable_value"
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"the value of key {key!r} was stored but cannot be sent as JSON: {why}; set it again")
+        self.key = key
+
+
+class BadDocument(StateError):
+    """A document that cannot be applied; nothing of it was.
+
+    :param where: the place in the document, such as ``task_instances[3].run_id``.
+    """
+
+    reason = "bad_document"
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
+class OutOfRange(StateError):
+    """A whole number beyond 64 bits, which no row can hold; Airflow answers 500."""
+
+    reason = "out_of_range"
+
+    def __init__(self, name: str, value: int) -> None:
+        super().__init__(f"{name} must be between -2^63 and 2^63-1, got {value}")
+
+
+class ServiceError(StateError):
+    """A service's answer, as it was.
+
+    :param status: of HTTP.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{message} (HTTP {status})")
+        self.status, self.reason = status, reason
+
+
+class Unreachable(StateError):
+    """Nothing listens at the address, or it does not answer in time."""
+
+    reason = "unreachable"
+
+
+class SettingError(StateError):
+    """A setting's value is not what it should be."""
+
+    reason = "bad_setting"
+    exit_status = 2
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        super().__init__(f"{name} is {value!r}; expected {expected}")
+        self.name = name
+
+
+class StoreError(StateError):
+    """The database file cannot be used as it is; it was left untouched."""
+
+    reason = "store"
+    exit_status = 1
+
+
+class DatabaseOwned(StoreError):
+    """Another process serves this file."""
+
+    reason = "database_owned"
+    exit_status = 3
+
+
+class NotADatabase(StoreError):
+    """The file is not SQLite, or is somebody else's SQLite."""
+
+    reason = "not_a_database"
+    exit_status = 4
+
+
+class CorruptDatabase(StoreError):
+    """SQLite finds the file damaged."""
+
+    reason = "corrupt_database"
+    exit_status = 5
+
+
+class ReadOnlyDatabase(StoreError):
+    """The file or its folder cannot be written."""
+
+    reason = "read_only_database"
+    exit_status = 6
+
+
+class NewerDatabase(StoreError):
+    """The file was written by a newer release."""
+
+    reason = "newer_database"
+    exit_status = 7
+
+
+class DatabaseFull(StoreError):
+    """There is no room left; the write was rolled back and no row changed."""
+
+    reason = "database_full"
+    exit_status = 8

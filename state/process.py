@@ -1,0 +1,97 @@
+"""Stateroom as a child process: started on a free port, known by its ready line, stopped by its handle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import StateError
+
+READY = "ready "  # the line that says where it listens begins so
+PATIENCE = 30  # seconds until a start counts as failed
+
+
+class StartFailed(StateError):
+    """The process ended, or said nothing, before it was ready.
+
+    :param exit_status: of the process, or None if it had to be stopped.
+    """
+
+    reason = "start_failed"
+
+    def __init__(self, message: str, exit_status: int | None) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+class ServerProcess:
+    """A served Stateroom of its own.
+
+    :param arguments: options of ``python app.py``, such as ``["--db", ":memory:"]``.
+    :param environ: its environment; this process's own if None.
+    :raises StartFailed: with what it printed.
+    """
+
+    def __init__(self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+        command = [sys.executable, str(service_path()), "--port", "0", *arguments]
+        self.process = subprocess.Popen(
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self._errors: list[str] = []
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+        self.url = self._wait()
+
+    def _collect(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._errors.append(line)
+
+    def _wait(self) -> str:
+        assert self.process.stdout is not None
+        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer.start()
+        try:
+            for line in self.process.stdout:
+                if line.startswith(READY):
+                    return line.removeprefix(READY).strip()
+        finally:
+            timer.cancel()
+        status = self.process.wait()
+        self._reader.join()
+        raise StartFailed("".join(self._errors).strip() or f"it ended with exit status {status}", status)
+
+    def stop(self, timeout: float = 10) -> int:
+        """Ask it to end, then make it; its exit status."""
+        self.process.terminate()
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe:
+                pipe.close()
+        return status
+
+    def kill(self) -> None:
+        """End it as a power cut of the process would: SIGKILL."""
+        self.process.kill()
+        self.stop()
+
+    def __enter__(self) -> ServerProcess:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
+
+
+def service_path() -> Path:
+    """``app.py``: inside the installed package, or in the checkout that this module stands in."""
+    here = Path(__file__).resolve().parent
+    installed = here / "_service" / "app.py"
+    return installed if installed.exists() else here.parent / "app.py"

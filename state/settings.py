@@ -1,0 +1,176 @@
+"""Every setting is a row: name, environment variable, default, how it is read, what it is for.
+
+The rows feed the command line's options and help, the environment, and the docs test. Library code takes arguments;
+it never looks a setting up while it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import SettingError
+
+COMPAT = ("3.3",)
+_UNITS = {"": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row.
+
+    :param read: turns the text of an environment variable or option into the value; ValueError says it cannot.
+    :param expected: what a right value looks like, for the message about a wrong one.
+    :param option: whether ``python app.py`` takes it as an option too.
+    """
+
+    name: str
+    variable: str
+    default: Any
+    read: Callable[[str], Any]
+    expected: str
+    help: str
+    option: bool = True
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, text: str, source: str) -> Any:
+        """Read a text.
+
+        :param source: the option's or variable's name, for the message.
+        :raises SettingError: with the name, the value and what was expected.
+        """
+        try:
+            return self.read(text)
+        except ValueError:
+            raise SettingError(source, text, self.expected) from None
+
+
+def truth(text: str) -> bool:
+    """A boolean as Airflow's configuration spells it."""
+    word = text.strip().lower()
+    if word in ("t", "true", "1"):
+        return True
+    if word in ("f", "false", "0"):
+        return False
+    raise ValueError(text)
+
+
+def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
+    """A reader of whole numbers within bounds."""
+
+    def read(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise ValueError(text)
+        return number
+
+    return read
+
+
+def size(text: str) -> int:
+    """A number of bytes: ``1048576``, ``512KiB``, ``16MiB``."""
+    digits = text.strip().lower().rstrip("kmgib")
+    number = int(digits) * _UNITS[_unit(text.strip().lower()[len(digits) :])]
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _unit(text: str) -> str:
+    if text not in _UNITS:
+        raise ValueError(text)
+    return text
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader that takes one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def users(text: str) -> tuple[tuple[str, str], ...]:
+    """``name:role`` between commas, as ``[core] simple_auth_manager_users``."""
+    pairs = tuple(tuple(user.split(":")[:2]) for user in words(text))
+    if any(len(pair) != 2 or pair[1].lower() not in ("viewer", "user", "op", "admin") for pair in pairs):
+        raise ValueError(text)
+    return pairs  # type: ignore[return-value]  # every pair has two members by now
+
+
+_BOOL = "true or false"
+_AIRFLOW = "AIRFLOW__STATE_STORE__"
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", "STATEROOM_HOST", "127.0.0.1", str, "an address", "Address to listen on."),
+    Setting("port", "STATEROOM_PORT", 8103, whole(0, 65535), "a number from 0 to 65535",
+            "Port to listen on; 0 takes a free one and prints it."),
+    Setting("db", "STATEROOM_DB", "stateroom.db", str, "a file's path or :memory:",
+            "Database file, or :memory: to keep nothing."),
+    Setting("fixture", "STATEROOM_FIXTURE", None, str, "a JSON file's path",
+            "Fixture document to load at start into an empty database; reset returns to it."),
+    Setting("load_fixture", "STATEROOM_LOAD_FIXTURE", False, truth, _BOOL,
+            "Load the fixture also into a database that holds something."),
+    Setting("compat", "STATEROOM_COMPAT", "3.3", one_of(*COMPAT), "3.3", "Airflow version to be like."),
+    Setting("jwt_secret", "AIRFLOW__API_AUTH__JWT_SECRET", None, str, "a text",
+            "Secret that signs tokens; with it every request needs one."),
+    Setting("open_control", "STATEROOM_OPEN_CONTROL", False, truth, _BOOL,
+            "Leave /_stateroom open although there is a secret (loopback only)."),
+    Setting("allow_host", "STATEROOM_ALLOW_HOSTS", (), words, "host names between commas",
+            "Host names that requests may use beside IP addresses and localhost."),
+    Setting("insecure", "STATEROOM_INSECURE", False, truth, _BOOL,
+            "Listen beyond this machine without a secret."),
+    Setting("durable", "STATEROOM_DURABLE", False, truth, _BOOL,
+            "Wait for the disk on each write: survives a power cut."),
+    Setting("max_body", "STATEROOM_MAX_BODY", 16 * 2**20, size, "a size such as 16MiB",
+            "Largest request body; a larger one gets 413."),
+    Setting("log_level", "STATEROOM_LOG_LEVEL", "info", one_of("debug", "info", "warning", "error"),
+            "debug, info, warning or error", "What is logged to standard error."),
+    Setting("default_retention_days", _AIRFLOW + "DEFAULT_RETENTION_DAYS", 30, whole(-(2**31)), "a number of days",
+            "Days until a task's entry expires where a write says \"default\"; 0 for never.", option=False),
+    Setting("clear_on_success", _AIRFLOW + "CLEAR_ON_SUCCESS", False, truth, _BOOL,
+            "Drop a task instance's entries when it reports success.", option=False),
+    Setting("max_value_storage_bytes", _AIRFLOW + "MAX_VALUE_STORAGE_BYTES", 65535, whole(0), "a number of bytes",
+            "Largest value that the Core API takes; 0 for any.", option=False),
+    Setting("state_cleanup_batch_size", _AIRFLOW + "STATE_CLEANUP_BATCH_SIZE", 0, whole(0), "a number of rows",
+            "Rows that clean removes per transaction; 0 for all at once.", option=False),
+    Setting("maximum_page_limit", "AIRFLOW__API__MAXIMUM_PAGE_LIMIT", 100, whole(1), "a number of rows",
+            "Most rows in one page of a Core API list.", option=False),
+    Setting("users", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",
+            (("admin", "admin"), ("op", "op"), ("user", "user"), ("viewer", "viewer")), users,
+            "name:role between commas", "Users that may log in, with their roles.", option=False),
+    Setting("passwords_file", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", None, str, "a JSON file's path",
+            "Their passwords, as a JSON object; without it each is made at start and printed.", option=False),
+    Setting("all_admins", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", False, truth, _BOOL,
+            "Log everybody in as admin.", option=False),
+)  # fmt: skip
+
+
+def load(environ: Mapping[str, str], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All settings: what was given, else the environment, else the default.
+
+    :param given: values that are settled already, such as a test's; a text is read like an option's.
+    :raises SettingError: for a value that cannot be, with its name, and what was expected.
+    """
+    given = given or {}
+    return {row.name: _settled(row, environ, given.get(row.name)) for row in SETTINGS}
+
+
+def _settled(row: Setting, environ: Mapping[str, str], given: Any) -> Any:
+    if isinstance(given, str):
+        return row.parse(given, row.flag)
+    if given is not None:
+        return given
+    text = environ.get(row.variable, "")
+    return row.parse(text, row.variable) if text else row.default

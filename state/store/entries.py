@@ -1,0 +1,208 @@
+"""The keyspace over SQLite: all SQL of the entries."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from .. import envelope, values
+from ..clock import to_text
+from ..errors import KeyNotFound, OutOfRange, TaskInstanceNotFound
+from ..scopes import API_WRITER, Writer
+
+if TYPE_CHECKING:
+    from .registry import Namespace
+
+_COLUMNS = "e.key, e.value, e.updated_at, e.expires_at, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index"
+_WRITER = """LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+    LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored key with what is known about it; moments as text in UTC, the value as its JSON text."""
+
+    key: str
+    text: str
+    updated_at: str
+    expires_at: str | None
+    writer_kind: str | None
+    dag_id: str | None
+    run_id: str | None
+    task_id: str | None
+    map_index: int | None
+
+    @property
+    def value(self) -> Any:
+        return values.loads(self.text)
+
+
+_MAX = 2**63
+
+
+def in_range(name: str, number: int) -> int:
+    """Pass a number that SQLite can hold.
+
+    :raises OutOfRange: for any other.
+    """
+    if not -_MAX <= number < _MAX:
+        raise OutOfRange(name, number)
+    return number
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How a keyspace finds its scope: a SELECT of one ``scope_id``, and the error if it finds none.
+
+    :param missing: None where Airflow reads an unknown scope as an empty one (the Core API's GETs).
+    """
+
+    sql: str
+    parameters: tuple[Any, ...]
+    missing: Callable[[], Exception]
+
+
+class Keyspace:
+    """The four verbs ``get``, ``set``, ``delete``, ``clear`` over the entries of one task instance or asset.
+
+    The scope is looked up with each call, in the same transaction as the write, so that a keyspace may be kept
+    while runs and assets come and go.
+
+    :param what: ``Task`` or ``Asset``, for messages.
+    :param writer: whose name a write bears.
+    """
+
+    def __init__(self, namespace: Namespace, what: str, lookup: Lookup, writer: Writer = API_WRITER) -> None:
+        self.namespace, self.what, self.lookup, self.writer = namespace, what, lookup, writer
+
+    def get(self, key: str) -> Any:
+        """The value of a key, as JSON.
+
+        :raises KeyNotFound: if the scope holds no such key.
+        :raises NotFound: another leaf, if the scope itself is unknown.
+        """
+        return values.loads(self.text(key))
+
+    def text(self, key: str) -> str:
+        """The value of a key as the JSON text that is stored; otherwise like :meth:`get`."""
+        sql = f"""WITH s AS ({self.lookup.sql}) SELECT s.scope_id, e.value
+            FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?"""
+        with self.namespace.store.reading() as db:
+            row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
+        if row is None:
+            raise self.lookup.missing()
+        if row[1] is None:
+            raise KeyNotFound(self.what, key)
+        found: str = row[1]
+        return found
+
+    def entry(self, key: str) -> Entry:
+        """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's Core API.
+
+        :raises KeyNotFound: if there is none.
+        """
+        sql = f"SELECT {_COLUMNS} FROM entries e {_WRITER} WHERE e.scope_id = ({self.lookup.sql}) AND e.key = ?"
+        with self.namespace.store.reading() as db:
+            row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
+        if row is None:
+            raise KeyNotFound(self.what, key)
+        return Entry(*row)
+
+    def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:
+        """Entries by key in code point order, and how many there are in all; an unknown scope holds none."""
+        in_range("offset", offset)
+        own = f"e.scope_id = ({self.lookup.sql})"
+        with self.namespace.store.snapshot() as db:
+            (total,) = db.execute(f"SELECT count(*) FROM entries e WHERE {own}", self.lookup.parameters).fetchone()
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM entries e {_WRITER} WHERE {own} ORDER BY e.key LIMIT ? OFFSET ?",
+                (*self.lookup.parameters, limit, offset),
+            ).fetchall()
+        return [Entry(*row) for row in rows], total
+
+    def set(self, key: str, value: Any, expires_at: datetime | None = None) -> None:
+        """Create or overwrite a key; value, expiry and writer in one transaction.
+
+        :param expires_at: an aware moment, or None for never.
+        :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
+        """
+        expiry = to_text(expires_at) if expires_at else None
+        self._write(key, value, ", expires_at = excluded.expires_at", expiry)
+
+    def replace(self, key: str, value: Any) -> None:
+        """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
+
+        :raises KeyNotFound: if there is no such key.
+        """
+        self._write(key, value, "", None, must_exist=True)
+
+    def _write(self, key: str, value: Any, also: str, expiry: str | None, must_exist: bool = False) -> None:
+        text = values.dumps(value)
+        sql = f"""INSERT INTO entries
+            (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
+            size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
+            writer_ti_pk = excluded.writer_ti_pk{also}"""
+        with self.namespace.store.transaction() as db:
+            scope_id = self._scope_id(db)
+            if must_exist and not self._holds(db, scope_id, key):
+                raise KeyNotFound(self.what, key)
+            now = to_text(self.namespace.clock.now())
+            row = (scope_id, key, text, envelope.kind(value), len(text), now, expiry)
+            db.execute(sql, (*row, self.writer.kind.value, self._writer_pk(db)))
+
+    def delete(self, key: str) -> None:
+        """Remove a key; one that is not there is no error, as in Airflow."""
+        with self.namespace.store.transaction() as db:
+            db.execute("DELETE FROM entries WHERE scope_id = ? AND key = ?", (self._scope_id(db), key))
+
+    def clear(self) -> None:
+        """Remove every key of the scope."""
+        with self.namespace.store.transaction() as db:
+            db.execute("DELETE FROM entries WHERE scope_id = ?", (self._scope_id(db),))
+
+    def require(self) -> None:
+        """Raise the error for an unknown scope, or do nothing."""
+        with self.namespace.store.reading() as db:
+            self._scope_id(db)
+
+    def _scope_id(self, db: sqlite3.Connection) -> int:
+        row = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
+        if row is None:
+            raise self.lookup.missing()
+        scope_id: int = row[0]
+        return scope_id
+
+    def _holds(self, db: sqlite3.Connection, scope_id: int, key: str) -> bool:
+        row = db.execute("SELECT 1 FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)).fetchone()
+        return row is not None
+
+    def _writer_pk(self, db: sqlite3.Connection) -> int | None:
+        if self.writer.ti_id is None:
+            return None
+        row = db.execute(
+            "SELECT ti_pk FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
+            (self.namespace.ns, self.writer.ti_id),
+        ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound.by_id(f"UUID({self.writer.ti_id!r})")
+        pk: int = row[0]
+        return pk
+
+
+def clear_all_map_indices(namespace: Namespace, scope: Any) -> None:
+    """Remove every key of a task of one run, whatever its map index.
+
+    :raises TaskInstanceNotFound: if the task has no instance at all in this run.
+    """
+    where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?"
+    scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
+    parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
+    with namespace.store.transaction() as db:
+        if db.execute(scopes, parameters).fetchone() is None:
+            raise TaskInstanceNotFound.by_scope(scope, all_map_indices=True)
+        db.execute(f"DELETE FROM entries WHERE scope_id IN ({scopes})", parameters)

@@ -1,0 +1,195 @@
+"""Fixture documents in and out: what a namespace holds, as one document that diffs well in git."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from .. import envelope, values
+from ..clock import to_text, to_wire
+from ..errors import BadDocument, NotFound
+from ..scopes import TaskScope
+from .registry import Namespace, put_asset, put_attempt, put_run, put_scope
+
+Document = dict[str, Any]
+_MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
+
+
+def apply(namespace: Namespace, document: Document, forget: bool = False) -> None:
+    """Create or update what a document names and leave the rest; all of it or nothing.
+
+    :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
+    :param forget: first forget all that the namespace holds, configuration included.
+    :raises BadDocument: naming the place, if it speaks of a run, task instance or asset that is not there.
+    """
+    config = dict(document.get("config", {}))
+    secret = config.pop("jwt_secret", None)
+    with namespace.store.transaction() as db:
+        before = {} if forget else namespace.config
+        if forget:
+            namespace.forget(db)
+        else:
+            namespace.configure(config, db)
+        if forget and config:
+            db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (values.dumps(config), namespace.ns))
+        _apply_parts(db, namespace, document)
+    namespace.config = before | config
+    if forget or secret is not None:
+        namespace.jwt_secret = secret
+
+
+def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document) -> None:
+    parts = {
+        "dag_runs": lambda item, where: put_run(db, namespace, item),
+        "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
+        "assets": lambda item, where: put_asset(db, namespace, item, where),
+        "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where),
+        "asset_state_store": lambda item, where: _put_asset_entry(db, namespace, item, where),
+    }
+    for name, put in parts.items():
+        for index, item in enumerate(document.get(name, [])):
+            put(_with_texts(item), f"{name}[{index}]")
+
+
+def _with_texts(item: Document) -> Document:
+    return {
+        name: to_text(value) if name in _MOMENTS and isinstance(value, datetime) else value
+        for name, value in item.items()
+    }
+
+
+def _put_task_instance(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+    run = db.execute(
+        "SELECT run_pk FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?",
+        (namespace.ns, item["dag_id"], item["run_id"]),
+    ).fetchone()
+    if run is None:
+        message = f"there is no dag run {item['run_id']!r} of {item['dag_id']!r}; add it to dag_runs"
+        raise BadDocument(f"{where}.run_id", message)
+    scope_id = put_scope(db, run[0], item["task_id"], item.get("map_index", -1))
+    try:
+        put_attempt(db, namespace, scope_id, item)
+    except BadDocument as error:
+        raise BadDocument(f"{where}.{error.where}", str(error)) from None
+
+
+def _put_task_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+    scope = TaskScope(item["dag_id"], item["run_id"], item["task_id"], item.get("map_index", -1))
+    lookup = namespace.task(scope).lookup
+    row = db.execute(lookup.sql, lookup.parameters).fetchone()
+    if row is None:
+        raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
+    _put_entry(db, namespace, row[0], item, None)
+
+
+def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+    row = db.execute(
+        """SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk)
+        WHERE a.ns = ? AND a.name = ? ORDER BY a.active DESC, a.id LIMIT 1""",
+        (namespace.ns, item["asset"]),
+    ).fetchone()
+    if row is None:
+        raise BadDocument(f"{where}.asset", f"there is no asset named {item['asset']!r}; add it to assets")
+    _put_entry(db, namespace, row[0], item, _writer(db, namespace, item.get("last_updated_by"), where))
+
+
+def _writer(db: sqlite3.Connection, namespace: Namespace, writer: Document | None, where: str) -> tuple[str, int | None]:  # fmt: skip
+    if writer is None or writer["kind"] != "task":
+        return (writer or {}).get("kind", "api"), None
+    try:
+        scope = TaskScope(writer["dag_id"], writer["run_id"], writer["task_id"], writer.get("map_index", -1))
+        lookup = namespace.task(scope).lookup
+        row = db.execute(
+            f"SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL AND scope_id = ({lookup.sql})",
+            lookup.parameters,
+        ).fetchone()
+        if row is None:
+            raise lookup.missing()
+    except (KeyError, NotFound) as error:
+        raise BadDocument(f"{where}.last_updated_by", f"names no task instance of this document: {error}") from None
+    return "task", row[0]
+
+
+def _put_entry(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, item: Document, writer: tuple[str, int | None] | None
+) -> None:
+    text = values.dumps(item["value"])
+    updated_at = item.get("updated_at") or to_text(namespace.clock.now())
+    row = (scope_id, item["key"], text, envelope.kind(item["value"]), len(text), updated_at, item.get("expires_at"))
+    db.execute(
+        """INSERT INTO entries (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,
+        kind = excluded.kind, size = excluded.size, updated_at = excluded.updated_at,
+        expires_at = excluded.expires_at, writer_kind = excluded.writer_kind, writer_ti_pk = excluded.writer_ti_pk""",
+        (*row, *(writer or ("api", None))),
+    )
+
+
+def export(namespace: Namespace) -> Document:
+    """What the namespace holds now, in a stable order; secrets are not part of it."""
+    with namespace.store.snapshot() as db:
+        parts = {name: _rows(db, sql, namespace.ns) for name, sql in _EXPORTS.items()}
+    for asset in parts["assets"]:
+        asset["active"] = bool(asset["active"])
+    for entry in parts["asset_state_store"]:
+        _fold_writer(entry)
+    return {"config": dict(sorted(namespace.config.items())), **parts}
+
+
+def _rows(db: sqlite3.Connection, sql: str, ns: int) -> list[Document]:
+    cursor = db.execute(sql, (ns,))
+    names = [column[0] for column in cursor.description]
+    return [{name: _sent(name, value) for name, value in zip(names, row, strict=True)} for row in cursor]
+
+
+def _sent(name: str, value: Any) -> Any:
+    if name in _MOMENTS and value is not None:
+        return to_wire(value)
+    return values.loads(value) if name == "value" else value
+
+
+def _fold_writer(entry: Document) -> None:
+    coordinates = {name: entry.pop(f"w_{name}") for name in ("dag_id", "run_id", "task_id", "map_index")}
+    kind = entry.pop("kind")
+    known = {name: value for name, value in coordinates.items() if value is not None}
+    entry["last_updated_by"] = {"kind": kind if known or kind != "task" else "api", **known}
+
+
+_EXPORTS = {
+    "dag_runs": "SELECT dag_id, run_id, logical_date, run_after, state FROM dag_runs WHERE ns = ? ORDER BY 1, 2",
+    "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state, t.try_number, t.max_tries
+        FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
+    "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
+    "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value, e.expires_at, e.updated_at
+        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5""",
+    "asset_state_store": """SELECT a.name AS asset, e.key, e.value, e.updated_at, e.writer_kind AS kind,
+        r.dag_id AS w_dag_id, r.run_id AS w_run_id, w.task_id AS w_task_id, w.map_index AS w_map_index
+        FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk)
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk
+        WHERE a.ns = ? ORDER BY a.id, e.key""",
+}
+
+
+def counts(namespace: Namespace) -> dict[str, int]:
+    """How much there is: dag runs, task instances, assets and keys, under these plural nouns."""
+    sources = {
+        "dag runs": "dag_runs WHERE ns = ?",
+        "task instances": "task_instances WHERE ns = ? AND superseded_at IS NULL",
+        "assets": "assets WHERE ns = ?",
+        "keys": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
+            LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
+    }
+    with namespace.store.snapshot() as db:
+        return {
+            noun: db.execute(f"SELECT count(*) FROM {source}", (namespace.ns,)).fetchone()[0]
+            for noun, source in sources.items()
+        }
+
+
+def is_empty(namespace: Namespace) -> bool:
+    """Whether a namespace holds nothing at all."""
+    return not any(counts(namespace).values()) and not namespace.config

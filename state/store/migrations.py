@@ -1,0 +1,103 @@
+"""The tables, as append-only steps: a step that has been released is never edited, a change is a new step.
+
+sqlite-utils keeps which steps a file has had (table ``_sqlite_migrations``) and runs each in a transaction.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x53_54_52_4D  # "STRM", what `file` and PRAGMA application_id show
+migrations = Migrations("stateroom")
+
+
+@migrations()
+def tables(db: Database) -> None:
+    """Namespaces own runs and assets; a scope is the keyspace of one task instance or one asset; entries live in it."""
+    statements = """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE namespaces (
+        ns INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        config TEXT NOT NULL DEFAULT '{}'
+    );
+    CREATE TABLE dag_runs (
+        run_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        dag_id TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        logical_date TEXT,
+        run_after TEXT NOT NULL,
+        state TEXT NOT NULL,
+        UNIQUE (ns, dag_id, run_id)
+    );
+    CREATE TABLE assets (
+        asset_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        uri TEXT NOT NULL,
+        active INTEGER NOT NULL DEFAULT 1,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        UNIQUE (ns, id)
+    );
+    CREATE UNIQUE INDEX assets_by_name ON assets (ns, name) WHERE active;
+    CREATE UNIQUE INDEX assets_by_uri ON assets (ns, uri) WHERE active;
+    CREATE TABLE scopes (
+        scope_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_pk INTEGER REFERENCES dag_runs ON DELETE CASCADE,
+        task_id TEXT,
+        map_index INTEGER,
+        region TEXT NOT NULL DEFAULT '',
+        asset_pk INTEGER UNIQUE REFERENCES assets ON DELETE CASCADE,
+        CHECK ((run_pk IS NULL) = (task_id IS NULL) AND (run_pk IS NULL) = (map_index IS NULL)),
+        CHECK ((run_pk IS NULL) <> (asset_pk IS NULL)),
+        UNIQUE (run_pk, task_id, map_index, region)
+    );
+    CREATE TABLE task_instances (
+        ti_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        scope_id INTEGER NOT NULL REFERENCES scopes ON DELETE CASCADE,
+        try_number INTEGER NOT NULL,
+        max_tries INTEGER NOT NULL,
+        state TEXT,
+        superseded_at TEXT,
+        UNIQUE (ns, id)
+    );
+    CREATE UNIQUE INDEX task_instances_current ON task_instances (scope_id) WHERE superseded_at IS NULL;
+    CREATE INDEX task_instances_by_scope ON task_instances (scope_id);
+    CREATE TABLE entries (
+        entry_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        scope_id INTEGER NOT NULL REFERENCES scopes ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        updated_at TEXT NOT NULL,
+        expires_at TEXT,
+        writer_kind TEXT,
+        writer_ti_pk INTEGER REFERENCES task_instances ON DELETE SET NULL,
+        UNIQUE (scope_id, key)
+    );
+    CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
+    CREATE INDEX entries_by_writer ON entries (writer_ti_pk) WHERE writer_ti_pk IS NOT NULL;
+    CREATE VIEW task_state_store AS
+        SELECT n.name AS namespace, r.dag_id, r.run_id, s.task_id, s.map_index,
+               e.key, e.value, e.updated_at, e.expires_at
+        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk) JOIN namespaces n USING (ns);
+    CREATE VIEW asset_state_store AS
+        SELECT n.name AS namespace, a.id AS asset_id, e.key, e.value, e.updated_at,
+               e.writer_kind AS last_updated_by_kind, r.dag_id AS last_updated_by_dag_id,
+               r.run_id AS last_updated_by_run_id, w.task_id AS last_updated_by_task_id,
+               w.map_index AS last_updated_by_map_index
+        FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk) JOIN namespaces n USING (ns)
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk;
+    INSERT INTO namespaces (name) VALUES ('default');
+    INSERT INTO meta VALUES ('database_id', lower(hex(randomblob(16))));
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)

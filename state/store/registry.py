@@ -1,0 +1,238 @@
+"""Ids: task-instance UUID, coordinates, asset id, name or uri → scope. Runs, attempts and assets come from here."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from ..clock import Clock, to_text
+from ..errors import AssetNotFound, BadDocument, InvalidTransition, TaskInstanceNotFound
+from ..scopes import API_WRITER, TaskScope, Writer
+from .entries import Keyspace, Lookup, in_range
+
+if TYPE_CHECKING:
+    from . import Store
+
+_BY_ID = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
+_BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk)
+    WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ? AND s.region = ''"""
+_ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
+
+
+class Namespace:
+    """A whole Stateroom of its own inside one database: runs, assets, state, configuration and clock.
+
+    :param config: the configuration as the JSON text of its row; members override the settings given at start.
+    """
+
+    def __init__(self, store: Store, ns: int, name: str, config: str, clock: Clock) -> None:
+        self.store, self.ns, self.name, self.clock = store, ns, name, clock
+        self.config: dict[str, Any] = json.loads(config)
+        self.jwt_secret: str | None = None  # in memory only: never stored, never exported
+
+    def task_instance(self, ti_id: str, writer: Writer = API_WRITER) -> Keyspace:
+        """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is unknown."""
+        lookup = Lookup(_BY_ID, (self.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id))
+        return Keyspace(self, "Task", lookup, writer)
+
+    def task(self, scope: TaskScope, writer: Writer = API_WRITER) -> Keyspace:
+        """The keyspace of a task instance by its coordinates, as people name it."""
+        row = (self.ns, scope.dag_id, scope.run_id, scope.task_id, in_range("map_index", scope.map_index))
+        return Keyspace(
+            self, "Task", Lookup(_BY_COORDINATES, row, lambda: TaskInstanceNotFound.by_scope(scope)), writer
+        )
+
+    def asset(
+        self, asset_id: int | None = None, *, name: str | None = None, uri: str | None = None,
+        writer: Writer = API_WRITER,
+    ) -> Keyspace:  # fmt: skip
+        """The keyspace of an asset: by id also of an inactive one, by name or uri of the active one only."""
+        if asset_id is not None:
+            row: tuple[Any, ...] = (self.ns, in_range("asset_id", asset_id))
+            lookup = Lookup(_ASSET + "a.id = ?", row, lambda: AssetNotFound.by_id(asset_id))
+        else:
+            attribute, value = ("name", name) if name is not None else ("uri", uri)
+            lookup = Lookup(
+                _ASSET + f"a.{attribute} = ? AND a.active",
+                (self.ns, value),
+                lambda: AssetNotFound.by(attribute, str(value)),
+            )
+        return Keyspace(self, "Asset", lookup, writer)
+
+    def assets(self, active: bool, where: str, parameters: tuple[Any, ...], order: str, limit: int, offset: int) -> tuple[list[sqlite3.Row], int]:  # fmt: skip
+        """Assets as rows (id, name, uri, active, created_at, updated_at), and how many there are in all.
+
+        :param where: further conditions in SQL over ``name`` and ``uri``, beginning with AND, or nothing.
+        :param order: an ORDER BY clause's terms.
+        """
+        source = f"FROM assets WHERE ns = ? {'AND active' if active else ''} {where}"
+        with self.store.snapshot() as db:
+            (total,) = db.execute(f"SELECT count(*) {source}", (self.ns, *parameters)).fetchone()
+            cursor = db.execute(
+                f"SELECT id, name, uri, active, created_at, updated_at {source} ORDER BY {order} LIMIT ? OFFSET ?",
+                (self.ns, *parameters, limit, in_range("offset", offset)),
+            )
+            cursor.row_factory = sqlite3.Row
+            return cursor.fetchall(), total
+
+    def set_state(self, ti_id: str, state: str, clear_on_success: bool) -> bool:
+        """Report a task instance's new state; True if it changed, False if it had this state already.
+
+        :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
+        :raises TaskInstanceNotFound: if there is none of this id.
+        :raises InvalidTransition: if it is not running.
+        """
+        with self.store.transaction() as db:
+            row = db.execute(
+                "SELECT ti_pk, scope_id, state FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
+                (self.ns, ti_id),
+            ).fetchone()
+            if row is None:
+                raise TaskInstanceNotFound("Task Instance not found")
+            if row[2] == state:
+                return False
+            if row[2] != "running":
+                raise InvalidTransition(row[2])
+            db.execute("UPDATE task_instances SET state = ? WHERE ti_pk = ?", (state, row[0]))
+            if state == "success" and clear_on_success:
+                db.execute("DELETE FROM entries WHERE scope_id = ?", (row[1],))
+        return True
+
+    def create_task_instance(self, scope: TaskScope, try_number: int | None = None) -> dict[str, Any]:
+        """Make a running attempt of a task instance, and its dag run if need be; known coordinates get the next one.
+
+        :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
+        """
+        with self.store.transaction() as db:
+            run_pk = put_run(db, self, {"dag_id": scope.dag_id, "run_id": scope.run_id})
+            scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
+            (last,) = db.execute(
+                "SELECT coalesce(max(try_number), 0) FROM task_instances WHERE scope_id = ?", (scope_id,)
+            ).fetchone()
+            attempt = {"id": new_id(), "try_number": try_number or last + 1, "state": "running"}
+            put_attempt(db, self, scope_id, attempt)
+        place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id}
+        return {"id": attempt["id"], **place, "map_index": scope.map_index, "try_number": attempt["try_number"]}
+
+    def create_asset(self, name: str, uri: str | None = None) -> dict[str, Any]:
+        """Make an active asset, or return the active one of this name.
+
+        :raises BadDocument: if the name or the uri belongs to another active asset.
+        """
+        with self.store.transaction() as db:
+            row = db.execute(
+                "SELECT id, uri FROM assets WHERE ns = ? AND name = ? AND active", (self.ns, name)
+            ).fetchone()
+            if row is not None and uri in (None, row[1]):
+                return {"id": row[0], "name": name, "uri": row[1]}
+            (last,) = db.execute("SELECT coalesce(max(id), 0) FROM assets WHERE ns = ?", (self.ns,)).fetchone()
+            asset = {"id": last + 1, "name": name, "uri": uri if uri is not None else name, "active": True}
+            put_asset(db, self, asset, "")
+        return {name: asset[name] for name in ("id", "name", "uri")}
+
+    def configure(self, config: dict[str, Any], db: sqlite3.Connection) -> None:
+        """Merge members into the configuration, inside the caller's transaction."""
+        db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (json.dumps(self.config | config), self.ns))
+
+    def clean(self, dry_run: bool, batch_size: int) -> int:
+        """Remove the entries whose moment has passed; how many there were.
+
+        :param batch_size: rows per transaction, 0 for all at once, so that writers get their turn.
+        """
+        expired = """FROM entries e JOIN scopes s USING (scope_id)
+            LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+            WHERE coalesce(r.ns, a.ns) = ? AND e.expires_at < ?"""
+        parameters = (self.ns, to_text(self.clock.now()))
+        if dry_run:
+            with self.store.reading() as db:
+                (total,) = db.execute(f"SELECT count(*) {expired}", parameters).fetchone()
+                return int(total)
+        removed = 0
+        while True:
+            with self.store.transaction() as db:
+                batch = f"SELECT e.entry_id {expired} LIMIT {batch_size or -1}"
+                count = db.execute(f"DELETE FROM entries WHERE entry_id IN ({batch})", parameters).rowcount
+            removed += count
+            if not count or not batch_size:
+                return removed
+
+    def forget(self, db: sqlite3.Connection) -> None:
+        """Remove every run, asset and entry and the configuration, inside the caller's transaction."""
+        db.execute("DELETE FROM dag_runs WHERE ns = ?", (self.ns,))
+        db.execute("DELETE FROM assets WHERE ns = ?", (self.ns,))
+        db.execute("UPDATE namespaces SET config = '{}' WHERE ns = ?", (self.ns,))
+
+
+def new_id() -> str:
+    """A UUID of version 7: time first, as Airflow makes them, so that new rows are neighbours in the index."""
+    stamp = time.time_ns() // 1_000_000
+    return str(uuid.UUID(int=stamp << 80 | 7 << 76 | 2 << 62 | uuid.uuid4().int & ((1 << 62) - 1)))
+
+
+def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:
+    """Create or update a dag run; what ``run`` does not say stays, or is what a manual run would have."""
+    now = to_text(namespace.clock.now())
+    row = db.execute(
+        """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state)
+        VALUES (:ns, :dag_id, :run_id, :logical_date, coalesce(:run_after, :logical_date, :now), coalesce(:state, 'running'))
+        ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = coalesce(:logical_date, logical_date),
+        run_after = coalesce(:run_after, run_after), state = coalesce(:state, state) RETURNING run_pk""",
+        {"logical_date": None, "run_after": None, "state": None, **run, "ns": namespace.ns, "now": now},
+    ).fetchone()
+    pk: int = row[0]
+    return pk
+
+
+def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
+    """The scope of a task instance, made if it is not there."""
+    row = db.execute(
+        """INSERT INTO scopes (run_pk, task_id, map_index) VALUES (?, ?, ?)
+        ON CONFLICT (run_pk, task_id, map_index, region) DO UPDATE SET task_id = task_id RETURNING scope_id""",
+        (run_pk, task_id, map_index),
+    ).fetchone()
+    scope_id: int = row[0]
+    return scope_id
+
+
+def put_attempt(db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]) -> None:
+    """Create or update an attempt; a new id for a scope that has one supersedes it and keeps the scope's state."""
+    known = db.execute(
+        "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", (namespace.ns, attempt["id"])
+    ).fetchone()
+    if known and known[0] != scope_id:
+        raise BadDocument("id", f"the id {attempt['id']} belongs to another task instance")
+    db.execute(
+        "UPDATE task_instances SET superseded_at = ? WHERE scope_id = ? AND superseded_at IS NULL AND id <> ?",
+        (to_text(namespace.clock.now()), scope_id, attempt["id"]),
+    )
+    db.execute(
+        """INSERT INTO task_instances (ns, id, scope_id, try_number, max_tries, state)
+        VALUES (:ns, :id, :scope_id, coalesce(:try_number, 1), coalesce(:max_tries, 0), :state)
+        ON CONFLICT (ns, id) DO UPDATE SET superseded_at = NULL, state = :state,
+        try_number = coalesce(:try_number, try_number), max_tries = coalesce(:max_tries, max_tries)""",
+        {"try_number": None, "max_tries": None, "state": None, **attempt, "ns": namespace.ns, "scope_id": scope_id},
+    )
+
+
+def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str) -> None:
+    """Create or update an asset by its id, with its scope.
+
+    :raises BadDocument: if another active asset has its name or its uri.
+    """
+    if asset["active"]:
+        taken = db.execute(
+            "SELECT id FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?) AND id <> ?",
+            (namespace.ns, asset["name"], asset["uri"], asset["id"]),
+        ).fetchone()
+        if taken:
+            raise BadDocument(where, f"the active asset {taken[0]} already has this name or uri")
+    (pk,) = db.execute(
+        """INSERT INTO assets (ns, id, name, uri, active, created_at, updated_at)
+        VALUES (:ns, :id, :name, :uri, :active, :now, :now) ON CONFLICT (ns, id) DO UPDATE SET
+        name = :name, uri = :uri, active = :active, updated_at = :now RETURNING asset_pk""",
+        {**asset, "ns": namespace.ns, "now": to_text(namespace.clock.now())},
+    ).fetchone()
+    db.execute("INSERT INTO scopes (asset_pk) VALUES (?) ON CONFLICT (asset_pk) DO NOTHING", (pk,))

@@ -1,0 +1,75 @@
+"""What may be stored: JSON, written and read in one place.
+
+Values are stored as the text that ``json.dumps`` writes with its defaults, which is what Airflow stores and what its
+``max_value_storage_bytes`` counts (3.3.2: characters of that text; it is ASCII, so bytes too).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+NOT_FINITE = "NaN and Infinity are not JSON"
+LONE_SURROGATE = "a lone surrogate is not Unicode text"
+
+
+def dumps(value: Any) -> str:
+    """Write a JSON value as it is stored. NaN and Infinity pass, as in Airflow; see :func:`problem`."""
+    return json.dumps(value)
+
+
+def loads(text: str) -> Any:
+    """Read a stored value."""
+    return json.loads(text)
+
+
+def suspicious(text: str) -> bool:
+    """Whether a stored text may hold what JSON cannot carry: a cheap look before :func:`problem`."""
+    return "NaN" in text or "Infinity" in text or "\\ud" in text
+
+
+def not_finite(value: Any) -> bool:
+    """Whether a value is, or contains, NaN or Infinity."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(not_finite(item) for item in value.values())
+    return isinstance(value, list) and any(not_finite(item) for item in value)
+
+
+def broken_text(value: Any, names: bool) -> bool:
+    """Whether a string in the value (and with ``names`` a member's name) holds a lone surrogate."""
+    if isinstance(value, str):
+        return not _encodes(value)
+    if isinstance(value, dict):
+        return any(broken_text(item, names) or (names and not _encodes(name)) for name, item in value.items())
+    return isinstance(value, list) and any(broken_text(item, names) for item in value)
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and Infinity replaced by null, which is what Airflow's Core API sends for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list) else value
+
+
+def repaired_names(value: Any) -> Any:
+    """The value with lone surrogates in member names replaced, as Airflow's Execution API sends them."""
+    if isinstance(value, dict):
+        return {_repaired(name): repaired_names(item) for name, item in value.items()}
+    return [repaired_names(item) for item in value] if isinstance(value, list) else value
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _repaired(name: str) -> str:
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

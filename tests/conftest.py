@@ -1,0 +1,42 @@
+"""Fixtures: an app on a memory database, its client, and a service that is really served."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from state.process import ServerProcess
+
+CONFORMANCE = Path(__file__).parent / "conformance"
+
+
+@pytest.fixture
+def app():
+    app = create_app({"db": ":memory:"})
+    yield app
+    app.extensions["stateroom"].store.close()
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def namespace(app):
+    return app.extensions["stateroom"].store.namespace()
+
+
+@pytest.fixture(scope="session")
+def served():
+    """One served process, on a memory database; its tests reset it."""
+    with ServerProcess(["--db", ":memory:"]) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def recorded_fixture():
+    return json.loads((CONFORMANCE / "fixture.json").read_text())

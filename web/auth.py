@@ -1,0 +1,235 @@
+"""Who is asking: bearer tokens, roles, and what keeps web pages of others away."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import g, request
+
+from state import tokens
+from state.scopes import API_WRITER, WATCHER, AssetStateStoreWriterKind, Writer
+from state.store.registry import Namespace
+
+from . import service
+from .errors import Refused
+
+NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_READERS, _WRITERS = "viewer", {"task": "user", "asset": "op"}
+_REMEMBERED = 4096
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass
+class Keys:
+    """The secrets in force, and the tokens that were found good.
+
+    :param start: the secret given at start, or None.
+    :param own: what signs tokens where no secret is given; new in each process.
+    """
+
+    start: str | None
+    open_control: bool
+    own: str = field(default_factory=lambda: secrets.token_hex(32))
+    _good: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def takes_secrets(self) -> bool:
+        """Whether a fixture may set a namespace's secret."""
+        return self.start is None or self.open_control
+
+    def checking(self, namespace: Namespace) -> str | None:
+        """The secret that Airflow's paths check in a namespace, or None if they are open."""
+        return (namespace.jwt_secret if self.takes_secrets() else None) or self.start
+
+    def signing(self, namespace: Namespace) -> str:
+        return self.checking(namespace) or self.own
+
+    def claims(self, token: str, secret: str, audience: str) -> dict[str, Any]:
+        """The claims of a good token, remembered until it expires; raises as :func:`state.tokens.verified`."""
+        known = self._good.get((token, secret, audience))
+        if known is not None and known["exp"] + tokens.LEEWAY > time.time():
+            return known
+        claims = tokens.verified(token, secret, audience)
+        if len(self._good) >= _REMEMBERED:
+            self._good.clear()
+        self._good[token, secret, audience] = claims
+        return claims
+
+
+def bearer() -> str | None:
+    """The token of the Authorization header, or None if there is none of the scheme Bearer."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+# ---------------------------------------------------------------- Execution API
+
+
+def authenticate_worker() -> None:
+    """Settle which task instance asks: ``g.ti_id``, None if nobody said.
+
+    :raises Refused: as Airflow does: 401 without a token, 403 with a wrong one or another's.
+    """
+    current = service()
+    secret = current.keys.checking(g.namespace)
+    token = bearer()
+    if secret is None:
+        g.ti_id = _canonical(tokens.unverified(token).get("sub")) if token else None
+        return
+    if token is None:
+        raise Refused(401, "Missing auth token")
+    try:
+        claims = current.keys.claims(token, secret, tokens.EXECUTION_AUDIENCE)
+    except tokens.Invalid:
+        raise Refused(403, "Invalid auth token") from None
+    g.claims = claims
+    _check_scope(claims.get("scope", "execution"))
+    g.ti_id = _canonical(claims.get("sub"))
+    if g.ti_id is None:
+        raise Refused(403, "Invalid auth token: the subject is not a UUID")
+    path_id = (request.view_args or {}).get("task_instance_id")
+    if path_id is not None and path_id != g.ti_id:
+        raise Refused(403, "Token subject does not match task instance ID")
+
+
+def _check_scope(scope: Any) -> None:
+    if scope == "workload":
+        raise Refused(403, "Token type 'workload' not allowed for this endpoint. Allowed types: execution")
+    if scope != "execution":
+        shown = f"input_value={scope!r}, input_type={type(scope).__name__}"
+        raise Refused(403, (
+            "Invalid auth token: 1 validation error for TIClaims\nscope\n  Input should be 'execution' or 'workload' "
+            f"[type=literal_error, {shown}]\n    For further information visit "
+            "https://errors.pydantic.dev/2.14/v/literal_error"
+        ))  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4096)
+def _canonical(subject: Any) -> str | None:
+    try:
+        return str(UUID(subject))
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def writer() -> Writer:
+    """In whose name the worker writes: its task instance, a watcher, or without a token nobody in particular."""
+    if g.ti_id is None:
+        return API_WRITER
+    return WATCHER if g.ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, g.ti_id)
+
+
+def refreshed_token() -> str | None:
+    """A fresh token for a worker whose own is nearly over, as Airflow hands out with any answer."""
+    claims = g.get("claims")
+    if claims is None or claims.get("scope") == "workload" or not tokens.nearly_over(claims):
+        return None
+    secret = service().keys.signing(g.namespace)
+    return tokens.make(secret, tokens.EXECUTION_AUDIENCE, claims, tokens.EXECUTION_LIFETIME)
+
+
+# ---------------------------------------------------------------- Core API
+
+
+def access(entity: str) -> Callable[[View], View]:
+    """Let a view be called only by a role that Airflow lets call it.
+
+    :param entity: ``task`` (viewers read, users write) or ``asset`` (viewers read, ops write).
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            role = core_role()
+            needed = _READERS if request.method == "GET" else _WRITERS[entity]
+            if role not in tokens.ROLES or tokens.ROLES.index(role) < tokens.ROLES.index(needed):
+                raise Refused(403, "Forbidden")
+            return view(*args, **kwargs)
+
+        return guarded  # type: ignore[return-value]  # it is called as the view is
+
+    return decorate
+
+
+def core_role() -> str:
+    """The role of the person who asks, in small letters; admin where there is no secret.
+
+    :raises Refused: 401 without a token or with one that is over, 403 with a wrong one.
+    """
+    keys = service().keys
+    secret = keys.checking(g.namespace)
+    return "admin" if secret is None else _role(secret)
+
+
+def require_admin() -> None:
+    """Keep all but admins off ``/_stateroom`` where a secret was given at start."""
+    keys = service().keys
+    if keys.start is not None and not keys.open_control and _role(keys.start) != "admin":
+        raise Refused(403, "this needs an admin's token: stateroom token --role admin", "forbidden")
+
+
+def _role(secret: str) -> str:
+    token = bearer() or request.cookies.get("_token")
+    if not token:
+        raise Refused(401, "Not authenticated", "not_authenticated")
+    try:
+        claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE)
+        return str(claims["role"] or "").lower() if "sub" in claims else _invalid()
+    except tokens.Expired:
+        raise Refused(401, "Token Expired", "not_authenticated") from None
+    except (tokens.Invalid, KeyError):
+        return _invalid()
+
+
+def _invalid() -> str:
+    raise Refused(403, "Invalid JWT token", "not_authenticated")
+
+
+# ---------------------------------------------------------------- browsers
+
+
+def keep_pages_away() -> None:
+    """Refuse what only a web page of somebody else's would send.
+
+    :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.
+    """
+    host = request.environ.get("HTTP_HOST")
+    if host and not _is_allowed(host, service().allowed_hosts):
+        message = f"the host {host!r} is not allowed; name it with --allow-host"
+        raise Refused(421, message, "host_not_allowed")
+    if request.method in _SAFE:
+        return
+    origin = request.environ.get("HTTP_ORIGIN")
+    if origin is not None and (urlsplit(origin).netloc != host or urlsplit(origin).scheme != request.scheme):
+        raise Refused(403, f"writes from the origin {origin!r} are not allowed", "foreign_origin")
+    if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
+        raise Refused(403, "writes from pages of other sites are not allowed", "foreign_origin")
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_allowed(host: str, allowed: frozenset[str]) -> bool:
+    name = _host_name(host)
+    if name == "localhost" or name.endswith(".localhost") or name in allowed:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+

@@ -1,0 +1,177 @@
+"""Errors as answers: one table of statuses, one renderer per API."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound as RouteNotFound, RequestEntityTooLarge
+from werkzeug.routing import RequestRedirect
+
+from state import errors, values
+
+log = logging.getLogger("stateroom")
+
+STATUS: dict[type[errors.StateError], int] = {
+    errors.InvalidTransition: 409,
+    errors.InvalidRetention: 400,
+    errors.UnreadableValue: 422,
+    errors.OutOfRange: 422,
+    errors.BadDocument: 422,
+    errors.NotFound: 404,
+    errors.DatabaseFull: 507,
+    errors.StoreError: 500,
+    errors.StateError: 400,
+}
+
+
+class Refused(errors.StateError):
+    """A request that is answered before its view: not authenticated, not allowed, not understood."""
+
+    def __init__(self, status: int, message: str, reason: str = "refused") -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+class InvalidInput(errors.StateError):
+    """Inputs that do not fit their schemas.
+
+    :param problems: the entries of the 422 list.
+    """
+
+    reason = "invalid_input"
+
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
+        super().__init__("; ".join(f"{place(problem['loc'])}: {problem['msg']}" for problem in problems))
+        self.problems = problems
+
+
+class NotEmulated(errors.StateError):
+    """A route that Airflow has and Stateroom does not.
+
+    :param template: its path, as in Airflow's OpenAPI document.
+    """
+
+    reason = "not_emulated"
+
+    def __init__(self, template: str) -> None:
+        super().__init__(f"Airflow has {request.method} {template}, Stateroom does not emulate it")
+        self.route = f"{request.method} {template}"
+
+
+def place(loc: list[str | int]) -> str:
+    """A location as a person reads it: ``body.task_instances[3].run_id``."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return path.lstrip(".") or "body"
+
+
+def status_of(error: errors.StateError) -> int:
+    if isinstance(error, Refused):
+        return error.status
+    if isinstance(error, InvalidInput):
+        return 422
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def json_answer(document: Any, status: int = 200) -> Response:
+    """An answer with exactly the content type that the SDK looks for."""
+    return text_answer(json.dumps(document), status)
+
+
+def text_answer(text: str, status: int = 200) -> Response:
+    """Like :func:`json_answer`, of a text that is JSON already."""
+    return Response(text, status, mimetype="application/json")
+
+
+def _plain(error: errors.StateError) -> Any:
+    """``{"detail": "…"}``, and a list for invalid inputs: the Core API's shape."""
+    return {"detail": values.finite(error.problems) if isinstance(error, InvalidInput) else str(error)}
+
+
+def _execution(error: errors.StateError) -> Any:
+    """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
+    if isinstance(error, InvalidInput | Refused):
+        return _plain(error)
+    facts = {"reason": error.reason, "message": str(error)}
+    if isinstance(error, errors.InvalidTransition):
+        facts["previous_state"] = error.previous_state  # type: ignore[assignment]  # null, where it had none
+    return {"detail": facts}
+
+
+def _control(error: errors.StateError) -> Any:
+    """Reason, message, and where in the body it was."""
+    facts: dict[str, Any] = {"reason": error.reason, "message": str(error)}
+    if isinstance(error, InvalidInput):
+        facts["errors"] = [{"where": place(problem["loc"]), "message": problem["msg"]} for problem in error.problems]
+    if isinstance(error, errors.BadDocument):
+        facts["where"] = error.where
+    if isinstance(error, NotEmulated):
+        facts["route"] = error.route
+    return {"detail": facts}
+
+
+_RENDERERS: dict[str, Callable[[errors.StateError], Any]] = {"execution": _execution, "_stateroom": _control}
+
+
+def register(app: Flask) -> None:
+    """Answer every error in the shape of the API it was met in, routing errors included."""
+    app.register_error_handler(errors.StateError, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def api_name() -> str:
+    """The first segment of the path, which says which API is asked."""
+    return request.path.split("/", 2)[1]
+
+
+def _answer(error: errors.StateError) -> Response:
+    if isinstance(error, errors.StoreError):
+        log.error("%s %s: %s", request.method, request.path, error)
+    render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
+    return json_answer(render(error), status_of(error))
+
+
+def _answer_http(error: HTTPException) -> Response:
+    if isinstance(error, RequestRedirect):
+        return Response(status=error.code, headers={"Location": error.new_url})
+    if isinstance(error, RequestEntityTooLarge):
+        limit = request.max_content_length
+        return _answer(Refused(413, f"the body is larger than {limit} bytes (--max-body)", "body_too_large"))
+    if api_name() == "_stateroom":
+        message = f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"
+        return _answer_with(error, _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))))
+    if isinstance(error, RouteNotFound) and (target := _without_slash()):
+        return Response(status=307, headers={"Location": target})
+    return _answer_with(error, {"detail": error.name})
+
+
+def _answer_with(error: HTTPException, document: Any) -> Response:
+    answer = json_answer(document, error.code or 500)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        allowed = sorted(error.valid_methods)
+        answer.headers["Allow"] = "GET" if "GET" in allowed else allowed[0]
+    return answer
+
+
+def _without_slash() -> str | None:
+    """Where Airflow redirects a path with a slash too many: to the route without it, if there is one."""
+    from flask import current_app
+
+    path = request.path.rstrip("/")
+    if path == request.path or api_name() != "execution":
+        return None
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or not adapter.test(path, request.method) and not adapter.allowed_methods(path):
+        return None
+    query = request.query_string.decode("latin-1")
+    return request.host_url.rstrip("/") + request.script_root + path + (f"?{query}" if query else "")
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    log.exception("%s %s", request.method, request.path, exc_info=error)
+    message = f"{type(error).__name__}: {error}; this is a bug of Stateroom's, please report it"
+    return json_answer({"detail": {"reason": "internal_error", "message": message}}, 500)

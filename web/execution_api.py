@@ -1,0 +1,169 @@
+"""The Execution API: what workers call, under ``/execution`` (version 2026-06-30, Airflow 3.3.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from schemas import execution as schemas
+from schemas import moments
+from state.store.entries import Keyspace
+
+from . import setting
+from .answers import execution_value
+from .auth import authenticate_worker, refreshed_token, writer
+from .errors import Refused, api_name, json_answer, text_answer
+from .parsing import body, header_problem, one_of, path, query, read, read_body
+
+bp = Blueprint("execution_api", __name__, url_prefix="/execution")
+VERSION = "2026-06-30"
+VERSION_HEADER = "Airflow-API-Version"
+_NO_CONTENT = ("", 204)
+_TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
+_ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
+
+_TASK_PATH = schemas.TaskStateStorePath()
+_TASK_INSTANCE_PATH = schemas.TaskInstancePath()
+_TASK_BODY = schemas.TaskStateStorePutBody()
+_ASSET_BODY = schemas.AssetStateStorePutBody()
+_KEY_BY = {"name": schemas.AssetKeyByNameQuery(), "uri": schemas.AssetKeyByUriQuery()}
+_ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery()}
+
+
+@bp.before_app_request
+def check_version() -> None:
+    """Read the version header as Airflow's router does: dates that it cannot read are 422, older ones know no store."""
+    if api_name() != "execution":
+        return
+    text = request.headers.get(VERSION_HEADER)
+    if text is None or text == VERSION:
+        return
+    if text:
+        _check_date(text)
+    if text < VERSION and request.path.startswith("/execution/store"):
+        raise Refused(404, "Not Found")
+
+
+def _check_date(text: str) -> None:
+    try:
+        moment = moments.from_string(text)
+    except ValueError as error:
+        kind, message = "date_from_datetime_parsing", f"Input should be a valid date or datetime, {error}"
+        raise header_problem(VERSION_HEADER, text, kind, message, error=str(error)) from None
+    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
+        message = "Datetimes provided to dates should have zero time - e.g. be exact dates"
+        raise header_problem(VERSION_HEADER, text, "date_from_datetime_inexact", message)
+
+
+@bp.before_request
+def admit() -> None:
+    """The body is parsed before the caller is known, as in Airflow."""
+    read_body()
+    if request.endpoint != "execution_api.health":
+        authenticate_worker()
+
+
+@bp.after_app_request
+def echo(response: Response) -> Response:
+    """Send back the version and the correlation id, and a fresh token where one is due."""
+    if api_name() == "execution":
+        response.headers["airflow-api-version"] = request.headers.get(VERSION_HEADER, VERSION)
+        if "correlation-id" in request.headers:
+            response.headers["correlation-id"] = request.headers["correlation-id"]
+        if token := refreshed_token():
+            response.headers["Refreshed-API-Token"] = token
+    return response
+
+
+@bp.get("/health")
+def health() -> Response:
+    """Say that the Execution API answers."""
+    return json_answer({"status": "healthy"})
+
+
+# ---------------------------------------------------------------- task state
+
+
+def _task(task_instance_id: str) -> Keyspace:
+    keyspace: Keyspace = g.namespace.task_instance(task_instance_id, writer())
+    return keyspace
+
+
+@bp.get(_TASK_KEY)
+def get_task_state_store(task_instance_id: str, key: str) -> Response:
+    """Get one key of a task instance."""
+    (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
+    return text_answer(execution_value(key, _task(place["task_instance_id"]).text(key)))
+
+
+@bp.put(_TASK_KEY)
+def set_task_state_store(task_instance_id: str, key: str) -> Any:
+    """Create or overwrite one key of a task instance."""
+    place, entry = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY))
+    _task(place["task_instance_id"]).set(key, entry["value"], entry["expires_at"])
+    return _NO_CONTENT
+
+
+@bp.delete(_TASK_KEY)
+def delete_task_state_store(task_instance_id: str, key: str) -> Any:
+    """Delete one key of a task instance."""
+    (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
+    _task(place["task_instance_id"]).delete(key)
+    return _NO_CONTENT
+
+
+@bp.delete("/store/ti/<task_instance_id>")
+def clear_task_state_store(task_instance_id: str) -> Any:
+    """Delete every key of a task instance."""
+    (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    _task(place["task_instance_id"]).clear()
+    return _NO_CONTENT
+
+
+@bp.patch("/task-instances/<task_instance_id>/state")
+def ti_update_state(task_instance_id: str) -> Any:
+    """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
+    (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    state = one_of(schemas.TI_STATE_UPDATE)["state"]
+    changed = g.namespace.set_state(place["task_instance_id"], state, setting("clear_on_success"))
+    return _NO_CONTENT if changed else Response(status=200)
+
+
+# ---------------------------------------------------------------- asset state
+
+
+def _asset(by: str, value: str) -> Keyspace:
+    keyspace: Keyspace = g.namespace.asset(writer=writer(), **{by: value})
+    return keyspace
+
+
+@bp.get(_ASSET_VALUE)
+def get_asset_state_store(by: str) -> Response:
+    """Get one key of an active asset, by name or by uri."""
+    (asked,) = read(query(_KEY_BY[by]))
+    return text_answer(execution_value(asked["key"], _asset(by, asked[by]).text(asked["key"])))
+
+
+@bp.put(_ASSET_VALUE)
+def set_asset_state_store(by: str) -> Any:
+    """Create or overwrite one key of an active asset; the writer is the token's task instance."""
+    asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
+    _asset(by, asked[by]).set(asked["key"], entry["value"])
+    return _NO_CONTENT
+
+
+@bp.delete(_ASSET_VALUE)
+def delete_asset_state_store(by: str) -> Any:
+    """Delete one key of an active asset."""
+    (asked,) = read(query(_KEY_BY[by]))
+    _asset(by, asked[by]).delete(asked["key"])
+    return _NO_CONTENT
+
+
+@bp.delete("/store/asset/by-<any(name, uri):by>/clear")
+def clear_asset_state_store(by: str) -> Any:
+    """Delete every key of an active asset."""
+    (asked,) = read(query(_ASSET_BY[by]))
+    _asset(by, asked[by]).clear()
+    return _NO_CONTENT

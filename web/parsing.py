@@ -1,0 +1,162 @@
+"""Inputs of a view: converters for paths, and queries and bodies read through schemas, all faults in one list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from email.message import Message
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Flask, g, request
+from marshmallow import Schema, ValidationError
+from werkzeug.routing import BaseConverter, Rule
+
+from schemas.problems import Location, listed
+
+from .errors import InvalidInput, Refused
+
+Part = tuple[Schema, Any, Location]
+_WITH_BODY = frozenset({"PUT", "PATCH", "POST"})
+_PARSE_ERROR = "There was an error parsing the body"
+
+
+class Key(BaseConverter):
+    """The rest of a path, empty or with slashes; a line feed ends the match, as in Airflow's routes."""
+
+    regex = ".*"
+    part_isolating = False
+    weight = 200
+
+
+class AirflowRule(Rule):
+    """A rule that answers only the methods it names: Airflow's routes know no HEAD."""
+
+    def __init__(self, rule: str, **options: Any) -> None:
+        super().__init__(rule, **options)
+        if self.methods and rule.startswith(("/execution", "/api/v2")):
+            self.methods.discard("HEAD")
+
+
+def configure(app: Flask) -> None:
+    """Make keys safe in paths: no merged slashes, no redirects, a converter that passes them whole."""
+    app.url_rule_class = AirflowRule
+    app.url_map.converters["key"] = Key
+    app.url_map.merge_slashes = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    message = Message()
+    message["content-type"] = content_type
+    kind, subtype = message.get_content_maintype(), message.get_content_subtype()
+    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+
+
+def read_body() -> None:
+    """Parse the body of a write before anybody is authenticated, which is when Airflow does it.
+
+    :raises InvalidInput: if it claims to be JSON and is not.
+    :raises Refused: if it cannot be read at all.
+    """
+    if request.method not in _WITH_BODY or request.routing_exception is not None:
+        return
+    raw = request.get_data(cache=False)
+    if not raw:
+        g.body = None
+        return
+    if request.content_type is None or not _is_json(request.content_type):
+        g.body = raw.decode("utf-8", "replace")
+        return
+    try:
+        g.body = json.loads(raw)
+    except json.JSONDecodeError as error:
+        item = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}}
+        raise InvalidInput([{**item, "ctx": {"error": error.msg}}]) from None
+    except (ValueError, RecursionError):
+        raise Refused(400, _PARSE_ERROR) from None
+
+
+def path(schema: Schema, **segments: str) -> Part:
+    """The path's variables."""
+    return schema, segments, ("path",)
+
+
+def query(schema: Schema) -> Part:
+    """The query's parameters; of one that is given twice the last counts, as in Airflow."""
+    text = request.query_string
+    return schema, dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}, ("query",)
+
+
+def queries(name: str) -> list[str]:
+    """All values of one query parameter, in order."""
+    pairs = parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
+    return [value for known, value in pairs if known == name]
+
+
+def body(schema: Schema) -> Part:
+    """The body, as :func:`read_body` left it."""
+    return schema, g.body, ("body",)
+
+
+def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]:
+    """Load each part through its schema.
+
+    :param exists: called with the first part, if that is right, before the others count: a 404 comes before a 422
+        about the body in Airflow's Core API.
+    :raises InvalidInput: with everything that is wrong in any of them.
+    """
+    problems: list[dict[str, Any]] = []
+    loaded: list[Any] = []
+    for index, (schema, data, where) in enumerate(parts):
+        loaded.append(_load(schema, data, where, problems))
+        if index == 0 and exists and not problems:
+            exists(loaded[0])
+    if problems:
+        raise InvalidInput(problems)
+    return loaded
+
+
+def _load(schema: Schema, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
+    if data is None and where == ("body",):
+        problems.append(missing_body())
+        return None
+    try:
+        return schema.load(data)
+    except ValidationError as error:
+        found = listed(schema, error, data, where)
+        if where != ("body",):
+            for item in found:
+                item["input"] = None if item["type"] == "missing" else item["input"]
+        problems += found
+        return None
+
+
+def missing_body() -> dict[str, Any]:
+    return {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
+
+
+def one_of(schemas: dict[str, Schema]) -> dict[str, Any]:
+    """The body, loaded by the first of the schemas that it fits.
+
+    :raises InvalidInput: with what each of them has against it, under its name.
+    """
+    problems: list[dict[str, Any]] = []
+    for name, schema in schemas.items():
+        before = len(problems)
+        loaded = _load(schema, g.body, ("body",), problems)
+        if len(problems) == before:
+            return dict(loaded)
+        if g.body is None:
+            break
+        for item in problems[before:]:
+            item["loc"].insert(1, name)
+    raise InvalidInput(problems)
+
+
+def header_problem(name: str, value: str, kind: str, message: str, **ctx: Any) -> InvalidInput:
+    """One fault of a header, which no schema sees."""
+    item: dict[str, Any] = {"type": kind, "loc": ["header", name], "msg": message, "input": value}
+    return InvalidInput([{**item, "ctx": ctx} if ctx else item])

@@ -1,0 +1,210 @@
+"""The one place that owns waitress: lanes, keep-alive, refusals in JSON.
+
+A request goes to the fast lane, or, if it may take long, to the slow lane, which has threads and a queue of its own;
+a full queue is answered with 429. So long or stuck calls never keep short ones waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections import deque
+from typing import Any
+
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
+
+log = logging.getLogger("stateroom")
+
+FAST_THREADS = 2
+SLOW_THREADS = 4
+SLOW_QUEUE = 32
+LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
+RETRY_AFTER = 1  # seconds
+_VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
+_HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the app can answer in its API's shape
+
+
+class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """Keeps the connection after answers that have no body, and sends head and body in one write."""
+
+    def set_close_on_finish(self) -> None:
+        # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it
+        asked = self.request.headers.get("CONNECTION", "").lower() == "close"
+        if self.has_body or self.version != "1.1" or asked:
+            super().set_close_on_finish()
+
+    def write(self, data: bytes) -> None:
+        if not self.wrote_header and self.complete and self.has_body and self.content_length == len(data):
+            self.channel.write_soon(self.build_response_header() + data)
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+        else:
+            super().write(data)
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """waitress's own refusals (too large, malformed, lane full) as the JSON that every API's clients read."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        message = f"{error.reason}: {error.body}"
+        body = json.dumps({"detail": {"reason": error.reason.lower().replace(" ", "_"), "message": message}}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        if isinstance(error, LaneFull):
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class LaneFull(Error):  # type: ignore[misc]
+    """The slow lane has no room for another call."""
+
+    code = 429
+    reason = "Too Many Requests"
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Keeps blanks after the API version: uvicorn hands them to Airflow, which refuses the date (3.3.2)."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if "AIRFLOW_API_VERSION" in self.headers and (found := _VERSION.search(header_plus)):
+            self.headers["AIRFLOW_API_VERSION"] = found[1].decode("latin-1")
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection."""
+
+    parser_class = Parser
+    task_class = Answer
+    error_task_class = Refusal
+
+
+class Lane:
+    """A queue of calls and the threads that take them from it.
+
+    :param bound: most calls that may wait; None for any number.
+    """
+
+    def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
+        self.bound, self.busy = bound, 0
+        self._queue: deque[Any] = deque()
+        self._ready = threading.Condition(threading.Lock())
+        self._open = True
+        self._threads = [
+            threading.Thread(target=self._work, name=f"stateroom-{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, call: Any) -> bool:
+        """Queue a call; False if there is no room."""
+        with self._ready:
+            if self.bound is not None and len(self._queue) >= self.bound:
+                return False
+            self._queue.append(call)
+            self._ready.notify()
+        return True
+
+    def _work(self) -> None:
+        while True:
+            with self._ready:
+                while not self._queue:
+                    if not self._open:
+                        return
+                    self._ready.wait()
+                call = self._queue.popleft()
+                self.busy += 1
+            try:
+                call.service()
+            except BaseException:
+                log.exception("a connection failed")
+            finally:
+                with self._ready:
+                    self.busy -= 1
+
+    def close(self, timeout: float) -> None:
+        """Let what runs end, for ``timeout`` seconds at most."""
+        with self._ready:
+            self._open = False
+            self._queue.clear()
+            self._ready.notify_all()
+        for thread in self._threads:
+            thread.join(timeout)
+
+
+class Lanes:
+    """waitress's dispatcher: sends each call to the lane it belongs to."""
+
+    def __init__(self) -> None:
+        self.fast = Lane("fast", FAST_THREADS)
+        self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
+
+    def add_task(self, channel: Any) -> None:
+        request = channel.requests[0]
+        if request.error is None and is_slow(request):
+            if self.slow.add(channel):
+                return
+            request.error = LaneFull("too many long calls at once; try again in a second")
+        self.fast.add(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        self.fast.close(timeout)
+        self.slow.close(timeout)
+        return True
+
+
+def is_slow(request: Any) -> bool:
+    """Whether a call may take long: a long body, or Stateroom's own API but for its health."""
+    if request.content_length > LONG_BODY:
+        return True
+    path: str = request.path
+    return "/_stateroom/" in path and not path.endswith("/_stateroom/health")
+
+
+class _Listener(TcpWSGIServer):  # type: ignore[misc]
+    channel_class = Channel
+
+
+class Server:
+    """A listening server; :meth:`run` serves until it is closed or the process is told to stop.
+
+    :param port: 0 takes a free one; :attr:`url` says which.
+    :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read at all.
+    :raises OSError: if the address is taken or cannot be listened on.
+    """
+
+    def __init__(self, app: Any, host: str, port: int, max_body: int) -> None:
+        settings = Adjustments(
+            host=host, port=port, ident="stateroom", max_request_body_size=max_body + _HEADROOM, asyncore_use_poll=True,
+            connection_limit=1000, channel_timeout=300, clear_untrusted_proxy_headers=True,
+        )  # fmt: skip
+        self._sockets: dict[int, Any] = {}
+        self._lanes = Lanes()
+        self._server = _Listener(
+            app, self._sockets, dispatcher=self._lanes, adj=settings, sockinfo=settings.listen[0]
+        )
+        self.host, self.port = host, int(self._server.effective_port)
+
+    @property
+    def url(self) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def run(self) -> None:
+        """Serve until SystemExit or KeyboardInterrupt reaches this thread."""
+        self._server.run()
+
+    def close(self) -> None:
+        """Stop listening and drop all connections."""
+        self._server.close()
