@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import click
 from flask import Flask, g
 
-from state import __version__, documents, settings as rows
+from state import __version__, documents
+from state import settings as rows
 from state.cli import cli
 from state.errors import SettingError, StateError
 from state.process import READY
@@ -137,7 +138,10 @@ def _serve(given: dict[str, Any]) -> None:
         server = Server(app, settings["host"], settings["port"], settings["max_body"])
     except OSError as error:
         made.store.close()
-        _stop(f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port", CANNOT_LISTEN)
+        _stop(
+            f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port",
+            CANNOT_LISTEN,
+        )
     made.store.announce(server.url)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     click.echo(banner(made, server.url, existed))
@@ -204,7 +208,9 @@ def _next(made: Service, url: str) -> str:
     document = fixtures.export(made.store.namespace())
     if document["assets"]:
         return f"curl{token} '{url}/api/v2/assets/{document['assets'][0]['id']}/state-store'"
-    return f"curl{token} -X POST {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"
+    return (
+        f"curl{token} -X POST {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"
+    )
 
 
 if __name__ == "__main__":

@@ -167,8 +167,8 @@ def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:
     for name, field in known.items():
         inner, value = field, data.get(name)
         if isinstance(inner, fields.Nested):
-            found += unknown_members(inner.schema, value, f"{where}{name}.")  # type: ignore[arg-type]  # never a dict
+            found += unknown_members(inner.schema, value, f"{where}{name}.")
         elif isinstance(inner, fields.List) and isinstance(inner.inner, fields.Nested) and isinstance(value, list):
             for index, item in enumerate(value):
-                found += unknown_members(inner.inner.schema, item, f"{where}{name}[{index}].")  # type: ignore[arg-type]
+                found += unknown_members(inner.inner.schema, item, f"{where}{name}[{index}].")
     return found

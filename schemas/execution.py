@@ -138,7 +138,9 @@ class Members(Field):
         errors: dict[Any, Any] = {}
         for index, item in enumerate(value):
             if not isinstance(item, dict):
-                errors[index] = [NOT_AN_OBJECT if self.schema else Problem("Input should be a valid dictionary", "dict_type")]
+                errors[index] = [
+                    NOT_AN_OBJECT if self.schema else Problem("Input should be a valid dictionary", "dict_type")
+                ]
             elif self.schema and (found := self.schema.validate(item)):
                 errors[index] = found
         if errors:

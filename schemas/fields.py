@@ -79,43 +79,34 @@ def _check_depth(value: Any) -> None:
 
 
 class UtcDateTime(Field):
-    """An aware moment, in any of pydantic's spellings.
-
-    :param union: the place within a union that pydantic adds to each error, such as ``("datetime",)``.
-    """
-
-    def __init__(self, *, union: tuple[str, ...] = (), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.union = union
+    """An aware moment, in any of pydantic's spellings."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
             return _moment(value)
         except _Rejected as rejected:
-            problem = rejected.problem
-            raise ValidationError([Problem(problem, problem.type, problem.ctx, self.union, problem.echo)]) from None
+            raise ValidationError([rejected.problem]) from None
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value
 
 
 class ExpiresAt(UtcDateTime):
-    """An aware moment, null, or the word ``default``: the Core API's union."""
+    """An aware moment, null, or the word ``default``: the Core API's union, with an error for each member."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(union=("datetime",), allow_none=True, **kwargs)
+        super().__init__(allow_none=True, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if value == DEFAULT:
             return DEFAULT
         try:
-            return super()._deserialize(value, attr, data, **kwargs)
-        except ValidationError as error:
-            other = Problem(
-                "Input should be 'default'", "literal_error", {"expected": "'default'"}, ("literal['default']",),
-                error.messages[0].echo,
-            )  # fmt: skip
-            raise ValidationError([*error.messages, other]) from None
+            return _moment(value)
+        except _Rejected as rejected:
+            as_moment, echo = rejected.problem, rejected.problem.echo
+        at, ctx = ("literal['default']",), {"expected": "'default'"}
+        as_word = Problem("Input should be 'default'", "literal_error", ctx, at, echo)
+        raise ValidationError([Problem(as_moment, as_moment.type, as_moment.ctx, ("datetime",), echo), as_word])
 
 
 class _Rejected(Exception):

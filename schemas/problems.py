@@ -32,15 +32,13 @@ class Problem(str):
         problem.type, problem.ctx, problem.loc, problem.echo = type, ctx, loc, echo
         return problem
 
-    def format(self, *args: object, **kwargs: object) -> Problem:  # type: ignore[override]  # marshmallow formats messages
+    def format(self, *args: object, **kwargs: object) -> Problem:
         return self
 
 
 MISSING = Problem("Field required", "missing")
 EXTRA = Problem("Extra inputs are not permitted", "extra_forbidden")
-NOT_AN_OBJECT = Problem(
-    "Input should be a valid dictionary or object to extract fields from", "model_attributes_type"
-)
+NOT_AN_OBJECT = Problem("Input should be a valid dictionary or object to extract fields from", "model_attributes_type")
 
 
 def value_error(message: str) -> Problem:
@@ -63,21 +61,20 @@ def listed(schema: Schema, error: ValidationError, data: Any, where: Location) -
     ]
 
 
-def _under(messages: Any, where: Location, data: Any, name: str | int) -> list[dict[str, Any]]:
+def _under(messages: Any, where: Location, data: Any, name: Any) -> list[dict[str, Any]]:
     value = data[name] if isinstance(data, list) or name in data else None
     if isinstance(messages, dict):  # of a list's or a nested object's members
         return [item for key, inner in messages.items() for item in _under(inner, (*where, key), value, key)]
-    return [
-        _item(problem, where, data if getattr(problem, "type", "") == "missing" else value) for problem in messages
-    ]
+    return [_item(problem, where, data if getattr(problem, "type", "") == "missing" else value) for problem in messages]
 
 
 def _item(problem: str, where: Location, data: Any) -> dict[str, Any]:
-    known = isinstance(problem, Problem)
+    if not isinstance(problem, Problem):
+        problem = Problem(problem, "value_error")
     item: dict[str, Any] = {
-        "type": problem.type if known else "value_error",
-        "loc": [*where, *(problem.loc if known else ())],
+        "type": problem.type,
+        "loc": [*where, *problem.loc],
         "msg": str(problem),
-        "input": data if not known or problem.echo else None,
+        "input": data if problem.echo else None,
     }
-    return {**item, "ctx": problem.ctx} if known and problem.ctx is not None else item
+    return {**item, "ctx": problem.ctx} if problem.ctx is not None else item

@@ -123,7 +123,7 @@ def _keyspace(client: StateroomClient, where: dict[str, Any]) -> Any:
         return client.asset_by_id(_asset_id(client, where["asset"]))
     if not all(where[name] for name in names):
         raise click.UsageError("name a task instance with --dag, --run and --task, or an asset with --asset")
-    return client.task_by_scope(TaskScope(*(where[name] for name in names), where["map_index"]))
+    return client.task_by_scope(TaskScope(where["dag_id"], where["run_id"], where["task_id"], where["map_index"]))
 
 
 def _asset_id(client: StateroomClient, name: str) -> int:
@@ -240,7 +240,9 @@ def import_document(path: str) -> None:
 @cli.command()
 @click.option("--role", type=click.Choice(tokens.ROLES), help="A person's token, with this role.")
 @click.option("--ti", "ti_id", type=click.UUID, help="A worker's token, for the task instance with this id.")
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="Lifetime; a worker's is ten minutes, else a day.")
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="Lifetime; a worker's is ten minutes, else a day."
+)
 @click.option(
     "--jwt-secret",
     envvar="AIRFLOW__API_AUTH__JWT_SECRET",
@@ -274,5 +276,3 @@ def ready(wait: float) -> None:
                     raise
                 time.sleep(0.05)
     click.echo(json.dumps(facts) if as_json() else f"{facts['status']}: {client.url}")
-
-

@@ -38,9 +38,7 @@ class StateroomClient:
         :raises Unreachable: if nobody answers.
         """
         try:
-            answer = self.session.request(
-                method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs
-            )
+            answer = self.session.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
         except requests.RequestException as error:
             raise Unreachable(f"nothing answers at {self.url} ({type(error).__name__}); is it running?") from error
         if answer.status_code >= 300:

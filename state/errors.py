@@ -106,9 +106,7 @@ class InvalidRetention(StateError):
     reason = "invalid_retention"
 
     def __init__(self, days: int) -> None:
-        super().__init__(
-            f"[state_store] default_retention_days must be >= 0, got {days}. Set to 0 to disable expiry."
-        )
+        super().__init__(f"[state_store] default_retention_days must be >= 0, got {days}. Set to 0 to disable expiry.")
 
 
 class UnreadableValue(StateError):

@@ -33,7 +33,11 @@ def admit() -> None:
     if request.endpoint == "control_api.health":
         return
     require_admin()
-    if request.method in ("PUT", "POST", "PATCH") and request.content_length and not _is_json(request.content_type or ""):
+    if (
+        request.method in ("PUT", "POST", "PATCH")
+        and request.content_length
+        and not _is_json(request.content_type or "")
+    ):
         raise Refused(415, "the body must be application/json", "unsupported_media_type")
     read_body()
 
@@ -82,7 +86,9 @@ def put_fixture() -> Any:
 
 
 def _header(places: list[str]) -> str:
-    shown = ", ".join(place.encode("ascii", "backslashreplace").decode().replace("\n", "\\n") for place in places[:_NAMED_AT_MOST])
+    shown = ", ".join(
+        place.encode("ascii", "backslashreplace").decode().replace("\n", "\\n") for place in places[:_NAMED_AT_MOST]
+    )
     return shown + (f", and {len(places) - _NAMED_AT_MOST} more" if len(places) > _NAMED_AT_MOST else "")
 
 
@@ -96,7 +102,10 @@ def load_fixture(data: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
     document, problems = _loaded(data)
     ignored = schemas.unknown_members(_FIXTURE, data)
     if strict:
-        problems += [{"type": "extra_forbidden", "loc": [place], "msg": "is not a member that a fixture has", "input": None} for place in ignored]
+        problems += [
+            {"type": "extra_forbidden", "loc": [place], "msg": "is not a member that a fixture has", "input": None}
+            for place in ignored
+        ]
     if problems:
         raise InvalidInput(problems)
     return document, ignored

@@ -117,7 +117,7 @@ def clear_task_state_store(**coordinates: str) -> Any:
     """Delete every entry of a task instance, or with ``all_map_indices`` of the task at any index."""
     (asked,) = read(query(_CLEAR))
     if asked["all_map_indices"]:
-        clear_all_map_indices(g.namespace, TaskScope(**coordinates))
+        clear_all_map_indices(g.namespace, TaskScope(map_index=-1, **coordinates))
     else:
         _task(coordinates, asked["map_index"]).clear()
     return _NO_CONTENT

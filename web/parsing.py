@@ -41,7 +41,7 @@ class AirflowRule(Rule):
 
 def configure(app: Flask) -> None:
     """Make keys safe in paths: no merged slashes, no redirects, a converter that passes them whole."""
-    app.url_rule_class = AirflowRule
+    app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False

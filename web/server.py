@@ -34,6 +34,8 @@ _HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the 
 class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
     """Keeps the connection after answers that have no body, and sends head and body in one write."""
 
+    wrote_header: bool
+
     def set_close_on_finish(self) -> None:
         # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it
         asked = self.request.headers.get("CONNECTION", "").lower() == "close"
@@ -191,9 +193,7 @@ class Server:
         )  # fmt: skip
         self._sockets: dict[int, Any] = {}
         self._lanes = Lanes()
-        self._server = _Listener(
-            app, self._sockets, dispatcher=self._lanes, adj=settings, sockinfo=settings.listen[0]
-        )
+        self._server = _Listener(app, self._sockets, dispatcher=self._lanes, adj=settings, sockinfo=settings.listen[0])
         self.host, self.port = host, int(self._server.effective_port)
 
     @property

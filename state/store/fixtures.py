@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +41,7 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
 
 
 def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document) -> None:
-    parts = {
+    parts: dict[str, Callable[[Document, str], object]] = {
         "dag_runs": lambda item, where: put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
         "assets": lambda item, where: put_asset(db, namespace, item, where),
@@ -94,7 +95,9 @@ def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Documen
     _put_entry(db, namespace, row[0], item, _writer(db, namespace, item.get("last_updated_by"), where))
 
 
-def _writer(db: sqlite3.Connection, namespace: Namespace, writer: Document | None, where: str) -> tuple[str, int | None]:  # fmt: skip
+def _writer(
+    db: sqlite3.Connection, namespace: Namespace, writer: Document | None, where: str
+) -> tuple[str, int | None]:
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
     try:

@@ -62,7 +62,9 @@ class Namespace:
             )
         return Keyspace(self, "Asset", lookup, writer)
 
-    def assets(self, active: bool, where: str, parameters: tuple[Any, ...], order: str, limit: int, offset: int) -> tuple[list[sqlite3.Row], int]:  # fmt: skip
+    def assets(
+        self, active: bool, where: str, parameters: tuple[Any, ...], order: str, limit: int, offset: int
+    ) -> tuple[list[sqlite3.Row], int]:
         """Assets as rows (id, name, uri, active, created_at, updated_at), and how many there are in all.
 
         :param where: further conditions in SQL over ``name`` and ``uri``, beginning with AND, or nothing.
@@ -177,7 +179,8 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
     now = to_text(namespace.clock.now())
     row = db.execute(
         """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state)
-        VALUES (:ns, :dag_id, :run_id, :logical_date, coalesce(:run_after, :logical_date, :now), coalesce(:state, 'running'))
+        VALUES (:ns, :dag_id, :run_id, :logical_date, coalesce(:run_after, :logical_date, :now),
+        coalesce(:state, 'running'))
         ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = coalesce(:logical_date, logical_date),
         run_after = coalesce(:run_after, run_after), state = coalesce(:state, state) RETURNING run_pk""",
         {"logical_date": None, "run_after": None, "state": None, **run, "ns": namespace.ns, "now": now},
