@@ -18,7 +18,7 @@ from flask import Flask, g
 
 from state import __version__, documents
 from state import settings as rows
-from state.cli import cli
+from state.cli import DEFAULT_URL, cli
 from state.errors import SettingError, StateError
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
@@ -179,11 +179,11 @@ def banner(made: Service, url: str, existed: bool) -> str:
     state = "" if made.store.path == MEMORY else " (opened)" if existed else " (new)"
     counts = ", ".join(f"{count} {noun if count != 1 else noun[:-1]}" for noun, count in held.items())
     lines = [
-        f"Stateroom {__version__}, speaking like Airflow {settings['compat']}",
-        f"  address   {url}   workers: {url}/execution/",
+        f"Stateroom {__version__}, like Airflow {settings['compat']}",
+        f"  address   {url}  (workers: {url}/execution/)",
         f"  database  {file}{state}: {counts}",
         *(f"  access    {line}" for line in _access(made)),
-        f"  try       {_next(made, url)}",
+        *(f"  try       {line}" for line in _next(made, url)),
         "  stop      Ctrl-C",
     ]
     return "\n".join(lines)
@@ -202,15 +202,14 @@ def _access(made: Service) -> list[str]:
     return lines
 
 
-def _next(made: Service, url: str) -> str:
-    """A first call that works here."""
-    token = " -H 'Authorization: Bearer …'" if made.keys.start else ""
-    document = fixtures.export(made.store.namespace())
-    if document["assets"]:
-        return f"curl{token} '{url}/api/v2/assets/{document['assets'][0]['id']}/state-store'"
-    return (
-        f"curl{token} -X POST {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"
-    )
+def _next(made: Service, url: str) -> list[str]:
+    """First calls that work here as they stand."""
+    if made.keys.start and not made.keys.open_control:
+        return ["export STATEROOM_TOKEN=$(python -m state token --role admin --jwt-secret …)", "python -m state list"]
+    options = "" if url == DEFAULT_URL else f" --url {url}"
+    if any(fixtures.counts(made.store.namespace()).values()):
+        return [f"python -m state{options} list", f"curl {url}/api/v2/assets"]
+    return [f"curl {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"]
 
 
 if __name__ == "__main__":
