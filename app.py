@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from flask import Flask, g
+from flask import Flask
 
 from state import __version__, documents
 from state import settings as rows
@@ -22,7 +22,7 @@ from state.cli import DEFAULT_URL, cli
 from state.errors import SettingError, StateError
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
-from web import Service, control_api, core_api, errors, execution_api, login, not_emulated, parsing, service
+from web import App, Service, control_api, core_api, errors, execution_api, login, not_emulated, parsing
 from web.auth import Keys, keep_pages_away
 from web.server import Server
 
@@ -38,13 +38,12 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     :raises StoreError: if the database cannot be opened.
     """
     settings = rows.load(environ or {}, config)
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings["max_body"]
     parsing.configure(app)
     errors.register(app)
     app.extensions["stateroom"] = _service(settings)
     app.before_request(keep_pages_away)
-    app.before_request(_enter_namespace)
     for part in (execution_api, core_api, login, control_api, not_emulated):
         app.register_blueprint(part.bp)
     return app
@@ -91,10 +90,6 @@ def _passwords(settings: dict[str, Any]) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(word, str) for word in found.values()):
         raise SettingError("passwords_file", path, "a JSON object of names and passwords")
     return found
-
-
-def _enter_namespace() -> None:
-    g.namespace = service().store.namespace()
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:

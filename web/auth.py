@@ -197,20 +197,25 @@ def _invalid() -> str:
 
 
 def keep_pages_away() -> None:
-    """Refuse what only a web page of somebody else's would send.
+    """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
 
     :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.
     """
-    host = request.environ.get("HTTP_HOST")
-    if host and not _is_allowed(host, service().allowed_hosts):
+    environ, current = request.environ, service()
+    g.namespace = current.store.namespace()
+    host = environ.get("HTTP_HOST")
+    if host and not _is_allowed(host, current.allowed_hosts):
         message = f"the host {host!r} is not allowed; name it with --allow-host"
         raise Refused(421, message, "host_not_allowed")
-    if request.method in _SAFE:
-        return
-    origin = request.environ.get("HTTP_ORIGIN")
-    if origin is not None and (urlsplit(origin).netloc != host or urlsplit(origin).scheme != request.scheme):
+    if environ["REQUEST_METHOD"] not in _SAFE:
+        _check_origin(environ, host)
+
+
+def _check_origin(environ: dict[str, Any], host: str | None) -> None:
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and origin != f"{environ['wsgi.url_scheme']}://{host}":
         raise Refused(403, f"writes from the origin {origin!r} are not allowed", "foreign_origin")
-    if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
+    if environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
         raise Refused(403, "writes from pages of other sites are not allowed", "foreign_origin")
 
 

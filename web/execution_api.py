@@ -13,7 +13,7 @@ from state.store.entries import Keyspace
 from . import setting
 from .answers import execution_value
 from .auth import authenticate_worker, refreshed_token, writer
-from .errors import Refused, api_name, json_answer, text_answer
+from .errors import Refused, json_answer, text_answer
 from .parsing import body, header_problem, one_of, path, query, read, read_body
 
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
@@ -34,14 +34,13 @@ _ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery(
 @bp.before_app_request
 def check_version() -> None:
     """Read the version header as Airflow's router does: dates that it cannot read are 422, older ones know no store."""
-    if api_name() != "execution":
-        return
-    text = request.headers.get(VERSION_HEADER)
-    if text is None or text == VERSION:
+    environ = request.environ
+    text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    if text == VERSION or not environ["PATH_INFO"].startswith("/execution/"):
         return
     if text:
         _check_date(text)
-    if text < VERSION and request.path.startswith("/execution/store"):
+    if text < VERSION and environ["PATH_INFO"].startswith("/execution/store"):
         raise Refused(404, "Not Found")
 
 
@@ -67,10 +66,11 @@ def admit() -> None:
 @bp.after_app_request
 def echo(response: Response) -> Response:
     """Send back the version and the correlation id, and a fresh token where one is due."""
-    if api_name() == "execution":
-        response.headers["airflow-api-version"] = request.headers.get(VERSION_HEADER, VERSION)
-        if "correlation-id" in request.headers:
-            response.headers["correlation-id"] = request.headers["correlation-id"]
+    environ = request.environ
+    if environ["PATH_INFO"].startswith("/execution/"):
+        response.headers.add("airflow-api-version", environ.get("HTTP_AIRFLOW_API_VERSION", VERSION))
+        if correlation_id := environ.get("HTTP_CORRELATION_ID"):
+            response.headers.add("correlation-id", correlation_id)
         if token := refreshed_token():
             response.headers["Refreshed-API-Token"] = token
     return response
