@@ -38,7 +38,9 @@ class TestSqliteAsset(KeyspaceContract, ListingContract):
 
 @pytest.fixture(scope="module")
 def service(served):
-    return StateroomClient(served.url)
+    client = StateroomClient(served.url)
+    client.call("POST", "/_stateroom/reset")
+    return client
 
 
 @pytest.fixture
