@@ -142,12 +142,13 @@ def _serve(given: dict[str, Any]) -> None:
             f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port",
             CANNOT_LISTEN,
         )
-    made.store.announce(server.url)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    click.echo(banner(made, server.url, existed))
-    click.echo(READY + server.url)
-    sys.stdout.flush()
     try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: sys.exit(0))
+        made.store.announce(server.url)
+        click.echo(banner(made, server.url, existed))
+        click.echo(READY + server.url)
+        sys.stdout.flush()
         server.run()
     finally:
         made.store.close()
@@ -205,9 +206,9 @@ def _access(made: Service) -> list[str]:
 def _next(made: Service, url: str) -> str:
     """A first call that works here."""
     token = " -H 'Authorization: Bearer …'" if made.keys.start else ""
-    document = fixtures.export(made.store.namespace())
-    if document["assets"]:
-        return f"curl{token} '{url}/api/v2/assets/{document['assets'][0]['id']}/state-store'"
+    assets, _ = made.store.namespace().assets(True, "", (), "id", limit=1, offset=0)
+    if assets:
+        return f"curl{token} '{url}/api/v2/assets/{assets[0]['id']}/state-store'"
     return (
         f"curl{token} -X POST {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"
     )

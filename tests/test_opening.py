@@ -195,6 +195,17 @@ def test_the_log_of_a_killed_process_is_read(killed):
     assert sorted(os.listdir(killed.parent)) == ["state.db", "state.db.lock"]
 
 
+def test_the_log_is_found_behind_a_link(killed, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(killed)
+    damage_a_page(killed)
+    killed.with_name("state.db-shm").unlink()
+    before = contents(tmp_path)
+    assert start(link)[0] == 5
+    assert contents(tmp_path) == before
+
+
 def test_a_damaged_file_with_a_log_keeps_both(killed):
     damage_a_page(killed)
     killed.with_name("state.db-shm").unlink()
@@ -239,6 +250,16 @@ def test_a_closed_store_does_not_open_the_file_again(path):
     store.close()
     with pytest.raises(StoreError, match="was closed"):
         keyspace.get("key 1")
+
+
+def test_a_relative_path_means_the_same_file_wherever_the_process_goes(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    store = Store("state.db")
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path / "away")
+    assert store.namespace().asset(name="a").get("key 1") == "x" * 200
+    store.close()
+    assert os.listdir(tmp_path / "away") == []
 
 
 def test_a_lock_file_that_cannot_be_made_is_a_sentence(path):

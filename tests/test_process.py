@@ -24,10 +24,9 @@ def test_two_may_run_at_once():
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_cleanly(tmp_path, how):
     path = tmp_path / "s.db"
-    served = ServerProcess(["--db", str(path)])
-    served.process.send_signal(how)
-    assert served.process.wait(10) == 0
-    served.stop()
+    with ServerProcess(["--db", str(path)]) as served:
+        served.process.send_signal(how)
+        assert served.process.wait(10) == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["s.db", "s.db.lock"]
     assert opening.owner(path) is None
 

@@ -107,7 +107,7 @@ class Lane:
     """
 
     def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
-        self.bound, self.busy = bound, 0
+        self.bound = bound
         self._queue: deque[Any] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._open = True
@@ -135,14 +135,10 @@ class Lane:
                         return
                     self._ready.wait()
                 call = self._queue.popleft()
-                self.busy += 1
             try:
                 call.service()
             except BaseException:
                 log.exception("a connection failed")
-            finally:
-                with self._ready:
-                    self.busy -= 1
 
     def stop(self) -> None:
         """Begin no more calls."""

@@ -37,6 +37,7 @@ class Store:
         self._namespaces: dict[str, Namespace] = {}
         self._ownership: opening.Ownership | None = None
         self._open = True
+        self._file = MEMORY if path == MEMORY else str(Path(path).resolve())  # where it is, wherever the process goes
         if path != MEMORY:
             self._ownership = opening.own(Path(path))
         try:
@@ -55,7 +56,7 @@ class Store:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        return sqlite3.connect(self._file, isolation_level=None, check_same_thread=False, cached_statements=256)
 
     def announce(self, url: str) -> None:
         """Write the address into the lock file, so that a second process can name it."""

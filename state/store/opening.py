@@ -142,9 +142,10 @@ def check_contents(path: Path) -> None:
     :raises CorruptDatabase: if SQLite cannot read it or its quick check finds damage.
     :raises NewerDatabase: if it has had migrations that this release does not know.
     """
-    index = path.with_name(path.name + "-shm")
+    real = path.resolve()
+    index = real.with_name(real.name + "-shm")
     made_here = not index.exists()
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_how_to_read(path)}", uri=True)
+    connection = sqlite3.connect(f"{real.as_uri()}?{_how_to_read(real)}", uri=True)
     try:
         _check(path, connection)
     except sqlite3.DatabaseError as error:
