@@ -1,8 +1,9 @@
 """Fixture documents: all or nothing in, the same document out."""
 
+import contextlib
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -191,18 +192,23 @@ def test_a_failing_document_leaves_secret_and_configuration(namespace):
     assert (namespace.jwt_secret, namespace.config) == ("old", {"maximum_page_limit": 5})
 
 
-def test_documents_at_once_lose_nothing_of_each_others_configuration(namespace):
-    names = ["default_retention_days", "max_value_storage_bytes", "maximum_page_limit", "state_cleanup_batch_size"]
-    barrier = threading.Barrier(len(names))
+def test_documents_at_once_lose_nothing_of_each_others_configuration(namespace, monkeypatch):
+    """A second document that comes between the commit of the first and what is remembered of it has to wait."""
+    store, pool, other = namespace.store, ThreadPoolExecutor(1), []
 
-    def configure(name):
-        barrier.wait(10)
-        for number in range(1, 31):
-            put(namespace, {"config": {name: number}})
+    @contextlib.contextmanager
+    def and_then_another():
+        with Store.transaction(store) as db:
+            yield db
+        monkeypatch.undo()
+        other.append(pool.submit(put, namespace, {"config": {"maximum_page_limit": 2}}))
+        wait(other, timeout=0.2)
 
-    with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(configure, names))
-    assert namespace.config == row_of(namespace) == dict.fromkeys(names, 30)
+    monkeypatch.setattr(store, "transaction", and_then_another)
+    put(namespace, {"config": {"default_retention_days": 1}})
+    other[0].result(10)
+    pool.shutdown()
+    assert namespace.config == row_of(namespace) == {"default_retention_days": 1, "maximum_page_limit": 2}
 
 
 def test_the_configuration_is_there_after_reopening(tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -193,6 +194,18 @@ def test_the_log_of_a_killed_process_is_read(killed):
     assert store.namespace().asset(name="a").get("late") == "write"
     store.close()
     assert sorted(os.listdir(killed.parent)) == ["state.db", "state.db.lock"]
+
+
+def test_a_newer_releases_step_is_seen_while_only_the_log_has_it(path, tmp_path):
+    (tmp_path / "copy").mkdir()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('stateroom', 'x', '')")
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", tmp_path / "copy")
+    connection.close()
+    before = contents(tmp_path / "copy")
+    assert start(tmp_path / "copy" / path.name)[0] == 7
+    assert contents(tmp_path / "copy") == before
 
 
 def test_the_log_is_found_behind_a_link(killed, tmp_path):
