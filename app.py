@@ -137,12 +137,13 @@ def _serve(given: dict[str, Any]) -> None:
             f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port",
             CANNOT_LISTEN,
         )
-    made.store.announce(server.url)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    click.echo(banner(made, server.url, existed))
-    click.echo(READY + server.url)
-    sys.stdout.flush()
     try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: sys.exit(0))
+        made.store.announce(server.url)
+        click.echo(banner(made, server.url, existed))
+        click.echo(READY + server.url)
+        sys.stdout.flush()
         server.run()
     finally:
         made.store.close()
@@ -199,9 +200,10 @@ def _access(made: Service) -> list[str]:
 
 def _next(made: Service, url: str) -> list[str]:
     """First calls that work here as they stand."""
-    if made.keys.start and not made.keys.open_control:
-        return ["export STATEROOM_TOKEN=$(python -m state token --role admin --jwt-secret …)", "python -m state list"]
     options = "" if url == DEFAULT_URL else f" --url {url}"
+    if made.keys.start and not made.keys.open_control:
+        token = "export STATEROOM_TOKEN=$(python -m state token --role admin --jwt-secret …)"
+        return [token, f"python -m state{options} list"]
     if any(fixtures.counts(made.store.namespace()).values()):
         return [f"python -m state{options} list", f"curl {url}/api/v2/assets"]
     return [f"curl {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"]
