@@ -83,13 +83,16 @@ class Namespace:
     def set_state(self, ti_id: str, state: str, clear_on_success: bool) -> bool:
         """Report a task instance's new state; True if it changed, False if it had this state already.
 
+        One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its state stays.
+
         :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
         :raises TaskInstanceNotFound: if there is none of this id.
         :raises InvalidTransition: if it is not running.
         """
         with self.store.transaction() as db:
             row = db.execute(
-                "SELECT ti_pk, scope_id, state FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
+                """SELECT ti_pk, scope_id, state, try_number FROM task_instances
+                WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
                 (self.ns, ti_id),
             ).fetchone()
             if row is None:
@@ -99,6 +102,8 @@ class Namespace:
             if row[2] != "running":
                 raise InvalidTransition(row[2])
             db.execute("UPDATE task_instances SET state = ? WHERE ti_pk = ?", (state, row[0]))
+            if state == "up_for_retry":
+                put_attempt(db, self, row[1], {"id": new_id(), "try_number": row[3], "state": state})
             if state == "success" and clear_on_success:
                 db.execute("DELETE FROM entries WHERE scope_id = ?", (row[1],))
         return True
