@@ -66,7 +66,7 @@ class Keys:
 
 def bearer() -> str | None:
     """The token of the Authorization header, or None if there is none of the scheme Bearer."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 

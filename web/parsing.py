@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl
 
 from flask import Flask, g, request
 from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Rule
 
 from schemas.problems import Location, listed
 
+from . import service
 from .errors import InvalidInput, Refused
 
 Union = dict[str, Schema]  # by the names that Airflow's lists call them
@@ -57,6 +59,15 @@ def _is_json(content_type: str) -> bool:
     return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
+def _raw_body() -> bytes:
+    # our server has read it whole and gives its length, so that werkzeug's limited stream has nothing to guard
+    length = int(request.environ.get("CONTENT_LENGTH") or 0)
+    if length > service().settings["max_body"]:
+        raise RequestEntityTooLarge
+    raw: bytes = request.environ["wsgi.input"].read(length)
+    return raw
+
+
 def read_body() -> None:
     """Parse the body of a write before anybody is authenticated, which is when Airflow does it.
 
@@ -65,7 +76,7 @@ def read_body() -> None:
     """
     if request.method not in _WITH_BODY or request.routing_exception is not None:
         return
-    raw = request.get_data(cache=False)
+    raw = _raw_body()
     if not raw:
         g.body = None
         return
