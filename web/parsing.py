@@ -59,12 +59,12 @@ def _is_json(content_type: str) -> bool:
     return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
-def _raw_body() -> bytes:
+def _raw_body(environ: dict[str, Any]) -> bytes:
     # our server has read it whole and gives its length, so that werkzeug's limited stream has nothing to guard
-    length = int(request.environ.get("CONTENT_LENGTH") or 0)
+    length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > service().settings["max_body"]:
         raise RequestEntityTooLarge
-    raw: bytes = request.environ["wsgi.input"].read(length)
+    raw: bytes = environ["wsgi.input"].read(length)
     return raw
 
 
@@ -74,13 +74,14 @@ def read_body() -> None:
     :raises InvalidInput: if it claims to be JSON and is not.
     :raises Refused: if it cannot be read at all.
     """
-    if request.method not in _WITH_BODY or request.routing_exception is not None:
+    environ = request.environ
+    if environ["REQUEST_METHOD"] not in _WITH_BODY or request.routing_exception is not None:
         return
-    raw = _raw_body()
+    raw = _raw_body(environ)
     if not raw:
         g.body = None
         return
-    if request.content_type is None or not _is_json(request.content_type):
+    if not _is_json(environ.get("CONTENT_TYPE", "")):
         g.body = raw.decode("utf-8", "replace")
         return
     try:
