@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import envelope, values
 from ..clock import to_text
@@ -21,8 +21,7 @@ _WRITER = """LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk"""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A stored key with what is known about it; moments as text in UTC, the value as its JSON text."""
 
     key: str
