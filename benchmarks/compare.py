@@ -58,7 +58,7 @@ def measure(running: list[servers.Running], seconds: float, repetitions: int, co
             for name, request in requests().items():
                 for server in running:
                     what = EMPTY if server.name == "empty route" else request
-                    seen.setdefault((server.name, name, count), []).append(run(server.url, what, count, seconds))
+                    seen.setdefault((server.name, name, count), []).append(run(server.url, [what], count, seconds))
     return seen
 
 
