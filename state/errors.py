@@ -11,6 +11,11 @@ StateError
 ├── UnreadableValue        the stored text is not JSON that this API can send
 ├── BadDocument            a fixture that names what is not there, or says a thing twice
 ├── OutOfRange             a number that no database row can hold
+├── BackendError           what goes wrong behind a reference
+│   ├── BadBackend           a class that cannot be a backend, or broke its contract
+│   ├── ObjectMissing        the object behind a reference is gone
+│   ├── ObjectCorrupt        the object is not what was written
+│   └── ForeignReference     this backend did not make the reference, or its base path has moved
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            nobody answers at the address
 ├── SettingError           a setting with a value that cannot be
@@ -24,6 +29,8 @@ StateError
 """
 
 from __future__ import annotations
+
+import re
 
 from .scopes import TaskScope
 
@@ -139,6 +146,58 @@ class OutOfRange(StateError):
 
     def __init__(self, name: str, value: int) -> None:
         super().__init__(f"{name} must be between -2^63 and 2^63-1, got {value}")
+
+
+class BackendError(StateError):
+    """Something behind a reference, in a state backend."""
+
+    reason = "backend"
+
+
+class BadBackend(BackendError):
+    """A class cannot be a backend, or what it returned breaks the contract."""
+
+    reason = "bad_backend"
+    exit_status = 2
+
+
+class ObjectMissing(BackendError):
+    """There is nothing behind a reference any more."""
+
+    reason = "missing"
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"there is no object behind the reference {masked(ref)}")
+        self.ref = ref
+
+
+class ObjectCorrupt(BackendError):
+    """The object behind a reference is not what was written."""
+
+    reason = "corrupt"
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(f"the object behind the reference {masked(ref)} is damaged: {why}")
+        self.ref = ref
+
+
+class ForeignReference(BackendError):
+    """A reference that this backend did not make, or that lies outside its base path."""
+
+    reason = "foreign"
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(f"the reference {masked(ref)} is not this backend's: {why}")
+        self.ref = ref
+
+
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+:[^/@\s]+@")
+_SIGNATURE = re.compile(r"(?i)((?:x-amz-[\w-]+|sig|signature|token|[\w-]*key|[\w-]*secret|password)=)[^&\s]+")
+
+
+def masked(ref: str) -> str:
+    """A reference without its credentials, for people and logs: ``user:pass@`` and the secrets of signed URLs."""
+    return _SIGNATURE.sub(r"\1***", _CREDENTIALS.sub("***@", ref))
 
 
 class ServiceError(StateError):

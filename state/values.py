@@ -47,6 +47,36 @@ def broken_text(value: Any, names: bool) -> bool:
     return isinstance(value, list) and any(broken_text(item, names) for item in value)
 
 
+def check(value: Any) -> None:
+    """Refuse what a task must not store, naming the place: ``value.rows[3].ratio``.
+
+    :raises ValueError: for None as the whole value, and for NaN or Infinity anywhere.
+    :raises TypeError: for what is not JSON: tuples, sets, bytes, dates, members whose name is not a string.
+    """
+    if value is None:
+        raise ValueError("the value is None; delete the key instead")
+    _check(value, "value")
+
+
+def _check(value: Any, where: str) -> None:
+    kind = type(value)
+    if value is None or kind in (str, int, bool):
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} is {value}; {NOT_FINITE}")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"{where} has a member named {name!r}; JSON names are strings")
+            _check(item, f"{where}.{name}" if name.isidentifier() else f"{where}[{name!r}]")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]")
+    elif not isinstance(value, str | int):
+        raise TypeError(f"{where} is a {kind.__name__}, which JSON has not; convert it first")
+
+
 def finite(value: Any) -> Any:
     """The value with NaN and Infinity replaced by null, which is what Airflow's Core API sends for them."""
     if isinstance(value, float):

@@ -1,0 +1,166 @@
+"""A backend of any style behind one face: which hooks it has is decided once, when it is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import BadBackend
+from ..scopes import AssetScope, StoreScope, TaskScope
+
+_BASES = frozenset({"BaseStoreBackend", "BaseStateBackend"})
+# kind → the pairs of hooks that may serve it, the released names first
+_PAIRS = {
+    "task": (
+        ("serialize_task_state_store_to_ref", "deserialize_task_state_store_from_ref"),
+        ("serialize_task_state_to_ref", "deserialize_task_state_from_ref"),
+    ),
+    "asset": (
+        ("serialize_asset_state_store_to_ref", "deserialize_asset_state_store_from_ref"),
+        ("serialize_asset_state_to_ref", "deserialize_asset_state_from_ref"),
+    ),
+}
+_HOOKS = [name for pairs in _PAIRS.values() for pair in pairs for name in pair]
+_OPTIONAL = ("owns_ref", "holds", "iter_refs", "remove_ref")
+
+
+def overrides(cls: type, name: str) -> bool:
+    """Whether a class defines a method itself, rather than having a base's default."""
+    owner = next((base for base in cls.__mro__ if name in vars(base)), None)
+    return owner is not None and owner.__name__ not in _BASES
+
+
+def check_class(cls: type) -> None:
+    """Refuse a class that cannot be a backend.
+
+    :raises BadBackend: with what is missing, and for a misspelt hook the name that was probably meant.
+    """
+    where = f"{cls.__module__}.{cls.__qualname__}"
+    for name in vars(cls):
+        if name.startswith(("serialize_", "deserialize_")) and name not in _HOOKS:
+            meant = difflib.get_close_matches(name, _HOOKS, 1, 0.0)[0]
+            raise BadBackend(f"{where}.{name} is never called; did you mean {meant}?")
+    if not any(overrides(cls, name) for name in _HOOKS):
+        raise BadBackend(f"{where} overrides no hook; a backend needs at least one pair, such as {_HOOKS[0]}")
+    for kind, pairs in _PAIRS.items():
+        for serialize, deserialize in pairs:
+            if overrides(cls, serialize) != overrides(cls, deserialize):
+                have, lack = (serialize, deserialize) if overrides(cls, serialize) else (deserialize, serialize)
+                raise BadBackend(f"{where} overrides {have} but not {lack}; the {kind} pair belongs together")
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    if missing:
+        raise BadBackend(f"{where} does not define {', '.join(missing)}")
+
+
+class Hooks:
+    """A backend's hooks, the same for every style.
+
+    Its own base decides which scope class it is handed: Airflow's for a subclass of Airflow's base, else ours.
+
+    :param backend: an instance.
+    :param name: how the ledger knows it: a built-in name or a dotted path.
+    :raises BadBackend: as :func:`check_class` says.
+    """
+
+    def __init__(self, backend: Any, name: str) -> None:
+        check_class(type(backend))
+        self.backend, self.name = backend, name
+        self._pairs = {kind: self._pair(pairs) for kind, pairs in _PAIRS.items()}
+        self._scopes = _scope_classes(type(backend))
+
+    def _pair(self, pairs: tuple[tuple[str, str], ...]) -> tuple[Callable[..., Any], Callable[[str], Any], bool] | None:
+        for index, (serialize, deserialize) in enumerate(pairs):
+            if overrides(type(self.backend), serialize):
+                return getattr(self.backend, serialize), getattr(self.backend, deserialize), index == 0
+        return None
+
+    def has(self, ability: str) -> bool:
+        """Whether the backend has one of the optional methods: owns_ref, holds, iter_refs, remove_ref."""
+        return overrides(type(self.backend), ability)
+
+    def serialize(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> str | None:
+        """Store a value; its reference, or None if it is to stay in the row.
+
+        :param ti_id: the attempt's id, for hooks in the proposal's style.
+        :raises BadBackend: if what comes back is neither a non-empty string nor None.
+        """
+        pair = self._pairs[_kind(scope)]
+        if pair is None:
+            return None
+        serialize, _, released = pair
+        if released:
+            ref = serialize(value=value, key=key, scope=self.scope(scope))
+        elif isinstance(scope, TaskScope):
+            ref = serialize(value=value, key=key, ti_id=ti_id)
+        else:
+            ref = serialize(value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id))
+        if ref is not None and (not isinstance(ref, str) or not ref):
+            raise BadBackend(f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None")
+        return ref
+
+    def deserialize(self, scope: StoreScope, ref: str) -> Any:
+        """The value behind a reference; raises whatever the backend raises."""
+        pair = self._pairs[_kind(scope)]
+        if pair is None:
+            raise BadBackend(
+                f"{self.name} makes no references for {_kind(scope)}s, but one is stored: another wrote it"
+            )
+        return pair[1](ref)
+
+    def delete(self, scope: StoreScope, key: str) -> None:
+        self.backend.delete(self.scope(scope), key)
+
+    def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
+        self.backend.clear(self.scope(scope), **({"all_map_indices": True} if all_map_indices else {}))
+
+    async def adelete(self, scope: StoreScope, key: str) -> None:
+        await _awaited(self.backend, "adelete", self.delete, self.scope(scope), scope, key)
+
+    async def aclear(self, scope: StoreScope) -> None:
+        await _awaited(self.backend, "aclear", self.clear, self.scope(scope), scope)
+
+    def scope(self, scope: StoreScope) -> Any:
+        """The scope as an object of the class that the backend's own base knows."""
+        task, asset = self._scopes
+        if isinstance(scope, TaskScope):
+            return task(dag_id=scope.dag_id, run_id=scope.run_id, task_id=scope.task_id, map_index=scope.map_index)
+        return asset(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
+
+
+async def _awaited(backend: Any, name: str, sync: Callable[..., Any], theirs: Any, *args: Any) -> None:
+    if overrides(type(backend), name):
+        await getattr(backend, name)(theirs, *args[1:])
+    else:
+        await asyncio.to_thread(sync, *args)
+
+
+def _kind(scope: StoreScope) -> str:
+    return "task" if isinstance(scope, TaskScope) else "asset"
+
+
+def _scope_classes(cls: type) -> tuple[type, type]:
+    """The scope classes beside the base of a backend's class."""
+    base = next((base for base in cls.__mro__ if base.__name__ in _BASES), None)
+    module: Any = inspect.getmodule(base) if base else None
+    if module is None or not hasattr(module, "TaskScope"):
+        return TaskScope, AssetScope
+    return module.TaskScope, module.AssetScope
+
+
+def import_class(path: str) -> type:
+    """A class by its dotted path.
+
+    :raises BadBackend: if the module or the class is not there, with what Python said.
+    """
+    module_name, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadBackend(f"the backend {path!r} cannot be imported: {error}") from error
+    if not isinstance(found, type):
+        raise BadBackend(f"{path} is not a class")
+    return found
