@@ -78,6 +78,10 @@ class Hooks:
                 return getattr(self.backend, serialize), getattr(self.backend, deserialize), index == 0
         return None
 
+    def serves(self, scope: StoreScope) -> bool:
+        """Whether the backend has a pair of hooks for scopes of this kind."""
+        return self._pairs[_kind(scope)] is not None
+
     def has(self, ability: str) -> bool:
         """Whether the backend has one of the optional methods: owns_ref, holds, iter_refs, remove_ref."""
         return overrides(type(self.backend), ability)
