@@ -8,10 +8,8 @@ leave an object that no row points at, never a row that points nowhere.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -19,28 +17,10 @@ from . import envelope, retention, values
 from .backends.hooks import Hooks
 from .clock import Clock
 from .errors import KeyNotFound, ObjectCorrupt
+from .references import Facts
 from .scopes import AssetScope, StoreScope, TaskScope
 
 log = logging.getLogger("stateroom.accessors")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a reference beside its text.
-
-    :param backend: the name of the backend that made it.
-    :param size: bytes of the value's JSON text.
-    :param sha256: of the value's JSON text, in hexadecimal.
-    """
-
-    backend: str
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, backend: str, value: Any) -> Facts:
-        text = values.dumps(value).encode()
-        return cls(backend, len(text), hashlib.sha256(text).hexdigest())
 
 
 class Keyspace(Protocol):
