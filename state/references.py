@@ -13,6 +13,7 @@ from . import values
 HEADER = "Stateroom-Ref"  # facts, with the PUT of an envelope and the answer to its GET
 REPLACED = "Stateroom-Replaced"  # the reference that a PUT replaced, percent-encoded
 HEALTH = ("ok", "missing", "corrupt", "changed", "foreign", "orphan", "unchecked")
+OLDER_THAN = 24 * 3600  # seconds; a younger object without a row may belong to a write that is under way
 LONGEST = 8192  # characters of a reference in a header; clients read lines up to 64 KiB
 _FACTS = re.compile(r"backend=([^;\s]{1,1536}); *size=(\d{1,18}); *sha256=([0-9a-f]{64})", re.ASCII)
 

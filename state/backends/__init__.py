@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .hooks import Hooks, import_class
@@ -23,3 +24,9 @@ def load(spec: str, **options: Any) -> Hooks | None:
     if spec == METASTORE:
         return None
     return Hooks(import_class(BUILTIN.get(spec, spec))(**options), spec)
+
+
+def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment says about a built-in backend."""
+    base = environ.get("STATEROOM_BACKEND_BASE")
+    return {"base": base} if base else {}

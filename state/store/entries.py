@@ -209,6 +209,11 @@ class Keyspace:
         with self.namespace.store.reading() as db:
             self._scope_id(db)
 
+    def scope_id(self) -> int:
+        """The scope's row; otherwise like :meth:`require`."""
+        with self.namespace.store.reading() as db:
+            return self._scope_id(db)
+
     def _scope_id(self, db: sqlite3.Connection) -> int:
         row = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
         if row is None:

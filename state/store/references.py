@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..clock import Clock, from_text, to_text
 from ..references import Facts
@@ -88,15 +88,25 @@ def is_held(db: sqlite3.Connection, ref: str) -> bool:
     return bool(found)
 
 
-def known(db: sqlite3.Connection, ref: str) -> tuple[set[str | None], set[str], datetime | None]:
-    """What the ledger says of a reference, in any namespace.
+class Known(NamedTuple):
+    """What the ledger says of a reference, in all namespaces.
 
-    :returns: the backends said to have made it, those of them that this service vouches for, and its last writing.
+    :param backends: that are said to have made it, None among them where nobody said.
+    :param vouched_by: those with which this service itself made it.
+    :param written_at: the last time, or None if the ledger does not know the reference.
     """
+
+    backends: set[str | None]
+    vouched_by: set[str]
+    written_at: datetime | None
+
+
+def known(db: sqlite3.Connection, ref: str) -> Known:
+    """Look a reference up."""
     rows = db.execute("SELECT backend, vouched, written_at FROM refs WHERE ref = ?", (ref,)).fetchall()
     written_at = max((row[2] for row in rows), default=None)
-    vouched = {row[0] for row in rows if row[1]}
-    return {row[0] for row in rows}, vouched, from_text(written_at) if written_at else None
+    vouched_by = {row[0] for row in rows if row[1]}
+    return Known({row[0] for row in rows}, vouched_by, from_text(written_at) if written_at else None)
 
 
 def page(
@@ -132,11 +142,15 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
         return _rows(db, f"SELECT * FROM ({_ROWS}) WHERE health = 'orphan' ORDER BY ref_id", [namespace.ns])
 
 
-def released_from(namespace: Namespace, place: tuple[int, str]) -> list[str]:
-    """The references that a key held and no row points at any more."""
+def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[str, set[str]]]:
+    """The last references that a key held and no row points at any more, with who vouches for them."""
     with namespace.store.reading() as db:
-        rows = db.execute("SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL", place)
-        return [ref for (ref,) in rows.fetchall() if not is_held(db, ref)]
+        rows = db.execute(
+            """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
+            ORDER BY ref_id DESC LIMIT 50""",
+            place,
+        )
+        return [(ref, known(db, ref).vouched_by) for (ref,) in rows.fetchall() if not is_held(db, ref)]
 
 
 def _rows(db: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
