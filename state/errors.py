@@ -258,7 +258,7 @@ class BackendBusy(BackendError):
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*:[^/?#\s]*@")
 _SIGNATURE = re.compile(
-    r"(?i)(?<=[?&;#])((?:x-(?:amz|goog)-[\w-]+|sig|signature|auth|authorization|[\w-]*(?:token|key|keyid|key-id|secret"
+    r"(?i)(?<=[?&;#])((?:x-(?:amz|goog)-[\w-]+|sig|signature|auth|authorization|key-pair-id|[\w-]*(?:token|key|keyid|key-id|secret"
     r"|credentials?|password|passwd|pwd))=)[^&;#\s'\"]+"
 )
 

@@ -9,6 +9,7 @@ import pytest
 
 from app import create_app
 from state.process import ServerProcess
+from state.store import Store
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 
@@ -18,6 +19,14 @@ def app():
     app = create_app({"db": ":memory:"})
     yield app
     app.extensions["stateroom"].store.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store in a file, as a service has it."""
+    store = Store(str(tmp_path / "stateroom.db"))
+    yield store
+    store.close()
 
 
 @pytest.fixture

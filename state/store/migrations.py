@@ -137,7 +137,7 @@ def ledger_of_references(db: Database) -> None:
     """
     for statement in statements.split(";"):
         db.execute(statement)
-    release = """BEGIN UPDATE refs SET released_at = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')
+    release = """BEGIN UPDATE refs SET released_at = max(written_at, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
         WHERE ref_id = OLD.ref_id; END"""
     db.execute(f"""CREATE TRIGGER entries_gone AFTER DELETE ON entries WHEN OLD.ref_id IS NOT NULL {release}""")
     db.execute(f"""CREATE TRIGGER entries_overwritten AFTER UPDATE OF ref_id ON entries
