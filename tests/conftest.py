@@ -39,6 +39,22 @@ def namespace(app):
     return app.extensions["stateroom"].store.namespace()
 
 
+@pytest.fixture
+def app_with(tmp_path, monkeypatch):
+    """Makes an app whose backend is one of tests.small_backends."""
+    monkeypatch.setenv("SMALL_BACKEND_ROOT", str(tmp_path / "objects"))
+    made = []
+
+    def make(name, **settings):
+        backend = f"tests.small_backends.{name}"
+        made.append(create_app({"db": str(tmp_path / "stateroom.db"), "backend": backend, **settings}))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["stateroom"].store.close()
+
+
 @pytest.fixture(scope="session")
 def served():
     """One served process, on a memory database; its tests reset it."""
