@@ -96,22 +96,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 class Lane:
-    """A queue of calls and the threads that take them from it.
+    """A queue of calls and the threads that take them from it, each started when it is first needed.
 
     :param bound: most calls that may wait beside those that run; None for any number.
     """
 
     def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
         self.room, self.busy = None if bound is None else threads + bound, 0
+        self._name, self._most = name, threads
         self._queue: deque[Any] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._open = True
-        self._threads = [
-            threading.Thread(target=self._work, name=f"stateroom-{name}-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def add(self, call: Any) -> bool:
         """Queue a call; False if there is no room."""
@@ -119,6 +115,10 @@ class Lane:
             if self.room is not None and len(self._queue) + self.busy >= self.room:
                 return False
             self._queue.append(call)
+            if len(self._threads) < min(self._most, len(self._queue) + self.busy):
+                name = f"stateroom-{self._name}-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+                self._threads[-1].start()
             self._ready.notify()
         return True
 
