@@ -136,11 +136,13 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     :raises BackendError: as :meth:`~state.gateway.Backend.run` says.
     """
     released = {row["ref"]: row["size"] for row in references.released(namespace)}
-    yield from _in_chunks(namespace, backend, ((ref, size, None) for ref, size in released.items()))
     hooks = backend.hooks
-    if hooks is not None and hooks.has("iter_refs"):
+    if hooks is not None and hooks.has("iter_refs"):  # first, since it knows better how old an object is
         listed = backend.run(lambda call: iter(hooks.backend.iter_refs()))
-        yield from _in_chunks(namespace, backend, (one for one in listed if one[0] not in released))
+        for orphan in _in_chunks(namespace, backend, listed):
+            released.pop(orphan.ref, None)
+            yield orphan
+    yield from _in_chunks(namespace, backend, ((ref, size, None) for ref, size in released.items()))
 
 
 def _in_chunks(namespace: Namespace, backend: Backend, found: Iterator[Found]) -> Iterator[Orphan]:

@@ -157,7 +157,8 @@ def test_a_late_object_is_an_orphan(namespace, task):
 def test_a_late_object_that_a_row_holds_is_none(namespace, task):
     task.set("k", A)
     references.record_orphan(namespace, (task.scope_id(), "k"), "s3://bucket/a", FACTS, task.writer)
-    assert ledger(namespace)["s3://bucket/a"]["health"] == "unchecked"
+    row = ledger(namespace)["s3://bucket/a"]
+    assert (row["health"], row["released_at"]) == ("unchecked", None)
 
 
 def test_an_imported_envelope_is_unchecked_and_exported_again(namespace, task):
