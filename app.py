@@ -91,17 +91,14 @@ def _service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
 
 def _backend(settings: dict[str, Any], environ: Mapping[str, str], store: Store) -> Backend:
     """The backend that was named at start; a built-in one keeps to this database's own part of its base."""
-    name, options = settings["backend"], {}
+    name = settings["backend"]
+    options = backends.options_from(environ, name)
     if name in backends.BUILTIN:
-        options = {**backends.options_from(environ), "realm": f"{store.database_id}/{store.namespace().name}"}
+        options["realm"] = f"{store.database_id}/{store.namespace().name}"
     try:
         hooks = backends.load(name, **options)
-    except StateError:
-        raise
-    except Exception as error:  # of somebody else's module or constructor
-        raise BadBackend(
-            f"the backend {name!r} cannot be made: {type(error).__name__}: {masked(str(error))}"
-        ) from error
+    except BadBackend as error:
+        raise BadBackend(masked(str(error))) from error
     return Backend(hooks, Calls(), settings["backend_timeout"])
 
 

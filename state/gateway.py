@@ -18,7 +18,16 @@ from .accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .backends.hooks import Hooks
 from .calls import Abandoned, Call, Calls, Overdue
 from .clock import to_text
-from .errors import BackendFailed, BackendTimeout, BadBackend, KeyNotFound, RefusedReference, StateError, masked
+from .errors import (
+    BackendFailed,
+    BackendTimeout,
+    BadBackend,
+    ForeignReference,
+    KeyNotFound,
+    RefusedReference,
+    StateError,
+    masked,
+)
 from .references import Facts
 from .retention import expiry
 from .scopes import AssetScope, StoreScope, TaskScope, Writer
@@ -87,7 +96,10 @@ class Backend:
         hooks = self.hooks
         if hooks is None or not hooks.has("holds") or not self.may_resolve(ref, vouched_by):
             return False
-        return not hooks.backend.holds(ref)
+        try:
+            return not hooks.backend.holds(ref)
+        except ForeignReference:  # the base has moved; the object may be where it was
+            return False
 
 
 def _row(changed: bool) -> str:

@@ -18,10 +18,10 @@ from .backends import BUILTIN
 from .clock import Clock
 from .errors import BackendFailed, ForeignReference, ObjectCorrupt, ObjectMissing
 from .gateway import Backend
-from .references import Facts
 from .scopes import AssetScope, TaskScope
 from .store import references
 from .store.registry import Namespace
+from .values import Encoded
 
 UNKNOWN_OWNER = "unknown owner"
 Found = tuple[str, int | None, datetime | None]  # a reference, its object's size, when a backend says it was written
@@ -79,10 +79,10 @@ def _look_at_held(backend: Backend, row: dict[str, Any]) -> str:
     if hooks is None or not backend.may_resolve(ref, _vouched_by(row)):
         mine = hooks is not None and row["backend"] in (None, hooks.name) and not hooks.has("owns_ref")
         return "unchecked" if mine else "foreign"
-    value = hooks.deserialize(_scope(row), ref)
+    value, encoded = hooks.read(_scope(row), ref)
     if value is None:
         return "missing"
-    if row["sha256"] is None or Facts.of(hooks.name, value).sha256 == row["sha256"]:
+    if row["sha256"] is None or (encoded or Encoded.of(value)).sha256 == row["sha256"]:
         return "ok"
     return "corrupt" if getattr(hooks.backend, "immutable", False) else "changed"
 

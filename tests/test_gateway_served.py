@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from app import create_app
 from state import envelope
 from state.accessors import AssetStateStoreAccessor
 from state.backends.hooks import Hooks
@@ -36,9 +37,10 @@ def environ(tmp_path, **more):
 @pytest.mark.parametrize(
     ("backend", "message"),
     [
-        ("nowhere.Backend", "'nowhere.Backend' cannot be imported: No module named 'nowhere'"),
+        ("nowhere.Backend", "No module named 'nowhere'"),
         ("tests.small_backends.Nothing", "has no attribute 'Nothing'"),
         ("json.JSONDecoder", "overrides no hook"),
+        ("file", "set STATEROOM_BACKEND_BASE"),
         ("tests.small_backends.Broken", "OSError: no route to s3://***@bucket"),
     ],
 )
@@ -61,6 +63,46 @@ FOLDER = "tests.small_backends.Folder"
 def test_the_environment_names_the_backend(tmp_path, variables, name):
     with ServerProcess(["--db", ":memory:"], environ(tmp_path, **variables)) as process:
         assert requests.get(f"{process.url}/_stateroom/health", timeout=5).json()["backend"]["name"] == name
+
+
+@pytest.fixture
+def filed(tmp_path):
+    """Apps on the built-in file backend, all with one base."""
+    made = []
+
+    def make(name):
+        config = {"db": str(tmp_path / name), "backend": "file"}
+        made.append(create_app(config, {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}))
+        return Values(made[-1])
+
+    yield make
+    for app in made:
+        app.extensions["stateroom"].store.close()
+
+
+def test_the_built_in_file_backend_serves_the_gateway(filed, tmp_path):
+    values = filed("a.db")
+    assert values.put({"a": 1}) == (204, None)
+    assert values.put({"a": 2}) == (204, None)
+    assert values.call("GET") == (200, {"value": {"a": 2}})
+    ((ref, row),) = values.ledger().items()
+    assert (
+        ref.startswith(f"{tmp_path}/objects/{values.service.store.database_id}/default/") and row["backend"] == "file"
+    )
+    assert values.call("DELETE") == (204, None)
+    assert not any(path.is_file() for path in (tmp_path / "objects").rglob("*"))
+
+
+def test_two_databases_share_a_base_and_leave_each_others_objects(filed):
+    mine, theirs = filed("a.db"), filed("b.db")
+    theirs.put("theirs")
+    mine.task.set("stolen", theirs.task.get("k"), facts=Facts.of("file", "theirs"))
+    assert mine.call("GET", key="stolen")[0] == 403
+    mine.call("DELETE", key="stolen")
+    body = {"older_than": 0, "confirm": True}
+    done = mine.http.post("/_stateroom/references/orphans/remove", json=body).get_json()
+    assert (done["removed"], [row["verdict"] for row in done["left"]]) == ([], ["unknown owner"])
+    assert theirs.call("GET") == (200, {"value": "theirs"})
 
 
 # ---------------------------------------------------------------- the wire

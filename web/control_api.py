@@ -61,6 +61,7 @@ def health() -> Response:
         "version": __version__,
         "compat": current.settings["compat"],
         "database": current.store.path,
+        "realm": f"{current.store.database_id}/{g.namespace.name}",
         "backend": {"name": current.backend.name, **current.backend.calls.counts()},
         "uptime": round(time.monotonic() - _STARTED, 3),
     })  # fmt: skip
