@@ -166,9 +166,9 @@ class Lanes:
             self.fast.add(channel)
 
     def _lane(self, request: Any) -> Lane:
-        if _BACKEND.search(request.path):
-            return self.backend
-        return self.slow if is_slow(request) else self.fast
+        if not is_slow(request):
+            return self.fast
+        return self.backend if _BACKEND.search(request.path) else self.slow
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         for lane in (self.fast, self.slow, self.backend):

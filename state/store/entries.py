@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import envelope, values
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 _COLUMNS = "e.key, e.value, e.updated_at, e.expires_at, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index"
 _WRITER = """LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk"""
+
+
+# written once, because SQLite's statement cache is asked by the text of each call
+_REPLACE = """INSERT INTO entries
+    (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
+    size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
+    writer_ti_pk = excluded.writer_ti_pk RETURNING ref_id"""
+_SET = _REPLACE.replace("RETURNING", ", expires_at = excluded.expires_at RETURNING")
+
+
+@lru_cache(maxsize=64)
+def _stored_sql(lookup: str) -> str:
+    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched
+        FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
+        LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
 
 @dataclass(frozen=True)
@@ -110,9 +128,7 @@ class Keyspace:
 
     def stored(self, key: str) -> Stored:
         """What is stored under a key, in one statement; otherwise like :meth:`get`."""
-        sql = f"""WITH s AS ({self.lookup.sql}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched
-            FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
-            LEFT JOIN refs f ON f.ref_id = e.ref_id"""
+        sql = _stored_sql(self.lookup.sql)
         with self.namespace.store.reading() as db:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
         if row is None:
@@ -161,27 +177,21 @@ class Keyspace:
         :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
         """
         expiry = to_text(expires_at) if expires_at else None
-        return self._write(key, value, ", expires_at = excluded.expires_at", expiry, facts=facts, vouched=vouched)
+        return self._write(_SET, key, value, expiry, facts=facts, vouched=vouched)
 
     def replace(self, key: str, value: Any) -> None:
         """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
 
         :raises KeyNotFound: if there is no such key.
         """
-        self._write(key, value, "", None, must_exist=True)
+        self._write(_REPLACE, key, value, None, must_exist=True)
 
     def _write(
-        self, key: str, value: Any, also: str, expiry: str | None, must_exist: bool = False,
+        self, sql: str, key: str, value: Any, expiry: str | None, must_exist: bool = False,
         facts: Facts | None = None, vouched: bool = False,
     ) -> str | None:  # fmt: skip
         text, kind = values.dumps(value), envelope.kind(value)
         ref = envelope.unwrap(value) if kind == "reference" else None
-        sql = f"""INSERT INTO entries
-            (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
-            size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
-            writer_ti_pk = excluded.writer_ti_pk{also} RETURNING ref_id"""
         with self.namespace.store.transaction((ref,) if ref else ()) as db:
             scope_id = self._scope_id(db)
             if must_exist and not self._holds(db, scope_id, key):
