@@ -16,13 +16,27 @@ from typing import Any, NoReturn
 import click
 from flask import Flask, g
 
-from state import __version__, documents
+from state import __version__, backends, documents
 from state import settings as rows
+from state.calls import Calls
 from state.cli import cli
-from state.errors import SettingError, StateError
+from state.errors import BadBackend, SettingError, StateError, masked
+from state.gateway import Backend
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
-from web import Service, control_api, core_api, errors, execution_api, login, not_emulated, parsing, service
+from web import (
+    Service,
+    control_api,
+    core_api,
+    errors,
+    execution_api,
+    login,
+    not_emulated,
+    parsing,
+    references_api,
+    service,
+    values_api,
+)
 from web.auth import Keys, keep_pages_away
 from web.server import Server
 
@@ -36,34 +50,56 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     :param environ: environment variables; none are read unless they are given.
     :raises SettingError: for a setting that cannot be.
     :raises StoreError: if the database cannot be opened.
+    :raises BadBackend: if the backend cannot be loaded.
     """
     settings = rows.load(environ or {}, config)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings["max_body"]
     parsing.configure(app)
     errors.register(app)
-    app.extensions["stateroom"] = _service(settings)
+    app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     app.before_request(_enter_namespace)
-    for part in (execution_api, core_api, login, control_api, not_emulated):
+    for part in (execution_api, core_api, login, control_api, values_api, references_api, not_emulated):
         app.register_blueprint(part.bp)
     return app
 
 
-def _service(settings: dict[str, Any]) -> Service:
+def _service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
     fixture = _read_fixture(settings["fixture"])
+    passwords = _passwords(settings)
+    store = Store(settings["db"], durable=settings["durable"])
+    try:
+        backend = _backend(settings, environ, store)
+    except BaseException:
+        store.close()
+        raise
     made = Service(
-        store=Store(settings["db"], durable=settings["durable"]),
+        store=store,
         settings=settings,
         keys=Keys(settings["jwt_secret"], settings["open_control"]),
         allowed_hosts=frozenset([*settings["allow_host"], settings["host"]]),
-        passwords=_passwords(settings),
+        passwords=passwords,
+        backend=backend,
         fixture=fixture,
     )
     namespace = made.store.namespace()
     if fixture is not None and (settings["load_fixture"] or fixtures.is_empty(namespace)):
         fixtures.apply(namespace, fixture)
     return made
+
+
+def _backend(settings: dict[str, Any], environ: Mapping[str, str], store: Store) -> Backend:
+    """The backend that was named at start; a built-in one keeps to this database's own part of its base."""
+    name = settings["backend"]
+    options = backends.options_from(environ, name)
+    if name in backends.BUILTIN:
+        options["realm"] = f"{store.database_id}/{store.namespace().name}"
+    try:
+        hooks = backends.load(name, **options)
+    except BadBackend as error:
+        raise BadBackend(masked(str(error))) from error
+    return Backend(hooks, Calls(), settings["backend_timeout"])
 
 
 def _read_fixture(path: str | None) -> dict[str, Any] | None:
@@ -129,10 +165,10 @@ def _stop(message: str, status: int) -> NoReturn:
 
 def _serve(given: dict[str, Any]) -> None:
     settings = rows.load(os.environ, given)
-    logging.basicConfig(level=settings["log_level"].upper(), format="%(asctime)s %(levelname)s %(message)s")
+    _log(settings["log_level"])
     _check_exposure(settings)
     existed = settings["db"] == MEMORY or Path(settings["db"]).exists()
-    app = create_app(settings)
+    app = create_app(settings, os.environ)
     made: Service = app.extensions["stateroom"]
     try:
         server = Server(app, settings["host"], settings["port"], settings["max_body"])
@@ -151,6 +187,19 @@ def _serve(given: dict[str, Any]) -> None:
         server.run()
     finally:
         made.store.close()
+
+
+class MaskingFormatter(logging.Formatter):
+    """Keeps credentials inside references out of the log, whoever writes them there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _log(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
 def _check_exposure(settings: dict[str, Any]) -> None:
@@ -182,11 +231,18 @@ def banner(made: Service, url: str, existed: bool) -> str:
         f"Stateroom {__version__}, speaking like Airflow {settings['compat']}",
         f"  address   {url}   workers: {url}/execution/",
         f"  database  {file}{state}: {counts}",
+        f"  backend   {_where_values_go(made)}",
         *(f"  access    {line}" for line in _access(made)),
         f"  try       {_next(made, url)}",
         "  stop      Ctrl-C",
     ]
     return "\n".join(lines)
+
+
+def _where_values_go(made: Service) -> str:
+    if made.backend.hooks is None:
+        return "metastore: values stay in the database"
+    return f"{made.backend.name}, for the gateway; a call of it is given up after {made.backend.timeout:g} s"
 
 
 def _access(made: Service) -> list[str]:

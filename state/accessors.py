@@ -8,39 +8,22 @@ leave an object that no row points at, never a row that points nowhere.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
 from . import envelope, retention, values
 from .backends.hooks import Hooks
 from .clock import Clock
-from .errors import KeyNotFound, ObjectCorrupt
+from .errors import KeyNotFound, ObjectCorrupt, masked
+from .references import Facts
 from .scopes import AssetScope, StoreScope, TaskScope
+from .values import Encoded
 
 log = logging.getLogger("stateroom.accessors")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a reference beside its text.
-
-    :param backend: the name of the backend that made it.
-    :param size: bytes of the value's JSON text.
-    :param sha256: of the value's JSON text, in hexadecimal.
-    """
-
-    backend: str
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, backend: str, value: Any) -> Facts:
-        text = values.dumps(value).encode()
-        return cls(backend, len(text), hashlib.sha256(text).hexdigest())
 
 
 class Keyspace(Protocol):
@@ -62,14 +45,24 @@ class _Accessor:
 
     :param keyspace: where the rows are.
     :param scope: whose state it is.
-    :param hooks: the worker's backend; None keeps every value in its row.
+    :param hooks: the worker's backend; without one, or one for this kind of scope, every value stays in its row.
     :param ti_id: the attempt's id, for hooks in the proposal's style.
     """
 
     def __init__(
         self, keyspace: Keyspace, scope: StoreScope, hooks: Hooks | None = None, ti_id: str | None = None
     ) -> None:
-        self._keyspace, self._scope, self._hooks, self._ti_id = keyspace, scope, hooks, ti_id
+        self._keyspace, self._given_scope, self._ti_id = keyspace, scope, ti_id
+        self._hooks = hooks if hooks is not None and hooks.serves(scope) else None
+
+    @cached_property
+    def _scope(self) -> StoreScope:
+        """What the backend is told: an asset's name also where it was named by its uri, so that both share objects."""
+        scope = self._given_scope
+        if isinstance(scope, AssetScope) and scope.name is None:
+            found = getattr(self._keyspace, "scope", None)
+            return found if isinstance(found, AssetScope) else scope
+        return scope
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or ``default`` if there is none.
@@ -81,27 +74,28 @@ class _Accessor:
             stored, facts = self._keyspace.fetch(key)
         except KeyNotFound:
             return default
-        if self._hooks is None:
-            return stored
         ref = envelope.unwrap(stored)
-        if ref is None:
+        if self._hooks is None or ref is None:
             self._warn_of_raw(key, stored)
             return stored
-        value = self._hooks.deserialize(self._scope, ref)
-        self._verify(key, ref, value, facts)
+        value, encoded = self._hooks.read(self._scope, ref)
+        if facts is not None:
+            self._verify(key, ref, encoded or Encoded.of(value), facts)
         return value
 
     def delete(self, key: str) -> None:
         """Remove a key, then its object; one that is not there is no error."""
         self._keyspace.delete(key)
         if self._hooks is not None:
-            self._tolerate(key, lambda hooks: hooks.delete(self._scope, key))
+            with self._tolerating(key):
+                self._hooks.delete(self._scope, key)
 
     def clear(self) -> None:
         """Remove every key, then their objects."""
         self._keyspace.clear()
         if self._hooks is not None:
-            self._tolerate(None, lambda hooks: hooks.clear(self._scope))
+            with self._tolerating(None):
+                self._hooks.clear(self._scope)
 
     async def aget(self, key: str, default: Any = None) -> Any:
         """:meth:`get` without blocking the event loop."""
@@ -111,13 +105,17 @@ class _Accessor:
         """:meth:`delete` without blocking the event loop."""
         await asyncio.to_thread(self._keyspace.delete, key)
         if self._hooks is not None:
-            await self._atolerate(key, self._hooks.adelete(self._scope, key))
+            scope = await asyncio.to_thread(lambda: self._scope)
+            with self._tolerating(key):
+                await self._hooks.adelete(scope, key)
 
     async def aclear(self) -> None:
         """:meth:`clear` without blocking the event loop."""
         await asyncio.to_thread(self._keyspace.clear)
         if self._hooks is not None:
-            await self._atolerate(None, self._hooks.aclear(self._scope))
+            scope = await asyncio.to_thread(lambda: self._scope)
+            with self._tolerating(None):
+                await self._hooks.aclear(scope)
 
     def _store(self, key: str, value: Any, expires_at: Any) -> None:
         """Object, then row, then the object that the row no longer points at."""
@@ -126,55 +124,60 @@ class _Accessor:
             raise ValueError(
                 f"a value must not be a dict with the member {envelope.MARKER!r}: it would be taken for a reference"
             )
-        ref = self._hooks.serialize(self._scope, key, value, self._ti_id) if self._hooks else None
-        if self._hooks is None or ref is None:
+        if self._hooks is None:
+            self._keyspace.set(key, value, expires_at)
+        else:
+            self._store_through(self._hooks, key, value, expires_at)
+
+    def _store_through(self, hooks: Hooks, key: str, value: Any, expires_at: Any) -> None:
+        ref, encoded = hooks.write(self._scope, key, value, self._ti_id)
+        if ref is None:
             replaced = self._keyspace.set(key, value, expires_at)
         else:
-            facts = Facts.of(self._hooks.name, value)
+            facts = Facts(hooks.name, encoded.size, encoded.sha256)
             replaced = self._keyspace.set(key, envelope.wrap(ref), expires_at, facts)
-            self._make_sure(key, value, ref)
-        if self._hooks is not None and replaced and replaced != ref:
-            self._remove(key, replaced)
+            if hooks.has("holds") and not hooks.backend.holds(ref):  # a delete took it between our two steps
+                hooks.write(self._scope, key, value, self._ti_id)
+        if replaced and replaced != ref:
+            self._remove(hooks, key, replaced, inline=ref is None)
 
-    def _make_sure(self, key: str, value: Any, ref: str) -> None:
-        """Write the object again if somebody's delete took it between our two steps."""
+    def _remove(self, hooks: Hooks, key: str, ref: str, inline: bool) -> None:
+        """Remove the object of a replaced reference, where that can be done without touching another one.
+
+        :param inline: whether the key has no object now, so that a backend which can remove only by key may do so.
+        """
+        try:
+            if hooks.has("remove_ref"):
+                if not hooks.has("owns_ref") or hooks.backend.owns_ref(ref):
+                    hooks.backend.remove_ref(ref)
+            elif inline:
+                hooks.delete(self._scope, key)
+        except Exception as error:  # the value is stored; whatever this is, it must not fail the task
+            what, where = f"{type(error).__name__}: {error}", f"{self._scope} key {key!r}"
+            log.warning("%s: the replaced object %s stays, it is an orphan now: %s", where, masked(ref), masked(what))
+
+    def _verify(self, key: str, ref: str, encoded: Encoded, facts: Facts) -> None:
         assert self._hooks is not None
-        if self._hooks.has("holds") and not self._hooks.backend.holds(ref):
-            self._hooks.serialize(self._scope, key, value, self._ti_id)
-
-    def _remove(self, key: str, ref: str) -> None:
-        """Remove the object of a replaced reference, where the backend can remove a single one."""
-        hooks = self._hooks
-        assert hooks is not None
-        if hooks.has("remove_ref") and (not hooks.has("owns_ref") or hooks.backend.owns_ref(ref)):
-            self._tolerate(key, lambda hooks: hooks.backend.remove_ref(ref))
-
-    def _verify(self, key: str, ref: str, value: Any, facts: Facts | None) -> None:
-        assert self._hooks is not None
-        if facts is None or Facts.of(facts.backend, value).sha256 == facts.sha256:
+        if encoded.sha256 == facts.sha256:
             return
         if getattr(self._hooks.backend, "immutable", False):
             raise ObjectCorrupt(ref, "its checksum is not the one that was written")
-        log.warning("%s key %r: the object behind %s has changed since it was written", self._scope, key, ref)
+        log.warning("%s key %r: the object behind %s has changed since it was written", self._scope, key, masked(ref))
 
     def _warn_of_raw(self, key: str, stored: Any) -> None:
-        what = (
-            "is a malformed envelope" if envelope.kind(stored) == "malformed" else "was not written through a backend"
-        )
-        log.warning("%s key %r %s; its raw value is returned", self._scope, key, what)
+        what = envelope.complaint(stored, resolvable=self._hooks is not None)
+        if what is None or (envelope.kind(stored) == "value" and self._hooks and self._hooks.keeps_inline(stored)):
+            return
+        log.warning("%s key %r %s; its raw value is returned", self._given_scope, key, what)
 
-    def _tolerate(self, key: str | None, act: Any) -> None:
+    @contextmanager
+    def _tolerating(self, key: str | None) -> Iterator[None]:
         """Let a backend that cannot remove keep its objects: the row is gone, the ledger still knows them."""
         try:
-            act(self._hooks)
+            yield
         except NotImplementedError as error:
-            log.warning("%s key %r: the backend keeps the object (%s); it is an orphan now", self._scope, key, error)
-
-    async def _atolerate(self, key: str | None, act: Any) -> None:
-        try:
-            await act
-        except NotImplementedError as error:
-            log.warning("%s key %r: the backend keeps the object (%s); it is an orphan now", self._scope, key, error)
+            which = "every key" if key is None else f"key {key!r}"
+            log.warning("%s %s: the backend keeps the object (%s); it is an orphan now", self._scope, which, error)
 
 
 class TaskStateStoreAccessor(_Accessor):
@@ -213,7 +216,7 @@ class TaskStateStoreAccessor(_Accessor):
         return retention.expiry(wanted, self._days, self._clock.now())
 
     def __repr__(self) -> str:
-        return f"<TaskStateStoreAccessor {self._scope}>"
+        return f"<TaskStateStoreAccessor {self._given_scope}>"
 
 
 class AssetStateStoreAccessor(_Accessor):
@@ -228,7 +231,7 @@ class AssetStateStoreAccessor(_Accessor):
         await asyncio.to_thread(self.set, key, value)
 
     def __repr__(self) -> str:
-        return f"<AssetStateStoreAccessor {self._scope}>"
+        return f"<AssetStateStoreAccessor {self._given_scope}>"
 
 
 class AssetStateStoreAccessors:
@@ -240,15 +243,15 @@ class AssetStateStoreAccessors:
     """
 
     def __init__(self, accessors: Iterable[tuple[AssetScope, AssetStateStoreAccessor]]) -> None:
-        pairs = list(accessors)
-        self._by_name: dict[str | None, AssetStateStoreAccessor] = {s.name: one for s, one in pairs if s.name}
-        self._by_uri: dict[str | None, AssetStateStoreAccessor] = {s.uri: one for s, one in pairs if s.uri}
-        self._all = [accessor for _, accessor in pairs]
+        by_scope = dict(accessors)  # an asset that is both inlet and outlet is one asset
+        self._by_name: dict[Any, AssetStateStoreAccessor] = {s.name: one for s, one in by_scope.items() if s.name}
+        self._by_uri: dict[Any, AssetStateStoreAccessor] = {s.uri: one for s, one in by_scope.items() if s.uri}
+        self._all = list(by_scope.values())
 
     def __getitem__(self, asset: Any) -> AssetStateStoreAccessor:
-        """The accessor of an asset: anything with a ``name`` or a ``uri``, or its name."""
+        """The accessor of an asset: anything with a ``name`` or a ``uri``, or one of them as text."""
         name = asset if isinstance(asset, str) else getattr(asset, "name", None)
-        uri = getattr(asset, "uri", None)
+        uri = asset if isinstance(asset, str) else getattr(asset, "uri", None)
         if name is None and uri is None:
             raise TypeError(f"expected an asset, a reference to one or its name, got {type(asset).__name__}")
         found = self._by_name.get(name) or self._by_uri.get(uri)

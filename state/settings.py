@@ -23,6 +23,7 @@ class Setting:
     :param read: turns the text of an environment variable or option into the value; ValueError says it cannot.
     :param expected: what a right value looks like, for the message about a wrong one.
     :param option: whether ``python app.py`` takes it as an option too.
+    :param older: a variable of another name that counts where ``variable`` is not set.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Setting:
     expected: str
     help: str
     option: bool = True
+    older: str = ""
 
     @property
     def flag(self) -> str:
@@ -69,6 +71,14 @@ def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def seconds(text: str) -> float:
+    """A duration: more than nothing, a day at most."""
+    number = float(text)
+    if not 0 < number <= 86_400:
+        raise ValueError(text)
+    return number
 
 
 def size(text: str) -> int:
@@ -131,6 +141,11 @@ SETTINGS: tuple[Setting, ...] = (
             "Host names that requests may use beside IP addresses and localhost."),
     Setting("insecure", "STATEROOM_INSECURE", False, truth, _BOOL,
             "Listen beyond this machine without a secret."),
+    Setting("backend", "AIRFLOW__WORKERS__STATE_STORE_BACKEND", "metastore", str, "a name or a dotted path",
+            "Where the gateway keeps values: metastore (the database), file, object, memory, or a class's dotted path.",
+            older="AIRFLOW__WORKERS__STATE_BACKEND"),
+    Setting("backend_timeout", "STATEROOM_BACKEND_TIMEOUT", 30.0, seconds, "a number of seconds",
+            "Seconds after which a call of the backend is given up."),
     Setting("durable", "STATEROOM_DURABLE", False, truth, _BOOL,
             "Wait for the disk on each write: survives a power cut."),
     Setting("max_body", "STATEROOM_MAX_BODY", 16 * 2**20, size, "a size such as 16MiB",
@@ -172,5 +187,7 @@ def _settled(row: Setting, environ: Mapping[str, str], given: Any) -> Any:
         return row.parse(given, row.flag)
     if given is not None:
         return given
-    text = environ.get(row.variable, "")
-    return row.parse(text, row.variable) if text else row.default
+    for variable in (row.variable, row.older):
+        if text := environ.get(variable, ""):
+            return row.parse(text, variable)
+    return row.default

@@ -6,8 +6,10 @@ Values are stored as the text that ``json.dumps`` writes with its defaults, whic
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 NOT_FINITE = "NaN and Infinity are not JSON"
@@ -103,3 +105,54 @@ def _encodes(text: str) -> bool:
 
 def _repaired(name: str) -> str:
     return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+_PIECE = 2**20  # characters; what a large text is hashed and written in, so that it is never copied as a whole
+
+
+class Encoded:
+    """A value's JSON text, written once for all that need it: the object, its checksum and its size.
+
+    :param text: as :func:`dumps` writes it, so ASCII.
+    :param sha256: of the text in hexadecimal, if it is known already.
+    """
+
+    __slots__ = ("text", "_sha256")
+
+    def __init__(self, text: str, sha256: str | None = None) -> None:
+        self.text, self._sha256 = text, sha256
+
+    @classmethod
+    def of(cls, value: Any) -> Encoded:
+        return cls(dumps(value))
+
+    @classmethod
+    def read(cls, pieces: Iterable[bytes]) -> Encoded:
+        """The text that was written in these pieces; its checksum is taken of what was read."""
+        digest, texts = hashlib.sha256(), []
+        for piece in pieces:
+            digest.update(piece)
+            texts.append(piece.decode("latin-1"))  # never fails: damage is for the checksum to find
+        return cls("".join(texts), digest.hexdigest())
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text."""
+        return len(self.text)
+
+    @property
+    def sha256(self) -> str:
+        if self._sha256 is None:
+            digest = hashlib.sha256()
+            for piece in self.pieces():
+                digest.update(piece)
+            self._sha256 = digest.hexdigest()
+        return self._sha256
+
+    def pieces(self) -> Iterator[bytes]:
+        """The text as bytes, a piece at a time."""
+        for start in range(0, len(self.text), _PIECE):
+            yield self.text[start : start + _PIECE].encode("ascii")
+
+    def value(self) -> Any:
+        return loads(self.text)

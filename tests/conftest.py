@@ -9,6 +9,7 @@ import pytest
 
 from app import create_app
 from state.process import ServerProcess
+from state.store import Store
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 
@@ -21,6 +22,14 @@ def app():
 
 
 @pytest.fixture
+def store(tmp_path):
+    """A store in a file, as a service has it."""
+    store = Store(str(tmp_path / "stateroom.db"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def client(app):
     return app.test_client()
 
@@ -28,6 +37,22 @@ def client(app):
 @pytest.fixture
 def namespace(app):
     return app.extensions["stateroom"].store.namespace()
+
+
+@pytest.fixture
+def app_with(tmp_path, monkeypatch):
+    """Makes an app whose backend is one of tests.small_backends."""
+    monkeypatch.setenv("SMALL_BACKEND_ROOT", str(tmp_path / "objects"))
+    made = []
+
+    def make(name, **settings):
+        backend = f"tests.small_backends.{name}"
+        made.append(create_app({"db": str(tmp_path / "stateroom.db"), "backend": backend, **settings}))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["stateroom"].store.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g
 
+from state.gateway import Backend
 from state.store import Store
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Service:
     """What one running app holds; ``app.extensions["stateroom"]``.
 
     :param settings: as :func:`state.settings.load` returns them.
+    :param backend: where values go, for the gateway and for checks.
     :param fixture: the loaded document that reset returns to, if one was given at start.
     :param passwords: of the users that may log in.
     """
@@ -27,6 +29,7 @@ class Service:
     keys: Keys
     allowed_hosts: frozenset[str]
     passwords: dict[str, str]
+    backend: Backend
     fixture: dict[str, Any] | None = None
 
 

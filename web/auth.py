@@ -100,6 +100,29 @@ def authenticate_worker() -> None:
         raise Refused(403, "Token subject does not match task instance ID")
 
 
+def authenticate_value_caller(ti_id: str | None) -> None:
+    """Settle who asks the gateway: a task for its own values or any asset's, else an admin.
+
+    :param ti_id: whose values, or None for an asset's.
+    :raises Refused: 401 or 403, as for any other caller.
+    """
+    current = service()
+    token, secret = bearer(), current.keys.start
+    if secret is None or current.keys.open_control:
+        g.ti_id = _canonical(tokens.unverified(token).get("sub")) if token else None
+        return
+    try:
+        claims = current.keys.claims(token or "", secret, tokens.EXECUTION_AUDIENCE)
+    except tokens.Invalid:
+        g.ti_id = None
+        require_admin()
+        return
+    _check_scope(claims.get("scope", "execution"))
+    g.ti_id = _canonical(claims.get("sub"))
+    if g.ti_id is None or (ti_id is not None and ti_id != g.ti_id):
+        raise Refused(403, "Token subject does not match task instance ID", "forbidden")
+
+
 def _check_scope(scope: Any) -> None:
     if scope == "workload":
         raise Refused(403, "Token type 'workload' not allowed for this endpoint. Allowed types: execution")

@@ -33,6 +33,14 @@ def admit() -> None:
     if request.endpoint == "control_api.health":
         return
     require_admin()
+    read_json()
+
+
+def read_json() -> None:
+    """Parse the body.
+
+    :raises Refused: if it is not said to be JSON.
+    """
     if (
         request.method in ("PUT", "POST", "PATCH")
         and request.content_length
@@ -53,6 +61,8 @@ def health() -> Response:
         "version": __version__,
         "compat": current.settings["compat"],
         "database": current.store.path,
+        "realm": f"{current.store.database_id}/{g.namespace.name}",
+        "backend": {"name": current.backend.name, **current.backend.calls.counts()},
         "uptime": round(time.monotonic() - _STARTED, 3),
     })  # fmt: skip
 

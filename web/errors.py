@@ -23,6 +23,11 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.OutOfRange: 422,
     errors.BadDocument: 422,
     errors.NotFound: 404,
+    errors.RefusedReference: 403,
+    errors.ReferenceBusy: 503,
+    errors.BackendFailed: 502,
+    errors.BackendTimeout: 504,
+    errors.BackendBusy: 429,
     errors.DatabaseFull: 507,
     errors.StoreError: 500,
     errors.StateError: 400,
@@ -111,6 +116,10 @@ def _control(error: errors.StateError) -> Any:
         facts["where"] = error.where
     if isinstance(error, NotEmulated):
         facts["route"] = error.route
+    if isinstance(error, errors.BackendFailed):
+        facts["class"] = error.kind
+    if isinstance(error, errors.BackendFailed | errors.BackendTimeout):
+        facts["row"] = error.row
     return {"detail": facts}
 
 
@@ -133,7 +142,10 @@ def _answer(error: errors.StateError) -> Response:
     if isinstance(error, errors.StoreError):
         log.error("%s %s: %s", request.method, request.path, error)
     render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
-    return json_answer(render(error), status_of(error))
+    answer = json_answer(render(error), status_of(error))
+    if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -1,7 +1,8 @@
 """The one place that owns waitress: lanes, keep-alive, refusals in JSON.
 
-A request goes to the fast lane, or, if it may take long, to the slow lane, which has threads and a queue of its own;
-a full queue is answered with 429. So long or stuck calls never keep short ones waiting.
+A request goes to the fast lane, or, if it may take long, to the slow lane, which has threads and a queue of its own,
+or, if it calls the backend, to a lane where it waits for nobody; a full lane answers with 429. So long or stuck calls
+never keep short ones waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import logging
 import re
 import threading
+import time
 from collections import deque
 from typing import Any
 
@@ -25,8 +27,10 @@ log = logging.getLogger("stateroom")
 FAST_THREADS = 2
 SLOW_THREADS = 4
 SLOW_QUEUE = 32
+BACKEND_THREADS = 32
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 RETRY_AFTER = 1  # seconds
+_BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))")
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 _HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the app can answer in its API's shape
 
@@ -68,7 +72,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class LaneFull(Error):  # type: ignore[misc]
-    """The slow lane has no room for another call."""
+    """A lane has no room for another call."""
 
     code = 429
     reason = "Too Many Requests"
@@ -92,29 +96,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 class Lane:
-    """A queue of calls and the threads that take them from it.
+    """A queue of calls and the threads that take them from it, each started when it is first needed.
 
-    :param bound: most calls that may wait; None for any number.
+    :param bound: most calls that may wait beside those that run; None for any number.
     """
 
     def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
-        self.bound, self.busy = bound, 0
+        self.room, self.busy = None if bound is None else threads + bound, 0
+        self._name, self._most = name, threads
         self._queue: deque[Any] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._open = True
-        self._threads = [
-            threading.Thread(target=self._work, name=f"stateroom-{name}-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def add(self, call: Any) -> bool:
         """Queue a call; False if there is no room."""
         with self._ready:
-            if self.bound is not None and len(self._queue) >= self.bound:
+            if self.room is not None and len(self._queue) + self.busy >= self.room:
                 return False
             self._queue.append(call)
+            if len(self._threads) < min(self._most, len(self._queue) + self.busy):
+                name = f"stateroom-{self._name}-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+                self._threads[-1].start()
             self._ready.notify()
         return True
 
@@ -136,13 +140,14 @@ class Lane:
                     self.busy -= 1
 
     def close(self, timeout: float) -> None:
-        """Let what runs end, for ``timeout`` seconds at most."""
+        """Let what runs end, for ``timeout`` seconds at most, however many threads there are."""
         with self._ready:
             self._open = False
             self._queue.clear()
             self._ready.notify_all()
+        end = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0, end - time.monotonic()))
 
 
 class Lanes:
@@ -151,18 +156,23 @@ class Lanes:
     def __init__(self) -> None:
         self.fast = Lane("fast", FAST_THREADS)
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
+        self.backend = Lane("values", BACKEND_THREADS, 0)
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
-        if request.error is None and is_slow(request):
-            if self.slow.add(channel):
-                return
+        lane = self.fast if request.error is not None else self._lane(request)
+        if not lane.add(channel):
             request.error = LaneFull("too many long calls at once; try again in a second")
-        self.fast.add(channel)
+            self.fast.add(channel)
+
+    def _lane(self, request: Any) -> Lane:
+        if not is_slow(request):
+            return self.fast
+        return self.backend if _BACKEND.search(request.path) else self.slow
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        self.fast.close(timeout)
-        self.slow.close(timeout)
+        for lane in (self.fast, self.slow, self.backend):
+            lane.close(timeout)
         return True
 
 

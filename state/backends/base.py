@@ -16,8 +16,11 @@ comes back, inside an envelope that the backend never sees; on a read it hands t
 **Comes free:** the async twins (the sync method in a thread), plain JSON for a kind whose pair is not overridden.
 
 **Override when you can:** ``owns_ref`` (so that the service may resolve a reference that it did not write itself),
-``iter_refs`` (so that objects which no row points at can be found), ``holds`` (so that a write can make sure that its
-object is there once the row is).
+``iter_refs`` (so that objects which no row points at can be found), ``remove_ref`` (so that they can be removed one by
+one), ``holds`` (so that a write can make sure that its object is there once the row is).
+
+**Or write less:** ``EncodedBackend`` makes all four hooks of two, ``write`` and ``read``, which are handed the value's
+JSON text, its size and its checksum, so that large values are encoded only once.
 
 **Rules** that ``stateroom check`` tests: the same scope, key and value give the same reference in any attempt and any
 process (no time, no random part, no task-instance id in it), else ``delete`` cannot find it; an object that is
@@ -35,6 +38,7 @@ from datetime import datetime
 from typing import Any
 
 from ..scopes import AssetScope, StoreScope, TaskScope
+from ..values import Encoded
 
 
 class BaseStoreBackend(ABC):
@@ -113,6 +117,37 @@ class BaseStoreBackend(ABC):
     def remove_ref(self, ref: str) -> None:
         """Remove the object behind one reference; one that is not there is no error."""
         raise NotImplementedError(f"{type(self).__name__} cannot remove a single object")
+
+
+class EncodedBackend(BaseStoreBackend):
+    """A state backend for tasks and assets alike that keeps JSON text as it is; what the built-in ones are."""
+
+    @abstractmethod
+    def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
+        """Store a value's JSON text and return its reference, or None to keep the value in the row."""
+
+    @abstractmethod
+    def read(self, ref: str) -> Encoded:
+        """The text behind a reference.
+
+        :raises ObjectMissing: if there is nothing behind it any more.
+        """
+
+    def keeps_inline(self, encoded: Encoded) -> bool:
+        """Whether ``write`` would return None for this value: then it is in its row for a good reason."""
+        return False
+
+    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: TaskScope) -> str | None:
+        return self.write(scope, key, Encoded.of(value))
+
+    def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
+        return self.read(stored).value()
+
+    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: AssetScope) -> str | None:
+        return self.write(scope, key, Encoded.of(value))
+
+    def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:
+        return self.read(stored).value()
 
 
 class BaseStateBackend(BaseStoreBackend):

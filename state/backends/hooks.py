@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import BadBackend
-from ..scopes import AssetScope, StoreScope, TaskScope
+from ..scopes import StoreScope, TaskScope
+from ..values import Encoded
+from .base import BaseStateBackend, BaseStoreBackend, EncodedBackend
 
-_BASES = frozenset({"BaseStoreBackend", "BaseStateBackend"})
 # kind → the pairs of hooks that may serve it, the released names first
 _PAIRS = {
     "task": (
@@ -25,13 +26,20 @@ _PAIRS = {
     ),
 }
 _HOOKS = [name for pairs in _PAIRS.values() for pair in pairs for name in pair]
-_OPTIONAL = ("owns_ref", "holds", "iter_refs", "remove_ref")
+_ALIKE = 0.8  # from which likeness on (difflib's ratio) a name was probably meant to be a hook's
+
+
+def is_base(cls: type) -> bool:
+    """Whether a class is one of ours or of Airflow's that backends derive from."""
+    if cls.__module__.partition(".")[0] == "airflow":
+        return cls.__name__ in ("BaseStoreBackend", "BaseStateBackend")
+    return cls in (BaseStoreBackend, BaseStateBackend)
 
 
 def overrides(cls: type, name: str) -> bool:
     """Whether a class defines a method itself, rather than having a base's default."""
     owner = next((base for base in cls.__mro__ if name in vars(base)), None)
-    return owner is not None and owner.__name__ not in _BASES
+    return owner is not None and not is_base(owner)
 
 
 def check_class(cls: type) -> None:
@@ -40,12 +48,10 @@ def check_class(cls: type) -> None:
     :raises BadBackend: with what is missing, and for a misspelt hook the name that was probably meant.
     """
     where = f"{cls.__module__}.{cls.__qualname__}"
-    for name in vars(cls):
-        if name.startswith(("serialize_", "deserialize_")) and name not in _HOOKS:
-            meant = difflib.get_close_matches(name, _HOOKS, 1, 0.0)[0]
-            raise BadBackend(f"{where}.{name} is never called; did you mean {meant}?")
+    _check_spelling(cls, where)
     if not any(overrides(cls, name) for name in _HOOKS):
-        raise BadBackend(f"{where} overrides no hook; a backend needs at least one pair, such as {_HOOKS[0]}")
+        pair = " and ".join(_HOOKS[:2])
+        raise BadBackend(f"{where} overrides no hook; a backend needs at least one pair, such as {pair}")
     for kind, pairs in _PAIRS.items():
         for serialize, deserialize in pairs:
             if overrides(cls, serialize) != overrides(cls, deserialize):
@@ -54,6 +60,17 @@ def check_class(cls: type) -> None:
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
     if missing:
         raise BadBackend(f"{where} does not define {', '.join(missing)}")
+
+
+def _check_spelling(cls: type, where: str) -> None:
+    """Refuse a method whose name is almost a hook's: nobody would ever call it, and nobody would say so."""
+    for base in cls.__mro__:
+        for name, method in () if is_base(base) else vars(base).items():
+            if name in _HOOKS or name.startswith("_") or not callable(method):
+                continue
+            meant = difflib.get_close_matches(name, _HOOKS, 1, _ALIKE)
+            if meant:
+                raise BadBackend(f"{where}.{name} is never called; did you mean {meant[0]}?")
 
 
 class Hooks:
@@ -86,6 +103,24 @@ class Hooks:
         """Whether the backend has one of the optional methods: owns_ref, holds, iter_refs, remove_ref."""
         return overrides(type(self.backend), ability)
 
+    def write(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> tuple[str | None, Encoded]:
+        """Store a value; its reference as :meth:`serialize` returns it, and its JSON text, encoded once."""
+        encoded = Encoded.of(value)
+        if isinstance(self.backend, EncodedBackend):
+            return self._checked(self.backend.write(scope, key, encoded)), encoded
+        return self.serialize(scope, key, value, ti_id), encoded
+
+    def read(self, scope: StoreScope, ref: str) -> tuple[Any, Encoded | None]:
+        """The value behind a reference, and its JSON text where the backend reads that; raises what it raises."""
+        if isinstance(self.backend, EncodedBackend):
+            encoded = self.backend.read(ref)
+            return encoded.value(), encoded
+        return self.deserialize(scope, ref), None
+
+    def keeps_inline(self, value: Any) -> bool:
+        """Whether the backend is known to leave such a value in its row."""
+        return isinstance(self.backend, EncodedBackend) and self.backend.keeps_inline(Encoded.of(value))
+
     def serialize(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> str | None:
         """Store a value; its reference, or None if it is to stay in the row.
 
@@ -99,12 +134,17 @@ class Hooks:
         if released:
             ref = serialize(value=value, key=key, scope=self.scope(scope))
         elif isinstance(scope, TaskScope):
+            if ti_id is None:
+                raise BadBackend(f"{self.name} takes the task instance's id (ti_id), which is not known here")
             ref = serialize(value=value, key=key, ti_id=ti_id)
         else:
             ref = serialize(value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id))
-        if ref is not None and (not isinstance(ref, str) or not ref):
-            raise BadBackend(f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None")
-        return ref
+        return self._checked(ref)
+
+    def _checked(self, ref: Any) -> str | None:
+        if ref is None or (isinstance(ref, str) and ref):
+            return ref
+        raise BadBackend(f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None")
 
     def deserialize(self, scope: StoreScope, ref: str) -> Any:
         """The value behind a reference; raises whatever the backend raises."""
@@ -148,10 +188,8 @@ def _kind(scope: StoreScope) -> str:
 
 def _scope_classes(cls: type) -> tuple[type, type]:
     """The scope classes beside the base of a backend's class."""
-    base = next((base for base in cls.__mro__ if base.__name__ in _BASES), None)
-    module: Any = inspect.getmodule(base) if base else None
-    if module is None or not hasattr(module, "TaskScope"):
-        return TaskScope, AssetScope
+    base = next((base for base in cls.__mro__ if is_base(base)), BaseStoreBackend)
+    module: Any = inspect.getmodule(base)
     return module.TaskScope, module.AssetScope
 
 
@@ -163,8 +201,8 @@ def import_class(path: str) -> type:
     module_name, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadBackend(f"the backend {path!r} cannot be imported: {error}") from error
+    except Exception as error:  # whatever somebody's module raises while it is imported
+        raise BadBackend(f"the backend {path!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(found, type):
         raise BadBackend(f"{path} is not a class")
     return found

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import CorruptDatabase, DatabaseFull, NamespaceNotFound, ReadOnlyDatabase
+from ..errors import CorruptDatabase, DatabaseFull, NamespaceNotFound, ReadOnlyDatabase, ReferenceBusy
 from . import opening
 from .registry import Namespace
 
 MEMORY = ":memory:"
 _FULL, _READ_ONLY, _CORRUPT = 13, 8, 11  # SQLite's primary result codes
+_PATIENCE = 5  # seconds that a write waits for the removal of the object that it points at
 
 
 class Store:
@@ -33,6 +35,8 @@ class Store:
     def __init__(self, path: str = MEMORY, durable: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._removed = threading.Condition(self._lock)
+        self._removing: set[str] = set()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._namespaces: dict[str, Namespace] = {}
@@ -68,12 +72,16 @@ class Store:
             self._ownership.announce(url)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, refs: Collection[str] = ()) -> Iterator[sqlite3.Connection]:
         """The writer, inside ``BEGIN IMMEDIATE``: all that happens in the block is kept, or nothing.
 
+        :param refs: the references that rows are going to point at.
         :raises DatabaseFull: if there is no room; the transaction was rolled back.
+        :raises ReferenceBusy: if the removal of one of their objects takes too long.
         """
         with self._lock, translated(self.path):
+            if refs and not self._removed.wait_for(lambda: self._removing.isdisjoint(refs), _PATIENCE):
+                raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
             db = self._writer
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -83,6 +91,15 @@ class Store:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+
+    def begin_removal(self, ref: str) -> None:
+        """Keep writes from pointing at a reference; called inside the transaction that found that no row does."""
+        self._removing.add(ref)
+
+    def end_removal(self, ref: str) -> None:
+        with self._lock:
+            self._removing.discard(ref)
+            self._removed.notify_all()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -111,6 +128,13 @@ class Store:
             with self._lock:
                 self._readers.append(reader)
         return reader
+
+    @functools.cached_property
+    def database_id(self) -> str:
+        """What tells this database's objects from another's in one bucket."""
+        with self.reading() as db:
+            (found,) = db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone()
+        return str(found)
 
     def namespace(self, name: str = "default", clock: Clock | None = None) -> Namespace:
         """A namespace by its name.

@@ -62,6 +62,34 @@ class Namespace:
             )
         return Keyspace(self, "Asset", lookup, writer)
 
+    def asset_by(self, attribute: str, value: str) -> dict[str, str]:
+        """The name and the uri of an active asset.
+
+        :param attribute: ``name`` or ``uri``.
+        :raises AssetNotFound: if there is none.
+        """
+        sql = {name: f"SELECT name, uri FROM assets WHERE ns = ? AND {name} = ? AND active" for name in ("name", "uri")}
+        with self.store.reading() as db:
+            row = db.execute(sql[attribute], (self.ns, value)).fetchone()
+        if row is None:
+            raise AssetNotFound.unknown(attribute, value)
+        return {"name": row[0], "uri": row[1]}
+
+    def scope_of(self, ti_id: str) -> TaskScope:
+        """The coordinates of a task instance by the UUID of its current attempt.
+
+        :raises TaskInstanceNotFound: if there is none.
+        """
+        with self.store.reading() as db:
+            row = db.execute(
+                f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
+                FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id = ({_BY_ID})""",
+                (self.ns, ti_id),
+            ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound.by_id(ti_id)
+        return TaskScope(*row)
+
     def assets(
         self, active: bool, where: str, parameters: tuple[Any, ...], order: str, limit: int, offset: int
     ) -> tuple[list[sqlite3.Row], int]:
