@@ -22,7 +22,7 @@ from state.cli import DEFAULT_URL, cli
 from state.errors import SettingError, StateError
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
-from web import App, Service, control_api, core_api, errors, execution_api, login, not_emulated, parsing
+from web import App, Service, control_api, core_api, errors, execution_api, login, not_emulated, openapi, parsing
 from web.auth import Keys, keep_pages_away
 from web.server import Server
 
@@ -44,7 +44,7 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     errors.register(app)
     app.extensions["stateroom"] = _service(settings)
     app.before_request(keep_pages_away)
-    for part in (execution_api, core_api, login, control_api, not_emulated):
+    for part in (execution_api, core_api, login, control_api, not_emulated, openapi):
         app.register_blueprint(part.bp)
     return app
 
