@@ -42,7 +42,16 @@ def test_schemathesis_finds_nothing_outside_it(secured, tmp_path):
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     with ServerProcess(["--db", ":memory:", "--fixture", "examples/demo.json", *options]) as process:
         call = [sys.executable, "-m", "schemathesis.cli", "run", f"{process.url}/openapi.json"]
-        call += ["--checks", checks, "--seed", str(SEED), "--max-examples", "15", "--phases", "examples,coverage,fuzzing"]
+        call += [
+            "--checks",
+            checks,
+            "--seed",
+            str(SEED),
+            "--max-examples",
+            "15",
+            "--phases",
+            "examples,coverage,fuzzing",
+        ]
         call += ["--generation-database", "none", "--workers", "2", "--report", "ndjson"]
         call += ["--report-ndjson-path", str(report), "--no-color"]
         done = subprocess.run(call, capture_output=True, text=True, timeout=300)

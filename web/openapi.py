@@ -140,6 +140,17 @@ _FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
+# of what examples/demo.json holds, so that an example in the description is one that works there
+_EXAMPLES: dict[str, Any] = {
+    "dag_id": "etl",
+    "run_id": "scheduled__2026-01-02T00:00:00+00:00",
+    "task_id": "submit",
+    "task_instance_id": "01920000-0000-7000-8000-000000000002",
+    "asset_id": 1,
+    "key": "job_id",
+}
+
+
 @bp.get("/openapi.json")
 def get_openapi() -> Response:
     """Describe the three APIs."""
@@ -234,7 +245,13 @@ def _suffix(path: str) -> str:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     kinds = {"asset_id": {"type": "integer"}, "task_instance_id": {"type": "string", "format": "uuid"}}
     return [
-        {"in": "path", "name": name, "required": True, "schema": kinds.get(name, {"type": "string", "minLength": 1})}
+        {
+            "in": "path",
+            "name": name,
+            "required": True,
+            "schema": kinds.get(name, {"type": "string", "minLength": 1}),
+            "example": _EXAMPLES[name],
+        }
         for name in re.findall(r"{(\w+)}", path)
     ]
 
