@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
@@ -39,6 +40,9 @@ class StateroomClient:
         :raises ServiceError: for every other answer that is an error.
         :raises Unreachable: if nobody answers.
         """
+        if "json" in kwargs:  # written here, since requests would refuse NaN before the service can say what is wrong
+            kwargs["data"] = json.dumps(kwargs.pop("json"))
+            kwargs["headers"] = {"Content-Type": "application/json", **(kwargs.get("headers") or {})}
         try:
             answer = self.session.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
         except requests.RequestException as error:
@@ -67,7 +71,7 @@ class StateroomClient:
 
     def task_by_scope(self, scope: TaskScope) -> HttpKeyspace:
         """The keyspace of a task instance by its coordinates, through the Core API."""
-        places = [quote(part, safe="") for part in (scope.dag_id, scope.run_id, scope.task_id)]
+        places = [_segment(part) for part in (scope.dag_id, scope.run_id, scope.task_id)]
         root = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*places)
         where = {"map_index": str(scope.map_index)}
         return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", where), where, True, lambda: scope)
@@ -121,7 +125,11 @@ class HttpKeyspace:
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
         """The value of a key, and what the service knows of the reference in it; otherwise like :meth:`get`."""
         path, query = self.place(key)
-        answer = self.client.call("GET", path, params=query)
+        try:
+            answer = self.client.call("GET", path, params=query)
+        except KeyNotFound as error:
+            error.key = key
+            raise
         return answer.json()["value"], Facts.from_header(answer.headers.get(HEADER))
 
     def set(
@@ -152,12 +160,12 @@ class HttpKeyspace:
 
 
 def _segment(key: str) -> str:
-    """A key as one path segment.
+    """A key, or an id, as one path segment.
 
     :raises ValueError: for ``.`` and ``..``: HTTP clients drop them, which would turn a delete into a clear.
     """
     if key in (".", ".."):
-        raise ValueError(f"the key {key!r} cannot be sent over HTTP: clients drop it from the path")
+        raise ValueError(f"{key!r} cannot be sent over HTTP: clients drop it from the path")
     return quote(key, safe="")
 
 
