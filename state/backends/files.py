@@ -100,14 +100,16 @@ def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
     :param fill: writes what is in it.
     """
     _make_folder(os.path.dirname(unfinished))
+    folder = os.path.dirname(full)
+    changed = [folder, *_make_folder(folder)]  # before the first sync, which takes them along on most file systems
     try:
         _write(unfinished, fill)
-        changed = _move(unfinished, full)
+        changed += _move(unfinished, full)
     except BaseException:
         _unless_gone(os.unlink, unfinished)
         raise
-    for folder in changed:
-        _sync(folder)
+    for one in changed:
+        _sync(one)
 
 
 def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
@@ -119,15 +121,15 @@ def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
 
 
 def _move(unfinished: str, full: str) -> list[str]:
-    """Move a file to its place, as often as somebody's delete takes the folder; the folders that were changed."""
-    folder = os.path.dirname(full)
+    """Move a file to its place; the folders that had to be made again for it, because somebody's delete took them."""
+    changed: list[str] = []
     for _ in range(_TURNS):
         try:
-            changed = _make_folder(folder)
             os.replace(unfinished, full)
-            return [folder, *changed]
+            return changed
         except FileNotFoundError as error:
             gone = error
+            changed += _make_folder(os.path.dirname(full))
     raise gone
 
 
