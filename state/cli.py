@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from . import __version__, documents, tokens
+from .cli_check import check
 from .client import StateroomClient
 from .errors import NotFound, ServiceError, StateError, Unreachable
 from .process import ServerProcess, service_path
@@ -371,6 +372,9 @@ def ready(wait: float) -> None:
                     raise
                 time.sleep(0.05)
     click.echo(json.dumps(facts) if as_json() else f"{facts['status']}: {client.url}")
+
+
+cli.add_command(check)
 
 
 def main() -> None:

@@ -256,7 +256,7 @@ class BackendBusy(BackendError):
         super().__init__(f"{running} backend calls are running, {stuck} of them past their deadline; try again later")
 
 
-_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*:[^/?#\s]*@")
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s:]*:[^/?#\s]*@")
 _SIGNATURE = re.compile(
     r"(?i)(?<=[?&;#])((?:x-(?:amz|goog)-[\w-]+|sig|signature|auth|authorization|key-pair-id|[\w-]*(?:token|key|keyid|key-id|secret"
     r"|credentials?|password|passwd|pwd))=)[^&;#\s'\"]+"

@@ -7,10 +7,9 @@ any namespace points at it when looked up again just before. Everything else is 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -127,7 +126,7 @@ class Orphan:
         """Why it stays, or ``removable``."""
         if not self.ours:
             return UNKNOWN_OWNER
-        return "removable" if self.written_at <= Clock().now() - timedelta(seconds=older_than) else "too young"
+        return "removable" if _is_older(self.written_at, older_than) else "too young"
 
 
 def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
@@ -186,6 +185,11 @@ def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references
     return (under_prefix or claimed) and backend.owns(ref)
 
 
+def _is_older(moment: datetime, seconds: float) -> bool:
+    # a comparison of spans: a moment so many seconds ago may lie before the year 1
+    return (Clock().now() - moment).total_seconds() >= seconds
+
+
 def remove_orphans(namespace: Namespace, backend: Backend, older_than: float, limit: int) -> dict[str, Any]:
     """Remove the objects that no row points at and that are ours and old enough.
 
@@ -215,9 +219,9 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
     if hooks is None or not hooks.has("remove_ref"):
         return "the backend cannot remove a single object"
 
-    def still(db: sqlite3.Connection) -> bool:
+    def still(db: Any) -> bool:
         written_at = references.known(db, orphan.ref).written_at
-        return written_at is None or written_at <= Clock().now() - timedelta(seconds=older_than)
+        return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:
         return references.remove(namespace.store, orphan.ref, still, hooks.backend.remove_ref)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -51,7 +52,7 @@ class Operation:
     query: type[Schema] | None = None
     body: type[Schema] | tuple[type[Schema], ...] | None = None
     also: tuple[int, ...] = ()
-    by: dict[str, type[Schema]] | None = None
+    by: Mapping[str, type[Schema]] | None = None
 
 
 _OBJECT: dict[str, Any] = {"type": "object"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -11,10 +10,11 @@ from typing import Any, BinaryIO
 
 from ..errors import BadBackend, ForeignReference
 from ..values import Encoded
+from . import layout
 from .immutable import ImmutableBackend
 
 _PIECE = 2**20  # bytes read at once
-_TURNS = 20  # how often a write begins anew because somebody's delete took its folder
+_TURNS = 100  # how often a folder is made again because somebody's delete took it
 
 
 class FileBackend(ImmutableBackend):
@@ -36,7 +36,7 @@ class FileBackend(ImmutableBackend):
             for piece in encoded.pieces():
                 file.write(piece)
 
-        put(self._locate(path), fill)
+        put(self._locate(path), self._locate(layout.unfinished(path)), fill)
 
     def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
         if codec:
@@ -49,24 +49,23 @@ class FileBackend(ImmutableBackend):
         return os.path.isfile(self._locate(path))
 
     def _remove(self, path: str) -> None:
-        full = self._locate(path)
-        _unless_gone(os.unlink, full)
-        self._remove_empty(os.path.dirname(full))
+        _unless_gone(os.unlink, self._locate(path))
+        self._remove_empty(path)
 
     def _remove_folder(self, path: str) -> None:
         full = self._locate(path)
-        shutil.rmtree(full, onerror=_go_on)
-        self._remove_empty(os.path.dirname(full))
+        if os.path.lexists(full):  # else the folders above are somebody's who is about to write into them
+            shutil.rmtree(full, onerror=_go_on)
+            self._remove_empty(path)
 
-    def _remove_empty(self, folder: str) -> None:
-        while folder != self.base:
+    def _remove_empty(self, path: str) -> None:
+        for folder in layout.folders_of(path):
             try:
-                os.rmdir(folder)
+                os.rmdir(f"{self.base}/{folder}")
             except FileNotFoundError:
                 pass
             except OSError:
                 return  # something is in it
-            folder = os.path.dirname(folder)
 
     def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
         for folder, _, names in os.walk(self._locate(path)):
@@ -94,22 +93,44 @@ def confined(base: str, path: str) -> str:
     return full
 
 
-def put(full: str, fill: Callable[[BinaryIO], None]) -> None:
+def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
     """Put a file in its place at once; it and the folders it needs are on the disk when this returns.
 
+    :param unfinished: where it is written first.
     :param fill: writes what is in it.
     """
+    _make_folder(os.path.dirname(unfinished))
     folder = os.path.dirname(full)
-    for turn in range(1, _TURNS + 1):
-        try:
-            changed = _make_folder(folder)
-            _write(full, fill)
-            break
-        except FileNotFoundError:
-            if turn == _TURNS:
-                raise
-    for one in [folder, *changed]:
+    changed = [folder, *_make_folder(folder)]  # before the first sync, which takes them along on most file systems
+    try:
+        _write(unfinished, fill)
+        changed += _move(unfinished, full)
+    except BaseException:
+        _unless_gone(os.unlink, unfinished)
+        raise
+    for one in changed:
         _sync(one)
+
+
+def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
+    descriptor = os.open(full, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with open(descriptor, "wb") as file:
+        fill(file)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _move(unfinished: str, full: str) -> list[str]:
+    """Move a file to its place; the folders that had to be made again for it, because somebody's delete took them."""
+    changed: list[str] = []
+    for _ in range(_TURNS):
+        try:
+            os.replace(unfinished, full)
+            return changed
+        except FileNotFoundError as error:
+            gone = error
+            changed += _make_folder(os.path.dirname(full))
+    raise gone
 
 
 def _make_folder(folder: str) -> list[str]:
@@ -126,21 +147,6 @@ def _make_folder(folder: str) -> list[str]:
             return changed
         return [*changed, os.path.dirname(folder)]
     return [os.path.dirname(folder)]
-
-
-def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
-    """Write beside the place, wait for the disk, and move it there."""
-    unfinished = f"{full}~{secrets.token_hex(8)}"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with open(descriptor, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(unfinished, full)
-    except BaseException:
-        _unless_gone(os.unlink, unfinished)
-        raise
 
 
 def _sync(folder: str) -> None:

@@ -37,9 +37,9 @@ def is_base(cls: type) -> bool:
 
 
 def overrides(cls: type, name: str) -> bool:
-    """Whether a class defines a method itself, rather than having a base's default."""
-    owner = next((base for base in cls.__mro__ if name in vars(base)), None)
-    return owner is not None and not is_base(owner)
+    """Whether a class has a method of its own, rather than none or a base's default."""
+    method = inspect.getattr_static(cls, name, None)
+    return method is not None and all(method is not vars(base).get(name) for base in cls.__mro__ if is_base(base))
 
 
 def check_class(cls: type) -> None:

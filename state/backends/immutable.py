@@ -83,7 +83,7 @@ class ImmutableBackend(EncodedBackend):
     def iter_refs(self) -> Iterable[tuple[str, int, datetime]]:
         """Every object of this realm, and every unfinished one that a killed writer left."""
         for path, size, written_at in self._walk(self.realm):
-            if layout.parse(path) or layout.is_temporary(path):
+            if layout.parse(path) or layout.is_unfinished(path):
                 yield f"{self.base}/{path}", size, written_at
 
     def remove_ref(self, ref: str) -> None:
@@ -97,7 +97,7 @@ class ImmutableBackend(EncodedBackend):
         """
         start = f"{self.base}/"
         path = ref.removeprefix(start)
-        if ref.startswith(start) and (layout.parse(path) or layout.is_temporary(path)):
+        if ref.startswith(start) and (layout.parse(path) or layout.is_unfinished(path)):
             return path
         other = layout.base_of(ref)
         if other is None or other == self.base:

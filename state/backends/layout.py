@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 
 from ..errors import BadBackend
 from ..scopes import StoreScope, TaskScope
@@ -19,9 +20,10 @@ _NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
 _IS_PLAIN = re.compile(_PLAIN, re.ASCII)
 _UNSAFE = re.compile(r"[^a-z0-9_-]", re.ASCII)
 _SCOPES = rf"(?:tasks(?:/{_NAME}){{4}}|assets(?:-by-uri|-by-id)?/{_NAME})"
-_OBJECT = rf"(?:{_NAME}/){{2}}{_SCOPES}/{_NAME}/(?P<sha256>[0-9a-f]{{64}})(?:\.(?P<codec>[a-z0-9]+))?"
+_FILE = r"(?P<sha256>[0-9a-f]{64})(?:\.(?P<codec>[a-z0-9]+))?"
+_OBJECT = rf"(?:{_NAME}/){{2}}{_SCOPES}/{_NAME}/{_FILE}"
 _IS_OBJECT = re.compile(_OBJECT, re.ASCII)
-_IS_TEMPORARY = re.compile(_OBJECT + r"~[0-9a-f]{16}", re.ASCII)
+_IS_UNFINISHED = re.compile(rf"(?:{_NAME}/){{2}}{_FILE}~[0-9a-f]{{16}}", re.ASCII)
 _WITH_BASE = re.compile(rf"(?P<base>.*?)/{_OBJECT}", re.ASCII | re.DOTALL)
 
 
@@ -64,14 +66,26 @@ def key_path(scope: StoreScope, key: str) -> str:
     return f"{scope_path(scope)}/{segment(key)}"
 
 
+def folders_of(path: str) -> list[str]:
+    """The folders above a path, the nearest first, up to but without the realm's own, which always stays."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts) - 1, 2, -1)]
+
+
 def parse(path: str) -> re.Match[str] | None:
     """The groups ``sha256`` and ``codec`` of an object's path below the base; None if it is not one."""
     return _IS_OBJECT.fullmatch(path)
 
 
-def is_temporary(path: str) -> bool:
+def unfinished(path: str) -> str:
+    """A new path at which to begin an object: in the realm's folder, where no delete of a key or a scope takes it."""
+    parts = path.split("/")
+    return f"{parts[0]}/{parts[1]}/{parts[-1]}~{secrets.token_hex(8)}"
+
+
+def is_unfinished(path: str) -> bool:
     """Whether a path below the base is an unfinished object's, which a killed writer may leave."""
-    return _IS_TEMPORARY.fullmatch(path) is not None
+    return _IS_UNFINISHED.fullmatch(path) is not None
 
 
 def base_of(ref: str) -> str | None:

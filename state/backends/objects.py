@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import secrets
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..errors import BadBackend
 from ..values import Encoded
-from . import files
+from . import files, layout
 from .immutable import ImmutableBackend
 
 _PIECE = 2**20  # bytes of text read at once
@@ -26,7 +25,7 @@ _MOMENTS = ("LastModified", "last_modified", "mtime", "updated", "created")
 class ObjectBackend(ImmutableBackend):
     """Keeps each value as an object of JSON text; its reference is the object's URL.
 
-    An object store shows an object when all of it is there. Elsewhere it is written beside its place and moved.
+    An object store shows an object when all of it is there. Elsewhere it is written in another place and moved.
 
     :param base: a URL such as ``s3://bucket/state`` or ``file:///var/state``.
     :param compression: ``gzip``, ``bz2``, ``xz``, or what else fsspec knows here; objects say in their own name how
@@ -60,19 +59,19 @@ class ObjectBackend(ImmutableBackend):
         return fs, str(root).rstrip("/")
 
     def _put(self, path: str, encoded: Encoded) -> None:
-        full = self._locate(path)
+        full, unfinished = self._locate(path), self._locate(layout.unfinished(path))
         if self._local:
-            files.put(full, lambda file: self._fill(file, encoded))
+            files.put(full, unfinished, lambda file: self._fill(file, encoded))
         elif self._puts_at_once:
             self._upload(full, encoded)
         else:
-            self._upload_beside(full, encoded)
+            self._upload_and_move(full, unfinished, encoded)
 
-    def _upload_beside(self, full: str, encoded: Encoded) -> None:
-        unfinished = f"{full}~{secrets.token_hex(8)}"
-        self._fs.makedirs(self._fs._parent(full), exist_ok=True)
+    def _upload_and_move(self, full: str, unfinished: str, encoded: Encoded) -> None:
+        self._fs.makedirs(self._fs._parent(unfinished), exist_ok=True)
         try:
             self._upload(unfinished, encoded)
+            self._fs.makedirs(self._fs._parent(full), exist_ok=True)
             self._fs.mv(unfinished, full)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -146,12 +145,11 @@ class ObjectBackend(ImmutableBackend):
 
     def _remove_empty(self, path: str) -> None:
         """Remove the folders above that are empty now, where there are folders."""
-        while not self._puts_at_once and "/" in path:
-            path = path.rpartition("/")[0]
+        for folder in () if self._puts_at_once else layout.folders_of(path):
             try:
-                self._fs.rmdir(f"{self._root}/{path}")
+                self._fs.rmdir(f"{self._root}/{folder}")
             except FileNotFoundError:
-                continue
+                pass
             except OSError:
                 return  # something is in it
 

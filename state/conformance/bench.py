@@ -22,10 +22,9 @@ from ..scopes import AssetScope, StoreScope, TaskScope
 from ..store import Store
 
 SECONDS = 60  # a child that takes longer is killed
-TASK = TaskScope("kit", "run-1", "task")
-ASSET = AssetScope(name="kit-asset")
 _REFS = """
 import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
 from state.backends import load
 from state.scopes import AssetScope, TaskScope
 spec, options, kind, fields, key, value, ti_id = json.loads(sys.stdin.read())
@@ -49,12 +48,20 @@ class Bench:
     :param folder: an empty folder of the check's own, for databases.
     :param spec: the backend's dotted path or built-in name and its options, where it can be made from them in another
         process; None if only ``make`` can make it.
+    :param check: the check's name: its scopes bear it, so that what one check leaves does not trip the next.
     """
 
     def __init__(
-        self, make: Callable[[], Any], folder: Path, name: str, spec: tuple[str, dict[str, Any]] | None = None
+        self,
+        make: Callable[[], Any],
+        folder: Path,
+        name: str,
+        spec: tuple[str, dict[str, Any]] | None = None,
+        check: str = "",
     ) -> None:
         self.make, self.folder, self.name, self.spec = make, folder, name, spec
+        self.task = TaskScope(f"kit-{check}", "run-1", "task")
+        self.asset = AssetScope(name=f"kit-asset-{check}")
 
     def hooks(self) -> Hooks:
         """A fresh instance's hooks, as another worker would have them."""
@@ -62,7 +69,7 @@ class Bench:
 
     def kinds(self) -> list[StoreScope]:
         """A scope of each kind that the backend makes references for."""
-        return [scope for scope in (TASK, ASSET) if self.hooks().serves(scope)]
+        return [scope for scope in (self.task, self.asset) if self.hooks().serves(scope)]
 
     def reference(self, scope: StoreScope, key: str, value: Any, ti_id: str = "ti-1") -> str:
         """Store a value, big enough not to stay inline.
@@ -80,14 +87,13 @@ class Bench:
             return str(self.in_child(lambda: self.reference(scope, key, value, ti_id)))
         kind = "task" if isinstance(scope, TaskScope) else "asset"
         call = json.dumps([*self.spec, kind, vars(scope), key, value, ti_id])
-        paths = os.pathsep.join(path for path in [str(Path(__file__).parents[2]), *sys.path] if path)
+        paths = json.dumps([str(Path(__file__).parents[2]), *sys.path])
         done = subprocess.run(
-            [sys.executable, "-c", _REFS],
+            [sys.executable, "-c", _REFS, paths],
             input=call,
             capture_output=True,
             text=True,
             timeout=SECONDS,
-            env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "random"},
         )
         if done.returncode:
             raise Failed(f"in another process it raised {done.stderr.strip().splitlines()[-1:]}")
@@ -115,7 +121,7 @@ class Bench:
         store = Store(str(self.folder / "kit.db"))
         try:
             namespace = store.namespace()
-            namespace.create_asset("kit-asset", "kit://asset")
+            namespace.create_asset(self.asset.name, "kit://asset")
             yield namespace
         finally:
             store.close()
@@ -131,7 +137,10 @@ class Bench:
         """Run ``act(accessor)`` in a child that is killed (SIGKILL) at a step of it.
 
         :param step: ``before row`` or ``after row``: around the call that changes the database.
+        :raises NotApplicable: for a backend whose objects live in the process that is killed.
         """
+        if getattr(self.hooks().backend, "in_process", False):
+            raise NotApplicable("its objects end with the process")
 
         def die() -> None:
             with self.store() as namespace:

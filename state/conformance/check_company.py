@@ -6,9 +6,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
-from .bench import ASSET, Bench, Failed
+from .bench import Bench, Failed
 from .common import FILLER, big, check, expect
 
 GAP = 0.2  # seconds; a thread switch takes milliseconds, a blocking call to storage much more
@@ -65,7 +66,7 @@ def crash_while_deleting(bench: Bench) -> None:
 def two_writers(bench: Bench) -> None:
     for scope in bench.kinds():
         with bench.store() as namespace:
-            accessors = [bench.accessor(namespace, scope) for _ in range(2)] if scope == ASSET else []
+            accessors = [bench.accessor(namespace, scope) for _ in range(2)] if scope == bench.asset else []
             accessors = accessors or [bench.accessor(namespace, scope)] * 2
             _race(accessors)
             read = accessors[0].get("key", "nothing")
@@ -124,8 +125,8 @@ def loop_is_free(bench: Bench) -> None:
         for key in ("a", "b"):
             bench.reference(scope, key, big(1))
         hooks = bench.hooks()
-        for act in (hooks.adelete(scope, "a"), hooks.aclear(scope)):
-            gap = bench.run_async(_longest_gap(act))
+        for act in (partial(hooks.adelete, scope, "a"), partial(hooks.aclear, scope)):
+            gap = bench.run_async(_longest_gap(act()))
             expect(gap < GAP, f"{scope}: the loop stood still for {gap:.2f} s")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from ..scopes import TaskScope
-from .bench import TASK, Bench, Failed, NotApplicable
+from .bench import Bench, Failed, NotApplicable
 from .common import big, check, expect, same
 
 
@@ -84,15 +84,15 @@ def clear_leaves_nothing(bench: Bench) -> None:
     "With all_map_indices, remove what lies under the task at any index, and nothing else.",
 )
 def clear_all_map_indices(bench: Bench) -> None:
-    if not bench.hooks().serves(TASK):
+    if not bench.hooks().serves(bench.task):
         raise NotApplicable("it makes no references for tasks")
-    mapped = [TaskScope("kit", "run-1", "mapped", index) for index in (0, 1, 10)]
+    mapped = [replace(bench.task, task_id="mapped", map_index=index) for index in (0, 1, 10)]
     refs = [bench.reference(scope, "key", big(1)) for scope in mapped]
-    other = bench.reference(TaskScope("kit", "run-1", "mapped2", 0), "key", big(1))
+    other = bench.reference(replace(bench.task, task_id="mapped2", map_index=0), "key", big(1))
     _implemented(lambda: bench.hooks().clear(mapped[0], all_map_indices=True), "clear with all_map_indices")
-    left = [ref for ref in refs if bench.resolves(TASK, ref)]
+    left = [ref for ref in refs if bench.resolves(bench.task, ref)]
     expect(not left, f"{left[:1]!r:.120} is still there")
-    expect(bench.resolves(TASK, other), "another task's object is gone too")
+    expect(bench.resolves(bench.task, other), "another task's object is gone too")
 
 
 def _implemented(act: Callable[[], None], verb: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .bench import TASK, Bench, NotApplicable
+from .bench import Bench, NotApplicable
 from .common import big, check, expect, same
 
 
@@ -36,9 +36,9 @@ def same_in_every_process(bench: Bench) -> None:
     "Build it from the scope (dag, run, task, map index); the released hooks are given it.",
 )
 def same_in_every_attempt(bench: Bench) -> None:
-    if not bench.hooks().serves(TASK):
+    if not bench.hooks().serves(bench.task):
         raise NotApplicable("it makes no references for tasks")
-    first, second = (bench.reference(TASK, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2"))
+    first, second = (bench.reference(bench.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2"))
     expect(first == second, f"attempt 1: {first!r:.120}, attempt 2: {second!r:.120}")
 
 
@@ -47,9 +47,9 @@ def same_in_every_attempt(bench: Bench) -> None:
     "Resolve the reference as it stands; do not rebuild it from the attempt.",
 )
 def retry_reads(bench: Bench) -> None:
-    if not bench.hooks().serves(TASK):
+    if not bench.hooks().serves(bench.task):
         raise NotApplicable("it makes no references for tasks")
     with bench.store() as namespace:
-        bench.accessor(namespace, TASK).set("key", big("first"))
-        read = bench.accessor(namespace, TASK).get("key")
+        bench.accessor(namespace, bench.task).set("key", big("first"))
+        read = bench.accessor(namespace, bench.task).get("key")
         expect(same(read, big("first")), f"the second attempt read {read!r:.80}")

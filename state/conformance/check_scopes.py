@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from ..scopes import AssetScope
-from .bench import ASSET, Bench, Failed, NotApplicable
-from .common import HOSTILE_KEYS, NEIGHBOURS, TWINS, big, check, expect, same
+from .bench import Bench, Failed, NotApplicable
+from .common import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
 
 
 @check(
@@ -45,7 +45,7 @@ def twin_keys(bench: Bench) -> None:
 def isolated_scopes(bench: Bench) -> None:
     home = bench.kinds()[0]
     ref = bench.reference(home, "key", big("mine"))
-    for what, neighbour in NEIGHBOURS:
+    for what, neighbour in neighbours(bench):
         if neighbour == home or not bench.hooks().serves(neighbour):
             continue
         theirs = bench.reference(neighbour, "key", big("theirs"))
@@ -59,9 +59,9 @@ def isolated_scopes(bench: Bench) -> None:
     "Use the asset's name where the scope has one.",
 )
 def asset_by_name_and_uri(bench: Bench) -> None:
-    if not bench.hooks().serves(ASSET):
+    if not bench.hooks().serves(bench.asset):
         raise NotApplicable("it makes no references for assets")
-    both = AssetScope(name="kit-asset", uri="kit://asset")
-    ref = bench.reference(AssetScope(name="kit-asset"), "key", big(1))
+    both = AssetScope(name=bench.asset.name, uri="kit://asset")
+    ref = bench.reference(bench.asset, "key", big(1))
     bench.hooks().clear(both)
-    expect(not bench.resolves(ASSET, ref), "cleared with name and uri, the object written by name is still there")
+    expect(not bench.resolves(bench.asset, ref), "cleared with name and uri, the object written by name is still there")

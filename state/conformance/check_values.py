@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from .. import envelope
-from .bench import ASSET, TASK, Bench, Failed, NotApplicable
+from .bench import Bench, Failed, NotApplicable
 from .common import VALUES, big, check, expect, same
 
 
@@ -55,7 +55,7 @@ def missing_object(bench: Bench) -> None:
 )
 def server_side_json(bench: Bench) -> None:
     hooks = bench.hooks()
-    for scope in (TASK, ASSET):
+    for scope in (bench.task, bench.asset):
         theirs = hooks.scope(scope)
         try:
             hooks.backend.set(theirs, "key", '{"a": 1}')

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..scopes import AssetScope, StoreScope, TaskScope
-from .bench import ASSET, Bench, Failed
+from .bench import Bench, Failed
 from .run import Check
 
 FILLER = "x" * 4096  # makes a value big enough for most thresholds
@@ -28,17 +29,22 @@ TWINS = [
     ("k" * 300 + "1", "k" * 300 + "2"),
     ("x", "x.gz"),
 ]
-NEIGHBOURS: list[tuple[str, StoreScope]] = [
-    ("another map index", TaskScope("kit", "run-1", "task", 0)),
-    ("another run", TaskScope("kit", "run-2", "task")),
-    ("another task", TaskScope("kit", "run-1", "task2")),
-    ("another dag", TaskScope("kit2", "run-1", "task")),
-    ("a dag called assets", TaskScope("assets", "kit-asset", "task")),
-    ("an asset", ASSET),
-    ("another asset", AssetScope(name="kit-asset2")),
-    ("an asset whose name is a path", AssetScope(name="kit/run-1/task/-1")),
-]
 CHECKS: list[Check] = []
+
+
+def neighbours(bench: Bench) -> list[tuple[str, StoreScope]]:
+    """Scopes that are not a bench's own, though one might take them for it."""
+    task, name = bench.task, bench.asset.name or ""
+    return [
+        ("another map index", replace(task, map_index=0)),
+        ("another run", replace(task, run_id="run-2")),
+        ("another task", replace(task, task_id="task2")),
+        ("another dag", replace(task, dag_id=f"{task.dag_id}2")),
+        ("a dag called assets", TaskScope("assets", name, "task")),
+        ("an asset", bench.asset),
+        ("another asset", AssetScope(name=f"{name}2")),
+        ("an asset whose name is a path", AssetScope(name=f"{task.dag_id}/run-1/task/-1")),
+    ]
 
 
 def check(trap: str, advice: str) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:

@@ -57,7 +57,7 @@ def run_one(check: Check, make: Callable[[], Any], name: str, spec: tuple[str, d
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="stateroom-check-") as folder:
         try:
-            check.look(Bench(make, Path(folder), name, spec))
+            check.look(Bench(make, Path(folder), name, spec, check.name))
             outcome, detail = "passed", ""
         except NotApplicable as reason:
             outcome, detail = "not applicable", str(reason)

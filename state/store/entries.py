@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import envelope, values
 from ..clock import to_text
-from ..errors import KeyNotFound, OutOfRange, TaskInstanceNotFound
+from ..errors import KeyNotFound, TaskInstanceNotFound
 from ..references import Facts
 from ..scopes import API_WRITER, Writer
 from . import references
+from .ranges import in_range
 
 if TYPE_CHECKING:
     from .registry import Namespace
@@ -69,19 +70,6 @@ class Stored(NamedTuple):
     text: str
     facts: Facts | None
     vouched_by: str | None
-
-
-_MAX = 2**63
-
-
-def in_range(name: str, number: int) -> int:
-    """Pass a number that SQLite can hold.
-
-    :raises OutOfRange: for any other.
-    """
-    if not -_MAX <= number < _MAX:
-        raise OutOfRange(name, number)
-    return number
 
 
 @dataclass(frozen=True)

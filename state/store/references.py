@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..clock import Clock, from_text, to_text
 from ..references import Facts
 from ..scopes import Writer
+from .ranges import in_range
 
 if TYPE_CHECKING:
     from . import Store
@@ -122,7 +123,9 @@ def page(
     values = [*parameters, *(value for _, value in conditions)]
     with namespace.store.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) FROM ({sql} WHERE {where})", values).fetchone()
-        rows = _rows(db, f"{sql} WHERE {where} ORDER BY ref_id LIMIT ? OFFSET ?", [*values, limit, offset])
+        rows = _rows(
+            db, f"{sql} WHERE {where} ORDER BY ref_id LIMIT ? OFFSET ?", [*values, limit, in_range("offset", offset)]
+        )
     return rows, total
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Clock, to_text
 from ..errors import AssetNotFound, BadDocument, InvalidTransition, TaskInstanceNotFound
 from ..scopes import API_WRITER, TaskScope, Writer
-from .entries import Keyspace, Lookup, in_range
+from .entries import Keyspace, Lookup
+from .ranges import in_range
 
 if TYPE_CHECKING:
     from . import Store
