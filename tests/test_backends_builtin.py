@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from state.backends.files import FileBackend
+from state.backends.hooks import Hooks
 from state.backends.memory import MemoryBackend
 from state.backends.objects import ObjectBackend
 from state.errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMissing
@@ -164,6 +167,26 @@ def test_a_hostile_reference_reaches_nothing(backend, tmp_path, text, verb):
         getattr(backend, verb)(hostile)
     assert not backend.owns_ref(hostile)
     assert backend.holds(ref)
+
+
+def test_a_huge_reference_takes_no_time_and_no_room_in_a_message(backend):
+    begun = time.monotonic()
+    with pytest.raises(ForeignReference, match="has 20000000 characters") as caught:
+        backend.read("a/" * 10_000_000)
+    assert (len(str(caught.value)) < 300, time.monotonic() - begun < 1) == (True, True)
+
+
+@pytest.mark.parametrize("maker", ["file", "object on files", "object, gzip"])
+@pytest.mark.parametrize("value", ["x" * 2**24, ["x" * 1022] * 2**14], ids=["one text", "a list"])
+def test_a_large_value_needs_little_room_beside_it(tmp_path, maker, value):
+    hooks, encoded_size = Hooks(MAKERS[maker](tmp_path), "mine"), Encoded.of(value).size
+    tracemalloc.start()
+    try:
+        ref = hooks.write(TASK, "key", value, None)[0]
+        hooks.read(TASK, ref)
+        assert tracemalloc.get_traced_memory()[1] < 2.2 * encoded_size
+    finally:
+        tracemalloc.stop()
 
 
 def test_credentials_in_a_foreign_reference_are_masked(backend):

@@ -36,7 +36,7 @@ class FileBackend(ImmutableBackend):
             for piece in encoded.pieces():
                 file.write(piece)
 
-        put(self._locate(path), self._locate(layout.unfinished(path)), fill)
+        put(self._locate(path), f"{self.base}/{layout.unfinished(path)}", fill)
 
     def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
         if codec:
@@ -85,18 +85,20 @@ class FileBackend(ImmutableBackend):
 def confined(base: str, path: str) -> str:
     """The full path of one below the base.
 
-    :raises ForeignReference: if a symbolic link leads away from it.
+    :raises ForeignReference: if there is a symbolic link on the way.
     """
-    full = f"{base}/{path}"
-    if os.path.realpath(full) != os.path.join(os.path.realpath(base or "/"), path):
-        raise ForeignReference(full, f"a symbolic link below the base {base} leads elsewhere")
+    full = base
+    for part in path.split("/"):
+        full = f"{full}/{part}"
+        if os.path.islink(full):
+            raise ForeignReference(f"{base}/{path}", f"{full} is a symbolic link; it may lead out of the base")
     return full
 
 
 def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
     """Put a file in its place at once; it and the folders it needs are on the disk when this returns.
 
-    :param unfinished: where it is written first.
+    :param unfinished: where it is written first, in a folder on the way to its place.
     :param fill: writes what is in it.
     """
     _make_folder(os.path.dirname(unfinished))

@@ -13,6 +13,8 @@ from ..values import Encoded
 from . import layout
 from .base import EncodedBackend
 
+_LONGEST = 2000  # characters of a reference after a base, and of what another base may be longer
+
 
 class ImmutableBackend(EncodedBackend):
     """A new value is a new object, so that an old reference stays readable until its row is gone.
@@ -95,6 +97,8 @@ class ImmutableBackend(EncodedBackend):
 
         :raises ForeignReference: if it is anything but an object's; references are hostile input.
         """
+        if len(ref) > len(self.base) + _LONGEST:
+            raise ForeignReference(f"{ref[:100]}…", f"no reference of this backend has {len(ref)} characters")
         start = f"{self.base}/"
         path = ref.removeprefix(start)
         if ref.startswith(start) and (layout.parse(path) or layout.is_unfinished(path)):

@@ -59,7 +59,7 @@ class ObjectBackend(ImmutableBackend):
         return fs, str(root).rstrip("/")
 
     def _put(self, path: str, encoded: Encoded) -> None:
-        full, unfinished = self._locate(path), self._locate(layout.unfinished(path))
+        full, unfinished = self._locate(path), f"{self._root}/{layout.unfinished(path)}"
         if self._local:
             files.put(full, unfinished, lambda file: self._fill(file, encoded))
         elif self._puts_at_once:
