@@ -14,11 +14,12 @@ from state.testing import BackendContract
 
 ROOT = Path(__file__).parent.parent
 OWN = "airflow.providers.common.io.state_store.backend.StateStoreObjectStorageBackend"
-# check → the line of docs/traps.md that it is
 KNOWN = {
-    "missing_object": 16,
-    "hostile_keys": 17,
-    "crash_keeps_old_value": 20,
+    "missing_object": "gives None for an object that is gone",
+    "hostile_keys": "refuses `..`, long keys, and cannot read back keys that end in .gz",
+    "twin_keys": "keeps `Key` and `key` under names that a file system may fold together",
+    "isolated_scopes": "keeps assets under `assets/`, where a dag of that name keeps its tasks",
+    "crash_keeps_old_value": "overwrites in place",
 }
 
 

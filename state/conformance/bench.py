@@ -121,7 +121,7 @@ class Bench:
         store = Store(str(self.folder / "kit.db"))
         try:
             namespace = store.namespace()
-            namespace.create_asset(self.asset.name, "kit://asset")
+            namespace.create_asset(str(self.asset.name), "kit://asset")
             yield namespace
         finally:
             store.close()

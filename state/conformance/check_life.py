@@ -72,7 +72,7 @@ def delete_leaves_nothing(bench: Bench) -> None:
 )
 def clear_leaves_nothing(bench: Bench) -> None:
     for scope in bench.kinds():
-        refs = [bench.reference(scope, key, big(1)) for key in ("a", "b/c", "k" * 400)]
+        refs = [bench.reference(scope, key, big(1)) for key in ("a", "b/c", "k" * 200)]
         _implemented(partial(bench.hooks().clear, scope), "clear")
         left = [ref for ref in refs if bench.resolves(scope, ref)]
         expect(not left, f"{scope}: {left[:1]!r:.120} is still there after clear")
