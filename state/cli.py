@@ -15,16 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__, documents, tokens
 from .cli_check import check
-from .client import StateroomClient
 from .errors import NotFound, ServiceError, StateError, Unreachable
 from .process import ServerProcess, service_path
 from .scopes import TaskScope
+
+if TYPE_CHECKING:
+    from .client import StateroomClient
 
 DEFAULT_URL = "http://127.0.0.1:8103"
 # exit statuses: 0 done, 1 the answer is no, 2 the call is wrong, 4 refused by the service, 5 nobody answers
@@ -88,6 +90,8 @@ def cli(ctx: click.Context, url: str | None, db: str | None, token: str | None, 
 @contextmanager
 def connected() -> Iterator[StateroomClient]:
     """A client of the service that the options name."""
+    from .client import StateroomClient  # here, because serve needs none: a quarter of its start
+
     options = click.get_current_context().obj
     if not options["db"]:
         yield StateroomClient(options["url"] or DEFAULT_URL, options["token"])

@@ -66,7 +66,7 @@ class Keys:
 
 def bearer() -> str | None:
     """The token of the Authorization header, or None if there is none of the scheme Bearer."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
@@ -92,11 +92,11 @@ def authenticate_worker() -> None:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
     _check_scope(claims.get("scope", "execution"))
-    g.ti_id = canonical_uuid(claims.get("sub"))
-    if g.ti_id is None:
+    g.ti_id = ti_id = canonical_uuid(claims.get("sub"))
+    if ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
     path_id = (request.view_args or {}).get("task_instance_id")
-    if path_id is not None and path_id != g.ti_id:
+    if path_id is not None and path_id != ti_id:
         raise Refused(403, "Token subject does not match task instance ID")
 
 
@@ -137,9 +137,10 @@ def _check_scope(scope: Any) -> None:
 
 def writer() -> Writer:
     """In whose name the worker writes: its task instance, a watcher, or without a token nobody in particular."""
-    if g.ti_id is None:
+    ti_id = g.ti_id
+    if ti_id is None:
         return API_WRITER
-    return WATCHER if g.ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, g.ti_id)
+    return WATCHER if ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, ti_id)
 
 
 def refreshed_token() -> str | None:

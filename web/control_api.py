@@ -15,11 +15,10 @@ from state.store import fixtures
 
 from . import service, setting
 from .auth import require_admin
-from .errors import InvalidInput, Refused, json_answer
+from .errors import InvalidInput, Refused, json_answer, no_content
 from .parsing import _is_json, body, queries, read, read_body
 
 bp = Blueprint("control_api", __name__, url_prefix="/_stateroom")
-_NO_CONTENT = ("", 204)
 _FIXTURE = schemas.Fixture()
 _TASK_INSTANCE = schemas.TaskInstanceBody()
 _ASSET = schemas.AssetBody()
@@ -74,7 +73,7 @@ def reset() -> Any:
     if to not in ([], ["empty"]):
         raise Refused(400, f"to is {to[-1]!r}; expected empty, or no to at all", "invalid_input")
     fixtures.apply(g.namespace, {} if to else service().fixture or {}, forget=True)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.get("/fixture")

@@ -92,6 +92,11 @@ def text_answer(text: str, status: int = 200) -> Response:
     return Response(text, status, content_type="application/json")
 
 
+def no_content() -> Response:
+    """The answer to a write that was kept."""
+    return Response(status=204)
+
+
 def _plain(error: errors.StateError) -> Any:
     """``{"detail": "…"}``, and a list for invalid inputs: the Core API's shape."""
     return {"detail": _listed(error.problems) if isinstance(error, InvalidInput) else str(error)}

@@ -15,7 +15,7 @@ from state.store.entries import Keyspace
 from . import setting
 from .answers import execution_value
 from .auth import authenticate_worker, refreshed_token, writer
-from .errors import Refused, json_answer, text_answer
+from .errors import Refused, json_answer, no_content, text_answer
 from .parsing import body, header_problem, path, query, read, read_body
 
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
@@ -23,7 +23,6 @@ VERSION = "2026-06-30"
 VERSION_HEADER = "Airflow-API-Version"
 _FIRST_VERSION = "2025-04-11"
 _VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
-_NO_CONTENT = ("", 204)
 _CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
 _TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
 _ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
@@ -106,7 +105,7 @@ def _value(keyspace: Keyspace, key: str) -> Response:
 def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
     """Store a value, with what the worker's header says of a reference in it."""
     replaced = keyspace.set(key, value, expires_at, Facts.from_header(request.environ.get(_CLAIMED)))
-    return ("", 204, replaced_header(replaced)) if replaced is not None else _NO_CONTENT
+    return ("", 204, replaced_header(replaced)) if replaced is not None else no_content()
 
 
 # ---------------------------------------------------------------- task state
@@ -136,7 +135,7 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
     _task(place["task_instance_id"]).delete(key)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete("/store/ti/<task_instance_id>")
@@ -144,7 +143,7 @@ def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
     _task(place["task_instance_id"]).clear()
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.patch("/task-instances/<task_instance_id>/state")
@@ -152,7 +151,7 @@ def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
     place, update = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE))
     changed = g.namespace.set_state(place["task_instance_id"], update["state"], setting("clear_on_success"))
-    return _NO_CONTENT if changed else Response(status=200)
+    return no_content() if changed else Response(status=200)
 
 
 # ---------------------------------------------------------------- asset state
@@ -182,7 +181,7 @@ def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (asked,) = read(query(_KEY_BY[by]))
     _asset(by, asked[by]).delete(asked["key"])
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete("/store/asset/by-<any(name, uri):by>/clear")
@@ -190,7 +189,7 @@ def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (asked,) = read(query(_ASSET_BY[by]))
     _asset(by, asked[by]).clear()
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.get("/assets/by-<any(name, uri):by>")

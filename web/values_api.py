@@ -15,11 +15,10 @@ from . import service, setting
 from .answers import execution_value
 from .auth import authenticate_value_caller, writer
 from .control_api import read_json
-from .errors import InvalidInput, Refused, text_answer
+from .errors import InvalidInput, Refused, no_content, text_answer
 from .parsing import body, path, queries, query, read
 
 bp = Blueprint("values_api", __name__, url_prefix="/_stateroom/values")
-_NO_CONTENT = ("", 204)
 _TASK, _ASSET = "/ti/<task_instance_id>", "/asset/by-<any(name, uri):by>"
 _TASK_PATH = execution.TaskInstancePath()
 _ASSET_BY = {"name": execution.AssetByNameQuery(), "uri": execution.AssetByUriQuery()}
@@ -77,7 +76,7 @@ def set_task_value(task_instance_id: str) -> Any:
         gateway.set(key, entry["value"], retention, setting("default_retention_days"))
     except ValueError as error:
         raise _refuse("retention" if str(error).startswith("retention") else "value", str(error)) from None
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete(_TASK)
@@ -85,7 +84,7 @@ def delete_task_value(task_instance_id: str) -> Any:
     """Delete one value of a task instance."""
     key = _key()
     _task(task_instance_id).delete(key)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.get(_ASSET)
@@ -106,7 +105,7 @@ def set_asset_value(by: str) -> Any:
         gateway.set(key, entry["value"])
     except ValueError as error:
         raise _refuse("value", str(error)) from None
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete(_ASSET)
@@ -114,4 +113,4 @@ def delete_asset_value(by: str) -> Any:
     """Delete one value of an active asset."""
     key = _key()
     _asset(by).delete(key)
-    return _NO_CONTENT
+    return no_content()
