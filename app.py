@@ -137,12 +137,13 @@ def _serve(given: dict[str, Any]) -> None:
             f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port",
             CANNOT_LISTEN,
         )
-    made.store.announce(server.url)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    click.echo(banner(made, server.url, existed))
-    click.echo(READY + server.url)
-    sys.stdout.flush()
     try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: sys.exit(0))
+        made.store.announce(server.url)
+        click.echo(banner(made, server.url, existed))
+        click.echo(READY + server.url)
+        sys.stdout.flush()
         server.run()
     finally:
         made.store.close()
