@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from flask import g, request
 
+from schemas.fields import canonical_uuid
 from state import tokens
 from state.scopes import API_WRITER, WATCHER, AssetStateStoreWriterKind, Writer
 from state.store.registry import Namespace
@@ -82,7 +82,7 @@ def authenticate_worker() -> None:
     secret = current.keys.checking(g.namespace)
     token = bearer()
     if secret is None:
-        g.ti_id = _canonical(tokens.unverified(token).get("sub")) if token else None
+        g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
         return
     if token is None:
         raise Refused(401, "Missing auth token")
@@ -92,7 +92,7 @@ def authenticate_worker() -> None:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
     _check_scope(claims.get("scope", "execution"))
-    g.ti_id = _canonical(claims.get("sub"))
+    g.ti_id = canonical_uuid(claims.get("sub"))
     if g.ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
     path_id = (request.view_args or {}).get("task_instance_id")
@@ -110,14 +110,6 @@ def _check_scope(scope: Any) -> None:
             f"[type=literal_error, {shown}]\n    For further information visit "
             "https://errors.pydantic.dev/2.14/v/literal_error"
         ))  # fmt: skip
-
-
-@functools.lru_cache(maxsize=4096)
-def _canonical(subject: Any) -> str | None:
-    try:
-        return str(UUID(subject))
-    except (ValueError, TypeError, AttributeError):
-        return None
 
 
 def writer() -> Writer:
@@ -177,7 +169,7 @@ def require_admin() -> None:
 
 
 def _role(secret: str) -> str:
-    token = bearer() or request.cookies.get("_token")
+    token = bearer() or "".join(request.cookies.getlist("_token")[-1:])
     if not token:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:
