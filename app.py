@@ -20,7 +20,7 @@ from state import __version__, backends, documents
 from state import settings as rows
 from state.calls import Calls
 from state.cli import DEFAULT_URL, cli
-from state.errors import BadBackend, SettingError, StateError, masked
+from state.errors import BadBackend, BadDocument, SettingError, StateError, masked
 from state.gateway import Backend
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
@@ -42,6 +42,8 @@ from web.auth import Keys, keep_pages_away
 from web.server import Server
 
 CANNOT_LISTEN = 9  # exit status
+_PASSWORDS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
+_ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 
 
 def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Flask:
@@ -79,15 +81,25 @@ def _service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
         store=store,
         settings=settings,
         keys=Keys(settings["jwt_secret"], settings["open_control"]),
-        allowed_hosts=frozenset([*settings["allow_host"], settings["host"]]),
+        allowed_hosts=frozenset([*settings["allow_host"], settings["host"].lower()]),
         passwords=passwords,
         backend=backend,
         fixture=fixture,
     )
-    namespace = made.store.namespace()
-    if fixture is not None and (settings["load_fixture"] or fixtures.is_empty(namespace)):
-        fixtures.apply(namespace, fixture)
+    try:
+        _load(made, fixture)
+    except BadDocument as error:
+        made.store.close()
+        raise _bad_fixture(settings["fixture"], f"{error.where}: {error}") from None
     return made
+
+
+def _load(made: Service, fixture: dict[str, Any] | None) -> None:
+    namespace = made.store.namespace()
+    if fixture is not None and (made.settings["load_fixture"] or fixtures.is_empty(namespace)):
+        fixtures.apply(namespace, fixture)
+    elif fixture is not None:  # a secret is never stored, so that without this a second start would be an open one
+        namespace.jwt_secret = fixture.get("config", {}).get("jwt_secret")
 
 
 def _backend(settings: dict[str, Any], environ: Mapping[str, str], store: Store) -> Backend:
@@ -108,11 +120,13 @@ def _read_fixture(path: str | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError("--fixture", path, f"a readable JSON file ({error})") from None
-    document, _ = control_api.load_fixture(documents.parse(text, path), strict=True)
-    return document
+        return control_api.load_fixture(documents.read(Path(path)), strict=True)[0]
+    except (OSError, BadDocument, errors.InvalidInput) as error:
+        raise _bad_fixture(path, f"{error}") from None
+
+
+def _bad_fixture(path: str, why: str) -> SettingError:
+    return SettingError("--fixture", path, f"the file of a fixture document: {why}")
 
 
 def _passwords(settings: dict[str, Any]) -> dict[str, str]:
@@ -124,25 +138,32 @@ def _passwords(settings: dict[str, Any]) -> dict[str, str]:
     try:
         found = json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingError("passwords_file", path, f"a readable JSON file ({error})") from None
+        raise SettingError(_PASSWORDS, path, f"a readable JSON file ({error})") from None
     if not isinstance(found, dict) or not all(isinstance(word, str) for word in found.values()):
-        raise SettingError("passwords_file", path, "a JSON object of names and passwords")
+        raise SettingError(_PASSWORDS, path, "a JSON object of names and passwords")
     return found
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """An option for each row of the settings that has one."""
     for row in reversed([row for row in rows.SETTINGS if row.option]):
-        default = ",".join(row.default) if isinstance(row.default, tuple) else row.default
-        shown = f"{row.help}  [env: {row.variable}; default: {default if default not in (None, '') else 'none'}]"
-        if row.read is rows.truth:
-            command = click.option(row.flag, row.name, is_flag=True, default=None, help=shown)(command)
-        else:
-            metavar = "TEXT" if row.read is str else row.expected.upper().replace(" ", "-")
-            command = click.option(row.flag, row.name, metavar=metavar if len(metavar) < 16 else "TEXT", help=shown)(
-                command
-            )
+        command = _option(row)(command)
     return command
+
+
+def _option(row: rows.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    default = ",".join(row.default) if isinstance(row.default, tuple) else row.default
+    shown = f"{row.help}  [env: {row.variable}; default: {default if default not in (None, '') else 'none'}]"
+    if row.read is rows.truth:
+        return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
+    if row.read is rows.hosts:
+        return click.option(row.flag, row.name, metavar="NAMES", multiple=True, callback=_joined, help=shown)
+    metavar = "TEXT" if row.read in (str, rows.filled) else row.expected.upper().replace(" ", "-")
+    return click.option(row.flag, row.name, metavar=metavar if len(metavar) < 16 else "TEXT", help=shown)
+
+
+def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    return ",".join(given) or None
 
 
 @cli.command()
@@ -202,13 +223,14 @@ def _log(level: str) -> None:
 
 def _check_exposure(settings: dict[str, Any]) -> None:
     """Do not offer an open service to other machines by mistake."""
-    if _is_loopback(settings["host"]):
+    if _is_loopback(settings["host"]) or settings["insecure"]:
         return
-    if settings["jwt_secret"] is None and not settings["insecure"]:
+    if settings["jwt_secret"] is None:
         expected = "an address of this machine only (127.0.0.1), or a --jwt-secret, or --insecure"
         raise SettingError("--host", settings["host"], expected)
-    if settings["open_control"] and not settings["insecure"]:
-        raise SettingError("--open-control", "given", "a --host of this machine only (127.0.0.1), or --insecure")
+    for name, opens in (("--open-control", settings["open_control"]), (_ALL_ADMINS, settings["all_admins"])):
+        if opens:
+            raise SettingError(name, True, "a --host of this machine only (127.0.0.1), or --insecure")
 
 
 def _is_loopback(host: str) -> bool:
@@ -246,9 +268,11 @@ def _where_values_go(made: Service) -> str:
 def _access(made: Service) -> list[str]:
     keys = made.keys
     where = "this machine" if _is_loopback(made.settings["host"]) else "the network (--insecure)"
-    if keys.start is None:
+    if keys.checking(made.store.namespace()) is None:
         return [f"open: anyone on {where} may do anything; close it with --jwt-secret"]
-    control = f"/_stateroom is open to anyone on {where}" if keys.open_control else "/_stateroom wants an admin's token"
+    control = (
+        f"/_stateroom is open to anyone on {where}" if keys.takes_secrets() else "/_stateroom wants an admin's token"
+    )
     lines = [f"by token only (stateroom token --role admin); {control}"]
     if made.settings["passwords_file"] is None and not made.settings["all_admins"]:
         users = ", ".join(f"{name} / {made.passwords[name]}" for name, _ in made.settings["users"])

@@ -25,11 +25,23 @@ def parse(text: str, source: str) -> dict[str, Any]:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadDocument(source, f"{source} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise BadDocument(source, f"{source} is not a JSON object")
     return document
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a document's file.
+
+    :raises BadDocument: if it is not a JSON object in UTF-8.
+    :raises OSError: if the file cannot be read.
+    """
+    try:
+        return parse(path.read_text("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise BadDocument(str(path), f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def write(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ it never looks a setting up while it works.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from .errors import SettingError
 
 COMPAT = ("3.3",)
+_HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _UNITS = {"": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -107,9 +109,24 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def filled(text: str) -> str:
+    """A text that says something."""
+    if not text.strip():
+        raise ValueError(text)
+    return text
+
+
 def words(text: str) -> tuple[str, ...]:
     """Words between commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Names between commas, as a Host header is compared with them: in small letters, without a port."""
+    names = tuple(word.lower().rstrip(".") for word in words(text))
+    if not all(_HOST.fullmatch(name) for name in names):
+        raise ValueError(text)
+    return names
 
 
 def users(text: str) -> tuple[tuple[str, str], ...]:
@@ -123,21 +140,21 @@ def users(text: str) -> tuple[tuple[str, str], ...]:
 _BOOL = "true or false"
 _AIRFLOW = "AIRFLOW__STATE_STORE__"
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", "STATEROOM_HOST", "127.0.0.1", str, "an address", "Address to listen on."),
+    Setting("host", "STATEROOM_HOST", "127.0.0.1", filled, "an address", "Address to listen on."),
     Setting("port", "STATEROOM_PORT", 8103, whole(0, 65535), "a number from 0 to 65535",
             "Port to listen on; 0 takes a free one and prints it."),
-    Setting("db", "STATEROOM_DB", "stateroom.db", str, "a file's path or :memory:",
+    Setting("db", "STATEROOM_DB", "stateroom.db", filled, "a file's path or :memory:",
             "Database file, or :memory: to keep nothing."),
     Setting("fixture", "STATEROOM_FIXTURE", None, str, "a JSON file's path",
             "Fixture document to load at start into an empty database; reset returns to it."),
     Setting("load_fixture", "STATEROOM_LOAD_FIXTURE", False, truth, _BOOL,
             "Load the fixture also into a database that holds something."),
     Setting("compat", "STATEROOM_COMPAT", "3.3", one_of(*COMPAT), "3.3", "Airflow version to be like."),
-    Setting("jwt_secret", "AIRFLOW__API_AUTH__JWT_SECRET", None, str, "a text",
+    Setting("jwt_secret", "AIRFLOW__API_AUTH__JWT_SECRET", None, filled, "a text",
             "Secret that signs tokens; with it every request needs one."),
     Setting("open_control", "STATEROOM_OPEN_CONTROL", False, truth, _BOOL,
             "Leave /_stateroom open although there is a secret (loopback only)."),
-    Setting("allow_host", "STATEROOM_ALLOW_HOSTS", (), words, "host names between commas",
+    Setting("allow_host", "STATEROOM_ALLOW_HOSTS", (), hosts, "host names between commas, without ports",
             "Host names that requests may use beside IP addresses and localhost."),
     Setting("insecure", "STATEROOM_INSECURE", False, truth, _BOOL,
             "Listen beyond this machine without a secret."),

@@ -55,15 +55,15 @@ class Slow(MemoryBackend):
     """Blocks its thread at every step."""
 
     def _put(self, path, encoded):
-        time.sleep(0.1)
+        time.sleep(0.5)
         super()._put(path, encoded)
 
     def _pieces(self, path, codec):
-        time.sleep(0.1)
+        time.sleep(0.5)
         return super()._pieces(path, codec)
 
     def _remove_folder(self, path):
-        time.sleep(0.1)
+        time.sleep(0.5)
         super()._remove_folder(path)
 
 
@@ -294,7 +294,7 @@ def test_what_json_cannot_carry_is_refused_with_its_path(rows, backend, value, s
     assert rows.events == []
 
 
-@pytest.mark.parametrize("value", [(1,), {1}, b"x", NOW, {1: 2}, [object()]], ids=repr)
+@pytest.mark.parametrize("value", [(1,), {1}, b"x", NOW, {1: 2}, [object()]], ids=lambda value: type(value).__name__)
 def test_what_is_not_json_is_refused(rows, value):
     with pytest.raises(TypeError):
         asset(rows).set("key", value)
@@ -397,11 +397,11 @@ def test_a_backend_for_tasks_only_leaves_assets_plain(rows):
 
 def test_the_loop_goes_on_while_a_backend_and_a_keyspace_are_slow(rows, request, monkeypatch):
     fetch = rows.fetch
-    monkeypatch.setattr(rows, "fetch", lambda key: (time.sleep(0.1), fetch(key))[1])
+    monkeypatch.setattr(rows, "fetch", lambda key: (time.sleep(0.5), fetch(key))[1])
     accessor = task(rows, Slow(f"memory://{request.node.nodeid}"))
     gaps = asyncio.run(_longest_gap(_life(accessor)))
-    assert max(gaps) < 0.05
-    assert sum(gaps) > 0.4  # it really was slow
+    assert max(gaps) < 0.4  # less than one slow call, with room for a busy machine
+    assert sum(gaps) > 2  # it really was slow
 
 
 async def _life(accessor):

@@ -55,7 +55,7 @@ class Keys:
     def claims(self, token: str, secret: str, audience: str) -> dict[str, Any]:
         """The claims of a good token, remembered until it expires; raises as :func:`state.tokens.verified`."""
         known = self._good.get((token, secret, audience))
-        if known is not None and known["exp"] + tokens.LEEWAY > time.time():
+        if known is not None and int(known["exp"]) + tokens.LEEWAY > time.time():
             return known
         claims = tokens.verified(token, secret, audience)
         if len(self._good) >= _REMEMBERED:

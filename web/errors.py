@@ -34,6 +34,9 @@ STATUS: dict[type[errors.StateError], int] = {
 }
 
 
+_SAID_AT_MOST = 5
+
+
 class Refused(errors.StateError):
     """A request that is answered before its view: not authenticated, not allowed, not understood."""
 
@@ -51,7 +54,9 @@ class InvalidInput(errors.StateError):
     reason = "invalid_input"
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
-        super().__init__("; ".join(f"{place(problem['loc'])}: {problem['msg']}" for problem in problems))
+        shown = [f"{fault['where']}: {fault['message']}" for fault in map(_fault, problems[:_SAID_AT_MOST])]
+        more = len(problems) - len(shown)
+        super().__init__("; ".join(shown) + (f"; and {more} more" if more else ""))
         self.problems = problems
 
 
@@ -66,6 +71,13 @@ class NotEmulated(errors.StateError):
     def __init__(self, template: str) -> None:
         super().__init__(f"Airflow has {request.method} {template}, Stateroom does not emulate it")
         self.route = f"{request.method} {template}"
+
+
+def _fault(problem: dict[str, Any]) -> dict[str, str]:
+    """An entry of a 422 list as a person reads it."""
+    if problem["type"] == "json_invalid":
+        return {"where": f"character {problem['loc'][-1]}", "message": f"not JSON: {problem['ctx']['error']}"}
+    return {"where": place(problem["loc"]), "message": problem["msg"]}
 
 
 def place(loc: list[str | int]) -> str:
@@ -121,12 +133,15 @@ def _execution(error: errors.StateError) -> Any:
 
 
 def _control(error: errors.StateError) -> Any:
-    """Reason, message, and where in the body it was."""
+    """Reason and message, and for a body that is wrong each place and what is wrong there."""
     facts: dict[str, Any] = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, InvalidInput):
-        facts["errors"] = [{"where": place(problem["loc"]), "message": problem["msg"]} for problem in error.problems]
     if isinstance(error, errors.BadDocument):
-        facts["where"] = error.where
+        facts["message"] = f"{error.where}: {error}"
+        facts["errors"] = [{"where": error.where, "message": str(error)}]
+    if isinstance(error, InvalidInput):
+        facts["errors"] = [_fault(problem) for problem in error.problems]
+    if "errors" in facts:
+        facts["where"] = facts["errors"][0]["where"]
     if isinstance(error, NotEmulated):
         facts["route"] = error.route
     if isinstance(error, errors.BackendFailed):

@@ -12,7 +12,7 @@ from typing import Any
 from .bench import Bench, Failed
 from .common import FILLER, big, check, expect
 
-GAP = 0.2  # seconds; a thread switch takes milliseconds, a blocking call to storage much more
+GAP = 0.3  # seconds; a thread switch takes milliseconds, a blocking call to storage much more
 
 
 @check(

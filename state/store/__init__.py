@@ -161,6 +161,15 @@ class Store:
             raise NamespaceNotFound(f"Namespace {name!r} not found")
         return Namespace(self, row[0], name, row[1], clock)
 
+    def problem(self) -> str | None:
+        """What keeps the database from being read, or None if nothing does."""
+        try:
+            with self.reading() as db:
+                db.execute("SELECT 1 FROM namespaces LIMIT 1").fetchone()
+        except (sqlite3.Error, StoreError) as error:
+            return str(error)
+        return None
+
     def close(self) -> None:
         """Close every connection and give up the file."""
         with self.lock:

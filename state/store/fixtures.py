@@ -26,6 +26,7 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
     :raises BadDocument: naming the place, if it speaks of a run, task instance or asset that is not there.
     """
     config = dict(document.get("config", {}))
+    says_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
     with namespace.store.lock:  # so that what is remembered changes in the order of the commits
         with namespace.store.transaction(_references(document)) as db:
@@ -36,7 +37,7 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
             namespace.put_config(config, db)
             _apply_parts(db, namespace, document)
         namespace.config = config
-        if forget or secret is not None:
+        if says_secret:
             namespace.jwt_secret = secret
 
 

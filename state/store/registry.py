@@ -280,11 +280,13 @@ def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any
     """
     if asset["active"]:
         taken = db.execute(
-            "SELECT id FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?) AND id <> ?",
-            (namespace.ns, asset["name"], asset["uri"], asset["id"]),
+            "SELECT id, name = ? FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?) AND id <> ?",
+            (asset["name"], namespace.ns, asset["name"], asset["uri"], asset["id"]),
         ).fetchone()
         if taken:
-            raise BadDocument(where, f"the active asset {taken[0]} already has this name or uri")
+            member = "name" if taken[1] else "uri"
+            place = f"{where}.{member}" if where else member
+            raise BadDocument(place, f"the active asset {taken[0]} already has the {member} {asset[member]!r}")
     (pk,) = db.execute(
         """INSERT INTO assets (ns, id, name, uri, active, created_at, updated_at)
         VALUES (:ns, :id, :name, :uri, :active, :now, :now) ON CONFLICT (ns, id) DO UPDATE SET
