@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from state import values
+from state.references import HEALTH, OLDER_THAN
+from state.retention import NEVER_EXPIRE
 
-from .fields import Field, JsonValue, Text, UtcDateTime, Uuid4
+from .execution import Parameters
+from .fields import Field, Integer, JsonValue, Text, UtcDateTime, Uuid4
 from .problems import EXTRA, NOT_AN_OBJECT, Problem
 
 STATES = (
     "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule upstream_failed "
     "skipped deferred awaiting_input"
 ).split()
+_LONGEST = 10_000 * 366 * 86_400  # seconds; what lies beyond the year 9999 is refused by the calendar
 _NUMBER = Problem("Input should be a whole number", "int_type")
 
 
@@ -169,6 +174,58 @@ class AssetBody(Control):
 
     name = Word(least=1, required=True)
     uri = Word(least=1)
+
+
+class Retention(Field):
+    """How long an entry lives: seconds, or ``never``."""
+
+    default_error_messages = {"null": Problem("Input should be a number of seconds, or never", "retention")}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> timedelta:
+        if value == "never":
+            return NEVER_EXPIRE
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
+            raise ValidationError([self.error_messages["null"]])
+        return timedelta(seconds=value)
+
+
+class ValueBody(Control):
+    """A value to be set through the gateway."""
+
+    value = JsonValue(required=True)
+    retention = Retention()
+
+
+class ReferencesQuery(Parameters):
+    """A page of the references."""
+
+    limit = Integer(least=0, load_default=50)
+    offset = Integer(least=0, load_default=0)
+    health = Text(validate=validate.OneOf(HEALTH))
+    backend = Text()
+
+
+class OrphansQuery(Parameters):
+    """A page of the orphans, and how old one has to be to be removable."""
+
+    limit = Integer(least=0, load_default=50)
+    offset = Integer(least=0, load_default=0)
+    older_than = Integer(least=0, load_default=OLDER_THAN)
+
+
+class CheckBody(Control):
+    """Which references to check now."""
+
+    after = Whole(least=0, load_default=0)
+    limit = Whole(least=1, load_default=50)
+
+
+class RemoveBody(Control):
+    """Which orphans to remove now; ``confirm`` has to be true."""
+
+    older_than = Whole(least=0, load_default=OLDER_THAN)
+    limit = Whole(least=1, load_default=200)
+    confirm = Flag(required=True)
 
 
 def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:

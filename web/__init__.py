@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Flask, Request, current_app, g
 from werkzeug.routing import MapAdapter
 
+from state.gateway import Backend
 from state.store import Store
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Service:
     """What one running app holds; ``app.extensions["stateroom"]``.
 
     :param settings: as :func:`state.settings.load` returns them.
+    :param backend: where values go, for the gateway and for checks.
     :param fixture: the loaded document that reset returns to, if one was given at start.
     :param passwords: of the users that may log in.
     """
@@ -29,6 +31,7 @@ class Service:
     keys: Keys
     allowed_hosts: frozenset[str]
     passwords: dict[str, str]
+    backend: Backend
     fixture: dict[str, Any] | None = None
 
 

@@ -55,7 +55,7 @@ class Keys:
     def claims(self, token: str, secret: str, audience: str) -> dict[str, Any]:
         """The claims of a good token, remembered until it expires; raises as :func:`state.tokens.verified`."""
         known = self._good.get((token, secret, audience))
-        if known is not None and known["exp"] + tokens.LEEWAY > time.time():
+        if known is not None and int(known["exp"]) + tokens.LEEWAY > time.time():
             return known
         claims = tokens.verified(token, secret, audience)
         if len(self._good) >= _REMEMBERED:
@@ -98,6 +98,29 @@ def authenticate_worker() -> None:
     path_id = (request.view_args or {}).get("task_instance_id")
     if path_id is not None and path_id != ti_id:
         raise Refused(403, "Token subject does not match task instance ID")
+
+
+def authenticate_value_caller(ti_id: str | None) -> None:
+    """Settle who asks the gateway: a task for its own values or any asset's, else an admin.
+
+    :param ti_id: whose values, or None for an asset's.
+    :raises Refused: 401 or 403, as for any other caller.
+    """
+    current = service()
+    token, secret = bearer(), current.keys.start
+    if secret is None or current.keys.open_control:
+        g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
+        return
+    try:
+        claims = current.keys.claims(token or "", secret, tokens.EXECUTION_AUDIENCE)
+    except tokens.Invalid:
+        g.ti_id = None
+        require_admin()
+        return
+    _check_scope(claims.get("scope", "execution"))
+    g.ti_id = canonical_uuid(claims.get("sub"))
+    if g.ti_id is None or (ti_id is not None and ti_id != g.ti_id):
+        raise Refused(403, "Token subject does not match task instance ID", "forbidden")
 
 
 def _check_scope(scope: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
 from schemas import moments
+from state.references import HEADER, Facts, replaced_header
 from state.store.entries import Keyspace
 
 from . import setting
@@ -21,6 +23,7 @@ VERSION = "2026-06-30"
 VERSION_HEADER = "Airflow-API-Version"
 _FIRST_VERSION = "2025-04-11"
 _VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
+_CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
 _TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
 _ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
 
@@ -30,6 +33,8 @@ _TASK_BODY = schemas.TaskStateStorePutBody()
 _ASSET_BODY = schemas.AssetStateStorePutBody()
 _KEY_BY = {"name": schemas.AssetKeyByNameQuery(), "uri": schemas.AssetKeyByUriQuery()}
 _ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery()}
+_WHICH_ASSET = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
+_ASSET = schemas.AssetResponse()
 
 
 @bp.before_app_request
@@ -88,6 +93,21 @@ def health() -> Response:
     return json_answer({"status": "healthy"})
 
 
+def _value(keyspace: Keyspace, key: str) -> Response:
+    """A key's value; what is known of a reference goes into a header, because the body may hold nothing else."""
+    text, facts, _ = keyspace.stored(key)
+    answer = text_answer(execution_value(key, text))
+    if facts is not None:
+        answer.headers[HEADER] = facts.to_header()
+    return answer
+
+
+def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
+    """Store a value, with what the worker's header says of a reference in it."""
+    replaced = keyspace.set(key, value, expires_at, Facts.from_header(request.environ.get(_CLAIMED)))
+    return ("", 204, replaced_header(replaced)) if replaced is not None else no_content()
+
+
 # ---------------------------------------------------------------- task state
 
 
@@ -100,15 +120,14 @@ def _task(task_instance_id: str) -> Keyspace:
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    return text_answer(execution_value(key, _task(place["task_instance_id"]).text(key)))
+    return _value(_task(place["task_instance_id"]), key)
 
 
 @bp.put(_TASK_KEY)
 def set_task_state_store(task_instance_id: str, key: str) -> Any:
     """Create or overwrite one key of a task instance."""
     place, entry = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY))
-    _task(place["task_instance_id"]).set(key, entry["value"], entry["expires_at"])
-    return no_content()
+    return _set(_task(place["task_instance_id"]), key, entry["value"], entry["expires_at"])
 
 
 @bp.delete(_TASK_KEY)
@@ -147,15 +166,14 @@ def _asset(by: str, value: str) -> Keyspace:
 def get_asset_state_store(by: str) -> Response:
     """Get one key of an active asset, by name or by uri."""
     (asked,) = read(query(_KEY_BY[by]))
-    return text_answer(execution_value(asked["key"], _asset(by, asked[by]).text(asked["key"])))
+    return _value(_asset(by, asked[by]), asked["key"])
 
 
 @bp.put(_ASSET_VALUE)
 def set_asset_state_store(by: str) -> Any:
     """Create or overwrite one key of an active asset; the writer is the token's task instance."""
     asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
-    _asset(by, asked[by]).set(asked["key"], entry["value"])
-    return no_content()
+    return _set(_asset(by, asked[by]), asked["key"], entry["value"])
 
 
 @bp.delete(_ASSET_VALUE)
@@ -172,3 +190,10 @@ def clear_asset_state_store(by: str) -> Any:
     (asked,) = read(query(_ASSET_BY[by]))
     _asset(by, asked[by]).clear()
     return no_content()
+
+
+@bp.get("/assets/by-<any(name, uri):by>")
+def get_asset(by: str) -> Response:
+    """Get an active asset, by name or by uri."""
+    (asked,) = read(query(_WHICH_ASSET[by]))
+    return json_answer(_ASSET.dump(g.namespace.asset_by(by, asked[by])))

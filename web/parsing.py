@@ -90,7 +90,7 @@ def read_body() -> None:
         item = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}}
         raise InvalidInput([{**item, "ctx": {"error": error.msg}}]) from None
     except (ValueError, RecursionError):
-        raise Refused(400, _PARSE_ERROR) from None
+        raise Refused(400, _PARSE_ERROR, "unreadable_body") from None
 
 
 def path(schema: Schema, **segments: str) -> Part:
