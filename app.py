@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from flask import Flask, g
+from flask import Flask
 
 from state import __version__, documents
 from state import settings as rows
-from state.cli import cli
+from state.cli import DEFAULT_URL, cli
 from state.errors import SettingError, StateError
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
-from web import Service, control_api, core_api, errors, execution_api, login, not_emulated, parsing, service
+from web import App, Service, control_api, core_api, errors, execution_api, login, not_emulated, openapi, parsing
 from web.auth import Keys, keep_pages_away
 from web.server import Server
 
@@ -38,14 +38,13 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     :raises StoreError: if the database cannot be opened.
     """
     settings = rows.load(environ or {}, config)
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings["max_body"]
     parsing.configure(app)
     errors.register(app)
     app.extensions["stateroom"] = _service(settings)
     app.before_request(keep_pages_away)
-    app.before_request(_enter_namespace)
-    for part in (execution_api, core_api, login, control_api, not_emulated):
+    for part in (execution_api, core_api, login, control_api, not_emulated, openapi):
         app.register_blueprint(part.bp)
     return app
 
@@ -93,10 +92,6 @@ def _passwords(settings: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _enter_namespace() -> None:
-    g.namespace = service().store.namespace()
-
-
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """An option for each row of the settings that has one."""
     for row in reversed([row for row in rows.SETTINGS if row.option]):
@@ -142,12 +137,13 @@ def _serve(given: dict[str, Any]) -> None:
             f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port",
             CANNOT_LISTEN,
         )
-    made.store.announce(server.url)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    click.echo(banner(made, server.url, existed))
-    click.echo(READY + server.url)
-    sys.stdout.flush()
     try:
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: sys.exit(0))
+        made.store.announce(server.url)
+        click.echo(banner(made, server.url, existed))
+        click.echo(READY + server.url)
+        sys.stdout.flush()
         server.run()
     finally:
         made.store.close()
@@ -179,11 +175,11 @@ def banner(made: Service, url: str, existed: bool) -> str:
     state = "" if made.store.path == MEMORY else " (opened)" if existed else " (new)"
     counts = ", ".join(f"{count} {noun if count != 1 else noun[:-1]}" for noun, count in held.items())
     lines = [
-        f"Stateroom {__version__}, speaking like Airflow {settings['compat']}",
-        f"  address   {url}   workers: {url}/execution/",
+        f"Stateroom {__version__}, like Airflow {settings['compat']}",
+        f"  address   {url}  (workers: {url}/execution/)",
         f"  database  {file}{state}: {counts}",
         *(f"  access    {line}" for line in _access(made)),
-        f"  try       {_next(made, url)}",
+        *(f"  try       {line}" for line in _next(made, url)),
         "  stop      Ctrl-C",
     ]
     return "\n".join(lines)
@@ -202,15 +198,15 @@ def _access(made: Service) -> list[str]:
     return lines
 
 
-def _next(made: Service, url: str) -> str:
-    """A first call that works here."""
-    token = " -H 'Authorization: Bearer …'" if made.keys.start else ""
-    document = fixtures.export(made.store.namespace())
-    if document["assets"]:
-        return f"curl{token} '{url}/api/v2/assets/{document['assets'][0]['id']}/state-store'"
-    return (
-        f"curl{token} -X POST {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"
-    )
+def _next(made: Service, url: str) -> list[str]:
+    """First calls that work here as they stand."""
+    options = "" if url == DEFAULT_URL else f" --url {url}"
+    if made.keys.start and not made.keys.open_control:
+        token = "export STATEROOM_TOKEN=$(python -m state token --role admin --jwt-secret …)"
+        return [token, f"python -m state{options} list"]
+    if any(fixtures.counts(made.store.namespace()).values()):
+        return [f"python -m state{options} list", f"curl {url}/api/v2/assets"]
+    return [f"curl {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from state import values
+
 from .fields import Field, JsonValue, Text, UtcDateTime, Uuid4
 from .problems import EXTRA, NOT_AN_OBJECT, Problem
 
@@ -31,6 +33,16 @@ class Whole(Field):
         if not self.least <= value < 2**63:
             raise ValidationError([Problem(f"Input should be at least {self.least} and below 2^63", "out_of_range")])
         return value
+
+
+class Word(Text):
+    """A string that a database and a header can hold: no lone surrogate."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if values.broken_text(text, names=False):
+            raise ValidationError([Problem(f"Input should be Unicode text; {values.LONE_SURROGATE}", "string_unicode")])
+        return text
 
 
 class Flag(Field):
@@ -61,33 +73,33 @@ class Config(Control):
     max_value_storage_bytes = Whole(least=0)
     maximum_page_limit = Whole(least=1)
     state_cleanup_batch_size = Whole(least=0)
-    jwt_secret = Text(least=1, allow_none=True)
+    jwt_secret = Word(least=1, allow_none=True)
 
 
 class Coordinates(Control):
     """Which task instance."""
 
-    dag_id = Text(least=1, required=True)
-    run_id = Text(least=1, required=True)
-    task_id = Text(least=1, required=True)
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1, required=True)
+    task_id = Word(least=1, required=True)
     map_index = Whole(least=-1)
 
 
 class DagRun(Control):
     """A dag run."""
 
-    dag_id = Text(least=1, required=True)
-    run_id = Text(least=1, required=True)
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1, required=True)
     logical_date = UtcDateTime(allow_none=True)
     run_after = UtcDateTime(allow_none=True)
-    state = Text(validate=validate.OneOf(["queued", "running", "success", "failed"]))
+    state = Word(validate=validate.OneOf(["queued", "running", "success", "failed"]))
 
 
 class TaskInstance(Coordinates):
     """An attempt of a task instance; a new id for known coordinates is the next attempt."""
 
     id = Uuid4(required=True)
-    state = Text(allow_none=True, validate=validate.OneOf(STATES))
+    state = Word(allow_none=True, validate=validate.OneOf(STATES))
     try_number = Whole(least=0)
     max_tries = Whole(least=0)
 
@@ -96,16 +108,16 @@ class Asset(Control):
     """An asset."""
 
     id = Whole(least=-(2**63), required=True)
-    name = Text(least=1, required=True)
-    uri = Text(least=1, required=True)
+    name = Word(least=1, required=True)
+    uri = Word(least=1, required=True)
     active = Flag(load_default=True)
 
 
 class TaskEntry(Coordinates):
     """An entry of a task instance."""
 
-    key = Text(required=True)
-    value = JsonValue(required=True)
+    key = Word(required=True)
+    value = JsonValue(required=True, nested_nan=True)
     expires_at = UtcDateTime(allow_none=True)
     updated_at = UtcDateTime(allow_none=True)
 
@@ -113,19 +125,20 @@ class TaskEntry(Coordinates):
 class LastUpdatedBy(Control):
     """Who wrote an asset's entry."""
 
-    kind = Text(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
-    dag_id = Text(allow_none=True)
-    run_id = Text(allow_none=True)
-    task_id = Text(allow_none=True)
+    kind = Word(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
+    dag_id = Word(allow_none=True)
+    run_id = Word(allow_none=True)
+    task_id = Word(allow_none=True)
     map_index = Whole(least=-1, allow_none=True)
 
 
 class AssetEntry(Control):
-    """An entry of an asset, by the asset's name."""
+    """An entry of an asset, by the asset's name; by its id too, where several have the name (one of them active)."""
 
-    asset = Text(least=1, required=True)
-    key = Text(required=True)
-    value = JsonValue(required=True)
+    asset = Word(least=1, required=True)
+    asset_id = Whole(least=-(2**63))
+    key = Word(required=True)
+    value = JsonValue(required=True, nested_nan=True)
     updated_at = UtcDateTime(allow_none=True)
     last_updated_by = fields.Nested(LastUpdatedBy, allow_none=True)
 
@@ -144,9 +157,9 @@ class Fixture(Control):
 class TaskInstanceBody(Control):
     """Make a task instance, or its next attempt."""
 
-    dag_id = Text(least=1, required=True)
-    run_id = Text(least=1)
-    task_id = Text(least=1, required=True)
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1)
+    task_id = Word(least=1, required=True)
     map_index = Whole(least=-1, load_default=-1)
     try_number = Whole(least=1)
 
@@ -154,8 +167,8 @@ class TaskInstanceBody(Control):
 class AssetBody(Control):
     """Make an asset; without a uri it is the name, as in Airflow."""
 
-    name = Text(least=1, required=True)
-    uri = Text(least=1)
+    name = Word(least=1, required=True)
+    uri = Word(least=1)
 
 
 def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:

@@ -19,7 +19,7 @@ class TaskScopeQuery(Parameters):
 class ClearQuery(TaskScopeQuery):
     """Which index to clear, or all of them."""
 
-    all_map_indices = Truth(load_default=False)
+    all_map_indices = Truth(load_default=False, said=2)  # Airflow reads it twice
 
 
 class Pagination(Parameters):
@@ -127,6 +127,7 @@ class AssetsQuery(Pagination):
     name_prefix_pattern = Text()
     uri_pattern = Text()
     uri_prefix_pattern = Text()
+    dag_ids = Text()
     only_active = Truth(load_default=True)
     order_by = Texts(load_default=["id"])
 

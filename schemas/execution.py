@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from .fields import Field, JsonValue, Text, UtcDateTime, Uuid4
 from .problems import EXTRA, NOT_AN_OBJECT, Problem
+
+_NOT_A_DICT = Problem("Input should be a valid dictionary", "dict_type")
+_UNION_FAULTS = [
+    Problem(str(_NOT_A_DICT), "dict_type", loc=(
+        "dict[str,json-or-python[json=any,python=tagged-union[list[...],dict[str,...],str,bool,int,float,none]]]",
+    )),
+    Problem("Input should be a valid string", "string_type", loc=("str",)),
+]  # fmt: skip
+_CLOCK = r"\d{2,}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?"
+_DURATION = re.compile(
+    rf"[+-]?(?:P(?=.)(?:\d+(?:[.,]\d+)?[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])*)?"
+    rf"|(?:\d+ ?[dD](?:ays?)?(?:,? ?{_CLOCK})?)|{_CLOCK})",
+    re.ASCII,
+)
 
 
 class StrictSchema(Schema):
@@ -94,19 +109,18 @@ class OneOf(Field):
 
     def __init__(self, *states: str, literal: str = "", **kwargs: Any) -> None:
         super().__init__(required=True, validate=validate.OneOf(states), **kwargs)
-        self.states, self.literal = states, literal
-
-    default_error_messages = {"null": Problem("Input should be a valid state", "enum")}
+        self.states = states
+        quoted = [f"'{state}'" for state in states]
+        expected = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
+        if literal:
+            expected = f"<{literal}.{states[0].upper()}: '{states[0]}'>"
+        kind = "literal_error" if literal else "enum"
+        self.error_messages["null"] = Problem(f"Input should be {expected}", kind, {"expected": expected})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if value in self.states:
-            return value
-        if self.literal:
-            expected = f"<{self.literal}.{self.states[0].upper()}: '{self.states[0]}'>"
-            raise ValidationError([Problem(f"Input should be {expected}", "literal_error", {"expected": expected})])
-        quoted = [f"'{state}'" for state in self.states]
-        expected = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
-        raise ValidationError([Problem(f"Input should be {expected}", "enum", {"expected": expected})])
+        if value not in self.states:
+            raise ValidationError([self.error_messages["null"]])
+        return value
 
 
 class TITerminalStatePayload(StrictSchema):
@@ -128,23 +142,69 @@ class AssetProfile(StrictSchema):
 class Members(Field):
     """A list of objects, each of which a schema may check."""
 
+    default_error_messages = {"null": Problem("Input should be a valid list", "list_type")}
+
     def __init__(self, schema: type[Schema] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.schema = schema() if schema else None
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, list):
-            raise ValidationError([Problem("Input should be a valid list", "list_type")])
+            raise ValidationError([self.error_messages["null"]])
         errors: dict[Any, Any] = {}
         for index, item in enumerate(value):
             if not isinstance(item, dict):
-                errors[index] = [
-                    NOT_AN_OBJECT if self.schema else Problem("Input should be a valid dictionary", "dict_type")
-                ]
+                errors[index] = [NOT_AN_OBJECT if self.schema else _NOT_A_DICT]
             elif self.schema and (found := self.schema.validate(item)):
                 errors[index] = found
         if errors:
             raise ValidationError(errors)
+        return value
+
+
+class Mapping(Field):
+    """An object with any members.
+
+    :param or_text: take a text too: the kwargs of a trigger may be encrypted.
+    """
+
+    def __init__(self, *, or_text: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.types: tuple[type, ...] = (dict, str) if or_text else (dict,)
+        self.faults = _UNION_FAULTS if or_text else [_NOT_A_DICT]
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        if value is None:
+            raise ValidationError(self.faults)
+        return super().deserialize(value, attr, data, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, self.types):
+            raise ValidationError(self.faults)
+        return value
+
+
+class Number(Field):
+    """A number, or a text that is one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if not isinstance(value, int | float | str):
+            raise ValidationError([Problem("Input should be a valid number", "float_type")])
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            message = "Input should be a valid number, unable to parse string as a number"
+            raise ValidationError([Problem(message, "float_parsing")]) from None
+
+
+class Duration(Field):
+    """A span of time: seconds, ISO 8601, or ``[days] hours:minutes[:seconds]``."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, int | float | str):
+            raise ValidationError([Problem("Input should be a valid timedelta", "time_delta_type")])
+        if isinstance(value, str) and not _DURATION.fullmatch(value):
+            raise ValidationError([Problem("Input should be a valid timedelta", "time_delta_parsing")])
         return value
 
 
@@ -171,11 +231,11 @@ class TIDeferredStatePayload(StrictSchema):
 
     state = OneOf("deferred", literal="IntermediateTIState")
     classpath = Text(required=True)
-    trigger_kwargs = fields.Raw()
-    trigger_timeout = fields.Raw(allow_none=True)
+    trigger_kwargs = Mapping(or_text=True)
+    trigger_timeout = Duration(allow_none=True)
     queue = Text(allow_none=True)
     next_method = Text(required=True)
-    next_kwargs = fields.Dict()
+    next_kwargs = Mapping()
     rendered_map_index = Text(allow_none=True)
 
 
@@ -191,9 +251,9 @@ class TIAwaitingInputStatePayload(StrictSchema):
     """A task instance waits for a person."""
 
     state = OneOf("awaiting_input", literal="IntermediateTIState")
-    timeout = fields.Raw(allow_none=True)
+    timeout = Duration(allow_none=True)
     next_method = Text(required=True)
-    next_kwargs = fields.Dict()
+    next_kwargs = Mapping()
     rendered_map_index = Text(allow_none=True)
 
 
@@ -203,7 +263,7 @@ class TIRetryStatePayload(StrictSchema):
     state = OneOf("up_for_retry", literal="IntermediateTIState")
     end_date = UtcDateTime(required=True)
     rendered_map_index = Text(allow_none=True)
-    retry_delay_seconds = fields.Float(allow_none=True)
+    retry_delay_seconds = Number(allow_none=True)
     retry_reason = Text(allow_none=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID as Uuid
@@ -19,10 +20,14 @@ DEFAULT = "default"  # expires_at: apply [state_store] default_retention_days
 NULL_VALUE = value_error("value cannot be null")
 _NOT_A_MOMENT = Problem("Input should be a valid datetime", "datetime_type")
 _NO_ZONE = Problem("Input should have timezone info", "timezone_aware")
-_INTEGER = re.compile(r"\s*[+-]?0*\d+(?:_\d+)*(?:\.0*)?\s*", re.ASCII)
+_INTEGER = re.compile(r"([+-]?)0*(\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
+_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_HYPHENATED = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UUID = re.compile(rf"[0-9a-fA-F]{{32}}|(?:urn:uuid:)?{_HYPHENATED}|\{{{_HYPHENATED}\}}")
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
-_MAX_DEPTH = 254  # containers within containers, where pydantic's JsonValue stops
+_Placed = tuple[Any, tuple[str | int, ...]]
+_MAX_DEPTH = 254  # values within values, where pydantic's JsonValue stops
 
 
 class Field(fields.Field[Any]):
@@ -63,23 +68,31 @@ class JsonValue(Field):
 
 
 def _check_depth(value: Any) -> None:
-    """Refuse what is nested too deep, naming the place as pydantic does."""
-    level: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            (item, (*where, "list", index)) if isinstance(inner, list) else (item, (*where, "dict", index))
-            for inner, where in level
-            for index, item in (enumerate(inner) if isinstance(inner, list) else inner.items())
-            if isinstance(item, dict | list)
-        ]
+    """Refuse what is nested too deep, naming each place as pydantic does."""
+    level: list[_Placed] = [(value, ())]
+    for _ in range(_MAX_DEPTH - 1):
+        level = list(_members(level, dict | list))
         if not level:
             return
     message = "Recursion error - maximum validation depth exceeded"
-    raise ValidationError([Problem(message, "recursion_depth_exceeded", loc=level[0][1])])
+    too_deep = [
+        Problem(message, "recursion_depth_exceeded", loc=place, echo=False) for _, place in _members(level, object)
+    ]
+    if too_deep:
+        raise ValidationError(too_deep)
+
+
+def _members(level: list[_Placed], wanted: Any) -> Iterator[_Placed]:
+    """What stands in some containers and is of a wanted type, each with its place."""
+    for inner, place in level:
+        kind, pairs = ("list", enumerate(inner)) if isinstance(inner, list) else ("dict", inner.items())
+        yield from ((item, (*place, kind, index)) for index, item in pairs if isinstance(item, wanted))
 
 
 class UtcDateTime(Field):
     """An aware moment, in any of pydantic's spellings."""
+
+    default_error_messages = {"null": _NOT_A_MOMENT}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
@@ -121,8 +134,9 @@ def _moment(value: Any) -> datetime:
             raise _Rejected(_NOT_A_MOMENT)
         moment = moments.from_string(value) if isinstance(value, str) else moments.from_number(value)
     except ValueError as error:
-        what = "datetime or date" if isinstance(value, str) else "datetime"
-        kind = "datetime_from_date_parsing" if isinstance(value, str) else "datetime_parsing"
+        as_date = isinstance(value, str) and not isinstance(error, moments.YearZero)
+        what = "datetime or date" if as_date else "datetime"
+        kind = "datetime_from_date_parsing" if as_date else "datetime_parsing"
         raise _Rejected(Problem(f"Input should be a valid {what}, {error}", kind, {"error": str(error)})) from None
     if moment.tzinfo is None:
         raise _Rejected(_NO_ZONE)
@@ -154,24 +168,32 @@ class Integer(Field):
 
 
 def _integer(text: str) -> int:
-    message = "Input should be a valid integer, unable to parse string as an integer"
-    if not _INTEGER.fullmatch(text):
+    found = _INTEGER.fullmatch(text.strip(_BLANKS))
+    if not found:
+        message = "Input should be a valid integer, unable to parse string as an integer"
         raise ValidationError([Problem(message, "int_parsing")])
     try:
-        return int(text.strip().split(".")[0])
+        return int(found[1] + found[2])
     except ValueError:
         message = "Unable to parse input string as an integer, exceeded maximum size"
         raise ValidationError([Problem(message, "int_parsing_size")]) from None
 
 
 class Truth(Field):
-    """A boolean in a query, in pydantic's spellings."""
+    """A boolean in a query, in pydantic's spellings.
+
+    :param said: how often Airflow's list names a fault.
+    """
+
+    def __init__(self, *, said: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.said = said
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         word = value.lower()
         if word not in _TRUE | _FALSE:
             message = "Input should be a valid boolean, unable to interpret input"
-            raise ValidationError([Problem(message, "bool_parsing")])
+            raise ValidationError([Problem(message, "bool_parsing")] * self.said)
         return word in _TRUE
 
 
@@ -200,8 +222,12 @@ class Uuid4(Field):
     """A UUID in a path, sent on in its canonical spelling."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        try:
-            return str(Uuid(value))
-        except ValueError as error:
-            message = f"Input should be a valid UUID, {error}"
-            raise ValidationError([Problem(message, "uuid_parsing", {"error": str(error)})]) from None
+        if (found := canonical_uuid(value)) is not None:
+            return found
+        error = "it is not 32 hexadecimal digits"
+        raise ValidationError([Problem(f"Input should be a valid UUID, {error}", "uuid_parsing", {"error": error})])
+
+
+def canonical_uuid(text: Any) -> str | None:
+    """The canonical spelling of a UUID in any of pydantic's spellings, None for what is none."""
+    return str(Uuid(text)) if isinstance(text, str) and _UUID.fullmatch(text) else None

@@ -13,8 +13,18 @@ _NUMBER = re.compile(r"[+-]?(?:\d+|(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASC
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECONDS_FROM = 20_000_000_000  # beyond this a number is milliseconds
 
+_LIKE_ZERO = 2000  # a year with the days of the year 0
+_YEAR_ZERO_FROM = -62_167_219_200  # seconds
+
 TOO_SHORT = "input is too short"
 TRAILING = "unexpected extra characters at the end of the input"
+
+
+class YearZero(ValueError):
+    """A moment in the year 0, which pydantic can read and Python cannot hold."""
+
+    def __init__(self) -> None:
+        super().__init__("year 0 is out of range")
 
 
 def from_string(text: str) -> datetime:
@@ -38,14 +48,18 @@ def from_number(number: int | float) -> datetime:
 
     :raises ValueError: for NaN, or a moment outside the years 1 to 9999.
     """
-    if isinstance(number, float):
-        if math.isnan(number):
-            raise ValueError("NaN values not permitted")
-        if math.isinf(number):
-            raise ValueError("dates after 9999 are not supported as unix timestamps")
-        whole = math.floor(number)
-        return _from_timestamp(whole, round((number - whole) * 1_000_000))
-    return _from_timestamp(number, 0)
+    if isinstance(number, int):
+        seconds, thousandths = divmod(number, 1000) if abs(number) > _MILLISECONDS_FROM else (number, 0)
+        return _from_timestamp(seconds, thousandths * 1000)
+    if math.isnan(number):
+        raise ValueError("NaN values not permitted")
+    if math.isinf(number):
+        raise ValueError("dates after 9999 are not supported as unix timestamps")
+    whole = math.floor(number)
+    if abs(number) > _MILLISECONDS_FROM:
+        seconds, thousandths = divmod(whole, 1000)
+        return _from_timestamp(seconds, thousandths * 1000 + math.floor((number - whole) * 1000 + 0.5))
+    return _from_timestamp(whole, math.floor((number - whole) * 1_000_000 + 0.5))
 
 
 def _with_time(day: re.Match[str], rest: str) -> datetime | None:
@@ -58,11 +72,15 @@ def _with_time(day: re.Match[str], rest: str) -> datetime | None:
     zone = _ZONE.fullmatch(zone_text) if zone_text else None
     if zone_text and not zone:
         return None
+    year = int(day[1])
     try:
         tzinfo = _zone(zone) if zone else None
-        return datetime(int(day[1]), int(day[2]), int(day[3]), hour, minute, second, fraction, tzinfo)
+        moment = datetime(year or _LIKE_ZERO, int(day[2]), int(day[3]), hour, minute, second, fraction, tzinfo)
     except ValueError:
         return None
+    if year == 0 and tzinfo is not None:
+        raise YearZero
+    return moment
 
 
 def _zone(zone: re.Match[str]) -> timezone:
@@ -75,16 +93,13 @@ def _zone(zone: re.Match[str]) -> timezone:
     return timezone(offset if zone[1] == "+" else -offset)
 
 
-def _from_timestamp(whole: int, micros: int) -> datetime:
-    if abs(whole) > _MILLISECONDS_FROM:
-        seconds, milliseconds = divmod(whole, 1000)
-        micros = milliseconds * 1000 + (micros + 500) // 1000
-    else:
-        seconds = whole
+def _from_timestamp(seconds: int, micros: int) -> datetime:
     try:
         return _EPOCH + timedelta(seconds=seconds, microseconds=micros)
     except OverflowError:
-        edge = "after 9999" if whole > 0 else "before 0000"
+        if _YEAR_ZERO_FROM <= seconds < 0:
+            raise YearZero from None
+        edge = "after 9999" if seconds > 0 else "before 0000"
         raise ValueError(f"dates {edge} are not supported as unix timestamps") from None
 
 
@@ -95,7 +110,7 @@ def _from_date(text: str, day: re.Match[str] | None) -> datetime:
     if not 1 <= month <= 12:
         raise ValueError("month value is outside expected range of 1-12")
     try:
-        found = date(year, month, number)
+        found = date(year or _LIKE_ZERO, month, number)
     except ValueError:
         raise ValueError("day value is outside expected range") from None
     if day.end() != len(text):

@@ -63,9 +63,13 @@ def listed(schema: Schema, error: ValidationError, data: Any, where: Location) -
 
 def _under(messages: Any, where: Location, data: Any, name: Any) -> list[dict[str, Any]]:
     value = data[name] if isinstance(data, list) or name in data else None
-    if isinstance(messages, dict):  # of a list's or a nested object's members
-        return [item for key, inner in messages.items() for item in _under(inner, (*where, key), value, key)]
-    return [_item(problem, where, data if getattr(problem, "type", "") == "missing" else value) for problem in messages]
+    if not isinstance(messages, dict):
+        return [
+            _item(problem, where, data if getattr(problem, "type", "") == "missing" else value) for problem in messages
+        ]
+    of_itself = [_item(problem, where, value) for problem in messages.get("_schema", ())]
+    members = [(key, inner) for key, inner in messages.items() if key != "_schema"]
+    return of_itself + [item for key, inner in members for item in _under(inner, (*where, key), value, key)]
 
 
 def _item(problem: str, where: Location, data: Any) -> dict[str, Any]:

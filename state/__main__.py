@@ -1,5 +1,5 @@
 """``python -m state``."""
 
-from .cli import cli
+from .cli import main
 
-cli(prog_name="stateroom")
+main()

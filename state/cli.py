@@ -6,6 +6,7 @@ private one that lives as long as the command.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -21,7 +22,7 @@ import click
 from . import __version__, documents, tokens
 from .client import StateroomClient
 from .errors import NotFound, ServiceError, StateError, Unreachable
-from .process import ServerProcess
+from .process import ServerProcess, service_path
 from .scopes import TaskScope
 
 DEFAULT_URL = "http://127.0.0.1:8103"
@@ -30,7 +31,19 @@ NO, WRONG, REFUSED, NOBODY = 1, 2, 4, 5
 
 
 class Group(click.Group):
-    """A group whose commands end with a sentence and an exit status instead of a traceback."""
+    """A group whose commands end with a sentence and an exit status instead of a traceback.
+
+    ``serve`` lives in ``app.py``, which hangs it on this group; it is imported only when it is asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), "serve"})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "serve" and name not in self.commands:
+            sys.path.insert(0, str(service_path().parent))
+            importlib.import_module("app")
+        return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -276,3 +289,8 @@ def ready(wait: float) -> None:
                     raise
                 time.sleep(0.05)
     click.echo(json.dumps(facts) if as_json() else f"{facts['status']}: {client.url}")
+
+
+def main() -> None:
+    """The ``stateroom`` command."""
+    cli(prog_name="stateroom")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,9 @@ class StateroomClient:
         :raises ServiceError: for every other answer that is an error.
         :raises Unreachable: if nobody answers.
         """
+        if "json" in kwargs:  # written here, since requests would refuse NaN before the service can say what is wrong
+            kwargs["data"] = json.dumps(kwargs.pop("json"))
+            kwargs["headers"] = {"Content-Type": "application/json"}
         try:
             answer = self.session.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
         except requests.RequestException as error:
@@ -59,7 +63,7 @@ class StateroomClient:
 
     def task_by_scope(self, scope: TaskScope) -> HttpKeyspace:
         """The keyspace of a task instance by its coordinates, through the Core API."""
-        places = [quote(part, safe="") for part in (scope.dag_id, scope.run_id, scope.task_id)]
+        places = [_segment(part) for part in (scope.dag_id, scope.run_id, scope.task_id)]
         root = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*places)
         where = {"map_index": str(scope.map_index)}
         return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", where), where, expires=True)
@@ -95,7 +99,11 @@ class HttpKeyspace:
         :raises KeyNotFound: if there is none.
         """
         path, query = self.place(key)
-        return self.client.call("GET", path, params=query).json()["value"]
+        try:
+            return self.client.call("GET", path, params=query).json()["value"]
+        except KeyNotFound as error:
+            error.key = key
+            raise
 
     def set(self, key: str, value: Any, expires_at: datetime | None = None) -> None:
         """Create or overwrite a key.
@@ -119,12 +127,12 @@ class HttpKeyspace:
 
 
 def _segment(key: str) -> str:
-    """A key as one path segment.
+    """A key, or an id, as one path segment.
 
     :raises ValueError: for ``.`` and ``..``: HTTP clients drop them, which would turn a delete into a clear.
     """
     if key in (".", ".."):
-        raise ValueError(f"the key {key!r} cannot be sent over HTTP: clients drop it from the path")
+        raise ValueError(f"{key!r} cannot be sent over HTTP: clients drop it from the path")
     return quote(key, safe="")
 
 

@@ -53,17 +53,24 @@ class ServerProcess:
 
     def _wait(self) -> str:
         assert self.process.stdout is not None
-        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer = threading.Timer(PATIENCE, self._lose_patience)
         timer.start()
         try:
             for line in self.process.stdout:
                 if line.startswith(READY):
                     return line.removeprefix(READY).strip()
+        except BaseException:
+            self.kill()
+            raise
         finally:
             timer.cancel()
         status = self.process.wait()
-        self._reader.join()
+        self._close_pipes()
         raise StartFailed("".join(self._errors).strip() or f"it ended with exit status {status}", status)
+
+    def _lose_patience(self) -> None:
+        self._errors.append(f"it was not ready within {PATIENCE} seconds\n")
+        self.process.kill()
 
     def stop(self, timeout: float = 10) -> int:
         """Ask it to end, then make it; its exit status."""
@@ -73,10 +80,14 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
+        self._close_pipes()
+        return status
+
+    def _close_pipes(self) -> None:
+        self._reader.join()
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
-        return status
 
     def kill(self) -> None:
         """End it as a power cut of the process would: SIGKILL."""

@@ -14,8 +14,8 @@ from state import tokens
 
 SCRIPTS = Path(__file__).parent / "airflow"
 HOW = (
-    "needs real Airflow packages: python3 -m venv .venv-airflow && .venv-airflow/bin/pip install "
-    "-r requirements-airflow.txt, then set AIRFLOW_VENV=.venv-airflow"
+    "AIRFLOW_VENV names no environment with Airflow: python3 -m venv .venv-airflow && .venv-airflow/bin/pip install "
+    "-r requirements-airflow.txt; AIRFLOW_VENV=.venv-airflow python -m pytest -m airflow"
 )
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from flask import g, request
 
+from schemas.fields import canonical_uuid
 from state import tokens
 from state.scopes import API_WRITER, WATCHER, AssetStateStoreWriterKind, Writer
 from state.store.registry import Namespace
@@ -82,7 +82,7 @@ def authenticate_worker() -> None:
     secret = current.keys.checking(g.namespace)
     token = bearer()
     if secret is None:
-        g.ti_id = _canonical(tokens.unverified(token).get("sub")) if token else None
+        g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
         return
     if token is None:
         raise Refused(401, "Missing auth token")
@@ -92,7 +92,7 @@ def authenticate_worker() -> None:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
     _check_scope(claims.get("scope", "execution"))
-    g.ti_id = _canonical(claims.get("sub"))
+    g.ti_id = canonical_uuid(claims.get("sub"))
     if g.ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
     path_id = (request.view_args or {}).get("task_instance_id")
@@ -110,14 +110,6 @@ def _check_scope(scope: Any) -> None:
             f"[type=literal_error, {shown}]\n    For further information visit "
             "https://errors.pydantic.dev/2.14/v/literal_error"
         ))  # fmt: skip
-
-
-@functools.lru_cache(maxsize=4096)
-def _canonical(subject: Any) -> str | None:
-    try:
-        return str(UUID(subject))
-    except (ValueError, TypeError, AttributeError):
-        return None
 
 
 def writer() -> Writer:
@@ -177,7 +169,7 @@ def require_admin() -> None:
 
 
 def _role(secret: str) -> str:
-    token = bearer() or request.cookies.get("_token")
+    token = bearer() or "".join(request.cookies.getlist("_token")[-1:])
     if not token:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:
@@ -197,20 +189,25 @@ def _invalid() -> str:
 
 
 def keep_pages_away() -> None:
-    """Refuse what only a web page of somebody else's would send.
+    """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
 
     :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.
     """
-    host = request.environ.get("HTTP_HOST")
-    if host and not _is_allowed(host, service().allowed_hosts):
+    environ, current = request.environ, service()
+    g.namespace = current.store.namespace()
+    host = environ.get("HTTP_HOST")
+    if host and not _is_allowed(host, current.allowed_hosts):
         message = f"the host {host!r} is not allowed; name it with --allow-host"
         raise Refused(421, message, "host_not_allowed")
-    if request.method in _SAFE:
-        return
-    origin = request.environ.get("HTTP_ORIGIN")
-    if origin is not None and (urlsplit(origin).netloc != host or urlsplit(origin).scheme != request.scheme):
+    if environ["REQUEST_METHOD"] not in _SAFE:
+        _check_origin(environ, host)
+
+
+def _check_origin(environ: dict[str, Any], host: str | None) -> None:
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and origin != f"{environ['wsgi.url_scheme']}://{host}":
         raise Refused(403, f"writes from the origin {origin!r} are not allowed", "foreign_origin")
-    if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
+    if environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
         raise Refused(403, "writes from pages of other sites are not allowed", "foreign_origin")
 
 

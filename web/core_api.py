@@ -19,12 +19,13 @@ from state.store.entries import Keyspace, clear_all_map_indices
 
 from . import setting
 from .answers import asset_entry, collection, task_entry
+from .asset_filters import assets_order, assets_where
 from .auth import access
-from .errors import Refused, json_answer, text_answer
-from .parsing import body, path, queries, query, read, read_body
+from .errors import json_answer, text_answer
+from .parsing import body, path, query, read, read_body
 
 bp = Blueprint("core_api", __name__, url_prefix="/api/v2")
-AIRFLOW_VERSION = {"3.3": "3.3.2"}
+AIRFLOW_VERSION = {"3.3": ("3.3.2", ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d")}
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"
 _ASSET = "/assets/<asset_id>/state-store"
 _NO_CONTENT = ("", 204)
@@ -35,8 +36,6 @@ _PAGE = schemas.Pagination()
 _ASSET_PATH = schemas.AssetPath()
 _ASSETS = schemas.AssetsQuery()
 _ASSET_RESPONSE = schemas.AssetResponse()
-_SORTABLE = ("id", "name", "uri", "created_at", "updated_at")
-_MAX_SORT = 10
 
 bp.before_request(read_body)
 
@@ -187,18 +186,9 @@ def clear_asset_state_store(asset_id: str) -> Any:
 @access("asset")
 def get_assets() -> Response:
     """List a page of the assets: the active ones, unless ``only_active=false``."""
-    schema, data, where = query(_ASSETS)
-    if order := queries("order_by"):
-        data["order_by"] = order
-    (asked,) = read((schema, data, where))
-    conditions = [(column, asked[name]) for column in ("name", "uri") if (name := f"{column}_pattern") in asked]
-    prefixes = [(column, asked[name]) for column in ("name", "uri") if (name := f"{column}_prefix_pattern") in asked]
-    sql = "".join(f" AND {column} LIKE ?" for column, _ in conditions)
-    sql += "".join(f" AND substr({column}, 1, length(?)) = ?" for column, _ in prefixes)
-    parameters = [f"%{text}%" for _, text in conditions] + [text for _, text in prefixes for _ in range(2)]
-    rows, total = g.namespace.assets(
-        asked["only_active"], sql, tuple(parameters), _order(asked["order_by"]), _page_size(asked), asked["offset"]
-    )
+    (asked,) = read(query(_ASSETS, several=("order_by",)))
+    chosen, order = assets_where(asked), assets_order(asked["order_by"])
+    rows, total = g.namespace.assets(asked["only_active"], *chosen, order, _page_size(asked), asked["offset"])
     assets = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]
     return json_answer({"assets": assets, "total_entries": total})
 
@@ -208,35 +198,19 @@ def _with_times(asset: dict[str, Any]) -> dict[str, Any]:
     return {**asset, **times, "last_asset_event": {}}
 
 
-def _order(terms: list[str]) -> str:
-    if len(terms) > _MAX_SORT:
-        message = f"Ordering with more than {_MAX_SORT} parameters is not allowed. Provided: {terms}"
-        raise Refused(400, message)
-    for term in terms:
-        if term.lstrip("-") not in _SORTABLE:
-            name = term.lstrip("-")
-            raise Refused(400, f"Ordering with '{name}' is disallowed or the attribute does not exist on the model")
-    wanted = [*terms, "-id" if terms[0].startswith("-") else "id"]
-    return ", ".join(f"{term.lstrip('-')} {'DESC' if term.startswith('-') else 'ASC'}" for term in wanted)
-
-
 @bp.get("/version")
 def get_version() -> Response:
     """Say which Airflow is spoken."""
-    return json_answer({"version": AIRFLOW_VERSION[setting("compat")], "git_version": None})
+    version, commit = AIRFLOW_VERSION[setting("compat")]
+    return json_answer({"version": version, "git_version": commit})
 
 
 @bp.get("/monitor/health")
 def get_health() -> Response:
-    """Say that the database answers; there is no scheduler, triggerer or Dag processor."""
-    parts = {name: {"status": None, f"latest_{name}_heartbeat": None} for name in _PARTS}
+    """Say that the database answers; a scheduler, triggerer or Dag processor has never been seen."""
+    parts: dict[str, Any] = {name: {"status": None, f"latest_{name}_heartbeat": None} for name in _PARTS}
+    parts["scheduler"]["status"] = "unhealthy"
     return json_answer({"metadatabase": {"status": "healthy"}, **parts})
 
 
 _PARTS = ("scheduler", "triggerer", "dag_processor")
-
-
-@bp.get("/<key:rest>")
-def unknown(rest: str) -> Response:
-    """Answer every other path as Airflow does; the catch-all is also why a write to one is 405."""
-    return json_answer({"error": "API route not found"}, 404)

@@ -84,12 +84,20 @@ def json_answer(document: Any, status: int = 200) -> Response:
 
 def text_answer(text: str, status: int = 200) -> Response:
     """Like :func:`json_answer`, of a text that is JSON already."""
-    return Response(text, status, mimetype="application/json")
+    return Response(text, status, content_type="application/json")
 
 
 def _plain(error: errors.StateError) -> Any:
     """``{"detail": "…"}``, and a list for invalid inputs: the Core API's shape."""
-    return {"detail": values.finite(error.problems) if isinstance(error, InvalidInput) else str(error)}
+    return {"detail": _listed(error.problems) if isinstance(error, InvalidInput) else str(error)}
+
+
+def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of a 422 list as JSON can carry them."""
+    try:
+        return [values.finite(item) for item in problems]
+    except RecursionError:  # an input that is nested deeper than Python follows is not repeated
+        return [{**item, "input": None} for item in problems]
 
 
 def _execution(error: errors.StateError) -> Any:

@@ -13,12 +13,14 @@ from state.store.entries import Keyspace
 from . import setting
 from .answers import execution_value
 from .auth import authenticate_worker, refreshed_token, writer
-from .errors import Refused, api_name, json_answer, text_answer
-from .parsing import body, header_problem, one_of, path, query, read, read_body
+from .errors import Refused, json_answer, text_answer
+from .parsing import body, header_problem, path, query, read, read_body
 
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
 VERSION = "2026-06-30"
 VERSION_HEADER = "Airflow-API-Version"
+_FIRST_VERSION = "2025-04-11"
+_VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
 _NO_CONTENT = ("", 204)
 _TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
 _ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
@@ -33,27 +35,30 @@ _ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery(
 
 @bp.before_app_request
 def check_version() -> None:
-    """Read the version header as Airflow's router does: dates that it cannot read are 422, older ones know no store."""
-    if api_name() != "execution":
+    """Route by the version header as Airflow does, which compares texts: older versions know no store.
+
+    What is no date is a fault of the request like those of its query and body, so it waits until those are read.
+    """
+    environ = request.environ
+    text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    if text == VERSION or not environ["PATH_INFO"].startswith("/execution/"):
         return
-    text = request.headers.get(VERSION_HEADER)
-    if text is None or text == VERSION:
-        return
-    if text:
-        _check_date(text)
-    if text < VERSION and request.path.startswith("/execution/store"):
+    if text < _FIRST_VERSION or text < VERSION and environ["PATH_INFO"].startswith("/execution/store"):
         raise Refused(404, "Not Found")
+    if text not in _VERSIONS:
+        g.header_problems = _date_problems(text)
 
 
-def _check_date(text: str) -> None:
+def _date_problems(text: str) -> list[dict[str, Any]]:
     try:
         moment = moments.from_string(text)
     except ValueError as error:
-        kind, message = "date_from_datetime_parsing", f"Input should be a valid date or datetime, {error}"
-        raise header_problem(VERSION_HEADER, text, kind, message, error=str(error)) from None
+        message = f"Input should be a valid date or datetime, {error}"
+        return [header_problem(VERSION_HEADER, text, "date_from_datetime_parsing", message, error=str(error))]
     if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
         message = "Datetimes provided to dates should have zero time - e.g. be exact dates"
-        raise header_problem(VERSION_HEADER, text, "date_from_datetime_inexact", message)
+        return [header_problem(VERSION_HEADER, text, "date_from_datetime_inexact", message)]
+    return []
 
 
 @bp.before_request
@@ -67,10 +72,11 @@ def admit() -> None:
 @bp.after_app_request
 def echo(response: Response) -> Response:
     """Send back the version and the correlation id, and a fresh token where one is due."""
-    if api_name() == "execution":
-        response.headers["airflow-api-version"] = request.headers.get(VERSION_HEADER, VERSION)
-        if "correlation-id" in request.headers:
-            response.headers["correlation-id"] = request.headers["correlation-id"]
+    environ = request.environ
+    if environ["PATH_INFO"].startswith("/execution/"):
+        response.headers.add("airflow-api-version", environ.get("HTTP_AIRFLOW_API_VERSION", VERSION))
+        if correlation_id := environ.get("HTTP_CORRELATION_ID"):
+            response.headers.add("correlation-id", correlation_id)
         if token := refreshed_token():
             response.headers["Refreshed-API-Token"] = token
     return response
@@ -79,6 +85,7 @@ def echo(response: Response) -> Response:
 @bp.get("/health")
 def health() -> Response:
     """Say that the Execution API answers."""
+    read()
     return json_answer({"status": "healthy"})
 
 
@@ -124,9 +131,8 @@ def clear_task_state_store(task_instance_id: str) -> Any:
 @bp.patch("/task-instances/<task_instance_id>/state")
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
-    (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
-    state = one_of(schemas.TI_STATE_UPDATE)["state"]
-    changed = g.namespace.set_state(place["task_instance_id"], state, setting("clear_on_success"))
+    place, update = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE))
+    changed = g.namespace.set_state(place["task_instance_id"], update["state"], setting("clear_on_success"))
     return _NO_CONTENT if changed else Response(status=200)
 
 

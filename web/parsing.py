@@ -17,8 +17,10 @@ from schemas.problems import Location, listed
 
 from .errors import InvalidInput, Refused
 
-Part = tuple[Schema, Any, Location]
+Union = dict[str, Schema]  # by the names that Airflow's lists call them
+Part = tuple[Schema | Union, Any, Location]
 _WITH_BODY = frozenset({"PUT", "PATCH", "POST"})
+_PATH: Location = ("path",)
 _PARSE_ERROR = "There was an error parsing the body"
 
 
@@ -35,7 +37,7 @@ class AirflowRule(Rule):
 
     def __init__(self, rule: str, **options: Any) -> None:
         super().__init__(rule, **options)
-        if self.methods and rule.startswith(("/execution", "/api/v2")):
+        if self.methods and rule.startswith(("/execution", "/api", "/auth")):
             self.methods.discard("HEAD")
 
 
@@ -81,13 +83,18 @@ def read_body() -> None:
 
 def path(schema: Schema, **segments: str) -> Part:
     """The path's variables."""
-    return schema, segments, ("path",)
+    return schema, segments, _PATH
 
 
-def query(schema: Schema) -> Part:
-    """The query's parameters; of one that is given twice the last counts, as in Airflow."""
+def query(schema: Schema, several: tuple[str, ...] = ()) -> Part:
+    """The query's parameters; of one that is given twice the last counts, as in Airflow.
+
+    :param several: parameters that are lists of all their values.
+    """
     text = request.query_string
-    return schema, dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}, ("query",)
+    values: dict[str, Any] = dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
+    values |= {name: queries(name) for name in several if name in values}
+    return schema, values, ("query",)
 
 
 def queries(name: str) -> list[str]:
@@ -96,8 +103,8 @@ def queries(name: str) -> list[str]:
     return [value for known, value in pairs if known == name]
 
 
-def body(schema: Schema) -> Part:
-    """The body, as :func:`read_body` left it."""
+def body(schema: Schema | Union) -> Part:
+    """The body, which has to fit the schema or one of the union, as :func:`read_body` left it."""
     return schema, g.body, ("body",)
 
 
@@ -108,7 +115,7 @@ def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]
         about the body in Airflow's Core API.
     :raises InvalidInput: with everything that is wrong in any of them.
     """
-    problems: list[dict[str, Any]] = []
+    problems: list[dict[str, Any]] = list(g.get("header_problems", ()))
     loaded: list[Any] = []
     for index, (schema, data, where) in enumerate(parts):
         loaded.append(_load(schema, data, where, problems))
@@ -119,12 +126,20 @@ def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]
     return loaded
 
 
-def _load(schema: Schema, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
+@lru_cache(maxsize=1024)
+def _load_path(schema: Schema, segments: tuple[tuple[str, str], ...]) -> Any:
+    # workers ask for the same few keys again and again, and a schema's load is a tenth of a GET
+    return schema.load(dict(segments))
+
+
+def _load(schema: Schema | Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
     if data is None and where == ("body",):
-        problems.append(missing_body())
+        problems.append({"type": "missing", "loc": ["body"], "msg": "Field required", "input": None})
         return None
+    if isinstance(schema, dict):
+        return _load_one_of(schema, data, where, problems)
     try:
-        return schema.load(data)
+        return _load_path(schema, tuple(data.items())) if where is _PATH else schema.load(data)
     except ValidationError as error:
         found = listed(schema, error, data, where)
         if where != ("body",):
@@ -134,29 +149,21 @@ def _load(schema: Schema, data: Any, where: Location, problems: list[dict[str, A
         return None
 
 
-def missing_body() -> dict[str, Any]:
-    return {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
-
-
-def one_of(schemas: dict[str, Schema]) -> dict[str, Any]:
-    """The body, loaded by the first of the schemas that it fits.
-
-    :raises InvalidInput: with what each of them has against it, under its name.
-    """
-    problems: list[dict[str, Any]] = []
+def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
+    """Load by the first schema that fits; if none does, list what each has against the data, under its name."""
+    against: list[dict[str, Any]] = []
     for name, schema in schemas.items():
-        before = len(problems)
-        loaded = _load(schema, g.body, ("body",), problems)
-        if len(problems) == before:
-            return dict(loaded)
-        if g.body is None:
-            break
-        for item in problems[before:]:
-            item["loc"].insert(1, name)
-    raise InvalidInput(problems)
+        before = len(against)
+        loaded = _load(schema, data, where, against)
+        if len(against) == before:
+            return loaded
+        for item in against[before:]:
+            item["loc"].insert(len(where), name)
+    problems += against
+    return None
 
 
-def header_problem(name: str, value: str, kind: str, message: str, **ctx: Any) -> InvalidInput:
-    """One fault of a header, which no schema sees."""
+def header_problem(name: str, value: str, kind: str, message: str, **ctx: Any) -> dict[str, Any]:
+    """One fault of a header, which no schema sees; those in ``g.header_problems`` come first in the list."""
     item: dict[str, Any] = {"type": kind, "loc": ["header", name], "msg": message, "input": value}
-    return InvalidInput([{**item, "ctx": ctx} if ctx else item])
+    return {**item, "ctx": ctx} if ctx else item

@@ -1,28 +1,33 @@
 """The one place that owns waitress: lanes, keep-alive, refusals in JSON.
 
-A request goes to the fast lane, or, if it may take long, to the slow lane, which has threads and a queue of its own;
-a full queue is answered with 429. So long or stuck calls never keep short ones waiting.
+Each lane has threads of its own. A call that may take long goes to the slow lane, whose queue is bounded; when that is
+full, the answer is 429. Of the short calls, writes have a lane apart from reads, since they wait for each other and for
+a long one's transaction. So long or stuck calls never keep short ones waiting, and no write keeps a read waiting.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import re
 import threading
+import time
 from collections import deque
 from typing import Any
 
+from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error
+from waitress.utilities import Error, RequestEntityTooLarge
 
 log = logging.getLogger("stateroom")
 
-FAST_THREADS = 2
+READ_THREADS = 2
+WRITE_THREADS = 2
 SLOW_THREADS = 4
 SLOW_QUEUE = 32
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
@@ -56,13 +61,17 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         error = self.request.error
-        message = f"{error.reason}: {error.body}"
-        body = json.dumps({"detail": {"reason": error.reason.lower().replace(" ", "_"), "message": message}}).encode()
+        facts = {"reason": error.reason.lower().replace(" ", "_"), "message": f"{error.reason}: {error.body}"}
+        if isinstance(error, RequestEntityTooLarge):
+            limit = self.channel.adj.max_request_body_size - _HEADROOM
+            facts = {"reason": "body_too_large", "message": f"the body is larger than {limit} bytes (--max-body)"}
+        body = json.dumps({"detail": facts}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
-        if isinstance(error, LaneFull):
+        if isinstance(error, LaneFull):  # a whole request was read, so the connection is good for the next one
             self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
-        self.set_close_on_finish()
+        else:
+            self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
 
@@ -98,7 +107,7 @@ class Lane:
     """
 
     def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
-        self.bound, self.busy = bound, 0
+        self.bound = bound
         self._queue: deque[Any] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._open = True
@@ -126,30 +135,30 @@ class Lane:
                         return
                     self._ready.wait()
                 call = self._queue.popleft()
-                self.busy += 1
             try:
                 call.service()
             except BaseException:
                 log.exception("a connection failed")
-            finally:
-                with self._ready:
-                    self.busy -= 1
 
-    def close(self, timeout: float) -> None:
-        """Let what runs end, for ``timeout`` seconds at most."""
+    def stop(self) -> None:
+        """Begin no more calls."""
         with self._ready:
             self._open = False
             self._queue.clear()
             self._ready.notify_all()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the calls that run, until a moment of the monotonic clock."""
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class Lanes:
     """waitress's dispatcher: sends each call to the lane it belongs to."""
 
     def __init__(self) -> None:
-        self.fast = Lane("fast", FAST_THREADS)
+        self.reads = Lane("read", READ_THREADS)
+        self.writes = Lane("write", WRITE_THREADS)
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
 
     def add_task(self, channel: Any) -> None:
@@ -158,17 +167,23 @@ class Lanes:
             if self.slow.add(channel):
                 return
             request.error = LaneFull("too many long calls at once; try again in a second")
-        self.fast.add(channel)
+        lane = self.reads if request.error or request.command in ("GET", "HEAD") else self.writes
+        lane.add(channel)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        self.fast.close(timeout)
-        self.slow.close(timeout)
+        """Let the calls that run end, for ``timeout`` seconds in all; the waiting ones are dropped."""
+        lanes = (self.reads, self.writes, self.slow)
+        for lane in lanes:
+            lane.stop()
+        deadline = time.monotonic() + timeout
+        for lane in lanes:
+            lane.join(deadline)
         return True
 
 
 def is_slow(request: Any) -> bool:
     """Whether a call may take long: a long body, or Stateroom's own API but for its health."""
-    if request.content_length > LONG_BODY:
+    if request.body_bytes_received > LONG_BODY:
         return True
     path: str = request.path
     return "/_stateroom/" in path and not path.endswith("/_stateroom/health")
@@ -176,6 +191,10 @@ def is_slow(request: Any) -> bool:
 
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
+
+    def pull_trigger(self) -> None:
+        if self._fileno in self._map:  # after close the trigger's descriptor may be another file's
+            super().pull_trigger()
 
 
 class Server:
@@ -187,13 +206,19 @@ class Server:
     """
 
     def __init__(self, app: Any, host: str, port: int, max_body: int) -> None:
-        settings = Adjustments(
-            host=host, port=port, ident="stateroom", max_request_body_size=max_body + _HEADROOM, asyncore_use_poll=True,
-            connection_limit=1000, channel_timeout=300, clear_untrusted_proxy_headers=True,
-        )  # fmt: skip
         self._sockets: dict[int, Any] = {}
         self._lanes = Lanes()
-        self._server = _Listener(app, self._sockets, dispatcher=self._lanes, adj=settings, sockinfo=settings.listen[0])
+        self._serving = threading.RLock()
+        self._closing = False
+        try:
+            settings = _settings(host, port, max_body)
+            self._server = _Listener(
+                app, self._sockets, dispatcher=self._lanes, adj=settings, sockinfo=settings.listen[0]
+            )
+        except OSError:
+            self._lanes.shutdown()
+            wasyncore.close_all(self._sockets)
+            raise
         self.host, self.port = host, int(self._server.effective_port)
 
     @property
@@ -202,9 +227,40 @@ class Server:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until SystemExit or KeyboardInterrupt reaches this thread."""
-        self._server.run()
+        """Serve until :meth:`close` is called, or SystemExit or KeyboardInterrupt reaches this thread.
+
+        Calls that run are let end first.
+        """
+        with self._serving:
+            try:
+                while not self._closing:
+                    wasyncore.loop(timeout=1, map=self._sockets, use_poll=True, count=1)
+            except (SystemExit, KeyboardInterrupt):
+                pass
+            self._end()
 
     def close(self) -> None:
-        """Stop listening and drop all connections."""
-        self._server.close()
+        """Make :meth:`run` return, from any thread, and leave no thread and no socket behind."""
+        self._closing = True
+        self._server.pull_trigger()
+        with self._serving:
+            self._end()
+
+    def _end(self) -> None:
+        self._closing = True
+        self._lanes.shutdown()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+        wasyncore.close_all(self._sockets)
+
+
+def _settings(host: str, port: int, max_body: int) -> Adjustments:
+    limit = max_body + _HEADROOM
+    try:
+        return Adjustments(
+            host=host, port=port, ident="stateroom", max_request_body_size=limit, asyncore_use_poll=True,
+            connection_limit=1000, channel_timeout=300, clear_untrusted_proxy_headers=True,
+            inbuf_overflow=limit, outbuf_overflow=2**40,  # nothing goes through temporary files
+        )  # fmt: skip
+    except ValueError:
+        raise OSError(errno.EADDRNOTAVAIL, f"no address of this machine is named {host!r}") from None

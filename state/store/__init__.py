@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import CorruptDatabase, DatabaseFull, NamespaceNotFound, ReadOnlyDatabase
+from ..errors import NamespaceNotFound, StoreError
 from . import opening
+from .opening import explain
 from .registry import Namespace
 
 MEMORY = ":memory:"
-_FULL, _READ_ONLY, _CORRUPT = 13, 8, 11  # SQLite's primary result codes
 
 
 class Store:
     """One database, in a file or in memory.
 
-    A file has one writer connection, guarded by a lock, and one ``query_only`` connection per thread for reads:
-    with WAL a reader sees the last commit and waits for nobody. Memory has one connection and the lock for both;
+    A file has one writer connection, guarded by a lock, and a ``query_only`` connection for each read that is under
+    way: with WAL a reader sees the last commit and waits for nobody. Memory has one connection and the lock for both;
     SQLite's shared cache would answer readers with "database table is locked".
 
     :param path: a file's path, or ``:memory:``.
@@ -32,35 +32,31 @@ class Store:
 
     def __init__(self, path: str = MEMORY, durable: bool = False) -> None:
         self.path = path
-        self._lock = threading.RLock()
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self.lock = threading.RLock()  # held by whoever writes; hold it around a transaction and what must follow it
+        self._idle_readers: list[sqlite3.Connection] = []
         self._namespaces: dict[str, Namespace] = {}
         self._ownership: opening.Ownership | None = None
+        self._open = True
+        self._file = MEMORY if path == MEMORY else str(Path(path).resolve())  # where it is, wherever the process goes
+        if path != MEMORY:
+            self._ownership = opening.own(Path(path))
         try:
-            self._writer = self._open(durable)
+            self._writer = self._open_writer(durable)
         except BaseException:
             self._release()
             raise
 
-    def _open(self, durable: bool) -> sqlite3.Connection:
-        if self.path != MEMORY:
-            path = Path(self.path)
-            opening.check_writable(path)
-            self._ownership = opening.Ownership(path)
-            if path.exists():
-                opening.check_ours(path)
+    def _open_writer(self, durable: bool) -> sqlite3.Connection:
         connection = self._connect()
-        if self.path != MEMORY:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        with translated(self.path):
-            opening.prepare(connection)
-        connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            opening.prepare(connection, self.path, durable)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        return sqlite3.connect(self._file, isolation_level=None, check_same_thread=False, cached_statements=256)
 
     def announce(self, url: str) -> None:
         """Write the address into the lock file, so that a second process can name it."""
@@ -73,25 +69,35 @@ class Store:
 
         :raises DatabaseFull: if there is no room; the transaction was rolled back.
         """
-        with self._lock, translated(self.path):
+        with self.lock:
             db = self._writer
-            db.execute("BEGIN IMMEDIATE")
             try:
+                db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
+                explain(error, self.path)
                 raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reads: this thread's own, or with a memory database the one, under the lock."""
+        """A connection for reads: one that nobody else uses now, or with a memory database the one, under the lock."""
         if self.path == MEMORY:
-            with self._lock:
+            with self.lock:
                 yield self._writer
-        else:
-            yield self._reader()
+            return
+        reader = self._reader()
+        try:
+            yield reader
+        except sqlite3.Error as error:
+            explain(error, self.path)
+            raise
+        finally:
+            self._idle_readers.append(reader)
+            if not self._open:
+                self._close_readers()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -101,16 +107,18 @@ class Store:
             try:
                 yield db
             finally:
-                db.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
 
     def _reader(self) -> sqlite3.Connection:
-        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = self._local.reader = self._connect()
+        try:
+            return self._idle_readers.pop()
+        except IndexError:
+            if not self._open:
+                raise StoreError(f"{self.path} was closed") from None
+            reader = self._connect()
             reader.execute("PRAGMA query_only = ON")
-            with self._lock:
-                self._readers.append(reader)
-        return reader
+            return reader
 
     def namespace(self, name: str = "default", clock: Clock | None = None) -> Namespace:
         """A namespace by its name.
@@ -131,31 +139,17 @@ class Store:
 
     def close(self) -> None:
         """Close every connection and give up the file."""
-        with self._lock:
-            for connection in [*self._readers, self._writer]:
-                connection.close()
-            self._readers.clear()
+        with self.lock:
+            self._open = False
+            self._close_readers()
+            self._writer.close()
             self._release()
+
+    def _close_readers(self) -> None:
+        while self._idle_readers:
+            self._idle_readers.pop().close()
 
     def _release(self) -> None:
         if self._ownership:
             self._ownership.release()
             self._ownership = None
-
-
-@contextlib.contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn SQLite's own errors about the file into ours."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == _FULL or "is full" in str(error):
-            raise DatabaseFull(f"{path} has no room left ({error}); nothing was changed") from error
-        if code == _READ_ONLY:
-            raise ReadOnlyDatabase(f"{path} cannot be written ({error})") from error
-        raise
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == _CORRUPT:
-            raise CorruptDatabase(f"{path} is damaged: {error}") from error
-        raise

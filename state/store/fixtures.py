@@ -26,18 +26,17 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
     """
     config = dict(document.get("config", {}))
     secret = config.pop("jwt_secret", None)
-    with namespace.store.transaction() as db:
-        before = {} if forget else namespace.config
-        if forget:
-            namespace.forget(db)
-        else:
-            namespace.configure(config, db)
-        if forget and config:
-            db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (values.dumps(config), namespace.ns))
-        _apply_parts(db, namespace, document)
-    namespace.config = before | config
-    if forget or secret is not None:
-        namespace.jwt_secret = secret
+    with namespace.store.lock:  # so that what is remembered changes in the order of the commits
+        with namespace.store.transaction() as db:
+            if forget:
+                namespace.forget(db)
+            else:
+                config = namespace.config | config
+            namespace.put_config(config, db)
+            _apply_parts(db, namespace, document)
+        namespace.config = config
+        if forget or secret is not None:
+            namespace.jwt_secret = secret
 
 
 def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document) -> None:
@@ -87,8 +86,8 @@ def _put_task_entry(db: sqlite3.Connection, namespace: Namespace, item: Document
 def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
     row = db.execute(
         """SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk)
-        WHERE a.ns = ? AND a.name = ? ORDER BY a.active DESC, a.id LIMIT 1""",
-        (namespace.ns, item["asset"]),
+        WHERE a.ns = ? AND a.name = ? AND a.id = coalesce(?, a.id) ORDER BY a.active DESC, a.id LIMIT 1""",
+        (namespace.ns, item["asset"], item.get("asset_id")),
     ).fetchone()
     if row is None:
         raise BadDocument(f"{where}.asset", f"there is no asset named {item['asset']!r}; add it to assets")
@@ -135,8 +134,11 @@ def export(namespace: Namespace) -> Document:
         parts = {name: _rows(db, sql, namespace.ns) for name, sql in _EXPORTS.items()}
     for asset in parts["assets"]:
         asset["active"] = bool(asset["active"])
+    meant = {asset["name"]: asset["id"] for asset in sorted(parts["assets"], key=lambda a: (a["active"], -a["id"]))}
     for entry in parts["asset_state_store"]:
         _fold_writer(entry)
+        if meant[entry["asset"]] == entry["asset_id"]:
+            del entry["asset_id"]  # it is told only of an asset that shares its name with the one that the name means
     return {"config": dict(sorted(namespace.config.items())), **parts}
 
 
@@ -168,8 +170,9 @@ _EXPORTS = {
     "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value, e.expires_at, e.updated_at
         FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5""",
-    "asset_state_store": """SELECT a.name AS asset, e.key, e.value, e.updated_at, e.writer_kind AS kind,
-        r.dag_id AS w_dag_id, r.run_id AS w_run_id, w.task_id AS w_task_id, w.map_index AS w_map_index
+    "asset_state_store": """SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e.updated_at,
+        e.writer_kind AS kind, r.dag_id AS w_dag_id, r.run_id AS w_run_id,
+        w.task_id AS w_task_id, w.map_index AS w_map_index
         FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk)
         LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk

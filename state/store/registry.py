@@ -83,13 +83,16 @@ class Namespace:
     def set_state(self, ti_id: str, state: str, clear_on_success: bool) -> bool:
         """Report a task instance's new state; True if it changed, False if it had this state already.
 
+        One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its state stays.
+
         :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
         :raises TaskInstanceNotFound: if there is none of this id.
         :raises InvalidTransition: if it is not running.
         """
         with self.store.transaction() as db:
             row = db.execute(
-                "SELECT ti_pk, scope_id, state FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
+                """SELECT ti_pk, scope_id, state, try_number FROM task_instances
+                WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
                 (self.ns, ti_id),
             ).fetchone()
             if row is None:
@@ -99,6 +102,8 @@ class Namespace:
             if row[2] != "running":
                 raise InvalidTransition(row[2])
             db.execute("UPDATE task_instances SET state = ? WHERE ti_pk = ?", (state, row[0]))
+            if state == "up_for_retry":
+                put_attempt(db, self, row[1], {"id": new_id(), "try_number": row[3], "state": state})
             if state == "success" and clear_on_success:
                 db.execute("DELETE FROM entries WHERE scope_id = ?", (row[1],))
         return True
@@ -108,16 +113,12 @@ class Namespace:
 
         :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
         """
+        attempt = {"id": new_id(), "state": "running", **({"try_number": try_number} if try_number else {})}
         with self.store.transaction() as db:
             run_pk = put_run(db, self, {"dag_id": scope.dag_id, "run_id": scope.run_id})
-            scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
-            (last,) = db.execute(
-                "SELECT coalesce(max(try_number), 0) FROM task_instances WHERE scope_id = ?", (scope_id,)
-            ).fetchone()
-            attempt = {"id": new_id(), "try_number": try_number or last + 1, "state": "running"}
-            put_attempt(db, self, scope_id, attempt)
+            made = put_attempt(db, self, put_scope(db, run_pk, scope.task_id, scope.map_index), attempt)
         place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id}
-        return {"id": attempt["id"], **place, "map_index": scope.map_index, "try_number": attempt["try_number"]}
+        return {"id": attempt["id"], **place, "map_index": scope.map_index, "try_number": made}
 
     def create_asset(self, name: str, uri: str | None = None) -> dict[str, Any]:
         """Make an active asset, or return the active one of this name.
@@ -135,9 +136,9 @@ class Namespace:
             put_asset(db, self, asset, "")
         return {name: asset[name] for name in ("id", "name", "uri")}
 
-    def configure(self, config: dict[str, Any], db: sqlite3.Connection) -> None:
-        """Merge members into the configuration, inside the caller's transaction."""
-        db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (json.dumps(self.config | config), self.ns))
+    def put_config(self, config: dict[str, Any], db: sqlite3.Connection) -> None:
+        """Write the configuration, inside the caller's transaction; :attr:`config` is the caller's to set after it."""
+        db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (json.dumps(config), self.ns))
 
     def clean(self, dry_run: bool, batch_size: int) -> int:
         """Remove the entries whose moment has passed; how many there were.
@@ -162,10 +163,9 @@ class Namespace:
                 return removed
 
     def forget(self, db: sqlite3.Connection) -> None:
-        """Remove every run, asset and entry and the configuration, inside the caller's transaction."""
+        """Remove every run, asset and entry, inside the caller's transaction."""
         db.execute("DELETE FROM dag_runs WHERE ns = ?", (self.ns,))
         db.execute("DELETE FROM assets WHERE ns = ?", (self.ns,))
-        db.execute("UPDATE namespaces SET config = '{}' WHERE ns = ?", (self.ns,))
 
 
 def new_id() -> str:
@@ -176,17 +176,25 @@ def new_id() -> str:
 
 def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:
     """Create or update a dag run; what ``run`` does not say stays, or is what a manual run would have."""
-    now = to_text(namespace.clock.now())
-    row = db.execute(
-        """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state)
-        VALUES (:ns, :dag_id, :run_id, :logical_date, coalesce(:run_after, :logical_date, :now),
-        coalesce(:state, 'running'))
-        ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = coalesce(:logical_date, logical_date),
-        run_after = coalesce(:run_after, run_after), state = coalesce(:state, state) RETURNING run_pk""",
-        {"logical_date": None, "run_after": None, "state": None, **run, "ns": namespace.ns, "now": now},
+    place = (namespace.ns, run["dag_id"], run["run_id"])
+    known = _row(
+        db, "SELECT logical_date, run_after, state FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?", place
+    )
+    row = {"logical_date": None, "run_after": None, "state": "running", **known, **run}
+    after = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
+    (pk,) = db.execute(
+        """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = excluded.logical_date,
+        run_after = excluded.run_after, state = excluded.state RETURNING run_pk""",
+        (*place, row["logical_date"], after, row["state"]),
     ).fetchone()
-    pk: int = row[0]
-    return pk
+    return int(pk)
+
+
+def _row(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
+    """One row by its columns' names, empty if there is none."""
+    cursor = db.execute(sql, parameters)
+    return dict(zip([column[0] for column in cursor.description], cursor.fetchone() or (), strict=False))
 
 
 def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
@@ -200,24 +208,40 @@ def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int)
     return scope_id
 
 
-def put_attempt(db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]) -> None:
-    """Create or update an attempt; a new id for a scope that has one supersedes it and keeps the scope's state."""
-    known = db.execute(
-        "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", (namespace.ns, attempt["id"])
-    ).fetchone()
-    if known and known[0] != scope_id:
+def put_attempt(db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]) -> int:
+    """Create or update an attempt; what it does not say stays. A new id is the scope's next attempt.
+
+    The attempt before it is superseded: its id is unknown from now on, and the state, which is the scope's, stays.
+
+    :returns: the try number.
+    :raises BadDocument: if the id is another scope's.
+    """
+    known = _row(
+        db,
+        "SELECT scope_id, try_number, max_tries, state FROM task_instances WHERE ns = ? AND id = ?",
+        (namespace.ns, attempt["id"]),
+    )
+    if known.get("scope_id", scope_id) != scope_id:
         raise BadDocument("id", f"the id {attempt['id']} belongs to another task instance")
+    following = _row(
+        db,
+        """SELECT coalesce(max(try_number), 0) + 1 AS try_number, coalesce(max(max_tries), 0) AS max_tries
+        FROM task_instances WHERE scope_id = ?""",
+        (scope_id,),
+    )
     db.execute(
         "UPDATE task_instances SET superseded_at = ? WHERE scope_id = ? AND superseded_at IS NULL AND id <> ?",
         (to_text(namespace.clock.now()), scope_id, attempt["id"]),
     )
+    row = {"state": None, **following, **known, **attempt, "ns": namespace.ns, "scope_id": scope_id}
     db.execute(
         """INSERT INTO task_instances (ns, id, scope_id, try_number, max_tries, state)
-        VALUES (:ns, :id, :scope_id, coalesce(:try_number, 1), coalesce(:max_tries, 0), :state)
-        ON CONFLICT (ns, id) DO UPDATE SET superseded_at = NULL, state = :state,
-        try_number = coalesce(:try_number, try_number), max_tries = coalesce(:max_tries, max_tries)""",
-        {"try_number": None, "max_tries": None, "state": None, **attempt, "ns": namespace.ns, "scope_id": scope_id},
+        VALUES (:ns, :id, :scope_id, :try_number, :max_tries, :state)
+        ON CONFLICT (ns, id) DO UPDATE SET superseded_at = NULL, state = excluded.state,
+        try_number = excluded.try_number, max_tries = excluded.max_tries""",
+        row,
     )
+    return int(row["try_number"])
 
 
 def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str) -> None:

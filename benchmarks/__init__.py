@@ -1,0 +1,1 @@
+"""What Stateroom costs, as ratios within one run."""

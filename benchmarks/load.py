@@ -1,0 +1,124 @@
+"""A closed-loop load: each connection is a thread that sends one prepared request and waits for the whole answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as it goes over the wire but for its connection's number, which ``{n}`` in the path stands for."""
+
+    method: str
+    path: str
+    token: str | None = None
+    body: Any = None
+
+    def to_bytes(self, host: str, number: int) -> bytes:
+        content = b"" if self.body is None else json.dumps(self.body).encode()
+        lines = [f"{self.method} {self.path.replace('{n}', str(number))} HTTP/1.1", f"Host: {host}"]
+        if self.token:
+            lines.append(f"Authorization: Bearer {self.token}")
+        if content:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a load saw: requests per second, and the 50th and 99th percentile of the waits, in milliseconds."""
+
+    rps: float
+    p50: float
+    p99: float
+
+
+class Connection:
+    """One kept-alive connection; it opens again when the server has closed it."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.socket: socket.socket | None = None
+
+    def call(self, request: bytes) -> int:
+        """Send a request and read its answer to the end; the status."""
+        if self.socket is None:
+            self.socket = socket.create_connection(self.address, timeout=60)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(request)
+        head, rest = self._head()
+        status, lower = int(head[9:12]), head.lower()
+        length = 0 if status == 204 else int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
+        while len(rest) < length:
+            rest += self._read()
+        if b"connection: close" in lower:
+            self.close()
+        return status
+
+    def _head(self) -> tuple[bytes, bytes]:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self._read()
+        head, _, rest = data.partition(b"\r\n\r\n")
+        return head + b"\r\n", rest
+
+    def _read(self) -> bytes:
+        assert self.socket is not None
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("the server closed the connection in the middle of an answer")
+        return data
+
+    def close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+
+def run(url: str, request: Request, connections: int, seconds: float) -> Measured:
+    """Load a server for some seconds.
+
+    :raises RuntimeError: if an answer is an error.
+    """
+    host = urlsplit(url).netloc
+    waits: list[list[float]] = [[] for _ in range(connections)]
+    failures: list[str] = []
+    barrier = threading.Barrier(connections + 1)
+
+    def work(number: int) -> None:
+        connection, prepared, mine = Connection(url), request.to_bytes(host, number), waits[number]
+        for _ in range(20):
+            connection.call(prepared)
+        barrier.wait()
+        until = time.perf_counter() + seconds
+        while (begun := time.perf_counter()) < until:
+            status = connection.call(prepared)
+            mine.append(time.perf_counter() - begun)
+            if status >= 300:
+                failures.append(f"{request.method} {request.path} answered {status}")
+                break
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise RuntimeError(failures[0])
+    return _summary(waits, time.perf_counter() - begun)
+
+
+def _summary(waits: list[list[float]], took: float) -> Measured:
+    ordered = sorted(wait for mine in waits for wait in mine)
+    at = lambda part: round(1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))], 2)  # noqa: E731
+    return Measured(round(len(ordered) / took, 1), at(0.5), at(0.99))
