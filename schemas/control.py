@@ -8,13 +8,14 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from state import values
 
-from .fields import Field, JsonValue, Text, UtcDateTime, Uuid4
+from .fields import Field, JsonValue, Text, Truth, UtcDateTime, Uuid4
 from .problems import EXTRA, NOT_AN_OBJECT, Problem
 
 STATES = (
     "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule upstream_failed "
     "skipped deferred awaiting_input"
 ).split()
+_MOST = 2**63 - 1  # in a column of SQLite
 _NUMBER = Problem("Input should be a whole number", "int_type")
 
 
@@ -27,10 +28,13 @@ class Whole(Field):
 
     default_error_messages = {"null": _NUMBER}
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least, "maximum": _MOST}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError([_NUMBER])
-        if not self.least <= value < 2**63:
+        if not self.least <= value <= _MOST:
             raise ValidationError([Problem(f"Input should be at least {self.least} and below 2^63", "out_of_range")])
         return value
 
@@ -49,6 +53,9 @@ class Flag(Field):
     """A JSON boolean."""
 
     default_error_messages = {"null": Problem("Input should be true or false", "bool_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "boolean"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -169,6 +176,61 @@ class AssetBody(Control):
 
     name = Word(least=1, required=True)
     uri = Word(least=1)
+
+
+class ResetOptions(Control):
+    """What to return to: the fixture loaded at start, or nothing at all."""
+
+    to = Text(validate=validate.OneOf(["empty"]))
+
+
+class FixtureOptions(Control):
+    """Whether members that no fixture has are refused."""
+
+    strict = Truth(load_default=False)
+
+
+class CleanOptions(Control):
+    """Whether expired entries are only counted."""
+
+    dry_run = Truth(load_default=False)
+
+
+class Health(Schema):
+    """That the service is ready, and which one it is."""
+
+    status = fields.Str(required=True)
+    version = fields.Str(required=True)
+    compat = fields.Str(required=True)
+    database = fields.Str(required=True)
+    uptime = fields.Float(required=True)
+
+
+class TaskInstanceMade(Schema):
+    """A task instance, and a token for its worker."""
+
+    id = Uuid4(required=True)
+    dag_id = fields.Str(required=True)
+    run_id = fields.Str(required=True)
+    task_id = fields.Str(required=True)
+    map_index = fields.Int(required=True)
+    try_number = fields.Int(required=True)
+    token = fields.Str(required=True)
+
+
+class AssetMade(Schema):
+    """An active asset."""
+
+    id = fields.Int(required=True)
+    name = fields.Str(required=True)
+    uri = fields.Str(required=True)
+
+
+class Cleaned(Schema):
+    """How many entries were removed, or with ``dry_run`` had expired."""
+
+    removed = fields.Int()
+    expired = fields.Int()
 
 
 def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:
