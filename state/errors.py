@@ -7,7 +7,7 @@ StateError
 │   ├── AssetNotFound
 │   └── NamespaceNotFound
 ├── InvalidTransition      a task instance that is not running cannot report a state
-├── InvalidRetention       [state_store] default_retention_days is negative
+├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
 ├── BadDocument            a fixture that names what is not there, or says a thing twice
 ├── OutOfRange             a number that no database row can hold
@@ -101,12 +101,13 @@ class InvalidTransition(StateError):
 
 
 class InvalidRetention(StateError):
-    """``default_retention_days`` is negative, so "default" has no meaning (400 in Airflow)."""
+    """``default_retention_days`` is negative (400 in Airflow) or ends beyond the year 9999 (500 in Airflow)."""
 
     reason = "invalid_retention"
 
     def __init__(self, days: int) -> None:
-        super().__init__(f"[state_store] default_retention_days must be >= 0, got {days}. Set to 0 to disable expiry.")
+        wanted = "must be >= 0" if days < 0 else "must end before the year 10000"
+        super().__init__(f"[state_store] default_retention_days {wanted}, got {days}. Set to 0 to disable expiry.")
 
 
 class UnreadableValue(StateError):

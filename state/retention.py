@@ -11,8 +11,11 @@ def default_expiry(days: int, now: datetime) -> datetime | None:
     """When an entry written now with the default retention expires.
 
     :param days: ``default_retention_days``; 0 means never.
-    :raises InvalidRetention: if ``days`` is negative, as Airflow 3.3 answers 400.
+    :raises InvalidRetention: if ``days`` is negative, or the moment lies beyond the year 9999.
     """
     if days < 0:
         raise InvalidRetention(days)
-    return now + timedelta(days=days) if days else None
+    try:
+        return now + timedelta(days=days) if days else None
+    except OverflowError:
+        raise InvalidRetention(days) from None

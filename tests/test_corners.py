@@ -51,3 +51,27 @@ def test_task_instance_that_is_up_for_retry_has_a_new_id_and_keeps_its_state(cli
 def test_health_names_a_version_that_is_no_date(client, version):
     answer = client.get("/execution/health", headers={"Airflow-API-Version": version})
     assert answer.json["detail"][0]["loc"] == ["header", "Airflow-API-Version"]
+
+
+def test_after_the_highest_number_there_is_no_next_attempt(client, made):
+    place = {"dag_id": "d", "run_id": "r", "task_id": "t"}
+    assert client.post("/_stateroom/task-instances", json={**place, "try_number": 2**63 - 1}).status_code == 201
+    before = client.get("/_stateroom/fixture").json
+    answer = client.post("/_stateroom/task-instances", json=place)
+    assert (answer.status_code, answer.json["detail"]["reason"]) == (422, "out_of_range")
+    assert client.get("/_stateroom/fixture").json == before
+
+
+def test_after_the_highest_id_there_is_no_next_asset(client):
+    highest = {"id": 2**63 - 1, "name": "last", "uri": "last"}
+    assert client.put("/_stateroom/fixture", json={"assets": [highest]}).status_code == 204
+    answer = client.post("/_stateroom/assets", json={"name": "next"})
+    assert (answer.status_code, answer.json["detail"]["reason"]) == (422, "out_of_range")
+
+
+def test_default_retention_beyond_the_calendar_is_refused_where_it_is_applied(client, made):
+    client.put("/_stateroom/fixture", json={"config": {"default_retention_days": 3_000_000}})
+    path = "/api/v2/dags/d/dagRuns/r/taskInstances/t/state-store/k"
+    answer = client.put(path, json={"value": 1})
+    assert (answer.status_code, "must end before the year 10000, got 3000000" in answer.json["detail"]) == (400, True)
+    assert client.put(path, json={"value": 1, "expires_at": None}).status_code == 204

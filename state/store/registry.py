@@ -112,6 +112,7 @@ class Namespace:
         """Make a running attempt of a task instance, and its dag run if need be; known coordinates get the next one.
 
         :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
+        :raises OutOfRange: if the last attempt had the highest number that there is.
         """
         attempt = {"id": new_id(), "state": "running", **({"try_number": try_number} if try_number else {})}
         with self.store.transaction() as db:
@@ -124,6 +125,7 @@ class Namespace:
         """Make an active asset, or return the active one of this name.
 
         :raises BadDocument: if the name or the uri belongs to another active asset.
+        :raises OutOfRange: if an asset has the highest id that there is.
         """
         with self.store.transaction() as db:
             row = db.execute(
@@ -132,7 +134,8 @@ class Namespace:
             if row is not None and uri in (None, row[1]):
                 return {"id": row[0], "name": name, "uri": row[1]}
             (last,) = db.execute("SELECT coalesce(max(id), 0) FROM assets WHERE ns = ?", (self.ns,)).fetchone()
-            asset = {"id": last + 1, "name": name, "uri": uri if uri is not None else name, "active": True}
+            asset_id = in_range("id", last + 1)
+            asset = {"id": asset_id, "name": name, "uri": uri if uri is not None else name, "active": True}
             put_asset(db, self, asset, "")
         return {name: asset[name] for name in ("id", "name", "uri")}
 
@@ -215,6 +218,7 @@ def put_attempt(db: sqlite3.Connection, namespace: Namespace, scope_id: int, att
 
     :returns: the try number.
     :raises BadDocument: if the id is another scope's.
+    :raises OutOfRange: if it would be the attempt after the highest number that there is.
     """
     known = _row(
         db,
@@ -234,6 +238,7 @@ def put_attempt(db: sqlite3.Connection, namespace: Namespace, scope_id: int, att
         (to_text(namespace.clock.now()), scope_id, attempt["id"]),
     )
     row = {"state": None, **following, **known, **attempt, "ns": namespace.ns, "scope_id": scope_id}
+    in_range("try_number", row["try_number"])
     db.execute(
         """INSERT INTO task_instances (ns, id, scope_id, try_number, max_tries, state)
         VALUES (:ns, :id, :scope_id, :try_number, :max_tries, :state)
