@@ -16,17 +16,34 @@ from typing import Any, NoReturn
 import click
 from flask import Flask
 
-from state import __version__, documents
+from state import __version__, backends, documents
 from state import settings as rows
+from state.calls import Calls
 from state.cli import DEFAULT_URL, cli
-from state.errors import SettingError, StateError
+from state.errors import BadBackend, BadDocument, SettingError, StateError, masked
+from state.gateway import Backend
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
-from web import App, Service, control_api, core_api, errors, execution_api, login, not_emulated, openapi, parsing
+from web import (
+    App,
+    Service,
+    control_api,
+    core_api,
+    errors,
+    execution_api,
+    login,
+    not_emulated,
+    openapi,
+    parsing,
+    references_api,
+    values_api,
+)
 from web.auth import Keys, keep_pages_away
 from web.server import Server
 
 CANNOT_LISTEN = 9  # exit status
+_PASSWORDS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
+_ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 
 
 def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Flask:
@@ -36,33 +53,66 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     :param environ: environment variables; none are read unless they are given.
     :raises SettingError: for a setting that cannot be.
     :raises StoreError: if the database cannot be opened.
+    :raises BadBackend: if the backend cannot be loaded.
     """
     settings = rows.load(environ or {}, config)
     app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings["max_body"]
     parsing.configure(app)
     errors.register(app)
-    app.extensions["stateroom"] = _service(settings)
+    app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
-    for part in (execution_api, core_api, login, control_api, not_emulated, openapi):
+    parts = (execution_api, core_api, login, control_api, values_api, references_api, not_emulated, openapi)
+    for part in parts:
         app.register_blueprint(part.bp)
     return app
 
 
-def _service(settings: dict[str, Any]) -> Service:
+def _service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
     fixture = _read_fixture(settings["fixture"])
+    passwords = _passwords(settings)
+    store = Store(settings["db"], durable=settings["durable"])
+    try:
+        backend = _backend(settings, environ, store)
+    except BaseException:
+        store.close()
+        raise
     made = Service(
-        store=Store(settings["db"], durable=settings["durable"]),
+        store=store,
         settings=settings,
         keys=Keys(settings["jwt_secret"], settings["open_control"]),
-        allowed_hosts=frozenset([*settings["allow_host"], settings["host"]]),
-        passwords=_passwords(settings),
+        allowed_hosts=frozenset([*settings["allow_host"], settings["host"].lower()]),
+        passwords=passwords,
+        backend=backend,
         fixture=fixture,
     )
-    namespace = made.store.namespace()
-    if fixture is not None and (settings["load_fixture"] or fixtures.is_empty(namespace)):
-        fixtures.apply(namespace, fixture)
+    try:
+        _load(made, fixture)
+    except BadDocument as error:
+        made.store.close()
+        raise _bad_fixture(settings["fixture"], f"{error.where}: {error}") from None
     return made
+
+
+def _load(made: Service, fixture: dict[str, Any] | None) -> None:
+    namespace = made.store.namespace()
+    if fixture is not None and (made.settings["load_fixture"] or fixtures.is_empty(namespace)):
+        fixtures.apply(namespace, fixture)
+    elif fixture is not None:  # a secret is never stored, so that without this a second start would be an open one
+        namespace.jwt_secret = fixture.get("config", {}).get("jwt_secret")
+
+
+def _backend(settings: dict[str, Any], environ: Mapping[str, str], store: Store) -> Backend:
+    """The backend that was named at start; a built-in one keeps to this database's own part of its base."""
+    name = settings["backend"]
+    options = backends.options_from(environ, name)
+    if name in backends.BUILTIN:
+        options["realm"] = f"{store.database_id}/{store.namespace().name}"
+    try:
+        hooks = backends.load(name, **options)
+    except BadBackend as error:
+        raise BadBackend(masked(str(error))) from error
+    return Backend(hooks, Calls(), settings["backend_timeout"])
 
 
 def _read_fixture(path: str | None) -> dict[str, Any] | None:
@@ -70,11 +120,13 @@ def _read_fixture(path: str | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError("--fixture", path, f"a readable JSON file ({error})") from None
-    document, _ = control_api.load_fixture(documents.parse(text, path), strict=True)
-    return document
+        return control_api.load_fixture(documents.read(Path(path)), strict=True)[0]
+    except (OSError, BadDocument, errors.InvalidInput) as error:
+        raise _bad_fixture(path, f"{error}") from None
+
+
+def _bad_fixture(path: str, why: str) -> SettingError:
+    return SettingError("--fixture", path, f"the file of a fixture document: {why}")
 
 
 def _passwords(settings: dict[str, Any]) -> dict[str, str]:
@@ -86,25 +138,32 @@ def _passwords(settings: dict[str, Any]) -> dict[str, str]:
     try:
         found = json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingError("passwords_file", path, f"a readable JSON file ({error})") from None
+        raise SettingError(_PASSWORDS, path, f"a readable JSON file ({error})") from None
     if not isinstance(found, dict) or not all(isinstance(word, str) for word in found.values()):
-        raise SettingError("passwords_file", path, "a JSON object of names and passwords")
+        raise SettingError(_PASSWORDS, path, "a JSON object of names and passwords")
     return found
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """An option for each row of the settings that has one."""
     for row in reversed([row for row in rows.SETTINGS if row.option]):
-        default = ",".join(row.default) if isinstance(row.default, tuple) else row.default
-        shown = f"{row.help}  [env: {row.variable}; default: {default if default not in (None, '') else 'none'}]"
-        if row.read is rows.truth:
-            command = click.option(row.flag, row.name, is_flag=True, default=None, help=shown)(command)
-        else:
-            metavar = "TEXT" if row.read is str else row.expected.upper().replace(" ", "-")
-            command = click.option(row.flag, row.name, metavar=metavar if len(metavar) < 16 else "TEXT", help=shown)(
-                command
-            )
+        command = _option(row)(command)
     return command
+
+
+def _option(row: rows.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    default = ",".join(row.default) if isinstance(row.default, tuple) else row.default
+    shown = f"{row.help}  [env: {row.variable}; default: {default if default not in (None, '') else 'none'}]"
+    if row.read is rows.truth:
+        return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
+    if row.read is rows.hosts:
+        return click.option(row.flag, row.name, metavar="NAMES", multiple=True, callback=_joined, help=shown)
+    metavar = "TEXT" if row.read in (str, rows.filled) else row.expected.upper().replace(" ", "-")
+    return click.option(row.flag, row.name, metavar=metavar if len(metavar) < 16 else "TEXT", help=shown)
+
+
+def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    return ",".join(given) or None
 
 
 @cli.command()
@@ -124,10 +183,10 @@ def _stop(message: str, status: int) -> NoReturn:
 
 def _serve(given: dict[str, Any]) -> None:
     settings = rows.load(os.environ, given)
-    logging.basicConfig(level=settings["log_level"].upper(), format="%(asctime)s %(levelname)s %(message)s")
+    _log(settings["log_level"])
     _check_exposure(settings)
     existed = settings["db"] == MEMORY or Path(settings["db"]).exists()
-    app = create_app(settings)
+    app = create_app(settings, os.environ)
     made: Service = app.extensions["stateroom"]
     try:
         server = Server(app, settings["host"], settings["port"], settings["max_body"])
@@ -149,15 +208,29 @@ def _serve(given: dict[str, Any]) -> None:
         made.store.close()
 
 
+class MaskingFormatter(logging.Formatter):
+    """Keeps credentials inside references out of the log, whoever writes them there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _log(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
 def _check_exposure(settings: dict[str, Any]) -> None:
     """Do not offer an open service to other machines by mistake."""
-    if _is_loopback(settings["host"]):
+    if _is_loopback(settings["host"]) or settings["insecure"]:
         return
-    if settings["jwt_secret"] is None and not settings["insecure"]:
+    if settings["jwt_secret"] is None:
         expected = "an address of this machine only (127.0.0.1), or a --jwt-secret, or --insecure"
         raise SettingError("--host", settings["host"], expected)
-    if settings["open_control"] and not settings["insecure"]:
-        raise SettingError("--open-control", "given", "a --host of this machine only (127.0.0.1), or --insecure")
+    for name, opens in (("--open-control", settings["open_control"]), (_ALL_ADMINS, settings["all_admins"])):
+        if opens:
+            raise SettingError(name, True, "a --host of this machine only (127.0.0.1), or --insecure")
 
 
 def _is_loopback(host: str) -> bool:
@@ -178,6 +251,7 @@ def banner(made: Service, url: str, existed: bool) -> str:
         f"Stateroom {__version__}, like Airflow {settings['compat']}",
         f"  address   {url}  (workers: {url}/execution/)",
         f"  database  {file}{state}: {counts}",
+        f"  backend   {_where_values_go(made)}",
         *(f"  access    {line}" for line in _access(made)),
         *(f"  try       {line}" for line in _next(made, url)),
         "  stop      Ctrl-C",
@@ -185,12 +259,20 @@ def banner(made: Service, url: str, existed: bool) -> str:
     return "\n".join(lines)
 
 
+def _where_values_go(made: Service) -> str:
+    if made.backend.hooks is None:
+        return "metastore: values stay in the database"
+    return f"{made.backend.name}, for the gateway; a call of it is given up after {made.backend.timeout:g} s"
+
+
 def _access(made: Service) -> list[str]:
     keys = made.keys
     where = "this machine" if _is_loopback(made.settings["host"]) else "the network (--insecure)"
-    if keys.start is None:
+    if keys.checking(made.store.namespace()) is None:
         return [f"open: anyone on {where} may do anything; close it with --jwt-secret"]
-    control = f"/_stateroom is open to anyone on {where}" if keys.open_control else "/_stateroom wants an admin's token"
+    control = (
+        f"/_stateroom is open to anyone on {where}" if keys.takes_secrets() else "/_stateroom wants an admin's token"
+    )
     lines = [f"by token only (stateroom token --role admin); {control}"]
     if made.settings["passwords_file"] is None and not made.settings["all_admins"]:
         users = ", ".join(f"{name} / {made.passwords[name]}" for name, _ in made.settings["users"])

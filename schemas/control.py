@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
 from state import values
+from state.references import HEALTH, OLDER_THAN
+from state.retention import NEVER_EXPIRE
 
-from .fields import Field, JsonValue, Text, Truth, UtcDateTime, Uuid4
+from .execution import Parameters
+from .fields import Field, Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
 from .problems import EXTRA, NOT_AN_OBJECT, Problem
 
 STATES = (
@@ -16,6 +20,7 @@ STATES = (
     "skipped deferred awaiting_input"
 ).split()
 _MOST = 2**63 - 1  # in a column of SQLite
+_LONGEST = 10_000 * 366 * 86_400  # seconds; what lies beyond the year 9999 is refused by the calendar
 _NUMBER = Problem("Input should be a whole number", "int_type")
 
 
@@ -184,8 +189,8 @@ class ResetOptions(Control):
     to = Text(validate=validate.OneOf(["empty"]))
 
 
-class FixtureOptions(Control):
-    """Whether members that no fixture has are refused."""
+class StrictOption(Control):
+    """Whether members that the body's schema does not know are refused."""
 
     strict = Truth(load_default=False)
 
@@ -196,14 +201,26 @@ class CleanOptions(Control):
     dry_run = Truth(load_default=False)
 
 
+class BackendHealth(Schema):
+    """The backend of the gateway, and how many calls it has."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    name = fields.Str(required=True, allow_none=True)
+
+
 class Health(Schema):
-    """That the service is ready, and which one it is."""
+    """Whether the service is ready, and which one it is."""
 
     status = fields.Str(required=True)
     version = fields.Str(required=True)
     compat = fields.Str(required=True)
     database = fields.Str(required=True)
+    backend = fields.Nested(BackendHealth, required=True)
     uptime = fields.Float(required=True)
+    realm = fields.Str()
+    problem = fields.Str()
 
 
 class TaskInstanceMade(Schema):
@@ -231,6 +248,139 @@ class Cleaned(Schema):
 
     removed = fields.Int()
     expired = fields.Int()
+
+
+class Retention(Field):
+    """How long an entry lives: seconds, or ``never``."""
+
+    default_error_messages = {"null": Problem("Input should be a number of seconds, or never", "retention")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": _LONGEST}, {"const": "never"}]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> timedelta:
+        if value == "never":
+            return NEVER_EXPIRE
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
+            raise ValidationError([self.error_messages["null"]])
+        return timedelta(seconds=value)
+
+
+class KeyOption(Parameters):
+    """Which key."""
+
+    key = Text(least=1, required=True)
+
+
+class ValueBody(Control):
+    """A value to be set through the gateway."""
+
+    value = JsonValue(required=True)
+    retention = Retention()
+
+
+class ReferencesQuery(Parameters):
+    """A page of the references."""
+
+    limit = Integer(least=0, load_default=50)
+    offset = Integer(least=0, load_default=0)
+    health = Text(validate=validate.OneOf(HEALTH))
+    backend = Text()
+
+
+class OrphansQuery(Parameters):
+    """A page of the orphans, and how old one has to be to be removable."""
+
+    limit = Integer(least=0, load_default=50)
+    offset = Integer(least=0, load_default=0)
+    older_than = Integer(least=0, load_default=OLDER_THAN)
+
+
+class WrittenBy(Schema):
+    """Who wrote a reference."""
+
+    kind = fields.Str(required=True, allow_none=True)
+    ti_id = fields.Str(required=True, allow_none=True)
+
+
+class Reference(Schema):
+    """A reference, its credentials masked, and what is known of the object behind it."""
+
+    id = fields.Int(required=True)
+    backend = fields.Str(required=True, allow_none=True)
+    ref = fields.Str(required=True)
+    scope = fields.Dict(required=True, allow_none=True)
+    key = fields.Str(required=True, allow_none=True)
+    size = fields.Int(required=True, allow_none=True)
+    sha256 = fields.Str(required=True, allow_none=True)
+    health = fields.Str(required=True, validate=validate.OneOf(HEALTH))
+    written_by = fields.Nested(WrittenBy, required=True)
+    written_at = UtcDateTime(required=True, allow_none=True)
+    checked_at = UtcDateTime(required=True, allow_none=True)
+    released_at = UtcDateTime(required=True, allow_none=True)
+
+
+class References(Schema):
+    """A page of the references."""
+
+    references = fields.List(fields.Nested(Reference), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class CheckFault(Schema):
+    """A reference that could not be checked, and what the backend said."""
+
+    id = fields.Int(required=True)
+    message = fields.Str(required=True)
+
+
+class Checked(Schema):
+    """How the references of a page are; ``next`` is where to go on after."""
+
+    checked = fields.Int(required=True)
+    remaining = fields.Int(required=True)
+    next = fields.Int(required=True, allow_none=True)
+    health = fields.Dict(values=fields.Int(), required=True)
+    errors = fields.List(fields.Nested(CheckFault), required=True)
+
+
+class Orphan(Schema):
+    """An object that no row points at, and what would become of it, or did."""
+
+    ref = fields.Str(required=True)
+    size = fields.Int(required=True, allow_none=True)
+    written_at = UtcDateTime(required=True)
+    verdict = fields.Str(required=True)
+
+
+class Orphans(Schema):
+    """A page of the orphans."""
+
+    orphans = fields.List(fields.Nested(Orphan), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class Removed(Schema):
+    """Which orphans were removed, which were left and why, and whether there are more."""
+
+    removed = fields.List(fields.Nested(Orphan), required=True)
+    left = fields.List(fields.Nested(Orphan), required=True)
+    more = fields.Bool(required=True)
+
+
+class CheckBody(Control):
+    """Which references to check now."""
+
+    after = Whole(least=0, load_default=0)
+    limit = Whole(least=1, load_default=50)
+
+
+class RemoveBody(Control):
+    """Which orphans to remove now; ``confirm`` has to be true."""
+
+    older_than = Whole(least=0, load_default=OLDER_THAN)
+    limit = Whole(least=1, load_default=200)
+    confirm = Flag(required=True)
 
 
 def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:

@@ -51,12 +51,14 @@ class Fault(Schema):
 
 
 class ControlReason(Schema):
-    """A word for programs, a sentence for people, and where it was."""
+    """A word for programs, a sentence for people; where it was; what the backend raised and what became of the row."""
 
     reason = fields.Str(required=True)
     message = fields.Str(required=True)
     where = fields.Str()
     errors = fields.List(fields.Nested(Fault))
+    class_ = fields.Str(data_key="class")
+    row = fields.Str()
 
 
 class ControlResponse(Schema):

@@ -107,6 +107,27 @@ class AssetKeyByUriQuery(AssetByUriQuery):
     key = Text(least=1, required=True)
 
 
+class AssetNameQuery(Parameters):
+    """Which asset, by a name that may be empty."""
+
+    name = Text(required=True)
+
+
+class AssetUriQuery(Parameters):
+    """Which asset, by a uri that may be empty."""
+
+    uri = Text(required=True)
+
+
+class AssetResponse(StrictSchema):
+    """An asset, as workers see it."""
+
+    name = fields.Str(required=True)
+    uri = fields.Str(required=True)
+    group = fields.Str(dump_default="asset")
+    extra = fields.Dict(dump_default={})
+
+
 class OneOf(Field):
     """One of a few states.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID as Uuid
 
@@ -262,4 +263,9 @@ class Uuid4(Field):
 
 def canonical_uuid(text: Any) -> str | None:
     """The canonical spelling of a UUID in any of pydantic's spellings, None for what is none."""
-    return str(Uuid(text)) if isinstance(text, str) and _UUID.fullmatch(text) else None
+    return _canonical_uuid(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _canonical_uuid(text: str) -> str | None:
+    return str(Uuid(text)) if _UUID.fullmatch(text) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,8 @@ import requests
 
 from .clock import to_text
 from .errors import KeyNotFound, NotFound, ServiceError, Unreachable
-from .scopes import TaskScope
+from .references import HEADER, REPLACED, Facts, replaced_from
+from .scopes import AssetScope, StoreScope, TaskScope
 
 TIMEOUT = 60  # seconds for one call
 
@@ -40,7 +42,7 @@ class StateroomClient:
         """
         if "json" in kwargs:  # written here, since requests would refuse NaN before the service can say what is wrong
             kwargs["data"] = json.dumps(kwargs.pop("json"))
-            kwargs["headers"] = {"Content-Type": "application/json"}
+            kwargs["headers"] = {"Content-Type": "application/json", **(kwargs.get("headers") or {})}
         try:
             answer = self.session.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
         except requests.RequestException as error:
@@ -59,14 +61,20 @@ class StateroomClient:
         by, value = ("name", name) if name is not None else ("uri", uri)
         root = f"/execution/store/asset/by-{by}"
         which = {by: str(value)}
-        return HttpKeyspace(self, f"{root}/clear", lambda key: (f"{root}/value", {**which, "key": key}), which)
+        return HttpKeyspace(
+            self, f"{root}/clear", lambda key: (f"{root}/value", {**which, "key": key}), which,
+            scope=lambda: AssetScope(name=name if name is not None else self._asset_name(str(uri))),
+        )  # fmt: skip
+
+    def _asset_name(self, uri: str) -> str:
+        return str(self.call("GET", "/execution/assets/by-uri", params={"uri": uri}).json()["name"])
 
     def task_by_scope(self, scope: TaskScope) -> HttpKeyspace:
         """The keyspace of a task instance by its coordinates, through the Core API."""
         places = [_segment(part) for part in (scope.dag_id, scope.run_id, scope.task_id)]
         root = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*places)
         where = {"map_index": str(scope.map_index)}
-        return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", where), where, expires=True)
+        return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", where), where, True, lambda: scope)
 
     def asset_by_id(self, asset_id: int) -> HttpKeyspace:
         """The keyspace of an asset by its id, through the Core API."""
@@ -81,6 +89,7 @@ class HttpKeyspace:
     :param place: the path and query of a key.
     :param where: the query of ``clear``.
     :param expires: whether the API takes ``expires_at`` (assets' do not).
+    :param scope: whose keyspace it is, if that is known or can be asked.
     """
 
     def __init__(
@@ -90,31 +99,55 @@ class HttpKeyspace:
         place: Callable[[str], tuple[str, dict[str, str]]],
         where: dict[str, str],
         expires: bool = False,
+        scope: Callable[[], StoreScope] | None = None,
     ) -> None:
         self.client, self.clear_path, self.place, self.where, self.expires = client, clear_path, place, where, expires
+        self._ask_scope = scope
+
+    @cached_property
+    def scope(self) -> StoreScope:
+        """Whose keyspace it is. An asset has one scope, its name's, also where it was named by its uri.
+
+        :raises AttributeError: for one that was named by an id only.
+        :raises NotFound: if there is no such asset.
+        """
+        if self._ask_scope is None:
+            raise AttributeError("a keyspace that was named by an id does not know its scope")
+        return self._ask_scope()
 
     def get(self, key: str) -> Any:
         """The value of a key, as JSON.
 
         :raises KeyNotFound: if there is none.
         """
+        return self.fetch(key)[0]
+
+    def fetch(self, key: str) -> tuple[Any, Facts | None]:
+        """The value of a key, and what the service knows of the reference in it; otherwise like :meth:`get`."""
         path, query = self.place(key)
         try:
-            return self.client.call("GET", path, params=query).json()["value"]
+            answer = self.client.call("GET", path, params=query)
         except KeyNotFound as error:
             error.key = key
             raise
+        return answer.json()["value"], Facts.from_header(answer.headers.get(HEADER))
 
-    def set(self, key: str, value: Any, expires_at: datetime | None = None) -> None:
+    def set(
+        self, key: str, value: Any, expires_at: datetime | None = None, facts: Facts | None = None
+    ) -> str | None:  # fmt: skip
         """Create or overwrite a key.
 
         :param expires_at: an aware moment, or None for never.
+        :param facts: what is known of the reference, if the value is an envelope.
+        :returns: the reference that was replaced, if one was and the service says so.
         """
         path, query = self.place(key)
         body = {"value": value}
         if self.expires:
             body["expires_at"] = to_text(expires_at) if expires_at else None
-        self.client.call("PUT", path, params=query, json=body)
+        headers = {HEADER: facts.to_header()} if facts else None
+        answer = self.client.call("PUT", path, params=query, json=body, headers=headers)
+        return replaced_from(answer.headers.get(REPLACED))
 
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is no error."""

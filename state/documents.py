@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .errors import BadDocument
+from . import envelope
+from .errors import BadDocument, masked
 
 
 def canonical(document: dict[str, Any]) -> str:
@@ -24,11 +25,23 @@ def parse(text: str, source: str) -> dict[str, Any]:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadDocument(source, f"{source} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise BadDocument(source, f"{source} is not a JSON object")
     return document
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a document's file.
+
+    :raises BadDocument: if it is not a JSON object in UTF-8.
+    :raises OSError: if the file cannot be read.
+    """
+    try:
+        return parse(path.read_text("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise BadDocument(str(path), f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def write(path: Path, text: str) -> None:
@@ -71,10 +84,38 @@ def rows(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def table(entries: list[dict[str, Any]]) -> str:
     """The rows for a terminal."""
-    lines = [("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
-    widths = [min(max(len(line[column]) for line in lines), _WIDEST) for column in range(5)]
+    return columns([("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)])
+
+
+def references_table(rows: list[dict[str, Any]]) -> str:
+    """References, as the Control API lists them, for a terminal."""
+    head = ("OF", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
+    return columns([head, *(_reference_line(row) for row in rows)])
+
+
+def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
+    owner = _owner(row["scope"]) if row["scope"] else "(gone)"
+    size = "" if row["size"] is None else str(row["size"])
+    facts = (row["health"], row["backend"] or "unknown", size, _second(row["written_at"]))
+    return owner, _printable(row["key"]), *facts, _printable(row["ref"])
+
+
+def orphans_table(rows: list[dict[str, Any]]) -> str:
+    """Orphans, as the Control API lists them, for a terminal."""
+    head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
+    lines = [
+        (_second(row["written_at"]), str(row["size"] or ""), row["verdict"], _printable(row["ref"])) for row in rows
+    ]
+    return columns([head, *lines])
+
+
+def columns(lines: list[tuple[str, ...]]) -> str:
+    """Lines of equally many texts below each other; the last column is not cut."""
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  ".join(text[:_WIDEST].ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            [*(text[:width].ljust(width) for text, width in zip(line[:-1], widths, strict=False)), line[-1]]
+        ).rstrip()
         for line in lines
     )
 
@@ -84,7 +125,8 @@ _SHOWN = 48
 
 
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:
-    value = json.dumps(entry["value"], ensure_ascii=True)
+    ref = envelope.unwrap(entry["value"])
+    value = json.dumps(entry["value"] if ref is None else envelope.wrap(masked(ref)), ensure_ascii=True)
     shown = value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…"
     expires = "" if "asset" in entry else _second(entry.get("expires_at")) or "never"
     return _owner(entry), _printable(entry["key"]), shown, _second(entry["updated_at"]), expires

@@ -31,3 +31,22 @@ def kind(stored: Any) -> str:
         return "value"
     ref = stored[MARKER]
     return "reference" if len(stored) == 1 and isinstance(ref, str) and ref else "malformed"
+
+
+def complaint(stored: Any, resolvable: bool) -> str | None:
+    """What a log should say of a stored value that is returned as it is; None if there is nothing to say.
+
+    :param resolvable: whether the reader has a backend; then a plain value is worth a word too.
+    """
+    what = kind(stored)
+    if what == "malformed":
+        return f"is a malformed envelope: {_fault(stored)}"
+    if what == "reference":
+        return "is a reference, and there is no backend here to resolve it"
+    return "is a plain value: it was not written through the backend, or kept inline by it" if resolvable else None
+
+
+def _fault(stored: dict[str, Any]) -> str:
+    if len(stored) > 1:
+        return f"it has {len(stored) - 1} more members beside {MARKER}"
+    return "its reference is empty" if stored[MARKER] == "" else "its reference is not a string"

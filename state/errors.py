@@ -11,6 +11,16 @@ StateError
 ├── UnreadableValue        the stored text is not JSON that this API can send
 ├── BadDocument            a fixture that names what is not there, or says a thing twice
 ├── OutOfRange             a number that no database row can hold
+├── BackendError           what goes wrong behind a reference
+│   ├── BadBackend           a class that cannot be a backend, or broke its contract
+│   ├── ObjectMissing        the object behind a reference is gone
+│   ├── ObjectCorrupt        the object is not what was written
+│   ├── ForeignReference     this backend did not make the reference, or its base path has moved
+│   ├── RefusedReference     the service does not resolve a reference that its backend is not known to have made
+│   ├── ReferenceBusy        the object behind a reference is just being removed
+│   ├── BackendFailed        the service's backend raised something
+│   ├── BackendTimeout       the service's backend did not answer before the deadline
+│   └── BackendBusy          all of the backend's threads are taken, perhaps by calls that hang
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            nobody answers at the address
 ├── SettingError           a setting with a value that cannot be
@@ -24,6 +34,8 @@ StateError
 """
 
 from __future__ import annotations
+
+import re
 
 from .scopes import TaskScope
 
@@ -80,6 +92,11 @@ class AssetNotFound(NotFound):
     @classmethod
     def by(cls, attribute: str, value: str) -> AssetNotFound:
         return cls(f"Asset with {attribute}={value!r} not found")
+
+    @classmethod
+    def unknown(cls, attribute: str, value: str) -> AssetNotFound:
+        """As the Execution API words it where an asset itself is asked for."""
+        return cls(f"Asset with {attribute.replace('uri', 'URI')} {value} not found")
 
     @classmethod
     def by_id(cls, asset_id: int) -> AssetNotFound:
@@ -140,6 +157,119 @@ class OutOfRange(StateError):
 
     def __init__(self, name: str, value: int) -> None:
         super().__init__(f"{name} must be between -2^63 and 2^63-1, got {value}")
+
+
+class BackendError(StateError):
+    """Something behind a reference, in a state backend."""
+
+    reason = "backend"
+
+
+class BadBackend(BackendError):
+    """A class cannot be a backend, or what it returned breaks the contract."""
+
+    reason = "bad_backend"
+    exit_status = 2
+
+
+class ObjectMissing(BackendError):
+    """There is nothing behind a reference any more."""
+
+    reason = "missing"
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"there is no object behind the reference {masked(ref)}")
+        self.ref = ref
+
+
+class ObjectCorrupt(BackendError):
+    """The object behind a reference is not what was written."""
+
+    reason = "corrupt"
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(f"the object behind the reference {masked(ref)} is damaged: {why}")
+        self.ref = ref
+
+
+class ForeignReference(BackendError):
+    """A reference that this backend did not make, or that lies outside its base path."""
+
+    reason = "foreign"
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(f"the reference {masked(ref)} is not this backend's: {why}")
+        self.ref = ref
+
+
+class RefusedReference(BackendError):
+    """A stored reference that the service does not resolve: anybody can store one."""
+
+    reason = "refused"
+
+    def __init__(self, ref: str, why: str) -> None:
+        super().__init__(f"the reference {masked(ref)} is not resolved here: {why}")
+        self.ref = ref
+
+
+class ReferenceBusy(BackendError):
+    """A write would point at an object that is just being removed; try again."""
+
+    reason = "reference_busy"
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"the object behind the reference {masked(ref)} is being removed; try again")
+        self.ref = ref
+
+
+class BackendFailed(BackendError):
+    """A backend raised something while the service called it.
+
+    :param error: what it raised.
+    :param row: ``unchanged``, or ``changed`` if the row had been written or deleted before.
+    """
+
+    def __init__(self, backend: str, error: BaseException, row: str = "unchanged") -> None:
+        self.reason = error.reason if isinstance(error, BackendError) else "backend_failed"
+        self.kind, self.row = type(error).__name__, row
+        super().__init__(f"the backend {backend} raised {self.kind}: {masked(str(error))[:2000]}; the row is {row}")
+
+
+class BackendTimeout(BackendError):
+    """A backend did not answer in time and was left to itself.
+
+    :param row: as for :class:`BackendFailed`.
+    """
+
+    reason = "backend_timeout"
+
+    def __init__(self, backend: str, seconds: float, row: str = "unchanged") -> None:
+        super().__init__(f"the backend {backend} did not answer within {seconds:g} s; the row is {row}")
+        self.row = row
+
+
+class BackendBusy(BackendError):
+    """All threads for backend calls are taken."""
+
+    reason = "backend_busy"
+
+    def __init__(self, running: int, stuck: int) -> None:
+        super().__init__(f"{running} backend calls are running, {stuck} of them past their deadline; try again later")
+
+
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s:]*:[^/?#\s]*@")
+_SIGNATURE = re.compile(
+    r"(?i)(?<=[?&;#])((?:x-(?:amz|goog)-[\w-]+|sig|signature|auth|authorization|key-pair-id|[\w-]*(?:token|key|keyid|key-id|secret"
+    r"|credentials?|password|passwd|pwd))=)[^&;#\s'\"]+"
+)
+
+
+def masked(text: str) -> str:
+    """A reference, or a text with references in it, without credentials, for people and logs.
+
+    ``user:pass@`` goes, and so do the secrets of signed URLs (S3, GCS, Azure, CloudFront) and connection strings.
+    """
+    return _SIGNATURE.sub(r"\1***", _CREDENTIALS.sub("***@", text))
 
 
 class ServiceError(StateError):

@@ -6,6 +6,7 @@ it never looks a setting up while it works.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from .errors import SettingError
 
 COMPAT = ("3.3",)
+_HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _UNITS = {"": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -23,6 +25,7 @@ class Setting:
     :param read: turns the text of an environment variable or option into the value; ValueError says it cannot.
     :param expected: what a right value looks like, for the message about a wrong one.
     :param option: whether ``python app.py`` takes it as an option too.
+    :param older: a variable of another name that counts where ``variable`` is not set.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Setting:
     expected: str
     help: str
     option: bool = True
+    older: str = ""
 
     @property
     def flag(self) -> str:
@@ -71,6 +75,14 @@ def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
     return read
 
 
+def seconds(text: str) -> float:
+    """A duration: more than nothing, a day at most."""
+    number = float(text)
+    if not 0 < number <= 86_400:
+        raise ValueError(text)
+    return number
+
+
 def size(text: str) -> int:
     """A number of bytes: ``1048576``, ``512KiB``, ``16MiB``."""
     digits = text.strip().lower().rstrip("kmgib")
@@ -97,9 +109,24 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def filled(text: str) -> str:
+    """A text that says something."""
+    if not text.strip():
+        raise ValueError(text)
+    return text
+
+
 def words(text: str) -> tuple[str, ...]:
     """Words between commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Names between commas, as a Host header is compared with them: in small letters, without a port."""
+    names = tuple(word.lower().rstrip(".") for word in words(text))
+    if not all(_HOST.fullmatch(name) for name in names):
+        raise ValueError(text)
+    return names
 
 
 def users(text: str) -> tuple[tuple[str, str], ...]:
@@ -113,24 +140,29 @@ def users(text: str) -> tuple[tuple[str, str], ...]:
 _BOOL = "true or false"
 _AIRFLOW = "AIRFLOW__STATE_STORE__"
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", "STATEROOM_HOST", "127.0.0.1", str, "an address", "Address to listen on."),
+    Setting("host", "STATEROOM_HOST", "127.0.0.1", filled, "an address", "Address to listen on."),
     Setting("port", "STATEROOM_PORT", 8103, whole(0, 65535), "a number from 0 to 65535",
             "Port to listen on; 0 takes a free one and prints it."),
-    Setting("db", "STATEROOM_DB", "stateroom.db", str, "a file's path or :memory:",
+    Setting("db", "STATEROOM_DB", "stateroom.db", filled, "a file's path or :memory:",
             "Database file, or :memory: to keep nothing."),
     Setting("fixture", "STATEROOM_FIXTURE", None, str, "a JSON file's path",
             "Fixture document to load at start into an empty database; reset returns to it."),
     Setting("load_fixture", "STATEROOM_LOAD_FIXTURE", False, truth, _BOOL,
             "Load the fixture also into a database that holds something."),
     Setting("compat", "STATEROOM_COMPAT", "3.3", one_of(*COMPAT), "3.3", "Airflow version to be like."),
-    Setting("jwt_secret", "AIRFLOW__API_AUTH__JWT_SECRET", None, str, "a text",
+    Setting("jwt_secret", "AIRFLOW__API_AUTH__JWT_SECRET", None, filled, "a text",
             "Secret that signs tokens; with it every request needs one."),
     Setting("open_control", "STATEROOM_OPEN_CONTROL", False, truth, _BOOL,
             "Leave /_stateroom open although there is a secret (loopback only)."),
-    Setting("allow_host", "STATEROOM_ALLOW_HOSTS", (), words, "host names between commas",
+    Setting("allow_host", "STATEROOM_ALLOW_HOSTS", (), hosts, "host names between commas, without ports",
             "Host names that requests may use beside IP addresses and localhost."),
     Setting("insecure", "STATEROOM_INSECURE", False, truth, _BOOL,
             "Listen beyond this machine without a secret."),
+    Setting("backend", "AIRFLOW__WORKERS__STATE_STORE_BACKEND", "metastore", str, "a name or a dotted path",
+            "Where the gateway keeps values: metastore (the database), file, object, memory, or a class's dotted path.",
+            older="AIRFLOW__WORKERS__STATE_BACKEND"),
+    Setting("backend_timeout", "STATEROOM_BACKEND_TIMEOUT", 30.0, seconds, "a number of seconds",
+            "Seconds after which a call of the backend is given up."),
     Setting("durable", "STATEROOM_DURABLE", False, truth, _BOOL,
             "Wait for the disk on each write: survives a power cut."),
     Setting("max_body", "STATEROOM_MAX_BODY", 16 * 2**20, size, "a size such as 16MiB",
@@ -172,5 +204,7 @@ def _settled(row: Setting, environ: Mapping[str, str], given: Any) -> Any:
         return row.parse(given, row.flag)
     if given is not None:
         return given
-    text = environ.get(row.variable, "")
-    return row.parse(text, row.variable) if text else row.default
+    for variable in (row.variable, row.older):
+        if text := environ.get(variable, ""):
+            return row.parse(text, variable)
+    return row.default

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from .conformance import CHECKS, Check, report, run_one
+from .context import context as context
 from .errors import KeyNotFound
 
 JSON_VALUES: tuple[Any, ...] = (
@@ -196,3 +198,17 @@ class ListingContract:
         with pytest.raises(KeyNotFound):
             keyspace.replace("k", 2)
         assert keyspace.list() == ([], 0)
+
+
+class BackendContract:
+    """The conformance kit on a backend, a test for each check.
+
+    The fixture ``make_backend`` gives a callable that makes a fresh instance, configured alike each time.
+    """
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+    def test_backend(self, make_backend: Any, check: Check) -> None:
+        result = run_one(check, make_backend, type(make_backend()).__name__)
+        if result.outcome == "not applicable":
+            pytest.skip(result.detail)
+        assert result.outcome == "passed", report.text(type(make_backend()).__name__, [result])

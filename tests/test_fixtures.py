@@ -197,8 +197,8 @@ def test_documents_at_once_lose_nothing_of_each_others_configuration(namespace, 
     store, pool, other = namespace.store, ThreadPoolExecutor(1), []
 
     @contextlib.contextmanager
-    def and_then_another():
-        with Store.transaction(store) as db:
+    def and_then_another(refs):
+        with Store.transaction(store, refs) as db:
             yield db
         monkeypatch.undo()
         other.append(pool.submit(put, namespace, {"config": {"maximum_page_limit": 2}}))

@@ -1,6 +1,8 @@
 """Imports point down only: app.py → web → schemas → state, and inside state to what stands below."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,9 @@ def test_client_and_store_never_meet():
 def test_only_the_outermost_modules_read_the_environment(path):
     reads = "os.environ" in path.read_text() or "getenv" in path.read_text()
     assert not reads or path.name in ("app.py", "cli.py")
+
+
+@pytest.mark.parametrize("library", ["requests", "apispec"])
+def test_the_service_starts_without_what_it_does_not_need(library):
+    program = f"import sys, app; sys.exit({library!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -55,7 +55,7 @@ class Keys:
     def claims(self, token: str, secret: str, audience: str) -> dict[str, Any]:
         """The claims of a good token, remembered until it expires; raises as :func:`state.tokens.verified`."""
         known = self._good.get((token, secret, audience))
-        if known is not None and known["exp"] + tokens.LEEWAY > time.time():
+        if known is not None and int(known["exp"]) + tokens.LEEWAY > time.time():
             return known
         claims = tokens.verified(token, secret, audience)
         if len(self._good) >= _REMEMBERED:
@@ -66,7 +66,7 @@ class Keys:
 
 def bearer() -> str | None:
     """The token of the Authorization header, or None if there is none of the scheme Bearer."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
@@ -92,12 +92,35 @@ def authenticate_worker() -> None:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
     _check_scope(claims.get("scope", "execution"))
-    g.ti_id = canonical_uuid(claims.get("sub"))
-    if g.ti_id is None:
+    g.ti_id = ti_id = canonical_uuid(claims.get("sub"))
+    if ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
     path_id = (request.view_args or {}).get("task_instance_id")
-    if path_id is not None and path_id != g.ti_id:
+    if path_id is not None and path_id != ti_id:
         raise Refused(403, "Token subject does not match task instance ID")
+
+
+def authenticate_value_caller(ti_id: str | None) -> None:
+    """Settle who asks the gateway: a task for its own values or any asset's, else an admin.
+
+    :param ti_id: whose values, or None for an asset's.
+    :raises Refused: 401 or 403, as for any other caller.
+    """
+    current = service()
+    token, secret = bearer(), current.keys.start
+    if secret is None or current.keys.open_control:
+        g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
+        return
+    try:
+        claims = current.keys.claims(token or "", secret, tokens.EXECUTION_AUDIENCE)
+    except tokens.Invalid:
+        g.ti_id = None
+        require_admin()
+        return
+    _check_scope(claims.get("scope", "execution"))
+    g.ti_id = canonical_uuid(claims.get("sub"))
+    if g.ti_id is None or (ti_id is not None and ti_id != g.ti_id):
+        raise Refused(403, "Token subject does not match task instance ID", "forbidden")
 
 
 def _check_scope(scope: Any) -> None:
@@ -114,9 +137,10 @@ def _check_scope(scope: Any) -> None:
 
 def writer() -> Writer:
     """In whose name the worker writes: its task instance, a watcher, or without a token nobody in particular."""
-    if g.ti_id is None:
+    ti_id = g.ti_id
+    if ti_id is None:
         return API_WRITER
-    return WATCHER if g.ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, g.ti_id)
+    return WATCHER if ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, ti_id)
 
 
 def refreshed_token() -> str | None:

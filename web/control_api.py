@@ -6,24 +6,25 @@ import time
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from marshmallow import Schema, ValidationError
 
 from schemas import control as schemas
-from schemas.problems import listed
+from schemas.problems import EXTRA, listed
 from state import __version__, tokens
 from state.scopes import TaskScope
+from state.settings import truth
 from state.store import fixtures
 
 from . import service, setting
 from .auth import require_admin
-from .errors import InvalidInput, Refused, json_answer
-from .parsing import _is_json, body, queries, read, read_body
+from .errors import InvalidInput, Refused, json_answer, no_content
+from .parsing import _is_json, queries, read_body
 
 bp = Blueprint("control_api", __name__, url_prefix="/_stateroom")
-_NO_CONTENT = ("", 204)
 _FIXTURE = schemas.Fixture()
 _TASK_INSTANCE = schemas.TaskInstanceBody()
 _ASSET = schemas.AssetBody()
-_NAMED_AT_MOST = 50
+_NAMED_AT_MOST, _NAME_AT_MOST = 50, 120  # members, letters of each
 _STARTED = time.monotonic()
 
 
@@ -33,28 +34,36 @@ def admit() -> None:
     if request.endpoint == "control_api.health":
         return
     require_admin()
-    if (
-        request.method in ("PUT", "POST", "PATCH")
-        and request.content_length
-        and not _is_json(request.content_type or "")
-    ):
-        raise Refused(415, "the body must be application/json", "unsupported_media_type")
+    read_json()
+
+
+def read_json() -> None:
+    """Parse the body.
+
+    :raises Refused: if there is one, and it is not said to be JSON.
+    """
     read_body()
+    kind = request.content_type or ""
+    if request.method in ("PUT", "POST", "PATCH") and (kind or g.get("body") is not None) and not _is_json(kind):
+        raise Refused(415, "the body must be application/json", "unsupported_media_type")
 
 
 @bp.get("/health")
 def health() -> Response:
-    """Say that the service is ready, what it is and which database it serves."""
+    """Say whether the service is ready, what it is and which database it serves; 503 if that cannot be read."""
     current = service()
-    with current.store.reading() as db:
-        db.execute("SELECT 1 FROM namespaces LIMIT 1").fetchone()
-    return json_answer({
-        "status": "healthy",
+    problem = current.store.problem()
+    facts = {
+        "status": "unhealthy" if problem else "healthy",
         "version": __version__,
         "compat": current.settings["compat"],
         "database": current.store.path,
+        "backend": {"name": current.backend.name, **current.backend.calls.counts()},
         "uptime": round(time.monotonic() - _STARTED, 3),
-    })  # fmt: skip
+    }
+    if problem:
+        return json_answer({**facts, "problem": problem}, 503)
+    return json_answer({**facts, "realm": f"{current.store.database_id}/{g.namespace.name}"})
 
 
 @bp.post("/reset")
@@ -64,7 +73,7 @@ def reset() -> Any:
     if to not in ([], ["empty"]):
         raise Refused(400, f"to is {to[-1]!r}; expected empty, or no to at all", "invalid_input")
     fixtures.apply(g.namespace, {} if to else service().fixture or {}, forget=True)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.get("/fixture")
@@ -76,73 +85,77 @@ def get_fixture() -> Response:
 @bp.put("/fixture")
 def put_fixture() -> Any:
     """Create or update what a fixture document names, and leave the rest."""
-    document, ignored = load_fixture(g.body, strict=queries("strict") == ["1"])
+    document, ignored = load_fixture(g.body, strict=_says_yes("strict"))
     config = document.get("config", {})
-    if config.get("jwt_secret") and not service().keys.takes_secrets():
+    if "jwt_secret" in config and not service().keys.takes_secrets():
         del config["jwt_secret"]
         ignored.append("config.jwt_secret")
     fixtures.apply(g.namespace, document)
-    return "", 204, {"Stateroom-Ignored": _header(ignored)} if ignored else {}
-
-
-def _header(places: list[str]) -> str:
-    shown = ", ".join(
-        place.encode("ascii", "backslashreplace").decode().replace("\n", "\\n") for place in places[:_NAMED_AT_MOST]
-    )
-    return shown + (f", and {len(places) - _NAMED_AT_MOST} more" if len(places) > _NAMED_AT_MOST else "")
+    return "", 204, _naming(ignored)
 
 
 def load_fixture(data: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
-    """Check a fixture document.
+    """Check a fixture document; otherwise like :func:`load`."""
+    return load(_FIXTURE, data, strict)
 
-    :param strict: refuse members that no fixture has, instead of naming them.
-    :returns: the document with its moments read, and the places of the ignored members.
+
+def load(schema: Schema, data: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
+    """Check a body.
+
+    :param strict: refuse the members that the schema does not know, instead of naming them.
+    :returns: the body with its moments read, and the places of the ignored members.
     :raises InvalidInput: naming each place that is wrong.
     """
-    document, problems = _loaded(data)
-    ignored = schemas.unknown_members(_FIXTURE, data)
+    if data is None:
+        raise InvalidInput([{"type": "missing", "loc": [], "msg": "Field required", "input": None}])
+    ignored, problems = schemas.unknown_members(schema, data), []
+    try:
+        document = dict(schema.load(data))
+    except ValidationError as error:
+        problems = listed(schema, error, data, ())
     if strict:
-        problems += [
-            {"type": "extra_forbidden", "loc": [place], "msg": "is not a member that a fixture has", "input": None}
-            for place in ignored
-        ]
+        problems += [{"type": "extra_forbidden", "loc": [place], "msg": str(EXTRA)} for place in ignored]
     if problems:
         raise InvalidInput(problems)
     return document, ignored
 
 
-def _loaded(data: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    from marshmallow import ValidationError
-
-    if data is None:
-        return {}, [{"type": "missing", "loc": ["body"], "msg": "a fixture document is required", "input": None}]
+def _says_yes(parameter: str) -> bool:
+    said = queries(parameter)
     try:
-        return dict(_FIXTURE.load(data)), []
-    except ValidationError as error:
-        return {}, listed(_FIXTURE, error, data, ())
+        return bool(said) and truth(said[-1])
+    except ValueError:
+        raise Refused(400, f"{parameter} is {said[-1]!r}; expected 1 or 0", "invalid_input") from None
+
+
+def _naming(ignored: list[str]) -> dict[str, str]:
+    """The header that names ignored members, in ASCII and of a bounded length."""
+    shown = [place.encode("unicode_escape").decode("ascii")[:_NAME_AT_MOST] for place in ignored[:_NAMED_AT_MOST]]
+    more = [f"and {len(ignored) - _NAMED_AT_MOST} more"] if len(ignored) > _NAMED_AT_MOST else []
+    return {"Stateroom-Ignored": ", ".join(shown + more)} if ignored else {}
 
 
 @bp.post("/task-instances")
-def create_task_instance() -> Response:
+def create_task_instance() -> Any:
     """Make a task instance, or its next attempt, with its dag run if need be, and a token for its worker."""
-    (asked,) = read(body(_TASK_INSTANCE))
+    asked, ignored = load(_TASK_INSTANCE, g.body, strict=_says_yes("strict"))
     run_id = asked.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
     scope = TaskScope(asked["dag_id"], run_id, asked["task_id"], asked["map_index"])
     made = g.namespace.create_task_instance(scope, asked.get("try_number"))
     token = tokens.for_task_instance(service().keys.signing(g.namespace), made["id"])
-    return json_answer({**made, "token": token}, 201)
+    return json_answer({**made, "token": token}, 201), _naming(ignored)
 
 
 @bp.post("/assets")
-def create_asset() -> Response:
+def create_asset() -> Any:
     """Make an active asset; one of this name that is there already is returned as it is."""
-    (asked,) = read(body(_ASSET))
-    return json_answer(g.namespace.create_asset(asked["name"], asked.get("uri")), 201)
+    asked, ignored = load(_ASSET, g.body, strict=_says_yes("strict"))
+    return json_answer(g.namespace.create_asset(asked["name"], asked.get("uri")), 201), _naming(ignored)
 
 
 @bp.post("/clean")
 def clean() -> Response:
     """Remove expired entries, as ``airflow state-store clean`` does; ``?dry_run=1`` only counts them."""
-    dry_run = queries("dry_run") == ["1"]
+    dry_run = _says_yes("dry_run")
     count = g.namespace.clean(dry_run, setting("state_cleanup_batch_size"))
     return json_answer({"expired" if dry_run else "removed": count})

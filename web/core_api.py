@@ -21,14 +21,13 @@ from . import setting
 from .answers import asset_entry, collection, task_entry
 from .asset_filters import assets_order, assets_where
 from .auth import access
-from .errors import json_answer, text_answer
+from .errors import json_answer, no_content, text_answer
 from .parsing import body, path, query, read, read_body
 
 bp = Blueprint("core_api", __name__, url_prefix="/api/v2")
 AIRFLOW_VERSION = {"3.3": ("3.3.2", ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d")}
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"
 _ASSET = "/assets/<asset_id>/state-store"
-_NO_CONTENT = ("", 204)
 _SCOPE = schemas.TaskScopeQuery()
 _CLEAR = schemas.ClearQuery()
 _TASK_LIST = schemas.TaskListQuery()
@@ -88,7 +87,7 @@ def set_task_state_store(key: str, **coordinates: str) -> Any:
     if expires_at == DEFAULT:
         expires_at = default_expiry(setting("default_retention_days"), g.namespace.clock.now())
     _task(coordinates, asked["map_index"]).set(key, entry["value"], expires_at)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.patch(_TASK + "/<key:key>")
@@ -107,7 +106,7 @@ def delete_task_state_store(key: str, **coordinates: str) -> Any:
     """Delete one entry of a task instance."""
     (asked,) = read(query(_SCOPE))
     _task(coordinates, asked["map_index"]).delete(key)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete(_TASK)
@@ -119,7 +118,7 @@ def clear_task_state_store(**coordinates: str) -> Any:
         clear_all_map_indices(g.namespace, TaskScope(map_index=-1, **coordinates))
     else:
         _task(coordinates, asked["map_index"]).clear()
-    return _NO_CONTENT
+    return no_content()
 
 
 # ---------------------------------------------------------------- asset state
@@ -158,7 +157,7 @@ def set_asset_state_store(asset_id: str, key: str) -> Any:
     parts = (path(_ASSET_PATH, asset_id=asset_id), _body(schemas.AssetStateStoreBody))
     place, entry = read(*parts, exists=_require_asset)
     _asset(place["asset_id"]).set(key, entry["value"])
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete(_ASSET + "/<key:key>")
@@ -167,7 +166,7 @@ def delete_asset_state_store(asset_id: str, key: str) -> Any:
     """Delete one entry of an asset."""
     (place,) = read(path(_ASSET_PATH, asset_id=asset_id))
     _asset(place["asset_id"]).delete(key)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete(_ASSET)
@@ -176,7 +175,7 @@ def clear_asset_state_store(asset_id: str) -> Any:
     """Delete every entry of an asset."""
     (place,) = read(path(_ASSET_PATH, asset_id=asset_id))
     _asset(place["asset_id"]).clear()
-    return _NO_CONTENT
+    return no_content()
 
 
 # ---------------------------------------------------------------- around it

@@ -23,10 +23,18 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.OutOfRange: 422,
     errors.BadDocument: 422,
     errors.NotFound: 404,
+    errors.RefusedReference: 403,
+    errors.ReferenceBusy: 503,
+    errors.BackendFailed: 502,
+    errors.BackendTimeout: 504,
+    errors.BackendBusy: 429,
     errors.DatabaseFull: 507,
     errors.StoreError: 500,
     errors.StateError: 400,
 }
+
+
+_SAID_AT_MOST = 5
 
 
 class Refused(errors.StateError):
@@ -46,7 +54,9 @@ class InvalidInput(errors.StateError):
     reason = "invalid_input"
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
-        super().__init__("; ".join(f"{place(problem['loc'])}: {problem['msg']}" for problem in problems))
+        shown = [f"{fault['where']}: {fault['message']}" for fault in map(_fault, problems[:_SAID_AT_MOST])]
+        more = len(problems) - len(shown)
+        super().__init__("; ".join(shown) + (f"; and {more} more" if more else ""))
         self.problems = problems
 
 
@@ -61,6 +71,13 @@ class NotEmulated(errors.StateError):
     def __init__(self, template: str) -> None:
         super().__init__(f"Airflow has {request.method} {template}, Stateroom does not emulate it")
         self.route = f"{request.method} {template}"
+
+
+def _fault(problem: dict[str, Any]) -> dict[str, str]:
+    """An entry of a 422 list as a person reads it."""
+    if problem["type"] == "json_invalid":
+        return {"where": f"character {problem['loc'][-1]}", "message": f"not JSON: {problem['ctx']['error']}"}
+    return {"where": place(problem["loc"]), "message": problem["msg"]}
 
 
 def place(loc: list[str | int]) -> str:
@@ -87,6 +104,11 @@ def text_answer(text: str, status: int = 200) -> Response:
     return Response(text, status, content_type="application/json")
 
 
+def no_content() -> Response:
+    """The answer to a write that was kept."""
+    return Response(status=204)
+
+
 def _plain(error: errors.StateError) -> Any:
     """``{"detail": "…"}``, and a list for invalid inputs: the Core API's shape."""
     return {"detail": _listed(error.problems) if isinstance(error, InvalidInput) else str(error)}
@@ -111,14 +133,21 @@ def _execution(error: errors.StateError) -> Any:
 
 
 def _control(error: errors.StateError) -> Any:
-    """Reason, message, and where in the body it was."""
+    """Reason and message, and for a body that is wrong each place and what is wrong there."""
     facts: dict[str, Any] = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, InvalidInput):
-        facts["errors"] = [{"where": place(problem["loc"]), "message": problem["msg"]} for problem in error.problems]
     if isinstance(error, errors.BadDocument):
-        facts["where"] = error.where
+        facts["message"] = f"{error.where}: {error}"
+        facts["errors"] = [{"where": error.where, "message": str(error)}]
+    if isinstance(error, InvalidInput):
+        facts["errors"] = [_fault(problem) for problem in error.problems]
+    if "errors" in facts:
+        facts["where"] = facts["errors"][0]["where"]
     if isinstance(error, NotEmulated):
         facts["route"] = error.route
+    if isinstance(error, errors.BackendFailed):
+        facts["class"] = error.kind
+    if isinstance(error, errors.BackendFailed | errors.BackendTimeout):
+        facts["row"] = error.row
     return {"detail": facts}
 
 
@@ -141,7 +170,10 @@ def _answer(error: errors.StateError) -> Response:
     if isinstance(error, errors.StoreError):
         log.error("%s %s: %s", request.method, request.path, error)
     render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
-    return json_answer(render(error), status_of(error))
+    answer = json_answer(render(error), status_of(error))
+    if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def _answer_http(error: HTTPException) -> Response:

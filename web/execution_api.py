@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
 from schemas import moments
+from state.references import HEADER, Facts, replaced_header
 from state.store.entries import Keyspace
 
 from . import setting
 from .answers import execution_value
 from .auth import authenticate_worker, refreshed_token, writer
-from .errors import Refused, json_answer, text_answer
+from .errors import Refused, json_answer, no_content, text_answer
 from .parsing import body, header_problem, path, query, read, read_body
 
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
@@ -21,7 +23,7 @@ VERSION = "2026-06-30"
 VERSION_HEADER = "Airflow-API-Version"
 _FIRST_VERSION = "2025-04-11"
 _VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
-_NO_CONTENT = ("", 204)
+_CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
 _TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
 _ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
 
@@ -31,6 +33,8 @@ _TASK_BODY = schemas.TaskStateStorePutBody()
 _ASSET_BODY = schemas.AssetStateStorePutBody()
 _KEY_BY = {"name": schemas.AssetKeyByNameQuery(), "uri": schemas.AssetKeyByUriQuery()}
 _ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery()}
+_WHICH_ASSET = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
+_ASSET = schemas.AssetResponse()
 
 
 @bp.before_app_request
@@ -89,6 +93,21 @@ def health() -> Response:
     return json_answer({"status": "healthy"})
 
 
+def _value(keyspace: Keyspace, key: str) -> Response:
+    """A key's value; what is known of a reference goes into a header, because the body may hold nothing else."""
+    text, facts, _ = keyspace.stored(key)
+    answer = text_answer(execution_value(key, text))
+    if facts is not None:
+        answer.headers[HEADER] = facts.to_header()
+    return answer
+
+
+def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
+    """Store a value, with what the worker's header says of a reference in it."""
+    replaced = keyspace.set(key, value, expires_at, Facts.from_header(request.environ.get(_CLAIMED)))
+    return ("", 204, replaced_header(replaced)) if replaced is not None else no_content()
+
+
 # ---------------------------------------------------------------- task state
 
 
@@ -101,15 +120,14 @@ def _task(task_instance_id: str) -> Keyspace:
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    return text_answer(execution_value(key, _task(place["task_instance_id"]).text(key)))
+    return _value(_task(place["task_instance_id"]), key)
 
 
 @bp.put(_TASK_KEY)
 def set_task_state_store(task_instance_id: str, key: str) -> Any:
     """Create or overwrite one key of a task instance."""
     place, entry = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY))
-    _task(place["task_instance_id"]).set(key, entry["value"], entry["expires_at"])
-    return _NO_CONTENT
+    return _set(_task(place["task_instance_id"]), key, entry["value"], entry["expires_at"])
 
 
 @bp.delete(_TASK_KEY)
@@ -117,7 +135,7 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
     _task(place["task_instance_id"]).delete(key)
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete("/store/ti/<task_instance_id>")
@@ -125,7 +143,7 @@ def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
     _task(place["task_instance_id"]).clear()
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.patch("/task-instances/<task_instance_id>/state")
@@ -133,7 +151,7 @@ def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
     place, update = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE))
     changed = g.namespace.set_state(place["task_instance_id"], update["state"], setting("clear_on_success"))
-    return _NO_CONTENT if changed else Response(status=200)
+    return no_content() if changed else Response(status=200)
 
 
 # ---------------------------------------------------------------- asset state
@@ -148,15 +166,14 @@ def _asset(by: str, value: str) -> Keyspace:
 def get_asset_state_store(by: str) -> Response:
     """Get one key of an active asset, by name or by uri."""
     (asked,) = read(query(_KEY_BY[by]))
-    return text_answer(execution_value(asked["key"], _asset(by, asked[by]).text(asked["key"])))
+    return _value(_asset(by, asked[by]), asked["key"])
 
 
 @bp.put(_ASSET_VALUE)
 def set_asset_state_store(by: str) -> Any:
     """Create or overwrite one key of an active asset; the writer is the token's task instance."""
     asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
-    _asset(by, asked[by]).set(asked["key"], entry["value"])
-    return _NO_CONTENT
+    return _set(_asset(by, asked[by]), asked["key"], entry["value"])
 
 
 @bp.delete(_ASSET_VALUE)
@@ -164,7 +181,7 @@ def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (asked,) = read(query(_KEY_BY[by]))
     _asset(by, asked[by]).delete(asked["key"])
-    return _NO_CONTENT
+    return no_content()
 
 
 @bp.delete("/store/asset/by-<any(name, uri):by>/clear")
@@ -172,4 +189,11 @@ def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (asked,) = read(query(_ASSET_BY[by]))
     _asset(by, asked[by]).clear()
-    return _NO_CONTENT
+    return no_content()
+
+
+@bp.get("/assets/by-<any(name, uri):by>")
+def get_asset(by: str) -> Response:
+    """Get an active asset, by name or by uri."""
+    (asked,) = read(query(_WHICH_ASSET[by]))
+    return json_answer(_ASSET.dump(g.namespace.asset_by(by, asked[by])))

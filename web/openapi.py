@@ -17,7 +17,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app
 from marshmallow import Schema
 
-from schemas import errors
+from schemas import control, errors
 from schemas.fields import Field
 from state import __version__
 
@@ -53,23 +53,25 @@ _BY_SERVER: dict[int, _Shapes] = {400: (_TEXT, _REASON), 413: (_TEXT, _REASON), 
 class Api:
     """What the views of a blueprint have in common.
 
-    :param token: which of the tokens opens them.
+    :param tokens: each of which opens them.
     :param errors: the bodies of errors, by their status; those of all others are ``error``.
     """
 
     tag: str
-    token: str
+    tokens: tuple[str, ...]
     error: type[Schema]
     errors: dict[int, _Shapes]
 
 
 _APIS = {
-    "execution_api": Api("Execution API", "worker", _TEXT, {
+    "execution_api": Api("Execution API", ("worker",), _TEXT, {
         **_BY_SERVER, 404: (_TEXT, _REASON), 409: (_REASON,), 422: (_LIST, _REASON), 500: (_REASON,), 507: (_REASON,),
     }),
-    "core_api": Api("Core API", "person", _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
-    "login": Api("Login", "person", _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
-    "control_api": Api("Control API", "person", _CONTROL, {}),
+    "core_api": Api("Core API", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
+    "login": Api("Login", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
+    "control_api": Api("Control API", ("person",), _CONTROL, {503: (control.Health,)}),
+    "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
+    "references_api": Api("Control API", ("person",), _CONTROL, {}),
 }  # fmt: skip
 
 
@@ -156,7 +158,7 @@ def _described(
         "summary": doc.strip().split("\n")[0],
         "parameters": [*_path_parameters(path), *([{"in": "query", "schema": query}] if query else [])],
         "responses": _responses(part, method, path, operation),
-        "security": [] if operation.open else [{_APIS[part].token: []}, {}],
+        "security": [] if operation.open else [*({token: []} for token in _APIS[part].tokens), {}],
     }
     if part == "execution_api":
         described["parameters"].append(_VERSION_HEADER)
@@ -203,18 +205,18 @@ def _responses(part: str, method: str, path: str, operation: Operation) -> dict[
 
 def _failures(part: str, method: str, path: str, operation: Operation) -> set[int]:
     """The errors that a call can end with because of its API, path and method."""
-    found = {421, 500}
+    api, found = _APIS[part], {421, 500}
     if not operation.open:
         found |= {401, 403}
     if method != "GET":
         found |= {403, 507}
     if method in ("POST", "PUT", "PATCH"):
-        found |= {400, 413, 422, 429} | ({415} if part == "control_api" else set())
+        found |= {400, 413, 422, 429} | ({415} if api.error is _CONTROL else set())
     if "{" in path or operation.query or operation.by:
         found |= {422}
     if part == "execution_api":  # the version header
         found |= {404, 422}
-    if part == "control_api":  # its calls may be long
+    if api.error is _CONTROL:  # its calls may be long
         found |= {429}
     return found | ({404} if "{" in path else set())
 
@@ -223,7 +225,7 @@ def _error(part: str, code: int) -> dict[str, Any]:
     api = _APIS[part]
     shapes = api.errors.get(code, (api.error,))
     schema = shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
-    headers = {"Retry-After": "Seconds to wait."} if code == 429 else {}
+    headers = {"Retry-After": "Seconds to wait."} if code in (429, 503) else {}
     found = {"description": _PHRASES.get(code) or HTTPStatus(code).phrase, "headers": _headers(headers)}
     return {**found, "content": {"application/json": {"schema": schema}}}
 

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema
 
 from schemas import control, core, execution
+from state.references import HEADER, REPLACED
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,30 @@ class Operation:
 
 
 _NO_BODY = (204, None)
+_VALUE = (200, execution.TaskStateStoreResponse)
+_BACKEND = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend
 _TOKEN = (201, core.LoginResponse)
 _KEY_BY: dict[str, type[Schema]] = {"name": execution.AssetKeyByNameQuery, "uri": execution.AssetKeyByUriQuery}
 _BY: dict[str, type[Schema]] = {"name": execution.AssetByNameQuery, "uri": execution.AssetByUriQuery}
 _STATES = tuple(type(schema) for schema in execution.TI_STATE_UPDATE.values())
-_IGNORED = {"Stateroom-Ignored": "Members of the document that no fixture has."}
+_REF = {HEADER: "What is known of a reference in the value: its backend, size and SHA-256."}
+_REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
+_IGNORED = {"Stateroom-Ignored": "Members of the body that its schema does not know."}
 
 OPERATIONS: dict[str, Operation] = {
     "execution_api.health": Operation((200, execution.HealthcheckResponse), open=True),
-    "execution_api.get_task_state_store": Operation((200, execution.TaskStateStoreResponse)),
-    "execution_api.set_task_state_store": Operation(_NO_BODY, body=execution.TaskStateStorePutBody),
+    "execution_api.get_task_state_store": Operation(_VALUE, headers=_REF),
+    "execution_api.set_task_state_store": Operation(_NO_BODY, body=execution.TaskStateStorePutBody, headers=_REPLACED),
     "execution_api.delete_task_state_store": Operation(_NO_BODY),
     "execution_api.clear_task_state_store": Operation(_NO_BODY),
     "execution_api.ti_update_state": Operation(_NO_BODY, body=_STATES, also=(200, 409)),
-    "execution_api.get_asset_state_store": Operation((200, execution.AssetStateStoreResponse), by=_KEY_BY),
-    "execution_api.set_asset_state_store": Operation(_NO_BODY, body=execution.AssetStateStorePutBody, by=_KEY_BY),
+    "execution_api.get_asset": Operation((200, execution.AssetResponse), by=_BY),
+    "execution_api.get_asset_state_store": Operation(
+        (200, execution.AssetStateStoreResponse), by=_KEY_BY, headers=_REF
+    ),
+    "execution_api.set_asset_state_store": Operation(
+        _NO_BODY, body=execution.AssetStateStorePutBody, by=_KEY_BY, headers=_REPLACED
+    ),
     "execution_api.delete_asset_state_store": Operation(_NO_BODY, by=_KEY_BY),
     "execution_api.clear_asset_state_store": Operation(_NO_BODY, by=_BY),
     "core_api.list_task_state_store": Operation((200, core.TaskStateStoreCollectionResponse), core.TaskListQuery),
@@ -70,11 +80,25 @@ OPERATIONS: dict[str, Operation] = {
     "login.create_token": Operation(_TOKEN, body=core.LoginBody, also=(401, 415), open=True, forms=True),
     "login.create_token_cli": Operation(_TOKEN, body=core.LoginBody, also=(401,), open=True),
     "login.create_token_all_admins": Operation(_TOKEN, also=(403,), open=True),
-    "control_api.health": Operation((200, control.Health), open=True),
+    "control_api.health": Operation((200, control.Health), also=(503,), open=True),
     "control_api.reset": Operation(_NO_BODY, control.ResetOptions),
     "control_api.get_fixture": Operation((200, control.Fixture)),
-    "control_api.put_fixture": Operation(_NO_BODY, control.FixtureOptions, control.Fixture, headers=_IGNORED),
-    "control_api.create_task_instance": Operation((201, control.TaskInstanceMade), body=control.TaskInstanceBody),
-    "control_api.create_asset": Operation((201, control.AssetMade), body=control.AssetBody),
+    "control_api.put_fixture": Operation(_NO_BODY, control.StrictOption, control.Fixture, headers=_IGNORED),
+    "control_api.create_task_instance": Operation(
+        (201, control.TaskInstanceMade), control.StrictOption, control.TaskInstanceBody, headers=_IGNORED
+    ),
+    "control_api.create_asset": Operation(
+        (201, control.AssetMade), control.StrictOption, control.AssetBody, headers=_IGNORED
+    ),
     "control_api.clean": Operation((200, control.Cleaned), control.CleanOptions),
+    "values_api.get_task_value": Operation(_VALUE, control.KeyOption, also=_BACKEND),
+    "values_api.set_task_value": Operation(_NO_BODY, control.KeyOption, control.ValueBody, _BACKEND),
+    "values_api.delete_task_value": Operation(_NO_BODY, control.KeyOption, also=_BACKEND),
+    "values_api.get_asset_value": Operation(_VALUE, also=_BACKEND, by=_KEY_BY),
+    "values_api.set_asset_value": Operation(_NO_BODY, body=control.ValueBody, also=_BACKEND, by=_KEY_BY),
+    "values_api.delete_asset_value": Operation(_NO_BODY, also=_BACKEND, by=_KEY_BY),
+    "references_api.list_references": Operation((200, control.References), control.ReferencesQuery),
+    "references_api.check": Operation((200, control.Checked), body=control.CheckBody, also=_BACKEND),
+    "references_api.list_orphans": Operation((200, control.Orphans), control.OrphansQuery, also=_BACKEND),
+    "references_api.remove_orphans": Operation((200, control.Removed), body=control.RemoveBody, also=_BACKEND),
 }

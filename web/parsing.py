@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl
 
 from flask import Flask, g, request
 from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Rule
 
 from schemas.problems import Location, listed
 
+from . import service
 from .errors import InvalidInput, Refused
 
 Union = dict[str, Schema]  # by the names that Airflow's lists call them
@@ -57,19 +59,29 @@ def _is_json(content_type: str) -> bool:
     return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
+def _raw_body(environ: dict[str, Any]) -> bytes:
+    # our server has read it whole and gives its length, so that werkzeug's limited stream has nothing to guard
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > service().settings["max_body"]:
+        raise RequestEntityTooLarge
+    raw: bytes = environ["wsgi.input"].read(length)
+    return raw
+
+
 def read_body() -> None:
     """Parse the body of a write before anybody is authenticated, which is when Airflow does it.
 
     :raises InvalidInput: if it claims to be JSON and is not.
     :raises Refused: if it cannot be read at all.
     """
-    if request.method not in _WITH_BODY or request.routing_exception is not None:
+    environ = request.environ
+    if environ["REQUEST_METHOD"] not in _WITH_BODY or request.routing_exception is not None:
         return
-    raw = request.get_data(cache=False)
+    raw = _raw_body(environ)
     if not raw:
         g.body = None
         return
-    if request.content_type is None or not _is_json(request.content_type):
+    if not _is_json(environ.get("CONTENT_TYPE", "")):
         g.body = raw.decode("utf-8", "replace")
         return
     try:
@@ -78,7 +90,7 @@ def read_body() -> None:
         item = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}}
         raise InvalidInput([{**item, "ctx": {"error": error.msg}}]) from None
     except (ValueError, RecursionError):
-        raise Refused(400, _PARSE_ERROR) from None
+        raise Refused(400, _PARSE_ERROR, "unreadable_body") from None
 
 
 def path(schema: Schema, **segments: str) -> Part:

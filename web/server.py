@@ -1,8 +1,9 @@
 """The one place that owns waitress: lanes, keep-alive, refusals in JSON.
 
-Each lane has threads of its own. A call that may take long goes to the slow lane, whose queue is bounded; when that is
-full, the answer is 429. Of the short calls, writes have a lane apart from reads, since they wait for each other and for
-a long one's transaction. So long or stuck calls never keep short ones waiting, and no write keeps a read waiting.
+Each lane has threads of its own. A call that may take long goes to the slow lane, whose queue is bounded, and one that
+calls the backend to a lane where it waits for nobody; when those are full, the answer is 429. Of the short calls,
+writes have a lane apart from reads, since they wait for each other and for a long one's transaction. So long or stuck
+calls never keep short ones waiting, and no write keeps a read waiting.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ READ_THREADS = 2
 WRITE_THREADS = 2
 SLOW_THREADS = 4
 SLOW_QUEUE = 32
+BACKEND_THREADS = 32
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 RETRY_AFTER = 1  # seconds
+_BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))")
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 _HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the app can answer in its API's shape
 
@@ -77,7 +80,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class LaneFull(Error):  # type: ignore[misc]
-    """The slow lane has no room for another call."""
+    """A lane has no room for another call."""
 
     code = 429
     reason = "Too Many Requests"
@@ -101,29 +104,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 class Lane:
-    """A queue of calls and the threads that take them from it.
+    """A queue of calls and the threads that take them from it, each started when it is first needed.
 
-    :param bound: most calls that may wait; None for any number.
+    :param bound: most calls that may wait beside those that run; None for any number.
     """
 
     def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
-        self.bound = bound
+        self.room, self.busy = None if bound is None else threads + bound, 0
+        self._name, self._most = name, threads
         self._queue: deque[Any] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._open = True
-        self._threads = [
-            threading.Thread(target=self._work, name=f"stateroom-{name}-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def add(self, call: Any) -> bool:
         """Queue a call; False if there is no room."""
         with self._ready:
-            if self.bound is not None and len(self._queue) >= self.bound:
+            if self.room is not None and len(self._queue) + self.busy >= self.room:
                 return False
             self._queue.append(call)
+            if len(self._threads) < min(self._most, len(self._queue) + self.busy):
+                name = f"stateroom-{self._name}-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+                self._threads[-1].start()
             self._ready.notify()
         return True
 
@@ -135,10 +138,14 @@ class Lane:
                         return
                     self._ready.wait()
                 call = self._queue.popleft()
+                self.busy += 1
             try:
                 call.service()
             except BaseException:
                 log.exception("a connection failed")
+            finally:
+                with self._ready:
+                    self.busy -= 1
 
     def stop(self) -> None:
         """Begin no more calls."""
@@ -160,19 +167,24 @@ class Lanes:
         self.reads = Lane("read", READ_THREADS)
         self.writes = Lane("write", WRITE_THREADS)
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
+        self.backend = Lane("values", BACKEND_THREADS, 0)
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
-        if request.error is None and is_slow(request):
-            if self.slow.add(channel):
-                return
+        if not self._lane(request).add(channel):
             request.error = LaneFull("too many long calls at once; try again in a second")
-        lane = self.reads if request.error or request.command in ("GET", "HEAD") else self.writes
-        lane.add(channel)
+            self.reads.add(channel)
+
+    def _lane(self, request: Any) -> Lane:
+        if request.error is not None:
+            return self.reads
+        if is_slow(request):
+            return self.backend if _BACKEND.search(request.path) else self.slow
+        return self.reads if request.command in ("GET", "HEAD") else self.writes
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """Let the calls that run end, for ``timeout`` seconds in all; the waiting ones are dropped."""
-        lanes = (self.reads, self.writes, self.slow)
+        lanes = (self.reads, self.writes, self.slow, self.backend)
         for lane in lanes:
             lane.stop()
         deadline = time.monotonic() + timeout

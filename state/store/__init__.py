@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..clock import Clock
-from ..errors import NamespaceNotFound, StoreError
+from ..errors import NamespaceNotFound, ReferenceBusy, StoreError
 from . import opening
 from .opening import explain
 from .registry import Namespace
 
 MEMORY = ":memory:"
+_PATIENCE = 5  # seconds that a write waits for the removal of the object that it points at
 
 
 class Store:
@@ -33,6 +35,8 @@ class Store:
     def __init__(self, path: str = MEMORY, durable: bool = False) -> None:
         self.path = path
         self.lock = threading.RLock()  # held by whoever writes; hold it around a transaction and what must follow it
+        self._removed = threading.Condition(self.lock)
+        self._removing: set[str] = set()
         self._idle_readers: list[sqlite3.Connection] = []
         self._namespaces: dict[str, Namespace] = {}
         self._ownership: opening.Ownership | None = None
@@ -64,12 +68,16 @@ class Store:
             self._ownership.announce(url)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, refs: Collection[str] = ()) -> Iterator[sqlite3.Connection]:
         """The writer, inside ``BEGIN IMMEDIATE``: all that happens in the block is kept, or nothing.
 
+        :param refs: the references that rows are going to point at.
         :raises DatabaseFull: if there is no room; the transaction was rolled back.
+        :raises ReferenceBusy: if the removal of one of their objects takes too long.
         """
         with self.lock:
+            if refs and not self._removed.wait_for(lambda: self._removing.isdisjoint(refs), _PATIENCE):
+                raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
             db = self._writer
             try:
                 db.execute("BEGIN IMMEDIATE")
@@ -80,6 +88,15 @@ class Store:
                     db.execute("ROLLBACK")
                 explain(error, self.path)
                 raise
+
+    def begin_removal(self, ref: str) -> None:
+        """Keep writes from pointing at a reference; called inside the transaction that found that no row does."""
+        self._removing.add(ref)
+
+    def end_removal(self, ref: str) -> None:
+        with self.lock:
+            self._removing.discard(ref)
+            self._removed.notify_all()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -120,6 +137,13 @@ class Store:
             reader.execute("PRAGMA query_only = ON")
             return reader
 
+    @functools.cached_property
+    def database_id(self) -> str:
+        """What tells this database's objects from another's in one bucket."""
+        with self.reading() as db:
+            (found,) = db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone()
+        return str(found)
+
     def namespace(self, name: str = "default", clock: Clock | None = None) -> Namespace:
         """A namespace by its name.
 
@@ -136,6 +160,15 @@ class Store:
         if row is None:
             raise NamespaceNotFound(f"Namespace {name!r} not found")
         return Namespace(self, row[0], name, row[1], clock)
+
+    def problem(self) -> str | None:
+        """What keeps the database from being read, or None if nothing does."""
+        try:
+            with self.reading() as db:
+                db.execute("SELECT 1 FROM namespaces LIMIT 1").fetchone()
+        except (sqlite3.Error, StoreError) as error:
+            return str(error)
+        return None
 
     def close(self) -> None:
         """Close every connection and give up the file."""

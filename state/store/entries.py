@@ -6,12 +6,16 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import envelope, values
 from ..clock import to_text
-from ..errors import KeyNotFound, OutOfRange, TaskInstanceNotFound
+from ..errors import KeyNotFound, TaskInstanceNotFound
+from ..references import Facts
 from ..scopes import API_WRITER, Writer
+from . import references
+from .ranges import in_range
 
 if TYPE_CHECKING:
     from .registry import Namespace
@@ -19,6 +23,23 @@ if TYPE_CHECKING:
 _COLUMNS = "e.key, e.value, e.updated_at, e.expires_at, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index"
 _WRITER = """LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk"""
+
+
+# written once, because SQLite's statement cache is asked by the text of each call
+_REPLACE = """INSERT INTO entries
+    (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
+    size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
+    writer_ti_pk = excluded.writer_ti_pk RETURNING ref_id"""
+_SET = _REPLACE.replace("RETURNING", ", expires_at = excluded.expires_at RETURNING")
+
+
+@lru_cache(maxsize=64)
+def _stored_sql(lookup: str) -> str:
+    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched
+        FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
+        LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
 
 @dataclass(frozen=True)
@@ -40,17 +61,15 @@ class Entry:
         return values.loads(self.text)
 
 
-_MAX = 2**63
+class Stored(NamedTuple):
+    """A key's JSON text, and what the ledger knows of the reference in it.
 
-
-def in_range(name: str, number: int) -> int:
-    """Pass a number that SQLite can hold.
-
-    :raises OutOfRange: for any other.
+    :param vouched_by: the backend with which this service itself made the reference.
     """
-    if not -_MAX <= number < _MAX:
-        raise OutOfRange(name, number)
-    return number
+
+    text: str
+    facts: Facts | None
+    vouched_by: str | None
 
 
 @dataclass(frozen=True)
@@ -86,18 +105,28 @@ class Keyspace:
         """
         return values.loads(self.text(key))
 
+    def fetch(self, key: str) -> tuple[Any, Facts | None]:
+        """The value of a key, and what is known of the reference in it; otherwise like :meth:`get`."""
+        text, facts, _ = self.stored(key)
+        return values.loads(text), facts
+
     def text(self, key: str) -> str:
         """The value of a key as the JSON text that is stored; otherwise like :meth:`get`."""
-        sql = f"""WITH s AS ({self.lookup.sql}) SELECT s.scope_id, e.value
-            FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?"""
+        return self.stored(key).text
+
+    def stored(self, key: str) -> Stored:
+        """What is stored under a key, in one statement; otherwise like :meth:`get`."""
+        sql = _stored_sql(self.lookup.sql)
         with self.namespace.store.reading() as db:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
         if row is None:
             raise self.lookup.missing()
-        if row[1] is None:
+        if row[0] is None:
             raise KeyNotFound(self.what, key)
-        found: str = row[1]
-        return found
+        if row[1] is None:
+            return Stored(row[0], None, None)
+        facts = Facts(*row[2:5]) if row[4] is not None else None
+        return Stored(row[0], facts, row[2] if row[5] else None)
 
     def entry(self, key: str) -> Entry:
         """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's Core API.
@@ -123,37 +152,45 @@ class Keyspace:
             ).fetchall()
         return [Entry(*row) for row in rows], total
 
-    def set(self, key: str, value: Any, expires_at: datetime | None = None) -> None:
-        """Create or overwrite a key; value, expiry and writer in one transaction.
+    def set(
+        self, key: str, value: Any, expires_at: datetime | None = None, facts: Facts | None = None, *,
+        vouched: bool = False,
+    ) -> str | None:  # fmt: skip
+        """Create or overwrite a key; value, expiry, writer and ledger in one transaction.
 
         :param expires_at: an aware moment, or None for never.
+        :param facts: what is known of the reference, if the value is an envelope.
+        :param vouched: whether the service's own backend made it, rather than a caller saying so.
+        :returns: the reference that was replaced, if one was and no other row points at it.
         :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
         """
         expiry = to_text(expires_at) if expires_at else None
-        self._write(key, value, ", expires_at = excluded.expires_at", expiry)
+        return self._write(_SET, key, value, expiry, facts=facts, vouched=vouched)
 
     def replace(self, key: str, value: Any) -> None:
         """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
 
         :raises KeyNotFound: if there is no such key.
         """
-        self._write(key, value, "", None, must_exist=True)
+        self._write(_REPLACE, key, value, None, must_exist=True)
 
-    def _write(self, key: str, value: Any, also: str, expiry: str | None, must_exist: bool = False) -> None:
-        text = values.dumps(value)
-        sql = f"""INSERT INTO entries
-            (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
-            size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
-            writer_ti_pk = excluded.writer_ti_pk{also}"""
-        with self.namespace.store.transaction() as db:
+    def _write(
+        self, sql: str, key: str, value: Any, expiry: str | None, must_exist: bool = False,
+        facts: Facts | None = None, vouched: bool = False,
+    ) -> str | None:  # fmt: skip
+        text, kind = values.dumps(value), envelope.kind(value)
+        ref = envelope.unwrap(value) if kind == "reference" else None
+        with self.namespace.store.transaction((ref,) if ref else ()) as db:
             scope_id = self._scope_id(db)
             if must_exist and not self._holds(db, scope_id, key):
                 raise KeyNotFound(self.what, key)
             now = to_text(self.namespace.clock.now())
-            row = (scope_id, key, text, envelope.kind(value), len(text), now, expiry)
-            db.execute(sql, (*row, self.writer.kind.value, self._writer_pk(db)))
+            row = (scope_id, key, text, kind, len(text), now, expiry)
+            held = db.execute(sql, (*row, self.writer.kind.value, self._writer_pk(db))).fetchone()[0]
+            if held is None and ref is None:
+                return None
+            place = (scope_id, key)
+            return references.follow(db, self.namespace.ns, place, held, ref, facts, self.writer, vouched)
 
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is no error, as in Airflow."""
@@ -169,6 +206,11 @@ class Keyspace:
         """Raise the error for an unknown scope, or do nothing."""
         with self.namespace.store.reading() as db:
             self._scope_id(db)
+
+    def scope_id(self) -> int:
+        """The scope's row; otherwise like :meth:`require`."""
+        with self.namespace.store.reading() as db:
+            return self._scope_id(db)
 
     def _scope_id(self, db: sqlite3.Connection) -> int:
         row = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()

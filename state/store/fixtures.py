@@ -10,7 +10,8 @@ from typing import Any
 from .. import envelope, values
 from ..clock import to_text, to_wire
 from ..errors import BadDocument, NotFound
-from ..scopes import TaskScope
+from ..scopes import API_WRITER, TaskScope
+from . import references
 from .registry import Namespace, put_asset, put_attempt, put_run, put_scope
 
 Document = dict[str, Any]
@@ -25,9 +26,10 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
     :raises BadDocument: naming the place, if it speaks of a run, task instance or asset that is not there.
     """
     config = dict(document.get("config", {}))
+    says_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
     with namespace.store.lock:  # so that what is remembered changes in the order of the commits
-        with namespace.store.transaction() as db:
+        with namespace.store.transaction(_references(document)) as db:
             if forget:
                 namespace.forget(db)
             else:
@@ -35,8 +37,13 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
             namespace.put_config(config, db)
             _apply_parts(db, namespace, document)
         namespace.config = config
-        if forget or secret is not None:
+        if says_secret:
             namespace.jwt_secret = secret
+
+
+def _references(document: Document) -> list[str]:
+    entries = [*document.get("task_state_store", []), *document.get("asset_state_store", [])]
+    return [ref for entry in entries if (ref := envelope.unwrap(entry["value"])) is not None]
 
 
 def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document) -> None:
@@ -119,13 +126,17 @@ def _put_entry(
     text = values.dumps(item["value"])
     updated_at = item.get("updated_at") or to_text(namespace.clock.now())
     row = (scope_id, item["key"], text, envelope.kind(item["value"]), len(text), updated_at, item.get("expires_at"))
-    db.execute(
+    ((held,),) = db.execute(
         """INSERT INTO entries (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,
         kind = excluded.kind, size = excluded.size, updated_at = excluded.updated_at,
-        expires_at = excluded.expires_at, writer_kind = excluded.writer_kind, writer_ti_pk = excluded.writer_ti_pk""",
+        expires_at = excluded.expires_at, writer_kind = excluded.writer_kind, writer_ti_pk = excluded.writer_ti_pk
+        RETURNING ref_id""",
         (*row, *(writer or ("api", None))),
     )
+    ref = envelope.unwrap(item["value"])
+    if held is not None or ref is not None:
+        references.follow(db, namespace.ns, (scope_id, item["key"]), held, ref, None, API_WRITER)
 
 
 def export(namespace: Namespace) -> Document:

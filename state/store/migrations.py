@@ -8,6 +8,8 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from .. import envelope, values
+
 APPLICATION_ID = 0x53_54_52_4D  # "STRM", what `file` and PRAGMA application_id show
 migrations = Migrations("stateroom")
 
@@ -101,3 +103,59 @@ def tables(db: Database) -> None:
     """
     for statement in statements.split(";"):
         db.execute(statement)
+
+
+@migrations()
+def ledger_of_references(db: Database) -> None:
+    """The ledger outlives rows and scopes; triggers release a reference by whatever way its row goes.
+
+    Its moments are real time, whatever a namespace's clock says: an object's age decides whether it may be removed.
+    """
+    statements = """
+    CREATE TABLE refs (
+        ref_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER REFERENCES namespaces ON DELETE SET NULL,
+        backend TEXT,
+        ref TEXT NOT NULL,
+        scope_id INTEGER REFERENCES scopes ON DELETE SET NULL,
+        key TEXT NOT NULL,
+        size INTEGER,
+        sha256 TEXT,
+        vouched INTEGER NOT NULL DEFAULT 0,
+        written_at TEXT NOT NULL,
+        writer_kind TEXT NOT NULL,
+        writer_ti_id TEXT,
+        health TEXT NOT NULL DEFAULT 'unchecked',
+        checked_at TEXT,
+        released_at TEXT,
+        UNIQUE (scope_id, key, ref)
+    );
+    CREATE INDEX refs_by_ref ON refs (ref);
+    CREATE INDEX refs_by_namespace ON refs (ns);
+    ALTER TABLE entries ADD COLUMN ref_id INTEGER REFERENCES refs;
+    CREATE INDEX entries_by_ref ON entries (ref_id) WHERE ref_id IS NOT NULL
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+    release = """BEGIN UPDATE refs SET released_at = max(written_at, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
+        WHERE ref_id = OLD.ref_id; END"""
+    db.execute(f"""CREATE TRIGGER entries_gone AFTER DELETE ON entries WHEN OLD.ref_id IS NOT NULL {release}""")
+    db.execute(f"""CREATE TRIGGER entries_overwritten AFTER UPDATE OF ref_id ON entries
+        WHEN OLD.ref_id IS NOT NULL AND OLD.ref_id IS NOT NEW.ref_id {release}""")
+    _enter_known_references(db)
+
+
+def _enter_known_references(db: Database) -> None:
+    known = db.execute(
+        """SELECT e.entry_id, coalesce(r.ns, a.ns), e.scope_id, e.key, e.value, e.updated_at, e.writer_kind, t.id
+        FROM entries e JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
+        LEFT JOIN assets a USING (asset_pk) LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        WHERE e.kind = 'reference'"""
+    ).fetchall()
+    for entry_id, ns, scope_id, key, text, updated_at, kind, ti_id in known:
+        (ref_id,) = db.execute(
+            """INSERT INTO refs (ns, ref, scope_id, key, written_at, writer_kind, writer_ti_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING ref_id""",
+            (ns, envelope.unwrap(values.loads(text)), scope_id, key, updated_at, kind or "api", ti_id),
+        ).fetchone()
+        db.execute("UPDATE entries SET ref_id = ? WHERE entry_id = ?", (ref_id, entry_id))

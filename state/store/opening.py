@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -74,6 +76,17 @@ def owner(path: Path) -> dict[str, object] | None:
     except FileNotFoundError:
         pass
     return None
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait for the other commands that serve this file for themselves, and let the next ones wait."""
+    if not path.is_file():
+        yield
+        return
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _named(who: dict[str, object] | None) -> str:

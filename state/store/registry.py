@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Clock, to_text
 from ..errors import AssetNotFound, BadDocument, InvalidTransition, TaskInstanceNotFound
 from ..scopes import API_WRITER, TaskScope, Writer
-from .entries import Keyspace, Lookup, in_range
+from .entries import Keyspace, Lookup
+from .ranges import in_range
 
 if TYPE_CHECKING:
     from . import Store
@@ -61,6 +62,34 @@ class Namespace:
                 lambda: AssetNotFound.by(attribute, str(value)),
             )
         return Keyspace(self, "Asset", lookup, writer)
+
+    def asset_by(self, attribute: str, value: str) -> dict[str, str]:
+        """The name and the uri of an active asset.
+
+        :param attribute: ``name`` or ``uri``.
+        :raises AssetNotFound: if there is none.
+        """
+        sql = {name: f"SELECT name, uri FROM assets WHERE ns = ? AND {name} = ? AND active" for name in ("name", "uri")}
+        with self.store.reading() as db:
+            row = db.execute(sql[attribute], (self.ns, value)).fetchone()
+        if row is None:
+            raise AssetNotFound.unknown(attribute, value)
+        return {"name": row[0], "uri": row[1]}
+
+    def scope_of(self, ti_id: str) -> TaskScope:
+        """The coordinates of a task instance by the UUID of its current attempt.
+
+        :raises TaskInstanceNotFound: if there is none.
+        """
+        with self.store.reading() as db:
+            row = db.execute(
+                f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
+                FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id = ({_BY_ID})""",
+                (self.ns, ti_id),
+            ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound.by_id(ti_id)
+        return TaskScope(*row)
 
     def assets(
         self, active: bool, where: str, parameters: tuple[Any, ...], order: str, limit: int, offset: int
@@ -256,11 +285,13 @@ def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any
     """
     if asset["active"]:
         taken = db.execute(
-            "SELECT id FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?) AND id <> ?",
-            (namespace.ns, asset["name"], asset["uri"], asset["id"]),
+            "SELECT id, name = ? FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?) AND id <> ?",
+            (asset["name"], namespace.ns, asset["name"], asset["uri"], asset["id"]),
         ).fetchone()
         if taken:
-            raise BadDocument(where, f"the active asset {taken[0]} already has this name or uri")
+            member = "name" if taken[1] else "uri"
+            place = f"{where}.{member}" if where else member
+            raise BadDocument(place, f"the active asset {taken[0]} already has the {member} {asset[member]!r}")
     (pk,) = db.execute(
         """INSERT INTO assets (ns, id, name, uri, active, created_at, updated_at)
         VALUES (:ns, :id, :name, :uri, :active, :now, :now) ON CONFLICT (ns, id) DO UPDATE SET

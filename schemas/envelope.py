@@ -1,0 +1,10 @@
+"""The envelope around a reference, as a schema; :mod:`state.envelope` alone spells and reads it."""
+
+from __future__ import annotations
+
+from state.envelope import MARKER
+
+from .execution import StrictSchema
+from .fields import Text
+
+Envelope = StrictSchema.from_dict({MARKER: Text(least=1, required=True)}, name="Envelope")

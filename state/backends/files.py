@@ -1,0 +1,175 @@
+"""Objects as files in a folder: on one machine, or on a disk that workers share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any, BinaryIO
+
+from ..errors import BadBackend, ForeignReference
+from ..values import Encoded
+from . import layout
+from .immutable import ImmutableBackend
+
+_PIECE = 2**20  # bytes read at once
+_TURNS = 100  # how often a folder is made again because somebody's delete took it
+
+
+class FileBackend(ImmutableBackend):
+    """Keeps each value as a file of JSON text; its reference is the file's absolute path, which a person can open.
+
+    A write is safe from a power cut when it returns. Nothing outside the base is opened or removed, whatever a
+    reference says and wherever a symbolic link leads.
+
+    :param base: a folder; it is made when it is first needed.
+    """
+
+    def __init__(self, base: str | os.PathLike[str], realm: str = "local/default", threshold: int = 0) -> None:
+        if not os.fspath(base):
+            raise BadBackend("the file backend's base is empty; name a folder")
+        super().__init__(os.path.abspath(base).rstrip("/"), realm, threshold)
+
+    def _put(self, path: str, encoded: Encoded) -> None:
+        def fill(file: BinaryIO) -> None:
+            for piece in encoded.pieces():
+                file.write(piece)
+
+        put(self._locate(path), f"{self.base}/{layout.unfinished(path)}", fill)
+
+    def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
+        if codec:
+            raise FileNotFoundError(path)
+        with open(self._locate(path), "rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
+    def _exists(self, path: str) -> bool:
+        return os.path.isfile(self._locate(path))
+
+    def _remove(self, path: str) -> None:
+        _unless_gone(os.unlink, self._locate(path))
+        self._remove_empty(path)
+
+    def _remove_folder(self, path: str) -> None:
+        full = self._locate(path)
+        if os.path.lexists(full):  # else the folders above are somebody's who is about to write into them
+            shutil.rmtree(full, onerror=_go_on)
+            self._remove_empty(path)
+
+    def _remove_empty(self, path: str) -> None:
+        for folder in layout.folders_of(path):
+            try:
+                os.rmdir(f"{self.base}/{folder}")
+            except FileNotFoundError:
+                pass
+            except OSError:
+                return  # something is in it
+
+    def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
+        for folder, _, names in os.walk(self._locate(path)):
+            for name in names:
+                full = os.path.join(folder, name)
+                try:
+                    found = os.lstat(full)
+                except FileNotFoundError:
+                    continue
+                written_at = datetime.fromtimestamp(found.st_mtime, timezone.utc)
+                yield full[len(self.base) + 1 :], found.st_size, written_at
+
+    def _locate(self, path: str) -> str:
+        return confined(self.base, path)
+
+
+def confined(base: str, path: str) -> str:
+    """The full path of one below the base.
+
+    :raises ForeignReference: if there is a symbolic link on the way.
+    """
+    full = base
+    for part in path.split("/"):
+        full = f"{full}/{part}"
+        if os.path.islink(full):
+            raise ForeignReference(f"{base}/{path}", f"{full} is a symbolic link; it may lead out of the base")
+    return full
+
+
+def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
+    """Put a file in its place at once; it and the folders it needs are on the disk when this returns.
+
+    :param unfinished: where it is written first, in a folder on the way to its place.
+    :param fill: writes what is in it.
+    """
+    _make_folder(os.path.dirname(unfinished))
+    folder = os.path.dirname(full)
+    changed = [folder, *_make_folder(folder)]  # before the first sync, which takes them along on most file systems
+    try:
+        _write(unfinished, fill)
+        changed += _move(unfinished, full)
+    except BaseException:
+        _unless_gone(os.unlink, unfinished)
+        raise
+    for one in changed:
+        _sync(one)
+
+
+def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
+    descriptor = os.open(full, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with open(descriptor, "wb") as file:
+        fill(file)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _move(unfinished: str, full: str) -> list[str]:
+    """Move a file to its place; the folders that had to be made again for it, because somebody's delete took them."""
+    changed: list[str] = []
+    for _ in range(_TURNS):
+        try:
+            os.replace(unfinished, full)
+            return changed
+        except FileNotFoundError as error:
+            gone = error
+            changed += _make_folder(os.path.dirname(full))
+    raise gone
+
+
+def _make_folder(folder: str) -> list[str]:
+    """Make a folder; the folders that got a new entry by it, which have to reach the disk too."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return []
+    except FileNotFoundError:
+        changed = _make_folder(os.path.dirname(folder))
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            return changed
+        return [*changed, os.path.dirname(folder)]
+    return [os.path.dirname(folder)]
+
+
+def _sync(folder: str) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return  # a delete took it, and our object with it
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unless_gone(act: Callable[[str], None], path: str) -> None:
+    try:
+        act(path)
+    except FileNotFoundError:
+        pass
+
+
+def _go_on(function: Any, path: str, error: Any) -> None:
+    """Let rmtree pass over what another delete took first, and over a folder that a write has just filled again."""
+    if not isinstance(error[1], FileNotFoundError) and function is not os.rmdir:
+        raise error[1]

@@ -1,0 +1,208 @@
+"""A backend of any style behind one face: which hooks it has is decided once, when it is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import BadBackend
+from ..scopes import StoreScope, TaskScope
+from ..values import Encoded
+from .base import BaseStateBackend, BaseStoreBackend, EncodedBackend
+
+# kind → the pairs of hooks that may serve it, the released names first
+_PAIRS = {
+    "task": (
+        ("serialize_task_state_store_to_ref", "deserialize_task_state_store_from_ref"),
+        ("serialize_task_state_to_ref", "deserialize_task_state_from_ref"),
+    ),
+    "asset": (
+        ("serialize_asset_state_store_to_ref", "deserialize_asset_state_store_from_ref"),
+        ("serialize_asset_state_to_ref", "deserialize_asset_state_from_ref"),
+    ),
+}
+_HOOKS = [name for pairs in _PAIRS.values() for pair in pairs for name in pair]
+_ALIKE = 0.8  # from which likeness on (difflib's ratio) a name was probably meant to be a hook's
+
+
+def is_base(cls: type) -> bool:
+    """Whether a class is one of ours or of Airflow's that backends derive from."""
+    if cls.__module__.partition(".")[0] == "airflow":
+        return cls.__name__ in ("BaseStoreBackend", "BaseStateBackend")
+    return cls in (BaseStoreBackend, BaseStateBackend)
+
+
+def overrides(cls: type, name: str) -> bool:
+    """Whether a class has a method of its own, rather than none or a base's default."""
+    method = inspect.getattr_static(cls, name, None)
+    return method is not None and all(method is not vars(base).get(name) for base in cls.__mro__ if is_base(base))
+
+
+def check_class(cls: type) -> None:
+    """Refuse a class that cannot be a backend.
+
+    :raises BadBackend: with what is missing, and for a misspelt hook the name that was probably meant.
+    """
+    where = f"{cls.__module__}.{cls.__qualname__}"
+    _check_spelling(cls, where)
+    if not any(overrides(cls, name) for name in _HOOKS):
+        pair = " and ".join(_HOOKS[:2])
+        raise BadBackend(f"{where} overrides no hook; a backend needs at least one pair, such as {pair}")
+    for kind, pairs in _PAIRS.items():
+        for serialize, deserialize in pairs:
+            if overrides(cls, serialize) != overrides(cls, deserialize):
+                have, lack = (serialize, deserialize) if overrides(cls, serialize) else (deserialize, serialize)
+                raise BadBackend(f"{where} overrides {have} but not {lack}; the {kind} pair belongs together")
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    if missing:
+        raise BadBackend(f"{where} does not define {', '.join(missing)}")
+
+
+def _check_spelling(cls: type, where: str) -> None:
+    """Refuse a method whose name is almost a hook's: nobody would ever call it, and nobody would say so."""
+    for base in cls.__mro__:
+        for name, method in () if is_base(base) else vars(base).items():
+            if name in _HOOKS or name.startswith("_") or not callable(method):
+                continue
+            meant = difflib.get_close_matches(name, _HOOKS, 1, _ALIKE)
+            if meant:
+                raise BadBackend(f"{where}.{name} is never called; did you mean {meant[0]}?")
+
+
+class Hooks:
+    """A backend's hooks, the same for every style.
+
+    Its own base decides which scope class it is handed: Airflow's for a subclass of Airflow's base, else ours.
+
+    :param backend: an instance.
+    :param name: how the ledger knows it: a built-in name or a dotted path.
+    :raises BadBackend: as :func:`check_class` says.
+    """
+
+    def __init__(self, backend: Any, name: str) -> None:
+        check_class(type(backend))
+        self.backend, self.name = backend, name
+        self._pairs = {kind: self._pair(pairs) for kind, pairs in _PAIRS.items()}
+        self._scopes = _scope_classes(type(backend))
+
+    def _pair(self, pairs: tuple[tuple[str, str], ...]) -> tuple[Callable[..., Any], Callable[[str], Any], bool] | None:
+        for index, (serialize, deserialize) in enumerate(pairs):
+            if overrides(type(self.backend), serialize):
+                return getattr(self.backend, serialize), getattr(self.backend, deserialize), index == 0
+        return None
+
+    def serves(self, scope: StoreScope) -> bool:
+        """Whether the backend has a pair of hooks for scopes of this kind."""
+        return self._pairs[_kind(scope)] is not None
+
+    def has(self, ability: str) -> bool:
+        """Whether the backend has one of the optional methods: owns_ref, holds, iter_refs, remove_ref."""
+        return overrides(type(self.backend), ability)
+
+    def write(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> tuple[str | None, Encoded]:
+        """Store a value; its reference as :meth:`serialize` returns it, and its JSON text, encoded once."""
+        encoded = Encoded.of(value)
+        if isinstance(self.backend, EncodedBackend):
+            return self._checked(self.backend.write(scope, key, encoded)), encoded
+        return self.serialize(scope, key, value, ti_id), encoded
+
+    def read(self, scope: StoreScope, ref: str) -> tuple[Any, Encoded | None]:
+        """The value behind a reference, and its JSON text where the backend reads that; raises what it raises."""
+        if isinstance(self.backend, EncodedBackend):
+            encoded = self.backend.read(ref)
+            return encoded.value(), encoded
+        return self.deserialize(scope, ref), None
+
+    def keeps_inline(self, value: Any) -> bool:
+        """Whether the backend is known to leave such a value in its row."""
+        return isinstance(self.backend, EncodedBackend) and self.backend.keeps_inline(Encoded.of(value))
+
+    def serialize(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> str | None:
+        """Store a value; its reference, or None if it is to stay in the row.
+
+        :param ti_id: the attempt's id, for hooks in the proposal's style.
+        :raises BadBackend: if what comes back is neither a non-empty string nor None.
+        """
+        pair = self._pairs[_kind(scope)]
+        if pair is None:
+            return None
+        serialize, _, released = pair
+        if released:
+            ref = serialize(value=value, key=key, scope=self.scope(scope))
+        elif isinstance(scope, TaskScope):
+            if ti_id is None:
+                raise BadBackend(f"{self.name} takes the task instance's id (ti_id), which is not known here")
+            ref = serialize(value=value, key=key, ti_id=ti_id)
+        else:
+            ref = serialize(value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id))
+        return self._checked(ref)
+
+    def _checked(self, ref: Any) -> str | None:
+        if ref is None or (isinstance(ref, str) and ref):
+            return ref
+        raise BadBackend(f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None")
+
+    def deserialize(self, scope: StoreScope, ref: str) -> Any:
+        """The value behind a reference; raises whatever the backend raises."""
+        pair = self._pairs[_kind(scope)]
+        if pair is None:
+            raise BadBackend(
+                f"{self.name} makes no references for {_kind(scope)}s, but one is stored: another wrote it"
+            )
+        return pair[1](ref)
+
+    def delete(self, scope: StoreScope, key: str) -> None:
+        self.backend.delete(self.scope(scope), key)
+
+    def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
+        self.backend.clear(self.scope(scope), **({"all_map_indices": True} if all_map_indices else {}))
+
+    async def adelete(self, scope: StoreScope, key: str) -> None:
+        await _awaited(self.backend, "adelete", self.delete, self.scope(scope), scope, key)
+
+    async def aclear(self, scope: StoreScope) -> None:
+        await _awaited(self.backend, "aclear", self.clear, self.scope(scope), scope)
+
+    def scope(self, scope: StoreScope) -> Any:
+        """The scope as an object of the class that the backend's own base knows."""
+        task, asset = self._scopes
+        if isinstance(scope, TaskScope):
+            return task(dag_id=scope.dag_id, run_id=scope.run_id, task_id=scope.task_id, map_index=scope.map_index)
+        return asset(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
+
+
+async def _awaited(backend: Any, name: str, sync: Callable[..., Any], theirs: Any, *args: Any) -> None:
+    if overrides(type(backend), name):
+        await getattr(backend, name)(theirs, *args[1:])
+    else:
+        await asyncio.to_thread(sync, *args)
+
+
+def _kind(scope: StoreScope) -> str:
+    return "task" if isinstance(scope, TaskScope) else "asset"
+
+
+def _scope_classes(cls: type) -> tuple[type, type]:
+    """The scope classes beside the base of a backend's class."""
+    base = next((base for base in cls.__mro__ if is_base(base)), BaseStoreBackend)
+    module: Any = inspect.getmodule(base)
+    return module.TaskScope, module.AssetScope
+
+
+def import_class(path: str) -> type:
+    """A class by its dotted path.
+
+    :raises BadBackend: if the module or the class is not there, with what Python said.
+    """
+    module_name, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except Exception as error:  # whatever somebody's module raises while it is imported
+        raise BadBackend(f"the backend {path!r} cannot be imported: {type(error).__name__}: {error}") from error
+    if not isinstance(found, type):
+        raise BadBackend(f"{path} is not a class")
+    return found

@@ -1,0 +1,135 @@
+"""What the built-in backends share: immutable objects in folders, named by the checksum of what they hold."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from ..errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMissing, masked
+from ..scopes import StoreScope
+from ..values import Encoded
+from . import layout
+from .base import EncodedBackend
+
+_LONGEST = 2000  # characters of a reference after a base, and of what another base may be longer
+
+
+class ImmutableBackend(EncodedBackend):
+    """A new value is a new object, so that an old reference stays readable until its row is gone.
+
+    A storage defines the six abstract methods below. Their paths lie below the base, are safe as they are, and have
+    ``/`` between their parts.
+
+    :param base: what a reference begins with, without a slash at its end.
+    :param realm: ``<database id>/<namespace>``, the part of the base that is this backend's own.
+    :param threshold: bytes of JSON text below which a value stays in its row; 0 for none.
+    :param codec: what the names of new objects end in, if their text is compressed.
+    """
+
+    immutable = True
+
+    def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
+        if threshold < 0:
+            raise BadBackend(f"threshold is a number of bytes, got {threshold}")
+        self.base, self.realm, self.threshold = base, layout.realm(realm), threshold
+        self._suffix = f".{codec}" if codec else ""
+
+    def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
+        if encoded.size < self.threshold:
+            return None
+        path = f"{self.realm}/{layout.key_path(scope, key)}/{encoded.sha256}{self._suffix}"
+        self._put(path, encoded)
+        return f"{self.base}/{path}"
+
+    def read(self, ref: str) -> Encoded:
+        """The text behind a reference.
+
+        :raises ObjectMissing: if there is none.
+        :raises ObjectCorrupt: if it is not what was written.
+        :raises ForeignReference: if the reference does not lie below the base.
+        """
+        path = self._path(ref)
+        found = layout.parse(path)
+        if found is None:
+            raise ForeignReference(ref, "it names an unfinished object")
+        try:
+            encoded = Encoded.read(self._pieces(path, found["codec"]))
+        except FileNotFoundError:
+            raise ObjectMissing(ref) from None
+        except ValueError as error:
+            raise ObjectCorrupt(ref, str(error)) from error
+        if encoded.sha256 != found["sha256"]:
+            raise ObjectCorrupt(ref, f"its SHA-256 is {encoded.sha256}")
+        return encoded
+
+    def keeps_inline(self, encoded: Encoded) -> bool:
+        return encoded.size < self.threshold
+
+    def delete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
+        self._remove_folder(f"{self.realm}/{layout.key_path(scope, key)}")
+
+    def clear(self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None) -> None:
+        self._remove_folder(f"{self.realm}/{layout.scope_path(scope, all_map_indices)}")
+
+    def owns_ref(self, ref: str) -> bool:
+        try:
+            return self._path(ref).startswith(f"{self.realm}/")
+        except ForeignReference:
+            return False
+
+    def holds(self, ref: str) -> bool:
+        return self._exists(self._path(ref))
+
+    def iter_refs(self) -> Iterable[tuple[str, int, datetime]]:
+        """Every object of this realm, and every unfinished one that a killed writer left."""
+        for path, size, written_at in self._walk(self.realm):
+            if layout.parse(path) or layout.is_unfinished(path):
+                yield f"{self.base}/{path}", size, written_at
+
+    def remove_ref(self, ref: str) -> None:
+        """Remove one object anywhere below the base; whether it is this realm's, the caller knows."""
+        self._remove(self._path(ref))
+
+    def _path(self, ref: str) -> str:
+        """The path of a reference below the base.
+
+        :raises ForeignReference: if it is anything but an object's; references are hostile input.
+        """
+        if len(ref) > len(self.base) + _LONGEST:
+            raise ForeignReference(f"{ref[:100]}…", f"no reference of this backend has {len(ref)} characters")
+        start = f"{self.base}/"
+        path = ref.removeprefix(start)
+        if ref.startswith(start) and (layout.parse(path) or layout.is_unfinished(path)):
+            return path
+        other = layout.base_of(ref)
+        if other is None or other == self.base:
+            raise ForeignReference(ref, f"it names no object below this backend's base {masked(self.base)}")
+        raise ForeignReference(
+            ref, f"it was written under {masked(other) or '/'}, this backend's base is {masked(self.base)}"
+        )
+
+    @abstractmethod
+    def _put(self, path: str, encoded: Encoded) -> None:
+        """Write an object at once: readers see all of it or nothing, and it is safe when this returns."""
+
+    @abstractmethod
+    def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
+        """What an object holds; FileNotFoundError if it is not there, ValueError if it cannot be decompressed."""
+
+    @abstractmethod
+    def _exists(self, path: str) -> bool:
+        """Whether an object is there."""
+
+    @abstractmethod
+    def _remove(self, path: str) -> None:
+        """Remove an object and the folders that it leaves empty; one that is not there is no error."""
+
+    @abstractmethod
+    def _remove_folder(self, path: str) -> None:
+        """Remove a folder with all that is in it, and the folders above that it leaves empty."""
+
+    @abstractmethod
+    def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
+        """The files below a folder: path below the base, size in bytes, the moment of the last write (UTC)."""

@@ -1,0 +1,94 @@
+"""Where the built-in backends keep their objects: ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>``.
+
+A scope is ``tasks/<dag>/<run>/<task>/<map index>`` or ``assets/<name>``. Each part is one :func:`segment`, so that any
+text is a safe name: two texts never share one, also where a file system folds capitals or Unicode forms together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+from ..errors import BadBackend
+from ..scopes import StoreScope, TaskScope
+
+_LONGEST = 100  # characters of a name; S3 takes 1024 for a whole path, file systems 255 for one name
+_READABLE = 40  # characters that are kept of a text which is not a safe name
+_PLAIN = rf"[a-z0-9_-](?:[a-z0-9_.-]{{0,{_LONGEST - 2}}}[a-z0-9_-])?"
+_NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
+_IS_PLAIN = re.compile(_PLAIN, re.ASCII)
+_UNSAFE = re.compile(r"[^a-z0-9_-]", re.ASCII)
+_SCOPES = rf"(?:tasks(?:/{_NAME}){{4}}|assets(?:-by-uri|-by-id)?/{_NAME})"
+_FILE = r"(?P<sha256>[0-9a-f]{64})(?:\.(?P<codec>[a-z0-9]+))?"
+_OBJECT = rf"(?:{_NAME}/){{2}}{_SCOPES}/{_NAME}/{_FILE}"
+_IS_OBJECT = re.compile(_OBJECT, re.ASCII)
+_IS_UNFINISHED = re.compile(rf"(?:{_NAME}/){{2}}{_FILE}~[0-9a-f]{{16}}", re.ASCII)
+_WITH_BASE = re.compile(rf"(?P<base>.*?)/{_OBJECT}", re.ASCII | re.DOTALL)
+
+
+def segment(text: str) -> str:
+    """A text as one name of a path: itself if it is safe, else what is readable of it and a digest."""
+    if _IS_PLAIN.fullmatch(text):
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{_UNSAFE.sub('_', text.lower())[:_READABLE]}~{digest}"
+
+
+def realm(text: str) -> str:
+    """The path of ``<database id>/<namespace>``.
+
+    :raises BadBackend: if it has not both parts.
+    """
+    database, found, namespace = text.partition("/")
+    if not found:
+        raise BadBackend(f"a realm is <database id>/<namespace>, got {text!r}")
+    return f"{segment(database)}/{segment(namespace)}"
+
+
+def scope_path(scope: StoreScope, all_map_indices: bool = False) -> str:
+    """The path of a scope's folder below the realm.
+
+    :param all_map_indices: the folder of the task at any map index.
+    """
+    if isinstance(scope, TaskScope):
+        parts = [scope.dag_id, scope.run_id, scope.task_id, *([] if all_map_indices else [str(scope.map_index)])]
+        return "/".join(["tasks", *(segment(part) for part in parts)])
+    if scope.name is not None:
+        return f"assets/{segment(scope.name)}"
+    if scope.uri is not None:
+        return f"assets-by-uri/{segment(scope.uri)}"
+    return f"assets-by-id/{scope.asset_id}"
+
+
+def key_path(scope: StoreScope, key: str) -> str:
+    """The path of a key's folder below the realm."""
+    return f"{scope_path(scope)}/{segment(key)}"
+
+
+def folders_of(path: str) -> list[str]:
+    """The folders above a path, the nearest first, up to but without the realm's own, which always stays."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts) - 1, 2, -1)]
+
+
+def parse(path: str) -> re.Match[str] | None:
+    """The groups ``sha256`` and ``codec`` of an object's path below the base; None if it is not one."""
+    return _IS_OBJECT.fullmatch(path)
+
+
+def unfinished(path: str) -> str:
+    """A new path at which to begin an object: in the realm's folder, where no delete of a key or a scope takes it."""
+    parts = path.split("/")
+    return f"{parts[0]}/{parts[1]}/{parts[-1]}~{secrets.token_hex(8)}"
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a path below the base is an unfinished object's, which a killed writer may leave."""
+    return _IS_UNFINISHED.fullmatch(path) is not None
+
+
+def base_of(ref: str) -> str | None:
+    """The base under which a built-in backend must have written a reference, if it looks like one of theirs."""
+    found = _WITH_BASE.fullmatch(ref)
+    return found["base"] if found else None

@@ -1,0 +1,55 @@
+"""Checks of references: the same in any attempt and process."""
+
+from __future__ import annotations
+
+import time
+
+from .bench import Bench, NotApplicable
+from .common import big, check, expect, same
+
+
+@check(
+    "The reference holds a time or a random part: delete and clear cannot find the object again.",
+    "Build the reference from the scope, the key and the value's content only.",
+)
+def deterministic(bench: Bench) -> None:
+    for scope in bench.kinds():
+        first = bench.reference(scope, "key", big(1))
+        time.sleep(0.01)
+        again = bench.reference(scope, "key", big(1))
+        expect(first == again, f"{scope}: {first!r:.120}, then {again!r:.120}")
+
+
+@check(
+    "The reference differs between processes: another worker cannot find the object.",
+    "Use nothing of the process in it: no pid, no hash(), no counter.",
+)
+def same_in_every_process(bench: Bench) -> None:
+    for scope in bench.kinds():
+        here = bench.reference(scope, "key", big(1))
+        there = bench.reference_elsewhere(scope, "key", big(1), "ti-1")
+        expect(here == there, f"{scope}: {here!r:.120} here, {there!r:.120} there")
+
+
+@check(
+    "The reference holds the task-instance id, which changes with each retry (#68274).",
+    "Build it from the scope (dag, run, task, map index); the released hooks are given it.",
+)
+def same_in_every_attempt(bench: Bench) -> None:
+    if not bench.hooks().serves(bench.task):
+        raise NotApplicable("it makes no references for tasks")
+    first, second = (bench.reference(bench.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2"))
+    expect(first == second, f"attempt 1: {first!r:.120}, attempt 2: {second!r:.120}")
+
+
+@check(
+    "A retried task does not find what its first attempt stored.",
+    "Resolve the reference as it stands; do not rebuild it from the attempt.",
+)
+def retry_reads(bench: Bench) -> None:
+    if not bench.hooks().serves(bench.task):
+        raise NotApplicable("it makes no references for tasks")
+    with bench.store() as namespace:
+        bench.accessor(namespace, bench.task).set("key", big("first"))
+        read = bench.accessor(namespace, bench.task).get("key")
+        expect(same(read, big("first")), f"the second attempt read {read!r:.80}")

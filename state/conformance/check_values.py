@@ -1,0 +1,70 @@
+"""Checks of values: what comes back is what was written."""
+
+from __future__ import annotations
+
+import json
+
+from .. import envelope
+from .bench import Bench, Failed, NotApplicable
+from .common import VALUES, big, check, expect, same
+
+
+@check(
+    "A value comes back with another type or content than it was written with.",
+    "Store exactly json.dumps(value), and json.loads what you read.",
+)
+def round_trip(bench: Bench) -> None:
+    for scope in bench.kinds():
+        with bench.store() as namespace:
+            accessor = bench.accessor(namespace, scope)
+            for value in VALUES:
+                for written in (value, big(value)):
+                    accessor.set("key", written)
+                    read = accessor.get("key", "the default")
+                    expect(same(read, written), f"{scope}: wrote {written!r:.80}, read {read!r:.80}")
+
+
+@check(
+    "The backend sees, or makes, the envelope that belongs to the framework.",
+    "Return the bare reference; the framework wraps and unwraps it.",
+)
+def no_envelope(bench: Bench) -> None:
+    for scope in bench.kinds():
+        ref = bench.reference(scope, "key", big(1))
+        expect(envelope.MARKER not in ref, f"{scope}: the reference {ref!r:.120} holds the envelope's marker")
+
+
+@check(
+    "An object that is gone reads as None, as if the task had stored nothing.",
+    "Raise an error of your own that names the reference when there is nothing behind it.",
+)
+def missing_object(bench: Bench) -> None:
+    for scope in bench.kinds():
+        ref = bench.reference(scope, "key", big(1))
+        bench.hooks().delete(scope, "key")
+        try:
+            value = bench.hooks().deserialize(scope, ref)
+        except Exception:  # any error will do: what must not happen is a value
+            continue
+        raise Failed(f"{scope}: after delete, the reference still gave {value!r:.80}")
+
+
+@check(
+    "Server-side get returns something that is not JSON, which breaks Airflow's GET route (#67418).",
+    "Return exactly the text that set was given, and None for a key that is not there.",
+)
+def server_side_json(bench: Bench) -> None:
+    hooks = bench.hooks()
+    for scope in (bench.task, bench.asset):
+        theirs = hooks.scope(scope)
+        try:
+            hooks.backend.set(theirs, "key", '{"a": 1}')
+            text, nothing = hooks.backend.get(theirs, "key"), hooks.backend.get(theirs, "missing")
+        except NotImplementedError:
+            raise NotApplicable("it works on workers only") from None
+        expect(isinstance(text, str), f"{scope}: get returned {text!r:.80}, which is no text")
+        try:
+            expect(same(json.loads(text), {"a": 1}), f"{scope}: get returned {text!r:.80}")
+        except ValueError:
+            raise Failed(f"{scope}: get returned {text!r:.80}, which is not JSON") from None
+        expect(nothing is None, f"{scope}: get of a missing key returned {nothing!r:.80}")

@@ -1,0 +1,1 @@
+"""Tests that run real Airflow packages, in the python that AIRFLOW_VENV names."""

@@ -1,0 +1,12 @@
+"""Runs the conformance kit on a backend in Airflow's environment; prints each check's outcome as JSON."""
+
+import json
+import sys
+
+from state.backends.hooks import import_class
+from state.conformance import CHECKS, report, run
+
+cls = import_class(sys.argv[1])
+results = run(CHECKS, cls, sys.argv[1], (sys.argv[1], {}))
+print(report.text(sys.argv[1], results))
+print(json.dumps({result.check.name: result.outcome for result in results}))
