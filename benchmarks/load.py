@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,8 +84,8 @@ class Connection:
             self.socket = None
 
 
-def run(url: str, request: Request, connections: int, seconds: float) -> Measured:
-    """Load a server for some seconds.
+def run(url: str, requests: Sequence[Request], connections: int, seconds: float) -> Measured:
+    """Load a server for some seconds, each connection with the requests in turn.
 
     :raises RuntimeError: if an answer is an error.
     """
@@ -93,16 +95,17 @@ def run(url: str, request: Request, connections: int, seconds: float) -> Measure
     barrier = threading.Barrier(connections + 1)
 
     def work(number: int) -> None:
-        connection, prepared, mine = Connection(url), request.to_bytes(host, number), waits[number]
+        connection, mine = Connection(url), waits[number]
+        turns = itertools.cycle([request.to_bytes(host, number) for request in requests])
         for _ in range(20):
-            connection.call(prepared)
+            connection.call(next(turns))
         barrier.wait()
         until = time.perf_counter() + seconds
         while (begun := time.perf_counter()) < until:
-            status = connection.call(prepared)
+            status = connection.call(next(turns))
             mine.append(time.perf_counter() - begun)
             if status >= 300:
-                failures.append(f"{request.method} {request.path} answered {status}")
+                failures.append(f"{requests[0].method} {requests[0].path} answered {status}")
                 break
         connection.close()
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .client import StateroomClient
 
 DEFAULT_URL = "http://127.0.0.1:8103"
-# exit statuses: 0 done, 1 the answer is no, 2 the call is wrong, 4 refused by the service, 5 nobody answers
-NO, WRONG, REFUSED, NOBODY = 1, 2, 4, 5
+# exit statuses; 3 to 8 are those of a database that cannot be opened (state/errors.py)
+NO, WRONG, REFUSED, NOBODY = 1, 2, 10, 11
 
 
 class Group(click.Group):
@@ -80,7 +80,8 @@ def _exit_status(error: StateError) -> int:
 def cli(ctx: click.Context, url: str | None, db: str | None, token: str | None, as_json: bool) -> None:
     """Keep Airflow task state and asset state in one small process.
 
-    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 4 refused by the service, 5 nobody answers.
+    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11 nobody
+    answers; with --db also 3 to 8, why the file cannot be opened.
     """
     if url and db:
         raise click.UsageError("--url and --db exclude each other")
@@ -88,14 +89,19 @@ def cli(ctx: click.Context, url: str | None, db: str | None, token: str | None, 
 
 
 @contextmanager
-def connected() -> Iterator[StateroomClient]:
-    """A client of the service that the options name."""
+def connected(create: bool = False) -> Iterator[StateroomClient]:
+    """A client of the service that the options name.
+
+    :param create: whether a database file that is not there may be made.
+    """
     from .client import StateroomClient  # here, because serve needs none: a quarter of its start
 
     options = click.get_current_context().obj
     if not options["db"]:
         yield StateroomClient(options["url"] or DEFAULT_URL, options["token"])
         return
+    if not create and not Path(options["db"]).exists():
+        raise click.UsageError(f"there is no file {options['db']}; only import makes one")
     url = _owner_url(Path(options["db"]))
     if url:
         yield StateroomClient(url, options["token"])
@@ -249,9 +255,12 @@ def export_document(path: str) -> None:
 @cli.command("import")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def import_document(path: str) -> None:
-    """Create or update what the fixture document in PATH names; all of it or nothing."""
-    document = documents.parse(sys.stdin.read() if path == "-" else Path(path).read_text("utf-8"), path)
-    with connected() as client:
+    """Create or update what the fixture document in PATH names; all of it or nothing.
+
+    PATH may be "-" for standard input. A --db that is not there is made.
+    """
+    document = documents.parse(sys.stdin.read(), "standard input") if path == "-" else documents.read(Path(path))
+    with connected(create=True) as client:
         client.call("PUT", "/_stateroom/fixture", params={"strict": "1"}, json=document)
 
 
@@ -364,7 +373,7 @@ def token(role: str | None, ti_id: Any, days: float | None, jwt_secret: str) -> 
 @cli.command()
 @click.option("--wait", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Seconds to keep asking.")
 def ready(wait: float) -> None:
-    """Say whether the service is ready: exit status 0 if it is, 5 if nobody answers (for health checks)."""
+    """Say whether the service is ready: exit status 0 if it is, 11 if nobody answers (for health checks)."""
     deadline = time.monotonic() + wait
     with connected() as client:
         while True:

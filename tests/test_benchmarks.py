@@ -1,8 +1,10 @@
 """The benchmarks run: a load against a served process, and the table of what it saw."""
 
+import pytest
+
 from benchmarks import compare, servers
-from benchmarks.growth import fill
-from state.store import Store
+from benchmarks.growth import fill, spread
+from benchmarks.load import Request, run
 
 
 def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
@@ -14,11 +16,15 @@ def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
     assert ours.mebibytes > 0 and seen["Stateroom", "PUT", 1][0].rps > 0
 
 
-def test_rows_are_added_for_the_growth(tmp_path):
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_the_rows_that_are_added_for_the_growth_are_asked_for(method, tmp_path):
     with servers.stateroom(tmp_path):
         pass
     fill(tmp_path / "bench.db", 1000)
-    store = Store(str(tmp_path / "bench.db"))
-    with store.reading() as db:
-        assert db.execute("SELECT count(*) FROM entries").fetchone() == (1000,)
-    store.close()
+    with servers.stateroom(tmp_path) as server:
+        assert run(server.url, spread(method, 1000), 2, 0.05).rps > 0
+
+
+def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
+    with servers.stateroom(tmp_path) as server, pytest.raises(RuntimeError, match="key-000 answered 404"):
+        run(server.url, [Request("GET", "/key-000")], 1, 0.05)
