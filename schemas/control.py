@@ -5,20 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
 from state import values
 from state.references import HEALTH, OLDER_THAN
 from state.retention import NEVER_EXPIRE
 
 from .execution import Parameters
-from .fields import Field, Integer, JsonValue, Text, UtcDateTime, Uuid4
+from .fields import Field, Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
 from .problems import EXTRA, NOT_AN_OBJECT, Problem
 
 STATES = (
     "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule upstream_failed "
     "skipped deferred awaiting_input"
 ).split()
+_MOST = 2**63 - 1  # in a column of SQLite
 _LONGEST = 10_000 * 366 * 86_400  # seconds; what lies beyond the year 9999 is refused by the calendar
 _NUMBER = Problem("Input should be a whole number", "int_type")
 
@@ -32,10 +33,13 @@ class Whole(Field):
 
     default_error_messages = {"null": _NUMBER}
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least, "maximum": _MOST}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError([_NUMBER])
-        if not self.least <= value < 2**63:
+        if not self.least <= value <= _MOST:
             raise ValidationError([Problem(f"Input should be at least {self.least} and below 2^63", "out_of_range")])
         return value
 
@@ -54,6 +58,9 @@ class Flag(Field):
     """A JSON boolean."""
 
     default_error_messages = {"null": Problem("Input should be true or false", "bool_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "boolean"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -176,10 +183,80 @@ class AssetBody(Control):
     uri = Word(least=1)
 
 
+class ResetOptions(Control):
+    """What to return to: the fixture loaded at start, or nothing at all."""
+
+    to = Text(validate=validate.OneOf(["empty"]))
+
+
+class StrictOption(Control):
+    """Whether members that the body's schema does not know are refused."""
+
+    strict = Truth(load_default=False)
+
+
+class CleanOptions(Control):
+    """Whether expired entries are only counted."""
+
+    dry_run = Truth(load_default=False)
+
+
+class BackendHealth(Schema):
+    """The backend of the gateway, and how many calls it has."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    name = fields.Str(required=True, allow_none=True)
+
+
+class Health(Schema):
+    """Whether the service is ready, and which one it is."""
+
+    status = fields.Str(required=True)
+    version = fields.Str(required=True)
+    compat = fields.Str(required=True)
+    database = fields.Str(required=True)
+    backend = fields.Nested(BackendHealth, required=True)
+    uptime = fields.Float(required=True)
+    realm = fields.Str()
+    problem = fields.Str()
+
+
+class TaskInstanceMade(Schema):
+    """A task instance, and a token for its worker."""
+
+    id = Uuid4(required=True)
+    dag_id = fields.Str(required=True)
+    run_id = fields.Str(required=True)
+    task_id = fields.Str(required=True)
+    map_index = fields.Int(required=True)
+    try_number = fields.Int(required=True)
+    token = fields.Str(required=True)
+
+
+class AssetMade(Schema):
+    """An active asset."""
+
+    id = fields.Int(required=True)
+    name = fields.Str(required=True)
+    uri = fields.Str(required=True)
+
+
+class Cleaned(Schema):
+    """How many entries were removed, or with ``dry_run`` had expired."""
+
+    removed = fields.Int()
+    expired = fields.Int()
+
+
 class Retention(Field):
     """How long an entry lives: seconds, or ``never``."""
 
     default_error_messages = {"null": Problem("Input should be a number of seconds, or never", "retention")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": _LONGEST}, {"const": "never"}]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> timedelta:
         if value == "never":
@@ -187,6 +264,12 @@ class Retention(Field):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
             raise ValidationError([self.error_messages["null"]])
         return timedelta(seconds=value)
+
+
+class KeyOption(Parameters):
+    """Which key."""
+
+    key = Text(least=1, required=True)
 
 
 class ValueBody(Control):
@@ -211,6 +294,78 @@ class OrphansQuery(Parameters):
     limit = Integer(least=0, load_default=50)
     offset = Integer(least=0, load_default=0)
     older_than = Integer(least=0, load_default=OLDER_THAN)
+
+
+class WrittenBy(Schema):
+    """Who wrote a reference."""
+
+    kind = fields.Str(required=True, allow_none=True)
+    ti_id = fields.Str(required=True, allow_none=True)
+
+
+class Reference(Schema):
+    """A reference, its credentials masked, and what is known of the object behind it."""
+
+    id = fields.Int(required=True)
+    backend = fields.Str(required=True, allow_none=True)
+    ref = fields.Str(required=True)
+    scope = fields.Dict(required=True, allow_none=True)
+    key = fields.Str(required=True, allow_none=True)
+    size = fields.Int(required=True, allow_none=True)
+    sha256 = fields.Str(required=True, allow_none=True)
+    health = fields.Str(required=True, validate=validate.OneOf(HEALTH))
+    written_by = fields.Nested(WrittenBy, required=True)
+    written_at = UtcDateTime(required=True, allow_none=True)
+    checked_at = UtcDateTime(required=True, allow_none=True)
+    released_at = UtcDateTime(required=True, allow_none=True)
+
+
+class References(Schema):
+    """A page of the references."""
+
+    references = fields.List(fields.Nested(Reference), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class CheckFault(Schema):
+    """A reference that could not be checked, and what the backend said."""
+
+    id = fields.Int(required=True)
+    message = fields.Str(required=True)
+
+
+class Checked(Schema):
+    """How the references of a page are; ``next`` is where to go on after."""
+
+    checked = fields.Int(required=True)
+    remaining = fields.Int(required=True)
+    next = fields.Int(required=True, allow_none=True)
+    health = fields.Dict(values=fields.Int(), required=True)
+    errors = fields.List(fields.Nested(CheckFault), required=True)
+
+
+class Orphan(Schema):
+    """An object that no row points at, and what would become of it, or did."""
+
+    ref = fields.Str(required=True)
+    size = fields.Int(required=True, allow_none=True)
+    written_at = UtcDateTime(required=True)
+    verdict = fields.Str(required=True)
+
+
+class Orphans(Schema):
+    """A page of the orphans."""
+
+    orphans = fields.List(fields.Nested(Orphan), required=True)
+    total_entries = fields.Int(required=True)
+
+
+class Removed(Schema):
+    """Which orphans were removed, which were left and why, and whether there are more."""
+
+    removed = fields.List(fields.Nested(Orphan), required=True)
+    left = fields.List(fields.Nested(Orphan), required=True)
+    more = fields.Bool(required=True)
 
 
 class CheckBody(Control):

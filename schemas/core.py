@@ -116,6 +116,9 @@ class AssetStateStoreCollectionResponse(Schema):
 class Texts(Field):
     """A query parameter that may be given several times."""
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string"}}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         return list(value)
 
@@ -182,3 +185,36 @@ class VersionInfo(Schema):
 
     version = fields.Str(required=True)
     git_version = fields.Str(required=True, allow_none=True)
+
+
+class BaseInfoResponse(Schema):
+    """The health of a part; null where Stateroom has no such part."""
+
+    status = fields.Str(required=True, allow_none=True)
+
+
+class SchedulerInfoResponse(BaseInfoResponse):
+    """The health of the scheduler, which there is none of."""
+
+    latest_scheduler_heartbeat = UtcDateTime(required=True, allow_none=True)
+
+
+class TriggererInfoResponse(BaseInfoResponse):
+    """The health of the triggerer, which there is none of."""
+
+    latest_triggerer_heartbeat = UtcDateTime(required=True, allow_none=True)
+
+
+class DagProcessorInfoResponse(BaseInfoResponse):
+    """The health of the Dag processor, which there is none of."""
+
+    latest_dag_processor_heartbeat = UtcDateTime(required=True, allow_none=True)
+
+
+class HealthInfoResponse(Schema):
+    """The health of all parts."""
+
+    metadatabase = fields.Nested(BaseInfoResponse, required=True)
+    scheduler = fields.Nested(SchedulerInfoResponse, required=True)
+    triggerer = fields.Nested(TriggererInfoResponse, required=True)
+    dag_processor = fields.Nested(DagProcessorInfoResponse, required=True)

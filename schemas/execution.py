@@ -77,6 +77,12 @@ class AssetStateStoreResponse(TaskStateStoreResponse):
     """A key's value, and nothing else."""
 
 
+class HealthcheckResponse(StrictSchema):
+    """That the Execution API answers."""
+
+    status = fields.Str(required=True)
+
+
 class AssetByNameQuery(Parameters):
     """Which asset, by name."""
 
@@ -138,6 +144,9 @@ class OneOf(Field):
         kind = "literal_error" if literal else "enum"
         self.error_messages["null"] = Problem(f"Input should be {expected}", kind, {"expected": expected})
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.states)}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if value not in self.states:
             raise ValidationError([self.error_messages["null"]])
@@ -169,6 +178,9 @@ class Members(Field):
         super().__init__(**kwargs)
         self.schema = schema() if schema else None
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.schema or {"type": "object"}}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, list):
             raise ValidationError([self.error_messages["null"]])
@@ -194,6 +206,9 @@ class Mapping(Field):
         self.types: tuple[type, ...] = (dict, str) if or_text else (dict,)
         self.faults = _UNION_FAULTS if or_text else [_NOT_A_DICT]
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["object", "string"] if str in self.types else "object"}
+
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         if value is None:
             raise ValidationError(self.faults)
@@ -208,6 +223,9 @@ class Mapping(Field):
 class Number(Field):
     """A number, or a text that is one."""
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["number", "string"]}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
         if not isinstance(value, int | float | str):
             raise ValidationError([Problem("Input should be a valid number", "float_type")])
@@ -220,6 +238,9 @@ class Number(Field):
 
 class Duration(Field):
     """A span of time: seconds, ISO 8601, or ``[days] hours:minutes[:seconds]``."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["number", "string"]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, int | float | str):

@@ -36,6 +36,10 @@ class Field(fields.Field[Any]):
 
     default_error_messages = {"required": MISSING}
 
+    def openapi(self) -> dict[str, Any]:
+        """What ``/openapi.json`` says of the values that it takes, as JSON Schema."""
+        raise NotImplementedError(f"{type(self).__name__}.openapi")
+
 
 class JsonValue(Field):
     """Any JSON value but null, nested no deeper than pydantic follows.
@@ -49,6 +53,9 @@ class JsonValue(Field):
     def __init__(self, *, nested_nan: bool = False, limit: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.nested_nan, self.limit = nested_nan, limit
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["array", "boolean", "number", "object", "string"]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, dict | list):
@@ -95,6 +102,9 @@ class UtcDateTime(Field):
 
     default_error_messages = {"null": _NOT_A_MOMENT}
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
             return _moment(value)
@@ -110,6 +120,9 @@ class ExpiresAt(UtcDateTime):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
+
+    def openapi(self) -> dict[str, Any]:
+        return {"anyOf": [super().openapi(), {"const": DEFAULT}, {"type": "null"}]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if value == DEFAULT:
@@ -160,6 +173,9 @@ class Integer(Field):
         super().__init__(**kwargs)
         self.least = least
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "integer"} if self.least is None else {"type": "integer", "minimum": self.least}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         number = _integer(value)
         if self.least is not None and number < self.least:
@@ -190,6 +206,9 @@ class Truth(Field):
         super().__init__(**kwargs)
         self.said = said
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         word = value.lower()
         if word not in _TRUE | _FALSE:
@@ -210,6 +229,9 @@ class Text(Field):
 
     default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": self.least} if self.least else {"type": "string"}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError([self.error_messages["null"]])
@@ -219,8 +241,18 @@ class Text(Field):
         return value
 
 
+class Place(Field):
+    """A member's name or an item's number, in the path to a fault."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["string", "integer"]}
+
+
 class Uuid4(Field):
     """A UUID in a path, sent on in its canonical spelling."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "format": "uuid"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if (found := canonical_uuid(value)) is not None:

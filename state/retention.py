@@ -30,7 +30,7 @@ def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> dateti
 
     :param wanted: a retention; None applies the default.
     :raises TypeError: for anything else, such as a number of days.
-    :raises InvalidRetention: if the default applies and is negative.
+    :raises InvalidRetention: if the default applies and cannot.
     :raises ValueError: if the moment lies beyond the year 9999.
     """
     if wanted is None:

@@ -1,14 +1,14 @@
 """``/openapi.json``: the three APIs described from their schemas, made when it is first asked for.
 
 apispec writes it: unlike flask-smorest it leaves views, blueprints and errors alone, and those have to answer exactly
-as Airflow does.
+as Airflow does. ``operations`` says what each view takes and gives; here stands what follows from a call's API, path
+and method: who may make it, which errors it can end with, and in which shape.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -17,154 +17,62 @@ from typing import Any
 from flask import Blueprint, Response, current_app
 from marshmallow import Schema
 
-from schemas import control, core, execution
-from schemas.fields import Text
+from schemas import control, errors
+from schemas.fields import Field
 from state import __version__
 
 from .errors import text_answer
+from .operations import OPERATIONS, Operation
 
 bp = Blueprint("openapi", __name__)
-_TAGS = {"execution_api": "Execution API", "core_api": "Core API", "login": "Core API", "control_api": "Control API",
-         "values_api": "Control API", "references_api": "Control API"}  # fmt: skip
-_NO_BODY = (204, None)
-_CONTROL = (400, 401, 403, 404, 413, 415, 421, 422, 429, 503, 507)
-# statuses that any call of an API can end with, beside its own
-_ALWAYS = {
-    "execution_api": (400, 401, 403, 404, 413, 421, 422, 429, 507),
-    "core_api": (400, 401, 403, 404, 413, 421, 422, 429, 507),
-    "login": (400, 401, 403, 413, 415, 421, 422, 429),
-    "control_api": _CONTROL,
-    "values_api": _CONTROL,
-    "references_api": _CONTROL,
+_ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own Control API.
+
+Routes of Airflow that are not described here are not emulated: they answer 400 with the reason `not_emulated`.
+Without a secret (`--jwt-secret`) no call needs a token."""
+_SECURITY = {
+    "worker": "A task instance's token for the Execution API: `stateroom token --ti UUID`.",
+    "person": "A token from `POST /auth/token`, or `stateroom token --role admin`; the Control API wants an admin's.",
 }
+_VERSION_HEADER = {
+    "in": "header", "name": "Airflow-API-Version", "schema": {"type": "string", "format": "date"},
+    "description": "The version that the client speaks; older ones than 2026-06-30 know no state store.",
+}  # fmt: skip
+_ECHOED = {
+    "airflow-api-version": "The version that was asked for.",
+    "correlation-id": "As it was in the request, if it was.",
+    "Refreshed-API-Token": "A fresh token for a worker whose own is nearly over.",
+}
+_TEXT, _LIST = errors.HTTPExceptionResponse, errors.HTTPValidationError
+_REASON, _CONTROL = errors.ReasonResponse, errors.ControlResponse
+_Shapes = tuple[type[Schema], ...]
+# what the server refuses before an API sees it comes with a reason everywhere
+_BY_SERVER: dict[int, _Shapes] = {400: (_TEXT, _REASON), 413: (_TEXT, _REASON), 429: (_REASON,), 500: (_TEXT, _REASON)}
 
 
 @dataclass(frozen=True)
-class Operation:
-    """What a view takes and gives.
+class Api:
+    """What the views of a blueprint have in common.
 
-    :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
-    :param also: further statuses of its own.
-    :param by: the queries of a path that goes by name or by uri.
+    :param tokens: each of which opens them.
+    :param errors: the bodies of errors, by their status; those of all others are ``error``.
     """
 
-    answer: tuple[int, type[Schema] | dict[str, Any] | None]
-    query: type[Schema] | None = None
-    body: type[Schema] | tuple[type[Schema], ...] | None = None
-    also: tuple[int, ...] = ()
-    by: Mapping[str, type[Schema]] | None = None
+    tag: str
+    tokens: tuple[str, ...]
+    error: type[Schema]
+    errors: dict[int, _Shapes]
 
 
-_OBJECT: dict[str, Any] = {"type": "object"}
-_KEY_BY = {"name": execution.AssetKeyByNameQuery, "uri": execution.AssetKeyByUriQuery}
-_BY = {"name": execution.AssetByNameQuery, "uri": execution.AssetByUriQuery}
-_BACKEND = (502, 503, 504)
-_STATES = tuple(type(schema) for schema in execution.TI_STATE_UPDATE.values())
-
-
-class FixtureOptions(Schema):
-    """How strictly a fixture is read."""
-
-    strict = Text()
-
-
-class ResetOptions(Schema):
-    """What to return to."""
-
-    to = Text()
-
-
-class KeyOption(Schema):
-    """Which key."""
-
-    key = Text(least=1, required=True)
-
-
-class CleanOptions(Schema):
-    """Whether only to count."""
-
-    dry_run = Text()
-
-
-OPERATIONS: dict[str, Operation] = {
-    "execution_api.health": Operation((200, _OBJECT)),
-    "execution_api.get_task_state_store": Operation((200, execution.TaskStateStoreResponse)),
-    "execution_api.set_task_state_store": Operation(_NO_BODY, body=execution.TaskStateStorePutBody),
-    "execution_api.delete_task_state_store": Operation(_NO_BODY),
-    "execution_api.clear_task_state_store": Operation(_NO_BODY),
-    "execution_api.ti_update_state": Operation(_NO_BODY, body=_STATES, also=(200, 409)),
-    "execution_api.get_asset": Operation((200, _OBJECT), by=_BY),
-    "execution_api.get_asset_state_store": Operation((200, execution.AssetStateStoreResponse), by=_KEY_BY),
-    "execution_api.set_asset_state_store": Operation(_NO_BODY, body=execution.AssetStateStorePutBody, by=_KEY_BY),
-    "execution_api.delete_asset_state_store": Operation(_NO_BODY, by=_KEY_BY),
-    "execution_api.clear_asset_state_store": Operation(_NO_BODY, by=_BY),
-    "core_api.list_task_state_store": Operation((200, core.TaskStateStoreCollectionResponse), core.TaskListQuery),
-    "core_api.get_task_state_store": Operation((200, core.TaskStateStoreResponse), core.TaskScopeQuery),
-    "core_api.set_task_state_store": Operation(_NO_BODY, core.TaskScopeQuery, core.TaskStateStoreBody),
-    "core_api.patch_task_state_store": Operation(
-        (200, {"nullable": True, "enum": [None]}), core.TaskScopeQuery, core.TaskStateStorePatchBody
-    ),
-    "core_api.delete_task_state_store": Operation(_NO_BODY, core.TaskScopeQuery),
-    "core_api.clear_task_state_store": Operation(_NO_BODY, core.ClearQuery),
-    "core_api.list_asset_state_store": Operation((200, core.AssetStateStoreCollectionResponse), core.Pagination),
-    "core_api.get_asset_state_store": Operation((200, core.AssetStateStoreResponse)),
-    "core_api.set_asset_state_store": Operation(_NO_BODY, body=core.AssetStateStoreBody),
-    "core_api.delete_asset_state_store": Operation(_NO_BODY),
-    "core_api.clear_asset_state_store": Operation(_NO_BODY),
-    "core_api.get_assets": Operation((200, core.AssetCollectionResponse), core.AssetsQuery),
-    "core_api.get_version": Operation((200, core.VersionInfo)),
-    "core_api.get_health": Operation((200, _OBJECT)),
-    "login.create_token": Operation((201, core.LoginResponse), body=core.LoginBody),
-    "login.create_token_cli": Operation((201, core.LoginResponse), body=core.LoginBody),
-    "login.create_token_all_admins": Operation((201, core.LoginResponse)),
-    "control_api.health": Operation((200, _OBJECT), also=(503,)),
-    "control_api.reset": Operation(_NO_BODY, ResetOptions),
-    "control_api.get_fixture": Operation((200, control.Fixture)),
-    "control_api.put_fixture": Operation(_NO_BODY, FixtureOptions, control.Fixture),
-    "control_api.create_task_instance": Operation((201, _OBJECT), body=control.TaskInstanceBody),
-    "control_api.create_asset": Operation((201, _OBJECT), body=control.AssetBody),
-    "control_api.clean": Operation((200, _OBJECT), CleanOptions),
-    "values_api.get_task_value": Operation((200, execution.TaskStateStoreResponse), KeyOption, also=_BACKEND),
-    "values_api.set_task_value": Operation(_NO_BODY, KeyOption, control.ValueBody, _BACKEND),
-    "values_api.delete_task_value": Operation(_NO_BODY, KeyOption, also=_BACKEND),
-    "values_api.get_asset_value": Operation((200, execution.AssetStateStoreResponse), also=_BACKEND, by=_KEY_BY),
-    "values_api.set_asset_value": Operation(_NO_BODY, body=control.ValueBody, also=_BACKEND, by=_KEY_BY),
-    "values_api.delete_asset_value": Operation(_NO_BODY, also=_BACKEND, by=_KEY_BY),
-    "references_api.list_references": Operation((200, _OBJECT), control.ReferencesQuery),
-    "references_api.check": Operation((200, _OBJECT), body=control.CheckBody, also=_BACKEND),
-    "references_api.list_orphans": Operation((200, _OBJECT), control.OrphansQuery, also=_BACKEND),
-    "references_api.remove_orphans": Operation((200, _OBJECT), body=control.RemoveBody, also=_BACKEND),
-}
-_ERROR = {
-    "type": "object",
-    "required": ["detail"],
-    "properties": {"detail": {"anyOf": [{"type": "string"}, {"type": "object"}, {"type": "array"}]}},
-}
-_ANY = {"description": "any JSON value but null", "anyOf": [
-    {"type": kind} for kind in ("string", "number", "boolean", "object", "array")
-]}  # fmt: skip
-_MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
-# how our own fields read, by the name of their class
-_FIELDS: dict[str, dict[str, Any]] = {
-    "JsonValue": _ANY,
-    "UtcDateTime": _MOMENT,
-    "ExpiresAt": {"anyOf": [*_MOMENT["anyOf"], {"type": "string", "enum": ["default"]}]},
-    "Integer": {"type": "integer"},
-    "Truth": {"type": "boolean"},
-    "Texts": {"type": "array", "items": {"type": "string"}},
-    "Text": {"type": "string"},
-    "Word": {"type": "string"},
-    "Uuid4": {"type": "string", "format": "uuid"},
-    "OneOf": {"type": "string"},
-    "Members": {"type": "array", "items": {"type": "object"}},
-    "Mapping": {"type": "object"},
-    "Number": {"type": "number"},
-    "Duration": {},
-    "Whole": {"type": "integer"},
-    "Flag": {"type": "boolean"},
-    "Retention": {"anyOf": [{"type": "number"}, {"type": "string", "enum": ["never"]}]},
-    "Raw": {},
-}
+_APIS = {
+    "execution_api": Api("Execution API", ("worker",), _TEXT, {
+        **_BY_SERVER, 404: (_TEXT, _REASON), 409: (_REASON,), 422: (_LIST, _REASON), 500: (_REASON,), 507: (_REASON,),
+    }),
+    "core_api": Api("Core API", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
+    "login": Api("Login", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
+    "control_api": Api("Control API", ("person",), _CONTROL, {503: (control.Health,)}),
+    "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
+    "references_api": Api("Control API", ("person",), _CONTROL, {}),
+}  # fmt: skip
 
 
 # of what examples/demo.json holds, so that an example in the description is one that works there
@@ -195,73 +103,68 @@ def describe() -> dict[str, Any]:
     from apispec.ext.marshmallow import MarshmallowPlugin
 
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
-    spec = APISpec("Stateroom", __version__, "3.1.0", [plugin], info={"description": __doc__})
+    spec = APISpec("Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT})
     assert plugin.converter is not None
     plugin.converter.add_attribute_function(_field_properties)  # type: ignore[no-untyped-call]  # apispec has few
-    spec.components.schema("Error", _ERROR)
-    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    for name, about in _SECURITY.items():
+        scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": about}
+        spec.components.security_scheme(name, scheme)
     for rule in current_app.url_map.iter_rules():
         operation = OPERATIONS.get(rule.endpoint)
         if operation is not None:
             for path, query in _paths(rule.rule, operation):
-                _add(spec, path, rule.endpoint, rule.methods or set(), operation, query)
+                for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                    described = _described(rule.endpoint, method, path, operation, query)
+                    spec.path(path, operations={method.lower(): described})
     document: dict[str, Any] = spec.to_dict()
     return document
 
 
 def _schema_name(schema: Any) -> str:
+    """``CoreTaskStateStoreResponse``: two APIs may have a schema of one name."""
     cls = schema if isinstance(schema, type) else type(schema)
     part = cls.__module__.rsplit(".", 1)[-1].capitalize()
-    return f"{part}{cls.__name__}"
+    return cls.__name__ if cls.__name__.startswith(part) else f"{part}{cls.__name__}"
 
 
 def _field_properties(self: Any, field: Any, **_: Any) -> dict[str, Any]:
     """An attribute function of apispec's: the JSON schema of one of our fields."""
-    name = type(field).__name__
-    if type(field).__module__.startswith("marshmallow") and name != "Raw":
+    if not isinstance(field, Field):
         return {}
-    found = dict(_FIELDS[name])
-    if field.allow_none and "anyOf" not in found and "type" in found:
+    found = field.openapi()
+    if isinstance(found.get("items"), Schema):
+        found["items"] = self.resolve_nested_schema(found["items"])
+    if field.allow_none and isinstance(found.get("type"), str):
         found["type"] = [found["type"], "null"]
-    elif field.allow_none and "anyOf" in found:
-        found["anyOf"] = [*found["anyOf"], {"type": "null"}]
-    least = getattr(field, "least", None)
-    if least is not None:
-        found["minLength" if name == "Text" else "minimum"] = least
-    if name == "OneOf":
-        found["enum"] = list(field.states)
     return found
 
 
 def _paths(rule: str, operation: Operation) -> list[tuple[str, type[Schema] | None]]:
     """A rule's paths in OpenAPI's spelling; one that goes by name or by uri is two."""
     path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule)
-    if "{by}" not in path:
+    if operation.by is None:
         return [(path, operation.query)]
-    return [(path.replace("{by}", by), query) for by, query in (operation.by or {}).items()]
+    return [(path.replace("{by}", by), query) for by, query in operation.by.items()]
 
 
-def _add(
-    spec: Any, path: str, endpoint: str, methods: set[str], operation: Operation, query: type[Schema] | None
-) -> None:
-    view = current_app.view_functions[endpoint]
+def _described(
+    endpoint: str, method: str, path: str, operation: Operation, query: type[Schema] | None
+) -> dict[str, Any]:
     part, name = endpoint.split(".")
-    tag = _TAGS[part]
+    doc = current_app.view_functions[endpoint].__doc__ or ""
     described: dict[str, Any] = {
-        "tags": [tag],
+        "tags": [_APIS[part].tag],
         "operationId": re.sub(r"\W+", "_", f"{part} {name} {_suffix(path)}").strip("_"),
-        "summary": (view.__doc__ or "").strip().split("\n")[0],
+        "summary": doc.strip().split("\n")[0],
         "parameters": [*_path_parameters(path), *([{"in": "query", "schema": query}] if query else [])],
-        "responses": _responses(part, operation),
-        "security": [{}, {"bearer": []}],
+        "responses": _responses(part, method, path, operation),
+        "security": [] if operation.open else [*({token: []} for token in _APIS[part].tokens), {}],
     }
+    if part == "execution_api":
+        described["parameters"].append(_VERSION_HEADER)
     if operation.body is not None:
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _body(operation.body)}},
-        }
-    for method in methods - {"HEAD", "OPTIONS"}:
-        spec.path(path, operations={method.lower(): described})
+        described["requestBody"] = {"required": True, "content": _content(operation)}
+    return described
 
 
 def _suffix(path: str) -> str:
@@ -282,18 +185,60 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _body(body: Any) -> Any:
-    return {"anyOf": list(body)} if isinstance(body, tuple) else body
+def _content(operation: Operation) -> dict[str, Any]:
+    body = operation.body
+    content = {"schema": {"anyOf": list(body)} if isinstance(body, tuple) else body}
+    kinds = ["application/json", *(["application/x-www-form-urlencoded"] if operation.forms else [])]
+    return {kind: content for kind in kinds}
 
 
-def _responses(part: str, operation: Operation) -> dict[str, Any]:
+def _responses(part: str, method: str, path: str, operation: Operation) -> dict[str, Any]:
     status, answer = operation.answer
-    errors = {str(code): _error(code) for code in (*_ALWAYS[part], *operation.also) if code >= 400}
+    headers = {**(_ECHOED if part == "execution_api" else {}), **(operation.headers or {})}
+    done: dict[str, Any] = {"description": "done", "headers": _headers(headers)}
+    if answer is not None:
+        done["content"] = {"application/json": {"schema": answer}}
     empty = {str(code): {"description": "nothing had to be done"} for code in operation.also if code < 300}
-    content = {} if answer is None else {"content": {"application/json": {"schema": answer}}}
-    return {str(status): {"description": "done", **content}, **empty, **errors}
+    failures = {code for code in operation.also if code >= 400} | _failures(part, method, path, operation)
+    return {str(status): done, **empty, **{str(code): _error(part, code) for code in sorted(failures)}}
 
 
-def _error(code: int) -> dict[str, Any]:
-    content = {"application/json": {"schema": "Error"}}
-    return {"description": HTTPStatus(code).phrase, "content": content}
+def _failures(part: str, method: str, path: str, operation: Operation) -> set[int]:
+    """The errors that a call can end with because of its API, path and method."""
+    api, found = _APIS[part], {421, 500}
+    if not operation.open:
+        found |= {401, 403}
+    if method != "GET":
+        found |= {403, 507}
+    if method in ("POST", "PUT", "PATCH"):
+        found |= {400, 413, 422, 429} | ({415} if api.error is _CONTROL else set())
+    if "{" in path or operation.query or operation.by:
+        found |= {422}
+    if part == "execution_api":  # the version header
+        found |= {404, 422}
+    if api.error is _CONTROL:  # its calls may be long
+        found |= {429}
+    return found | ({404} if "{" in path else set())
+
+
+def _error(part: str, code: int) -> dict[str, Any]:
+    api = _APIS[part]
+    shapes = api.errors.get(code, (api.error,))
+    schema = shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
+    headers = {"Retry-After": "Seconds to wait."} if code in (429, 503) else {}
+    found = {"description": _PHRASES.get(code) or HTTPStatus(code).phrase, "headers": _headers(headers)}
+    return {**found, "content": {"application/json": {"schema": schema}}}
+
+
+def _headers(about: dict[str, str]) -> dict[str, Any]:
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in about.items()}
+
+
+_PHRASES = {
+    401: "No token, or one that is over",
+    403: "Not with this token, or not from a web page of somebody else's",
+    413: "The body is longer than --max-body",
+    421: "The host is not allowed (--allow-host)",
+    429: "Too many long calls at once",
+    507: "The disk is full; nothing was changed",
+}

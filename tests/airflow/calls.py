@@ -1,0 +1,24 @@
+"""Runs in Airflow's environment: reads a call as a JSON line, writes what came of it as a JSON line."""
+
+import json
+import sys
+import traceback
+from datetime import datetime
+
+
+def answer_all(call):
+    """Answer until the input ends; whatever Airflow prints goes to standard error."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        print(_answer(call, json.loads(line, object_hook=_moment)), file=answers, flush=True)
+
+
+def _answer(call, asked):
+    try:
+        return json.dumps(call(asked), default=datetime.isoformat)
+    except Exception:
+        return json.dumps({"crashed": traceback.format_exc()})
+
+
+def _moment(members):
+    return datetime.fromisoformat(members["$moment"]) if list(members) == ["$moment"] else members

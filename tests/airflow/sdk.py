@@ -1,0 +1,31 @@
+"""Calls the Task SDK's own client, as a task's worker does."""
+
+from functools import lru_cache
+from operator import attrgetter
+
+import httpx
+from airflow.sdk.api.client import Client
+from calls import answer_all
+
+
+@lru_cache
+def connect(base_url, token):
+    return Client(base_url=base_url, token=token)
+
+
+def call(asked):
+    method = attrgetter(asked["method"])(connect(asked["url"] + "/execution/", asked["token"]))
+    try:
+        answer = method(*asked["args"], **asked["kwargs"])
+    except httpx.HTTPStatusError as error:
+        return {"raised": type(error).__name__, "status": error.response.status_code, **facts(error.response)}
+    if isinstance(answer, httpx.Response):
+        return {"status": answer.status_code, **facts(answer)}
+    return {"class": type(answer).__name__, **answer.model_dump(mode="json")}
+
+
+def facts(response):
+    return {"content_type": response.headers.get("content-type"), "text": response.text}
+
+
+answer_all(call)

@@ -1,0 +1,104 @@
+"""What each view takes and gives, as ``/openapi.json`` says it: a new view needs a row here, or a test fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema
+
+from schemas import control, core, execution
+from state.references import HEADER, REPLACED
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a view takes and gives.
+
+    :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
+    :param body: a schema, or several of which one has to fit.
+    :param also: further statuses of its own.
+    :param by: the queries of a path that goes by name or by uri.
+    :param open: whether it needs no token even where there is a secret.
+    :param forms: whether its body may be a form too.
+    :param headers: of its answer, with what they say.
+    """
+
+    answer: tuple[int, type[Schema] | dict[str, Any] | None]
+    query: type[Schema] | None = None
+    body: type[Schema] | tuple[type[Schema], ...] | None = None
+    also: tuple[int, ...] = ()
+    by: dict[str, type[Schema]] | None = None
+    open: bool = False
+    forms: bool = False
+    headers: dict[str, str] | None = None
+
+
+_NO_BODY = (204, None)
+_VALUE = (200, execution.TaskStateStoreResponse)
+_BACKEND = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend
+_TOKEN = (201, core.LoginResponse)
+_KEY_BY: dict[str, type[Schema]] = {"name": execution.AssetKeyByNameQuery, "uri": execution.AssetKeyByUriQuery}
+_BY: dict[str, type[Schema]] = {"name": execution.AssetByNameQuery, "uri": execution.AssetByUriQuery}
+_STATES = tuple(type(schema) for schema in execution.TI_STATE_UPDATE.values())
+_REF = {HEADER: "What is known of a reference in the value: its backend, size and SHA-256."}
+_REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
+_IGNORED = {"Stateroom-Ignored": "Members of the body that its schema does not know."}
+
+OPERATIONS: dict[str, Operation] = {
+    "execution_api.health": Operation((200, execution.HealthcheckResponse), open=True),
+    "execution_api.get_task_state_store": Operation(_VALUE, headers=_REF),
+    "execution_api.set_task_state_store": Operation(_NO_BODY, body=execution.TaskStateStorePutBody, headers=_REPLACED),
+    "execution_api.delete_task_state_store": Operation(_NO_BODY),
+    "execution_api.clear_task_state_store": Operation(_NO_BODY),
+    "execution_api.ti_update_state": Operation(_NO_BODY, body=_STATES, also=(200, 409)),
+    "execution_api.get_asset": Operation((200, execution.AssetResponse), by=_BY),
+    "execution_api.get_asset_state_store": Operation(
+        (200, execution.AssetStateStoreResponse), by=_KEY_BY, headers=_REF
+    ),
+    "execution_api.set_asset_state_store": Operation(
+        _NO_BODY, body=execution.AssetStateStorePutBody, by=_KEY_BY, headers=_REPLACED
+    ),
+    "execution_api.delete_asset_state_store": Operation(_NO_BODY, by=_KEY_BY),
+    "execution_api.clear_asset_state_store": Operation(_NO_BODY, by=_BY),
+    "core_api.list_task_state_store": Operation((200, core.TaskStateStoreCollectionResponse), core.TaskListQuery),
+    "core_api.get_task_state_store": Operation((200, core.TaskStateStoreResponse), core.TaskScopeQuery),
+    "core_api.set_task_state_store": Operation(_NO_BODY, core.TaskScopeQuery, core.TaskStateStoreBody),
+    "core_api.patch_task_state_store": Operation(
+        (200, {"type": "null"}), core.TaskScopeQuery, core.TaskStateStorePatchBody
+    ),
+    "core_api.delete_task_state_store": Operation(_NO_BODY, core.TaskScopeQuery),
+    "core_api.clear_task_state_store": Operation(_NO_BODY, core.ClearQuery),
+    "core_api.list_asset_state_store": Operation((200, core.AssetStateStoreCollectionResponse), core.Pagination),
+    "core_api.get_asset_state_store": Operation((200, core.AssetStateStoreResponse)),
+    "core_api.set_asset_state_store": Operation(_NO_BODY, body=core.AssetStateStoreBody),
+    "core_api.delete_asset_state_store": Operation(_NO_BODY),
+    "core_api.clear_asset_state_store": Operation(_NO_BODY),
+    "core_api.get_assets": Operation((200, core.AssetCollectionResponse), core.AssetsQuery, also=(400,)),
+    "core_api.get_version": Operation((200, core.VersionInfo), open=True),
+    "core_api.get_health": Operation((200, core.HealthInfoResponse), open=True),
+    "login.create_token": Operation(_TOKEN, body=core.LoginBody, also=(401, 415), open=True, forms=True),
+    "login.create_token_cli": Operation(_TOKEN, body=core.LoginBody, also=(401,), open=True),
+    "login.create_token_all_admins": Operation(_TOKEN, also=(403,), open=True),
+    "control_api.health": Operation((200, control.Health), also=(503,), open=True),
+    "control_api.reset": Operation(_NO_BODY, control.ResetOptions),
+    "control_api.get_fixture": Operation((200, control.Fixture)),
+    "control_api.put_fixture": Operation(_NO_BODY, control.StrictOption, control.Fixture, headers=_IGNORED),
+    "control_api.create_task_instance": Operation(
+        (201, control.TaskInstanceMade), control.StrictOption, control.TaskInstanceBody, headers=_IGNORED
+    ),
+    "control_api.create_asset": Operation(
+        (201, control.AssetMade), control.StrictOption, control.AssetBody, headers=_IGNORED
+    ),
+    "control_api.clean": Operation((200, control.Cleaned), control.CleanOptions),
+    "values_api.get_task_value": Operation(_VALUE, control.KeyOption, also=_BACKEND),
+    "values_api.set_task_value": Operation(_NO_BODY, control.KeyOption, control.ValueBody, _BACKEND),
+    "values_api.delete_task_value": Operation(_NO_BODY, control.KeyOption, also=_BACKEND),
+    "values_api.get_asset_value": Operation(_VALUE, also=_BACKEND, by=_KEY_BY),
+    "values_api.set_asset_value": Operation(_NO_BODY, body=control.ValueBody, also=_BACKEND, by=_KEY_BY),
+    "values_api.delete_asset_value": Operation(_NO_BODY, also=_BACKEND, by=_KEY_BY),
+    "references_api.list_references": Operation((200, control.References), control.ReferencesQuery),
+    "references_api.check": Operation((200, control.Checked), body=control.CheckBody, also=_BACKEND),
+    "references_api.list_orphans": Operation((200, control.Orphans), control.OrphansQuery, also=_BACKEND),
+    "references_api.remove_orphans": Operation((200, control.Removed), body=control.RemoveBody, also=_BACKEND),
+}
