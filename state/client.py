@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -30,8 +31,22 @@ class StateroomClient:
         self.url = url.rstrip("/")
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy or .netrc of the user's has no business with a local service
-        if token:
-            self.session.headers["Authorization"] = f"Bearer {token}"
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def acting(self, token: str | None = None, **headers: str) -> StateroomClient:
+        """The same connections in another's name.
+
+        :param token: instead of this client's own; None keeps that.
+        :param headers: sent with every call; ``Stateroom_Clock="…"`` is ``Stateroom-Clock: …``.
+        """
+        other = copy.copy(self)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        other.headers = {**self.headers, **({"Authorization": f"Bearer {token}"} if token else {}), **named}
+        return other
+
+    def close(self) -> None:
+        """Close the connections; a call after that opens new ones."""
+        self.session.close()
 
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send one request and return its answer.
@@ -40,11 +55,13 @@ class StateroomClient:
         :raises ServiceError: for every other answer that is an error.
         :raises Unreachable: if nobody answers.
         """
+        headers = {**self.headers, **(kwargs.pop("headers", None) or {})}
         if "json" in kwargs:  # written here, since requests would refuse NaN before the service can say what is wrong
             kwargs["data"] = json.dumps(kwargs.pop("json"))
-            kwargs["headers"] = {"Content-Type": "application/json", **(kwargs.get("headers") or {})}
+            headers.setdefault("Content-Type", "application/json")
+        options = {"headers": headers, "timeout": TIMEOUT, "allow_redirects": False, **kwargs}
         try:
-            answer = self.session.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
+            answer = self.session.request(method, self.url + path, **options)
         except requests.RequestException as error:
             raise Unreachable(f"nothing answers at {self.url} ({type(error).__name__}); is it running?") from error
         if answer.status_code >= 300:

@@ -42,7 +42,7 @@ class ServerProcess:
     def __init__(self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
         command = [sys.executable, str(service_path()), "--port", "0", WITH_STDIN, *arguments]
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, env=environ, start_new_session=True, **pipes)
+        self.process: subprocess.Popen[str] = subprocess.Popen(command, env=environ, start_new_session=True, **pipes)
         self._errors: list[str] = []
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
