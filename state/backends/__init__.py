@@ -60,6 +60,11 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
     return {name: value for name, value in found.items() if name in takes}
 
 
+def to_environ(options: Mapping[str, Any]) -> dict[str, str]:
+    """The variables from which :func:`options_from` reads these options again, as far as there are any."""
+    return {_OPTIONS[name]: str(value) for name, value in options.items() if name in _OPTIONS and value is not None}
+
+
 def _bytes(text: str) -> int:
     if not text.strip().isdecimal():
         raise SettingError(_OPTIONS["threshold"], text, "a number of bytes; 0 keeps no value in its row")
