@@ -130,15 +130,16 @@ class Stateroom:
     @property
     def state(self) -> State:
         """What the namespace holds, to compare: ``{"etl/submit": {"job_id": "job-42"}}``."""
-        return State.of(self._document())
+        return State.of(self.document())
 
-    def _document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
+        """All that is held, as a fixture document."""
         document: dict[str, Any] = self._client.call("GET", _FIXTURE).json()
         return document
 
     def export(self, path: str | Path) -> Path:
         """Write all that is held as a fixture document; the old file is replaced only once the new one is safe."""
-        documents.write(Path(path), documents.canonical(self._document()))
+        documents.write(Path(path), documents.canonical(self.document()))
         return Path(path)
 
     def import_(self, path: str | Path) -> None:
@@ -182,7 +183,7 @@ class Stateroom:
         :param of: whose key, where several have one of this name.
         :raises NotInTime: naming the last value that was seen.
         """
-        return Wait(self._document, self.journal, self._workers.hooks, key, of.scope if of else None).until(
+        return Wait(self.document, self.journal, self._workers.hooks, key, of.scope if of else None).until(
             predicate, timeout
         )
 
@@ -196,7 +197,7 @@ class Stateroom:
         return str(self._client.call("GET", "/_stateroom/explain", params=asked).json()["sentence"])
 
     def _only_place(self, key: str) -> StoreScope:
-        rows = documents.rows(self._document())
+        rows = documents.rows(self.document())
         places = {scope_from(row) for row in rows if row["key"] == key}
         places = places or {event.scope for event in self.journal if event.key == key and event.scope}
         if len(places) == 1:
@@ -221,6 +222,10 @@ class Stateroom:
         :raises ServiceError: if there is one of this name.
         """
         self._service("POST", _NAMESPACES, json={"name": name})
+        return self.beside(name)
+
+    def beside(self, name: str) -> Stateroom:
+        """The handle of another namespace of this service."""
         return Stateroom(self._root, name, self._token)
 
     def drop(self) -> None:

@@ -125,8 +125,12 @@ class Journal:
 
     def events(self, after: int = 0) -> list[Event]:
         """Every event after a number."""
-        found: list[Event] = []
-        while page := self._page(found[-1].seq if found else after, 0):
+        return [Event.read(row) for row in self.documents(after)]
+
+    def documents(self, after: int = 0) -> list[dict[str, Any]]:
+        """Every event after a number, as the Control API sends it."""
+        found: list[dict[str, Any]] = []
+        while page := self._page(found[-1]["seq"] if found else after, 0):
             found += page
         return found
 
@@ -136,7 +140,7 @@ class Journal:
         :param seconds: at most about twenty are waited in one call.
         :param wanted: ``op``, ``api``, ``key`` or ``ti_id``.
         """
-        return self._page(after, min(seconds, _LONGEST), scope, **wanted)
+        return [Event.read(row) for row in self._page(after, min(seconds, _LONGEST), scope, **wanted)]
 
     @property
     def last(self) -> int:
@@ -147,9 +151,12 @@ class Journal:
         """Where an attempt overwrote what it had not seen."""
         return lost_updates(self.events())
 
-    def _page(self, after: int, wait: float, scope: StoreScope | None = None, **wanted: str) -> list[Event]:
+    def _page(
+        self, after: int, wait: float, scope: StoreScope | None = None, **wanted: str
+    ) -> list[dict[str, Any]]:  # fmt: skip
         asked = {"after": after, "wait": wait, "limit": _PAGE, **wanted, **(query(scope) if scope else {})}
-        return [Event.read(row) for row in self._client.call("GET", PATH, params=asked).json()["events"]]
+        events: list[dict[str, Any]] = self._client.call("GET", PATH, params=asked).json()["events"]
+        return events
 
     def __repr__(self) -> str:
         from .timeline import table  # it draws events
