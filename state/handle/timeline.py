@@ -14,7 +14,7 @@ from .journal import Event, lost_updates
 from .places import label
 
 MOST = 60  # lines
-_SHOWN = 48  # characters of a value
+_SHOWN = 36  # characters of a value
 _WORDS = {"state": "reports", "create": "begins"}
 
 
