@@ -311,8 +311,8 @@ def test_the_error_shows_the_last_value_that_was_seen(stateroom, task):
 
 
 def test_the_error_says_what_there_is_instead(stateroom, task):
-    task.set("progres", 1)
-    with pytest.raises(NotInTime, match="it was never written; there is progres"):
+    task.set("page", 1)
+    with pytest.raises(NotInTime, match="it was never written; there is page"):
         stateroom.wait_for("progress", timeout=0.1)
 
 

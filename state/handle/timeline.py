@@ -76,7 +76,7 @@ def _refusal(event: Event) -> str:
 
 def _seen(event: Event, values: dict[int, Event]) -> str:
     write = values.get(event.saw or 0)
-    return f"-> {shown(write.value)}" if write else "->"
+    return f"-> {shown(write.value)}" if write else "-> (its write is no longer in the journal)"
 
 
 def _expiry(event: Event) -> str:
