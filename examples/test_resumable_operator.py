@@ -57,3 +57,15 @@ def test_a_job_that_failed_meanwhile_is_run_again(stateroom, cluster, work):
     (cluster / "job-1").write_text("FAILED")
     assert (work(first.retry()), jobs(cluster)) == (0, {"job-1": "FAILED", "job-2": "DONE"})
     assert [call.by for call in stateroom.journal.calls("set")] == ["task", "task"]
+
+
+def test_the_id_may_lie_in_a_file_that_the_worker_wrote(stateroom, work, tmp_path, monkeypatch):
+    monkeypatch.setenv(
+        "PYTHONPATH", str(WORKER.parent.parent.parent)
+    )  # where Stateroom is not installed beside Airflow
+    stateroom.backend("file", base=str(tmp_path / "objects"))
+    first = stateroom.task("etl", "submit")
+    assert work(first, "crash") == CRASHED
+    assert (first.get("job_id"), list(stateroom.state["etl/submit"]["job_id"])) == ("job-1", ["__airflow_state_ref__"])
+    assert work(first.retry()) == 0
+    assert len(stateroom.journal.calls("set")) == 1

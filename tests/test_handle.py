@@ -165,6 +165,7 @@ def test_a_built_in_backend_keeps_to_the_namespaces_part_of_its_base(stateroom, 
     stateroom.task("etl", "submit").set("word", "hello")
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
     assert file.relative_to(tmp_path).parts[1] == stateroom.namespace
+    assert stateroom.env["AIRFLOW__WORKERS__STATE_STORE_BACKEND"] == "state.worker.FileBackend"
     assert stateroom.env["STATEROOM_BACKEND_BASE"] == str(tmp_path)
 
 

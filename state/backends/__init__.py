@@ -24,6 +24,7 @@ _OPTIONS = {
     "base": "STATEROOM_BACKEND_BASE",
     "threshold": "STATEROOM_BACKEND_THRESHOLD",
     "compression": "STATEROOM_BACKEND_COMPRESSION",
+    "realm": "STATEROOM_BACKEND_REALM",
 }
 
 

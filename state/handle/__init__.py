@@ -113,7 +113,7 @@ class Stateroom:
         """
         realm = self._client.call("GET", "/_stateroom/health").json()["realm"]
         self._workers.hooks = backends.hooks_of(spec, realm, options)
-        self._named_backend = backends.variables(spec, options)
+        self._named_backend = backends.variables(spec, realm, options)
         return self._workers.hooks.backend if self._workers.hooks else None
 
     @property

@@ -9,6 +9,7 @@ from .. import backends
 from ..backends.hooks import Hooks
 
 _VARIABLE = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
+_FOR_WORKERS = {"file": "state.worker.FileBackend", "object": "state.worker.ObjectBackend"}
 
 
 def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
@@ -24,11 +25,16 @@ def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
     return Hooks(made, _path(type(made)))
 
 
-def variables(spec: Any, options: Mapping[str, Any]) -> dict[str, str]:
-    """The variables that tell another process of the backend; of an instance only its class."""
-    if isinstance(spec, str):
-        return {_VARIABLE: spec, **backends.to_environ(options)} if spec != backends.METASTORE else {}
-    return {_VARIABLE: _path(spec if isinstance(spec, type) else type(spec))}
+def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """The variables that tell a real worker of the backend; of an instance only its class, of ``memory`` nothing.
+
+    :param realm: as for :func:`hooks_of`.
+    """
+    if not isinstance(spec, str):
+        return {_VARIABLE: _path(spec if isinstance(spec, type) else type(spec))}
+    if spec in _FOR_WORKERS:
+        return {_VARIABLE: _FOR_WORKERS[spec], **backends.to_environ({"realm": realm, **options})}
+    return {_VARIABLE: spec} if spec not in backends.BUILTIN and spec != backends.METASTORE else {}
 
 
 def _path(cls: type) -> str:
