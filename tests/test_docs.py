@@ -7,6 +7,7 @@ import click
 import pytest
 
 from state.cli import cli
+from state.cli_service import OPTIONS
 from state.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -26,8 +27,15 @@ def test_a_setting_is_documented(row):
 def test_a_command_is_documented_with_its_options(name):
     command = cli.get_command(click.Context(cli), name)
     (line,) = [line for line in CLI_DOC.splitlines() if re.match(rf"\| `{name}\b", line)]
-    options = [max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)]
-    assert name == "serve" or [option for option in options if f"`{option}`" not in line] == []
+    own = [param for param in command.params if isinstance(param, click.Option) and param not in OPTIONS]
+    assert name == "serve" or [option.opts[-1] for option in own if f"`{option.opts[-1]}`" not in line] == []
+    assert name == "serve" or " ".join(command.help.split()) in line
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_an_option_of_every_command_is_documented_once(option):
+    head, _, _ = CLI_DOC.partition("| command |")
+    assert f"`{option.opts[0]}" in head
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
