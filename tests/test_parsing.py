@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from web.parsing import _is_json
+from web.parsing import is_json
 
 from .conftest import CORE_TASK, TASK_KEY, TI
 
@@ -59,7 +59,7 @@ def test_of_a_parameter_given_twice_the_last_counts(world):
     ],
 )  # fmt: skip
 def test_what_counts_as_json(kind, expected):
-    assert _is_json(kind) == expected
+    assert is_json(kind) == expected
 
 
 @pytest.mark.parametrize("body", ["{", '{"value": }', "'x'", "{'value': 1}", "\x00", '{"value": 1} x'])
