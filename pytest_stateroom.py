@@ -81,7 +81,7 @@ class Run:
         if self.given_url:
             return Stateroom(self.given_url, token=os.environ.get("STATEROOM_TOKEN"))
         open_to_us = {name: text for name, text in os.environ.items() if name != "AIRFLOW__API_AUTH__JWT_SECRET"}
-        self._process = ServerProcess(["--db", ":memory:", "--log-level", "error"], open_to_us)
+        self._process = ServerProcess(["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"], open_to_us)
         return Stateroom(self._process.url)
 
     @cached_property

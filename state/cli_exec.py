@@ -12,28 +12,29 @@ from typing import Any
 
 import click
 
+from .cli_service import given
 from .errors import StateError
 from .process import ServerProcess
 
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128  # exit statuses, as shells have them
+_PRIVATE = ["--host", "127.0.0.1", "--log-level", "error"]
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.option("--report", type=click.Path(file_okay=False), help="Write what happened to this folder afterwards.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.pass_context
-def execute(ctx: click.Context, report: str | None, command: tuple[str, ...]) -> None:
+def execute(report: str | None, command: tuple[str, ...]) -> None:
     """Run COMMAND with a Stateroom of its own, and end with its exit status.
 
     The variables that point workers, tests and this command there are set: stateroom exec -- pytest. A signal that ends
-    COMMAND is exit status 128 and its number. With --db before it, state is kept in that file.
+    COMMAND is exit status 128 and its number, 127 is a command that is not there, 126 one that cannot be run. With --db
+    before it, state is kept in that file.
     """
     from .handle import Stateroom
 
-    database = (ctx.obj or {}).get("db") or ":memory:"
     environ = {name: text for name, text in os.environ.items() if name != "AIRFLOW__API_AUTH__JWT_SECRET"}
-    with ServerProcess(["--db", database, "--log-level", "error"], environ) as server:
+    with ServerProcess(["--db", given("db") or ":memory:", *_PRIVATE], environ) as server:
         with Stateroom(server.url) as stateroom:
             status = run(command, {**os.environ, **stateroom.env, **({"STATEROOM_KEEP": "1"} if report else {})})
             if report is not None:
