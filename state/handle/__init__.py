@@ -11,14 +11,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .. import documents
-from ..client import StateroomClient
+from ..clock import to_text
 from ..scopes import AssetScope, StoreScope, TaskScope
 from . import backends, timeline
 from .attempts import Asset, Task
+from .connection import Connection
 from .contents import State as State
 from .faults import Faults
 from .journal import Event as Event
@@ -28,10 +30,10 @@ from .timepiece import NamespaceClock
 from .waiting import Wait
 from .workers import HttpWorkers
 
-_FIXTURE, _SNAPSHOTS, _NAMESPACES = "/_stateroom/fixture", "/_stateroom/snapshots", "/_stateroom/namespaces"
+_FIXTURE, _SNAPSHOTS = "/_stateroom/fixture", "/_stateroom/snapshots"
 
 
-class Stateroom:
+class Stateroom(Connection):
     """One namespace of a running service.
 
     :param url: the service's address.
@@ -41,27 +43,13 @@ class Stateroom:
     """
 
     def __init__(self, url: str, namespace: str | None = None, token: str | None = None) -> None:
-        self._root, self.namespace, self._token = url.rstrip("/"), namespace or "default", token
-        self.url = self._root if namespace is None else f"{self._root}/ns/{namespace}"
-        self._client = StateroomClient(self.url, token)
+        super().__init__(url, namespace, token)
         self._workers = HttpWorkers(self._client)
         self._named_backend: dict[str, str] = {}
         self._tasks: dict[TaskScope, Task] = {}
         self.clock = NamespaceClock(self._client)
         self.faults = Faults(self._client)
         self.journal = Journal(self._client)
-
-    # -------------------------------------------------------------- addresses
-
-    @property
-    def execution_url(self) -> str:
-        """Of the Execution API, which workers call."""
-        return f"{self.url}/execution"
-
-    @property
-    def core_url(self) -> str:
-        """Of the Core API, ``/api/v2``; the generated client wants :attr:`url` instead, as its ``host``."""
-        return f"{self.url}/api/v2"
 
     @property
     def env(self) -> dict[str, str]:
@@ -192,9 +180,27 @@ class Stateroom:
 
         :param of: whose key, where several have one of this name.
         """
+        return str(self._ask("/_stateroom/explain", key, of)["sentence"])
+
+    def history(self, key: str, of: Task | Asset | None = None) -> list[Event]:
+        """What changed a key, oldest first.
+
+        :param of: whose key, where several have one of this name.
+        """
+        return [Event.read(row) for row in self._ask("/_stateroom/history", key, of)["history"]]
+
+    def value_at(self, key: str, at: datetime | int, of: Task | Asset | None = None) -> Any:
+        """The value that a key had at an aware moment, or after the event of this number; None if it had none.
+
+        :param of: whose key, where several have one of this name.
+        """
+        moment = str(at) if isinstance(at, int) else to_text(at)
+        return self._ask("/_stateroom/history", key, of, at=moment).get("value")
+
+    def _ask(self, path: str, key: str, of: Task | Asset | None, **more: str) -> dict[str, Any]:
         scope = of.scope if of else self._only_place(key)
-        asked = {**query(scope), "key": key}
-        return str(self._client.call("GET", "/_stateroom/explain", params=asked).json()["sentence"])
+        found: dict[str, Any] = self._client.call("GET", path, params={**query(scope), "key": key, **more}).json()
+        return found
 
     def _only_place(self, key: str) -> StoreScope:
         rows = documents.rows(self.document())
@@ -203,49 +209,8 @@ class Stateroom:
         if len(places) == 1:
             return places.pop()
         known = ", ".join(sorted(map(label, places))) or "nobody"
-        raise ValueError(f"{known} has a key {key!r}; say whose is meant: explain({key!r}, of=task)")
+        raise ValueError(f"{known} has a key {key!r}; say whose is meant: of=task")
 
     def timeline(self, most: int = timeline.MOST) -> str:
         """What happened here, as a table for people."""
         return timeline.table(self.journal.events(), self._workers.failures, most)
-
-    # -------------------------------------------------------------- namespaces
-
-    def namespaces(self) -> list[dict[str, Any]]:
-        """Every namespace of the service: name, path, when it was made, how much it holds."""
-        found: list[dict[str, Any]] = self._service("GET", _NAMESPACES).json()["namespaces"]
-        return found
-
-    def create_namespace(self, name: str) -> Stateroom:
-        """Make an empty namespace beside this one; its handle.
-
-        :raises ServiceError: if there is one of this name.
-        """
-        self._service("POST", _NAMESPACES, json={"name": name})
-        return self.beside(name)
-
-    def beside(self, name: str) -> Stateroom:
-        """The handle of another namespace of this service."""
-        return Stateroom(self._root, name, self._token)
-
-    def drop(self) -> None:
-        """Drop this namespace with all that it holds."""
-        self._service("DELETE", f"{_NAMESPACES}/{self.namespace}")
-
-    def _service(self, method: str, path: str, **kwargs: Any) -> Any:
-        root = self._client.acting()
-        root.url = self._root
-        return root.call(method, path, **kwargs)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def __enter__(self) -> Stateroom:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Stateroom {self.url}>"

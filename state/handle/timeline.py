@@ -59,13 +59,14 @@ def who(event: Event) -> str:
 def _outcome(event: Event, values: dict[int, Event]) -> str:
     if event.status is not None and event.status >= 400:
         return _refusal(event)
-    if event.op == "get":
-        return _seen(event, values)
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
-    if event.op == "set":
-        return shown(event.value) + _expiry(event)
-    return _printable(masked(event.note or ""))
+    said = _printable(masked(event.note or ""))
+    if event.op == "get":
+        said = "   ".join(filter(None, (_seen(event, values), said)))
+    elif event.op == "set":
+        said = "   ".join(filter(None, (shown(event.value), _expiry(event), said)))
+    return said
 
 
 def _refusal(event: Event) -> str:
@@ -83,7 +84,7 @@ def _expiry(event: Event) -> str:
     if event.expires_at is None:
         return ""
     by = {"worker": " by the worker's clock", "namespace": ""}.get(event.expires_by or "", "")
-    return f"   until {event.expires_at[:19]}Z{by}"
+    return f"until {event.expires_at[:19]}Z{by}"
 
 
 def _failure_line(failure: Failure, start: float) -> tuple[str, ...]:
