@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from . import Store
     from .registry import Namespace
 
+# where the numbers go of the events that this thread's request makes, if somebody wants them
+NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds that a read waits for its batch
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
 _PAUSE = 0.02  # seconds between two looks of a waiting reader
@@ -91,7 +94,9 @@ class Log:
             return 0
         with self._lock:
             self._last += 1
-            return self._last
+            number = self._last
+        _tell(number)
+        return number
 
     def write(self, db: sqlite3.Connection, row: Row) -> None:
         """Write an event in the caller's transaction."""
@@ -108,6 +113,7 @@ class Log:
             number = self._last
             if row[0] not in self._dropped:
                 self._pending.append((number, *row))
+        _tell(number)
         self._wake()
         return number
 
@@ -169,12 +175,16 @@ class Log:
             self._pending = [row for row in self._pending if row[1] != ns]
             self._sizes.pop(ns, None)
 
-    def close(self) -> None:
-        """Write what is left, and end the thread."""
+    def release(self) -> None:
+        """End the waits, and the thread; from then on batches are written with writes, and by :meth:`close`."""
         self._closing.set()
         self._work.set()
         with self._changed:
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Write what is left, and end the thread."""
+        self.release()
         if self._keeper is not None:
             self._keeper.join()
         self.flush()
@@ -226,6 +236,11 @@ class Log:
                 db.execute("DELETE FROM journal WHERE ns = ? AND seq <= ?", (ns, seq))
                 break
         return int(size)
+
+
+def _tell(number: int) -> None:
+    if (numbers := NUMBERS.get()) is not None:
+        numbers.append(number)
 
 
 class Journal:
