@@ -59,6 +59,7 @@ def test_numbers_grow_and_are_never_used_again(world, journal):
         (lambda c: c.get("/execution/store/asset/by-name/value?name=x&key=k"), ("get", "k", 404)),
         (lambda c: c.delete("/api/v2/assets/77/state-store"), ("clear", None, 404)),
         (lambda c: c.put("/api/v2/assets/x/state-store/k", json={"value": 1}), ("set", "k", 422)),
+        (lambda c: c.put(f"{CORE_TASK}/k?map_index={10**30}", json={"value": None}), ("set", "k", 422)),
     ],
 )
 def test_a_refused_call_is_told_with_its_reason(world, journal, call, expected):

@@ -16,18 +16,18 @@ _NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's toke
 
 
 class Asked(NamedTuple):
-    """A call on somebody's state, as the journal tells it.
-
-    :param named: who is named, for :meth:`state.store.registry.Namespace.scope_id`.
-    """
+    """A call on somebody's state, as the journal tells it."""
 
     op: str
     writer: Writer
-    named: dict[str, Any]
+    scope_id: int | None
     key: str | None
 
-    def event(self, scope_id: int | None, status: int | None, note: str) -> Event:
-        return Event(self.op, self.writer, scope_id, self.key, status, note=note)
+    def note(self, status: int | None, note: str) -> int:
+        """Write it into the journal as one that had no effect; its number."""
+        event = Event(self.op, self.writer, self.scope_id, self.key, status, note=note)
+        number: int = g.namespace.journal.note(event)
+        return number
 
 
 def operation(endpoint: str) -> str | None:
@@ -42,7 +42,7 @@ def asked() -> Asked | None:
     op, place = operation(request.endpoint or ""), request.view_args or {}
     if op is None or "namespace" not in g:
         return None
-    return Asked(op, _caller(place), _named(place), place.get("key", request.args.get("key")))
+    return Asked(op, _caller(place), _scope_id(place), place.get("key", request.args.get("key")))
 
 
 def _caller(place: dict[str, Any]) -> Writer:
@@ -58,11 +58,17 @@ def _caller(place: dict[str, Any]) -> Writer:
 
 def note_refusal(error: StateError, status: int) -> None:
     """Write a refused call on somebody's state into the journal; a read that found nothing is there already."""
-    call = asked()
-    if call is None or getattr(error, "noted", False):
-        return
-    scope_id = None if isinstance(error, OutOfRange) else g.namespace.scope_id(**call.named)
-    g.namespace.journal.note(call.event(scope_id, status, masked(str(error))))
+    call = None if getattr(error, "noted", False) else asked()
+    if call is not None:
+        call.note(status, masked(str(error)))
+
+
+def _scope_id(place: dict[str, Any]) -> int | None:
+    try:
+        found: int | None = g.namespace.scope_id(**_named(place))
+    except OutOfRange:  # nobody's state can be there
+        return None
+    return found
 
 
 def _named(place: dict[str, Any]) -> dict[str, Any]:
