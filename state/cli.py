@@ -21,6 +21,7 @@ import click
 
 from . import __version__, documents, tokens
 from .cli_check import check
+from .cli_faults import faults
 from .errors import NotFound, ServiceError, StateError, Unreachable
 from .process import ServerProcess, service_path
 from .scopes import TaskScope
@@ -388,6 +389,7 @@ def ready(wait: float) -> None:
 
 
 cli.add_command(check)
+cli.add_command(faults)
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ class Fault:
     def to_json(self) -> dict[str, Any]:
         """Its members, but for those that say nothing."""
         members = {name: value for name, value in asdict(self).items() if value is not None and value is not False}
-        for name, says in (("scope", bool(self.scope)), ("seed", self.probability is not None)):
+        for name, says in (("scope", bool(self.scope)), ("seed", self.seed != 0 or self.probability is not None)):
             if not says:
                 del members[name]
         if isinstance(self.latency, tuple):

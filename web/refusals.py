@@ -1,4 +1,4 @@
-"""What a call on somebody's state asks for, and refusals in the journal: calls that changed and read nothing, and why."""
+"""What a call on somebody's state asks for, and refusals in the journal: why a call changed and read nothing."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import values
 from ..clock import to_text, to_wire
 from ..scopes import AssetScope, StoreScope, TaskScope, Writer
+from . import retries
 from .ranges import in_range
 
 if TYPE_CHECKING:
@@ -304,7 +305,9 @@ class Journal:
             order = "DESC" if newest else "ASC"
             sql = f"{_EVENTS} WHERE {' AND '.join(conditions)} ORDER BY j.seq {order} LIMIT ?"
             rows = db.execute(sql, (*parameters, limit)).fetchall()
-        return [_document(row) for row in (reversed(rows) if newest else rows)]
+            found = [_document(row) for row in (reversed(rows) if newest else rows)]
+            retries.mark(db, self._namespace.ns, found)
+        return found
 
     def wait(self, seconds: float, after: int, limit: int = -1, **filters: Any) -> list[dict[str, Any]]:
         """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over."""
@@ -315,6 +318,14 @@ class Journal:
             left = deadline - time.monotonic()
             if found or left <= 0 or not self._log.wait(seen, left):
                 return found or self.events(after, limit, **filters)
+
+    def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
+        """The number of the last call of a kind on a key, or None if there is none."""
+        self._log.flush()
+        with self._namespace.store.reading() as db:
+            sql = "SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ? AND parent IS NULL"
+            found: int | None = db.execute(sql, (scope_id, key, op)).fetchone()[0]
+        return found
 
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and of the newest event that are kept; 0 where there is none."""
