@@ -21,9 +21,18 @@ def test_a_setting_is_documented(row):
     assert len(lines) == 1 and (not row.option or f"`{row.flag}`" in lines[0])
 
 
-@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
-def test_a_command_is_documented_with_its_options(name):
-    command = cli.get_command(click.Context(cli), name)
+def commands(group=cli, before=""):
+    """Every command with its full name, those of groups too."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_a_command_is_documented_with_its_options(name, command):
     (line,) = [line for line in CLI_DOC.splitlines() if re.match(rf"\| `{name}\b", line)]
     options = [max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)]
     assert name == "serve" or [option for option in options if f"`{option}`" not in line] == []
