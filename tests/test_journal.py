@@ -152,6 +152,13 @@ def test_an_event_bears_the_namespaces_time_and_real_time(world, journal):
     assert abs(event["real_at"] - time.time()) < 60
 
 
+def test_credentials_in_references_are_masked(world, journal):
+    world.put(TASK_KEY, json={"value": {"__airflow_state_ref__": "s3://me:secret@bucket/key?token=abc"}})
+    (event,) = journal()
+    assert "secret" not in str(event) and "bucket/key" in str(event)
+    assert "secret" in world.get(TASK_KEY).json["value"]["__airflow_state_ref__"]
+
+
 # ---------------------------------------------------------------- waiting
 
 
