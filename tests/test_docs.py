@@ -31,7 +31,7 @@ def commands(group=cli, before=""):
             yield before + name, command
 
 
-@pytest.mark.parametrize(("name", "command"), commands())
+@pytest.mark.parametrize(("name", "command"), list(commands()))
 def test_a_command_is_documented_with_its_options(name, command):
     (line,) = [line for line in CLI_DOC.splitlines() if re.match(rf"\| `{name}\b", line)]
     options = [max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)]

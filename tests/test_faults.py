@@ -1,13 +1,18 @@
 """The rule of a fault: which calls it fits, on which it fires; and what the database counts of it."""
 
+import json
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
+from schemas import faults as schemas
 from state.faults import Call, Fault
 from state.store import Store
 
 EXTRACT = {"dag_id": "etl", "run_id": "r1", "task_id": "extract", "map_index": 3}
+DOC = (Path(__file__).parent.parent / "docs/faults.md").read_text()
 GET = Call("get", EXTRACT, "job_id")
 
 
@@ -105,6 +110,16 @@ def test_a_fault_is_the_same_after_it_was_stored(fault):
 )
 def test_a_fault_says_in_a_line_what_it_does(fault, sentence):
     assert str(fault) == sentence
+
+
+@pytest.mark.parametrize("text", re.findall(r"```json\n(.*?)```", DOC, re.S))
+def test_the_documented_faults_are_faults(text):
+    document = json.loads(text)
+    assert Fault.from_json(schemas.Fault().load(document)).to_json().items() >= document.items()
+
+
+def test_the_documentation_names_every_member():
+    assert [name for name in schemas.Fault().fields if f"`{name}`" not in DOC and f'"{name}"' not in DOC] == []
 
 
 # ---------------------------------------------------------------- counted in the database

@@ -36,6 +36,7 @@ def test_faults_are_set_listed_and_removed(world):
     assert world.delete(f"{FAULTS}/{made.json['id']}").status_code == 204
     assert world.get(FAULTS).json == {"faults": []}
     assert world.delete(f"{FAULTS}/{made.json['id']}").status_code == 404
+    assert world.delete(f"{FAULTS}/{2**70}").status_code == 422
 
 
 def test_all_faults_are_removed_at_once_and_by_a_reset(world, fault):

@@ -1,5 +1,6 @@
 """Faults on the wire, seen from a raw socket: what is closed is closed, and waits hold nobody up."""
 
+import contextlib
 import threading
 import time
 
@@ -61,7 +62,8 @@ def test_the_next_connection_is_served_again(server, faults, connect):
 def test_what_was_pipelined_behind_a_closed_call_takes_no_effect(server, faults, namespace, connect):
     faults.add(Fault("get", close="before"))
     connection = connect(server).send("GET", TASK_KEY).send(*SET, body=BODY)
-    assert connection.file.read() == b""
+    with contextlib.suppress(ConnectionResetError):  # if the server had not read the second call yet
+        assert connection.file.read() == b""
     assert held(namespace) == "job-42"
 
 

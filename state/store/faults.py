@@ -15,6 +15,7 @@ from ..errors import NotFound
 from ..faults import Call, Fault
 from ..scopes import CONTROL
 from .journal import Event
+from .ranges import in_range
 
 if TYPE_CHECKING:
     from .registry import Namespace
@@ -87,10 +88,11 @@ class Faults:
         """Remove one.
 
         :raises NotFound: if there is none of this id.
+        :raises OutOfRange: for an id that no row can have.
         """
         with self._store.lock:
             with self._store.transaction() as db:
-                where = (self._namespace.ns, fault_id)
+                where = (self._namespace.ns, in_range("id", fault_id))
                 if not db.execute("DELETE FROM faults WHERE ns = ? AND fault_id = ?", where).rowcount:
                     raise NotFound(f"there is no fault {fault_id}")
                 self._note(db, f"fault {fault_id} removed")
