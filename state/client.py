@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from urllib3.exceptions import ProtocolError
 
 from .clock import to_text
 from .errors import KeyNotFound, NotFound, ServiceError, Unreachable
@@ -67,7 +68,7 @@ class StateroomClient:
         except _NO_ADDRESS:
             raise ValueError(f"{self.url!r} is not an address such as http://127.0.0.1:8103") from None
         except requests.RequestException as error:
-            raise Unreachable(f"nothing answers at {self.url} ({type(error).__name__}); is it running?") from error
+            raise Unreachable(_trouble(self.url, error)) from error
         if answer.status_code >= 300:
             raise _error(answer)
         return answer
@@ -190,6 +191,14 @@ class HttpKeyspace:
     def clear(self) -> None:
         """Remove every key."""
         self.client.call("DELETE", self.clear_path, params=self.where)
+
+
+def _trouble(url: str, error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"{url} broke off in the middle of its answer"
+    if error.args and isinstance(error.args[0], ProtocolError):
+        return f"{url} closed the connection without an answer"
+    return f"nothing answers at {url} ({type(error).__name__}); is it running?"
 
 
 def _segment(key: str) -> str:

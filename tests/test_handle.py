@@ -10,7 +10,18 @@ import pytest
 import requests
 
 from state import NEVER_EXPIRE, BaseStoreBackend
-from state.errors import BadBackend, BadDocument, KeyNotFound, NotFound, NotInTime, ServiceError
+from state.errors import (
+    BadBackend,
+    BadDocument,
+    KeyNotFound,
+    NotFound,
+    NotInTime,
+    ObjectCorrupt,
+    ObjectMissing,
+    ServiceError,
+    StateError,
+    Unreachable,
+)
 from state.handle import Stateroom
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -128,6 +139,8 @@ def test_a_guarded_service_takes_the_handles_tokens(start_server):
         task.set("job_id", 1)
         assert task.retry().get("job_id") == 1
         assert (mine.state, mine.env["STATEROOM_TOKEN"]) == ({"etl/submit": {"job_id": 1}}, token)
+        with mine.beside("mine") as another:
+            assert another.task("etl", "submit").try_number == 3
 
 
 @pytest.fixture
@@ -182,6 +195,68 @@ def test_metastore_is_no_backend(stateroom):
 def test_what_is_no_backend_is_refused(stateroom):
     with pytest.raises(BadBackend):
         stateroom.backend(object())
+
+
+# ----------------------------------------------------------------------- faults
+
+
+def test_a_fault_strikes_as_often_as_it_says_and_counts(stateroom, task):
+    fault = stateroom.faults.add("set", key="job_*", times=1, status=503)
+    with pytest.raises(ServiceError, match="503"):
+        task.set("job_id", 1)
+    task.set("job_id", 2)
+    assert (fault.fired, fault.matched, task.get("job_id")) == (1, 2, 2)
+
+
+def test_a_fault_is_for_the_place_that_it_names(stateroom, task):
+    stateroom.faults.add(task_id="sub*", latency=[0, 0.001], status=500)
+    with pytest.raises(ServiceError):
+        task.get("job_id")
+    assert stateroom.task("etl", "other").get("job_id") is None
+
+
+@pytest.mark.parametrize(("what", "said", "kept"), [
+    ({"close": "before"}, "closed the connection without an answer", None),
+    ({"close": "after"}, "closed the connection without an answer", 1),
+    ({"status": 500, "after": True}, "500", 1),
+])  # fmt: skip
+def test_a_fault_as_a_context_goes_with_its_block(stateroom, task, what, said, kept):
+    with stateroom.faults.add("set", **what), pytest.raises(StateError, match=said):
+        task.set("job_id", 1)
+    assert (task.get("job_id"), len(stateroom.faults)) == (kept, 0)
+
+
+def test_an_answer_that_breaks_off_is_told_apart(stateroom, task):
+    task.set("job_id", 1)
+    stateroom.faults.add("get", truncate=True)
+    with pytest.raises(Unreachable, match="broke off"):
+        task.get("job_id")
+
+
+@pytest.mark.parametrize(("backend", "error"), [
+    ("missing", ObjectMissing), ("corrupt", ObjectCorrupt), ("refused", PermissionError),
+])  # fmt: skip
+def test_a_workers_backend_fails_where_a_fault_says_so(stateroom, backend, error):
+    stateroom.backend(Upper)
+    task = stateroom.task("etl", "submit")
+    task.set("word", "hello")
+    stateroom.faults.add("get", key="word", backend=backend, nth=2)
+    assert task.get("word") == "hello"
+    with pytest.raises(error):
+        task.get("word")
+    assert f"BROKEN, {error.__name__}" in stateroom.timeline()
+
+
+def test_faults_are_listed_as_a_table_and_cleared(stateroom):
+    stateroom.faults.add("set", key="job_*", status=503)
+    assert repr(stateroom.faults) == "set job_* status=503  fired 0"
+    stateroom.faults.clear()
+    assert (list(stateroom.faults), repr(stateroom.faults)) == ([], "<no faults>")
+
+
+def test_a_name_that_no_fault_has_is_refused(stateroom):
+    with pytest.raises(TypeError, match="no fault has staus; there are after"):
+        stateroom.faults.add("set", staus=503)
 
 
 # ------------------------------------------------------------------------ clock

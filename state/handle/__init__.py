@@ -19,7 +19,8 @@ from .. import documents
 from ..clock import to_text
 from ..scopes import AssetScope, StoreScope, TaskScope
 from . import backends, timeline
-from .attempts import Asset, Task
+from .attempts import Asset as Asset
+from .attempts import Task as Task
 from .connection import Connection
 from .contents import State as State
 from .faults import Faults
@@ -67,7 +68,10 @@ class Stateroom(Connection):
     # ----------------------------------------------------------- worker's side
 
     def task(self, dag_id: str, task_id: str, run_id: str = RUN_ID, map_index: int = -1) -> Task:
-        """The accessor of the current attempt of a task instance, which is made if it is not there."""
+        """The accessor of the current attempt of a task instance, which is made if it is not there.
+
+        Where a secret is set, one that this handle did not make is the next attempt: the token of another is not known.
+        """
         scope = TaskScope(dag_id, run_id, task_id, map_index)
         if scope not in self._tasks:
             attempt = self._workers.current(scope) or self._workers.begin(scope)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,9 @@ from ..accessors import AssetStateStoreAccessor, Keyspace, TaskStateStoreAccesso
 from ..backends.hooks import Hooks
 from ..clock import Timepiece
 from ..context import asset_scope, context
-from ..scopes import AssetScope, StoreScope, TaskScope
-from ..values import Encoded
+from ..scopes import AssetScope, TaskScope
 from .places import label
-
-Failed = Callable[[StoreScope, str, Exception], None]
+from .watched import Failure, Watched
 
 
 @dataclass(frozen=True)
@@ -31,21 +28,6 @@ class Attempt:
     scope: TaskScope
     try_number: int
     token: str | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A backend raised when a worker of ours read or wrote through it; the service never hears of that.
-
-    :param at: Unix seconds.
-    """
-
-    at: float
-    attempt: Attempt | None
-    op: str
-    scope: StoreScope
-    what: str
-    error: Exception
 
 
 class Workers(ABC):
@@ -78,36 +60,16 @@ class Workers(ABC):
         :param attempt: who writes; without one, nobody in particular.
         """
 
+    def faulty(self, hooks: Hooks) -> Hooks:
+        """The hooks that fail where faults say so."""
+        return hooks
+
     def watched(self, attempt: Attempt | None) -> Hooks | None:
-        """The worker's backend, with an eye on what fails."""
+        """The worker's backend, with an eye on what fails, on purpose or not."""
         if self.hooks is None:
             return None
-        return Watched(self.hooks, lambda *failed: self.failures.append(Failure(time.time(), attempt, *failed)))
-
-
-class Watched(Hooks):
-    """A backend's hooks that tell of what the backend raised.
-
-    :param tell: called with the operation, the scope, the reference or key, and the error.
-    """
-
-    def __init__(self, hooks: Hooks, tell: Callable[[str, StoreScope, str, Exception], None]) -> None:
-        super().__init__(hooks.backend, hooks.name)
-        self._tell = tell
-
-    def read(self, scope: StoreScope, ref: str) -> tuple[Any, Encoded | None]:
-        try:
-            return super().read(scope, ref)
-        except Exception as error:
-            self._tell("get", scope, ref, error)
-            raise
-
-    def write(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> tuple[str | None, Encoded]:
-        try:
-            return super().write(scope, key, value, ti_id)
-        except Exception as error:
-            self._tell("set", scope, key, error)
-            raise
+        try_number = attempt.try_number if attempt else None
+        return Watched(self.faulty(self.hooks), try_number, self.failures.append)
 
 
 class Task(TaskStateStoreAccessor):

@@ -9,9 +9,9 @@ from typing import Any
 from .. import documents, envelope
 from ..errors import masked
 from ..scopes import AssetScope
-from .attempts import Failure
 from .journal import Event, lost_updates
 from .places import label
+from .watched import Failure
 
 MOST = 60  # lines
 _SHOWN = 36  # characters of a value
@@ -88,10 +88,11 @@ def _expiry(event: Event) -> str:
 
 
 def _failure_line(failure: Failure, start: float) -> tuple[str, ...]:
-    by = f"try {failure.attempt.try_number}" if failure.attempt else "api"
-    ref, message = masked(failure.what), masked(str(failure.error))
-    what = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref))}"
-    return _seconds(failure.at, start), by, label(failure.scope), failure.op, "", _printable(what)
+    by = "api" if failure.try_number is None else f"try {failure.try_number}"
+    ref, message = masked(failure.ref or ""), masked(str(failure.error))
+    what = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
+    place = label(failure.scope)
+    return _seconds(failure.at, start), by, place, f"  {failure.op}", _printable(failure.key or ""), _printable(what)
 
 
 def shown(value: Any) -> str:

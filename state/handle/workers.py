@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..accessors import Keyspace
+from ..backends.hooks import Hooks
 from ..client import StateroomClient
 from ..clock import to_text
 from ..errors import NotFound
+from ..faulty import FaultyHooks, taken_from
 from ..scopes import AssetScope, TaskScope
 from .attempts import Attempt, Workers
 from .timepiece import NamespaceClock
@@ -24,7 +26,9 @@ class HttpWorkers(Workers):
         self._client = client
 
     def current(self, scope: TaskScope) -> Attempt | None:
-        """The attempt that is there, from a fixture say; None if there is none."""
+        """The attempt that is there, from a fixture say; None if there is none, or if it needs a token of its own."""
+        if self._client.headers:
+            return None
         document = self._client.call("GET", "/_stateroom/fixture").json()
         for row in document["task_instances"]:
             if TaskScope(row["dag_id"], row["run_id"], row["task_id"], row["map_index"]) == scope:
@@ -42,6 +46,9 @@ class HttpWorkers(Workers):
 
     def keyspace(self, attempt: Attempt) -> Keyspace:
         return self._acting(attempt).task(attempt.id)
+
+    def faulty(self, hooks: Hooks) -> Hooks:
+        return FaultyHooks(hooks, taken_from(self._client))
 
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
         client = self._acting(attempt)
