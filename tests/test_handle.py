@@ -255,8 +255,8 @@ def test_faults_are_listed_as_a_table_and_cleared(stateroom):
 
 
 def test_a_name_that_no_fault_has_is_refused(stateroom):
-    with pytest.raises(TypeError, match="no fault has staus; there are after"):
-        stateroom.faults.add("set", staus=503)
+    with pytest.raises(TypeError, match="no fault has code; there are after"):
+        stateroom.faults.add("set", code=503)
 
 
 # ------------------------------------------------------------------------ clock
@@ -485,6 +485,13 @@ def test_a_dropped_namespace_is_unknown(stateroom_server):
         one.drop()
         with pytest.raises(NotFound, match="for-a-moment"):
             one.state  # noqa: B018
+
+
+def test_a_namespace_without_a_name_gets_one_that_nobody_has(stateroom_server):
+    with stateroom_server.create_namespace() as one, stateroom_server.create_namespace() as two:
+        assert one.namespace != two.namespace
+        one.drop()
+        two.drop()
 
 
 def test_the_same_name_twice_is_refused(stateroom, stateroom_server):

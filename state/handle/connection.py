@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from ..client import StateroomClient
@@ -39,11 +40,13 @@ class Connection:
         found: list[dict[str, Any]] = self._of_service("GET", _NAMESPACES).json()["namespaces"]
         return found
 
-    def create_namespace(self, name: str) -> Self:
+    def create_namespace(self, name: str | None = None) -> Self:
         """Make an empty namespace beside this one; its handle.
 
+        :param name: without one, it gets one that no other has.
         :raises ServiceError: if there is one of this name.
         """
+        name = name or f"unnamed-{secrets.token_hex(5)}"
         self._of_service("POST", _NAMESPACES, json={"name": name})
         return self.beside(name)
 
