@@ -351,6 +351,20 @@ def test_writes_that_saw_each_other_lose_nothing(stateroom):
     assert (stateroom.journal.lost_updates(), stores[0].get("total")) == ([], 6)
 
 
+def test_what_was_not_there_when_it_was_looked_for_is_no_lost_update(stateroom, task):
+    stateroom.task("etl", "other").context(assets=["orders"])["asset_state_store"].set("total", 1)
+    stateroom.asset("orders").delete("total")
+    store = task.context(assets=["orders"])["asset_state_store"]
+    store.set("total", store.get("total", 0) + 1)
+    assert stateroom.journal.lost_updates() == []
+
+
+def test_a_blind_write_loses_nothing(stateroom, task):
+    stateroom.asset("orders").set("total", 1)
+    task.context(assets=["orders"])["asset_state_store"].set("total", 2)
+    assert stateroom.journal.lost_updates() == []
+
+
 def test_credentials_in_references_do_not_reach_the_timeline(stateroom, task):
     requests.put(
         f"{stateroom.execution_url}/store/ti/{task.ti_id}/k",

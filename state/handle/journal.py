@@ -179,7 +179,7 @@ class LostUpdate:
 
 
 def lost_updates(events: list[Event]) -> list[LostUpdate]:
-    """Look through events in their order for writes over what their attempts had not seen."""
+    """Look through events in their order for writes over what their attempts had not seen, though they had looked."""
     found: list[LostUpdate] = []
     reads: dict[tuple[Any, ...], Event] = {}
     writes: dict[tuple[Any, ...], Event] = {}
@@ -189,7 +189,12 @@ def lost_updates(events: list[Event]) -> list[LostUpdate]:
             reads[(*place, event.ti_id)] = event
         elif event.op in ("set", "delete") and (event.status or 200) < 300:
             read, last = reads.get((*place, event.ti_id)), writes.get(place)
-            if event.op == "set" and read and last and last.ti_id != event.ti_id and last.seq > read.seq:
+            if event.op == "set" and read and last and last.ti_id != event.ti_id and not _saw(read, last):
                 found.append(LostUpdate(read, last, event))
             writes[place] = event
     return found
+
+
+def _saw(read: Event, write: Event) -> bool:
+    """Whether a read saw what a write had left."""
+    return read.saw is None if write.op == "delete" else read.saw == write.seq
