@@ -197,7 +197,7 @@ def _trouble(url: str, error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return f"{url} broke off in the middle of its answer"
     if error.args and isinstance(error.args[0], ProtocolError):
-        return f"{url} closed the connection without an answer"
+        return f"{url} closed the connection without an answer; is it still running?"
     return f"nothing answers at {url} ({type(error).__name__}); is it running?"
 
 

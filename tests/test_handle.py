@@ -341,7 +341,7 @@ def test_a_write_over_what_was_not_seen_is_a_lost_update(stateroom):
     two.set("total", 2)
     (lost,) = stateroom.journal.lost_updates()
     assert (lost.lost.value, lost.write.value) == (1, 2)
-    assert "LOST UPDATE: it had not seen the write of try 1" in stateroom.timeline().splitlines()[-1]
+    assert "LOST UPDATE: it had not seen what etl/one try 1 wrote at" in stateroom.timeline().splitlines()[-1]
 
 
 def test_writes_that_saw_each_other_lose_nothing(stateroom):

@@ -137,6 +137,7 @@ class Stateroom(Connection):
     def import_(self, path: str | Path) -> None:
         """Create or update what a fixture document names, all of it or nothing; unknown members are refused."""
         self._client.call("PUT", _FIXTURE, params={"strict": "1"}, json=documents.read(Path(path)))
+        self._tasks.clear()
 
     def reset(self) -> None:
         """Forget everything, clock and configuration included."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import documents, envelope
 from ..errors import masked
-from ..scopes import AssetScope
+from ..scopes import AssetScope, TaskScope
 from .journal import Event, lost_updates
 from .places import label
 from .watched import Failure
@@ -23,37 +23,50 @@ def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOS
 
     :param most: lines; how many there were before is said in the first.
     """
-    start = events[0].real_at if events else 0.0
-    values = {event.seq: event for event in events}
-    lost = {update.write.seq: update.lost for update in lost_updates(events)}
-    rows = [(event.real_at, _line(event, start, values, lost.get(event.seq))) for event in events]
-    rows += [(failure.at, _failure_line(failure, start or failure.at)) for failure in failures]
+    story = _Story(events)
+    rows = [(event.real_at, story.line(event)) for event in events]
+    rows += [(failure.at, story.failure(failure)) for failure in failures]
     rows.sort(key=lambda row: row[0])
-    if not rows:
-        return ""
-    text = documents.columns([line for _, line in rows[-most:]])
+    text = documents.columns([line for _, line in rows[-most:]]) if rows else ""
     more = len(rows) - most
     return f"({more} earlier ones are left out)\n{text}" if more > 0 else text
 
 
-def _line(event: Event, start: float, values: dict[int, Event], lost: Event | None) -> tuple[str, ...]:
-    what = f"  {event.op}" if event.parent is not None else _WORDS.get(event.op, event.op)
-    place = label(event.scope) if event.scope else ""
-    outcome = _outcome(event, values)
-    if lost:
-        outcome += f"   LOST UPDATE: it had not seen the write of {who(lost)} at {_seconds(lost.real_at, start)}"
-    return _seconds(event.real_at, start), who(event), place, what, _printable(event.key or ""), outcome
+class _Story:
+    """What a line of one event has to know of the others."""
 
+    def __init__(self, events: list[Event]) -> None:
+        self._start = events[0].real_at if events else 0.0
+        self._by_number = {event.seq: event for event in events}
+        self._lost = {update.write.seq: update.lost for update in lost_updates(events)}
+        self._tasks = {event.ti_id: event.scope for event in events if isinstance(event.scope, TaskScope)}
 
-def _seconds(at: float, start: float) -> str:
-    return f"{at - start:7.3f}s"
+    def line(self, event: Event) -> tuple[str, ...]:
+        what = f"  {event.op}" if event.parent is not None else _WORDS.get(event.op, event.op)
+        place = label(event.scope) if event.scope else ""
+        key = _printable(event.key or "")
+        outcome = _outcome(event, self._by_number)
+        if lost := self._lost.get(event.seq):
+            outcome += f"   LOST UPDATE: it had not seen what {self._who(lost)} wrote at {self._at(lost.real_at)}"
+        return f"{self._at(event.real_at):>8}", self._who(event), place, what, key, outcome
 
+    def failure(self, failure: Failure) -> tuple[str, ...]:
+        by = "api" if failure.try_number is None else f"try {failure.try_number}"
+        ref, message = masked(failure.ref or ""), masked(str(failure.error))
+        what = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
+        at, key = f"{self._at(failure.at):>8}", _printable(failure.key or "")
+        return at, by, label(failure.scope), f"  {failure.op}", key, _printable(what)
 
-def who(event: Event) -> str:
-    """Who it was: ``try 2``, or another word."""
-    if event.by == "task" and event.try_number is not None:
-        return f"try {event.try_number}"
-    return event.by
+    def _at(self, moment: float) -> str:
+        return f"{moment - self._start:.3f}s"
+
+    def _who(self, event: Event) -> str:
+        """``try 2``, of which task if it is not the task's own place that the event is about, or another word."""
+        if event.by != "task" or event.try_number is None:
+            return event.by
+        task = self._tasks.get(event.ti_id)
+        of = f"{label(task)} " if task and task != event.scope else ""
+        return f"{of}try {event.try_number}"
 
 
 def _outcome(event: Event, values: dict[int, Event]) -> str:
@@ -85,14 +98,6 @@ def _expiry(event: Event) -> str:
         return ""
     by = {"worker": " by the worker's clock", "namespace": ""}.get(event.expires_by or "", "")
     return f"until {event.expires_at[:19]}Z{by}"
-
-
-def _failure_line(failure: Failure, start: float) -> tuple[str, ...]:
-    by = "api" if failure.try_number is None else f"try {failure.try_number}"
-    ref, message = masked(failure.ref or ""), masked(str(failure.error))
-    what = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
-    place = label(failure.scope)
-    return _seconds(failure.at, start), by, place, f"  {failure.op}", _printable(failure.key or ""), _printable(what)
 
 
 def shown(value: Any) -> str:
