@@ -5,7 +5,8 @@ StateError
 │   ├── KeyNotFound
 │   ├── TaskInstanceNotFound
 │   ├── AssetNotFound
-│   └── NamespaceNotFound
+│   ├── NamespaceNotFound
+│   └── SnapshotNotFound
 ├── NamespaceExists        a namespace of this name is there already, or cannot go
 ├── InvalidName            a name that no namespace and no snapshot can have
 ├── InvalidTransition      a task instance that is not running cannot report a state
@@ -120,6 +121,19 @@ class NamespaceNotFound(NotFound):
         known = ", ".join(repr(one) for one in near)
         there = f"; there is {known}" if known else ""
         super().__init__(f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one")
+
+
+class SnapshotNotFound(NotFound):
+    """No snapshot of the namespace has this name.
+
+    :param known: the names that there are.
+    """
+
+    reason = "snapshot_not_found"
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        there = ", ".join(repr(one) for one in known)
+        super().__init__(f"there is no snapshot {name!r}; there is {there or 'none'}")
 
 
 class NamespaceExists(StateError):
