@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from .. import documents
 from ..clock import to_text
@@ -150,11 +151,11 @@ class Stateroom(Connection):
 
     def snapshot(self, name: str) -> None:
         """Keep what is held now under a name; one of this name is replaced."""
-        self._client.call("PUT", f"{_SNAPSHOTS}/{name}")
+        self._client.call("PUT", f"{_SNAPSHOTS}/{quote(name, safe='')}")
 
     def restore(self, name: str) -> None:
         """Return to a snapshot."""
-        self._client.call("POST", f"{_SNAPSHOTS}/{name}/restore")
+        self._client.call("POST", f"{_SNAPSHOTS}/{quote(name, safe='')}/restore")
         self._tasks.clear()
 
     def diff(self, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
