@@ -26,6 +26,7 @@ StateError
 │   └── BackendBusy          all of the backend's threads are taken, perhaps by calls that hang
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            nobody answers at the address
+├── NotInTime              a key did not get the value that was waited for
 ├── SettingError           a setting with a value that cannot be
 └── StoreError             the database file; each has an exit status of its own
     ├── DatabaseOwned        3   another process serves the file
@@ -331,6 +332,19 @@ class Unreachable(StateError):
     """Nothing listens at the address, or it does not answer in time."""
 
     reason = "unreachable"
+
+
+class NotInTime(StateError, AssertionError):
+    """A key did not get the value that was waited for.
+
+    :param facts: what was seen instead.
+    """
+
+    reason = "not_in_time"
+
+    def __init__(self, key: str, seconds: float, *facts: str) -> None:
+        super().__init__(f"key {key!r} had no value that fits within {seconds:g} s: {'; '.join(facts)}")
+        self.key = key
 
 
 class SettingError(StateError):
