@@ -118,7 +118,7 @@ OPERATIONS: dict[str, Operation] = {
     "snapshots_api.take_snapshot": Operation((201, snapshots.Snapshot)),
     "snapshots_api.restore_snapshot": Operation(_NO_BODY),
     "snapshots_api.drop_snapshot": Operation(_NO_BODY),
-    "snapshots_api.diff_snapshots": Operation((200, snapshots.Diff), snapshots.DiffQuery),
+    "snapshots_api.diff_snapshots": Operation((200, snapshots.Diff), snapshots.DiffQuery, also=(404,)),
     "snapshots_api.get_history": Operation((200, snapshots.History), snapshots.HistoryQuery),
     "journal_api.list_events": Operation((200, journal.Events), journal.JournalQuery),
 }
