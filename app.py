@@ -24,6 +24,7 @@ from state.errors import BadBackend, BadDocument, SettingError, StateError, mask
 from state.gateway import Backend
 from state.process import READY
 from state.store import MEMORY, Store, fixtures
+from state.store.namespaces import DEFAULT
 from web import (
     App,
     Service,
@@ -31,7 +32,9 @@ from web import (
     core_api,
     errors,
     execution_api,
+    journal_api,
     login,
+    namespaces_api,
     not_emulated,
     openapi,
     parsing,
@@ -62,8 +65,9 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     errors.register(app)
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
-    parts = (execution_api, core_api, login, control_api, values_api, references_api, not_emulated, openapi)
-    for part in parts:
+    airflows = (execution_api, core_api, login)
+    ours = (control_api, values_api, references_api, namespaces_api, journal_api)
+    for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
     return app
 
@@ -71,9 +75,14 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
 def _service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
     fixture = _read_fixture(settings["fixture"])
     passwords = _passwords(settings)
-    store = Store(settings["db"], durable=settings["durable"])
+    store = Store(settings["db"], settings["durable"], int(settings["journal_limit"] * 2**20))
+    calls = Calls()
+
+    def backend(name: str) -> Backend:
+        return _backend(settings, environ, store, calls, name)
+
     try:
-        backend = _backend(settings, environ, store)
+        default = backend(DEFAULT)
     except BaseException:
         store.close()
         raise
@@ -83,7 +92,8 @@ def _service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
         keys=Keys(settings["jwt_secret"], settings["open_control"]),
         allowed_hosts=frozenset([*settings["allow_host"], settings["host"].lower()]),
         passwords=passwords,
-        backend=backend,
+        backend=default,
+        make_backend=backend,
         fixture=fixture,
     )
     try:
@@ -102,17 +112,19 @@ def _load(made: Service, fixture: dict[str, Any] | None) -> None:
         namespace.jwt_secret = fixture.get("config", {}).get("jwt_secret")
 
 
-def _backend(settings: dict[str, Any], environ: Mapping[str, str], store: Store) -> Backend:
-    """The backend that was named at start; a built-in one keeps to this database's own part of its base."""
+def _backend(
+    settings: dict[str, Any], environ: Mapping[str, str], store: Store, calls: Calls, namespace: str
+) -> Backend:
+    """The backend that was named at start; a built-in one keeps to the namespace's own part of its base."""
     name = settings["backend"]
     options = backends.options_from(environ, name)
     if name in backends.BUILTIN:
-        options["realm"] = f"{store.database_id}/{store.namespace().name}"
+        options["realm"] = f"{store.database_id}/{namespace}"
     try:
         hooks = backends.load(name, **options)
     except BadBackend as error:
         raise BadBackend(masked(str(error))) from error
-    return Backend(hooks, Calls(), settings["backend_timeout"])
+    return Backend(hooks, calls, settings["backend_timeout"])
 
 
 def _read_fixture(path: str | None) -> dict[str, Any] | None:

@@ -6,14 +6,77 @@ second, so that text order is time order and ``SELECT`` shows what a person can 
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 
+@dataclass(frozen=True)
 class Clock:
-    """The clock of a namespace. Real time, in UTC."""
+    """The clock of a namespace: real time in UTC, unless it was set, advanced or frozen.
+
+    :param offset: what it is ahead of real time.
+    :param frozen_at: the moment at which it stands still.
+    :param tokens: whether tokens are checked by it too, rather than by real time.
+    """
+
+    offset: timedelta = timedelta(0)
+    frozen_at: datetime | None = None
+    tokens: bool = False
 
     def now(self) -> datetime:
-        return datetime.now(timezone.utc)
+        if self.frozen_at is not None:
+            return self.frozen_at
+        real = datetime.now(timezone.utc)
+        return real + self.offset if self.offset else real
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it shows real time."""
+        return self.frozen_at is None and not self.offset
+
+    def set(self, moment: datetime) -> Clock:
+        """The clock that shows an aware moment now, and stands still or goes on as before."""
+        moment = moment.astimezone(timezone.utc)
+        if self.frozen_at is not None:
+            return replace(self, frozen_at=moment)
+        return replace(self, offset=moment - datetime.now(timezone.utc))
+
+    def advance(self, by: timedelta) -> Clock:
+        """The clock moved by a span, back if it is negative.
+
+        :raises OverflowError: if it would leave the years 1 to 9999.
+        """
+        self.now() + by
+        if self.frozen_at is not None:
+            return replace(self, frozen_at=self.frozen_at + by)
+        return replace(self, offset=self.offset + by)
+
+    def freeze(self) -> Clock:
+        """The clock that stands still at the moment it shows."""
+        return replace(self, frozen_at=self.now(), offset=timedelta(0))
+
+    def unfreeze(self) -> Clock:
+        """The clock that goes on from the moment it shows."""
+        if self.frozen_at is None:
+            return self
+        return replace(self, frozen_at=None, offset=self.frozen_at - datetime.now(timezone.utc))
+
+    def to_json(self) -> dict[str, Any]:
+        """What a restart needs to know; empty for real time."""
+        document: dict[str, Any] = {}
+        if self.frozen_at is not None:
+            document["frozen_at"] = to_text(self.frozen_at)
+        if self.offset:
+            document["offset"] = self.offset / timedelta(microseconds=1)
+        return {**document, "tokens": True} if self.tokens else document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Clock:
+        """Read what :meth:`to_json` wrote."""
+        frozen_at = document.get("frozen_at")
+        offset = timedelta(microseconds=document.get("offset", 0))
+        return cls(offset, from_text(frozen_at) if frozen_at else None, document.get("tokens", False))
 
 
 def to_text(moment: datetime) -> str:

@@ -6,6 +6,8 @@ StateError
 │   ├── TaskInstanceNotFound
 │   ├── AssetNotFound
 │   └── NamespaceNotFound
+├── NamespaceExists        a namespace of this name is there already, or cannot go
+├── InvalidName            a name that no namespace and no snapshot can have
 ├── InvalidTransition      a task instance that is not running cannot report a state
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
@@ -36,6 +38,7 @@ StateError
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from .scopes import TaskScope
 
@@ -56,11 +59,12 @@ class KeyNotFound(NotFound):
     """The scope exists, or may exist, and holds no such key.
 
     :param what: ``Task`` or ``Asset``, as Airflow's message begins.
+    :param noted: whether the journal has the read that found nothing.
     """
 
-    def __init__(self, what: str, key: str) -> None:
+    def __init__(self, what: str, key: str, noted: bool = False) -> None:
         super().__init__(f"{what} state store key {key!r} not found")
-        self.what, self.key = what, key
+        self.what, self.key, self.noted = what, key, noted
 
     @classmethod
     def said(cls, what: str, message: str) -> KeyNotFound:
@@ -104,7 +108,33 @@ class AssetNotFound(NotFound):
 
 
 class NamespaceNotFound(NotFound):
-    """No namespace has this name."""
+    """No namespace has this name.
+
+    :param near: names that are spelt alike.
+    """
+
+    reason = "namespace_not_found"
+
+    def __init__(self, name: str, near: Iterable[str] = ()) -> None:
+        known = ", ".join(repr(one) for one in near)
+        there = f"; there is {known}" if known else ""
+        super().__init__(f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one")
+
+
+class NamespaceExists(StateError):
+    """A namespace of this name is there already, or cannot go."""
+
+    reason = "namespace_exists"
+
+
+class InvalidName(StateError):
+    """A name that no namespace and no snapshot can have."""
+
+    reason = "invalid_name"
+
+    def __init__(self, name: str) -> None:
+        rule = "a letter or digit, then at most 99 letters, digits, dots, dashes and underscores"
+        super().__init__(f"{name[:120]!r} is no name: {rule}")
 
 
 class InvalidTransition(StateError):

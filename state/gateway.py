@@ -242,7 +242,9 @@ class _Rows:
         try:
             with self._call.changing_row():
                 self._replaced = self._own(
-                    lambda: self._keyspace.set(key, value, expires_at, facts, vouched=facts is not None)
+                    lambda: self._keyspace.set(
+                        key, value, expires_at, facts, vouched=facts is not None, expires_by="namespace"
+                    )
                 )
         except (Abandoned, _Own):
             if ref is not None and facts is not None:

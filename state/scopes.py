@@ -48,14 +48,17 @@ class AssetStateStoreWriterKind(str, Enum):
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes: a task instance by its id, a watcher, or a person through the Core API.
+    """Who calls: a task instance by its id, a watcher, or a person through the Core API.
 
     :param ti_id: the task instance's UUID, for kind ``task`` only.
+    :param api: the way it came: ``execution``, ``core``, ``gateway``, ``control`` or ``page``.
     """
 
     kind: AssetStateStoreWriterKind
     ti_id: str | None = None
+    api: str = "core"
 
 
 API_WRITER = Writer(AssetStateStoreWriterKind.API)
-WATCHER = Writer(AssetStateStoreWriterKind.WATCHER)
+CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
+WATCHER = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")

@@ -92,6 +92,14 @@ def size(text: str) -> int:
     return number
 
 
+def mebibytes(text: str) -> float:
+    """A number of MiB, or 0."""
+    number = float(text)
+    if not 0 <= number < 2**20:
+        raise ValueError(text)
+    return number
+
+
 def _unit(text: str) -> str:
     if text not in _UNITS:
         raise ValueError(text)
@@ -165,6 +173,8 @@ SETTINGS: tuple[Setting, ...] = (
             "Seconds after which a call of the backend is given up."),
     Setting("durable", "STATEROOM_DURABLE", False, truth, _BOOL,
             "Wait for the disk on each write: survives a power cut."),
+    Setting("journal_limit", "STATEROOM_JOURNAL_LIMIT", 16.0, mebibytes, "a number of MiB, or 0",
+            "MiB of the journal that each namespace keeps; the oldest events go first, 0 keeps none."),
     Setting("max_body", "STATEROOM_MAX_BODY", 16 * 2**20, size, "a size such as 16MiB",
             "Largest request body; a larger one gets 413."),
     Setting("log_level", "STATEROOM_LOG_LEVEL", "info", one_of("debug", "info", "warning", "error"),

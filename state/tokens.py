@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import datetime
 from typing import Any
 
 import jwt
@@ -42,14 +43,27 @@ def for_role(secret: str, role: str, username: str | None = None, lifetime: int 
     return make(secret, CORE_AUDIENCE, {"sub": username or role, "role": role, "teams": []}, lifetime)
 
 
-def verified(token: str, secret: str, audience: str) -> dict[str, Any]:
+def verified(token: str, secret: str, audience: str, now: datetime | None = None) -> dict[str, Any]:
     """The claims of a token, if it is signed with the secret, for this audience and for now.
 
+    :param now: the moment that counts as now, if not real time's.
     :raises Expired: if only its time is over.
     :raises Invalid: for every other fault.
     """
     options: Any = {"require": _REQUIRED[audience]}
-    return jwt.decode(token, secret, algorithms=[_ALGORITHM], audience=audience, leeway=LEEWAY, options=options)
+    if now is not None:
+        options |= {name: False for name in ("verify_exp", "verify_nbf", "verify_iat")}
+    claims = jwt.decode(token, secret, algorithms=[_ALGORITHM], audience=audience, leeway=LEEWAY, options=options)
+    if now is not None:
+        _check_times(claims, now.timestamp())
+    return claims
+
+
+def _check_times(claims: dict[str, Any], now: float) -> None:
+    if float(claims["exp"]) <= now - LEEWAY:
+        raise Expired("Signature has expired")
+    if any(float(claims.get(name, now)) > now + LEEWAY for name in ("nbf", "iat")):
+        raise jwt.ImmatureSignatureError("The token is not yet valid")
 
 
 def unverified(token: str) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(tmp_path):
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "stateroom-test", str(tmp_path)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "stateroom-test", str(tmp_path)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("only root can mount a small file system; max_page_count stands in for it in another test")
     yield SmallDisk(tmp_path)

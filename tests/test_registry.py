@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from state import TaskScope
+from state.clock import Clock
 from state.errors import AssetNotFound, BadDocument, InvalidTransition, OutOfRange, TaskInstanceNotFound
 from state.scopes import AssetStateStoreWriterKind, Writer
 from state.store.entries import clear_all_map_indices
@@ -145,22 +146,12 @@ def test_an_asset_that_is_no_longer_there_is_unknown_to_a_keyspace_that_is_kept(
     assert kept.get("k") == 1
 
 
-class At:
-    """A clock that stands."""
-
-    def __init__(self, moment):
-        self.moment = moment
-
-    def now(self):
-        return self.moment
-
-
 @pytest.fixture
 def expiring(namespace):
     """Five keys that expire a day apart, and one that never does; the clock stands at the third's moment."""
     namespace.create_task_instance(SCOPE)
     start = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    namespace.clock = At(start + timedelta(days=2, microseconds=1))
+    namespace.clock = Clock(frozen_at=start + timedelta(days=2, microseconds=1))
     for day in range(5):
         namespace.task(SCOPE).set(f"day {day}", 1, start + timedelta(days=day))
     namespace.task(SCOPE).set("never", 1)

@@ -9,6 +9,7 @@ import pytest
 from state import envelope, upkeep
 from state.backends.hooks import Hooks
 from state.calls import Calls
+from state.clock import Clock
 from state.errors import BackendTimeout
 from state.gateway import Backend, Gateway
 from state.references import OLDER_THAN, Facts
@@ -198,7 +199,7 @@ def test_the_age_counts_in_real_time_whatever_the_namespaces_clock_says(kept, mo
     ref = kept.put("k", 1)
     kept.task.delete("k")
     later = kept.namespace.clock.now().replace(year=2999)
-    monkeypatch.setattr(kept.namespace, "clock", type("Later", (), {"now": staticmethod(lambda: later)})())
+    monkeypatch.setattr(kept.namespace, "clock", Clock(frozen_at=later))
     assert kept.remove() == ([], {ref: "too young"})
 
 

@@ -15,16 +15,19 @@ from flask import g, request
 
 from schemas.fields import canonical_uuid
 from state import tokens
-from state.scopes import API_WRITER, WATCHER, AssetStateStoreWriterKind, Writer
+from state.clock import Clock
+from state.scopes import WATCHER, AssetStateStoreWriterKind, Writer
+from state.store.namespaces import DEFAULT
 from state.store.registry import Namespace
 
-from . import service
+from . import NAMESPACE, service
 from .errors import Refused
 
 NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _READERS, _WRITERS = "viewer", {"task": "user", "asset": "op"}
 _REMEMBERED = 4096
+_NOBODY = Writer(AssetStateStoreWriterKind.API, api="execution")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -52,8 +55,10 @@ class Keys:
     def signing(self, namespace: Namespace) -> str:
         return self.checking(namespace) or self.own
 
-    def claims(self, token: str, secret: str, audience: str) -> dict[str, Any]:
+    def claims(self, token: str, secret: str, audience: str, clock: Clock) -> dict[str, Any]:
         """The claims of a good token, remembered until it expires; raises as :func:`state.tokens.verified`."""
+        if clock.tokens:
+            return tokens.verified(token, secret, audience, clock.now())
         known = self._good.get((token, secret, audience))
         if known is not None and int(known["exp"]) + tokens.LEEWAY > time.time():
             return known
@@ -87,7 +92,7 @@ def authenticate_worker() -> None:
     if token is None:
         raise Refused(401, "Missing auth token")
     try:
-        claims = current.keys.claims(token, secret, tokens.EXECUTION_AUDIENCE)
+        claims = current.keys.claims(token, secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
     except tokens.Invalid:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
@@ -112,7 +117,7 @@ def authenticate_value_caller(ti_id: str | None) -> None:
         g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
         return
     try:
-        claims = current.keys.claims(token or "", secret, tokens.EXECUTION_AUDIENCE)
+        claims = current.keys.claims(token or "", secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
     except tokens.Invalid:
         g.ti_id = None
         require_admin()
@@ -139,8 +144,8 @@ def writer() -> Writer:
     """In whose name the worker writes: its task instance, a watcher, or without a token nobody in particular."""
     ti_id = g.ti_id
     if ti_id is None:
-        return API_WRITER
-    return WATCHER if ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, ti_id)
+        return _NOBODY
+    return WATCHER if ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
 
 
 def refreshed_token() -> str | None:
@@ -197,7 +202,7 @@ def _role(secret: str) -> str:
     if not token:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:
-        claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE)
+        claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE, g.namespace.clock)
         return str(claims["role"] or "").lower() if "sub" in claims else _invalid()
     except tokens.Expired:
         raise Refused(401, "Token Expired", "not_authenticated") from None
@@ -216,15 +221,16 @@ def keep_pages_away() -> None:
     """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
 
     :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.
+    :raises NamespaceNotFound: if the path names one that is not there.
     """
     environ, current = request.environ, service()
-    g.namespace = current.store.namespace()
     host = environ.get("HTTP_HOST")
     if host and not _is_allowed(host, current.allowed_hosts):
         message = f"the host {host!r} is not allowed; name it with --allow-host"
         raise Refused(421, message, "host_not_allowed")
     if environ["REQUEST_METHOD"] not in _SAFE:
         _check_origin(environ, host)
+    g.namespace = current.store.namespace(environ.get(NAMESPACE, DEFAULT))
 
 
 def _check_origin(environ: dict[str, Any], host: str | None) -> None:

@@ -14,6 +14,7 @@ from state import __version__, tokens
 from state.scopes import TaskScope
 from state.settings import truth
 from state.store import fixtures
+from state.store.namespaces import DEFAULT
 
 from . import service, setting
 from .auth import require_admin
@@ -52,13 +53,13 @@ def read_json() -> None:
 def health() -> Response:
     """Say whether the service is ready, what it is and which database it serves; 503 if that cannot be read."""
     current = service()
-    problem = current.store.problem()
+    problem, backend = current.store.problem(), current.backend_of(g.namespace)
     facts = {
         "status": "unhealthy" if problem else "healthy",
         "version": __version__,
         "compat": current.settings["compat"],
         "database": current.store.path,
-        "backend": {"name": current.backend.name, **current.backend.calls.counts()},
+        "backend": {"name": backend.name, **backend.calls.counts()},
         "uptime": round(time.monotonic() - _STARTED, 3),
     }
     if problem:
@@ -72,8 +73,15 @@ def reset() -> Any:
     to = queries("to")
     if to not in ([], ["empty"]):
         raise Refused(400, f"to is {to[-1]!r}; expected empty, or no to at all", "invalid_input")
-    fixtures.apply(g.namespace, {} if to else service().fixture or {}, forget=True)
+    fixtures.apply(g.namespace, {} if to else _first_fixture(), forget=True)
     return no_content()
+
+
+def _first_fixture() -> dict[str, Any]:
+    """What the namespace began with: the document given at start, or the one that it was made with."""
+    if g.namespace.name == DEFAULT:
+        return service().fixture or {}
+    return load_fixture(g.namespace.fixture or {}, strict=False)[0]
 
 
 @bp.get("/fixture")

@@ -83,10 +83,10 @@ def set_task_state_store(key: str, **coordinates: str) -> Any:
     """Create or overwrite one entry of a task instance."""
     parts = (query(_SCOPE), _body(schemas.TaskStateStoreBody))
     asked, entry = read(*parts, exists=lambda found: _task(coordinates, found["map_index"]).require())
-    expires_at = entry["expires_at"]
+    expires_at, by = entry["expires_at"], "caller"
     if expires_at == DEFAULT:
-        expires_at = default_expiry(setting("default_retention_days"), g.namespace.clock.now())
-    _task(coordinates, asked["map_index"]).set(key, entry["value"], expires_at)
+        expires_at, by = default_expiry(setting("default_retention_days"), g.namespace.clock.now()), "namespace"
+    _task(coordinates, asked["map_index"]).set(key, entry["value"], expires_at, expires_by=by)
     return no_content()
 
 

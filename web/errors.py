@@ -14,6 +14,8 @@ from werkzeug.routing import RequestRedirect
 
 from state import errors, values
 
+from .refusals import note_refusal
+
 log = logging.getLogger("stateroom")
 
 STATUS: dict[type[errors.StateError], int] = {
@@ -23,6 +25,8 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.OutOfRange: 422,
     errors.BadDocument: 422,
     errors.NotFound: 404,
+    errors.NamespaceExists: 409,
+    errors.InvalidName: 400,
     errors.RefusedReference: 403,
     errors.ReferenceBusy: 503,
     errors.BackendFailed: 502,
@@ -171,6 +175,9 @@ def _answer(error: errors.StateError) -> Response:
         log.error("%s %s: %s", request.method, request.path, error)
     render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
     answer = json_answer(render(error), status_of(error))
+    if isinstance(error, errors.NamespaceNotFound):  # the SDK takes a 404 of exactly application/json for a missing key
+        answer.content_type = "application/json; charset=utf-8"
+    note_refusal(error, answer.status_code)
     if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
         answer.headers["Retry-After"] = "1"
     return answer

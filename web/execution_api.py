@@ -10,6 +10,7 @@ from flask import Blueprint, Response, g, request
 from schemas import execution as schemas
 from schemas import moments
 from state.references import HEADER, Facts, replaced_header
+from state.scopes import AssetStateStoreWriterKind, Writer
 from state.store.entries import Keyspace
 
 from . import setting
@@ -24,6 +25,7 @@ VERSION_HEADER = "Airflow-API-Version"
 _FIRST_VERSION = "2025-04-11"
 _VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
 _CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
+_CLOCK = "HTTP_STATEROOM_CLOCK"
 _TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
 _ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
 
@@ -104,7 +106,9 @@ def _value(keyspace: Keyspace, key: str) -> Response:
 
 def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
     """Store a value, with what the worker's header says of a reference in it."""
-    replaced = keyspace.set(key, value, expires_at, Facts.from_header(request.environ.get(_CLAIMED)))
+    facts = Facts.from_header(request.environ.get(_CLAIMED))
+    by = "namespace" if request.environ.get(_CLOCK) == "namespace" else "worker"
+    replaced = keyspace.set(key, value, expires_at, facts, expires_by=by)
     return ("", 204, replaced_header(replaced)) if replaced is not None else no_content()
 
 
@@ -112,8 +116,14 @@ def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None =
 
 
 def _task(task_instance_id: str) -> Keyspace:
-    keyspace: Keyspace = g.namespace.task_instance(task_instance_id, writer())
+    keyspace: Keyspace = g.namespace.task_instance(task_instance_id, _attempt(task_instance_id))
     return keyspace
+
+
+def _attempt(task_instance_id: str) -> Writer:
+    """Who writes a task's state: its own attempt, also where no token says so."""
+    by = writer()
+    return by if by.ti_id is not None else Writer(AssetStateStoreWriterKind.TASK, task_instance_id, "execution")
 
 
 @bp.get(_TASK_KEY)
@@ -150,7 +160,8 @@ def clear_task_state_store(task_instance_id: str) -> Any:
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
     place, update = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE))
-    changed = g.namespace.set_state(place["task_instance_id"], update["state"], setting("clear_on_success"))
+    ti_id, delay = place["task_instance_id"], update.get("retry_delay_seconds")
+    changed = g.namespace.set_state(ti_id, update["state"], setting("clear_on_success"), _attempt(ti_id), delay)
     return no_content() if changed else Response(status=200)
 
 

@@ -72,6 +72,8 @@ _APIS = {
     "control_api": Api("Control API", ("person",), _CONTROL, {503: (control.Health,)}),
     "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
     "references_api": Api("Control API", ("person",), _CONTROL, {}),
+    "namespaces_api": Api("Control API", ("person",), _CONTROL, {}),
+    "journal_api": Api("Control API", ("person",), _CONTROL, {}),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import control, core, execution
+from schemas import control, core, execution, journal, namespaces
 from state.references import HEADER, REPLACED
 
 
@@ -101,4 +101,13 @@ OPERATIONS: dict[str, Operation] = {
     "references_api.check": Operation((200, control.Checked), body=control.CheckBody, also=_BACKEND),
     "references_api.list_orphans": Operation((200, control.Orphans), control.OrphansQuery, also=_BACKEND),
     "references_api.remove_orphans": Operation((200, control.Removed), body=control.RemoveBody, also=_BACKEND),
+    "namespaces_api.list_namespaces": Operation((200, namespaces.Namespaces)),
+    "namespaces_api.create_namespace": Operation(
+        (201, namespaces.NamespaceMade), body=namespaces.NamespaceBody, also=(409,)
+    ),
+    "namespaces_api.drop_namespace": Operation(_NO_BODY, also=(409,)),
+    "namespaces_api.get_clock": Operation((200, namespaces.Clock)),
+    "namespaces_api.set_namespace_clock": Operation((200, namespaces.Clock), body=namespaces.ClockBody),
+    "namespaces_api.reset_clock": Operation(_NO_BODY),
+    "journal_api.list_events": Operation((200, journal.Events), journal.JournalQuery),
 }

@@ -66,14 +66,16 @@ def _reference(row: dict[str, Any]) -> dict[str, Any]:
 def check() -> Response:
     """Check a page of the references: are the objects there, and what was written?"""
     (asked,) = read(body(_CHECK))
-    return json_answer(upkeep.check(g.namespace, service().backend, asked["after"], min(asked["limit"], _MOST)))
+    return json_answer(
+        upkeep.check(g.namespace, service().backend_of(g.namespace), asked["after"], min(asked["limit"], _MOST))
+    )
 
 
 @bp.get("/orphans")
 def list_orphans() -> Response:
     """List a page of the objects that no row points at, with what would become of each."""
     (asked,) = read(query(_ORPHANS))
-    found = list(upkeep.orphans(g.namespace, service().backend))
+    found = list(upkeep.orphans(g.namespace, service().backend_of(g.namespace)))
     page = found[asked["offset"] : asked["offset"] + min(asked["limit"], _MOST)]
     orphans = [_orphan(orphan, orphan.verdict(asked["older_than"])) for orphan in page]
     return json_answer({"orphans": orphans, "total_entries": len(found)})
@@ -90,7 +92,9 @@ def remove_orphans() -> Response:
     (asked,) = read(body(_REMOVE))
     if not asked["confirm"]:
         raise Refused(400, "confirm is false; nothing was removed", "not_confirmed")
-    done = upkeep.remove_orphans(g.namespace, service().backend, asked["older_than"], min(asked["limit"], _MOST))
+    done = upkeep.remove_orphans(
+        g.namespace, service().backend_of(g.namespace), asked["older_than"], min(asked["limit"], _MOST)
+    )
     return json_answer({
         "removed": [_orphan(orphan, "removed") for orphan in done["removed"]],
         "left": [_orphan(orphan, verdict) for orphan, verdict in done["left"]],

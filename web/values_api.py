@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -44,12 +45,14 @@ def _key() -> str:
 
 def _task(task_instance_id: str) -> Gateway:
     ti_id = read(path(_TASK_PATH, task_instance_id=task_instance_id))[0]["task_instance_id"]
-    return Gateway.of_task(service().backend, g.namespace, ti_id, writer())
+    return Gateway.of_task(service().backend_of(g.namespace), g.namespace, ti_id, replace(writer(), api="gateway"))
 
 
 def _asset(by: str) -> Gateway:
     (asked,) = read(query(_ASSET_BY[by]))
-    return Gateway.of_asset(service().backend, g.namespace, by, asked[by], writer())
+    return Gateway.of_asset(
+        service().backend_of(g.namespace), g.namespace, by, asked[by], replace(writer(), api="gateway")
+    )
 
 
 def _value(gateway: Gateway, key: str) -> Response:

@@ -8,14 +8,16 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
-from ..clock import Clock
-from ..errors import NamespaceNotFound, ReferenceBusy, StoreError
-from . import opening
+from ..errors import ReferenceBusy, StoreError
+from . import namespaces, opening
+from .journal import Log
 from .opening import explain
 from .registry import Namespace
 
 MEMORY = ":memory:"
+JOURNAL_LIMIT = 16 * 2**20  # bytes
 _PATIENCE = 5  # seconds that a write waits for the removal of the object that it points at
 
 
@@ -29,11 +31,13 @@ class Store:
     :param path: a file's path, or ``:memory:``.
     :param durable: wait for the disk on each commit (survives the power cut); without it an acknowledged write
         survives ``kill -9``.
+    :param journal_limit: bytes of the journal that each namespace keeps; 0 keeps none.
     :raises StoreError: one of its leaves, if the file cannot be used; it is left as it was.
     """
 
-    def __init__(self, path: str = MEMORY, durable: bool = False) -> None:
+    def __init__(self, path: str = MEMORY, durable: bool = False, journal_limit: int = JOURNAL_LIMIT) -> None:
         self.path = path
+        self.log = Log(self, journal_limit)
         self.lock = threading.RLock()  # held by whoever writes; hold it around a transaction and what must follow it
         self._removed = threading.Condition(self.lock)
         self._removing: set[str] = set()
@@ -54,6 +58,7 @@ class Store:
         connection = self._connect()
         try:
             opening.prepare(connection, self.path, durable)
+            self.log.begin(connection)
         except BaseException:
             connection.close()
             raise
@@ -78,16 +83,20 @@ class Store:
         with self.lock:
             if refs and not self._removed.wait_for(lambda: self._removing.isdisjoint(refs), _PATIENCE):
                 raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
-            db = self._writer
+            db, noted = self._writer, None
             try:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
+                noted = self.log.write_pending(db)
                 db.execute("COMMIT")
             except BaseException as error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
+                if noted:
+                    self.log.put_back(noted)
                 explain(error, self.path)
                 raise
+            self.log.committed(noted)
 
     def begin_removal(self, ref: str) -> None:
         """Keep writes from pointing at a reference; called inside the transaction that found that no row does."""
@@ -144,22 +153,41 @@ class Store:
             (found,) = db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone()
         return str(found)
 
-    def namespace(self, name: str = "default", clock: Clock | None = None) -> Namespace:
+    def namespace(self, name: str = "default") -> Namespace:
         """A namespace by its name.
 
-        :raises NamespaceNotFound: if there is none of this name.
+        :raises NamespaceNotFound: if there is none of this name; it names those that are spelt alike.
         """
         found = self._namespaces.get(name)
         if found is None:
-            found = self._namespaces.setdefault(name, self._load_namespace(name, clock or Clock()))
+            with self.lock:  # so that one that is being dropped does not come back
+                found = self._namespaces.setdefault(name, namespaces.load(self, name))
         return found
 
-    def _load_namespace(self, name: str, clock: Clock) -> Namespace:
-        with self.reading() as db:
-            row = db.execute("SELECT ns, config FROM namespaces WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            raise NamespaceNotFound(f"Namespace {name!r} not found")
-        return Namespace(self, row[0], name, row[1], clock)
+    def namespaces(self) -> list[dict[str, Any]]:
+        """Every namespace with what it holds, as :func:`state.store.namespaces.listed` says."""
+        return namespaces.listed(self)
+
+    def create_namespace(self, name: str, fixture: dict[str, Any] | None = None) -> Namespace:
+        """Make an empty namespace.
+
+        :param fixture: the document that it returns to when it is reset, as it was sent; applying it is the caller's.
+        :raises InvalidName: for a name that cannot be.
+        :raises NamespaceExists: if there is one of this name.
+        """
+        namespaces.create(self, name, fixture)
+        return self.namespace(name)
+
+    def drop_namespace(self, name: str) -> None:
+        """Drop a namespace with all that it holds; objects behind its references become orphans of ``default``.
+
+        :raises NamespaceNotFound: if there is none of this name.
+        :raises NamespaceExists: for ``default``, which always is.
+        """
+        with self.lock:
+            dropped = self.namespace(name)
+            namespaces.drop(dropped)
+            del self._namespaces[name]
 
     def problem(self) -> str | None:
         """What keeps the database from being read, or None if nothing does."""
@@ -172,6 +200,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection and give up the file."""
+        self.log.close()
         with self.lock:
             self._open = False
             self._close_readers()

@@ -15,6 +15,7 @@ from ..errors import KeyNotFound, TaskInstanceNotFound
 from ..references import Facts
 from ..scopes import API_WRITER, Writer
 from . import references
+from .journal import Event
 from .ranges import in_range
 
 if TYPE_CHECKING:
@@ -24,21 +25,22 @@ _COLUMNS = "e.key, e.value, e.updated_at, e.expires_at, e.writer_kind, r.dag_id,
 _WRITER = """LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk"""
 
+_ENTRY = f"SELECT {_COLUMNS}, e.seq FROM entries e {_WRITER} WHERE e.scope_id = ? AND e.key = ?"
 
 # written once, because SQLite's statement cache is asked by the text of each call
 _REPLACE = """INSERT INTO entries
-    (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, seq)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
     size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
-    writer_ti_pk = excluded.writer_ti_pk RETURNING ref_id"""
-_SET = _REPLACE.replace("RETURNING", ", expires_at = excluded.expires_at RETURNING")
+    writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq RETURNING ref_id, expires_at, expires_by"""
+_SET = _REPLACE.replace("RETURNING", ", expires_at = excluded.expires_at, expires_by = excluded.expires_by RETURNING")
 
 
 @lru_cache(maxsize=64)
 def _stored_sql(lookup: str) -> str:
-    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched
-        FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
+    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched,
+        s.scope_id, e.seq FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
         LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
 
@@ -121,24 +123,31 @@ class Keyspace:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
         if row is None:
             raise self.lookup.missing()
+        self._note_read(row[6], key, row[7])
         if row[0] is None:
-            raise KeyNotFound(self.what, key)
+            raise KeyNotFound(self.what, key, noted=True)
         if row[1] is None:
             return Stored(row[0], None, None)
         facts = Facts(*row[2:5]) if row[4] is not None else None
         return Stored(row[0], facts, row[2] if row[5] else None)
+
+    def _note_read(self, scope_id: int, key: str, saw: int | None) -> None:
+        status = 404 if saw is None else 200
+        self.namespace.journal.note(Event("get", self.writer, scope_id, key, status, saw=saw))
 
     def entry(self, key: str) -> Entry:
         """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's Core API.
 
         :raises KeyNotFound: if there is none.
         """
-        sql = f"SELECT {_COLUMNS} FROM entries e {_WRITER} WHERE e.scope_id = ({self.lookup.sql}) AND e.key = ?"
-        with self.namespace.store.reading() as db:
-            row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
-        if row is None:
-            raise KeyNotFound(self.what, key)
-        return Entry(*row)
+        with self.namespace.store.snapshot() as db:
+            scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
+            row = scope and db.execute(_ENTRY, (scope[0], key)).fetchone()
+        if scope:
+            self._note_read(scope[0], key, row and row[-1])
+        if not row:
+            raise KeyNotFound(self.what, key, noted=bool(scope))
+        return Entry(*row[:-1])
 
     def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:
         """Entries by key in code point order, and how many there are in all; an unknown scope holds none."""
@@ -154,53 +163,62 @@ class Keyspace:
 
     def set(
         self, key: str, value: Any, expires_at: datetime | None = None, facts: Facts | None = None, *,
-        vouched: bool = False,
+        vouched: bool = False, expires_by: str | None = None,
     ) -> str | None:  # fmt: skip
         """Create or overwrite a key; value, expiry, writer and ledger in one transaction.
 
         :param expires_at: an aware moment, or None for never.
         :param facts: what is known of the reference, if the value is an envelope.
         :param vouched: whether the service's own backend made it, rather than a caller saying so.
+        :param expires_by: by whose clock the expiry was counted: ``worker``, ``namespace`` or ``caller``.
         :returns: the reference that was replaced, if one was and no other row points at it.
         :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
         """
         expiry = to_text(expires_at) if expires_at else None
-        return self._write(_SET, key, value, expiry, facts=facts, vouched=vouched)
+        by = expires_by if expiry else None
+        return self._write(_SET, key, value, expiry, by, facts=facts, vouched=vouched)
 
     def replace(self, key: str, value: Any) -> None:
         """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
 
         :raises KeyNotFound: if there is no such key.
         """
-        self._write(_REPLACE, key, value, None, must_exist=True)
+        self._write(_REPLACE, key, value, must_exist=True)
 
     def _write(
-        self, sql: str, key: str, value: Any, expiry: str | None, must_exist: bool = False,
-        facts: Facts | None = None, vouched: bool = False,
+        self, sql: str, key: str, value: Any, expiry: str | None = None, expires_by: str | None = None,
+        must_exist: bool = False, facts: Facts | None = None, vouched: bool = False,
     ) -> str | None:  # fmt: skip
+        namespace, writer = self.namespace, self.writer
         text, kind = values.dumps(value), envelope.kind(value)
         ref = envelope.unwrap(value) if kind == "reference" else None
-        with self.namespace.store.transaction((ref,) if ref else ()) as db:
+        with namespace.store.transaction((ref,) if ref else ()) as db:
             scope_id = self._scope_id(db)
             if must_exist and not self._holds(db, scope_id, key):
                 raise KeyNotFound(self.what, key)
-            now = to_text(self.namespace.clock.now())
-            row = (scope_id, key, text, kind, len(text), now, expiry)
-            held = db.execute(sql, (*row, self.writer.kind.value, self._writer_pk(db))).fetchone()[0]
+            seq = namespace.journal.number()
+            row = (scope_id, key, text, kind, len(text), to_text(namespace.clock.now()), expiry, expires_by)
+            wrote = db.execute(sql, (*row, writer.kind.value, self._writer_pk(db), seq))
+            held, expiry, expires_by = wrote.fetchone()
+            event = Event("set", writer, scope_id, key, 200 if must_exist else 204, text, kind, expiry, expires_by)
+            namespace.journal.write(db, event, seq)
             if held is None and ref is None:
                 return None
-            place = (scope_id, key)
-            return references.follow(db, self.namespace.ns, place, held, ref, facts, self.writer, vouched)
+            return references.follow(db, namespace.ns, (scope_id, key), held, ref, facts, writer, vouched)
 
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is no error, as in Airflow."""
         with self.namespace.store.transaction() as db:
-            db.execute("DELETE FROM entries WHERE scope_id = ? AND key = ?", (self._scope_id(db), key))
+            scope_id = self._scope_id(db)
+            gone = db.execute("DELETE FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)).rowcount
+            note = None if gone else "there was no such key"
+            self.namespace.journal.write(db, Event("delete", self.writer, scope_id, key, 204, note=note))
 
     def clear(self) -> None:
         """Remove every key of the scope."""
         with self.namespace.store.transaction() as db:
-            db.execute("DELETE FROM entries WHERE scope_id = ?", (self._scope_id(db),))
+            scope_id = self._scope_id(db)
+            _clear(db, self.namespace, self.writer, scope_id, "e.scope_id = ?", (scope_id,))
 
     def require(self) -> None:
         """Raise the error for an unknown scope, or do nothing."""
@@ -236,7 +254,22 @@ class Keyspace:
         return pk
 
 
-def clear_all_map_indices(namespace: Namespace, scope: Any) -> None:
+def _clear(
+    db: sqlite3.Connection, namespace: Namespace, writer: Writer, scope_id: int | None, where: str,
+    parameters: tuple[Any, ...],
+) -> None:  # fmt: skip
+    """Remove entries, with an event for the call and one for each key.
+
+    :param where: which entries, in SQL over ``e``.
+    """
+    (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
+    note = f"{count} key{'s' if count != 1 else ''}"
+    seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
+    namespace.journal.removals(db, seq, writer, where, parameters)
+    db.execute(f"DELETE FROM entries AS e WHERE {where}", parameters)
+
+
+def clear_all_map_indices(namespace: Namespace, scope: Any, writer: Writer = API_WRITER) -> None:
     """Remove every key of a task of one run, whatever its map index.
 
     :raises TaskInstanceNotFound: if the task has no instance at all in this run.
@@ -245,6 +278,7 @@ def clear_all_map_indices(namespace: Namespace, scope: Any) -> None:
     scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
     parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
     with namespace.store.transaction() as db:
-        if db.execute(scopes, parameters).fetchone() is None:
+        found = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()
+        if found is None:
             raise TaskInstanceNotFound.by_scope(scope, all_map_indices=True)
-        db.execute(f"DELETE FROM entries WHERE scope_id IN ({scopes})", parameters)
+        _clear(db, namespace, writer, found[0], f"e.scope_id IN ({scopes})", parameters)

@@ -8,17 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from .. import envelope, values
-from ..clock import to_text, to_wire
+from ..clock import Clock, to_text, to_wire
 from ..errors import BadDocument, NotFound
-from ..scopes import API_WRITER, TaskScope
+from ..scopes import API_WRITER, CONTROL, TaskScope, Writer
 from . import references
+from .journal import Event
+from .namespaces import write_clock
 from .registry import Namespace, put_asset, put_attempt, put_run, put_scope
 
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
 
 
-def apply(namespace: Namespace, document: Document, forget: bool = False) -> None:
+def apply(namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL) -> None:
     """Create or update what a document names and leave the rest; all of it or nothing.
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
@@ -32,11 +34,15 @@ def apply(namespace: Namespace, document: Document, forget: bool = False) -> Non
         with namespace.store.transaction(_references(document)) as db:
             if forget:
                 namespace.forget(db)
+                write_clock(db, namespace, Clock())
             else:
                 config = namespace.config | config
             namespace.put_config(config, db)
-            _apply_parts(db, namespace, document)
+            seq = namespace.journal.write(db, Event("reset" if forget else "fixture", writer, status=204))
+            _apply_parts(db, namespace, document, seq)
         namespace.config = config
+        if forget:
+            namespace.clock = Clock()
         if says_secret:
             namespace.jwt_secret = secret
 
@@ -46,13 +52,13 @@ def _references(document: Document) -> list[str]:
     return [ref for entry in entries if (ref := envelope.unwrap(entry["value"])) is not None]
 
 
-def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document) -> None:
+def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document, parent: int) -> None:
     parts: dict[str, Callable[[Document, str], object]] = {
         "dag_runs": lambda item, where: put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
         "assets": lambda item, where: put_asset(db, namespace, item, where),
-        "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where),
-        "asset_state_store": lambda item, where: _put_asset_entry(db, namespace, item, where),
+        "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
+        "asset_state_store": lambda item, where: _put_asset_entry(db, namespace, item, where, parent),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
@@ -81,16 +87,16 @@ def _put_task_instance(db: sqlite3.Connection, namespace: Namespace, item: Docum
         raise BadDocument(f"{where}.{error.where}", str(error)) from None
 
 
-def _put_task_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+def _put_task_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int) -> None:
     scope = TaskScope(item["dag_id"], item["run_id"], item["task_id"], item.get("map_index", -1))
     lookup = namespace.task(scope).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
-    _put_entry(db, namespace, row[0], item, None)
+    _put_entry(db, namespace, row[0], item, None, parent)
 
 
-def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int) -> None:
     row = db.execute(
         """SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk)
         WHERE a.ns = ? AND a.name = ? AND a.id = coalesce(?, a.id) ORDER BY a.active DESC, a.id LIMIT 1""",
@@ -98,7 +104,7 @@ def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Documen
     ).fetchone()
     if row is None:
         raise BadDocument(f"{where}.asset", f"there is no asset named {item['asset']!r}; add it to assets")
-    _put_entry(db, namespace, row[0], item, _writer(db, namespace, item.get("last_updated_by"), where))
+    _put_entry(db, namespace, row[0], item, _writer(db, namespace, item.get("last_updated_by"), where), parent)
 
 
 def _writer(
@@ -121,18 +127,22 @@ def _writer(
 
 
 def _put_entry(
-    db: sqlite3.Connection, namespace: Namespace, scope_id: int, item: Document, writer: tuple[str, int | None] | None
-) -> None:
-    text = values.dumps(item["value"])
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, item: Document,
+    writer: tuple[str, int | None] | None, parent: int,
+) -> None:  # fmt: skip
+    text, kind, expires_at = values.dumps(item["value"]), envelope.kind(item["value"]), item.get("expires_at")
     updated_at = item.get("updated_at") or to_text(namespace.clock.now())
-    row = (scope_id, item["key"], text, envelope.kind(item["value"]), len(text), updated_at, item.get("expires_at"))
+    row = (scope_id, item["key"], text, kind, len(text), updated_at, expires_at, "caller" if expires_at else None)
+    event = Event("set", CONTROL, scope_id, item["key"], None, text, kind, *row[6:8], parent)
+    seq = namespace.journal.write(db, event)
     ((held,),) = db.execute(
-        """INSERT INTO entries (scope_id, key, value, kind, size, updated_at, expires_at, writer_kind, writer_ti_pk)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,
+        """INSERT INTO entries
+        (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, seq)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,
         kind = excluded.kind, size = excluded.size, updated_at = excluded.updated_at,
-        expires_at = excluded.expires_at, writer_kind = excluded.writer_kind, writer_ti_pk = excluded.writer_ti_pk
-        RETURNING ref_id""",
-        (*row, *(writer or ("api", None))),
+        expires_at = excluded.expires_at, expires_by = excluded.expires_by, writer_kind = excluded.writer_kind,
+        writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq RETURNING ref_id""",
+        (*row, *(writer or ("api", None)), seq),
     )
     ref = envelope.unwrap(item["value"])
     if held is not None or ref is not None:

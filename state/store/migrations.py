@@ -162,6 +162,42 @@ def _enter_known_references(db: Database) -> None:
 
 
 @migrations()
+def journal_and_clocks(db: Database) -> None:
+    """What happened, in order; a clock for each namespace; the places of scopes that a reset took away.
+
+    A scope that comes back after a reset gets its old id, so that the journal goes on where it was.
+    """
+    statements = """
+    ALTER TABLE namespaces ADD COLUMN clock TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE namespaces ADD COLUMN created_at TEXT;
+    ALTER TABLE namespaces ADD COLUMN fixture TEXT;
+    ALTER TABLE entries ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE entries ADD COLUMN expires_by TEXT;
+    ALTER TABLE task_instances ADD COLUMN retry_delay REAL;
+    CREATE TABLE former_scopes (
+        scope_id INTEGER PRIMARY KEY,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        dag_id TEXT, run_id TEXT, task_id TEXT, map_index INTEGER,
+        asset_id INTEGER, asset TEXT
+    );
+    CREATE INDEX former_scopes_by_task ON former_scopes (ns, dag_id, run_id, task_id, map_index);
+    CREATE INDEX former_scopes_by_asset ON former_scopes (ns, asset);
+    CREATE TABLE journal (
+        seq INTEGER PRIMARY KEY,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        at TEXT, real_at REAL NOT NULL,
+        actor TEXT NOT NULL, ti_id TEXT, api TEXT NOT NULL, op TEXT NOT NULL,
+        scope_id INTEGER, key TEXT, status INTEGER, value TEXT, kind TEXT, expires_at TEXT, expires_by TEXT,
+        parent INTEGER, saw INTEGER, note TEXT
+    );
+    CREATE INDEX journal_by_namespace ON journal (ns);
+    CREATE INDEX journal_by_key ON journal (scope_id, key) WHERE scope_id IS NOT NULL
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+
+
+@migrations()
 def lists_of_the_pages(db: Database) -> None:
     """What the pages count stands together in one index, so that counting never reads through large values."""
     db.execute("CREATE INDEX entries_counted ON entries (scope_id, kind, expires_at, ref_id, updated_at, size)")

@@ -6,12 +6,14 @@ import json
 import sqlite3
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock, to_text
 from ..errors import AssetNotFound, BadDocument, InvalidTransition, TaskInstanceNotFound
-from ..scopes import API_WRITER, TaskScope, Writer
+from ..scopes import API_WRITER, CONTROL, StoreScope, TaskScope, Writer
 from .entries import Keyspace, Lookup
+from .journal import Event, Journal, scope_id_of
 from .ranges import in_range
 
 if TYPE_CHECKING:
@@ -22,17 +24,29 @@ _BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_
     WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ? AND s.region = ''"""
 _ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
 
+_REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id, map_index)
+    SELECT s.scope_id, r.ns, r.dag_id, r.run_id, s.task_id, s.map_index
+    FROM scopes s JOIN dag_runs r USING (run_pk) WHERE r.ns = ?"""
+_REMEMBER_ASSETS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, asset_id, asset)
+    SELECT s.scope_id, a.ns, a.id, a.name FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ?"""
+
 
 class Namespace:
     """A whole Stateroom of its own inside one database: runs, assets, state, configuration and clock.
 
     :param config: the configuration as the JSON text of its row; members override the settings given at start.
+    :param fixture: the document that a reset returns to, as JSON text, if it was made with one.
     """
 
-    def __init__(self, store: Store, ns: int, name: str, config: str, clock: Clock) -> None:
-        self.store, self.ns, self.name, self.clock = store, ns, name, clock
+    def __init__(
+        self, store: Store, ns: int, name: str, config: str, clock: Clock, fixture: str | None = None,
+        created_at: str | None = None,
+    ) -> None:  # fmt: skip
+        self.store, self.ns, self.name, self.clock, self.created_at = store, ns, name, clock, created_at or ""
+        self.fixture: dict[str, Any] | None = json.loads(fixture) if fixture else None
         self.config: dict[str, Any] = json.loads(config)
         self.jwt_secret: str | None = None  # in memory only: never stored, never exported
+        self.journal = Journal(self)
 
     def task_instance(self, ti_id: str, writer: Writer = API_WRITER) -> Keyspace:
         """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is unknown."""
@@ -76,6 +90,22 @@ class Namespace:
             raise AssetNotFound.unknown(attribute, value)
         return {"name": row[0], "uri": row[1]}
 
+    def scope_id(
+        self, *, ti_id: str | None = None, scope: StoreScope | None = None, asset_id: object = None,
+        name: str | None = None, uri: str | None = None,
+    ) -> int | None:  # fmt: skip
+        """The row of a scope however it is named, a superseded attempt's too; None if there is none."""
+        with self.store.reading() as db:
+            if scope is not None:
+                return scope_id_of(db, self.ns, scope)
+            if ti_id is not None:
+                sql, value = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", ti_id
+            else:
+                column = "id" if asset_id is not None else "name" if name is not None else "uri"
+                sql, value = f"{_ASSET}a.{column} = ? ORDER BY a.active DESC", str(asset_id or name or uri)
+            row = db.execute(sql, (self.ns, value)).fetchone()
+        return None if row is None else int(row[0])
+
     def scope_of(self, ti_id: str) -> TaskScope:
         """The coordinates of a task instance by the UUID of its current attempt.
 
@@ -109,12 +139,15 @@ class Namespace:
             cursor.row_factory = sqlite3.Row
             return cursor.fetchall(), total
 
-    def set_state(self, ti_id: str, state: str, clear_on_success: bool) -> bool:
+    def set_state(
+        self, ti_id: str, state: str, clear_on_success: bool, writer: Writer = CONTROL, retry_delay: float | None = None
+    ) -> bool:
         """Report a task instance's new state; True if it changed, False if it had this state already.
 
         One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its state stays.
 
         :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
+        :param retry_delay: seconds until the next attempt, if the worker says.
         :raises TaskInstanceNotFound: if there is none of this id.
         :raises InvalidTransition: if it is not running.
         """
@@ -130,10 +163,14 @@ class Namespace:
                 return False
             if row[2] != "running":
                 raise InvalidTransition(row[2])
-            db.execute("UPDATE task_instances SET state = ? WHERE ti_pk = ?", (state, row[0]))
+            db.execute(
+                "UPDATE task_instances SET state = ?, retry_delay = ? WHERE ti_pk = ?", (state, retry_delay, row[0])
+            )
+            seq = self.journal.write(db, Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}"))
             if state == "up_for_retry":
                 put_attempt(db, self, row[1], {"id": new_id(), "try_number": row[3], "state": state})
             if state == "success" and clear_on_success:
+                self.journal.removals(db, seq, writer, "e.scope_id = ?", (row[1],))
                 db.execute("DELETE FROM entries WHERE scope_id = ?", (row[1],))
         return True
 
@@ -146,7 +183,10 @@ class Namespace:
         attempt = {"id": new_id(), "state": "running", **({"try_number": try_number} if try_number else {})}
         with self.store.transaction() as db:
             run_pk = put_run(db, self, {"dag_id": scope.dag_id, "run_id": scope.run_id})
-            made = put_attempt(db, self, put_scope(db, run_pk, scope.task_id, scope.map_index), attempt)
+            scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
+            made = put_attempt(db, self, scope_id, attempt)
+            by = replace(CONTROL, ti_id=str(attempt["id"]))
+            self.journal.write(db, Event("create", by, scope_id, status=201, note=f"attempt {made}"))
         place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id}
         return {"id": attempt["id"], **place, "map_index": scope.map_index, "try_number": made}
 
@@ -165,7 +205,8 @@ class Namespace:
             (last,) = db.execute("SELECT coalesce(max(id), 0) FROM assets WHERE ns = ?", (self.ns,)).fetchone()
             asset_id = in_range("id", last + 1)
             asset = {"id": asset_id, "name": name, "uri": uri if uri is not None else name, "active": True}
-            put_asset(db, self, asset, "")
+            scope_id = put_asset(db, self, asset, "")
+            self.journal.write(db, Event("create", CONTROL, scope_id, status=201, note=f"asset {name}"))
         return {name: asset[name] for name in ("id", "name", "uri")}
 
     def put_config(self, config: dict[str, Any], db: sqlite3.Connection) -> None:
@@ -185,17 +226,23 @@ class Namespace:
             with self.store.reading() as db:
                 (total,) = db.execute(f"SELECT count(*) {expired}", parameters).fetchone()
                 return int(total)
-        removed = 0
+        removed, seq = 0, None
         while True:
             with self.store.transaction() as db:
                 batch = f"SELECT e.entry_id {expired} LIMIT {batch_size or -1}"
+                if seq is None:
+                    (total,) = db.execute(f"SELECT count(*) {expired}", parameters).fetchone()
+                    seq = self.journal.write(db, Event("clean", CONTROL, status=200, note=f"{total} expired"))
+                self.journal.removals(db, seq, CONTROL, f"e.entry_id IN ({batch})", parameters)
                 count = db.execute(f"DELETE FROM entries WHERE entry_id IN ({batch})", parameters).rowcount
             removed += count
             if not count or not batch_size:
                 return removed
 
     def forget(self, db: sqlite3.Connection) -> None:
-        """Remove every run, asset and entry, inside the caller's transaction."""
+        """Remove every run, asset and entry, inside the caller's transaction; the journal still knows their places."""
+        db.execute(_REMEMBER_TASKS, (self.ns,))
+        db.execute(_REMEMBER_ASSETS, (self.ns,))
         db.execute("DELETE FROM dag_runs WHERE ns = ?", (self.ns,))
         db.execute("DELETE FROM assets WHERE ns = ?", (self.ns,))
 
@@ -230,12 +277,18 @@ def _row(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[
 
 
 def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
-    """The scope of a task instance, made if it is not there."""
+    """The scope of a task instance, made if it is not there; one that a reset took away gets its old id."""
+    place = (run_pk, task_id, map_index)
     row = db.execute(
-        """INSERT INTO scopes (run_pk, task_id, map_index) VALUES (?, ?, ?)
-        ON CONFLICT (run_pk, task_id, map_index, region) DO UPDATE SET task_id = task_id RETURNING scope_id""",
-        (run_pk, task_id, map_index),
+        "SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ? AND region = ''", place
     ).fetchone()
+    if row is None:
+        row = db.execute(
+            """INSERT INTO scopes (scope_id, run_pk, task_id, map_index) VALUES (
+            (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
+             WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3) RETURNING scope_id""",
+            place,
+        ).fetchone()
     scope_id: int = row[0]
     return scope_id
 
@@ -278,8 +331,8 @@ def put_attempt(db: sqlite3.Connection, namespace: Namespace, scope_id: int, att
     return int(row["try_number"])
 
 
-def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str) -> None:
-    """Create or update an asset by its id, with its scope.
+def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str) -> int:
+    """Create or update an asset by its id, with its scope; the scope's row.
 
     :raises BadDocument: if another active asset has its name or its uri.
     """
@@ -298,4 +351,12 @@ def put_asset(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any
         name = :name, uri = :uri, active = :active, updated_at = :now RETURNING asset_pk""",
         {**asset, "ns": namespace.ns, "now": to_text(namespace.clock.now())},
     ).fetchone()
-    db.execute("INSERT INTO scopes (asset_pk) VALUES (?) ON CONFLICT (asset_pk) DO NOTHING", (pk,))
+    row = db.execute("SELECT scope_id FROM scopes WHERE asset_pk = ?", (pk,)).fetchone()
+    if row is None:
+        row = db.execute(
+            """INSERT INTO scopes (scope_id, asset_pk) VALUES (
+            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?) RETURNING scope_id""",
+            (namespace.ns, asset["name"], asset["id"], pk),
+        ).fetchone()
+    scope_id: int = row[0]
+    return scope_id
