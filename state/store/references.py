@@ -156,6 +156,13 @@ def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[st
         return [(ref, known(db, ref).vouched_by) for (ref,) in rows.fetchall() if not is_held(db, ref)]
 
 
+def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
+    """What the ledger knows of a reference that a key holds or held; None if nothing."""
+    with namespace.store.reading() as db:
+        found = _rows(db, f"{_ROWS} AND f.scope_id = ? AND f.key = ? AND f.ref = ?", [namespace.ns, scope_id, key, ref])
+    return found[0] if found else None
+
+
 def _rows(db: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
     cursor = db.execute(sql, parameters)
     names = [column[0] for column in cursor.description]

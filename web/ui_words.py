@@ -1,0 +1,91 @@
+"""Words for people: how long ago, how large, what kind of JSON. Filters of the templates."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, g
+
+from state.clock import from_text, to_text, to_wire
+from state.errors import masked
+
+_UNITS = ((365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_UP_TO = {"year": 10**9, "day": 730, "hour": 36, "minute": 90, "second": 90}  # of each unit, before the next is taken
+_TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
+
+
+def register(app: Flask) -> None:
+    """Make the words known to templates."""
+    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count):
+        app.add_template_filter(filter_, filter_.__name__)
+
+
+def span(seconds: float) -> str:
+    """A length of time, in one unit: ``29 days``."""
+    seconds = abs(seconds)
+    number, word = 0, "second"
+    for length, unit in reversed(_UNITS):
+        number, word = round(seconds / length), unit
+        if number <= _UP_TO[unit]:
+            break
+    return count(number, word)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 key``, ``2 keys``, ``1,200 keys``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _passed(text: str) -> float:
+    """Seconds since a stored moment, by the namespace's clock."""
+    return float((g.namespace.clock.now() - _read(text)) / timedelta(seconds=1))
+
+
+def _read(text: str) -> datetime:
+    return from_text(text) if text.endswith("Z") else datetime.fromisoformat(text)
+
+
+def ago(text: str | None) -> str:
+    """When a stored moment was: ``3 minutes ago``."""
+    if not text:
+        return "–"
+    passed = _passed(text)
+    if abs(passed) < 2:
+        return "just now"
+    return f"{span(passed)} ago" if passed > 0 else f"in {span(passed)}"
+
+
+def until(text: str | None) -> str:
+    """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
+    if not text:
+        return "never"
+    passed = _passed(text)
+    return f"expired {span(passed)} ago" if passed > 0 else f"in {span(passed)}"
+
+
+def exact(text: str | None) -> str:
+    """A stored moment for people who want it to the second: ``2026-01-01 00:00:00 UTC``."""
+    return to_wire(to_text(_read(text))).replace("T", " ").replace("Z", " UTC") if text else ""
+
+
+def size(number: int | None) -> str:
+    """Bytes: ``12 B``, ``1.2 KiB``."""
+    if number is None:
+        return "–"
+    value = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def json_type(beginning: str) -> str:
+    """What kind of JSON a text begins."""
+    return _TYPES.get(beginning[:1], "number") if beginning else "–"
+
+
+def shown(value: Any) -> str:
+    """A text that can be sent: lone surrogates, which no encoding carries, as escapes."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
