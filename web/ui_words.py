@@ -17,7 +17,7 @@ _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolea
 
 def register(app: Flask) -> None:
     """Make the words known to templates."""
-    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count):
+    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count, address):
         app.add_template_filter(filter_, filter_.__name__)
 
 
@@ -89,3 +89,12 @@ def json_type(beginning: str) -> str:
 def shown(value: Any) -> str:
     """A text that can be sent: lone surrogates, which no encoding carries, as escapes."""
     return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def address(ref: str) -> str:
+    """A reference in one line: where it is, and the end of its path, which tells it from others."""
+    scheme, slashes, rest = ref.partition("://")
+    if len(ref) <= 60 or not slashes:
+        return ref if len(ref) <= 60 else f"{ref[:28]}…{ref[-28:]}"
+    parts = [part if len(part) <= 24 else f"{part[:10]}…" for part in rest.split("/")[-3:]]
+    return f"{scheme}://…/{'/'.join(parts)}"

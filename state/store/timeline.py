@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ..clock import to_text
+from ..envelope import MARKER
 from .overview import rows
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ _BEGINNING = 200  # characters of a value that a list shows
 _WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
 _CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND ifnull(j.note, '') <> 'there was no such key'"
 _COLUMNS = f"""j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.scope_id, j.key, j.status,
+    CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
     substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind, j.expires_at, j.parent, j.note,
     p.op AS parent_op, r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index, wr.dag_id AS writer_dag_id,
