@@ -13,12 +13,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from .backends import BUILTIN
+from .backends import BUILTIN, layout
 from .clock import Clock
 from .errors import BackendFailed, ForeignReference, ObjectCorrupt, ObjectMissing
 from .gateway import Backend
 from .scopes import AssetScope, TaskScope
 from .store import references
+from .store.namespaces import DEFAULT
 from .store.registry import Namespace
 from .values import Encoded
 
@@ -183,8 +184,22 @@ def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references
     if backend.name in known.vouched_by:
         return True
     under_prefix = f"/{namespace.store.database_id}/" in ref
+    if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
+        return True
     claimed = backend.name in known.backends and backend.name not in BUILTIN
     return (under_prefix or claimed) and backend.owns(ref)
+
+
+def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str) -> bool:
+    """Whether an object of this database lies in a realm that no namespace has any more; ``default`` inherits those."""
+    if namespace.name != DEFAULT or backend.hooks is None or backend.name not in BUILTIN:
+        return False
+    try:
+        realm = backend.hooks.backend.realm_of(ref)
+    except ForeignReference:
+        return False
+    names = [row["name"] for row in namespace.store.namespaces()]
+    return realm not in {layout.realm(f"{namespace.store.database_id}/{name}") for name in names}
 
 
 def _is_older(moment: datetime, seconds: float) -> bool:

@@ -167,3 +167,10 @@ def test_the_last_writer_of_an_assets_entry_is_the_tokens_task_instance(worker, 
 def test_an_asset_that_nobody_knows_looks_like_a_missing_key(worker):
     assert worker.asset("get", "k", name="no such asset")["error"] == "ASSET_STORE_NOT_FOUND"
     assert worker.asset("set", "k", 1, name="no such asset")["status"] == 404
+
+
+def test_a_mistyped_namespace_is_an_error_and_no_missing_key(worker, sdk):
+    """The SDK takes a 404 of exactly ``application/json`` for a missing key (Task SDK 1.3.2)."""
+    lost = {**worker.connection, "url": worker.connection["url"] + "/ns/oops"}
+    answer = sdk.call(lost, "task_state_store.get", worker.id, "job")
+    assert (answer["raised"], answer["status"]) == ("HTTPStatusError", 404)

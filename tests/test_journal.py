@@ -59,6 +59,7 @@ def test_numbers_grow_and_are_never_used_again(world, journal):
         (lambda c: c.get("/execution/store/asset/by-name/value?name=x&key=k"), ("get", "k", 404)),
         (lambda c: c.delete("/api/v2/assets/77/state-store"), ("clear", None, 404)),
         (lambda c: c.put("/api/v2/assets/x/state-store/k", json={"value": 1}), ("set", "k", 422)),
+        (lambda c: c.put(f"{CORE_TASK}/k?map_index={10**30}", json={"value": None}), ("set", "k", 422)),
     ],
 )
 def test_a_refused_call_is_told_with_its_reason(world, journal, call, expected):
@@ -149,6 +150,13 @@ def test_an_event_bears_the_namespaces_time_and_real_time(world, journal):
     event = journal()[-1]
     assert event["at"] == "2031-01-01T00:00:00Z"
     assert abs(event["real_at"] - time.time()) < 60
+
+
+def test_credentials_in_references_are_masked(world, journal):
+    world.put(TASK_KEY, json={"value": {"__airflow_state_ref__": "s3://me:secret@bucket/key?token=abc"}})
+    (event,) = journal()
+    assert "secret" not in str(event) and "bucket/key" in str(event)
+    assert "secret" in world.get(TASK_KEY).json["value"]["__airflow_state_ref__"]
 
 
 # ---------------------------------------------------------------- waiting

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from app import create_app
 from state.clock import Clock
 from state.store import Store
 
@@ -158,6 +159,36 @@ def test_numbers_never_start_again_also_after_a_drop_and_a_restart(tmp_path):
     second.namespace().create_asset("orders")
     assert second.namespace().journal.bounds()[0] > last > 0
     second.close()
+
+
+@pytest.fixture
+def filing(tmp_path):
+    """The client of a service whose backend is ``file``, and the folder of its objects."""
+    app = create_app({"db": ":memory:", "backend": "file"}, {"STATEROOM_BACKEND_BASE": str(tmp_path)})
+    yield app.test_client(), tmp_path
+    app.extensions["stateroom"].store.close()
+
+
+def test_each_namespace_has_objects_of_its_own(filing):
+    client, folder = filing
+    for name in ("one", "two"):
+        client.post("/_stateroom/namespaces", json={"name": name, "fixture": WORLD})
+        client.put(f"/ns/{name}/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
+    client.delete(f"/ns/one/_stateroom/values/ti/{TI}?key=k")
+    assert [path.relative_to(folder).parts[1] for path in folder.rglob("*") if path.is_file()] == ["two"]
+    assert client.get(f"/ns/two/_stateroom/values/ti/{TI}?key=k").json == {"value": 1}
+
+
+def test_the_objects_of_a_dropped_namespace_are_orphans_that_default_can_remove(filing):
+    client, folder = filing
+    client.post("/_stateroom/namespaces", json={"name": "gone", "fixture": WORLD})
+    client.put(f"/ns/gone/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
+    ref = client.get("/ns/gone/_stateroom/references").json["references"][0]["ref"]
+    client.delete("/_stateroom/namespaces/gone")
+    remove = {"older_than": 0, "confirm": True}
+    removed = client.post("/_stateroom/references/orphans/remove", json=remove).json["removed"]
+    assert [row["ref"] for row in removed] == [ref]
+    assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
 # ---------------------------------------------------------------- clocks

@@ -1,5 +1,7 @@
 """The ledger: a reference is held by its row, released by whatever way the row goes, and never forgotten with it."""
 
+import contextlib
+import sqlite3
 import threading
 
 import pytest
@@ -8,8 +10,8 @@ from state import envelope
 from state.errors import ReferenceBusy, masked
 from state.references import LONGEST, Facts, replaced_from, replaced_header
 from state.scopes import TaskScope
-from state.store import Store, fixtures, references
-from state.store.migrations import migrations
+from state.store import Store, fixtures, opening, references
+from state.store.migrations import APPLICATION_ID, migrations
 
 A, B = envelope.wrap("s3://bucket/a"), envelope.wrap("s3://bucket/b")
 FACTS = Facts("file", 3, "a" * 64)
@@ -232,8 +234,9 @@ def test_a_failed_removal_keeps_the_reference_in_the_ledger(store, namespace, ta
 def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch):
     monkeypatch.setattr(migrations, "_migrations", migrations._migrations[:1])
     path = str(tmp_path / "old.db")
-    store = Store(path)
-    with store.transaction() as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        opening.upgrade(db)
         db.execute(
             "INSERT INTO dag_runs (ns, dag_id, run_id, run_after, state) VALUES (1, 'd', 'r', '2026', 'running')"
         )
@@ -243,7 +246,6 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
             db.execute(
                 "INSERT INTO entries (scope_id, key, value, kind, size, updated_at) VALUES (1, ?, ?, ?, 1, ?)", row
             )
-    store.close()
     monkeypatch.undo()
     store = Store(path)
     store.namespace().task(TaskScope("d", "r", "t")).delete("k")

@@ -85,7 +85,16 @@ _EXAMPLES: dict[str, Any] = {
     "task_instance_id": "01920000-0000-7000-8000-000000000002",
     "asset_id": 1,
     "key": "job_id",
+    "name": "experiment",
 }
+_SERVERS = [
+    {"url": "/", "description": "the namespace `default`"},
+    {
+        "url": "/ns/{namespace}",
+        "description": "another namespace",
+        "variables": {"namespace": {"default": "default"}},
+    },
+]
 
 
 @bp.get("/openapi.json")
@@ -105,7 +114,7 @@ def describe() -> dict[str, Any]:
     from apispec.ext.marshmallow import MarshmallowPlugin
 
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
-    spec = APISpec("Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT})
+    spec = APISpec("Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT}, servers=_SERVERS)
     assert plugin.converter is not None
     plugin.converter.add_attribute_function(_field_properties)  # type: ignore[no-untyped-call]  # apispec has few
     for name, about in _SECURITY.items():

@@ -24,13 +24,21 @@ def note_refusal(error: StateError, status: int) -> None:
         return
     place = request.view_args or {}
     key = place.get("key", request.args.get("key"))
-    scope_id = None if isinstance(error, OutOfRange) else g.namespace.scope_id(**_named(place))
+    scope_id = _scope_id(place)
     writer = Writer(AssetStateStoreWriterKind.API, api=_APIS[blueprint])
     if ti_id := place.get("task_instance_id"):
         writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, _APIS[blueprint])
     elif g.get("ti_id"):
         writer = Writer(AssetStateStoreWriterKind.TASK, g.ti_id, _APIS[blueprint])
     g.namespace.journal.note(Event(op, writer, scope_id, key, status, note=masked(str(error))))
+
+
+def _scope_id(place: dict[str, Any]) -> int | None:
+    try:
+        found: int | None = g.namespace.scope_id(**_named(place))
+    except OutOfRange:  # nobody's state can be there
+        return None
+    return found
 
 
 def _is_of_state(view: str) -> bool:

@@ -79,6 +79,10 @@ class ImmutableBackend(EncodedBackend):
         except ForeignReference:
             return False
 
+    def realm_of(self, ref: str) -> str:
+        """The part of the base that a reference lies in; raises as :meth:`read` for one that lies elsewhere."""
+        return "/".join(self._path(ref).split("/")[:2])
+
     def holds(self, ref: str) -> bool:
         return self._exists(self._path(ref))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import values
 from ..clock import to_text, to_wire
+from ..errors import masked
 from ..scopes import AssetScope, StoreScope, TaskScope, Writer
 from .ranges import in_range
 
@@ -71,7 +72,7 @@ class Log:
     def __init__(self, store: Store, limit: int) -> None:
         self._store, self.limit = store, limit
         self._lock = threading.Lock()
-        self._last = 0
+        self._last = self._reached = self.written = 0  # numbers: given out, in this transaction, in the database
         self._pending: list[Row] = []
         self._sizes: dict[int, int] = {}
         self._dropped: set[int] = set()
@@ -83,7 +84,7 @@ class Log:
     def begin(self, db: sqlite3.Connection) -> None:
         """Go on with the numbers where an earlier process stopped."""
         sql = "SELECT max(seq) FROM journal UNION ALL SELECT cast(value AS INTEGER) FROM meta WHERE name = ?"
-        self._last = max(row[0] or 0 for row in db.execute(sql, (_DROPPED,)))
+        self._last = self.written = max(row[0] or 0 for row in db.execute(sql, (_DROPPED,)))
 
     def number(self) -> int:
         """The next number, for an event that is written in the transaction that runs now."""
@@ -113,11 +114,11 @@ class Log:
 
     def write_pending(self, db: sqlite3.Connection) -> list[Row]:
         """Write the batch, at the end of the caller's transaction; the rows, for :meth:`put_back`."""
-        if not self._pending:
-            return self._pending[:0]
         with self._lock:
             rows, self._pending = self._pending, []
-        db.executemany(_INSERT, rows)
+            self._reached = self._last
+        if rows:
+            db.executemany(_INSERT, rows)
         return rows
 
     def put_back(self, rows: list[Row]) -> None:
@@ -129,6 +130,7 @@ class Log:
         """Count a batch that was written, and tell those who wait."""
         for row in rows:
             self._count(row)
+        self.written = self._reached
         self._commits += 1
         if self._waiting:
             with self._changed:
@@ -138,8 +140,8 @@ class Log:
         """How many transactions there have been; ask it before a look after which :meth:`wait` is called."""
         return self._commits
 
-    def wait(self, seen: int, seconds: float) -> bool:
-        """Wait for a transaction after those that were seen; whether there was one.
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait for a transaction after those that were seen.
 
         Looks of one waiter are apart, so that many of them cost busy writers little.
         """
@@ -147,10 +149,13 @@ class Log:
         with self._changed:
             self._waiting += 1
             try:
-                ended = self._changed.wait_for(lambda: self._commits != seen or self._closing.is_set(), seconds)
+                self._changed.wait_for(lambda: self._commits != seen or self._closing.is_set(), seconds)
             finally:
                 self._waiting -= 1
-        return ended and not self._closing.is_set()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closing.is_set()
 
     def flush(self) -> None:
         """Write the batch now."""
@@ -295,11 +300,13 @@ class Journal:
         """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over."""
         deadline = time.monotonic() + seconds
         while True:
-            seen = self._log.commits()
+            seen, written = self._log.commits(), self._log.written
             found = self.events(after, limit, **filters)
             left = deadline - time.monotonic()
-            if found or left <= 0 or not self._log.wait(seen, left):
-                return found or self.events(after, limit, **filters)
+            if found or left <= 0 or self._log.is_closed:
+                return found
+            after = max(after, written)  # what is there was looked at
+            self._log.wait(seen, left)
 
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and of the newest event that are kept; 0 where there is none."""
@@ -324,7 +331,8 @@ def _document(row: Sequence[Any]) -> dict[str, Any]:
     """An event as it is sent; ``value`` is absent where there is none."""
     (seq, at, real_at, actor, ti_id, try_number, api, op, key, status, value, kind, expires_at, expires_by, parent,
      saw, note, *place) = row  # fmt: skip
-    known = {"value": values.loads(value)} if value is not None else {}
+    shown = value if kind in (None, "value") else masked(value)
+    known = {"value": values.loads(shown)} if value is not None else {}
     return {
         "seq": seq, "at": to_wire(at) if at else to_text(_moment(real_at)), "real_at": real_at,
         "actor": {"kind": _actor(actor, api), "ti_id": ti_id, "try_number": try_number}, "api": api, "op": op,

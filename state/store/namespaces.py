@@ -82,11 +82,16 @@ def create(store: Store, name: str, fixture: dict[str, Any] | None = None) -> No
 
 
 def drop(namespace: Namespace) -> None:
-    """Drop a namespace with all that it holds; raises as :meth:`Store.drop_namespace`."""
+    """Drop a namespace with all that it holds; raises as :meth:`Store.drop_namespace`.
+
+    The ledger goes to ``default``, so that the objects behind its references can be found and removed as orphans.
+    """
     if namespace.name == DEFAULT:
         raise NamespaceExists("the namespace 'default' always is; POST /_stateroom/reset empties it")
     with namespace.store.transaction() as db:
         namespace.store.log.drop(db, namespace.ns)
+        heir = "(SELECT ns FROM namespaces WHERE name = ?)"
+        db.execute(f"UPDATE refs SET ns = {heir} WHERE ns = ?", (DEFAULT, namespace.ns))
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
 
 

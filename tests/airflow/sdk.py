@@ -25,7 +25,11 @@ def call(asked):
 
 
 def facts(response):
-    return {"content_type": response.headers.get("content-type"), "text": response.text}
+    try:
+        text = response.text
+    except httpx.ResponseNotRead:  # the SDK reads no error but what is exactly application/json
+        text = None
+    return {"content_type": response.headers.get("content-type"), "text": text}
 
 
 answer_all(call)
