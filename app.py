@@ -41,8 +41,10 @@ from web import (
     references_api,
     ui,
     ui_acts,
+    ui_bench,
     ui_key,
     ui_login,
+    ui_references,
     ui_words,
     values_api,
 )
@@ -74,7 +76,7 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
     ours = (control_api, values_api, references_api, namespaces_api, journal_api)
-    pages = (ui, ui_key, ui_acts, ui_login)
+    pages = (ui, ui_key, ui_acts, ui_references, ui_bench, ui_login)
     for part in (*airflows, *ours, not_emulated, openapi, *pages):
         app.register_blueprint(part.bp)
     return app

@@ -171,8 +171,9 @@ class Gateway:
         self.put(key, value, expires_at, "namespace")
 
     def put(self, key: str, value: Any, expires_at: datetime | None, expires_by: str) -> None:
-        """Create or overwrite a key that expires at a given moment, or never; an asset's never does. Raises as :meth:`set`.
+        """Create or overwrite a key that expires at a given moment or never; raises as :meth:`set`.
 
+        :param expires_at: of a task's; an asset's never does.
         :param expires_by: by whose clock that was counted: ``namespace`` or ``caller``.
         """
         _check_value(value)

@@ -34,7 +34,8 @@ SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 RETRY_AFTER = 1  # seconds
-_BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))")
+_BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))|/references/orphans$")
+_PAGE = re.compile(r"(/ns/[^/]*)?/(live|task|asset|key|key/raw|ask|references|references/orphans|bench)?")
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 _HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the app can answer in its API's shape
 
@@ -178,6 +179,8 @@ class Lanes:
     def _lane(self, request: Any) -> Lane:
         if request.error is not None:
             return self.reads
+        if _PAGE.fullmatch(request.path) and (request.command == "POST" or request.path.endswith("/live")):
+            return self.backend
         if is_slow(request):
             return self.backend if _BACKEND.search(request.path) else self.slow
         return self.reads if request.command in ("GET", "HEAD") else self.writes
@@ -194,10 +197,12 @@ class Lanes:
 
 
 def is_slow(request: Any) -> bool:
-    """Whether a call may take long: a long body, or Stateroom's own API but for its health."""
+    """Whether a call may take long: a long body, a page, or Stateroom's own API but for its health."""
     if request.body_bytes_received > LONG_BODY:
         return True
     path: str = request.path
+    if _PAGE.fullmatch(path):
+        return True
     return "/_stateroom/" in path and not path.endswith("/_stateroom/health")
 
 

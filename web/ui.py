@@ -29,7 +29,8 @@ def common() -> dict[str, Any]:
     """What every page shows, an error's too."""
     namespace = g.get("namespace")
     return {
-        "version": __version__, "here": here, "to": to, "place_url": place_url, "place_args": place_args, "key_url": key_url,
+        "version": __version__, "here": here, "to": to, "place_url": place_url, "place_args": place_args,
+        "key_url": key_url,
         "namespace": namespace.name if namespace else None, "clock": namespace.clock if namespace else None,
         "root": request.script_root, "prefix": PREFIX, "csrf": lambda: sessions.session()["csrf"],
         "heard": sessions.heard, "login": sessions, "origin": request.host_url.rstrip("/") + request.script_root,

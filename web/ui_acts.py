@@ -16,7 +16,7 @@ from state.store import keys, places, references, timeline
 
 from . import service, ui_forms
 from . import ui_session as sessions
-from .errors import Refused, status_of
+from .errors import Refused
 from .ui import any_place, asset_place, show_place, task_place
 from .ui_key import key_asked, row_of, show
 from .ui_lists import key_url, place_url
@@ -122,7 +122,9 @@ def _check_current(form: ui_forms.Form, row: dict[str, Any] | None) -> None:
 
 def _check_owner(form: ui_forms.Form, row: dict[str, Any] | None) -> None:
     if row and row["kind"] == "reference" and (why := refusal(service().backend_of(g.namespace), row)):
-        form.wrong["value"] = f"{why.word.capitalize()}: a reference is edited through the backend that made it. {why.sentence}"
+        form.wrong["value"] = (
+            f"{why.word.capitalize()}: a reference is edited through the backend that made it. {why.sentence}"
+        )
 
 
 def _delete(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:

@@ -30,7 +30,7 @@ class List:
     show: str
     sort: str
     page: int
-    asked: Asked
+    asked: Asked = Asked()
 
     @property
     def order(self) -> Order:
@@ -53,7 +53,9 @@ def read(show: str) -> List:
     columns = {*SORTS[show], *(() if show == "keys" else _COUNTED)}
     sort = args.get("sort", DEFAULT_SORT[show])
     if sort.removeprefix("-") not in columns:
-        raise Refused(400, f"sort is {sort!r}; expected one of {', '.join(sorted(columns))}, perhaps with a - before it")
+        raise Refused(
+            400, f"sort is {sort!r}; expected one of {', '.join(sorted(columns))}, perhaps with a - before it"
+        )
     only = one_of("only", ONLY)
     words = tuple(args.get("q", "").split()[:_MOST_WORDS])
     return List(show, sort, number("page", 1), Asked(words, only, args.get("dag_id"), args.get("run_id")))

@@ -78,7 +78,7 @@ def _curl(verb: str, path: str, query: dict[str, Any], text: str | None, more: d
 
 
 def _client(call: str) -> str:
-    token = ', os.environ["STATEROOM_TOKEN"]' if needs_login() else ""
+    token = ", token" if needs_login() else ""
     return f'StateroomClient("{origin()}"{token}).{call}'
 
 

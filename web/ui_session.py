@@ -55,9 +55,7 @@ def keep(response: Response) -> Response:
     if "session" in g and g.session != g.session_was:
         text = _signer().dumps(g.session)
         secure = request.scheme == "https"
-        response.set_cookie(
-            _cookie(), cast(str, text), httponly=True, samesite="Strict", secure=secure, path="/"
-        )
+        response.set_cookie(_cookie(), text, httponly=True, samesite="Strict", secure=secure, path="/")
     return response
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, g
 
-from state.clock import from_text, to_text, to_wire
+from state.clock import Clock, from_text, to_text
 from state.errors import masked
 
 _UNITS = ((365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -17,7 +17,7 @@ _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolea
 
 def register(app: Flask) -> None:
     """Make the words known to templates."""
-    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count, address):
+    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count, address, really_ago):
         app.add_template_filter(filter_, filter_.__name__)
 
 
@@ -37,9 +37,9 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def _passed(text: str) -> float:
-    """Seconds since a stored moment, by the namespace's clock."""
-    return float((g.namespace.clock.now() - _read(text)) / timedelta(seconds=1))
+def _passed(text: str, clock: Clock | None = None) -> float:
+    """Seconds since a stored moment, by the namespace's clock unless another is given."""
+    return float(((clock or g.namespace.clock).now() - _read(text)) / timedelta(seconds=1))
 
 
 def _read(text: str) -> datetime:
@@ -50,7 +50,15 @@ def ago(text: str | None) -> str:
     """When a stored moment was: ``3 minutes ago``."""
     if not text:
         return "–"
-    passed = _passed(text)
+    return _ago(_passed(text))
+
+
+def really_ago(text: str | None) -> str:
+    """When a stored moment of real time was, whatever the namespace's clock shows."""
+    return _ago(_passed(text, Clock())) if text else "–"
+
+
+def _ago(passed: float) -> str:
     if abs(passed) < 2:
         return "just now"
     return f"{span(passed)} ago" if passed > 0 else f"in {span(passed)}"
@@ -65,8 +73,11 @@ def until(text: str | None) -> str:
 
 
 def exact(text: str | None) -> str:
-    """A stored moment for people who want it to the second: ``2026-01-01 00:00:00 UTC``."""
-    return to_wire(to_text(_read(text))).replace("T", " ").replace("Z", " UTC") if text else ""
+    """A stored moment to the millisecond: ``2026-01-01 00:00:00.250 UTC``."""
+    if not text:
+        return ""
+    written = to_text(_read(text))[:23].replace("T", " ")
+    return f"{written.removesuffix('.000')} UTC"
 
 
 def size(number: int | None) -> str:

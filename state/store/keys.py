@@ -27,7 +27,9 @@ _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at,
 
 def found(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int) -> list[dict[str, Any]]:
     """A page of the keys of task instances and assets together."""
-    columns = ", ".join(f"e.{name} AS {name}" for name in ("entry_id", "key", "kind", "size", "updated_at", "expires_at"))
+    columns = ", ".join(
+        f"e.{name} AS {name}" for name in ("entry_id", "key", "kind", "size", "updated_at", "expires_at")
+    )
     sides = []
     values: dict[str, Any] = {}
     for side, words, wanted in ((TASK_SIDE, "task", True), (ASSET_SIDE, "asset", asked.assets_too)):

@@ -1,4 +1,4 @@
-"""What the pages list: dag runs, task instances, assets and keys with their counts. Searched, filtered, a page at a time.
+"""What the pages list: dag runs, task instances, assets and keys, searched, filtered, counted, a page at a time.
 
 Counting reads the index ``entries_counted`` and never a value; values are read for the rows of one page only.
 """
@@ -22,7 +22,7 @@ ONLY = {
     "unhealthy": f"f.health IN {UNHEALTHY}",
     "malformed": "e.kind = 'malformed'",
 }
-_SUMS = ", ".join(f"total({condition}) AS \"{name}\"" for name, condition in ONLY.items())
+_SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
 _COUNTS = f"count(e.entry_id) AS keys, {_SUMS}, max(e.updated_at) AS updated_at"
 _ENTRIES = "LEFT JOIN entries e {indexed} ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
 TASK_SIDE = f"FROM dag_runs r LEFT JOIN scopes s ON s.run_pk = r.run_pk {_ENTRIES} WHERE r.ns = :ns"
@@ -110,7 +110,8 @@ def runs(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int)
     inner = f"SELECT r.* FROM dag_runs r WHERE r.ns = :ns AND {'1' if asked.anything else fits}"
     columns = "r.run_pk, r.dag_id, r.run_id, r.state, r.run_after, count(DISTINCT s.scope_id) AS tasks"
     source = f"LEFT JOIN scopes s ON s.run_pk = r.run_pk {_ENTRIES.format(indexed=_COUNTING)}"
-    return _page(namespace, inner, f"SELECT {columns}, {_COUNTS} FROM", f"r {source}", "r.run_pk", by, values, limit, offset)
+    parts = (inner, f"SELECT {columns}, {_COUNTS}", f"r {source}", "r.run_pk")
+    return _page(namespace, parts, by, {**values, "limit": limit, "offset": in_range("offset", offset)})
 
 
 def tasks(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int) -> list[dict[str, Any]]:
@@ -122,7 +123,8 @@ def tasks(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
         LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
         WHERE r.ns = :ns AND {"1" if asked.anything else fits}"""
     source = _ENTRIES.format(indexed=_COUNTING)
-    return _page(namespace, inner, f"SELECT s.*, {_COUNTS} FROM", f"s {source}", "s.scope_id", by, values, limit, offset)
+    parts = (inner, f"SELECT s.*, {_COUNTS}", f"s {source}", "s.scope_id")
+    return _page(namespace, parts, by, {**values, "limit": limit, "offset": in_range("offset", offset)})
 
 
 def assets(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int) -> list[dict[str, Any]]:
@@ -134,7 +136,8 @@ def assets(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: in
     inner = f"""SELECT s.scope_id, a.id, a.name, a.uri, a.active
         FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk WHERE a.ns = :ns AND {"1" if asked.anything else fits}"""
     source = _ENTRIES.format(indexed=_COUNTING)
-    return _page(namespace, inner, f"SELECT s.*, {_COUNTS} FROM", f"s {source}", "s.scope_id", by, values, limit, offset)
+    parts = (inner, f"SELECT s.*, {_COUNTS}", f"s {source}", "s.scope_id")
+    return _page(namespace, parts, by, {**values, "limit": limit, "offset": in_range("offset", offset)})
 
 
 _COUNTING = "INDEXED BY entries_counted"
@@ -146,15 +149,18 @@ def index(asked: Asked) -> str:
 
 
 def _page(
-    namespace: Namespace, inner: str, select: str, joins: str, group: str, by: Order, values: dict[str, Any],
-    limit: int, offset: int,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Choose the page first where the order lets that be, so that only its rows are counted."""
-    page = f"ORDER BY {by.terms(group)} LIMIT :limit OFFSET :offset"
-    chosen = f"{inner} {page}" if by.own else inner
-    sql = f"{select} ({chosen}) {joins} GROUP BY {group} ORDER BY {by.terms(group)} {'' if by.own else 'LIMIT :limit OFFSET :offset'}"
+    namespace: Namespace, parts: tuple[str, str, str, str], by: Order, values: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Choose the page first where the order lets that be, so that only its rows are counted.
+
+    :param parts: the rows that fit, what is selected of them, what is joined to them, what they are grouped by.
+    """
+    inner, select, joins, group = parts
+    in_order = f"ORDER BY {by.terms(group)}"
+    page = f"{in_order} LIMIT :limit OFFSET :offset"
+    chosen, end = (f"{inner} {page}", in_order) if by.own else (inner, page)
     with namespace.store.snapshot() as db:
-        return rows(db, sql, {**values, "limit": limit, "offset": in_range("offset", offset)})
+        return rows(db, f"{select} FROM ({chosen}) {joins} GROUP BY {group} {end}", values)
 
 
 def conditions(namespace: Namespace, asked: Asked, side: str) -> tuple[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ _HELD = "EXISTS (SELECT 1 FROM refs h JOIN entries e ON e.ref_id = h.ref_id WHER
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD.format(ref='f.ref')} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at, f.writer_kind,
     f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
-    r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset
+    r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
     FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
     LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
 
@@ -205,3 +205,10 @@ def remove(store: Store, ref: str, may: Callable[[sqlite3.Connection], bool], ac
     finally:
         store.end_removal(ref)
     return True
+
+
+def healths(namespace: Namespace) -> dict[str, int]:
+    """How many references there are of each health."""
+    with namespace.store.reading() as db:
+        sql = f"SELECT health, count(*) FROM ({_ROWS}) GROUP BY health"
+        return dict(db.execute(sql, (namespace.ns,)).fetchall())

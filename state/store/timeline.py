@@ -45,8 +45,10 @@ def history(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[d
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
-    """One change of a key with its whole value's JSON as ``text`` (None where it was deleted); None if there is none."""
-    sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE j.seq = ? AND j.scope_id = ? AND j.key = ? AND {_CHANGED}"
+    """One change of a key, with its whole value as ``text`` (None where it was deleted); None if there is none."""
+    sql = (
+        f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE j.seq = ? AND j.scope_id = ? AND j.key = ? AND {_CHANGED}"
+    )
     with namespace.store.reading() as db:
         found = rows(db, sql, (seq, scope_id, key))
     return _dated(found[0]) if found else None
@@ -58,7 +60,7 @@ def _dated(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime) -> int | None:
-    """The number of the last change of a key at or before an aware moment, by the namespace's clock; None if there is none."""
+    """The number of a key's last change up to an aware moment of the namespace's clock; None if there is none."""
     sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {_CHANGED}
         AND CASE WHEN j.at IS NULL THEN j.real_at <= ? ELSE j.at <= ? END"""
     with namespace.store.reading() as db:

@@ -91,6 +91,7 @@ async function follow(list) {
       const text = await answer.text();
       const now = answer.headers.get("Stateroom-Last");
       show(true);
+      if (now !== last && "reload" in list.dataset) { location.reload(); return; }
       if (now !== last) replace(list, text);
       last = now;
     } catch {
