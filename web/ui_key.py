@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g, render_template, request
 
 from schemas.moments import from_string
-from state.errors import KeyNotFound
+from state.errors import KeyNotFound, masked
 from state.resolving import Outcome
 from state.store import keys, timeline
 
@@ -48,6 +48,12 @@ def row_of(place: dict[str, Any], key: str) -> dict[str, Any] | None:
     return row
 
 
+def visible(row: dict[str, Any]) -> str:
+    """A row's or an event's JSON; credentials in references are masked."""
+    text: str = row["text"]
+    return text if row["kind"] == "value" else masked(text)
+
+
 @bp.get("/key")
 def show_key() -> Any:
     """What is stored under a key, and what was."""
@@ -64,7 +70,7 @@ def show(
     :param outcome: of a reference that was just resolved.
     :param more: a form that was refused.
     """
-    shown = row["text"] if row and row["kind"] != "reference" else outcome.text if outcome else None
+    shown = visible(row) if row and row["kind"] != "reference" else outcome.text if outcome else None
     facts: dict[str, Any] = {"place": place, "key": key, "row": row, "outcome": outcome, "backend": backend_name()}
     facts["tree"] = tree(shown) if shown is not None else None
     facts["text"] = pretty(shown) if shown is not None and len(shown) <= EDITABLE else None
@@ -97,7 +103,7 @@ def _at(place: dict[str, Any], key: str, at: str) -> dict[str, Any]:
         except (ValueError, OverflowError):
             return {"wrong": f"“{at[:50]}” is no moment; write one such as 2026-01-31T18:00 (in UTC)."}
         event = timeline.event(g.namespace, place["scope_id"], key, seq) if seq is not None else None
-    held = event["text"] if event else None
+    held = visible(event) if event and event["text"] is not None else None
     return {"event": event, "at": at, "tree": tree(held) if held is not None else None}
 
 
@@ -106,7 +112,7 @@ def _diff(place: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
     events = [timeline.event(g.namespace, place["scope_id"], key, seq) for seq in sorted((a, b))]
     if None in events:
         return {"wrong": "One of the two is not in the journal any more."}
-    texts = [event["text"] for event in events if event]
+    texts = [visible(event) if event["text"] is not None else None for event in events if event]
     if any(text is not None and len(text) > _LONGEST for text in texts):
         return {"events": events, "wrong": "These values are too large to compare here."}
     lines = [pretty(text).splitlines() if text is not None else [] for text in texts]
@@ -116,10 +122,10 @@ def _diff(place: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
 
 @bp.get("/key/raw")
 def show_raw() -> Response:
-    """The stored JSON as it is."""
+    """The stored JSON as it is, but for credentials in a reference."""
     place, key = any_place(), key_asked()
     row = keys.one(g.namespace, place["scope_id"], key)
     if row is None:
         raise KeyNotFound("Task" if place["asset_id"] is None else "Asset", key)
     headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
-    return Response(row["text"], 200, headers, content_type="text/plain; charset=utf-8")
+    return Response(visible(row), 200, headers, content_type="text/plain; charset=utf-8")

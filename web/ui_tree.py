@@ -22,11 +22,16 @@ def tree(text: str) -> Node:
         return {"root": _Tree().node(None, json.loads(text), 0)}
     except RecursionError:
         return {"beginning": text[:_BEGINNING], "why": "deeply nested"}
+    except ValueError:  # a number of more digits than Python reads
+        return {"beginning": text[:_BEGINNING], "why": "unusual"}
 
 
 def pretty(text: str) -> str:
-    """A JSON text in lines, for editing and for comparing."""
-    return shown(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
+    """A JSON text in lines, for editing and for comparing; as it is where Python cannot read it."""
+    try:
+        return shown(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
+    except (ValueError, RecursionError):
+        return text
 
 
 class _Tree:

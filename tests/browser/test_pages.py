@@ -1,5 +1,7 @@
 """What holds for every page: accessible, of any width, in light and dark, whatever the values are."""
 
+import os
+
 import pytest
 
 from state import tokens
@@ -14,10 +16,10 @@ ARABIC = "مفتاح النص العربي 🌊"
 MALFORMED = {"__airflow_state_ref__": "", "more": True}
 
 
-@pytest.fixture
-def full(space):
-    """A namespace with something of every kind, also of the unpleasant ones."""
-    ti = space.task()
+@pytest.fixture(scope="module")
+def full(site):
+    """A namespace with something of every kind, also of the unpleasant ones; nobody changes it."""
+    space = Space(site, f"full-{os.getpid()}")
     space.task()
     ti = space.task()
     space.put(ti, "report", {"rows": list(range(30)), "name": "x" * 300, "none": None})
@@ -31,7 +33,8 @@ def full(space):
         space.write(space.task("load", number), "progress", {"rows": number})
     space.asset("orders")
     space.asset(ARABIC, "s3://bucket/" + "u" * 500)
-    return space
+    yield space
+    space.drop()
 
 
 def pages(space):
