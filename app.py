@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import errno
 import json
 import logging
 import os
@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import click
 from flask import Flask
 
-from state import __version__, backends, documents
+from state import backends, documents
 from state import settings as rows
 from state.calls import Calls
-from state.cli import DEFAULT_URL, cli
+from state.cli import cli
 from state.errors import BadBackend, BadDocument, SettingError, StateError, masked
 from state.gateway import Backend
 from state.process import READY
@@ -48,7 +48,8 @@ from web import (
     ui_words,
     values_api,
 )
-from web.auth import Keys, keep_pages_away
+from web.auth import Keys, is_loopback, keep_pages_away
+from web.banner import banner, stateroom
 from web.server import Server
 
 CANNOT_LISTEN = 9  # exit status
@@ -174,24 +175,36 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _option(row: rows.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    default = ",".join(row.default) if isinstance(row.default, tuple) else row.default
-    shown = f"{row.help}  [env: {row.variable}; default: {default if default not in (None, '') else 'none'}]"
+    shown = f"{row.help}  [env: {row.variable}; default: {row.written}]"
     if row.read is rows.truth:
         return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
     if row.read is rows.hosts:
-        return click.option(row.flag, row.name, metavar="NAMES", multiple=True, callback=_joined, help=shown)
-    metavar = "TEXT" if row.read in (str, rows.filled) else row.expected.upper().replace(" ", "-")
-    return click.option(row.flag, row.name, metavar=metavar if len(metavar) < 16 else "TEXT", help=shown)
+        return click.option(row.flag, row.name, metavar=row.metavar, multiple=True, callback=_joined, help=shown)
+    return click.option(row.flag, row.name, metavar=row.metavar, help=shown)
 
 
 def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
     return ",".join(given) or None
 
 
-@cli.command()
+class Serve(click.Command):
+    """Its help ends with the settings that have no option."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("From the environment only"):
+            told = [(row.variable, f"{row.help}  [default: {row.written}]") for row in rows.SETTINGS if not row.option]
+            formatter.write_dl(told)
+
+
+@cli.command(cls=Serve, context_settings={"help_option_names": ["-h", "--help"]})
 @options
 def serve(**given: Any) -> None:
-    """Serve the Execution API, the Core API and Stateroom's own until stopped."""
+    """Serve the Execution API, the Core API and Stateroom's own until stopped.
+
+    An option wins over its environment variable.
+
+    Exit status: 0 stopped, 2 a setting is wrong, 3 to 8 why the database cannot be opened, 9 cannot listen.
+    """
     try:
         _serve({name: value for name, value in given.items() if value is not None})
     except StateError as error:
@@ -214,15 +227,14 @@ def _serve(given: dict[str, Any]) -> None:
         server = Server(app, settings["host"], settings["port"], settings["max_body"])
     except OSError as error:
         made.store.close()
-        _stop(
-            f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}; give another --port",
-            CANNOT_LISTEN,
-        )
+        other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+        place = f"{settings['host']}:{settings['port']}"
+        _stop(f"cannot listen on {place}: {error.strerror}; give another {other}", CANNOT_LISTEN)
     try:
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, lambda *_: sys.exit(0))
         made.store.announce(server.url)
-        click.echo(banner(made, server.url, existed))
+        click.echo(banner(made, server.url, existed, stateroom()))
         click.echo(READY + server.url)
         sys.stdout.flush()
         server.run()
@@ -245,7 +257,7 @@ def _log(level: str) -> None:
 
 def _check_exposure(settings: dict[str, Any]) -> None:
     """Do not offer an open service to other machines by mistake."""
-    if _is_loopback(settings["host"]) or settings["insecure"]:
+    if is_loopback(settings["host"]) or settings["insecure"]:
         return
     if settings["jwt_secret"] is None:
         expected = "an address of this machine only (127.0.0.1), or a --jwt-secret, or --insecure"
@@ -253,64 +265,6 @@ def _check_exposure(settings: dict[str, Any]) -> None:
     for name, opens in (("--open-control", settings["open_control"]), (_ALL_ADMINS, settings["all_admins"])):
         if opens:
             raise SettingError(name, True, "a --host of this machine only (127.0.0.1), or --insecure")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def banner(made: Service, url: str, existed: bool) -> str:
-    """What a person reads at start: where it is, what it holds, who may do what, what to try next."""
-    settings = made.settings
-    held = fixtures.counts(made.store.namespace())
-    file = "in memory, gone when it stops" if made.store.path == MEMORY else made.store.path
-    state = "" if made.store.path == MEMORY else " (opened)" if existed else " (new)"
-    counts = ", ".join(f"{count} {noun if count != 1 else noun[:-1]}" for noun, count in held.items())
-    lines = [
-        f"Stateroom {__version__}, like Airflow {settings['compat']}",
-        f"  address   {url}  (workers: {url}/execution/)",
-        f"  database  {file}{state}: {counts}",
-        f"  backend   {_where_values_go(made)}",
-        *(f"  access    {line}" for line in _access(made)),
-        *(f"  try       {line}" for line in _next(made, url)),
-        "  stop      Ctrl-C",
-    ]
-    return "\n".join(lines)
-
-
-def _where_values_go(made: Service) -> str:
-    if made.backend.hooks is None:
-        return "metastore: values stay in the database"
-    return f"{made.backend.name}, for the gateway; a call of it is given up after {made.backend.timeout:g} s"
-
-
-def _access(made: Service) -> list[str]:
-    keys = made.keys
-    where = "this machine" if _is_loopback(made.settings["host"]) else "the network (--insecure)"
-    if keys.checking(made.store.namespace()) is None:
-        return [f"open: anyone on {where} may do anything; close it with --jwt-secret"]
-    control = (
-        f"/_stateroom is open to anyone on {where}" if keys.takes_secrets() else "/_stateroom wants an admin's token"
-    )
-    lines = [f"by token only (stateroom token --role admin); {control}"]
-    if made.settings["passwords_file"] is None and not made.settings["all_admins"]:
-        users = ", ".join(f"{name} / {made.passwords[name]}" for name, _ in made.settings["users"])
-        lines.append(f"logins for POST /auth/token: {users}")
-    return lines
-
-
-def _next(made: Service, url: str) -> list[str]:
-    """First calls that work here as they stand."""
-    options = "" if url == DEFAULT_URL else f" --url {url}"
-    if made.keys.start and not made.keys.open_control:
-        token = "export STATEROOM_TOKEN=$(python -m state token --role admin --jwt-secret …)"
-        return [token, f"python -m state{options} list"]
-    if any(fixtures.counts(made.store.namespace()).values()):
-        return [f"python -m state{options} list", f"curl {url}/api/v2/assets"]
-    return [f"curl {url}/_stateroom/assets -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"]
 
 
 if __name__ == "__main__":

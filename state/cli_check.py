@@ -10,6 +10,7 @@ import click
 
 from .backends import BUILTIN
 from .backends.hooks import import_class
+from .cli_service import as_json
 
 
 @click.command("check")
@@ -19,8 +20,7 @@ from .backends.hooks import import_class
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Also write JUnit XML to this file.")
-@click.pass_context
-def check(ctx: click.Context, backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: str | None) -> None:
+def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: str | None) -> None:
     """Tell whether BACKEND (a built-in name or a dotted path) keeps the contract; exit status 1 if it does not.
 
     The backend really writes where it is configured to write: give it a place of its own.
@@ -39,7 +39,7 @@ def check(ctx: click.Context, backend: str, options: tuple[str, ...], only: tupl
     results = conformance.run(checks, lambda: cls(**arguments), backend, (backend, arguments))
     if junit:
         Path(junit).write_text(report.junit(backend, results), "utf-8")
-    click.echo((report.as_json if ctx.obj and ctx.obj["json"] else report.text)(backend, results))
+    click.echo((report.as_json if as_json() else report.text)(backend, results))
     if any(result.outcome == "failed" for result in results):
         sys.exit(1)
 

@@ -17,6 +17,7 @@ from .references import HEADER, REPLACED, Facts, replaced_from
 from .scopes import AssetScope, StoreScope, TaskScope
 
 TIMEOUT = 60  # seconds for one call
+_NO_ADDRESS = (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL)
 
 
 class StateroomClient:
@@ -39,17 +40,33 @@ class StateroomClient:
         :raises NotFound: for 404, as :class:`~state.errors.KeyNotFound` where it is a key that is missing.
         :raises ServiceError: for every other answer that is an error.
         :raises Unreachable: if nobody answers.
+        :raises ValueError: if the address is none.
         """
         if "json" in kwargs:  # written here, since requests would refuse NaN before the service can say what is wrong
             kwargs["data"] = json.dumps(kwargs.pop("json"))
             kwargs["headers"] = {"Content-Type": "application/json", **(kwargs.get("headers") or {})}
+        options = {"timeout": TIMEOUT, "allow_redirects": False, **kwargs}
         try:
-            answer = self.session.request(method, self.url + path, timeout=TIMEOUT, allow_redirects=False, **kwargs)
+            answer = self.session.request(method, self.url + path, **options)
+        except _NO_ADDRESS:
+            raise ValueError(f"{self.url!r} is not an address such as http://127.0.0.1:8103") from None
         except requests.RequestException as error:
             raise Unreachable(f"nothing answers at {self.url} ({type(error).__name__}); is it running?") from error
         if answer.status_code >= 300:
             raise _error(answer)
         return answer
+
+    def ask(self, method: str, path: str, **kwargs: Any) -> Any:
+        """Send one request and return the JSON of its answer; otherwise like :meth:`call`.
+
+        :raises ServiceError: also for an answer that is not JSON.
+        """
+        answer = self.call(method, path, **kwargs)
+        try:
+            return answer.json()
+        except ValueError:
+            message = f"{self.url} did not answer in JSON; is it a Stateroom?"
+            raise ServiceError(answer.status_code, "not_json", message) from None
 
     def task(self, ti_id: str) -> HttpKeyspace:
         """The keyspace of a task instance by its UUID, through the Execution API."""
@@ -171,7 +188,7 @@ def _segment(key: str) -> str:
 
 def _error(answer: requests.Response) -> Exception:
     detail = _detail(answer)
-    facts = detail if isinstance(detail, dict) else {"message": detail}
+    facts = detail if isinstance(detail, dict) else {"message": _sentence(detail)}
     message = str(facts.get("message", answer.reason))
     if answer.status_code != 404:
         return ServiceError(answer.status_code, str(facts.get("reason", answer.reason)), message)
@@ -179,6 +196,13 @@ def _error(answer: requests.Response) -> Exception:
         if message.startswith(f"{what} state store key "):
             return KeyNotFound.said(what, message)
     return NotFound(message)
+
+
+def _sentence(detail: Any) -> str:
+    """A list of Airflow's (422) as a person reads it."""
+    if not isinstance(detail, list):
+        return str(detail)
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in detail)
 
 
 def _detail(answer: requests.Response) -> Any:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 from . import envelope
 from .errors import BadDocument, masked
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_WIDEST = 72  # columns of a terminal
+_WIDEST_VALUE = 48
+
 
 def canonical(document: dict[str, Any]) -> str:
     """The text of a document: one member a line, the same for the same contents, so that it diffs well."""
-    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    # lone surrogates, which stand inside strings only, cannot be written as UTF-8
+    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -45,10 +53,22 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file by its new contents at once: a reader, or a crash, sees the old one or the new one."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """Replace a file by its new contents at once: a reader, or a crash, sees the old one or the new one.
+
+    A link stays one; what is no file, such as ``/dev/stdout``, is written to.
+
+    :raises OSError: if it cannot be written; the old file is as it was.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, "utf-8")
+        return
+    path = path.resolve()
     try:
-        with open(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -110,24 +130,19 @@ def orphans_table(rows: list[dict[str, Any]]) -> str:
 
 
 def columns(lines: list[tuple[str, ...]]) -> str:
-    """Lines of equally many texts below each other; the last column is not cut."""
-    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*lines, strict=True)]
+    """Lines of equally many texts below each other: what is too wide is cut, but for the last column."""
+    cut = [(*(_cut(text, _WIDEST) for text in line[:-1]), line[-1]) for line in lines]
+    widths = [max(map(_width, column)) for column in zip(*cut, strict=True)]
     return "\n".join(
-        "  ".join(
-            [*(text[:width].ljust(width) for text, width in zip(line[:-1], widths, strict=False)), line[-1]]
-        ).rstrip()
-        for line in lines
+        "  ".join(text + " " * (width - _width(text)) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in cut
     )
-
-
-_WIDEST = 60
-_SHOWN = 48
 
 
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     ref = envelope.unwrap(entry["value"])
-    value = json.dumps(entry["value"] if ref is None else envelope.wrap(masked(ref)), ensure_ascii=True)
-    shown = value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…"
+    value = json.dumps(entry["value"] if ref is None else envelope.wrap(masked(ref)), ensure_ascii=False)
+    shown = _cut(_printable(value), _WIDEST_VALUE)
     expires = "" if "asset" in entry else _second(entry.get("expires_at")) or "never"
     return _owner(entry), _printable(entry["key"]), shown, _second(entry["updated_at"]), expires
 
@@ -145,3 +160,22 @@ def _printable(text: str) -> str:
 
 def _second(moment: str | None) -> str:
     return moment[:19] + "Z" if moment else ""
+
+
+def _cut(text: str, most: int) -> str:
+    if _width(text) <= most:
+        return text
+    kept = ""
+    for letter in text:
+        if _width(kept + letter) >= most:
+            break
+        kept += letter
+    return kept + "…"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal: two for a wide letter, none for an accent of its own."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )

@@ -26,6 +26,7 @@ class Setting:
     :param expected: what a right value looks like, for the message about a wrong one.
     :param option: whether ``python app.py`` takes it as an option too.
     :param older: a variable of another name that counts where ``variable`` is not set.
+    :param metavar: what stands for the value in the command line's help.
     """
 
     name: str
@@ -36,10 +37,24 @@ class Setting:
     help: str
     option: bool = True
     older: str = ""
+    metavar: str = "TEXT"
 
     @property
     def flag(self) -> str:
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def written(self) -> str:
+        """The default as a person would write it, or ``none``."""
+        if self.read is size:
+            return f"{self.default // _UNITS['mib']}MiB"
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        if isinstance(self.default, tuple):
+            return ",".join(":".join(pair) for pair in self.default) or "none"
+        if isinstance(self.default, float):
+            return f"{self.default:g}"
+        return "none" if self.default is None else str(self.default)
 
     def parse(self, text: str, source: str) -> Any:
         """Read a text.
@@ -148,37 +163,40 @@ def users(text: str) -> tuple[tuple[str, str], ...]:
 _BOOL = "true or false"
 _AIRFLOW = "AIRFLOW__STATE_STORE__"
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", "STATEROOM_HOST", "127.0.0.1", filled, "an address", "Address to listen on."),
+    Setting("host", "STATEROOM_HOST", "127.0.0.1", filled, "an address", "Address to listen on.", metavar="ADDRESS"),
     Setting("port", "STATEROOM_PORT", 8103, whole(0, 65535), "a number from 0 to 65535",
-            "Port to listen on; 0 takes a free one and prints it."),
+            "Port to listen on; 0 takes a free one and prints it.", metavar="NUMBER"),
     Setting("db", "STATEROOM_DB", "stateroom.db", filled, "a file's path or :memory:",
-            "Database file, or :memory: to keep nothing."),
+            "Database file, or :memory: to keep nothing.", metavar="PATH"),
     Setting("fixture", "STATEROOM_FIXTURE", None, str, "a JSON file's path",
-            "Fixture document to load at start into an empty database; reset returns to it."),
+            "Fixture document to load at start into an empty database; reset returns to it.", metavar="PATH"),
     Setting("load_fixture", "STATEROOM_LOAD_FIXTURE", False, truth, _BOOL,
             "Load the fixture also into a database that holds something."),
-    Setting("compat", "STATEROOM_COMPAT", "3.3", one_of(*COMPAT), "3.3", "Airflow version to be like."),
+    Setting("compat", "STATEROOM_COMPAT", "3.3", one_of(*COMPAT), "3.3", "Airflow version to be like.",
+            metavar="VERSION"),
     Setting("jwt_secret", "AIRFLOW__API_AUTH__JWT_SECRET", None, filled, "a text",
             "Secret that signs tokens; with it every request needs one."),
     Setting("open_control", "STATEROOM_OPEN_CONTROL", False, truth, _BOOL,
             "Leave /_stateroom open although there is a secret (loopback only)."),
     Setting("allow_host", "STATEROOM_ALLOW_HOSTS", (), hosts, "host names between commas, without ports",
-            "Host names that requests may use beside IP addresses and localhost."),
+            "Host names that requests may use beside IP addresses and localhost.", metavar="NAMES"),
     Setting("insecure", "STATEROOM_INSECURE", False, truth, _BOOL,
             "Listen beyond this machine without a secret."),
     Setting("backend", "AIRFLOW__WORKERS__STATE_STORE_BACKEND", "metastore", str, "a name or a dotted path",
             "Where the gateway keeps values: metastore (the database), file, object, memory, or a class's dotted path.",
-            older="AIRFLOW__WORKERS__STATE_BACKEND"),
+            older="AIRFLOW__WORKERS__STATE_BACKEND", metavar="NAME"),
     Setting("backend_timeout", "STATEROOM_BACKEND_TIMEOUT", 30.0, seconds, "a number of seconds",
-            "Seconds after which a call of the backend is given up."),
+            "Seconds after which a call of the backend is given up.", metavar="SECONDS"),
     Setting("durable", "STATEROOM_DURABLE", False, truth, _BOOL,
             "Wait for the disk on each write: survives a power cut."),
     Setting("journal_limit", "STATEROOM_JOURNAL_LIMIT", 16.0, mebibytes, "a number of MiB, or 0",
-            "MiB of the journal that each namespace keeps; the oldest events go first, 0 keeps none."),
+            "MiB of the journal that each namespace keeps; the oldest events go first, 0 keeps none.",
+            metavar="MIB"),
     Setting("max_body", "STATEROOM_MAX_BODY", 16 * 2**20, size, "a size such as 16MiB",
-            "Largest request body; a larger one gets 413."),
+            "Largest request body; a larger one gets 413.", metavar="SIZE"),
     Setting("log_level", "STATEROOM_LOG_LEVEL", "info", one_of("debug", "info", "warning", "error"),
-            "debug, info, warning or error", "What is logged to standard error."),
+            "debug, info, warning or error", "What is logged to standard error: debug, info, warning or error.",
+            metavar="LEVEL"),
     Setting("default_retention_days", _AIRFLOW + "DEFAULT_RETENTION_DAYS", 30, whole(-(2**31)), "a number of days",
             "Days until a task's entry expires where a write says \"default\"; 0 for never.", option=False),
     Setting("clear_on_success", _AIRFLOW + "CLEAR_ON_SUCCESS", False, truth, _BOOL,

@@ -72,8 +72,9 @@ def test_a_wrong_call_ends_with_2_and_says_why(run, arguments, words):
 
 def test_clean_counts_and_removes_expired_entries(run):
     run("set", "old", "1", "--days", "-1", *TASK)
-    assert run("clean", "--dry-run").output == "1 expired entries would be removed\n"
-    assert run("clean").output == "1 expired entries were removed\n"
+    assert run("clean", "--dry-run").output == "1 expired entry to remove\n"
+    assert run("clean").output == "1 expired entry removed\n"
+    assert run("clean").output == "0 expired entries removed\n"
     assert run("get", "old", *TASK).exit_code == 1
 
 
@@ -95,6 +96,32 @@ def test_db_talks_to_the_process_that_owns_the_file(tmp_path):
     with ServerProcess(["--db", str(tmp_path / "owned.db"), "--fixture", "examples/demo.json"]):
         result = CliRunner().invoke(cli, ["--db", str(tmp_path / "owned.db"), "get", "job_id", *TASK])
     assert (result.exit_code, result.output) == (0, '"job-4711"\n')
+
+
+def test_a_negative_number_is_a_value_too(run):
+    assert run("set", "offset", "-1", *TASK).exit_code == 0
+    assert run("get", "offset", *TASK).output == "-1\n"
+
+
+def test_a_value_may_come_from_standard_input(run):
+    assert run("set", "cursor", "-", *TASK, input='{"page": 8}').exit_code == 0
+    assert json.loads(run("get", "cursor", *TASK).output) == {"page": 8}
+
+
+def test_list_chooses_by_map_index(run):
+    assert "progress" in run("list", "--map-index", "0").output
+    assert "progress" not in run("list", "--map-index", "-1").output
+
+
+def test_a_document_may_come_from_standard_input(run):
+    assert run("import", "-", input='{"assets": [{"id": 7, "name": "new", "uri": "u"}]}').exit_code == 0
+    assert run("set", "k", "1", "--asset", "new").exit_code == 0
+
+
+@pytest.mark.parametrize("place", ["missing/x.json", "."])
+def test_an_export_that_cannot_be_written_says_why(run, tmp_path, place):
+    result = run("export", str(tmp_path / place))
+    assert result.exit_code == 2 and place in result.output and "Traceback" not in result.output
 
 
 def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):

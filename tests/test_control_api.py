@@ -24,10 +24,10 @@ STATUSES = [
     ("POST", ASSETS, {"name": "orders"}, 201),
     ("POST", ASSETS, {"name": "orders", "uri": "other"}, 422),
     ("POST", "/_stateroom/clean", None, 200),
-    ("POST", "/_stateroom/clean?dry_run=perhaps", None, 400),
+    ("POST", "/_stateroom/clean?dry_run=perhaps", None, 422),
     ("POST", "/_stateroom/reset", None, 204),
     ("POST", "/_stateroom/reset?to=empty", None, 204),
-    ("POST", "/_stateroom/reset?to=nowhere", None, 400),
+    ("POST", "/_stateroom/reset?to=nowhere", None, 422),
     ("GET", "/_stateroom/nowhere", None, 404),
 ]
 
@@ -38,6 +38,21 @@ def test_each_status_of_each_route(world, method, path, body, status):
     assert answer.status_code == status, answer.text
     assert status == 204 or answer.content_type == "application/json"
     assert status < 400 or {"reason", "message"} <= set(answer.json["detail"])
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("/_stateroom/clean?dry_run=perhaps", "query.dry_run"),
+        ("/_stateroom/reset?to=nowhere", "query.to"),
+        (ASSETS + "?strict=maybe", "query.strict"),
+    ],
+)
+def test_a_wrong_option_in_the_query_is_named_and_changes_nothing(world, path, where):
+    before = world.get(FIXTURE).json
+    answer = world.post(path, json={"name": "new"})
+    assert (answer.status_code, answer.json["detail"]["where"]) == (422, where)
+    assert world.get(FIXTURE).json == before
 
 
 # ---------------------------------------------------------------- errors

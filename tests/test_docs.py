@@ -7,6 +7,7 @@ import click
 import pytest
 
 from state.cli import cli
+from state.cli_service import OPTIONS
 from state.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -17,7 +18,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.
 
 @pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row.name)
 def test_a_setting_is_documented(row):
-    lines = [line for line in SETTINGS_DOC.splitlines() if f"`{row.variable}`" in line and row.help in line]
+    words = (f"`{row.variable}`", row.help, row.written)
+    lines = [line for line in SETTINGS_DOC.splitlines() if all(word in line for word in words)]
     assert len(lines) == 1 and (not row.option or f"`{row.flag}`" in lines[0])
 
 
@@ -25,8 +27,15 @@ def test_a_setting_is_documented(row):
 def test_a_command_is_documented_with_its_options(name):
     command = cli.get_command(click.Context(cli), name)
     (line,) = [line for line in CLI_DOC.splitlines() if re.match(rf"\| `{name}\b", line)]
-    options = [max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)]
-    assert name == "serve" or [option for option in options if f"`{option}`" not in line] == []
+    own = [param for param in command.params if isinstance(param, click.Option) and param not in OPTIONS]
+    assert name == "serve" or [option.opts[-1] for option in own if f"`{option.opts[-1]}`" not in line] == []
+    assert name == "serve" or " ".join(command.help.split()) in line
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_an_option_of_every_command_is_documented_once(option):
+    head, _, _ = CLI_DOC.partition("| command |")
+    assert f"`{option.opts[0]}" in head
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -38,10 +47,12 @@ def test_links_and_files_that_a_page_names_are_there(page):
 
 
 def test_the_readme_shows_what_the_start_prints():
-    from app import banner, create_app
+    from app import create_app
+    from web.banner import banner
 
     app = create_app({"db": ":memory:", "fixture": str(ROOT / "examples/demo.json")})
-    printed = banner(app.extensions["stateroom"], "http://127.0.0.1:8103", existed=False).splitlines()
+    command = ".venv/bin/python -m state"
+    printed = banner(app.extensions["stateroom"], "http://127.0.0.1:8103", False, command).splitlines()
     shown = (ROOT / "README.md").read_text()
     assert [line for line in printed if "database" not in line and line not in shown] == []
     app.extensions["stateroom"].store.close()

@@ -12,19 +12,19 @@ from schemas import control as schemas
 from schemas.problems import EXTRA, listed
 from state import __version__, tokens
 from state.scopes import TaskScope
-from state.settings import truth
 from state.store import fixtures
 from state.store.namespaces import DEFAULT
 
 from . import service, setting
 from .auth import require_admin
 from .errors import InvalidInput, Refused, json_answer, no_content
-from .parsing import _is_json, queries, read_body
+from .parsing import is_json, query, read, read_body
 
 bp = Blueprint("control_api", __name__, url_prefix="/_stateroom")
 _FIXTURE = schemas.Fixture()
 _TASK_INSTANCE = schemas.TaskInstanceBody()
 _ASSET = schemas.AssetBody()
+_RESET, _STRICT, _CLEAN = schemas.ResetOptions(), schemas.StrictOption(), schemas.CleanOptions()
 _NAMED_AT_MOST, _NAME_AT_MOST = 50, 120  # members, letters of each
 _STARTED = time.monotonic()
 
@@ -45,7 +45,7 @@ def read_json() -> None:
     """
     read_body()
     kind = request.content_type or ""
-    if request.method in ("PUT", "POST", "PATCH") and (kind or g.get("body") is not None) and not _is_json(kind):
+    if request.method in ("PUT", "POST", "PATCH") and (kind or g.get("body") is not None) and not is_json(kind):
         raise Refused(415, "the body must be application/json", "unsupported_media_type")
 
 
@@ -70,10 +70,8 @@ def health() -> Response:
 @bp.post("/reset")
 def reset() -> Any:
     """Forget everything, or return to the fixture loaded at start; ``?to=empty`` forgets that too."""
-    to = queries("to")
-    if to not in ([], ["empty"]):
-        raise Refused(400, f"to is {to[-1]!r}; expected empty, or no to at all", "invalid_input")
-    fixtures.apply(g.namespace, {} if to else _first_fixture(), forget=True)
+    (asked,) = read(query(_RESET))
+    fixtures.apply(g.namespace, {} if "to" in asked else _first_fixture(), forget=True)
     return no_content()
 
 
@@ -93,7 +91,7 @@ def get_fixture() -> Response:
 @bp.put("/fixture")
 def put_fixture() -> Any:
     """Create or update what a fixture document names, and leave the rest."""
-    document, ignored = load_fixture(g.body, strict=_says_yes("strict"))
+    document, ignored = load_fixture(g.body, strict=_is_strict())
     config = document.get("config", {})
     if "jwt_secret" in config and not service().keys.takes_secrets():
         del config["jwt_secret"]
@@ -128,12 +126,10 @@ def load(schema: Schema, data: Any, strict: bool) -> tuple[dict[str, Any], list[
     return document, ignored
 
 
-def _says_yes(parameter: str) -> bool:
-    said = queries(parameter)
-    try:
-        return bool(said) and truth(said[-1])
-    except ValueError:
-        raise Refused(400, f"{parameter} is {said[-1]!r}; expected 1 or 0", "invalid_input") from None
+def _is_strict() -> bool:
+    """Whether the query asks that unknown members of the body be refused."""
+    (asked,) = read(query(_STRICT))
+    return bool(asked["strict"])
 
 
 def _naming(ignored: list[str]) -> dict[str, str]:
@@ -146,7 +142,7 @@ def _naming(ignored: list[str]) -> dict[str, str]:
 @bp.post("/task-instances")
 def create_task_instance() -> Any:
     """Make a task instance, or its next attempt, with its dag run if need be, and a token for its worker."""
-    asked, ignored = load(_TASK_INSTANCE, g.body, strict=_says_yes("strict"))
+    asked, ignored = load(_TASK_INSTANCE, g.body, strict=_is_strict())
     run_id = asked.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
     scope = TaskScope(asked["dag_id"], run_id, asked["task_id"], asked["map_index"])
     made = g.namespace.create_task_instance(scope, asked.get("try_number"))
@@ -157,13 +153,13 @@ def create_task_instance() -> Any:
 @bp.post("/assets")
 def create_asset() -> Any:
     """Make an active asset; one of this name that is there already is returned as it is."""
-    asked, ignored = load(_ASSET, g.body, strict=_says_yes("strict"))
+    asked, ignored = load(_ASSET, g.body, strict=_is_strict())
     return json_answer(g.namespace.create_asset(asked["name"], asked.get("uri")), 201), _naming(ignored)
 
 
 @bp.post("/clean")
 def clean() -> Response:
     """Remove expired entries, as ``airflow state-store clean`` does; ``?dry_run=1`` only counts them."""
-    dry_run = _says_yes("dry_run")
-    count = g.namespace.clean(dry_run, setting("state_cleanup_batch_size"))
-    return json_answer({"expired" if dry_run else "removed": count})
+    (asked,) = read(query(_CLEAN))
+    count = g.namespace.clean(asked["dry_run"], setting("state_cleanup_batch_size"))
+    return json_answer({"expired" if asked["dry_run"] else "removed": count})

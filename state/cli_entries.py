@@ -1,0 +1,146 @@
+"""Commands on entries: list, get, set, delete, clear, clean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import documents
+from .cli_service import as_json, connected
+from .errors import NotFound, ServiceError
+from .scopes import TaskScope
+
+if TYPE_CHECKING:
+    from .client import HttpKeyspace, StateroomClient
+
+_LONGEST = 36_500  # days
+_UNREADABLE = 422  # what the Core API answers for a stored value that JSON cannot carry
+
+
+def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say whose state: a task instance's, or an asset's."""
+    for option in (
+        click.option("--asset", help="Name of the asset."),
+        click.option("--map-index", type=int, help="Index of a mapped task; -1 of one that is not mapped."),
+        click.option("--task", "task_id", help="Task id."),
+        click.option("--run", "run_id", help="Run id."),
+        click.option("--dag", "dag_id", help="Dag id."),
+    ):
+        command = option(command)
+    return command
+
+
+def _keyspace(client: StateroomClient, where: dict[str, Any]) -> HttpKeyspace:
+    names = ("dag_id", "run_id", "task_id")
+    if where["asset"] is not None:
+        if any(where[name] for name in names):
+            raise click.UsageError("name a task instance (--dag, --run, --task) or an --asset, not both")
+        return client.asset_by_id(_asset_id(client, where["asset"]))
+    if not all(where[name] for name in names):
+        raise click.UsageError("name a task instance with --dag, --run and --task, or an asset with --asset")
+    map_index = -1 if where["map_index"] is None else where["map_index"]
+    return client.task_by_scope(TaskScope(where["dag_id"], where["run_id"], where["task_id"], map_index))
+
+
+def _asset_id(client: StateroomClient, name: str) -> int:
+    found = client.ask("GET", "/api/v2/assets", params={"name_prefix_pattern": name, "order_by": "name"})
+    for asset in found["assets"]:
+        if asset["name"] == name:
+            return int(asset["id"])
+    raise NotFound(f"Asset with name={name!r} not found")
+
+
+@click.command("list")
+@scoped
+def list_entries(**where: Any) -> None:
+    """List what is stored: everything, or what the options choose."""
+    with connected() as client:
+        document = client.ask("GET", "/_stateroom/fixture")
+    wanted = {name: value for name, value in where.items() if value is not None}
+    rows = [row for row in documents.rows(document) if all(row.get(name) == wanted[name] for name in wanted)]
+    if as_json():
+        click.echo(json.dumps(rows, indent=1))
+    elif rows:
+        click.echo(documents.table(rows))
+    else:
+        click.echo("nothing is stored here; try: stateroom set --help", err=True)
+
+
+@click.command("get")
+@click.argument("key")
+@scoped
+def get_entry(key: str, **where: Any) -> None:
+    """Print the value of KEY as JSON; exit status 1 if there is none."""
+    with connected() as client:
+        click.echo(json.dumps(_keyspace(client, where).get(key), ensure_ascii=as_json()))
+
+
+@click.command("set", context_settings={"ignore_unknown_options": True})  # so that VALUE may be -1
+@click.argument("key")
+@click.argument("value")
+@click.option("--days", type=click.FloatRange(-_LONGEST, _LONGEST), help="Days until it expires; without it, never.")
+@scoped
+def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
+    """Set KEY to VALUE, which is JSON.
+
+    VALUE may be "-" for standard input.
+    """
+    parsed = _parsed(sys.stdin.read() if value == "-" else value)
+    expires_at = datetime.now(timezone.utc) + timedelta(days=days) if days is not None else None
+    if expires_at and where["asset"] is not None:
+        raise click.UsageError("asset state does not expire; leave --days out")
+    with connected() as client:
+        _keyspace(client, where).set(key, parsed, expires_at)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        hint = json.dumps(text, ensure_ascii=False) if len(text) < 60 else '"…"'
+        raise click.UsageError(f"VALUE is not JSON: {error}; a text needs quotes: '{hint}'") from None
+
+
+@click.command("delete")
+@click.argument("key")
+@scoped
+def delete_entry(key: str, **where: Any) -> None:
+    """Delete KEY; exit status 1 if there is none."""
+    with connected() as client:
+        keyspace = _keyspace(client, where)
+        try:
+            keyspace.get(key)
+        except ServiceError as error:
+            if error.status != _UNREADABLE:
+                raise
+        keyspace.delete(key)
+
+
+@click.command()
+@scoped
+def clear(**where: Any) -> None:
+    """Delete every key of a task instance or an asset."""
+    with connected() as client:
+        _keyspace(client, where).clear()
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+def clean(dry_run: bool) -> None:
+    """Remove expired entries, as `airflow state-store clean` does."""
+    with connected() as client:
+        answer = client.ask("POST", "/_stateroom/clean", params={"dry_run": "1"} if dry_run else {})
+    if as_json():
+        click.echo(json.dumps(answer))
+    else:
+        (count,) = answer.values()
+        entries = "1 expired entry" if count == 1 else f"{count} expired entries"
+        click.echo(f"{entries} {'to remove' if dry_run else 'removed'}")
+
+
+COMMANDS = (list_entries, get_entry, set_entry, delete_entry, clear, clean)
