@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _BEGINNING, _LONGER = 200, 4000  # characters of a value that a list gets; more where credentials are to be masked
 _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at, e.expires_at, e.writer_kind,
-    CASE WHEN e.size <= 100000 THEN substr(e.value, 1, CASE e.kind WHEN 'value' THEN {_BEGINNING} ELSE {_LONGER} END) ELSE '' END AS beginning,
+    CASE WHEN e.size > 100000 THEN ''
+    ELSE substr(e.value, 1, CASE e.kind WHEN 'value' THEN {_BEGINNING} ELSE {_LONGER} END) END AS beginning,
     r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset, a.active,
     t.id AS writer_ti_id, t.try_number AS writer_try, wr.dag_id AS writer_dag_id, wr.run_id AS writer_run_id,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index,

@@ -118,7 +118,8 @@ def tasks(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
     """A page of the task instances, with what they hold and their current attempt."""
     where, values = conditions(namespace, asked, "task")
     fits = f"s.scope_id IN (SELECT s.scope_id {TASK_SIDE.format(indexed=index(asked))} {where})"
-    inner = f"""SELECT s.scope_id, r.dag_id, r.run_id, r.run_after, s.task_id, s.map_index, t.state AS state, t.try_number
+    inner = f"""SELECT s.scope_id, r.dag_id, r.run_id, r.run_after, s.task_id, s.map_index,
+        t.state AS state, t.try_number
         FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
         LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
         WHERE r.ns = :ns AND {"1" if asked.anything else fits}"""
