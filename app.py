@@ -32,6 +32,8 @@ from web import (
     core_api,
     errors,
     execution_api,
+    faults,
+    faults_api,
     journal_api,
     login,
     namespaces_api,
@@ -76,10 +78,11 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api)
+    ours = (control_api, values_api, references_api, namespaces_api, journal_api, faults_api)
     pages = (ui, ui_key, ui_acts, ui_references, ui_bench, ui_login)
     for part in (*airflows, *ours, not_emulated, openapi, *pages):
         app.register_blueprint(part.bp)
+    faults.configure(app)
     return app
 
 
@@ -224,7 +227,7 @@ def _serve(given: dict[str, Any]) -> None:
     app = create_app(settings, os.environ)
     made: Service = app.extensions["stateroom"]
     try:
-        server = Server(app, settings["host"], settings["port"], settings["max_body"])
+        server = Server(app, settings["host"], settings["port"], settings["max_body"], made.waits, made.store.release)
     except OSError as error:
         made.store.close()
         other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
