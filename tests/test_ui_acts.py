@@ -178,3 +178,38 @@ def test_the_line_after_an_act_does_it_again(shelf):
     (event,) = shelf.http.get(f"{shelf.url}/_stateroom/journal?op=set&after={before}").json()["events"]
     assert (event["key"], event["status"]) == ("it's", 204)
     assert json.loads(fields["value"]) == shelf.read(event["actor"]["ti_id"] or shelf.task(), "it's")
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"what": "status", "amount": "503"}, {"op": "any", "status": 503}),
+        ({"op": "set", "pattern": "job_*", "what": "latency", "amount": "0.5"}, {"key": "job_*", "latency": 0.5}),
+        ({"when": "times", "count": "2", "what": "close_after"}, {"times": 2, "close": "after"}),
+        ({"of_dag_id": "etl", "what": "truncate"}, {"scope": {"dag_id": "etl"}, "truncate": True}),
+        ({"when": "probability", "count": "0.5", "what": "missing"}, {"probability": 0.5, "backend": "missing"}),
+    ],
+)
+def test_a_fault_is_set_as_the_form_says(world, fields, fault):
+    answer = send(world, "/bench", action="set_fault", **fields)
+    assert "The fault is set" in text_of(answer)
+    (found,) = world.get("/_stateroom/faults").json["faults"]
+    assert fault.items() <= found.items()
+    send(world, "/bench", action="remove_fault", fault_id=str(found["id"]))
+    assert world.get("/_stateroom/faults").json == {"faults": []}
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"what": "status", "amount": "200"}, "status"),
+        ({"what": "status", "amount": "x"}, "is no number"),
+        ({"what": "corrupt", "op": "set"}, "for a get only"),
+        ({"when": "probability", "count": "7", "what": "truncate"}, "probability"),
+        ({"of_dag_id": "etl", "of_asset": "orders", "what": "truncate"}, "not both"),
+    ],
+)
+def test_a_fault_that_cannot_be_says_why_and_stays_in_the_form(world, fields, complaint):
+    answer = send(world, "/bench", action="set_fault", pattern="kept", **fields)
+    assert answer.status_code == 422 and complaint in text_of(answer)
+    assert 'value="kept"' in answer.get_data(as_text=True)

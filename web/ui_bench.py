@@ -13,9 +13,10 @@ from state.clock import Clock, to_text, to_wire
 from state.errors import StateError
 from state.store.namespaces import set_clock
 
-from . import PREFIX, service, setting
+from . import PREFIX, service, setting, ui_faults
 from . import ui_session as sessions
 from .errors import Refused, status_of
+from .ui_faults import Wrong
 from .ui_lists import to
 from .ui_words import count
 
@@ -24,17 +25,6 @@ bp.before_request(sessions.admit)
 bp.after_request(sessions.keep)
 _UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
 _SHOWN = 200  # namespaces
-
-
-class Wrong(StateError):
-    """What was typed cannot be.
-
-    :param field: where it was typed.
-    """
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @bp.get("/bench")
@@ -48,7 +38,7 @@ def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
     clock = g.namespace.clock
     return render_template(
         "bench.html", spaces=spaces[:_SHOWN], more=max(0, len(spaces) - _SHOWN), units=_UNITS, typed=request.form,
-        wrong=wrong or {}, now=to_text(clock.now()), expired=g.namespace.clean(True, 0),
+        wrong=wrong or {}, now=to_text(clock.now()), expired=g.namespace.clean(True, 0), **ui_faults.facts(),
     ), status  # fmt: skip
 
 
@@ -143,6 +133,9 @@ _ACTS: dict[str, Any] = {
     "set": _set_to,
     "real": _real_time,
     "clean": _clean,
+    "set_fault": ui_faults.set_fault,
+    "remove_fault": ui_faults.remove_fault,
+    "clear_faults": ui_faults.clear_faults,
     "create_namespace": _create_namespace,
     "drop_namespace": _drop_namespace,
 }

@@ -234,3 +234,18 @@ def test_map_indices_and_attempts_stand_beside_each_other(space, look):
     page.locator(".siblings a").nth(1).click()
     assert page.locator("section[aria-labelledby=attempts] tbody tr").count() == 2
     assert EXTRACT["dag_id"] in page.inner_text(".crumbs")
+
+
+def test_switch_a_fault_on_and_see_what_it_did(space, look):
+    ti = space.task()
+    page = look(space.url + "/bench")
+    page.get_by_label("Operation").select_option("set")
+    page.get_by_label("Key").fill("job_*")
+    page.get_by_label("When").select_option("on call number")
+    page.get_by_role("button", name="Set it").click()
+    answer = space.http.put(f"{space.url}/execution/store/ti/{ti}/job_id", json={"value": 1})
+    assert answer.status_code == 503
+    page.reload()
+    assert "answered 503" in page.inner_text("section[aria-labelledby=faults] .did")
+    page.get_by_role("button", name="Remove fault").click()
+    assert "The fault is gone." in page.inner_text(".said")
