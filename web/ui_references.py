@@ -11,6 +11,7 @@ from state import upkeep
 from state.clock import to_text
 from state.references import HEALTH, OLDER_THAN
 from state.store import references
+from state.store.overview import UNHEALTHY
 
 from . import service
 from . import ui_session as sessions
@@ -49,7 +50,7 @@ def check() -> Any:
     """Look behind the next references; the page that follows goes on where this one stopped."""
     done = upkeep.check(g.namespace, service().backend_of(g.namespace), _given("after"), _AT_ONCE)
     checked, bad = _given("checked") + done["checked"], _given("bad")
-    bad += sum(number for health, number in done["health"].items() if health in ("missing", "corrupt", "changed"))
+    bad += sum(number for health, number in done["health"].items() if health in UNHEALTHY)
     if done["next"] is not None:
         facts = {"after": done["next"], "checked": checked, "bad": bad, "of": checked + done["remaining"]}
         return _page({**facts, "errors": done["errors"]})

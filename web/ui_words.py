@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,12 +14,13 @@ from state.errors import masked
 
 _UNITS = ((365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _UP_TO = {"year": 10**9, "day": 730, "hour": 36, "minute": 90, "second": 90}  # of each unit, before the next is taken
+_ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4})+)")
 _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
 
 
 def register(app: Flask) -> None:
     """Make the words known to templates."""
-    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count, address, really_ago):
+    for filter_ in (ago, until, span, size, json_type, shown, masked, exact, count, address, really_ago, preview):
         app.add_template_filter(filter_, filter_.__name__)
 
 
@@ -100,6 +103,17 @@ def json_type(beginning: str) -> str:
 def shown(value: Any) -> str:
     """A text that can be sent: lone surrogates, which no encoding carries, as escapes."""
     return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def preview(beginning: str, most: int) -> str:
+    """The beginning of a JSON text in so many characters, with letters instead of their escapes."""
+    text = _ESCAPES.sub(_letters, beginning)
+    return shown(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def _letters(found: re.Match[str]) -> str:
+    letters = str(json.loads(f'"{found[2]}"'))
+    return found[1] + (letters if letters.isprintable() else found[2])
 
 
 def address(ref: str) -> str:

@@ -15,7 +15,7 @@ from .ranges import in_range
 if TYPE_CHECKING:
     from .registry import Namespace
 
-UNHEALTHY = ("missing", "corrupt", "changed", "foreign")
+UNHEALTHY = ("missing", "corrupt", "changed")
 ONLY = {
     "references": "e.kind = 'reference'",
     "expired": "e.expires_at < :now",
