@@ -2,9 +2,10 @@
 
 import pytest
 
-from benchmarks import compare, servers
+from benchmarks import compare, page, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
+from state.process import ServerProcess
 
 
 def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
@@ -28,3 +29,10 @@ def test_the_rows_that_are_added_for_the_growth_are_asked_for(method, tmp_path):
 def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
     with servers.stateroom(tmp_path) as server, pytest.raises(RuntimeError, match="key-000 answered 404"):
         run(server.url, [Request("GET", "/key-000")], 1, 0.05)
+
+
+def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "TASKS", 1600)  # every page that is asked for finds its task
+    page.fill(tmp_path / "page.db")
+    with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
+        assert set(page.measure(process.url, 1)) == set(page.PAGES)

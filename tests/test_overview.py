@@ -88,15 +88,6 @@ def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
     assert runs(filled, Asked(only="unhealthy"))[0]["unhealthy"] == 1
 
 
-def test_counting_reads_no_value(filled, store):
-    with store.reading() as db:
-        plan = db.execute(
-            "EXPLAIN QUERY PLAN SELECT count(*), total(e.kind = 'value'), max(e.updated_at), total(e.size) "
-            "FROM scopes s LEFT JOIN entries e INDEXED BY entries_counted ON e.scope_id = s.scope_id"
-        ).fetchall()
-    assert any("USING COVERING INDEX entries_counted" in row[-1] for row in plan)
-
-
 def test_a_large_value_is_not_read_for_a_list(filled):
     extract = filled.task(TaskScope("etl", RUN, "extract"))
     extract.set("large", "x" * 200_000)

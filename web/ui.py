@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
@@ -48,11 +49,11 @@ def show_overview() -> Any:
     narrowed = bool(request.args.get("q") or request.args.get("only"))
     show = one_of("show", _LISTS, "keys" if narrowed else "tasks" if request.args.get("run_id") else "runs")
     asked = read(str(show))
-    everything = overview.totals(g.namespace, overview.Asked())
-    fitting = everything if asked.asked.anything else overview.totals(g.namespace, asked.asked)
+    fitting = overview.totals(g.namespace, asked.asked)
+    of_each = overview.totals(g.namespace, replace(asked.asked, only=None)) if asked.asked.only else fitting
     return render_template(
         "overview.html", list=asked, rows=_LISTS[asked.show](g.namespace, asked.asked, asked.order, ROWS, asked.offset),
-        everything=everything, fitting=fitting, total=fitting[asked.show], **_live(),
+        of_each=of_each, fitting=fitting, total=fitting[asked.show], empty=overview.is_empty(g.namespace), **_live(),
     )  # fmt: skip
 
 

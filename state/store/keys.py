@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from .overview import ASSET_SIDE, TASK_SIDE, Asked, Order, conditions, index, rows
+from .overview import ASSET_SIDE, TASK_SIDE, Asked, Order, conditions, rows
 from .ranges import in_range
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at,
     r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset, a.active,
     t.id AS writer_ti_id, t.try_number AS writer_try, wr.dag_id AS writer_dag_id, wr.run_id AS writer_run_id,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index,
-    f.ref_id, f.backend, f.ref, f.size AS ref_size, f.sha256, f.vouched, f.health, f.checked_at, f.written_at
+    f.ref_id, f.backend, ifnull(f.ref, '') AS ref, f.size AS ref_size, f.sha256, f.vouched, f.health, f.checked_at,
+    f.written_at
     FROM entries e JOIN scopes s USING (scope_id)
     LEFT JOIN dag_runs r ON r.run_pk = s.run_pk LEFT JOIN assets a ON a.asset_pk = s.asset_pk
     LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
@@ -37,7 +38,7 @@ def found(namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
         if wanted:
             where, more = conditions(namespace, asked, words)
             values |= more
-            sides.append(f"SELECT {columns} {side.format(indexed=index(asked))} AND e.entry_id IS NOT NULL {where}")
+            sides.append(f"SELECT {columns} {side} AND e.entry_id IS NOT NULL {where}")
     chosen = f"SELECT * FROM ({' UNION ALL '.join(sides)}) ORDER BY {by.terms('entry_id')} LIMIT :limit OFFSET :offset"
     with namespace.store.snapshot() as db:
         page = rows(db, chosen, {**values, "limit": limit, "offset": in_range("offset", offset)})
