@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import control, core, execution, faults, journal, namespaces
+from schemas import control, core, execution, explain, faults, journal, namespaces
 from state.references import HEADER, REPLACED
 
 
@@ -114,5 +114,6 @@ OPERATIONS: dict[str, Operation] = {
     "faults_api.clear_faults": Operation(_NO_BODY),
     "faults_api.remove_fault": Operation(_NO_BODY),
     "faults_api.take_fault": Operation((200, faults.Taken), body=faults.TakeBody),
+    "explain_api.explain_key": Operation((200, explain.Explanation), explain.ExplainQuery),
     "journal_api.list_events": Operation((200, journal.Events), journal.JournalQuery),
 }
