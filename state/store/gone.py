@@ -19,7 +19,6 @@ _SET = f"{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'set' AND ifnull(j.sta
 # a delete that found nothing has a note that says so
 _DELETE = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'delete' AND j.seq > ?
     AND ifnull(j.status, 0) < 400 AND j.note IS NULL ORDER BY j.seq"""
-_SWEEP = "SELECT op, at, real_at FROM journal WHERE ns = ? AND op IN ('reset', 'restore') AND seq > ? ORDER BY seq"
 _FIRST = "SELECT at, real_at FROM journal WHERE ns = ? ORDER BY seq LIMIT 1"
 _RETRIES = """SELECT superseded_at, retry_delay FROM task_instances
     WHERE scope_id = ? AND retry_delay IS NOT NULL AND superseded_at IS NOT NULL ORDER BY ti_pk DESC LIMIT 1"""
@@ -70,10 +69,7 @@ def story(db: sqlite3.Connection, namespace: Namespace, scope_id: int | None, ke
         return _went(went, was, namespace) + _late(db, scope_id, went, was)
     if was is None:
         return _never(db, namespace)
-    sweep = db.execute(_SWEEP, (namespace.ns, was.seq)).fetchone()
-    if sweep is None:
-        return f"It was written at {second(_moment(*_at(was)))}, and the journal does not say how it went."
-    return f"It went with the {sweep[0]} {_when(namespace, *sweep[1:])}."
+    return f"It was written at {second(_moment(*_at(was)))}, and the journal does not say how it went."
 
 
 def _event(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> _Event | None:
