@@ -33,6 +33,7 @@ from web import (
     core_api,
     errors,
     execution_api,
+    explain_api,
     faults,
     faults_api,
     journal_api,
@@ -80,7 +81,16 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api, snapshots_api, faults_api)
+    ours = (
+        control_api,
+        values_api,
+        references_api,
+        namespaces_api,
+        journal_api,
+        explain_api,
+        snapshots_api,
+        faults_api,
+    )
     pages = (ui, ui_key, ui_acts, ui_references, ui_bench, ui_login)
     for part in (*airflows, *ours, not_emulated, openapi, *pages):
         app.register_blueprint(part.bp)
