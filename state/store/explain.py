@@ -11,8 +11,8 @@ from ..scopes import AssetScope, StoreScope, TaskScope
 from ..spans import words
 from . import gone
 from .gone import second
-from .journal import scope_id_of
 from .near import Miss, misses
+from .told import scope_id_of
 
 if TYPE_CHECKING:
     from .registry import Namespace
