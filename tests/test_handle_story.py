@@ -104,3 +104,47 @@ def test_a_lost_update_is_marked_in_the_history_as_in_the_journal(stateroom):
     first, second = stateroom.history("total")
     (lost,) = stateroom.journal.lost_updates()
     assert (first.lost, second.lost, lost.lost.seq) == (None, first.seq, first.seq)
+
+
+# ---------------------------------------------------------------- explanations
+
+
+def test_a_sentence_says_when_a_key_goes(stateroom, task):
+    stateroom.clock.freeze(NOON)
+    task.set("page", 1, retention=timedelta(days=1))
+    assert "expires in 1 day, at 2030-01-02T12:00:00Z" in stateroom.explain("page")
+
+
+def test_a_sentence_says_where_a_missing_key_is_instead(stateroom, task):
+    stateroom.task("etl", "submit", map_index=3).set("page", 1)
+    assert "the same task has it for map index 3" in stateroom.explain("page", of=task)
+
+
+def told(stateroom):
+    """The first words of each paragraph below the timeline."""
+    paragraphs = [line for line in stateroom.timeline().rpartition("\n\n")[2].splitlines() if line[:4] != "    "]
+    return [" ".join(line.split()[:5]) for line in paragraphs]
+
+
+def test_the_timeline_explains_what_was_missed_and_what_has_expired(stateroom, task):
+    stateroom.clock.freeze(NOON)
+    task.set("page", 1, retention=timedelta(hours=1))
+    task.set("kept", 1)
+    stateroom.clock.advance(hours=2)
+    task.get("pages")
+    assert told(stateroom) == ["etl/submit: There is no 'pages'", "etl/submit: 'page' expired 1 hour"]
+
+
+def test_what_waits_for_a_retry_is_explained_until_that_begins(stateroom, task):
+    task.set("page", 1, retention=timedelta(minutes=1))
+    task.report("up_for_retry", retry_delay_seconds=3600)
+    assert told(stateroom)[0].startswith("etl/submit: 'page' expires in")
+    task.retry()
+    assert not stateroom.timeline().endswith(".")
+
+
+def test_the_memory_fixtures_explain_too(task_state_store, request):
+    task_state_store.set("page", 1)
+    task_state_store.get("pages")
+    memory = request.getfixturevalue("_stateroom_memory")
+    assert told(memory) == ["dag/task: There is no 'pages'"]
