@@ -32,6 +32,8 @@ from web import (
     core_api,
     errors,
     execution_api,
+    faults,
+    faults_api,
     journal_api,
     login,
     namespaces_api,
@@ -67,9 +69,10 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api)
+    ours = (control_api, values_api, references_api, namespaces_api, journal_api, faults_api)
     for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
+    faults.configure(app)
     return app
 
 
@@ -214,7 +217,7 @@ def _serve(given: dict[str, Any]) -> None:
     app = create_app(settings, os.environ)
     made: Service = app.extensions["stateroom"]
     try:
-        server = Server(app, settings["host"], settings["port"], settings["max_body"])
+        server = Server(app, settings["host"], settings["port"], settings["max_body"], made.waits, made.store.release)
     except OSError as error:
         made.store.close()
         other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"

@@ -27,20 +27,21 @@ _NUMBER = Problem("Input should be a whole number", "int_type")
 class Whole(Field):
     """A JSON whole number that a database row can hold."""
 
-    def __init__(self, *, least: int, **kwargs: Any) -> None:
+    def __init__(self, *, least: int, most: int = _MOST, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.least = least
+        self.least, self.most = least, most
 
     default_error_messages = {"null": _NUMBER}
 
     def openapi(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least, "maximum": _MOST}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError([_NUMBER])
-        if not self.least <= value <= _MOST:
-            raise ValidationError([Problem(f"Input should be at least {self.least} and below 2^63", "out_of_range")])
+        if not self.least <= value <= self.most:
+            limit = "below 2^63" if self.most == _MOST else f"at most {self.most}"
+            raise ValidationError([Problem(f"Input should be at least {self.least} and {limit}", "out_of_range")])
         return value
 
 

@@ -78,7 +78,7 @@ class _Accessor:
         if self._hooks is None or ref is None:
             self._warn_of_raw(key, stored)
             return stored
-        value, encoded = self._hooks.read(self._scope, ref)
+        value, encoded = self._hooks.read(self._scope, ref, key)
         if facts is not None:
             self._verify(key, ref, encoded or Encoded.of(value), facts)
         return value

@@ -7,6 +7,7 @@ the call returns by itself, and it may not change a row any more.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ class Call(Generic[Result]):
 
     def __init__(self, act: Callable[[Call[Result]], Result]) -> None:
         self._act, self._lock = act, threading.Lock()
+        self._context = contextvars.copy_context()
         self.done = threading.Event()
         self.row_changed = self.abandoned = self.stuck = False
         self.result: Result | None = None
@@ -57,7 +59,7 @@ class Call(Generic[Result]):
 
     def run(self) -> None:
         try:
-            self.result = self._act(self)
+            self.result = self._context.run(self._act, self)
         except BaseException as error:  # of somebody else's code: a SystemExit must not take the thread along
             self.error = error
 

@@ -28,11 +28,12 @@ class AirflowProcess:
     """One of the scripts of ``tests/airflow``, run by the Python of ``$AIRFLOW_VENV``.
 
     :param home: where Airflow may write.
+    :param settings: Airflow's, as environment variables.
     """
 
-    def __init__(self, script, home):
+    def __init__(self, script, home, **settings):
         python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW)) / "bin" / "python"
-        environ = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        environ = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", **settings}
         command = [python.absolute(), SCRIPTS / script]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, env=environ, cwd=home, **pipes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from state.process import ServerProcess
 from state.store import Store
 
 from .airflow_process import AirflowProcess, Place
+from .connections import Connection
 
 CONFORMANCE = Path(__file__).parent / "conformance"
 SECRET = "a secret of the tests, as long as HS512 would like its keys to be, or longer"
@@ -115,6 +117,19 @@ def guarded(start):
     client = app.test_client()
     assert client.put("/_stateroom/fixture", json=WORLD, headers=admin()).status_code == 204
     return client
+
+
+@pytest.fixture
+def connect():
+    """Makes connections, and closes them."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server):
+            connection = Connection(server)
+            stack.callback(connection.close)
+            return connection
+
+        yield make
 
 
 def bearer(token):

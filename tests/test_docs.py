@@ -23,9 +23,18 @@ def test_a_setting_is_documented(row):
     assert len(lines) == 1 and (not row.option or f"`{row.flag}`" in lines[0])
 
 
-@pytest.mark.parametrize("name", cli.list_commands(click.Context(cli)))
-def test_a_command_is_documented_with_its_options(name):
-    command = cli.get_command(click.Context(cli), name)
+def commands(group=cli, before=""):
+    """Every command with its full name, those of groups too."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()))
+def test_a_command_is_documented_with_its_options(name, command):
     (line,) = [line for line in CLI_DOC.splitlines() if re.match(rf"\| `{name}\b", line)]
     own = [param for param in command.params if isinstance(param, click.Option) and param not in OPTIONS]
     assert name == "serve" or [option.opts[-1] for option in own if f"`{option.opts[-1]}`" not in line] == []

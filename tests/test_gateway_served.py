@@ -19,7 +19,8 @@ from state.process import ServerProcess, service_path
 from state.references import Facts
 from state.scopes import AssetScope
 from state.store import Store
-from web.server import BACKEND_THREADS, Server
+from web.lanes import BACKEND_THREADS
+from web.server import Server
 
 from . import small_backends
 from .test_values_api import Values

@@ -1,9 +1,7 @@
 """The server, over raw sockets: connections stay open, lanes do not block each other, refusals are JSON."""
 
-import contextlib
 import json
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -14,24 +12,10 @@ from flask import Flask, request
 
 from app import create_app
 from state.process import service_path
-from web.server import SLOW_QUEUE, SLOW_THREADS, WRITE_THREADS, Server
+from web.lanes import SLOW_QUEUE, SLOW_THREADS, WRITE_THREADS
+from web.server import Server
 
-PATIENCE = 10  # seconds until a wait counts as stuck
-MAX_BODY = 100_000
-
-
-@contextlib.contextmanager
-def running(app):
-    """A server in a thread of its own."""
-    server = Server(app, "127.0.0.1", 0, MAX_BODY)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.close()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+from .connections import MAX_BODY, PATIENCE, Connection, running
 
 
 class Stuck:
@@ -78,51 +62,6 @@ def service():
     with running(app) as server:
         yield server
     app.extensions["stateroom"].store.close()
-
-
-class Connection:
-    """A raw connection; reads one answer at a time."""
-
-    def __init__(self, server):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
-        self.file = self.socket.makefile("rb")
-
-    def send(self, method, path, *headers, version="1.1", body=b""):
-        lines = [f"{method} {path} HTTP/{version}", "Host: localhost", *headers]
-        lines += [f"Content-Length: {len(body)}"] if body else []
-        self.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-        return self
-
-    def answer(self, head=False):
-        """Status, headers and body of the next answer."""
-        first = self.file.readline()
-        status = int(first.split()[1])
-        headers = {}
-        while (line := self.file.readline()) not in (b"\r\n", b""):
-            name, _, value = line.decode("latin-1").partition(":")
-            headers[name.lower()] = value.strip()
-        body = b"" if head else self.file.read(int(headers.get("content-length", 0)))
-        return status, headers, body
-
-    def is_closed(self):
-        return self.file.read(1) == b""
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
-
-
-@pytest.fixture
-def connect():
-    """Makes connections, and closes them."""
-    with contextlib.ExitStack() as stack:
-
-        def make(server):
-            connection = Connection(server)
-            stack.callback(connection.close)
-            return connection
-
-        yield make
 
 
 # ---------------------------------------------------------------- connections
@@ -247,7 +186,7 @@ def wait_until_queued(server, count):
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_long_body_takes_the_slow_lane(stuck, connect, chunked, monkeypatch):
-    monkeypatch.setattr("web.server.LONG_BODY", 1000)
+    monkeypatch.setattr("web.lanes.LONG_BODY", 1000)
     with running(stuck.app) as server:
         for number in range(SLOW_THREADS):
             connect(server).send("GET", f"/_stateroom/stuck/{number}")
@@ -423,5 +362,5 @@ def test_a_process_that_cannot_listen_says_where_and_ends_with_9(stuck, options,
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (9, "")
     assert re.fullmatch(
-        rf"stateroom: cannot listen on \S+:{server.port}: {words}.*; give another --port\n", done.stderr
+        rf"stateroom: cannot listen on \S+:{server.port}: {words}.*; give another --(port|host)\n", done.stderr
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .auth import Keys
 
 PREFIX = "/ns/"
+CUT = "stateroom.cut"  # in environ: bytes of the answer's body after which the server closes the connection
+NOTHING = -1  # or that not even a status line is sent
 NAMESPACE = "stateroom.namespace"  # where the request's environ says which, if the path did
 
 
@@ -45,6 +47,13 @@ class Service:
     make_backend: Callable[[str], Backend]
     fixture: dict[str, Any] | None = None
     _backends: dict[str, Backend] = field(default_factory=dict)
+
+    def waits(self, path: str) -> bool:
+        """Whether a call may wait on purpose: one on the state of a namespace that has faults."""
+        if not self.store.faulty:
+            return False
+        name = path.removeprefix(PREFIX).partition("/")[0] if path.startswith(PREFIX) else DEFAULT
+        return name in self.store.faulty
 
     def backend_of(self, namespace: Namespace) -> Backend:
         """The backend of a namespace; a built-in one keeps to the namespace's own part of its base."""

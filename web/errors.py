@@ -49,6 +49,19 @@ class Refused(errors.StateError):
         self.status, self.reason = status, reason
 
 
+class Injected(errors.StateError):
+    """What a fault answers on purpose.
+
+    :param status: of HTTP.
+    """
+
+    reason = "injected_fault"
+
+    def __init__(self, status: int, fault_id: int) -> None:
+        super().__init__(f"fault {fault_id} answered {status} on purpose")
+        self.status = status
+
+
 class InvalidInput(errors.StateError):
     """Inputs that do not fit their schemas.
 
@@ -91,7 +104,7 @@ def place(loc: list[str | int]) -> str:
 
 
 def status_of(error: errors.StateError) -> int:
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | Injected):
         return error.status
     if isinstance(error, InvalidInput):
         return 422
@@ -173,11 +186,17 @@ def api_name() -> str:
 def _answer(error: errors.StateError) -> Response:
     if isinstance(error, errors.StoreError):
         log.error("%s %s: %s", request.method, request.path, error)
+    answer = rendered(error)
+    note_refusal(error, answer.status_code)
+    return answer
+
+
+def rendered(error: errors.StateError) -> Response:
+    """An error in the shape of the API that the request asks."""
     render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
     answer = json_answer(render(error), status_of(error))
     if isinstance(error, errors.NamespaceNotFound):  # the SDK takes a 404 of exactly application/json for a missing key
         answer.content_type = "application/json; charset=utf-8"
-    note_refusal(error, answer.status_code)
     if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
         answer.headers["Retry-After"] = "1"
     return answer

@@ -74,6 +74,7 @@ _APIS = {
     "references_api": Api("Control API", ("person",), _CONTROL, {}),
     "namespaces_api": Api("Control API", ("person",), _CONTROL, {}),
     "journal_api": Api("Control API", ("person",), _CONTROL, {}),
+    "faults_api": Api("Control API", ("person",), _CONTROL, {}),
 }  # fmt: skip
 
 
@@ -86,6 +87,7 @@ _EXAMPLES: dict[str, Any] = {
     "asset_id": 1,
     "key": "job_id",
     "name": "experiment",
+    "fault_id": 1,
 }
 _SERVERS = [
     {"url": "/", "description": "the namespace `default`"},
@@ -183,7 +185,11 @@ def _suffix(path: str) -> str:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    kinds = {"asset_id": {"type": "integer"}, "task_instance_id": {"type": "string", "format": "uuid"}}
+    kinds = {
+        "asset_id": {"type": "integer"},
+        "fault_id": {"type": "integer", "minimum": 0},
+        "task_instance_id": {"type": "string", "format": "uuid"},
+    }
     return [
         {
             "in": "path",

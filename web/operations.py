@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import control, core, execution, journal, namespaces
+from schemas import control, core, execution, faults, journal, namespaces
 from state.references import HEADER, REPLACED
 
 
@@ -109,5 +109,10 @@ OPERATIONS: dict[str, Operation] = {
     "namespaces_api.get_clock": Operation((200, namespaces.Clock)),
     "namespaces_api.set_namespace_clock": Operation((200, namespaces.Clock), body=namespaces.ClockBody),
     "namespaces_api.reset_clock": Operation(_NO_BODY),
+    "faults_api.list_faults": Operation((200, faults.Faults)),
+    "faults_api.add_fault": Operation((201, faults.Counted), body=faults.Fault),
+    "faults_api.clear_faults": Operation(_NO_BODY),
+    "faults_api.remove_fault": Operation(_NO_BODY),
+    "faults_api.take_fault": Operation((200, faults.Taken), body=faults.TakeBody),
     "journal_api.list_events": Operation((200, journal.Events), journal.JournalQuery),
 }

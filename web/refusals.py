@@ -1,8 +1,8 @@
-"""Refusals in the journal: a call that changed nothing and read nothing, and why."""
+"""What a call on somebody's state asks for, and refusals in the journal: why a call changed and read nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import g, request
 
@@ -12,25 +12,55 @@ from state.store.journal import Event
 
 _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
 _OPS = {"get": "get", "set": "set", "patch": "set", "delete": "delete", "clear": "clear", "list": "list", "ti": "state"}
+_NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
+
+
+class Asked(NamedTuple):
+    """A call on somebody's state, as the journal tells it."""
+
+    op: str
+    writer: Writer
+    scope_id: int | None
+    key: str | None
+
+    def note(self, status: int | None, note: str) -> int:
+        """Write it into the journal as one that had no effect; its number."""
+        event = Event(self.op, self.writer, self.scope_id, self.key, status, note=note)
+        number: int = g.namespace.journal.note(event)
+        return number
+
+
+def operation(endpoint: str) -> str | None:
+    """What the views of an endpoint do to somebody's state, or None if they do nothing to it."""
+    blueprint, _, view = endpoint.partition(".")
+    of_state = "state_store" in view or "value" in view or view == "ti_update_state"
+    return _OPS.get(view.partition("_")[0]) if blueprint in _APIS and of_state else None
+
+
+def asked() -> Asked | None:
+    """What the request asks for, if it is a call on somebody's state."""
+    op, place = operation(request.endpoint or ""), request.view_args or {}
+    if op is None or "namespace" not in g:
+        return None
+    return Asked(op, _caller(place), _scope_id(place), place.get("key", request.args.get("key")))
+
+
+def _caller(place: dict[str, Any]) -> Writer:
+    api, ti_id = _APIS[str(request.blueprint)], g.get("ti_id")
+    if api == "execution":
+        ti_id = ti_id or place.get("task_instance_id")
+    if ti_id is None:
+        return Writer(AssetStateStoreWriterKind.API, api=api)
+    if ti_id == _NIL:
+        return Writer(AssetStateStoreWriterKind.WATCHER, api=api)
+    return Writer(AssetStateStoreWriterKind.TASK, ti_id, api)
 
 
 def note_refusal(error: StateError, status: int) -> None:
     """Write a refused call on somebody's state into the journal; a read that found nothing is there already."""
-    blueprint, _, view = (request.endpoint or "").partition(".")
-    op = _OPS.get(view.partition("_")[0])
-    if blueprint not in _APIS or op is None or "namespace" not in g or not _is_of_state(view):
-        return
-    if getattr(error, "noted", False):
-        return
-    place = request.view_args or {}
-    key = place.get("key", request.args.get("key"))
-    scope_id = _scope_id(place)
-    writer = Writer(AssetStateStoreWriterKind.API, api=_APIS[blueprint])
-    if ti_id := place.get("task_instance_id"):
-        writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, _APIS[blueprint])
-    elif g.get("ti_id"):
-        writer = Writer(AssetStateStoreWriterKind.TASK, g.ti_id, _APIS[blueprint])
-    g.namespace.journal.note(Event(op, writer, scope_id, key, status, note=masked(str(error))))
+    call = None if getattr(error, "noted", False) else asked()
+    if call is not None:
+        call.note(status, masked(str(error)))
 
 
 def _scope_id(place: dict[str, Any]) -> int | None:
@@ -39,10 +69,6 @@ def _scope_id(place: dict[str, Any]) -> int | None:
     except OutOfRange:  # nobody's state can be there
         return None
     return found
-
-
-def _is_of_state(view: str) -> bool:
-    return "state_store" in view or "value" in view or view == "ti_update_state"
 
 
 def _named(place: dict[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,12 @@
-"""The one place that owns waitress: lanes, keep-alive, refusals in JSON.
-
-Each lane has threads of its own. A call that may take long goes to the slow lane, whose queue is bounded, and one that
-calls the backend to a lane where it waits for nobody; when those are full, the answer is 429. Of the short calls,
-writes have a lane apart from reads, since they wait for each other and for a long one's transaction. So long or stuck
-calls never keep short ones waiting, and no write keeps a read waiting.
-"""
+"""The one place that owns waitress: keep-alive, refusals in JSON; ``lanes`` decides which threads a call gets."""
 
 from __future__ import annotations
 
 import errno
 import json
-import logging
 import re
 import threading
-import time
-from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from waitress import wasyncore
@@ -25,24 +17,19 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error, RequestEntityTooLarge
 
-log = logging.getLogger("stateroom")
+from . import CUT, NOTHING
+from .lanes import Lanes
 
-READ_THREADS = 2
-WRITE_THREADS = 2
-SLOW_THREADS = 4
-SLOW_QUEUE = 32
-BACKEND_THREADS = 32
-LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 RETRY_AFTER = 1  # seconds
-_BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))")
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 _HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the app can answer in its API's shape
 
 
 class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """Keeps the connection after answers that have no body, and sends head and body in one write."""
+    """Keeps the connection after answers that have no body, sends head and body in one write, cuts it off if asked."""
 
     wrote_header: bool
+    environ: dict[str, Any] | None
 
     def set_close_on_finish(self) -> None:
         # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it
@@ -51,12 +38,23 @@ class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
             super().set_close_on_finish()
 
     def write(self, data: bytes) -> None:
-        if not self.wrote_header and self.complete and self.has_body and self.content_length == len(data):
+        cut = self.environ.get(CUT) if self.environ else None
+        if cut is not None:
+            self._write_cut(data, cut)
+        elif not self.wrote_header and self.complete and self.has_body and self.content_length == len(data):
             self.channel.write_soon(self.build_response_header() + data)
             self.wrote_header = True
             self.content_bytes_written = len(data)
         else:
             super().write(data)
+
+    def _write_cut(self, data: bytes, cut: int) -> None:
+        """Send so many bytes of the body and not a word of what comes, then close."""
+        if not self.wrote_header:
+            head = b"" if cut == NOTHING else self.build_response_header()
+            self.channel.write_soon(head + data[: max(0, cut)])
+        self.wrote_header = self.close_on_finish = True
+        self.content_bytes_written += len(data)
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
@@ -103,104 +101,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = Refusal
 
 
-class Lane:
-    """A queue of calls and the threads that take them from it, each started when it is first needed.
-
-    :param bound: most calls that may wait beside those that run; None for any number.
-    """
-
-    def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
-        self.room, self.busy = None if bound is None else threads + bound, 0
-        self._name, self._most = name, threads
-        self._queue: deque[Any] = deque()
-        self._ready = threading.Condition(threading.Lock())
-        self._open = True
-        self._threads: list[threading.Thread] = []
-
-    def add(self, call: Any) -> bool:
-        """Queue a call; False if there is no room."""
-        with self._ready:
-            if self.room is not None and len(self._queue) + self.busy >= self.room:
-                return False
-            self._queue.append(call)
-            if len(self._threads) < min(self._most, len(self._queue) + self.busy):
-                name = f"stateroom-{self._name}-{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
-                self._threads[-1].start()
-            self._ready.notify()
-        return True
-
-    def _work(self) -> None:
-        while True:
-            with self._ready:
-                while not self._queue:
-                    if not self._open:
-                        return
-                    self._ready.wait()
-                call = self._queue.popleft()
-                self.busy += 1
-            try:
-                call.service()
-            except BaseException:
-                log.exception("a connection failed")
-            finally:
-                with self._ready:
-                    self.busy -= 1
-
-    def stop(self) -> None:
-        """Begin no more calls."""
-        with self._ready:
-            self._open = False
-            self._queue.clear()
-            self._ready.notify_all()
-
-    def join(self, deadline: float) -> None:
-        """Wait for the calls that run, until a moment of the monotonic clock."""
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-
-class Lanes:
-    """waitress's dispatcher: sends each call to the lane it belongs to."""
-
-    def __init__(self) -> None:
-        self.reads = Lane("read", READ_THREADS)
-        self.writes = Lane("write", WRITE_THREADS)
-        self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
-        self.backend = Lane("values", BACKEND_THREADS, 0)
-
-    def add_task(self, channel: Any) -> None:
-        request = channel.requests[0]
-        if not self._lane(request).add(channel):
-            request.error = LaneFull("too many long calls at once; try again in a second")
-            self.reads.add(channel)
-
-    def _lane(self, request: Any) -> Lane:
-        if request.error is not None:
-            return self.reads
-        if is_slow(request):
-            return self.backend if _BACKEND.search(request.path) else self.slow
-        return self.reads if request.command in ("GET", "HEAD") else self.writes
-
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Let the calls that run end, for ``timeout`` seconds in all; the waiting ones are dropped."""
-        lanes = (self.reads, self.writes, self.slow, self.backend)
-        for lane in lanes:
-            lane.stop()
-        deadline = time.monotonic() + timeout
-        for lane in lanes:
-            lane.join(deadline)
-        return True
-
-
-def is_slow(request: Any) -> bool:
-    """Whether a call may take long: a long body, or Stateroom's own API but for its health."""
-    if request.body_bytes_received > LONG_BODY:
-        return True
-    path: str = request.path
-    return "/_stateroom/" in path and not path.endswith("/_stateroom/health")
-
-
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
@@ -214,12 +114,17 @@ class Server:
 
     :param port: 0 takes a free one; :attr:`url` says which.
     :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read at all.
+    :param waits: says of a path whether its call may wait on purpose, so that it must not take a fast lane's thread.
+    :param release: ends such waits when the server ends.
     :raises OSError: if the address is taken or cannot be listened on.
     """
 
-    def __init__(self, app: Any, host: str, port: int, max_body: int) -> None:
+    def __init__(
+        self, app: Any, host: str, port: int, max_body: int, waits: Callable[[str], bool] = lambda path: False,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._sockets: dict[int, Any] = {}
-        self._lanes = Lanes()
+        self._lanes, self._release = Lanes(waits, LaneFull), release
         self._serving = threading.RLock()
         self._closing = False
         try:
@@ -260,6 +165,7 @@ class Server:
 
     def _end(self) -> None:
         self._closing = True
+        self._release()
         self._lanes.shutdown()
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()

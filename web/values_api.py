@@ -12,11 +12,12 @@ from schemas import execution
 from state import values
 from state.gateway import Gateway
 
-from . import service, setting
+from . import setting
 from .answers import execution_value
 from .auth import authenticate_value_caller, writer
 from .control_api import read_json
 from .errors import InvalidInput, Refused, no_content, text_answer
+from .faults import backend
 from .parsing import body, path, queries, query, read
 
 bp = Blueprint("values_api", __name__, url_prefix="/_stateroom/values")
@@ -45,14 +46,12 @@ def _key() -> str:
 
 def _task(task_instance_id: str) -> Gateway:
     ti_id = read(path(_TASK_PATH, task_instance_id=task_instance_id))[0]["task_instance_id"]
-    return Gateway.of_task(service().backend_of(g.namespace), g.namespace, ti_id, replace(writer(), api="gateway"))
+    return Gateway.of_task(backend(), g.namespace, ti_id, replace(writer(), api="gateway"))
 
 
 def _asset(by: str) -> Gateway:
     (asked,) = read(query(_ASSET_BY[by]))
-    return Gateway.of_asset(
-        service().backend_of(g.namespace), g.namespace, by, asked[by], replace(writer(), api="gateway")
-    )
+    return Gateway.of_asset(backend(), g.namespace, by, asked[by], replace(writer(), api="gateway"))
 
 
 def _value(gateway: Gateway, key: str) -> Response:

@@ -110,8 +110,11 @@ class Hooks:
             return self._checked(self.backend.write(scope, key, encoded)), encoded
         return self.serialize(scope, key, value, ti_id), encoded
 
-    def read(self, scope: StoreScope, ref: str) -> tuple[Any, Encoded | None]:
-        """The value behind a reference, and its JSON text where the backend reads that; raises what it raises."""
+    def read(self, scope: StoreScope, ref: str, key: str | None = None) -> tuple[Any, Encoded | None]:
+        """The value behind a reference, and its JSON text where the backend reads that; raises what it raises.
+
+        :param key: whose value it is, for faults; no hook is told.
+        """
         if isinstance(self.backend, EncodedBackend):
             encoded = self.backend.read(ref)
             return encoded.value(), encoded

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ReferenceBusy, StoreError
 from . import namespaces, opening
+from .faults import faulty
 from .journal import Log
 from .opening import explain
 from .registry import Namespace
@@ -45,6 +46,8 @@ class Store:
         self._namespaces: dict[str, Namespace] = {}
         self._ownership: opening.Ownership | None = None
         self._open = True
+        self.faulty: frozenset[str] = frozenset()  # the names of the namespaces that have faults
+        self.ending = threading.Event()
         self._file = MEMORY if path == MEMORY else str(Path(path).resolve())  # where it is, wherever the process goes
         if path != MEMORY:
             self._ownership = opening.own(Path(path))
@@ -59,6 +62,7 @@ class Store:
         try:
             opening.prepare(connection, self.path, durable)
             self.log.begin(connection)
+            self.faulty = faulty(connection)
         except BaseException:
             connection.close()
             raise
@@ -188,6 +192,7 @@ class Store:
             dropped = self.namespace(name)
             namespaces.drop(dropped)
             del self._namespaces[name]
+            self.faulty -= {name}
 
     def problem(self) -> str | None:
         """What keeps the database from being read, or None if nothing does."""
@@ -198,8 +203,14 @@ class Store:
             return str(error)
         return None
 
+    def release(self) -> None:
+        """End every wait: for events of the journal, and those that faults make."""
+        self.ending.set()
+        self.log.release()
+
     def close(self) -> None:
         """Close every connection and give up the file."""
+        self.release()
         self.log.close()
         with self.lock:
             self._open = False

@@ -34,6 +34,7 @@ def apply(namespace: Namespace, document: Document, forget: bool = False, writer
         with namespace.store.transaction(_references(document)) as db:
             if forget:
                 namespace.forget(db)
+                namespace.faults.forget(db)
                 write_clock(db, namespace, Clock())
             else:
                 config = namespace.config | config
@@ -43,6 +44,7 @@ def apply(namespace: Namespace, document: Document, forget: bool = False, writer
         namespace.config = config
         if forget:
             namespace.clock = Clock()
+            namespace.faults.forgotten()
         if says_secret:
             namespace.jwt_secret = secret
 

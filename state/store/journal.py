@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,12 +19,15 @@ from .. import values
 from ..clock import to_text, to_wire
 from ..errors import masked
 from ..scopes import AssetScope, StoreScope, TaskScope, Writer
+from . import retries
 from .ranges import in_range
 
 if TYPE_CHECKING:
     from . import Store
     from .registry import Namespace
 
+# where the numbers go of the events that this thread's request makes, if somebody wants them
+NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds that a read waits for its batch
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
 _PAUSE = 0.02  # seconds between two looks of a waiting reader
@@ -92,7 +96,9 @@ class Log:
             return 0
         with self._lock:
             self._last += 1
-            return self._last
+            number = self._last
+        _tell(number)
+        return number
 
     def write(self, db: sqlite3.Connection, row: Row) -> None:
         """Write an event in the caller's transaction."""
@@ -109,6 +115,7 @@ class Log:
             number = self._last
             if row[0] not in self._dropped:
                 self._pending.append((number, *row))
+        _tell(number)
         self._wake()
         return number
 
@@ -174,12 +181,16 @@ class Log:
             self._pending = [row for row in self._pending if row[1] != ns]
             self._sizes.pop(ns, None)
 
-    def close(self) -> None:
-        """Write what is left, and end the thread."""
+    def release(self) -> None:
+        """End the waits, and the thread; from then on batches are written with writes, and by :meth:`close`."""
         self._closing.set()
         self._work.set()
         with self._changed:
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Write what is left, and end the thread."""
+        self.release()
         if self._keeper is not None:
             self._keeper.join()
         self.flush()
@@ -231,6 +242,11 @@ class Log:
                 db.execute("DELETE FROM journal WHERE ns = ? AND seq <= ?", (ns, seq))
                 break
         return int(size)
+
+
+def _tell(number: int) -> None:
+    if (numbers := NUMBERS.get()) is not None:
+        numbers.append(number)
 
 
 class Journal:
@@ -294,7 +310,9 @@ class Journal:
             order = "DESC" if newest else "ASC"
             sql = f"{_EVENTS} WHERE {' AND '.join(conditions)} ORDER BY j.seq {order} LIMIT ?"
             rows = db.execute(sql, (*parameters, limit)).fetchall()
-        return [_document(row) for row in (reversed(rows) if newest else rows)]
+            found = [_document(row) for row in (reversed(rows) if newest else rows)]
+            retries.mark(db, self._namespace.ns, found)
+        return found
 
     def wait(self, seconds: float, after: int, limit: int = -1, **filters: Any) -> list[dict[str, Any]]:
         """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over."""
@@ -307,6 +325,14 @@ class Journal:
                 return found
             after = max(after, written)  # what is there was looked at
             self._log.wait(seen, left)
+
+    def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
+        """The number of the last call of a kind on a key, or None if there is none."""
+        self._log.flush()
+        with self._namespace.store.reading() as db:
+            sql = "SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ? AND parent IS NULL"
+            found: int | None = db.execute(sql, (scope_id, key, op)).fetchone()[0]
+        return found
 
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and of the newest event that are kept; 0 where there is none."""

@@ -195,3 +195,21 @@ def journal_and_clocks(db: Database) -> None:
     """
     for statement in statements.split(";"):
         db.execute(statement)
+
+
+@migrations()
+def faults(db: Database) -> None:
+    """Faults on purpose, and how often each met its call and fired; an index finds what they did in the journal."""
+    statements = """
+    CREATE TABLE faults (
+        fault_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        fault TEXT NOT NULL,
+        matched INTEGER NOT NULL DEFAULT 0,
+        fired INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX faults_by_namespace ON faults (ns);
+    CREATE INDEX journal_of_faults ON journal (ns, seq) WHERE op = 'fault'
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)

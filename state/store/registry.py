@@ -13,6 +13,7 @@ from ..clock import Clock, to_text
 from ..errors import AssetNotFound, BadDocument, InvalidTransition, TaskInstanceNotFound
 from ..scopes import API_WRITER, CONTROL, StoreScope, TaskScope, Writer
 from .entries import Keyspace, Lookup
+from .faults import Faults
 from .journal import Event, Journal, scope_id_of
 from .ranges import in_range
 
@@ -47,6 +48,7 @@ class Namespace:
         self.config: dict[str, Any] = json.loads(config)
         self.jwt_secret: str | None = None  # in memory only: never stored, never exported
         self.journal = Journal(self)
+        self.faults = Faults(self)
 
     def task_instance(self, ti_id: str, writer: Writer = API_WRITER) -> Keyspace:
         """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is unknown."""
@@ -105,6 +107,17 @@ class Namespace:
                 sql, value = f"{_ASSET}a.{column} = ? ORDER BY a.active DESC", str(asset_id or name or uri)
             row = db.execute(sql, (self.ns, value)).fetchone()
         return None if row is None else int(row[0])
+
+    def place(self, scope_id: int) -> dict[str, Any]:
+        """The coordinates of a scope, or its ``asset``; empty if there is none of this row."""
+        with self.store.reading() as db:
+            row = db.execute(
+                """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name FROM scopes s
+                LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk) WHERE s.scope_id = ?""",
+                (scope_id,),
+            ).fetchone()
+        names = ("dag_id", "run_id", "task_id", "map_index", "asset")
+        return {name: value for name, value in zip(names, row or (), strict=False) if value is not None}
 
     def scope_of(self, ti_id: str) -> TaskScope:
         """The coordinates of a task instance by the UUID of its current attempt.

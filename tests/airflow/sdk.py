@@ -19,6 +19,8 @@ def call(asked):
         answer = method(*asked["args"], **asked["kwargs"])
     except httpx.HTTPStatusError as error:
         return {"raised": type(error).__name__, "status": error.response.status_code, **facts(error.response)}
+    except httpx.RequestError as error:
+        return {"raised": type(error).__name__, "text": str(error)}
     if isinstance(answer, httpx.Response):
         return {"status": answer.status_code, **facts(answer)}
     return {"class": type(answer).__name__, **answer.model_dump(mode="json")}

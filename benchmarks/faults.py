@@ -1,0 +1,106 @@
+"""What faults cost where none is set, and what calls that they delay do to others: ``python -m benchmarks.faults``.
+
+The cost is processor time of the app alone, without a server: over sockets it drowns in the noise.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import socket
+import statistics
+import tempfile
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.test import EnvironBuilder
+
+from app import create_app
+from state.client import StateroomClient
+from state.process import ServerProcess
+from web import faults
+
+from .load import Request, run
+from .servers import FIXTURE
+
+TURNS, CALLS, WAITS = 60, 300, 50
+KEY = f"/execution/store/ti/{FIXTURE['task_instances'][0]['id']}/key0"
+BODY = json.dumps({"value": {"job": "4711", "step": 3}}).encode()
+
+
+_EXPOSED = faults._exposed(lambda: None).__code__
+
+
+def app(exposed: bool, elsewhere: bool = False) -> Any:
+    """An app that holds one key.
+
+    :param exposed: whether its views can meet faults.
+    :param elsewhere: whether another namespace has one.
+    """
+    made = create_app({"db": ":memory:"})
+    client = made.test_client()
+    client.put("/_stateroom/fixture", json=FIXTURE)
+    client.put(KEY, data=BODY, content_type="application/json")
+    if elsewhere:
+        client.post("/_stateroom/namespaces", json={"name": "other"})
+        client.post("/ns/other/_stateroom/faults", json={"status": 503})
+    if not exposed:
+        for name, view in made.view_functions.items():
+            if view.__code__ is _EXPOSED:
+                made.view_functions[name] = view.__wrapped__  # type: ignore[attr-defined]
+    return made
+
+
+def cost(app: Any, method: str) -> float:
+    """Microseconds of processor time for a call."""
+    builder = EnvironBuilder(path=KEY, method=method, data=BODY, content_type="application/json")
+    environs = [{**builder.get_environ(), "wsgi.input": io.BytesIO(BODY)} for _ in range(CALLS)]
+    begun = time.thread_time()
+    for environ in environs:
+        app.wsgi_app(environ, lambda status, headers, error=None: None)
+    return (time.thread_time() - begun) / CALLS * 1e6
+
+
+def compare() -> None:
+    """Print what a call costs with and without the code, in turns."""
+    apps = {"without": app(False), "with": app(True), "with one elsewhere": app(True, True)}
+    for method in ("GET", "PUT"):
+        seen: dict[str, list[float]] = {name: [] for name in apps}
+        for _ in range(TURNS):
+            for name in random.sample(list(apps), len(apps)):
+                seen[name].append(cost(apps[name], method))
+        medians = {name: statistics.median(costs) for name, costs in seen.items()}
+        shown = ", ".join(f"{name} {cost:.1f} µs ({cost / medians['without']:.3f})" for name, cost in medians.items())
+        print(f"{method}: {shown}")
+
+
+def beside_delays(url: str) -> None:
+    """Print what delayed calls in one namespace do to GETs in another."""
+    client, request = StateroomClient(url), Request("GET", KEY)
+    client.call("PUT", "/_stateroom/fixture", json=FIXTURE)
+    client.call("PUT", KEY, json={"value": 1})
+    client.call("POST", "/_stateroom/namespaces", json={"name": "slow", "fixture": FIXTURE})
+    client.call("POST", "/ns/slow/_stateroom/faults", json={"latency": 120})
+    quiet = min(run(url, [request], 4, 1.0).p99 for _ in range(10))
+    waiting = [_delayed(url) for _ in range(WAITS)]
+    time.sleep(0.5)
+    beside = min(run(url, [request], 4, 1.0).p99 for _ in range(10))
+    for connection in waiting:
+        connection.close()
+    verdict = f"{beside / quiet:.2f} times  {'ok' if beside <= 2 * quiet else 'SHORT'} (2)"
+    print(f"p99 of GET: {quiet:.2f} ms, beside {WAITS} delayed calls {beside:.2f} ms: {verdict}")
+
+
+def _delayed(url: str) -> socket.socket:
+    where = urlsplit(url)
+    connection = socket.create_connection((where.hostname or "127.0.0.1", where.port or 80))
+    connection.sendall(f"GET /ns/slow{KEY} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+    return connection
+
+
+if __name__ == "__main__":
+    compare()
+    with tempfile.TemporaryDirectory() as folder, ServerProcess(["--db", f"{folder}/bench.db"]) as process:
+        beside_delays(process.url)

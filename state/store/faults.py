@@ -1,0 +1,165 @@
+"""The faults of a namespace: kept over a restart, counted exactly.
+
+Each count is a row's, changed in a transaction: concurrent calls never share a number, and neither a restart nor a
+reset makes a fault fire again that has fired. Where there are no faults nothing is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import NotFound
+from ..faults import Call, Fault
+from ..scopes import CONTROL
+from .journal import Event
+from .ranges import in_range
+
+if TYPE_CHECKING:
+    from .registry import Namespace
+
+
+class Fired(NamedTuple):
+    """A fault that fires on a call.
+
+    :param delay: seconds that the call is to wait.
+    """
+
+    fault_id: int
+    fault: Fault
+    delay: float
+
+
+class Faults:
+    """The faults of one namespace; false where there are none.
+
+    They are asked in the order they were made. A delay lets the next one be asked too; the first that decides the
+    answer is the last that is asked, so that two of them in a row make a sequence.
+    """
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace, self._store = namespace, namespace.store
+        self._faults: dict[int, Fault] = {}
+        if namespace.name in self._store.faulty:
+            self._load()
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    @property
+    def of_backend(self) -> bool:
+        """Whether one of them is for a state backend."""
+        return any(fault.backend for fault in self._faults.values())
+
+    def _load(self) -> None:
+        with self._store.reading() as db:
+            rows = db.execute("SELECT fault_id, fault FROM faults WHERE ns = ?", (self._namespace.ns,)).fetchall()
+        self._show({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})
+
+    def _show(self, faults: dict[int, Fault]) -> None:
+        self._faults = dict(sorted(faults.items()))
+        name, faulty = self._namespace.name, self._store.faulty
+        self._store.faulty = faulty | {name} if faults else faulty - {name}
+
+    def add(self, fault: Fault) -> dict[str, Any]:
+        """Set a fault; as :meth:`listed` shows it."""
+        with self._store.lock:
+            with self._store.transaction() as db:
+                row = (self._namespace.ns, json.dumps(fault.to_json()))
+                (fault_id,) = db.execute(
+                    "INSERT INTO faults (ns, fault) VALUES (?, ?) RETURNING fault_id", row
+                ).fetchone()
+                self._note(db, f"fault {fault_id} set: {fault}")
+            self._show({**self._faults, fault_id: fault})
+        return {"id": fault_id, **fault.to_json(), "matched": 0, "fired": 0}
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Each fault with its ``id``, how many calls it was asked about and fitted, and how often it fired."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT fault_id, fault, matched, fired FROM faults WHERE ns = ? ORDER BY fault_id",
+                (self._namespace.ns,),
+            ).fetchall()
+        return [{"id": row[0], **json.loads(row[1]), "matched": row[2], "fired": row[3]} for row in rows]
+
+    def remove(self, fault_id: int) -> None:
+        """Remove one.
+
+        :raises NotFound: if there is none of this id.
+        :raises OutOfRange: for an id that no row can have.
+        """
+        with self._store.lock:
+            with self._store.transaction() as db:
+                where = (self._namespace.ns, in_range("id", fault_id))
+                if not db.execute("DELETE FROM faults WHERE ns = ? AND fault_id = ?", where).rowcount:
+                    raise NotFound(f"there is no fault {fault_id}")
+                self._note(db, f"fault {fault_id} removed")
+            self._show({one: fault for one, fault in self._faults.items() if one != fault_id})
+
+    def clear(self) -> None:
+        """Remove all."""
+        with self._store.lock:
+            with self._store.transaction() as db:
+                if self.forget(db):
+                    self._note(db, "all faults removed")
+            self.forgotten()
+
+    def forget(self, db: sqlite3.Connection) -> int:
+        """Remove all inside the caller's transaction; call :meth:`forgotten` after it. How many there were."""
+        return db.execute("DELETE FROM faults WHERE ns = ?", (self._namespace.ns,)).rowcount
+
+    def forgotten(self) -> None:
+        """Ask none of them any more."""
+        self._show({})
+
+    def take(self, call: Call, backend: bool = False) -> list[Fired]:
+        """Count a call, and say what fires on it: delays, and at last what decides the answer, if anything does.
+
+        :param backend: ask the faults of state backends instead of those of the service.
+        """
+        mine = [(one, fault) for one, fault in self._faults.items() if bool(fault.backend) is backend]
+        fitting = [(one, fault) for one, fault in mine if fault.fits(call)]
+        fired: list[Fired] = []
+        if fitting:
+            with self._store.transaction() as db:
+                for fault_id, fault in fitting:
+                    found = _count(db, fault_id, fault)
+                    if found is not None:
+                        fired.append(found)
+                        if fault.answers:
+                            break
+        return fired
+
+    def note(
+        self, fired: Fired, what: str, parent: int | None, scope_id: int | None, key: str | None,
+        status: int | None = None, ti_id: str | None = None,
+    ) -> None:  # fmt: skip
+        """Write into the journal what a fault did.
+
+        :param parent: the number of the request's event, if it has one.
+        :param status: what was answered, if anything was.
+        """
+        note = f"fault {fired.fault_id}: {what}"
+        by = replace(CONTROL, ti_id=ti_id)
+        self._namespace.journal.note(Event("fault", by, scope_id, key, status, parent=parent, note=note))
+
+    def _note(self, db: sqlite3.Connection, note: str) -> None:
+        self._namespace.journal.write(db, Event("fault", CONTROL, note=note))
+
+
+def _count(db: sqlite3.Connection, fault_id: int, fault: Fault) -> Fired | None:
+    """Give a call its number with one fault; what fires, or None. One that was removed meanwhile does not."""
+    row = db.execute(
+        "UPDATE faults SET matched = matched + 1 WHERE fault_id = ? RETURNING matched", (fault_id,)
+    ).fetchone()
+    if row is None or not fault.fires(row[0]):
+        return None
+    db.execute("UPDATE faults SET fired = fired + 1 WHERE fault_id = ?", (fault_id,))
+    return Fired(fault_id, fault, fault.delay(row[0]))
+
+
+def faulty(db: sqlite3.Connection) -> frozenset[str]:
+    """The names of the namespaces that have faults."""
+    return frozenset(row[0] for row in db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)"))
