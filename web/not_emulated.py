@@ -50,14 +50,14 @@ def refuse() -> Response | None:
 
     :raises NotEmulated: to whoever may ask.
     """
-    failure = request.routing_exception
-    if failure is None and request.blueprint != bp.name:
+    endpoint = request.endpoint  # None where no rule takes the path
+    if endpoint is not None and not endpoint.startswith(bp.name):
         return None
     found = templates(request.path)
     if request.method in found:
         authenticate_worker() if api_name() == "execution" else core_role()
         raise NotEmulated(found[request.method])
-    if found and isinstance(failure, NotFound):
+    if found and isinstance(request.routing_exception, NotFound):
         raise MethodNotAllowed(sorted(found))
     is_there = api_name() == "execution" and templates(request.path.rstrip("/"))
     return to_path_without_slash() if is_there and not found else None
