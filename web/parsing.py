@@ -146,10 +146,9 @@ def _load_again(schema: Schema, given: tuple[tuple[str, Any], ...]) -> Any:
     return schema.load(dict(given))
 
 
-def _load_parameters(schema: Schema, given: dict[str, Any]) -> Any:
-    """The parameters of a path or a query; nobody may change what this returns."""
-    short = sum(map(len, given.values())) < _LONG
-    return _load_again(schema, tuple(given.items())) if short else schema.load(given)
+def _load_parameters(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
+    letters = sum(len("".join(value)) for value in given.values())  # a value is a text, or several
+    return dict(_load_again(schema, tuple(given.items())) if letters < _LONG else schema.load(given))
 
 
 def _load(schema: Schema | Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
