@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import compare, servers
+from benchmarks import compare, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
 
@@ -28,3 +28,7 @@ def test_the_rows_that_are_added_for_the_growth_are_asked_for(method, tmp_path):
 def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
     with servers.stateroom(tmp_path) as server, pytest.raises(RuntimeError, match="key-000 answered 404"):
         run(server.url, [Request("GET", "/key-000")], 1, 0.05)
+
+
+def test_the_plugins_cost_is_measured_with_and_without_its_use():
+    assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]

@@ -150,6 +150,11 @@ class Store:
             reader.execute("PRAGMA query_only = ON")
             return reader
 
+    @property
+    def is_file(self) -> bool:
+        """Whether what it holds outlives the process."""
+        return self.path != MEMORY
+
     @functools.cached_property
     def database_id(self) -> str:
         """What tells this database's objects from another's in one bucket."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import values
 from ..clock import to_text, to_wire
 from ..errors import masked
-from ..scopes import AssetScope, StoreScope, TaskScope, Writer
+from ..scopes import CONTROL, AssetScope, StoreScope, TaskScope, Writer
 from . import retries
 from .ranges import in_range
 
@@ -105,6 +105,15 @@ class Log:
         if self.limit:
             db.execute(_INSERT, row)
             self._count(row)
+
+    def reserve(self, ns: int, count: int) -> int:
+        """The first of many numbers in a row, for events that are written in the transaction that runs now."""
+        with self._lock:
+            first = self._last + 1
+            self._last += count
+            self._sizes[ns] = _UNKNOWN
+        self._wake()
+        return first
 
     def note(self, row: Row) -> int:
         """Number an event now, and write it with the next batch."""
@@ -281,15 +290,34 @@ class Journal:
         at = None if clock.is_real else to_text(clock.now())
         return self._namespace.ns, at, time.time(), writer.kind.value, writer.ti_id, writer.api, event.op, *event[2:]
 
-    def removals(self, db: sqlite3.Connection, parent: int, writer: Writer, where: str, parameters: Row) -> int:
-        """Write an effect for each entry that the caller is about to delete; how many there are.
+    def removals(self, db: sqlite3.Connection, parent: int, writer: Writer, where: str, parameters: Any) -> None:
+        """Write an effect for each entry that the caller is about to delete.
 
         :param where: which entries, in SQL over ``e``.
         """
-        rows = db.execute(f"SELECT e.scope_id, e.key FROM entries e WHERE {where}", parameters).fetchall()
-        for scope_id, key in rows:
-            self.write(db, Event("delete", writer, scope_id, key, parent=parent))
-        return len(rows)
+        self.effects(db, parent, "delete", f"FROM entries e WHERE {where}", parameters, writer)
+
+    def effects(
+        self, db: sqlite3.Connection, parent: int, op: str, source: str, parameters: Any, writer: Writer = CONTROL
+    ) -> None:
+        """Write an effect of an event on each of many entries, in one statement.
+
+        :param op: ``set``, or ``delete``.
+        :param source: a FROM clause in SQL, with the entries as ``e``.
+        """
+        if not self.is_kept:
+            return
+        at, real_at, *rest = self._row(Event(op, writer, parent=parent))[1:]
+        facts = "e.value, e.kind, e.expires_at, e.expires_by" if op == "set" else "NULL, NULL, NULL, NULL"
+        (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
+        first = self._log.reserve(self._namespace.ns, count)
+        said = [self._namespace.ns, at, real_at, *rest[:4]]
+        constants = ", ".join("NULL" if one is None else _quoted(one) for one in said)
+        db.execute(
+            f"""INSERT INTO journal ({_COLUMNS}) SELECT {first} - 1 + row_number() OVER (), {constants},
+            e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL {source}""",
+            parameters,
+        )
 
     def events(
         self, after: int = 0, limit: int = -1, *, scope: StoreScope | None = None, newest: bool = False, **equal: Any
@@ -362,10 +390,15 @@ def _document(row: Sequence[Any]) -> dict[str, Any]:
     return {
         "seq": seq, "at": to_wire(at) if at else to_text(_moment(real_at)), "real_at": real_at,
         "actor": {"kind": _actor(actor, api), "ti_id": ti_id, "try_number": try_number}, "api": api, "op": op,
-        "scope": _scope(*place), "key": key, "status": status, **known, "kind": kind,
+        "scope": place_of(*place), "key": key, "status": status, **known, "kind": kind,
         "expires_at": to_wire(expires_at) if expires_at else None, "expires_by": expires_by,
         "parent": parent, "saw": saw, "note": note,
     }  # fmt: skip
+
+
+def _quoted(value: str | float) -> str:
+    """A constant in SQL; positions and names of parameters are the caller's."""
+    return repr(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"
 
 
 def _moment(seconds: float) -> datetime:
@@ -379,7 +412,8 @@ def _actor(kind: str, api: str) -> str:
     return {"gateway": "gateway", "control": "stateroom"}.get(api, "api")
 
 
-def _scope(dag_id: str | None, run_id: str, task_id: str, map_index: int, asset: str | None) -> dict[str, Any] | None:
+def place_of(dag_id: str | None, run_id: str, task_id: str, map_index: int, asset: str | None) -> dict[str, Any] | None:
+    """A scope as it is sent; None for one that nobody knows any more."""
     if asset is not None:
         return {"asset": asset}
     if dag_id is None:

@@ -253,11 +253,15 @@ class Namespace:
                 return removed
 
     def forget(self, db: sqlite3.Connection) -> None:
-        """Remove every run, asset and entry, inside the caller's transaction; the journal still knows their places."""
-        db.execute(_REMEMBER_TASKS, (self.ns,))
-        db.execute(_REMEMBER_ASSETS, (self.ns,))
+        """Remove every run, asset and entry, inside the caller's transaction."""
+        self.remember_places(db)
         db.execute("DELETE FROM dag_runs WHERE ns = ?", (self.ns,))
         db.execute("DELETE FROM assets WHERE ns = ?", (self.ns,))
+
+    def remember_places(self, db: sqlite3.Connection) -> None:
+        """Let the journal know the places of scopes that the caller's transaction may take away."""
+        db.execute(_REMEMBER_TASKS, (self.ns,))
+        db.execute(_REMEMBER_ASSETS, (self.ns,))
 
 
 def new_id() -> str:
