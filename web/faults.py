@@ -14,7 +14,7 @@ from state.faulty import BackendFault, FaultyHooks, scope_document
 from state.gateway import Backend
 from state.scopes import StoreScope
 from state.store.faults import Fired
-from state.store.journal import NUMBERS
+from state.store.log import NUMBERS
 
 from . import CUT, NOTHING, service
 from .auth import require_role

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ReferenceBusy, StoreError
 from . import namespaces, opening
 from .faults import faulty
-from .journal import Log
+from .log import Log
 from .opening import explain
 from .registry import Namespace
 

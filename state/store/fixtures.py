@@ -14,7 +14,8 @@ from ..scopes import API_WRITER, CONTROL, TaskScope, Writer
 from . import references, snapshots
 from .journal import Event
 from .namespaces import write_clock
-from .registry import Namespace, put_asset, put_attempt, put_run, put_scope
+from .registry import Namespace
+from .rows import put_asset, put_attempt, put_run, put_scope
 
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")

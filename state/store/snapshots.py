@@ -14,8 +14,9 @@ from .. import values
 from ..clock import Clock, to_text, to_wire
 from ..errors import SnapshotNotFound
 from ..scopes import CONTROL
-from .journal import Event, place_of
+from .journal import Event
 from .namespaces import check_name, write_clock
+from .told import place_of
 
 if TYPE_CHECKING:
     from .registry import Namespace
