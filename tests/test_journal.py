@@ -231,6 +231,7 @@ def test_closing_writes_what_is_left(tmp_path):
     assert [event["op"] for event in events] == ["create", "set", "get"]
     assert second.namespace().journal.bounds()[1] > events[-1]["seq"]
     second.close()
+    second.close()
 
 
 def test_events_of_many_threads_are_a_sequence_without_gaps(store, keyspace):
