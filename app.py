@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,7 +23,7 @@ from state.calls import Calls
 from state.cli import cli
 from state.errors import BadBackend, BadDocument, SettingError, StateError, masked
 from state.gateway import Backend
-from state.process import READY
+from state.process import READY, WITH_STDIN
 from state.store import MEMORY, Store, fixtures
 from state.store.namespaces import DEFAULT
 from web import (
@@ -39,15 +40,10 @@ from web import (
     namespaces_api,
     not_emulated,
     openapi,
+    pages,
     parsing,
     references_api,
-    ui,
-    ui_acts,
-    ui_bench,
-    ui_key,
-    ui_login,
-    ui_references,
-    ui_words,
+    snapshots_api,
     values_api,
 )
 from web.auth import Keys, is_loopback, keep_pages_away
@@ -71,17 +67,15 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     settings = rows.load(environ or {}, config)
     app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = settings["max_body"]
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    ui_words.register(app)
     parsing.configure(app)
     errors.register(app)
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api, faults_api)
-    pages = (ui, ui_key, ui_acts, ui_references, ui_bench, ui_login)
-    for part in (*airflows, *ours, not_emulated, openapi, *pages):
+    ours = (control_api, values_api, references_api, namespaces_api, journal_api, snapshots_api, faults_api)
+    for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
+    pages.register(app)
     faults.configure(app)
     return app
 
@@ -201,17 +195,26 @@ class Serve(click.Command):
 
 @cli.command(cls=Serve, context_settings={"help_option_names": ["-h", "--help"]})
 @options
-def serve(**given: Any) -> None:
+@click.option(WITH_STDIN, "until_stdin_closes", is_flag=True, help="Stop when standard input ends, as its writer does.")
+def serve(until_stdin_closes: bool, **given: Any) -> None:
     """Serve the Execution API, the Core API and Stateroom's own until stopped.
 
     An option wins over its environment variable.
 
     Exit status: 0 stopped, 2 a setting is wrong, 3 to 8 why the database cannot be opened, 9 cannot listen.
     """
+    if until_stdin_closes:
+        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     try:
         _serve({name: value for name, value in given.items() if value is not None})
     except StateError as error:
         _stop(f"{error}", getattr(error, "exit_status", 1))
+
+
+def _stop_at_end_of_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(message: str, status: int) -> NoReturn:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from . import envelope, retention, values
 from .backends.hooks import Hooks
-from .clock import Clock
+from .clock import Clock, Timepiece
 from .errors import KeyNotFound, ObjectCorrupt, masked
 from .references import Facts
 from .scopes import AssetScope, StoreScope, TaskScope
@@ -193,7 +193,7 @@ class TaskStateStoreAccessor(_Accessor):
         hooks: Hooks | None = None,
         ti_id: str | None = None,
         *,
-        clock: Clock | None = None,
+        clock: Timepiece | None = None,
         default_retention_days: int = 30,
     ) -> None:
         super().__init__(keyspace, scope, hooks, ti_id)

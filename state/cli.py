@@ -17,6 +17,7 @@ import click
 
 from . import __version__, cli_documents, cli_entries, cli_references, tokens
 from .cli_check import check
+from .cli_exec import execute
 from .cli_faults import faults
 from .cli_service import DEFAULT_URL as DEFAULT_URL
 from .cli_service import OPTIONS, running
@@ -145,7 +146,7 @@ def _health(timeout: float) -> tuple[str, Any]:
 
 for _command in (*cli_entries.COMMANDS, *cli_documents.COMMANDS, cli_references.list_references):
     cli.add_command(_command)
-for _command in (check, faults, make_token, ready):
+for _command in (check, execute, faults, make_token, ready):
     cli.add_command(_command)
 
 

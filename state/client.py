@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from urllib3.exceptions import ProtocolError
 
 from .clock import to_text
 from .errors import KeyNotFound, NotFound, ServiceError, Unreachable
@@ -31,8 +33,22 @@ class StateroomClient:
         self.url = url.rstrip("/")
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy or .netrc of the user's has no business with a local service
-        if token:
-            self.session.headers["Authorization"] = f"Bearer {token}"
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def acting(self, token: str | None = None, **headers: str) -> StateroomClient:
+        """The same connections in another's name.
+
+        :param token: instead of this client's own; None keeps that.
+        :param headers: sent with every call; ``Stateroom_Clock="…"`` is ``Stateroom-Clock: …``.
+        """
+        other = copy.copy(self)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        other.headers = {**self.headers, **({"Authorization": f"Bearer {token}"} if token else {}), **named}
+        return other
+
+    def close(self) -> None:
+        """Close the connections; a call after that opens new ones."""
+        self.session.close()
 
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send one request and return its answer.
@@ -42,16 +58,17 @@ class StateroomClient:
         :raises Unreachable: if nobody answers.
         :raises ValueError: if the address is none.
         """
+        headers = {**self.headers, **(kwargs.pop("headers", None) or {})}
         if "json" in kwargs:  # written here, since requests would refuse NaN before the service can say what is wrong
             kwargs["data"] = json.dumps(kwargs.pop("json"))
-            kwargs["headers"] = {"Content-Type": "application/json", **(kwargs.get("headers") or {})}
-        options = {"timeout": TIMEOUT, "allow_redirects": False, **kwargs}
+            headers.setdefault("Content-Type", "application/json")
+        options = {"headers": headers, "timeout": TIMEOUT, "allow_redirects": False, **kwargs}
         try:
             answer = self.session.request(method, self.url + path, **options)
         except _NO_ADDRESS:
             raise ValueError(f"{self.url!r} is not an address such as http://127.0.0.1:8103") from None
         except requests.RequestException as error:
-            raise Unreachable(f"nothing answers at {self.url} ({type(error).__name__}); is it running?") from error
+            raise Unreachable(_trouble(self.url, error)) from error
         if answer.status_code >= 300:
             raise _error(answer)
         return answer
@@ -174,6 +191,14 @@ class HttpKeyspace:
     def clear(self) -> None:
         """Remove every key."""
         self.client.call("DELETE", self.clear_path, params=self.where)
+
+
+def _trouble(url: str, error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"{url} broke off in the middle of its answer"
+    if error.args and isinstance(error.args[0], ProtocolError):
+        return f"{url} closed the connection without an answer; is it still running?"
+    return f"nothing answers at {url} ({type(error).__name__}); is it running?"
 
 
 def _segment(key: str) -> str:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Protocol
+
+
+class Timepiece(Protocol):
+    """What shows a moment: a :class:`Clock`, or a namespace's in another process."""
+
+    def now(self) -> datetime: ...
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .accessors import AssetStateStoreAccessor, AssetStateStoreAccessors, Keyspace, TaskStateStoreAccessor
 from .backends.hooks import Hooks
-from .clock import Clock
+from .clock import Timepiece
 from .scopes import AssetScope, TaskScope
 
 
@@ -43,7 +43,7 @@ def context(
     try_number: int = 1,
     params: Mapping[str, Any] | None = None,
     conf: Mapping[str, Any] | None = None,
-    clock: Clock | None = None,
+    clock: Timepiece | None = None,
     default_retention_days: int = 30,
 ) -> dict[str, Any]:
     """The context of one attempt, so that ``my_task.function(**context(…))`` runs as in Airflow.

@@ -5,7 +5,8 @@ StateError
 │   ├── KeyNotFound
 │   ├── TaskInstanceNotFound
 │   ├── AssetNotFound
-│   └── NamespaceNotFound
+│   ├── NamespaceNotFound
+│   └── SnapshotNotFound
 ├── NamespaceExists        a namespace of this name is there already, or cannot go
 ├── InvalidName            a name that no namespace and no snapshot can have
 ├── InvalidTransition      a task instance that is not running cannot report a state
@@ -25,6 +26,7 @@ StateError
 │   └── BackendBusy          all of the backend's threads are taken, perhaps by calls that hang
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            nobody answers at the address
+├── NotInTime              a key did not get the value that was waited for
 ├── SettingError           a setting with a value that cannot be
 └── StoreError             the database file; each has an exit status of its own
     ├── DatabaseOwned        3   another process serves the file
@@ -120,6 +122,19 @@ class NamespaceNotFound(NotFound):
         known = ", ".join(repr(one) for one in self.near)
         there = f"; there is {known}" if known else ""
         super().__init__(f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one")
+
+
+class SnapshotNotFound(NotFound):
+    """No snapshot of the namespace has this name.
+
+    :param known: the names that there are.
+    """
+
+    reason = "snapshot_not_found"
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        there = ", ".join(repr(one) for one in known)
+        super().__init__(f"there is no snapshot {name!r}; there is {there or 'none'}")
 
 
 class NamespaceExists(StateError):
@@ -318,6 +333,19 @@ class Unreachable(StateError):
     """Nothing listens at the address, or it does not answer in time."""
 
     reason = "unreachable"
+
+
+class NotInTime(StateError, AssertionError):
+    """A key did not get the value that was waited for.
+
+    :param facts: what was seen instead.
+    """
+
+    reason = "not_in_time"
+
+    def __init__(self, key: str, seconds: float, *facts: str) -> None:
+        super().__init__(f"key {key!r} had no value that fits within {seconds:g} s: {'; '.join(facts)}")
+        self.key = key
 
 
 class SettingError(StateError):

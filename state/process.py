@@ -12,6 +12,7 @@ from typing import Any
 from .errors import StateError
 
 READY = "ready "  # the line that says where it listens begins so
+WITH_STDIN = "--until-stdin-closes"
 PATIENCE = 30  # seconds until a start counts as failed
 
 
@@ -29,7 +30,9 @@ class StartFailed(StateError):
 
 
 class ServerProcess:
-    """A served Stateroom of its own.
+    """A served Stateroom of its own, which ends when this process does, however that ends.
+
+    It is out of reach of Ctrl-C, so that whoever started it can still ask it when the tests were interrupted.
 
     :param arguments: options of ``python app.py``, such as ``["--db", ":memory:"]``.
     :param environ: its environment; this process's own if None.
@@ -37,10 +40,9 @@ class ServerProcess:
     """
 
     def __init__(self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
-        command = [sys.executable, str(service_path()), "--port", "0", *arguments]
-        self.process = subprocess.Popen(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, str(service_path()), "--port", "0", WITH_STDIN, *arguments]
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process: subprocess.Popen[str] = subprocess.Popen(command, env=environ, start_new_session=True, **pipes)
         self._errors: list[str] = []
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
@@ -85,7 +87,7 @@ class ServerProcess:
 
     def _close_pipes(self) -> None:
         self._reader.join()
-        for pipe in (self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
 

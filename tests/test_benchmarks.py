@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import compare, page, servers
+from benchmarks import compare, page, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
 from state.process import ServerProcess
@@ -36,3 +36,7 @@ def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
     page.fill(tmp_path / "page.db")
     with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
         assert set(page.measure(process.url, 1)) == set(page.PAGES)
+
+
+def test_the_plugins_cost_is_measured_with_and_without_its_use():
+    assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .conftest import ASSET_KEY, CORE_ASSET, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI
+from .conftest import ASSET_KEY, CORE_ASSET, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI, admin
 
 FAULTS = "/_stateroom/faults"
 
@@ -52,7 +52,7 @@ def test_all_faults_are_removed_at_once_and_by_a_reset(world, fault):
     ("body", "where"),
     [
         ({}, "body"),
-        ({"stauts": 503}, "stauts"),
+        ({"state": 503}, "state"),
         ({"status": 200}, "status"),
         ({"status": 600}, "status"),
         ({"status": True}, "status"),
@@ -74,6 +74,11 @@ def test_what_is_no_fault_is_refused_with_its_place(world, body, where):
     answer = world.post(FAULTS, json=body)
     assert (answer.status_code, answer.json["detail"]["where"]) == (422, where)
     assert world.get(FAULTS).json == {"faults": []}
+
+
+def test_only_admins_set_faults_where_there_is_a_secret(guarded):
+    assert guarded.post(FAULTS, json={"status": 503}).status_code == 401
+    assert guarded.post(FAULTS, json={"status": 503}, headers=admin()).status_code == 201
 
 
 # ---------------------------------------------------------------- answers
@@ -144,12 +149,10 @@ def test_other_calls_meet_no_fault(world, fault, path):
     assert world.get(FAULTS).json["faults"][0]["matched"] == 0
 
 
-def test_a_call_that_is_not_let_in_is_not_counted(guarded):
-    from .conftest import admin
-
+@pytest.mark.parametrize("path", [TASK_KEY, ASSET_KEY, CORE_TASK, f"{CORE_TASK}/job_id", CORE_ASSET])
+def test_a_call_that_is_not_let_in_is_not_counted(guarded, path):
     guarded.post(FAULTS, json={"status": 503, "nth": 1}, headers=admin())
-    assert guarded.get(TASK_KEY).status_code == 401
-    assert guarded.post(FAULTS, json={"status": 503}).status_code == 401
+    assert guarded.get(path).status_code == 401
     assert guarded.get(FAULTS, headers=admin()).json["faults"][0]["matched"] == 0
 
 

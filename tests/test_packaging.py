@@ -1,4 +1,4 @@
-"""The wheel adds one import name, and serves beside a project that has its own app, schemas and web."""
+"""The wheel adds two import names, and serves beside a project that has its own app, schemas and web."""
 
 import subprocess
 import sys
@@ -32,9 +32,9 @@ def installed(wheel, tmp_path_factory):
     return folder / "project", site
 
 
-def test_the_wheel_adds_one_import_name(wheel):
+def test_the_wheel_adds_two_import_names(wheel):
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {name for name in names if not name.endswith(".dist-info")} == {"state"}
+    assert {name for name in names if not name.endswith(".dist-info")} == {"state", "pytest_stateroom.py"}
 
 
 def test_the_wheel_carries_the_service_and_its_data(wheel):
@@ -72,3 +72,15 @@ def test_the_installed_command_knows_serve(installed):
     call = [sys.executable, "-m", "state", "serve", "--help"]
     done = subprocess.run(call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60)
     assert "--jwt-secret" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("named_too", [[], ["-p", "pytest_stateroom"]], ids=["installed", "installed and named"])
+def test_the_installed_plugin_is_found_once_and_serves_beside_a_project_of_the_same_names(installed, named_too):
+    project, site = installed
+    test = project / "test_it.py"
+    test.write_text(
+        "import app\ndef test_it(stateroom):\n    assert (stateroom.state, app.OWNER) == ({}, 'the project')"
+    )
+    call = [sys.executable, "-m", "pytest", "-q", *named_too, str(test)]
+    done = subprocess.run(call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -1,7 +1,11 @@
 """Stateroom as a child process: ready when it says so, gone when it is told to, honest when it cannot start."""
 
+import os
 import signal
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 import requests
@@ -83,3 +87,27 @@ def test_the_environment_may_be_given():
     environ = {"STATEROOM_DB": ":memory:", "STATEROOM_MAX_BODY": "1KiB"}
     with ServerProcess(environ=environ) as served:
         assert requests.post(f"{served.url}/_stateroom/assets", json={"name": "x" * 2000}).status_code == 413
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it():
+    with ServerProcess(["--db", ":memory:"]) as served:
+        assert os.getpgid(served.process.pid) != os.getpgid(0)
+
+
+def test_it_ends_with_the_process_that_started_it():
+    program = """
+import os, signal
+from state.process import ServerProcess
+print(ServerProcess(["--db", ":memory:"]).url, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60)
+    port, deadline = int(killed.stdout.rpartition(":")[2]), time.monotonic() + 10
+    while listens(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def listens(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

@@ -10,7 +10,7 @@ from state import envelope
 from state.errors import ReferenceBusy, masked
 from state.references import LONGEST, Facts, replaced_from, replaced_header
 from state.scopes import TaskScope
-from state.store import Store, fixtures, opening, references
+from state.store import Store, fixtures, opening, references, snapshots
 from state.store.migrations import APPLICATION_ID, migrations
 
 A, B = envelope.wrap("s3://bucket/a"), envelope.wrap("s3://bucket/b")
@@ -102,7 +102,10 @@ WAYS = {
     "delete": lambda namespace, task, ti_id: task.delete("k"),
     "clear": lambda namespace, task, ti_id: task.clear(),
     "clean": lambda namespace, task, ti_id: namespace.clean(dry_run=False, batch_size=1),
-    "reset": lambda namespace, task, ti_id: fixtures.apply(namespace, {}, forget=True),
+    "reset": lambda namespace, task, ti_id: (
+        fixtures.apply(namespace, {}, forget=True),
+        snapshots.drop(namespace, "before-reset"),
+    ),
     "clear_on_success": lambda namespace, task, ti_id: namespace.set_state(ti_id, "success", True),
 }
 

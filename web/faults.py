@@ -14,9 +14,10 @@ from state.faulty import BackendFault, FaultyHooks, scope_document
 from state.gateway import Backend
 from state.scopes import StoreScope
 from state.store.faults import Fired
-from state.store.journal import NUMBERS
+from state.store.log import NUMBERS
 
 from . import CUT, NOTHING, service
+from .auth import require_role
 from .errors import Injected, rendered
 from .refusals import Asked, asked, operation
 
@@ -38,9 +39,15 @@ def configure(app: Flask) -> None:
 
 
 def _exposed(view: Callable[..., Any]) -> Callable[..., Any]:
+    entity = getattr(view, "entity", None)
+
     @functools.wraps(view)
     def exposed(**place: Any) -> Any:
-        return _play(view, place) if g.namespace.faults else view(**place)
+        if not g.namespace.faults:
+            return view(**place)
+        if entity is not None:
+            require_role(entity)
+        return _play(view, place)
 
     return exposed
 

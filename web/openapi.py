@@ -73,6 +73,7 @@ _APIS = {
     "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
     "references_api": Api("Control API", ("person",), _CONTROL, {}),
     "namespaces_api": Api("Control API", ("person",), _CONTROL, {}),
+    "snapshots_api": Api("Control API", ("person",), _CONTROL, {}),
     "journal_api": Api("Control API", ("person",), _CONTROL, {}),
     "faults_api": Api("Control API", ("person",), _CONTROL, {}),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import control, core, execution, faults, journal, namespaces
+from schemas import control, core, execution, faults, journal, namespaces, snapshots
 from state.references import HEADER, REPLACED
 
 
@@ -114,5 +114,11 @@ OPERATIONS: dict[str, Operation] = {
     "faults_api.clear_faults": Operation(_NO_BODY),
     "faults_api.remove_fault": Operation(_NO_BODY),
     "faults_api.take_fault": Operation((200, faults.Taken), body=faults.TakeBody),
+    "snapshots_api.list_snapshots": Operation((200, snapshots.Snapshots)),
+    "snapshots_api.take_snapshot": Operation((201, snapshots.Snapshot)),
+    "snapshots_api.restore_snapshot": Operation(_NO_BODY),
+    "snapshots_api.drop_snapshot": Operation(_NO_BODY),
+    "snapshots_api.diff_snapshots": Operation((200, snapshots.Diff), snapshots.DiffQuery, also=(404,)),
+    "snapshots_api.get_history": Operation((200, snapshots.History), snapshots.HistoryQuery),
     "journal_api.list_events": Operation((200, journal.Events), journal.JournalQuery),
 }

@@ -24,6 +24,7 @@ _OPTIONS = {
     "base": "STATEROOM_BACKEND_BASE",
     "threshold": "STATEROOM_BACKEND_THRESHOLD",
     "compression": "STATEROOM_BACKEND_COMPRESSION",
+    "realm": "STATEROOM_BACKEND_REALM",
 }
 
 
@@ -58,6 +59,11 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
     if "threshold" in found:
         found["threshold"] = _bytes(found["threshold"])
     return {name: value for name, value in found.items() if name in takes}
+
+
+def to_environ(options: Mapping[str, Any]) -> dict[str, str]:
+    """The variables from which :func:`options_from` reads these options again, as far as there are any."""
+    return {_OPTIONS[name]: str(value) for name, value in options.items() if name in _OPTIONS and value is not None}
 
 
 def _bytes(text: str) -> int:

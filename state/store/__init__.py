@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ReferenceBusy, StoreError
 from . import namespaces, opening
 from .faults import faulty
-from .journal import Log
+from .log import Log
 from .opening import explain
 from .registry import Namespace
 
@@ -149,6 +149,11 @@ class Store:
             reader = self._connect()
             reader.execute("PRAGMA query_only = ON")
             return reader
+
+    @property
+    def is_file(self) -> bool:
+        """Whether what it holds outlives the process."""
+        return self.path != MEMORY
 
     @functools.cached_property
     def database_id(self) -> str:

@@ -43,7 +43,7 @@ class Faults:
         self._namespace, self._store = namespace, namespace.store
         self._faults: dict[int, Fault] = {}
         if namespace.name in self._store.faulty:
-            self._load()
+            self.reload()
 
     def __bool__(self) -> bool:
         return bool(self._faults)
@@ -53,7 +53,8 @@ class Faults:
         """Whether one of them is for a state backend."""
         return any(fault.backend for fault in self._faults.values())
 
-    def _load(self) -> None:
+    def reload(self) -> None:
+        """Ask those that are in the database now."""
         with self._store.reading() as db:
             rows = db.execute("SELECT fault_id, fault FROM faults WHERE ns = ?", (self._namespace.ns,)).fetchall()
         self._show({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})

@@ -11,10 +11,11 @@ from .. import envelope, values
 from ..clock import Clock, to_text, to_wire
 from ..errors import BadDocument, NotFound
 from ..scopes import API_WRITER, CONTROL, TaskScope, Writer
-from . import references
+from . import references, snapshots
 from .journal import Event
 from .namespaces import write_clock
-from .registry import Namespace, put_asset, put_attempt, put_run, put_scope
+from .registry import Namespace
+from .rows import put_asset, put_attempt, put_run, put_scope
 
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
@@ -29,17 +30,19 @@ def apply(namespace: Namespace, document: Document, forget: bool = False, writer
     """
     config = dict(document.get("config", {}))
     says_secret = forget or "jwt_secret" in config
-    secret = config.pop("jwt_secret", None)
+    secret, own = config.pop("jwt_secret", None), {"ns": namespace.ns}
     with namespace.store.lock:  # so that what is remembered changes in the order of the commits
         with namespace.store.transaction(_references(document)) as db:
+            seq = namespace.journal.write(db, Event("reset" if forget else "fixture", writer, status=204))
             if forget:
+                _keep(db, namespace)
+                namespace.journal.removals(db, seq, writer, f"e.scope_id IN ({snapshots.SCOPE_IDS})", own)
                 namespace.forget(db)
                 namespace.faults.forget(db)
                 write_clock(db, namespace, Clock())
             else:
                 config = namespace.config | config
             namespace.put_config(config, db)
-            seq = namespace.journal.write(db, Event("reset" if forget else "fixture", writer, status=204))
             _apply_parts(db, namespace, document, seq)
         namespace.config = config
         if forget:
@@ -47,6 +50,12 @@ def apply(namespace: Namespace, document: Document, forget: bool = False, writer
             namespace.faults.forgotten()
         if says_secret:
             namespace.jwt_secret = secret
+
+
+def _keep(db: sqlite3.Connection, namespace: Namespace) -> None:
+    """Take the snapshot ``before-reset`` of what a file would lose."""
+    if namespace.store.is_file and snapshots.holds_something(db, namespace):
+        snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
 
 
 def _references(document: Document) -> list[str]:

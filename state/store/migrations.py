@@ -216,6 +216,53 @@ def faults(db: Database) -> None:
 
 
 @migrations()
+def snapshots(db: Database) -> None:
+    """Copies of a namespace's rows under their own keys."""
+    statements = """
+    CREATE TABLE snapshots (
+        snapshot_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        taken_at TEXT NOT NULL,
+        config TEXT NOT NULL, clock TEXT NOT NULL, faults TEXT NOT NULL,
+        keys INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (ns, name)
+    );
+    CREATE TABLE snapshot_dag_runs (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, run_pk INTEGER NOT NULL,
+        ns INTEGER, dag_id TEXT, run_id TEXT, logical_date TEXT, run_after TEXT, state TEXT,
+        PRIMARY KEY (snapshot_pk, run_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_assets (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, asset_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, name TEXT, uri TEXT, active INTEGER, created_at TEXT, updated_at TEXT,
+        PRIMARY KEY (snapshot_pk, asset_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_scopes (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, scope_id INTEGER NOT NULL,
+        run_pk INTEGER, task_id TEXT, map_index INTEGER, region TEXT, asset_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, scope_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_task_instances (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, ti_pk INTEGER NOT NULL,
+        ns INTEGER, id TEXT, scope_id INTEGER, try_number INTEGER, max_tries INTEGER, state TEXT, superseded_at TEXT,
+        retry_delay REAL,
+        PRIMARY KEY (snapshot_pk, ti_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_entries (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, entry_id INTEGER NOT NULL,
+        scope_id INTEGER, key TEXT, value TEXT, kind TEXT, size INTEGER, updated_at TEXT, expires_at TEXT,
+        expires_by TEXT, writer_kind TEXT, writer_ti_pk INTEGER, ref_id INTEGER REFERENCES refs, seq INTEGER
+    );
+    CREATE UNIQUE INDEX snapshot_entries_by_id ON snapshot_entries (snapshot_pk, entry_id, seq);
+    CREATE INDEX snapshot_entries_by_key ON snapshot_entries (snapshot_pk, scope_id, key);
+    CREATE INDEX snapshot_entries_by_ref ON snapshot_entries (ref_id) WHERE ref_id IS NOT NULL
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+
+
+@migrations()
 def keys_that_pages_look_for(db: Database) -> None:
     """What is no plain value, found without looking at those that are; a write of a value costs nothing more."""
     db.execute("CREATE INDEX entries_not_plain ON entries (scope_id, kind, ref_id) WHERE kind <> 'value'")

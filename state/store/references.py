@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from . import Store
     from .registry import Namespace
 
-_HELD = "EXISTS (SELECT 1 FROM refs h JOIN entries e ON e.ref_id = h.ref_id WHERE h.ref = {ref})"
+_POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
+    OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
+_HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD.format(ref='f.ref')} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at, f.writer_kind,
     f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
@@ -84,7 +86,7 @@ def record_orphan(namespace: Namespace, place: tuple[int | None, str], ref: str,
 
 
 def is_held(db: sqlite3.Connection, ref: str) -> bool:
-    """Whether a row in any namespace points at a reference."""
+    """Whether a row in any namespace, or in a snapshot, points at a reference."""
     (found,) = db.execute(f"SELECT {_HELD.format(ref='?')}", (ref,)).fetchone()
     return bool(found)
 
@@ -182,8 +184,8 @@ def forget(store: Store, ref: str) -> None:
 
 
 def _forget(db: sqlite3.Connection, ref: str) -> None:
-    pointed = "SELECT 1 FROM entries e WHERE e.ref_id = refs.ref_id"
-    db.execute(f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT EXISTS ({pointed})", (ref,))
+    pointed = _POINTED.format(row="refs")
+    db.execute(f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}", (ref,))
 
 
 def remove(store: Store, ref: str, may: Callable[[sqlite3.Connection], bool], act: Callable[[str], None]) -> bool:

@@ -1,0 +1,61 @@
+"""How long a snapshot and its restore take: ``python -m benchmarks.snapshots`` with ten thousand rows in a file."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+from state import TaskScope
+from state.store import Store, fixtures, snapshots
+
+TASKS, KEYS, TIMES = 100, 100, 7
+
+
+def milliseconds(act: Callable[[], object], between: Callable[[], object]) -> float:
+    """The median of a few times, each after something else."""
+    took = []
+    for _ in range(TIMES):
+        between()
+        begun = time.perf_counter()
+        act()
+        took.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(took)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"{folder}/bench.db")
+        namespace, small = store.namespace(), store.create_namespace("small")
+        scopes = [TaskScope("d", "r", f"task-{number}") for number in range(TASKS)]
+        small.create_task_instance(scopes[0])
+        for scope in scopes:
+            namespace.create_task_instance(scope)
+        entries = [
+            {"dag_id": "d", "run_id": "r", "task_id": scope.task_id, "key": f"k{key}", "value": {"job": key}}
+            for scope in scopes
+            for key in range(KEYS)
+        ]
+
+        def overwrite() -> None:
+            fixtures.apply(namespace, {"task_state_store": entries})
+
+        def change_few() -> None:
+            for scope in scopes[:10]:
+                namespace.task(scope).set("k1", 1)
+
+        overwrite()
+        print(f"take       {milliseconds(lambda: snapshots.take(namespace, 's'), lambda: None):6.1f} ms")
+        restore = lambda: snapshots.restore(namespace, "s")  # noqa: E731
+        print(f"restore    {milliseconds(restore, change_few):6.1f} ms where ten of 10,000 rows had changed (goal 50)")
+        print(f"restore    {milliseconds(restore, overwrite):6.1f} ms where all had (goal 50)")
+        clear = lambda: [namespace.task(scope).clear() for scope in scopes]  # noqa: E731
+        print(f"restore    {milliseconds(restore, clear):6.1f} ms where all were gone (goal 50)")
+        key = lambda: (small.create_task_instance(scopes[0]), small.task(scopes[0]).set("k", 1))  # noqa: E731
+        print(f"reset      {milliseconds(lambda: fixtures.apply(small, {}, True), key):6.1f} ms of one task (goal 5)")
+        store.close()
+
+
+if __name__ == "__main__":
+    main()

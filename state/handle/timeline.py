@@ -1,0 +1,117 @@
+"""What happened in a namespace, as a table for people: short, aligned, one line for each thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from .. import documents, envelope
+from ..errors import masked
+from ..scopes import AssetScope, TaskScope
+from .journal import Event, lost_updates
+from .places import label
+from .watched import Failure
+
+MOST = 60  # lines
+_SHOWN = 36  # characters of a value
+_WORDS = {"state": "reports", "create": "begins"}
+
+
+def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST) -> str:
+    """The newest events, with what our own workers' backends raised in between; empty if there is nothing at all.
+
+    :param most: lines; how many there were before is said in the first.
+    """
+    story = _Story(events)
+    rows = [(event.real_at, story.line(event)) for event in events]
+    rows += [(failure.at, story.failure(failure)) for failure in failures]
+    rows.sort(key=lambda row: row[0])
+    text = documents.columns([line for _, line in rows[-most:]]) if rows else ""
+    more = len(rows) - most
+    return f"({more} earlier ones are left out)\n{text}" if more > 0 else text
+
+
+class _Story:
+    """What a line of one event has to know of the others."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._start = events[0].real_at if events else 0.0
+        self._by_number = {event.seq: event for event in events}
+        self._lost = {update.write.seq: update.lost for update in lost_updates(events)}
+        self._tasks = {event.ti_id: event.scope for event in events if isinstance(event.scope, TaskScope)}
+
+    def line(self, event: Event) -> tuple[str, ...]:
+        what = f"  {event.op}" if event.parent is not None else _WORDS.get(event.op, event.op)
+        place = label(event.scope) if event.scope else ""
+        key = _printable(event.key or "")
+        outcome = _outcome(event, self._by_number)
+        if lost := self._lost.get(event.seq):
+            outcome += f"   LOST UPDATE: it had not seen what {self._who(lost)} wrote at {self._at(lost.real_at)}"
+        return f"{self._at(event.real_at):>8}", self._who(event), place, what, key, outcome
+
+    def failure(self, failure: Failure) -> tuple[str, ...]:
+        by = "api" if failure.try_number is None else f"try {failure.try_number}"
+        ref, message = masked(failure.ref or ""), masked(str(failure.error))
+        what = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
+        at, key = f"{self._at(failure.at):>8}", _printable(failure.key or "")
+        return at, by, label(failure.scope), f"  {failure.op}", key, _printable(what)
+
+    def _at(self, moment: float) -> str:
+        return f"{moment - self._start:.3f}s"
+
+    def _who(self, event: Event) -> str:
+        """``try 2``, of which task if it is not the task's own place that the event is about, or another word."""
+        if event.by != "task" or event.try_number is None:
+            return event.by
+        task = self._tasks.get(event.ti_id)
+        of = f"{label(task)} " if task and task != event.scope else ""
+        return f"{of}try {event.try_number}"
+
+
+def _outcome(event: Event, values: dict[int, Event]) -> str:
+    if event.status is not None and event.status >= 400:
+        return _refusal(event)
+    if event.op == "create" and isinstance(event.scope, AssetScope):
+        return ""
+    said = _printable(masked(event.note or ""))
+    if event.op == "get":
+        said = "   ".join(filter(None, (_seen(event, values), said)))
+    elif event.op == "set":
+        said = "   ".join(filter(None, (shown(event.value), _expiry(event), said)))
+    return said
+
+
+def _refusal(event: Event) -> str:
+    if event.op == "get" and event.status == 404 and not event.note:
+        return "-> nothing there"
+    return f"-> {event.status} {_printable(masked(event.note or ''))}".rstrip()
+
+
+def _seen(event: Event, values: dict[int, Event]) -> str:
+    write = values.get(event.saw or 0)
+    return f"-> {shown(write.value)}" if write else "-> (its write is no longer in the journal)"
+
+
+def _expiry(event: Event) -> str:
+    if event.expires_at is None:
+        return ""
+    by = {"worker": " by the worker's clock", "namespace": ""}.get(event.expires_by or "", "")
+    return f"until {event.expires_at[:19]}Z{by}"
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, shortened; a reference without credentials and with its end, where it differs from others."""
+    ref = envelope.unwrap(value)
+    if ref is not None:
+        return f"ref {_end(masked(ref))}"
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _end(ref: str) -> str:
+    return ref if len(ref) <= _SHOWN else f"…{ref[1 - _SHOWN :]}"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -1,0 +1,70 @@
+"""Attempts over HTTP: what a worker calls, and the calls of the Control API that make its task instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..accessors import Keyspace
+from ..backends.hooks import Hooks
+from ..client import StateroomClient
+from ..clock import to_text
+from ..errors import NotFound
+from ..faulty import FaultyHooks, taken_from
+from ..scopes import AssetScope, TaskScope
+from .attempts import Attempt, Workers
+from .timepiece import NamespaceClock
+
+
+class HttpWorkers(Workers):
+    """
+    :param client: of the namespace; its token is an admin's, if it has one.
+    """
+
+    def __init__(self, client: StateroomClient) -> None:
+        super().__init__(NamespaceClock(client))
+        self._client = client
+
+    def current(self, scope: TaskScope) -> Attempt | None:
+        """The attempt that is there, from a fixture say; None if there is none, or if it needs a token of its own."""
+        if self._client.headers:
+            return None
+        document = self._client.call("GET", "/_stateroom/fixture").json()
+        for row in document["task_instances"]:
+            if TaskScope(row["dag_id"], row["run_id"], row["task_id"], row["map_index"]) == scope:
+                return Attempt(row["id"], scope, row["try_number"])
+        return None
+
+    def begin(self, scope: TaskScope) -> Attempt:
+        place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id, "map_index": scope.map_index}
+        made = self._client.call("POST", "/_stateroom/task-instances", json=place).json()
+        return Attempt(made["id"], scope, made["try_number"], made["token"])
+
+    def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
+        body = {"state": state, "end_date": to_text(self.clock.now()), **facts}
+        self._acting(attempt).call("PATCH", f"/execution/task-instances/{attempt.id}/state", json=body)
+
+    def keyspace(self, attempt: Attempt) -> Keyspace:
+        return self._acting(attempt).task(attempt.id)
+
+    def faulty(self, hooks: Hooks) -> Hooks:
+        return FaultyHooks(hooks, taken_from(self._client))
+
+    def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
+        client = self._acting(attempt)
+        if scope.name is not None:
+            self._make_asset(scope.name, scope.uri)
+            return client.asset(name=scope.name)
+        try:
+            client.call("GET", "/execution/assets/by-uri", params={"uri": scope.uri})
+        except NotFound:
+            self._make_asset(str(scope.uri), scope.uri)
+        return client.asset(uri=scope.uri)
+
+    def _make_asset(self, name: str, uri: str | None) -> None:
+        body = {"name": name, **({"uri": uri} if uri is not None else {})}
+        self._client.call("POST", "/_stateroom/assets", json=body)
+
+    def _acting(self, attempt: Attempt | None) -> StateroomClient:
+        """The client in a worker's name; it tells that it goes by the namespace's clock."""
+        return self._client.acting(attempt.token if attempt else None, Stateroom_Clock="namespace")
