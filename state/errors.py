@@ -118,7 +118,8 @@ class NamespaceNotFound(NotFound):
     reason = "namespace_not_found"
 
     def __init__(self, name: str, near: Iterable[str] = ()) -> None:
-        known = ", ".join(repr(one) for one in near)
+        self.near = list(near)
+        known = ", ".join(repr(one) for one in self.near)
         there = f"; there is {known}" if known else ""
         super().__init__(f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one")
 

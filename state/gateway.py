@@ -164,18 +164,25 @@ class Gateway:
         :raises ValueError: for a value or a retention that no accessor takes; nothing was called.
         :raises BackendError: as :meth:`Backend.run` says.
         """
-        values.check(value)
-        if envelope.kind(value) != "value":
-            raise ValueError(f"value has the member {envelope.MARKER!r}: it would be taken for a reference")
-        clock = self._keyspace.namespace.clock
-        expires_at = expiry(retention, default_days, clock.now())
+        _check_value(value)
+        expires_at = expiry(retention, default_days, self._keyspace.namespace.clock.now())
         if expires_at is not None:
             _check_moment(expires_at)
+        self.put(key, value, expires_at, "namespace")
+
+    def put(self, key: str, value: Any, expires_at: datetime | None, expires_by: str) -> None:
+        """Create or overwrite a key that expires at a given moment or never; raises as :meth:`set`.
+
+        :param expires_at: of a task's; an asset's never does.
+        :param expires_by: by whose clock that was counted: ``namespace`` or ``caller``.
+        """
+        _check_value(value)
+        if not isinstance(self._scope, TaskScope):
+            expires_at = None
 
         def act(call: Call[None]) -> None:
-            rows = _Rows(self._keyspace, self._backend, call)
-            accessor = self._accessor(rows, default_days)
-            accessor.set(key, value, **({"retention": retention} if isinstance(self._scope, TaskScope) else {}))
+            rows = _Rows(self._keyspace, self._backend, call, expires_at, expires_by)
+            self._accessor(rows).set(key, value)
             rows.remove_replaced()
 
         self._backend.run(act)
@@ -195,12 +202,14 @@ class Gateway:
             if self._backend.is_gone(ref, vouched_by):
                 references.forget(namespace.store, ref)
 
-    def _accessor(self, rows: _Rows, days: int = 30) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
+    def clear(self) -> None:
+        """Remove every key, then their objects; raises as :meth:`delete`."""
+        self._backend.run(lambda call: self._accessor(_Rows(self._keyspace, self._backend, call)).clear())
+
+    def _accessor(self, rows: _Rows) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
         hooks, clock = self._backend.hooks, self._keyspace.namespace.clock
         if isinstance(self._scope, TaskScope):
-            return TaskStateStoreAccessor(
-                rows, self._scope, hooks, self._ti_id, clock=clock, default_retention_days=days
-            )
+            return TaskStateStoreAccessor(rows, self._scope, hooks, self._ti_id, clock=clock)
         return AssetStateStoreAccessor(rows, self._scope, hooks)
 
 
@@ -213,6 +222,12 @@ def _check_json(value: Any) -> None:
         return  # NaN; the answer's writer says so
 
 
+def _check_value(value: Any) -> None:
+    values.check(value)
+    if envelope.kind(value) != "value":
+        raise ValueError(f"value has the member {envelope.MARKER!r}: it would be taken for a reference")
+
+
 def _check_moment(moment: datetime) -> None:
     try:
         to_text(moment)
@@ -221,10 +236,17 @@ def _check_moment(moment: datetime) -> None:
 
 
 class _Rows:
-    """The keyspace as the gateway's accessor sees it."""
+    """The keyspace as the gateway's accessor sees it.
 
-    def __init__(self, keyspace: Keyspace, backend: Backend, call: Call[Any]) -> None:
+    :param expires_at: of the entry that is set; the gateway has settled it before.
+    """
+
+    def __init__(
+        self, keyspace: Keyspace, backend: Backend, call: Call[Any], expires_at: datetime | None = None,
+        expires_by: str = "namespace",
+    ) -> None:  # fmt: skip
         self._keyspace, self._backend, self._call = keyspace, backend, call
+        self._expires_at, self._expires_by = expires_at, expires_by
         self._replaced: str | None = None
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
@@ -237,13 +259,13 @@ class _Rows:
             raise _Own(RefusedReference(ref, why))
         return value, stored.facts
 
-    def set(self, key: str, value: Any, expires_at: Any = None, facts: Facts | None = None) -> str | None:
+    def set(self, key: str, value: Any, _: Any = None, facts: Facts | None = None) -> str | None:
         ref = envelope.unwrap(value)
         try:
             with self._call.changing_row():
                 self._replaced = self._own(
                     lambda: self._keyspace.set(
-                        key, value, expires_at, facts, vouched=facts is not None, expires_by="namespace"
+                        key, value, self._expires_at, facts, vouched=facts is not None, expires_by=self._expires_by
                     )
                 )
         except (Abandoned, _Own):

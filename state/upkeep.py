@@ -60,7 +60,7 @@ def _look(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> tuple[
         else:
             health = backend.run(lambda call: _look_at_held(backend, row))
     except BackendFailed as error:
-        health, message = _health_of(error), str(error)
+        health, message = health_of(error), str(error)
         references.set_health(store, row["ref_id"], health)
         return health, message if health == "unchecked" else None
     if health == "gone":
@@ -79,7 +79,7 @@ def _look_at_held(backend: Backend, row: dict[str, Any]) -> str:
     if hooks is None or not backend.may_resolve(ref, _vouched_by(row)):
         mine = hooks is not None and row["backend"] in (None, hooks.name) and not hooks.has("owns_ref")
         return "unchecked" if mine else "foreign"
-    value, encoded = hooks.read(_scope(row), ref)
+    value, encoded = hooks.read(scope_of(row), ref)
     if value is None:
         return "missing"
     if row["sha256"] is None or (encoded or Encoded.of(value)).sha256 == row["sha256"]:
@@ -91,13 +91,15 @@ def _vouched_by(row: dict[str, Any]) -> list[str]:
     return [row["backend"]] if row["vouched"] else []
 
 
-def _scope(row: dict[str, Any]) -> TaskScope | AssetScope:
+def scope_of(row: dict[str, Any]) -> TaskScope | AssetScope:
+    """Whose state a row is."""
     if row["asset"] is not None:
         return AssetScope(name=row["asset"])
     return TaskScope(row["dag_id"], row["run_id"], row["task_id"], row["map_index"])
 
 
-def _health_of(error: BackendFailed) -> str:
+def health_of(error: BackendFailed) -> str:
+    """What a backend's own error says of the object."""
     cause = error.__cause__
     if isinstance(cause, _MISSING):
         return "missing"

@@ -2,9 +2,10 @@
 
 import pytest
 
-from benchmarks import compare, plugin, servers
+from benchmarks import compare, page, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
+from state.process import ServerProcess
 
 
 def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
@@ -32,3 +33,10 @@ def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
 
 def test_the_plugins_cost_is_measured_with_and_without_its_use():
     assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]
+
+
+def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "TASKS", 1600)  # every page that is asked for finds its task
+    page.fill(tmp_path / "page.db")
+    with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
+        assert set(page.measure(process.url, 1)) == set(page.PAGES)

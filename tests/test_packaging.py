@@ -39,7 +39,14 @@ def test_the_wheel_adds_two_import_names(wheel):
 
 def test_the_wheel_carries_the_service_and_its_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"state/_service/app.py", "state/_service/web/not_emulated.txt", "state/_service/schemas/core.py"} <= names
+    assert {
+        "state/_service/app.py",
+        "state/_service/web/not_emulated.txt",
+        "state/_service/web/templates/base.html",
+        "state/_service/web/static/style.css",
+        "state/_service/web/static/page.js",
+        "state/_service/schemas/core.py",
+    } <= names
 
 
 def test_it_serves_beside_a_project_of_the_same_names(installed):

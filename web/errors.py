@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as RouteNotFound
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import RequestRedirect
 
 from state import errors, values
 
 from .refusals import note_refusal
+from .ui_policy import HEADERS
 
 log = logging.getLogger("stateroom")
 
@@ -39,6 +41,7 @@ STATUS: dict[type[errors.StateError], int] = {
 
 
 _SAID_AT_MOST = 5
+_APIS = ("execution", "api", "auth", "_stateroom")
 
 
 class Refused(errors.StateError):
@@ -183,9 +186,24 @@ def api_name() -> str:
     return request.path.split("/", 2)[1]
 
 
+def is_for_people() -> bool:
+    """Whether a page is asked for: by a view of the pages, or by a browser that knows no better path."""
+    if request.blueprint is not None:
+        return request.blueprint.startswith("ui")
+    return api_name() not in _APIS and "text/html" in request.headers.get("Accept", "")
+
+
+def _page(status: int, message: str, near: Sequence[str] = ()) -> Response:
+    name = HTTP_STATUS_CODES.get(status, "Error")
+    text = render_template("error.html", status=status, name=name, message=errors.masked(message), near=near)
+    return Response(text, status, HEADERS, content_type="text/html; charset=utf-8")
+
+
 def _answer(error: errors.StateError) -> Response:
     if isinstance(error, errors.StoreError):
         log.error("%s %s: %s", request.method, request.path, error)
+    if is_for_people():
+        return _page(status_of(error), str(error), getattr(error, "near", ()))
     answer = rendered(error)
     note_refusal(error, answer.status_code)
     return answer
@@ -208,6 +226,8 @@ def _answer_http(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         limit = request.max_content_length
         return _answer(Refused(413, f"the body is larger than {limit} bytes (--max-body)", "body_too_large"))
+    if is_for_people():
+        return _page(error.code or 500, f"There is no page {request.method} {request.path}.")
     if api_name() == "_stateroom":
         message = f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"
         return _answer_with(error, _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))))
@@ -241,4 +261,6 @@ def _without_slash() -> str | None:
 def _answer_unexpected(error: Exception) -> Response:
     log.exception("%s %s", request.method, request.path, exc_info=error)
     message = f"{type(error).__name__}: {error}; this is a bug of Stateroom's, please report it"
+    if is_for_people():
+        return _page(500, message)
     return json_answer({"detail": {"reason": "internal_error", "message": message}}, 500)

@@ -27,6 +27,7 @@ BACKEND_THREADS = 32
 WAITING_THREADS = 64
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 _BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))")
+_PAGE = re.compile(r"(?:/ns/[^/]*)?/(live|task|asset|key|key/raw|ask|references|references/orphans|bench)?")
 _VALUES, _JOURNAL = "/_stateroom/values/", "/_stateroom/journal"
 _WAIT = re.compile(r"(?:^|&)wait=")
 
@@ -114,9 +115,17 @@ class Lanes:
             return self.reads
         if self._may_wait(request):
             return self.waiting
+        if page := _PAGE.fullmatch(request.path):
+            return self._page_lane(str(page[1]), request.command)
         if is_slow(request):
             return self.backend if _BACKEND.search(request.path) else self.slow
         return self.reads if request.command in ("GET", "HEAD") else self.writes
+
+    def _page_lane(self, page: str, command: str) -> Lane:
+        """A page counts and sorts; a form, and the list of orphans, ask the backend; ``live`` waits."""
+        if page == "live":
+            return self.waiting
+        return self.backend if command == "POST" or page == "references/orphans" else self.slow
 
     def _may_wait(self, request: Any) -> bool:
         path: str = request.path

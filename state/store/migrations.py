@@ -260,3 +260,9 @@ def snapshots(db: Database) -> None:
     """
     for statement in statements.split(";"):
         db.execute(statement)
+
+
+@migrations()
+def keys_that_pages_look_for(db: Database) -> None:
+    """What is no plain value, found without looking at those that are; a write of a value costs nothing more."""
+    db.execute("CREATE INDEX entries_not_plain ON entries (scope_id, kind, ref_id) WHERE kind <> 'value'")

@@ -26,7 +26,7 @@ _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.forma
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD.format(ref='f.ref')} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at, f.writer_kind,
     f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
-    r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset
+    r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
     FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
     LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
 
@@ -158,6 +158,13 @@ def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[st
         return [(ref, known(db, ref).vouched_by) for (ref,) in rows.fetchall() if not is_held(db, ref)]
 
 
+def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
+    """What the ledger knows of a reference that a key holds or held; None if nothing."""
+    with namespace.store.reading() as db:
+        found = _rows(db, f"{_ROWS} AND f.scope_id = ? AND f.key = ? AND f.ref = ?", [namespace.ns, scope_id, key, ref])
+    return found[0] if found else None
+
+
 def _rows(db: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
     cursor = db.execute(sql, parameters)
     names = [column[0] for column in cursor.description]
@@ -200,3 +207,10 @@ def remove(store: Store, ref: str, may: Callable[[sqlite3.Connection], bool], ac
     finally:
         store.end_removal(ref)
     return True
+
+
+def healths(namespace: Namespace) -> dict[str, int]:
+    """How many references there are of each health."""
+    with namespace.store.reading() as db:
+        sql = f"SELECT health, count(*) FROM ({_ROWS}) GROUP BY health"
+        return dict(db.execute(sql, (namespace.ns,)).fetchall())

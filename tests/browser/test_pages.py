@@ -1,0 +1,191 @@
+"""What holds for every page: accessible, of any width, in light and dark, whatever the values are."""
+
+import os
+
+import pytest
+
+from state import tokens
+from state.process import ServerProcess
+
+from ..conftest import SECRET
+from .space import EXTRACT, Space
+
+LONG_KEY = "k" * 512
+HOSTILE = "<script>document.title='owned'</script>\"'&"
+ARABIC = "مفتاح النص العربي 🌊"
+MALFORMED = {"__airflow_state_ref__": "", "more": True}
+
+
+@pytest.fixture(scope="module")
+def full(site):
+    """A namespace with something of every kind, also of the unpleasant ones; nobody changes it."""
+    space = Space(site, f"full-{os.getpid()}")
+    space.task()
+    ti = space.task()
+    space.put(ti, "report", {"rows": list(range(30)), "name": "x" * 300, "none": None})
+    space.write(ti, "broken", MALFORMED)
+    space.write(ti, "foreign", {"__airflow_state_ref__": "s3://other/" + "p" * 700})
+    space.write(ti, "stale", True, expires_at="2020-01-01T00:00:00Z")
+    space.write(ti, "huge", ["x" * 100_000] * 50)
+    for key in (LONG_KEY, HOSTILE, ARABIC):
+        space.write(ti, key, {key: [key, {"deep": [[[[[key]]]]]}]})
+    for number in range(60):
+        space.write(space.task("load", number), "progress", {"rows": number})
+    space.asset("orders")
+    space.asset(ARABIC, "s3://bucket/" + "u" * 500)
+    yield space
+    space.drop()
+
+
+def pages(space):
+    keys = ("report", "broken", "foreign", "stale", "huge", LONG_KEY, HOSTILE, ARABIC)
+    lists = ("/", "/?show=tasks", "/?show=assets", "/?show=keys", "/?q=nothing-like-it", "/?only=malformed", "/?page=9")
+    return [
+        *(space.url + path for path in lists),
+        space.task_page(), space.task_page(task_id="load", map_index=30),
+        *(space.key_page(key) for key in keys),
+        space.url + "/asset?asset_id=1", space.url + "/asset?asset_id=2",
+        space.task_page().replace("/task?", "/ask?"), space.key_page("report").replace("/key?", "/ask?"),
+        space.url + "/references", space.url + "/references/orphans", space.url + "/bench",
+        space.url + "/nowhere", space.url + "/key?asset_id=1&key=none",
+    ]  # fmt: skip
+
+
+def violations(page):
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        (page.url, each["id"], node["html"][:120], node["failureSummary"][:300])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(full, open_page, scheme):
+    page = open_page(full.url + "/", color_scheme=scheme)
+    wrong = []
+    for url in pages(full):
+        page.goto(url)
+        page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true })")
+        wrong += violations(page)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1000, 1280])
+def test_no_page_scrolls_sideways(full, open_page, width):
+    page = open_page(full.url + "/", viewport={"width": width, "height": 800})
+    wide = []
+    for url in pages(full):
+        page.goto(url)
+        page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true })")
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(url)
+    assert wide == []
+
+
+def test_hostile_texts_stay_text(full, open_page):
+    page = open_page(full.key_page(HOSTILE))
+    assert page.title() == f"{HOSTILE} · Stateroom"
+    assert HOSTILE in page.inner_text(".tree")
+    page.goto(full.url + "/?show=keys")
+    assert page.get_by_role("link", name=HOSTILE).is_visible() and "owned" not in page.title().split()
+
+
+def test_a_large_value_shows_its_beginning_and_leads_to_the_whole(full, open_page):
+    page = open_page(full.key_page("huge"))
+    assert "This value is large" in page.inner_text("main") and len(page.content()) < 100_000
+    answer = page.request.get(full.url + page.get_by_role("link", name="Raw").get_attribute("href").split(full.name)[1])
+    assert len(answer.body()) > 5_000_000 and answer.headers["content-type"].startswith("text/plain")
+
+
+def test_a_write_shows_up_live(space, open_page):
+    ti = space.task()
+    page = open_page(space.url + "/")
+    assert page.locator("#dot-word").inner_text() == "live"
+    space.write(ti, "cursor", {"page": 1})
+    page.wait_for_selector("#live .key >> text=cursor", timeout=3000)
+
+
+def test_an_empty_namespace_fills_before_ones_eyes(space, open_page):
+    page = open_page(space.url + "/")
+    assert "No state yet" in page.inner_text("main")
+    space.write(space.task(), "cursor", 1)
+    page.wait_for_selector("text=Latest writes", timeout=5000)
+
+
+def test_json_is_checked_while_one_types(space, open_page):
+    space.write(space.task(), "cursor", 1)
+    page = open_page(space.key_page("cursor"))
+    page.get_by_role("heading", name="Edit").click()
+    page.get_by_label("Value, as JSON").fill('{"a": 1,\n b}')
+    assert "line 2, column 2" in page.inner_text("#value-hint")
+    page.get_by_label("Value, as JSON").fill('{"a": 1}')
+    assert page.inner_text("#value-hint") == "This is JSON."
+
+
+def test_copy(space, open_page):
+    space.write(space.task(), "cursor", {"page": 7})
+    page = open_page(space.key_page("cursor"), permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    page.wait_for_selector("text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == '{"page": 7}'
+
+
+def test_the_keyboard_reaches_the_content_and_the_search(space, open_page):
+    space.write(space.task(), "cursor", 1)
+    page = open_page(space.url + "/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+
+
+def test_what_has_the_focus_is_seen(space, open_page):
+    space.write(space.task(), "cursor", 1)
+    page = open_page(space.key_page("cursor"))
+    outlines = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        outlines.append(page.evaluate("getComputedStyle(document.activeElement).outlineStyle"))
+    assert set(outlines) == {"solid"}
+
+
+def test_the_page_says_what_was_done_as_a_command(space, open_page):
+    ti = space.task()
+    page = open_page(space.task_page())
+    page.get_by_role("heading", name="Add a key").click()
+    page.get_by_label("Key", exact=True).fill("cursor")
+    page.get_by_label("Value, as JSON").fill('{"page": 1}')
+    page.get_by_role("button", name="Store it").click()
+    page.get_by_text("The same from a shell").click()
+    curl, python = page.locator(".said pre").all_inner_texts()
+    assert curl.startswith("curl -X PUT ") and f"/ns/{space.name}/_stateroom/values/ti/{ti}" in curl
+    assert python.startswith("StateroomClient(") and "{'page': 1}" in python
+
+
+@pytest.fixture(scope="module")
+def guarded_site():
+    with ServerProcess(["--db", ":memory:", "--jwt-secret", SECRET]) as process:
+        yield process.url
+
+
+def test_a_secret_asks_for_an_admins_token(guarded_site, open_page):
+    token = tokens.for_role(SECRET, "admin")
+    space = Space(guarded_site, "guarded", {"Authorization": f"Bearer {token}"})
+    space.task()
+    page = open_page(space.task_page(), origin=guarded_site)
+    page.get_by_label("Token").fill(tokens.for_role(SECRET, "viewer"))
+    page.get_by_role("button", name="Log in").click()
+    assert "the pages need an admin's" in page.inner_text("#token-wrong")
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Log in").click()
+    assert page.get_by_role("heading", level=1).inner_text() == EXTRACT["task_id"]
+    page.get_by_role("button", name="Log out").click()
+    page.goto(space.url + "/")
+    assert page.get_by_role("heading", level=1).inner_text() == "Log in"
+    space.drop()

@@ -1,0 +1,28 @@
+"""A browser without scripts and without a screen: reads pages and sends their forms."""
+
+from __future__ import annotations
+
+import html
+import re
+
+TASK = "/task?dag_id=etl&run_id=manual__2026-01-01T00:00:00%2B00:00&task_id=extract"
+KEY = TASK.replace("/task", "/key") + "&key="
+RAW = TASK.replace("/task", "/key/raw") + "&key="
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def text_of(answer):
+    """What a person reads: no tags, no runs of blanks."""
+    body = re.sub(r"<head>.*?</head>", "", answer.get_data(as_text=True), flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def form_token(answer):
+    found = re.search(r'name="csrf" value="([^"]+)"', answer.get_data(as_text=True))
+    return found[1]
+
+
+def send(client, path, **fields):
+    """Open a page, then send its form with the token that it carries; the pages that follow are followed."""
+    token = form_token(client.get("/bench"))
+    return client.post(path, data={"csrf": token, **fields}, follow_redirects=True)

@@ -1,0 +1,111 @@
+// What a script can add: the pages do everything without it.
+"use strict";
+
+// Buttons that copy what a page of plain text holds.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) break;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const word = button.textContent;
+    try {
+      const answer = await fetch(button.dataset.copy);
+      if (!answer.ok) throw new Error(answer.status);
+      await navigator.clipboard.writeText(await answer.text());
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not copied";
+    }
+    setTimeout(() => { button.textContent = word; }, 2000);
+  });
+}
+
+// JSON is checked while one types; the service checks it again.
+for (const area of document.querySelectorAll("textarea[data-json]")) {
+  const hint = document.getElementById(area.id + "-hint");
+  const check = () => {
+    hint.className = "hint";
+    if (!area.value.trim()) { hint.textContent = ""; return; }
+    try {
+      JSON.parse(area.value);
+      hint.textContent = "This is JSON.";
+      hint.classList.add("good");
+    } catch (error) {
+      hint.textContent = "Not JSON yet: " + place(area.value, String(error.message));
+      hint.classList.add("bad");
+    }
+  };
+  area.addEventListener("input", check);
+  if (area.value) check();
+}
+
+function place(text, message) {
+  const found = /at position (\d+)/.exec(message);
+  if (!found) return message;
+  const before = text.slice(0, Number(found[1])).split("\n");
+  const what = message.replace(/ (in JSON )?at position .*/, "");
+  return `line ${before.length}, column ${before.at(-1).length + 1}: ${what}`;
+}
+
+// Who types a moment wants that moment.
+for (const field of document.querySelectorAll("[data-chooses]")) {
+  field.addEventListener("input", () => { document.getElementById(field.dataset.chooses).checked = true; });
+}
+
+// "/" goes to the search.
+document.addEventListener("keydown", (event) => {
+  const search = document.getElementById("q");
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+  if (event.key !== "/" || typing || !search || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+// Forms that go on by themselves until they are done, such as a long check.
+const going = document.querySelector("form[data-continue]");
+if (going) going.requestSubmit();
+
+// The latest writes, live: one long poll at a time, paused while nobody looks.
+const live = document.getElementById("live");
+if (live) follow(live);
+
+async function follow(list) {
+  const dot = document.getElementById("dot");
+  const word = document.getElementById("dot-word");
+  const show = (alive) => {
+    dot.hidden = false;
+    dot.classList.toggle("lost", !alive);
+    word.textContent = alive ? "live" : "not live: the service does not answer";
+  };
+  show(true);
+  let last = list.dataset.last;
+  for (;;) {
+    if (document.hidden) {
+      await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+      continue;
+    }
+    try {
+      const answer = await fetch(`${list.dataset.url}?after=${last}`, { headers: { "X-Requested-With": "page" } });
+      if (answer.status === 401) { show(false); return; }
+      if (!answer.ok) throw new Error(answer.status);
+      const text = await answer.text();
+      const now = answer.headers.get("Stateroom-Last");
+      show(true);
+      if (now !== last && "reload" in list.dataset) { location.reload(); return; }
+      if (now !== last) replace(list, text);
+      last = now;
+    } catch {
+      show(false);
+      await new Promise((later) => setTimeout(later, 3000));
+    }
+  }
+}
+
+function replace(list, text) {
+  const before = new Set(Array.from(list.querySelectorAll("li"), (item) => item.dataset.seq));
+  const page = new DOMParser().parseFromString(text, "text/html");
+  list.replaceChildren(...page.body.childNodes);
+  for (const item of list.querySelectorAll("li")) {
+    item.classList.toggle("new", !before.has(item.dataset.seq));
+  }
+}
