@@ -35,6 +35,7 @@ from web import (
     core_api,
     errors,
     execution_api,
+    explain_api,
     faults,
     faults_api,
     journal_api,
@@ -74,7 +75,8 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api, snapshots_api, faults_api)
+    of_keys = (values_api, references_api, journal_api, explain_api)
+    ours = (control_api, *of_keys, namespaces_api, snapshots_api, faults_api)
     for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
     pages.register(app)
