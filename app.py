@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +22,7 @@ from state import backends, documents
 from state import settings as rows
 from state.calls import Calls
 from state.cli import cli
+from state.cli_serve import Serve, options
 from state.errors import BadBackend, BadDocument, SettingError, StateError, masked
 from state.gateway import Backend
 from state.process import READY, WITH_STDIN
@@ -42,16 +43,10 @@ from web import (
     namespaces_api,
     not_emulated,
     openapi,
+    pages,
     parsing,
     references_api,
     snapshots_api,
-    ui,
-    ui_acts,
-    ui_bench,
-    ui_key,
-    ui_login,
-    ui_references,
-    ui_words,
     values_api,
 )
 from web.auth import Keys, is_loopback, keep_pages_away
@@ -75,26 +70,16 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     settings = rows.load(environ or {}, config)
     app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = settings["max_body"]
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    ui_words.register(app)
     parsing.configure(app)
     errors.register(app)
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (
-        control_api,
-        values_api,
-        references_api,
-        namespaces_api,
-        journal_api,
-        explain_api,
-        snapshots_api,
-        faults_api,
-    )
-    pages = (ui, ui_key, ui_acts, ui_references, ui_bench, ui_login)
-    for part in (*airflows, *ours, not_emulated, openapi, *pages):
+    of_keys = (values_api, references_api, journal_api, explain_api)
+    ours = (control_api, *of_keys, namespaces_api, snapshots_api, faults_api)
+    for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
+    pages.register(app)
     faults.configure(app)
     return app
 
@@ -181,35 +166,6 @@ def _passwords(settings: dict[str, Any]) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(word, str) for word in found.values()):
         raise SettingError(_PASSWORDS, path, "a JSON object of names and passwords")
     return found
-
-
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each row of the settings that has one."""
-    for row in reversed([row for row in rows.SETTINGS if row.option]):
-        command = _option(row)(command)
-    return command
-
-
-def _option(row: rows.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    shown = f"{row.help}  [env: {row.variable}; default: {row.written}]"
-    if row.read is rows.truth:
-        return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
-    if row.read is rows.hosts:
-        return click.option(row.flag, row.name, metavar=row.metavar, multiple=True, callback=_joined, help=shown)
-    return click.option(row.flag, row.name, metavar=row.metavar, help=shown)
-
-
-def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
-    return ",".join(given) or None
-
-
-class Serve(click.Command):
-    """Its help ends with the settings that have no option."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("From the environment only"):
-            told = [(row.variable, f"{row.help}  [default: {row.written}]") for row in rows.SETTINGS if not row.option]
-            formatter.write_dl(told)
 
 
 @cli.command(cls=Serve, context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _PATH = "/_stateroom/journal"
 _PAGE = 1000  # events in one answer
 _WAIT = 20  # seconds of one long poll
-_REMEMBERED = 5000  # events that later lines may speak of
 
 
 @click.command()
@@ -43,29 +42,35 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
 
 
 def _show(client: StateroomClient, wanted: dict[str, Any], lines: _Lines, last: int, follow: bool) -> None:
-    events: list[dict[str, Any]] = []
-    while page := _page(client, wanted, events, 0):
-        events = (events + page)[-max(last, _REMEMBERED) if last else 0 :]
+    events = _before(client, wanted, last)
     lines.show(events, min(last or len(events), len(events)))
     if not events and not follow and not as_json():
         click.echo("nothing has happened here yet", err=True)
     try:
         while follow:
-            page = _page(client, wanted, events, _WAIT)
-            events = (events + page)[-_REMEMBERED:]
+            page = _page(client, wanted, events, wait=_WAIT)
+            events = (events + page)[-_PAGE:]
             lines.show(events, len(page))
     except KeyboardInterrupt:
         pass
 
 
+def _before(client: StateroomClient, wanted: dict[str, Any], last: int) -> list[dict[str, Any]]:
+    """The newest events, at least as many as are wanted; more of them explain what the lines speak of."""
+    if 0 < last <= _PAGE:
+        return _page(client, wanted, [], newest=1)
+    events: list[dict[str, Any]] = []
+    while page := _page(client, wanted, events):
+        events += page
+    return events
+
+
 def _page(
-    client: StateroomClient, wanted: dict[str, Any], seen: list[dict[str, Any]], wait: int
+    client: StateroomClient, wanted: dict[str, Any], seen: list[dict[str, Any]], **how: int
 ) -> list[dict[str, Any]]:
-    after = seen[-1]["seq"] if seen else 0
-    found: list[dict[str, Any]] = client.ask(
-        "GET", _PATH, params={**wanted, "after": after, "wait": wait, "limit": _PAGE}
-    )["events"]
-    return found
+    asked = {**wanted, **how, "after": seen[-1]["seq"] if seen else 0, "limit": _PAGE}
+    events: list[dict[str, Any]] = client.ask("GET", _PATH, params=asked)["events"]
+    return events
 
 
 class _Lines:

@@ -88,8 +88,8 @@ def test_dots_are_no_name_that_could_lead_elsewhere(run, name, arguments):
 
 
 def test_a_mistyped_namespace_is_told_with_those_that_are_near(run, nightly):
-    done = run("--ns", "nigthly", "list")
-    assert done.exit_code == 1 and "there is no namespace 'nigthly'; there is 'nightly'" in done.output
+    done = run("--ns", "nightl", "list")
+    assert done.exit_code == 1 and "there is no namespace 'nightl'; there is 'nightly'" in done.output
 
 
 def test_a_namespace_in_a_file_that_nobody_serves(tmp_path):

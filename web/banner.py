@@ -28,6 +28,7 @@ def banner(made: Service, url: str, existed: bool, command: str) -> str:
     """
     rows = [
         ("address", f"{url}  (workers: {url}/execution/)"),
+        ("page", f"{url}/  in a browser"),
         ("database", _database(made, existed)),
         ("holds", _counts(made)),
         ("backend", _where_values_go(made)),

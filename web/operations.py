@@ -7,18 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import (
-    control,
-    core,
-    execution,
-    explain,
-    faults,
-    journal,
-    namespaces,
-    references,
-    snapshots,
-    values,
-)
+from schemas import control, core, execution, explain, faults, journal, namespaces, references, snapshots, values
 from state.references import HEADER, REPLACED
 
 
