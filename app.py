@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +22,7 @@ from state import backends, documents
 from state import settings as rows
 from state.calls import Calls
 from state.cli import cli
+from state.cli_serve import Serve, options
 from state.errors import BadBackend, BadDocument, SettingError, StateError, masked
 from state.gateway import Backend
 from state.process import READY, WITH_STDIN
@@ -33,6 +35,7 @@ from web import (
     core_api,
     errors,
     execution_api,
+    explain_api,
     faults,
     faults_api,
     journal_api,
@@ -72,7 +75,8 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api, snapshots_api, faults_api)
+    of_keys = (values_api, references_api, journal_api, explain_api)
+    ours = (control_api, *of_keys, namespaces_api, snapshots_api, faults_api)
     for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
     pages.register(app)
@@ -164,35 +168,6 @@ def _passwords(settings: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each row of the settings that has one."""
-    for row in reversed([row for row in rows.SETTINGS if row.option]):
-        command = _option(row)(command)
-    return command
-
-
-def _option(row: rows.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    shown = f"{row.help}  [env: {row.variable}; default: {row.written}]"
-    if row.read is rows.truth:
-        return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
-    if row.read is rows.hosts:
-        return click.option(row.flag, row.name, metavar=row.metavar, multiple=True, callback=_joined, help=shown)
-    return click.option(row.flag, row.name, metavar=row.metavar, help=shown)
-
-
-def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
-    return ",".join(given) or None
-
-
-class Serve(click.Command):
-    """Its help ends with the settings that have no option."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("From the environment only"):
-            told = [(row.variable, f"{row.help}  [default: {row.written}]") for row in rows.SETTINGS if not row.option]
-            formatter.write_dl(told)
-
-
 @cli.command(cls=Serve, context_settings={"help_option_names": ["-h", "--help"]})
 @options
 @click.option(WITH_STDIN, "until_stdin_closes", is_flag=True, help="Stop when standard input ends, as its writer does.")
@@ -241,6 +216,7 @@ def _serve(given: dict[str, Any]) -> None:
             signal.signal(stop, lambda *_: sys.exit(0))
         made.store.announce(server.url)
         click.echo(banner(made, server.url, existed, stateroom()))
+        gc.freeze()  # what a start made is no garbage: looking through it again would halt all requests for 30 ms
         click.echo(READY + server.url)
         sys.stdout.flush()
         server.run()

@@ -9,8 +9,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from state.faults import BACKEND, LONGEST, MOMENTS, OPS
 
-from .control import Control, Flag, Whole, Word
 from .fields import Field
+from .members import Control, Flag, Whole, Word
 from .problems import Problem
 
 

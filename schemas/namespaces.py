@@ -6,8 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from .control import Control, Fixture, Flag, Word
+from .control import Fixture
 from .fields import Field, UtcDateTime
+from .members import Control, Flag, Word
 from .problems import Problem
 
 _LONGEST = 10_000 * 366 * 86_400  # seconds; what leaves the calendar is refused by it

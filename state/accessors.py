@@ -7,7 +7,6 @@ leave an object that no row points at, never a row that points nowhere.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from .clock import Clock, Timepiece
 from .errors import KeyNotFound, ObjectCorrupt, masked
 from .references import Facts
 from .scopes import AssetScope, StoreScope, TaskScope
+from .threads import to_thread
 from .values import Encoded
 
 log = logging.getLogger("stateroom.accessors")
@@ -99,21 +99,21 @@ class _Accessor:
 
     async def aget(self, key: str, default: Any = None) -> Any:
         """:meth:`get` without blocking the event loop."""
-        return await asyncio.to_thread(self.get, key, default)
+        return await to_thread(self.get, key, default)
 
     async def adelete(self, key: str) -> None:
         """:meth:`delete` without blocking the event loop."""
-        await asyncio.to_thread(self._keyspace.delete, key)
+        await to_thread(self._keyspace.delete, key)
         if self._hooks is not None:
-            scope = await asyncio.to_thread(lambda: self._scope)
+            scope = await to_thread(lambda: self._scope)
             with self._tolerating(key):
                 await self._hooks.adelete(scope, key)
 
     async def aclear(self) -> None:
         """:meth:`clear` without blocking the event loop."""
-        await asyncio.to_thread(self._keyspace.clear)
+        await to_thread(self._keyspace.clear)
         if self._hooks is not None:
-            scope = await asyncio.to_thread(lambda: self._scope)
+            scope = await to_thread(lambda: self._scope)
             with self._tolerating(None):
                 await self._hooks.aclear(scope)
 
@@ -210,7 +210,7 @@ class TaskStateStoreAccessor(_Accessor):
 
     async def aset(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """:meth:`set` without blocking the event loop."""
-        await asyncio.to_thread(self.set, key, value, retention=retention)
+        await to_thread(self.set, key, value, retention=retention)
 
     def _expiry(self, wanted: timedelta | None) -> Any:
         return retention.expiry(wanted, self._days, self._clock.now())
@@ -228,7 +228,7 @@ class AssetStateStoreAccessor(_Accessor):
 
     async def aset(self, key: str, value: Any) -> None:
         """:meth:`set` without blocking the event loop."""
-        await asyncio.to_thread(self.set, key, value)
+        await to_thread(self.set, key, value)
 
     def __repr__(self) -> str:
         return f"<AssetStateStoreAccessor {self._given_scope}>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .backends.hooks import Hooks
 from .errors import ObjectCorrupt, ObjectMissing
 from .scopes import StoreScope, TaskScope
+from .threads import to_thread
 from .values import Encoded
 
 if TYPE_CHECKING:
@@ -76,11 +76,11 @@ class FaultyHooks(Hooks):
         self._hooks.clear(scope, all_map_indices)
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
-        await asyncio.to_thread(self._play, "delete", scope, key)
+        await to_thread(self._play, "delete", scope, key)
         await self._hooks.adelete(scope, key)
 
     async def aclear(self, scope: StoreScope) -> None:
-        await asyncio.to_thread(self._play, "clear", scope, None)
+        await to_thread(self._play, "clear", scope, None)
         await self._hooks.aclear(scope)
 
     def _play(self, op: str, scope: StoreScope, key: str | None, ref: str = "") -> None:

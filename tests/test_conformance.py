@@ -33,6 +33,8 @@ DEVIATIONS = {  # scenario: the steps in which Stateroom answers otherwise on pu
     # Airflow cannot process the report, says 204 and marks the task as failed
     "ti-state.to-queued": "s3",
 }
+if sys.version_info >= (3, 13):  # its json module names another fault, and place, of a comma before a bracket
+    DEVIATIONS["exec-body.bad-json-1"] = "s3 s4"
 
 
 @pytest.fixture(scope="module", params=list(STEPS))

@@ -231,6 +231,7 @@ def test_closing_writes_what_is_left(tmp_path):
     assert [event["op"] for event in events] == ["create", "set", "get"]
     assert second.namespace().journal.bounds()[1] > events[-1]["seq"]
     second.close()
+    second.close()
 
 
 def test_events_of_many_threads_are_a_sequence_without_gaps(store, keyspace):
@@ -296,3 +297,10 @@ def test_without_a_journal_everything_else_works():
     assert store.namespace().asset(name="orders").get("k") == 1
     assert store.namespace().journal.events() == []
     store.close()
+
+
+def test_the_last_events_are_told_in_their_order_too(world, journal):
+    for value in (1, 2, 3):
+        world.put(TASK_KEY, json={"value": value})
+    assert [event["value"] for event in journal("limit=2&newest=1")] == [2, 3]
+    assert [event["value"] for event in journal("limit=2")] == [1, 2]

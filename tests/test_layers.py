@@ -73,7 +73,7 @@ def test_only_the_outermost_modules_read_the_environment(path):
     assert not reads or outermost
 
 
-@pytest.mark.parametrize("library", ["requests", "apispec"])
+@pytest.mark.parametrize("library", ["requests", "apispec", "asyncio"])
 def test_the_service_starts_without_what_it_does_not_need(library):
     program = f"import sys, app; sys.exit({library!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -44,6 +44,7 @@ def digests():
         said.clear()
         step.fn(db)
         found[step.name] = hashlib.sha256("\n".join(" ".join(line.split()) for line in said).encode()).hexdigest()
+    db.close()
     return found
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from web.parsing import is_json
+from web.parsing import _load_again, is_json
 
 from .conftest import CORE_TASK, TASK_KEY, TI
 
@@ -85,3 +85,13 @@ def test_the_body_is_read_before_anybody_is_known(guarded):
 
 def test_there_is_no_head_and_no_options_where_airflow_has_none(world):
     assert [world.open(TASK_KEY, method=method).status_code for method in ("HEAD", "OPTIONS", "TRACE")] == [405] * 3
+
+
+def test_what_was_read_before_is_read_again_and_what_is_long_is_not_kept(world):
+    _load_again.cache_clear()
+    for _ in range(3):
+        assert world.get("/api/v2/assets?limit=1&order_by=-name").json["total_entries"] == 1
+        assert world.get("/api/v2/assets?limit=x").status_code == 422
+        assert world.get("/api/v2/assets?order_by=name&order_by=" + "x" * 2000).status_code == 400
+    found = _load_again.cache_info()
+    assert (found.hits, found.currsize) == (2, 1)

@@ -3,7 +3,7 @@
 import pytest
 from marshmallow import ValidationError
 
-from schemas import control, core, execution
+from schemas import control, core, execution, members
 
 from .conftest import EXTRACT, TI
 
@@ -60,9 +60,9 @@ def test_a_bad_payload_is_named_with_pydantics_type(schema, payload, member, kin
 
 def test_unknown_members_are_found_at_any_depth():
     document = {"x": 1, "config": {"y": 1}, "assets": [{"name": "n"}, {"z": 1}], "dag_runs": 5}
-    assert control.unknown_members(control.Fixture(), document) == ["x", "config.y", "assets[1].z"]
+    assert members.unknown_members(control.Fixture(), document) == ["x", "config.y", "assets[1].z"]
 
 
 @pytest.mark.parametrize("document", [None, 5, [], {"assets": [5]}, {"config": None}])
 def test_what_has_the_wrong_form_has_no_unknown_members(document):
-    assert control.unknown_members(control.Fixture(), document) == []
+    assert members.unknown_members(control.Fixture(), document) == []

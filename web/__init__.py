@@ -14,6 +14,8 @@ from state.store import Store
 from state.store.namespaces import DEFAULT
 from state.store.registry import Namespace
 
+from .routes import Adapter, Routes
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -69,6 +71,8 @@ class App(Flask):
     ``/ns/<name>`` before any path moves into ``SCRIPT_NAME``: views, and links to them, never see it.
     """
 
+    url_map_class = Routes
+
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PREFIX):
             name, slash, rest = environ["PATH_INFO"].removeprefix(PREFIX).partition("/")
@@ -82,9 +86,7 @@ class App(Flask):
             return super().create_url_adapter(None)
         host = request.environ.get("HTTP_HOST") or "localhost"  # which hosts are allowed is web.auth's to say
         query = request.query_string.decode("latin-1")
-        return MapAdapter(
-            self.url_map, host, request.root_path, "", request.scheme, request.path, request.method, query
-        )
+        return Adapter(self.url_map, host, request.root_path, "", request.scheme, request.path, request.method, query)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring_ascii as quoted
 
 from state import values
 from state.clock import to_wire
@@ -50,8 +51,7 @@ def asset_entry(entry: Entry) -> str:
 
 
 def _head(entry: Entry) -> str:
-    key = json.dumps(entry.key)
-    return f'{{"key": {key}, "value": {_core_value(entry)}, "updated_at": "{to_wire(entry.updated_at)}"'
+    return f'{{"key": {quoted(entry.key)}, "value": {_core_value(entry)}, "updated_at": "{to_wire(entry.updated_at)}"'
 
 
 def collection(name: str, entries: list[str], total: int) -> str:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, request
 from marshmallow import Schema, ValidationError
 
 from schemas import control as schemas
+from schemas.members import unknown_members
 from schemas.problems import EXTRA, listed
 from state import __version__, tokens
 from state.scopes import TaskScope
@@ -114,7 +115,7 @@ def load(schema: Schema, data: Any, strict: bool) -> tuple[dict[str, Any], list[
     """
     if data is None:
         raise InvalidInput([{"type": "missing", "loc": [], "msg": "Field required", "input": None}])
-    ignored, problems = schemas.unknown_members(schema, data), []
+    ignored, problems = unknown_members(schema, data), []
     try:
         document = dict(schema.load(data))
     except ValidationError as error:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as RouteNotFound
 from werkzeug.http import HTTP_STATUS_CODES
@@ -231,8 +231,8 @@ def _answer_http(error: HTTPException) -> Response:
     if api_name() == "_stateroom":
         message = f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"
         return _answer_with(error, _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))))
-    if isinstance(error, RouteNotFound) and (target := _without_slash()):
-        return Response(status=307, headers={"Location": target})
+    if isinstance(error, RouteNotFound) and _is_there_without_slash():
+        return to_path_without_slash()
     return _answer_with(error, {"detail": error.name})
 
 
@@ -244,18 +244,20 @@ def _answer_with(error: HTTPException, document: Any) -> Response:
     return answer
 
 
-def _without_slash() -> str | None:
-    """Where Airflow redirects a path with a slash too many: to the route without it, if there is one."""
-    from flask import current_app
-
+def _is_there_without_slash() -> bool:
+    """Whether the path is one of Airflow's with a slash too many."""
     path = request.path.rstrip("/")
     if path == request.path or api_name() != "execution":
-        return None
+        return False
     adapter = current_app.create_url_adapter(request)
-    if adapter is None or not adapter.test(path, request.method) and not adapter.allowed_methods(path):
-        return None
+    return adapter is not None and (adapter.test(path, request.method) or bool(adapter.allowed_methods(path)))
+
+
+def to_path_without_slash() -> Response:
+    """Where Airflow redirects a path with a slash too many: to the route without it."""
     query = request.query_string.decode("latin-1")
-    return request.host_url.rstrip("/") + request.script_root + path + (f"?{query}" if query else "")
+    place = request.script_root + request.path.rstrip("/") + (f"?{query}" if query else "")
+    return Response(status=307, headers={"Location": request.host_url.rstrip("/") + place})
 
 
 def _answer_unexpected(error: Exception) -> Response:

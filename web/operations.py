@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import control, core, execution, faults, journal, namespaces, snapshots
+from schemas import control, core, execution, explain, faults, journal, namespaces, references, snapshots, values
 from state.references import HEADER, REPLACED
 
 
@@ -91,16 +91,16 @@ OPERATIONS: dict[str, Operation] = {
         (201, control.AssetMade), control.StrictOption, control.AssetBody, headers=_IGNORED
     ),
     "control_api.clean": Operation((200, control.Cleaned), control.CleanOptions),
-    "values_api.get_task_value": Operation(_VALUE, control.KeyOption, also=_BACKEND),
-    "values_api.set_task_value": Operation(_NO_BODY, control.KeyOption, control.ValueBody, _BACKEND),
-    "values_api.delete_task_value": Operation(_NO_BODY, control.KeyOption, also=_BACKEND),
+    "values_api.get_task_value": Operation(_VALUE, values.KeyOption, also=_BACKEND),
+    "values_api.set_task_value": Operation(_NO_BODY, values.KeyOption, values.ValueBody, _BACKEND),
+    "values_api.delete_task_value": Operation(_NO_BODY, values.KeyOption, also=_BACKEND),
     "values_api.get_asset_value": Operation(_VALUE, also=_BACKEND, by=_KEY_BY),
-    "values_api.set_asset_value": Operation(_NO_BODY, body=control.ValueBody, also=_BACKEND, by=_KEY_BY),
+    "values_api.set_asset_value": Operation(_NO_BODY, body=values.ValueBody, also=_BACKEND, by=_KEY_BY),
     "values_api.delete_asset_value": Operation(_NO_BODY, also=_BACKEND, by=_KEY_BY),
-    "references_api.list_references": Operation((200, control.References), control.ReferencesQuery),
-    "references_api.check": Operation((200, control.Checked), body=control.CheckBody, also=_BACKEND),
-    "references_api.list_orphans": Operation((200, control.Orphans), control.OrphansQuery, also=_BACKEND),
-    "references_api.remove_orphans": Operation((200, control.Removed), body=control.RemoveBody, also=_BACKEND),
+    "references_api.list_references": Operation((200, references.References), references.ReferencesQuery),
+    "references_api.check": Operation((200, references.Checked), body=references.CheckBody, also=_BACKEND),
+    "references_api.list_orphans": Operation((200, references.Orphans), references.OrphansQuery, also=_BACKEND),
+    "references_api.remove_orphans": Operation((200, references.Removed), body=references.RemoveBody, also=_BACKEND),
     "namespaces_api.list_namespaces": Operation((200, namespaces.Namespaces)),
     "namespaces_api.create_namespace": Operation(
         (201, namespaces.NamespaceMade), body=namespaces.NamespaceBody, also=(409,)
@@ -114,6 +114,7 @@ OPERATIONS: dict[str, Operation] = {
     "faults_api.clear_faults": Operation(_NO_BODY),
     "faults_api.remove_fault": Operation(_NO_BODY),
     "faults_api.take_fault": Operation((200, faults.Taken), body=faults.TakeBody),
+    "explain_api.explain_key": Operation((200, explain.Explanation), explain.ExplainQuery),
     "snapshots_api.list_snapshots": Operation((200, snapshots.Snapshots)),
     "snapshots_api.take_snapshot": Operation((201, snapshots.Snapshot)),
     "snapshots_api.restore_snapshot": Operation(_NO_BODY),

@@ -23,6 +23,7 @@ Union = dict[str, Schema]  # by the names that Airflow's lists call them
 Part = tuple[Schema | Union, Any, Location]
 _WITH_BODY = frozenset({"PUT", "PATCH", "POST"})
 _PATH: Location = ("path",)
+_LONG = 1000  # letters of parameters that are not remembered
 _PARSE_ERROR = "There was an error parsing the body"
 
 
@@ -106,7 +107,7 @@ def query(schema: Schema, several: tuple[str, ...] = ()) -> Part:
     """
     text = request.query_string
     values: dict[str, Any] = dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
-    values |= {name: queries(name) for name in several if name in values}
+    values |= {name: tuple(queries(name)) for name in several if name in values}
     return schema, values, ("query",)
 
 
@@ -140,9 +141,14 @@ def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]
 
 
 @lru_cache(maxsize=1024)
-def _load_path(schema: Schema, segments: tuple[tuple[str, str], ...]) -> Any:
-    # workers ask for the same few keys again and again, and a schema's load is a tenth of a GET
-    return schema.load(dict(segments))
+def _load_again(schema: Schema, given: tuple[tuple[str, Any], ...]) -> Any:
+    # the same few keys and pages are asked for again and again, and a schema's load is a tenth of a GET
+    return schema.load(dict(given))
+
+
+def _load_parameters(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
+    letters = sum(len("".join(value)) for value in given.values())  # a value is a text, or several
+    return dict(_load_again(schema, tuple(given.items())) if letters < _LONG else schema.load(given))
 
 
 def _load(schema: Schema | Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
@@ -152,7 +158,7 @@ def _load(schema: Schema | Union, data: Any, where: Location, problems: list[dic
     if isinstance(schema, dict):
         return _load_one_of(schema, data, where, problems)
     try:
-        return _load_path(schema, tuple(data.items())) if where is _PATH else schema.load(data)
+        return schema.load(data) if where == ("body",) else _load_parameters(schema, data)
     except ValidationError as error:
         found = listed(schema, error, data, where)
         if where != ("body",):

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import control as schemas
+from schemas import references as schemas
 from state import upkeep
 from state.clock import to_text, to_wire
 from state.errors import masked

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from schemas import control as schemas
 from schemas import execution
+from schemas import values as schemas
 from state import values
 from state.gateway import Gateway
 

@@ -31,13 +31,13 @@ missing is an error, never ``None``; any key is possible (slashes, ``..``, 512 c
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from ..scopes import AssetScope, StoreScope, TaskScope
+from ..threads import to_thread
 from ..values import Encoded
 
 
@@ -89,18 +89,18 @@ class BaseStoreBackend(ABC):
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
 
     async def aget(self, scope: StoreScope, key: str, *, session: Any = None) -> str | None:
-        return await asyncio.to_thread(self.get, scope, key, session=session)
+        return await to_thread(self.get, scope, key, session=session)
 
     async def aset(
         self, scope: StoreScope, key: str, value: str, *, expires_at: datetime | None = None, session: Any = None
     ) -> None:
-        await asyncio.to_thread(self.set, scope, key, value, expires_at=expires_at, session=session)
+        await to_thread(self.set, scope, key, value, expires_at=expires_at, session=session)
 
     async def adelete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
-        await asyncio.to_thread(self.delete, scope, key, session=session)
+        await to_thread(self.delete, scope, key, session=session)
 
     async def aclear(self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None) -> None:
-        await asyncio.to_thread(self.clear, scope, all_map_indices=all_map_indices, session=session)
+        await to_thread(self.clear, scope, all_map_indices=all_map_indices, session=session)
 
     def owns_ref(self, ref: str) -> bool:
         """Whether this backend made, or would make, a reference; without an answer the ledger decides alone."""

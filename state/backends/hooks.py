@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import importlib
 import inspect
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..errors import BadBackend
 from ..scopes import StoreScope, TaskScope
+from ..threads import to_thread
 from ..values import Encoded
 from .base import BaseStateBackend, BaseStoreBackend, EncodedBackend
 
@@ -182,7 +182,7 @@ async def _awaited(backend: Any, name: str, sync: Callable[..., Any], theirs: An
     if overrides(type(backend), name):
         await getattr(backend, name)(theirs, *args[1:])
     else:
-        await asyncio.to_thread(sync, *args)
+        await to_thread(sync, *args)
 
 
 def _kind(scope: StoreScope) -> str:

@@ -180,7 +180,8 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise CorruptDatabase(f"{path} is damaged: {verdict.splitlines()[-1]}; restore a copy, or give another --db")
-    known = {step.name for step in migrations.pending(Database(memory=True, execute_plugins=False))}
+    with contextlib.closing(Database(memory=True, execute_plugins=False)) as nothing:
+        known = {step.name for step in migrations.pending(nothing)}
     newer = {step.name for step in migrations.applied(_tables(connection))} - known
     if newer:
         raise NewerDatabase(f"{path} was written by a newer Stateroom (it has {', '.join(sorted(newer))}); upgrade")
