@@ -43,8 +43,8 @@ def test_what_changed_since_a_snapshot(stateroom, task):
 
 
 def test_a_snapshot_that_nobody_took_is_unknown(stateroom):
-    with pytest.raises(NotFound, match="befor"):
-        stateroom.restore("befor")
+    with pytest.raises(NotFound, match="nobody"):
+        stateroom.restore("nobody")
 
 
 def test_waiting_sees_what_a_restore_brought_back(stateroom, task):
