@@ -35,6 +35,7 @@ from web import (
     core_api,
     errors,
     execution_api,
+    explain_api,
     faults,
     faults_api,
     journal_api,
@@ -42,16 +43,10 @@ from web import (
     namespaces_api,
     not_emulated,
     openapi,
+    pages,
     parsing,
     references_api,
     snapshots_api,
-    ui,
-    ui_acts,
-    ui_bench,
-    ui_key,
-    ui_login,
-    ui_references,
-    ui_words,
     values_api,
 )
 from web.auth import Keys, is_loopback, keep_pages_away
@@ -75,17 +70,16 @@ def create_app(config: Mapping[str, Any] | None = None, environ: Mapping[str, st
     settings = rows.load(environ or {}, config)
     app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = settings["max_body"]
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    ui_words.register(app)
     parsing.configure(app)
     errors.register(app)
     app.extensions["stateroom"] = _service(settings, environ or {})
     app.before_request(keep_pages_away)
     airflows = (execution_api, core_api, login)
-    ours = (control_api, values_api, references_api, namespaces_api, journal_api, snapshots_api, faults_api)
-    pages = (ui, ui_key, ui_acts, ui_references, ui_bench, ui_login)
-    for part in (*airflows, *ours, not_emulated, openapi, *pages):
+    of_keys = (values_api, references_api, journal_api, explain_api)
+    ours = (control_api, *of_keys, namespaces_api, snapshots_api, faults_api)
+    for part in (*airflows, *ours, not_emulated, openapi):
         app.register_blueprint(part.bp)
+    pages.register(app)
     faults.configure(app)
     return app
 

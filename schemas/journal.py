@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from .execution import Parameters
-from .fields import Field, Integer, Text, UtcDateTime
+from .fields import Field, Integer, Text, Truth, UtcDateTime
 from .problems import Problem
 
 MOST = 1000  # events in one answer
@@ -41,11 +41,15 @@ class ScopeQuery(Parameters):
 
 
 class JournalQuery(ScopeQuery):
-    """Which events: those after a number, and how long to wait, in seconds, if there is none yet."""
+    """Which events: those after a number, and how long to wait, in seconds, if there is none yet.
+
+    Of more than ``limit`` it is the first ones, or the last ones with ``newest``; always in their order.
+    """
 
     after = Integer(least=0, load_default=0)
     wait = Seconds(load_default=0.0)
     limit = Integer(least=1, load_default=100)
+    newest = Truth(load_default=False)
     op = Text()
     api = Text()
     key = Text()

@@ -17,12 +17,18 @@ import click
 
 from . import __version__, cli_documents, cli_entries, cli_references, tokens
 from .cli_check import check
+from .cli_clock import clock
 from .cli_exec import execute
+from .cli_explain import explain
 from .cli_faults import faults
+from .cli_history import history
+from .cli_journal import journal
+from .cli_namespaces import namespaces
 from .cli_service import DEFAULT_URL as DEFAULT_URL
 from .cli_service import OPTIONS, running
 from .cli_service import as_json as as_json
 from .cli_service import connected as connected
+from .cli_snapshots import snapshot
 from .errors import BadDocument, NotFound, ServiceError, StateError, Unreachable
 from .process import service_path
 
@@ -68,7 +74,7 @@ def _take_options(command: click.Command) -> None:
     if isinstance(command, click.Group):
         for below in command.commands.values():
             _take_options(below)
-    else:
+    if not isinstance(command, click.Group) or command.invoke_without_command:
         command.params = [*command.params, *OPTIONS]
 
 
@@ -146,7 +152,9 @@ def _health(timeout: float) -> tuple[str, Any]:
 
 for _command in (*cli_entries.COMMANDS, *cli_documents.COMMANDS, cli_references.list_references):
     cli.add_command(_command)
-for _command in (check, execute, faults, make_token, ready):
+for _command in (check, execute, make_token, ready):
+    cli.add_command(_command)
+for _command in (clock, explain, faults, history, journal, namespaces, snapshot):
     cli.add_command(_command)
 
 

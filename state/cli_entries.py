@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import documents
+from .cli_scope import scope_of, scoped
 from .cli_service import as_json, connected
 from .errors import NotFound, ServiceError
 from .scopes import TaskScope
@@ -22,29 +22,11 @@ _LONGEST = 36_500  # days
 _UNREADABLE = 422  # what the Core API answers for a stored value that JSON cannot carry
 
 
-def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say whose state: a task instance's, or an asset's."""
-    for option in (
-        click.option("--asset", help="Name of the asset."),
-        click.option("--map-index", type=int, help="Index of a mapped task; -1 of one that is not mapped."),
-        click.option("--task", "task_id", help="Task id."),
-        click.option("--run", "run_id", help="Run id."),
-        click.option("--dag", "dag_id", help="Dag id."),
-    ):
-        command = option(command)
-    return command
-
-
 def _keyspace(client: StateroomClient, where: dict[str, Any]) -> HttpKeyspace:
-    names = ("dag_id", "run_id", "task_id")
-    if where["asset"] is not None:
-        if any(where[name] for name in names):
-            raise click.UsageError("name a task instance (--dag, --run, --task) or an --asset, not both")
-        return client.asset_by_id(_asset_id(client, where["asset"]))
-    if not all(where[name] for name in names):
-        raise click.UsageError("name a task instance with --dag, --run and --task, or an asset with --asset")
-    map_index = -1 if where["map_index"] is None else where["map_index"]
-    return client.task_by_scope(TaskScope(where["dag_id"], where["run_id"], where["task_id"], map_index))
+    scope = scope_of(where)
+    if isinstance(scope, TaskScope):
+        return client.task_by_scope(scope)
+    return client.asset_by_id(_asset_id(client, str(scope.name)))
 
 
 def _asset_id(client: StateroomClient, name: str) -> int:

@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import documents
+from . import documents, spans
 from .cli_service import as_json, connected
 
 if TYPE_CHECKING:
     from .client import StateroomClient
 
 _BROKEN = 1  # exit status
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PAGE = 100
 _BAD = ("missing", "corrupt")
 
 
 def _duration(ctx: click.Context, param: click.Parameter, text: str) -> int:
     """``90s``, ``30m``, ``24h`` or ``7d``, in seconds."""
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdigit()) or unit not in _SECONDS:
-        raise click.BadParameter(f"{text!r} is no duration; write 90s, 30m, 24h or 7d")
-    return int(number) * _SECONDS[unit]
+    try:
+        seconds = int(spans.parse(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if seconds < 0:
+        raise click.BadParameter(f"{text!r} is negative")
+    return seconds
 
 
 @click.command("references")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8103"
 _PRIVATE = ["--host", "127.0.0.1", "--durable", "--log-level", "error", "--max-body", "4GiB"]
+_NAMESPACE = "/ns/"  # in an address, before a namespace's name
 _UNSEEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see
 
 
@@ -37,6 +39,7 @@ def _option(flag: str, help: str, **more: Any) -> click.Option:
 OPTIONS = (  # they stand before a command's name or after it
     _option("--url", f"Address of the service.  [env: STATEROOM_URL; default: {DEFAULT_URL}]"),
     _option("--db", "Database file, instead of an address."),
+    _option("--ns", "Namespace; without it, the address's own, or default.  [env: STATEROOM_NAMESPACE]"),
     _option("--token", "Admin's token, where a secret is set.  [env: STATEROOM_TOKEN]"),
     _option("--json", "Print JSON for machines.", is_flag=True),
 )
@@ -52,13 +55,14 @@ def as_json() -> bool:
 
 
 @contextmanager
-def connected(create: bool = False) -> Iterator[StateroomClient]:
-    """A client of the service that the options name; of a private one, if they name a file that nobody serves.
+def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomClient]:
+    """A client of the namespace that the options name; in a private service, if they name a file that nobody serves.
 
     :param create: whether a database file that is not there may be made.
+    :param whole: of the service as a whole, whatever namespace they name.
     """
     if not given("db"):
-        yield running()
+        yield running(whole)
         return
     path = _database(create)
     from .client import StateroomClient
@@ -68,15 +72,15 @@ def connected(create: bool = False) -> Iterator[StateroomClient]:
         stack.enter_context(alone(path))
         if _owner_url(path):
             stack.close()
-            yield running()
+            yield running(whole)
         else:
             secret = secrets.token_hex(32)
             process = stack.enter_context(ServerProcess(["--db", str(path), *_PRIVATE], _environment(secret)))
-            yield StateroomClient(process.url, tokens.for_role(secret, "admin"))
+            yield StateroomClient(_inside(process.url, whole), tokens.for_role(secret, "admin"))
 
 
-def running() -> StateroomClient:
-    """A client of the service that runs already.
+def running(whole: bool = False) -> StateroomClient:
+    """Like :func:`connected`, of a service that runs already.
 
     :raises Unreachable: if the options name a file that nobody serves.
     """
@@ -87,7 +91,16 @@ def running() -> StateroomClient:
         url = _owner_url(Path(given("db")))
         if url is None:
             raise Unreachable(f"nobody serves {given('db')}")
-    return StateroomClient(url, given("token") or os.environ.get("STATEROOM_TOKEN"))
+    return StateroomClient(_inside(url, whole), given("token") or os.environ.get("STATEROOM_TOKEN"))
+
+
+def _inside(url: str, whole: bool) -> str:
+    """The address of the namespace that is meant: an option's before the address's own before the environment's."""
+    root, _, own = url.rstrip("/").partition(_NAMESPACE)
+    name = "" if whole else given("ns") or own or os.environ.get("STATEROOM_NAMESPACE") or ""
+    if name and not name.strip("."):
+        raise click.UsageError(f"{name!r} is no name of a namespace")  # and HTTP clients would drop it from the path
+    return root + _NAMESPACE + quote(name, safe="") if name else root
 
 
 def _database(create: bool) -> Path:

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -116,23 +117,26 @@ def references_table(rows: list[dict[str, Any]]) -> str:
 def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
     owner = _owner(row["scope"]) if row["scope"] else "(gone)"
     size = "" if row["size"] is None else str(row["size"])
-    facts = (row["health"], row["backend"] or "unknown", size, _second(row["written_at"]))
-    return owner, _printable(row["key"]), *facts, _printable(row["ref"])
+    facts = (row["health"], row["backend"] or "unknown", size, second(row["written_at"]))
+    return owner, printable(row["key"]), *facts, printable(row["ref"])
 
 
 def orphans_table(rows: list[dict[str, Any]]) -> str:
     """Orphans, as the Control API lists them, for a terminal."""
     head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
-    lines = [
-        (_second(row["written_at"]), str(row["size"] or ""), row["verdict"], _printable(row["ref"])) for row in rows
-    ]
+    lines = [(second(row["written_at"]), str(row["size"] or ""), row["verdict"], printable(row["ref"])) for row in rows]
     return columns([head, *lines])
 
 
-def columns(lines: list[tuple[str, ...]]) -> str:
-    """Lines of equally many texts below each other: what is too wide is cut, but for the last column."""
+def columns(lines: list[tuple[str, ...]], widths: list[int] | None = None) -> str:
+    """Lines of equally many texts below each other: what is too wide is cut, but for the last column.
+
+    :param widths: of lines that stand above these, as this function left them; empty at first.
+    """
+    widths = [] if widths is None else widths
     cut = [(*(_cut(text, _WIDEST) for text in line[:-1]), line[-1]) for line in lines]
-    widths = [max(map(_width, column)) for column in zip(*cut, strict=True)]
+    own = [max(map(_width, column)) for column in zip(*cut, strict=True)]
+    widths[:] = [max(pair) for pair in zip_longest(widths, own, fillvalue=0)]
     return "\n".join(
         "  ".join(text + " " * (width - _width(text)) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in cut
@@ -142,23 +146,25 @@ def columns(lines: list[tuple[str, ...]]) -> str:
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     ref = envelope.unwrap(entry["value"])
     value = json.dumps(entry["value"] if ref is None else envelope.wrap(masked(ref)), ensure_ascii=False)
-    shown = _cut(_printable(value), _WIDEST_VALUE)
-    expires = "" if "asset" in entry else _second(entry.get("expires_at")) or "never"
-    return _owner(entry), _printable(entry["key"]), shown, _second(entry["updated_at"]), expires
+    shown = _cut(printable(value), _WIDEST_VALUE)
+    expires = "" if "asset" in entry else second(entry.get("expires_at")) or "never"
+    return _owner(entry), printable(entry["key"]), shown, second(entry["updated_at"]), expires
 
 
 def _owner(entry: dict[str, Any]) -> str:
     if "asset" in entry:
-        return f"asset {_printable(entry['asset'])}"
+        return f"asset {printable(entry['asset'])}"
     index = f" [{entry['map_index']}]" if entry["map_index"] >= 0 else ""
-    return _printable(f"{entry['dag_id']} {entry['run_id']} {entry['task_id']}{index}")
+    return printable(f"{entry['dag_id']} {entry['run_id']} {entry['task_id']}{index}")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text without control characters, for a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def _second(moment: str | None) -> str:
+def second(moment: str | None) -> str:
+    """A moment as it is sent, without its fraction."""
     return moment[:19] + "Z" if moment else ""
 
 

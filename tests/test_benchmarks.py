@@ -31,12 +31,12 @@ def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
         run(server.url, [Request("GET", "/key-000")], 1, 0.05)
 
 
-def test_the_plugins_cost_is_measured_with_and_without_its_use():
-    assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]
-
-
 def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "TASKS", 1600)  # every page that is asked for finds its task
     page.fill(tmp_path / "page.db")
     with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
         assert set(page.measure(process.url, 1)) == set(page.PAGES)
+
+
+def test_the_plugins_cost_is_measured_with_and_without_its_use():
+    assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]

@@ -297,3 +297,10 @@ def test_without_a_journal_everything_else_works():
     assert store.namespace().asset(name="orders").get("k") == 1
     assert store.namespace().journal.events() == []
     store.close()
+
+
+def test_the_last_events_are_told_in_their_order_too(world, journal):
+    for value in (1, 2, 3):
+        world.put(TASK_KEY, json={"value": value})
+    assert [event["value"] for event in journal("limit=2&newest=1")] == [2, 3]
+    assert [event["value"] for event in journal("limit=2")] == [1, 2]

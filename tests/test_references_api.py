@@ -47,9 +47,10 @@ def test_a_reference_is_listed_with_all_that_is_known(values):
 def test_a_reference_outlives_its_scope(values):
     values.put(1)
     values.http.post("/_stateroom/reset")
-    assert get(values)["references"][0]["health"] == "unchecked", "the snapshot before-reset holds it"
+    (kept,) = get(values)["references"]
     values.http.delete("/_stateroom/snapshots/before-reset")
     (row,) = get(values)["references"]
+    assert kept["health"] == "unchecked"
     assert (row["scope"], row["key"], row["health"]) == (None, "k", "orphan")
 
 
@@ -176,7 +177,7 @@ def test_the_command_removes_orphans_only_if_told_so(run, caller):
     assert not os.path.exists(ref)
 
 
-@pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5h", "1w"])
+@pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5", "1y"])
 def test_a_duration_that_is_none_is_refused(text):
     assert CliRunner().invoke(cli, ["references", "--older-than", text]).exit_code == 2
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .conftest import SECRET, TI, admin, bearer
+from .conftest import ASSET_KEY, SECRET, TI, admin, bearer
 from .pages import HTML, KEY, RAW, TASK, form_token, send, text_of
 
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
@@ -262,6 +262,20 @@ def test_a_value_at_a_moment(world):
     assert "2030-01-01 00:00:00 UTC" in shown and "“ first ”" in shown.replace("“first”", "“ first ”")
     assert "no such key then" in text_of(world.get(KEY + "tide&at=2029-01-01T00:00"))
     assert "is no moment" in text_of(world.get(KEY + "tide&at=yesterday"))
+
+
+def test_a_lost_update_is_marked(world):
+    tokens = [
+        world.post("/_stateroom/task-instances", json={"dag_id": "lost", "task_id": task_id}).json["token"]
+        for task_id in ("one", "two")
+    ]
+    one, two = (bearer(token) for token in tokens)
+    world.put(ASSET_KEY, json={"value": 1})
+    world.get(ASSET_KEY, headers=one)
+    world.put(ASSET_KEY, json={"value": 2}, headers=two)
+    assert "lost update" not in text_of(world.get("/key?asset_id=1&key=watermark"))
+    world.put(ASSET_KEY, json={"value": 3}, headers=one)
+    assert "lost update" in text_of(world.get("/key?asset_id=1&key=watermark"))
 
 
 # ---------------------------------------------------------------- a secret

@@ -137,6 +137,9 @@ def test_a_moment_that_never_was_cannot_be_restored(world, seq):
         ({"action": "drop_namespace", "name": "default", "sure": "default"}, "always is"),
         ({"action": "drop_namespace", "name": "one", "sure": "two"}, "Nothing was dropped"),
         ({"action": "drop_namespace", "name": "nowhere", "sure": "nowhere"}, "no namespace"),
+        ({"action": "take_snapshot", "name": "a/b"}, "a/b"),
+        ({"action": "restore_snapshot", "name": "none"}, "none"),
+        ({"action": "drop_snapshot", "name": "none"}, "none"),
     ],
 )
 def test_what_the_bench_cannot_do_it_says(world, fields, complaint):
@@ -213,3 +216,16 @@ def test_a_fault_that_cannot_be_says_why_and_stays_in_the_form(world, fields, co
     answer = send(world, "/bench", action="set_fault", pattern="kept", **fields)
     assert answer.status_code == 422 and complaint in text_of(answer)
     assert 'value="kept"' in answer.get_data(as_text=True)
+
+
+def test_a_comparison_with_a_snapshot_that_is_not_there_says_so(world):
+    assert "none" in text_of(world.get("/bench?a=none"))
+
+
+def test_a_comparison_masks_credentials(world):
+    send(world, "/bench", action="take_snapshot", name="masked")
+    ref = {"__airflow_state_ref__": "s3://user:sesame@bucket/key"}
+    world.put(f"/execution/store/ti/{TI}/report", json={"value": ref})
+    page = world.get("/bench?a=masked")
+    assert "s3://***@bucket" in text_of(page) and "sesame" not in page.get_data(as_text=True)
+    send(world, "/bench", action="drop_snapshot", name="masked")

@@ -24,7 +24,7 @@ _EQUAL = ("op", "api", "key", "ti_id")
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
     (asked,) = read(query(_JOURNAL))
-    filters = {name: asked[name] for name in _EQUAL if name in asked}
+    filters = {name: asked[name] for name in (*_EQUAL, "newest") if name in asked}
     scope, limit = scope_of(asked), min(asked["limit"], schemas.MOST)
     events = g.namespace.journal.wait(asked["wait"], asked["after"], limit, scope=scope, **filters)
     oldest, last = g.namespace.journal.bounds()

@@ -74,6 +74,7 @@ _APIS = {
     "references_api": Api("Control API", ("person",), _CONTROL, {}),
     "namespaces_api": Api("Control API", ("person",), _CONTROL, {}),
     "snapshots_api": Api("Control API", ("person",), _CONTROL, {}),
+    "explain_api": Api("Control API", ("person",), _CONTROL, {}),
     "journal_api": Api("Control API", ("person",), _CONTROL, {}),
     "faults_api": Api("Control API", ("person",), _CONTROL, {}),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from schemas import control, core, execution, faults, journal, namespaces, references, snapshots, values
+from schemas import control, core, execution, explain, faults, journal, namespaces, references, snapshots, values
 from state.references import HEADER, REPLACED
 
 
@@ -114,6 +114,7 @@ OPERATIONS: dict[str, Operation] = {
     "faults_api.clear_faults": Operation(_NO_BODY),
     "faults_api.remove_fault": Operation(_NO_BODY),
     "faults_api.take_fault": Operation((200, faults.Taken), body=faults.TakeBody),
+    "explain_api.explain_key": Operation((200, explain.Explanation), explain.ExplainQuery),
     "snapshots_api.list_snapshots": Operation((200, snapshots.Snapshots)),
     "snapshots_api.take_snapshot": Operation((201, snapshots.Snapshot)),
     "snapshots_api.restore_snapshot": Operation(_NO_BODY),

@@ -13,7 +13,7 @@ from state.clock import Clock, to_text, to_wire
 from state.errors import StateError
 from state.store.namespaces import set_clock
 
-from . import PREFIX, service, setting, ui_faults
+from . import PREFIX, service, setting, ui_faults, ui_snapshots
 from . import ui_session as sessions
 from .errors import Refused, status_of
 from .ui_faults import Wrong
@@ -39,6 +39,7 @@ def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
     return render_template(
         "bench.html", spaces=spaces[:_SHOWN], more=max(0, len(spaces) - _SHOWN), units=_UNITS, typed=request.form,
         wrong=wrong or {}, now=to_text(clock.now()), expired=g.namespace.clean(True, 0), **ui_faults.facts(),
+        **ui_snapshots.facts(),
     ), status  # fmt: skip
 
 
@@ -133,6 +134,9 @@ _ACTS: dict[str, Any] = {
     "set": _set_to,
     "real": _real_time,
     "clean": _clean,
+    "take_snapshot": ui_snapshots.take,
+    "restore_snapshot": ui_snapshots.restore,
+    "drop_snapshot": ui_snapshots.drop,
     "set_fault": ui_faults.set_fault,
     "remove_fault": ui_faults.remove_fault,
     "clear_faults": ui_faults.clear_faults,

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, g, render_template, request
 from schemas.moments import from_string
 from state.errors import KeyNotFound, masked
 from state.resolving import Outcome
-from state.store import keys, timeline
+from state.store import history, keys, timeline
+from state.upkeep import scope_of
 
 from . import ui_session as sessions
 from .errors import Refused
@@ -77,9 +78,16 @@ def show(
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = timeline.history(g.namespace, place["scope_id"], key, _HISTORY)
     facts["journal"] = g.namespace.journal.is_kept
+    facts["lost"] = _lost(place, key) if facts["history"] else {}
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
     return render_template("key.html", **facts, **_then(place, key), **more), status
+
+
+def _lost(place: dict[str, Any], key: str) -> dict[int, int]:
+    """Writes that overwrote another attempt's without having read it, and which: by their numbers."""
+    story = history.history(g.namespace, scope_of(place), key)
+    return {event["seq"]: event["lost"] for event in story if event["lost"]}
 
 
 def _then(place: dict[str, Any], key: str) -> dict[str, Any]:

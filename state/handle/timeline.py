@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import documents, envelope
+from ..documents import printable
 from ..errors import masked
 from ..scopes import AssetScope, TaskScope
 from .journal import Event, lost_updates
@@ -23,7 +24,7 @@ def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOS
 
     :param most: lines; how many there were before is said in the first.
     """
-    story = _Story(events)
+    story = Story(events)
     rows = [(event.real_at, story.line(event)) for event in events]
     rows += [(failure.at, story.failure(failure)) for failure in failures]
     rows.sort(key=lambda row: row[0])
@@ -32,35 +33,49 @@ def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOS
     return f"({more} earlier ones are left out)\n{text}" if more > 0 else text
 
 
-class _Story:
-    """What a line of one event has to know of the others."""
+class Story:
+    """What a line of one event has to know of the others.
 
-    def __init__(self, events: list[Event]) -> None:
-        self._start = events[0].real_at if events else 0.0
+    :param numbered: name other events by their numbers, and not by the time since the first.
+    """
+
+    def __init__(self, events: list[Event], numbered: bool = False) -> None:
+        self._numbered, self._start = numbered, events[0].real_at if events else 0.0
         self._by_number = {event.seq: event for event in events}
         self._lost = {update.write.seq: update.lost for update in lost_updates(events)}
         self._tasks = {event.ti_id: event.scope for event in events if isinstance(event.scope, TaskScope)}
 
     def line(self, event: Event) -> tuple[str, ...]:
-        what = f"  {event.op}" if event.parent is not None else _WORDS.get(event.op, event.op)
         place = label(event.scope) if event.scope else ""
-        key = _printable(event.key or "")
-        outcome = _outcome(event, self._by_number)
+        at, who = f"{self._at(event.real_at):>8}", self.who(event)
+        return at, who, place, what(event), printable(event.key or ""), self.outcome(event)
+
+    def outcome(self, event: Event) -> str:
+        """What came of it: the value, the refusal, the update that was lost."""
+        told = _outcome(event, self._seen(event))
         if lost := self._lost.get(event.seq):
-            outcome += f"   LOST UPDATE: it had not seen what {self._who(lost)} wrote at {self._at(lost.real_at)}"
-        return f"{self._at(event.real_at):>8}", self._who(event), place, what, key, outcome
+            where = f"in {lost.seq}" if self._numbered else f"at {self._at(lost.real_at)}"
+            told += f"   LOST UPDATE: it had not seen what {self.who(lost)} wrote {where}"
+        return told
+
+    def _seen(self, event: Event) -> str:
+        """What a read saw."""
+        write = self._by_number.get(event.saw or 0)
+        if write is not None:
+            return f"-> {shown(write.value)}"
+        return f"-> what {event.saw} wrote" if self._numbered else "-> (its write is no longer in the journal)"
 
     def failure(self, failure: Failure) -> tuple[str, ...]:
         by = "api" if failure.try_number is None else f"try {failure.try_number}"
         ref, message = masked(failure.ref or ""), masked(str(failure.error))
-        what = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
-        at, key = f"{self._at(failure.at):>8}", _printable(failure.key or "")
-        return at, by, label(failure.scope), f"  {failure.op}", key, _printable(what)
+        told = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
+        at, key = f"{self._at(failure.at):>8}", printable(failure.key or "")
+        return at, by, label(failure.scope), f"  {failure.op}", key, printable(told)
 
     def _at(self, moment: float) -> str:
         return f"{moment - self._start:.3f}s"
 
-    def _who(self, event: Event) -> str:
+    def who(self, event: Event) -> str:
         """``try 2``, of which task if it is not the task's own place that the event is about, or another word."""
         if event.by != "task" or event.try_number is None:
             return event.by
@@ -69,14 +84,19 @@ class _Story:
         return f"{of}try {event.try_number}"
 
 
-def _outcome(event: Event, values: dict[int, Event]) -> str:
+def what(event: Event) -> str:
+    """The operation in a word, set in if it is an effect of another."""
+    return f"  {event.op}" if event.parent is not None else _WORDS.get(event.op, event.op)
+
+
+def _outcome(event: Event, seen: str) -> str:
     if event.status is not None and event.status >= 400:
         return _refusal(event)
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
-    said = _printable(masked(event.note or ""))
+    said = printable(masked(event.note or ""))
     if event.op == "get":
-        said = "   ".join(filter(None, (_seen(event, values), said)))
+        said = "   ".join(filter(None, (seen, said)))
     elif event.op == "set":
         said = "   ".join(filter(None, (shown(event.value), _expiry(event), said)))
     return said
@@ -85,12 +105,7 @@ def _outcome(event: Event, values: dict[int, Event]) -> str:
 def _refusal(event: Event) -> str:
     if event.op == "get" and event.status == 404 and not event.note:
         return "-> nothing there"
-    return f"-> {event.status} {_printable(masked(event.note or ''))}".rstrip()
-
-
-def _seen(event: Event, values: dict[int, Event]) -> str:
-    write = values.get(event.saw or 0)
-    return f"-> {shown(write.value)}" if write else "-> (its write is no longer in the journal)"
+    return f"-> {event.status} {printable(masked(event.note or ''))}".rstrip()
 
 
 def _expiry(event: Event) -> str:
@@ -111,7 +126,3 @@ def shown(value: Any) -> str:
 
 def _end(ref: str) -> str:
     return ref if len(ref) <= _SHOWN else f"…{ref[1 - _SHOWN :]}"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

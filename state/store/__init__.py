@@ -14,7 +14,6 @@ from ..errors import ReferenceBusy, StoreError
 from . import namespaces, opening
 from .faults import faulty
 from .log import Log
-from .opening import explain
 from .registry import Namespace
 
 MEMORY = ":memory:"
@@ -98,7 +97,7 @@ class Store:
                     db.execute("ROLLBACK")
                 if noted:
                     self.log.put_back(noted)
-                explain(error, self.path)
+                opening.explain(error, self.path)
                 raise
             self.log.committed(noted)
 
@@ -122,7 +121,7 @@ class Store:
         try:
             yield reader
         except sqlite3.Error as error:
-            explain(error, self.path)
+            opening.explain(error, self.path)
             raise
         finally:
             self._idle_readers.append(reader)

@@ -36,7 +36,7 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
         )
     if not found:
         raise TaskInstanceNotFound.by_scope(scope)
-    return {**found[0], "asset_id": None}
+    return {**found[0], "asset_id": None, "asset": None}
 
 
 def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:

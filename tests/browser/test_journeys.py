@@ -249,3 +249,18 @@ def test_switch_a_fault_on_and_see_what_it_did(space, look):
     assert "answered 503" in page.inner_text("section[aria-labelledby=faults] .did")
     page.get_by_role("button", name="Remove fault").click()
     assert "The fault is gone." in page.inner_text(".said")
+
+
+def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
+    ti = space.task()
+    space.write(ti, "cursor", {"page": 1})
+    page = look(space.url + "/bench")
+    page.get_by_label("New snapshot").fill("before")
+    page.get_by_role("button", name="Take it").click()
+    assert "The snapshot before holds 1 key." in page.inner_text(".said")
+    space.write(ti, "cursor", {"page": 2})
+    page.get_by_role("link", name="Compare before with now").click()
+    row = page.locator("#compared tbody tr")
+    assert [text in row.inner_text() for text in ("changed", '{"page": 1}', '{"page": 2}')] == [True] * 3
+    page.get_by_role("button", name="Restore before").click()
+    assert space.stored(ti, "cursor") == {"page": 1}
