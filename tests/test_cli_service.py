@@ -74,6 +74,16 @@ def test_an_answer_of_something_else_is_said(run, monkeypatch):
     assert result.exit_code == 10 and "did not answer in JSON; is it a Stateroom?" in result.output
 
 
+def test_a_namespace_is_an_address(run):
+    with ServerProcess(["--db", ":memory:"]) as service:
+        assert requests.post(f"{service.url}/_stateroom/namespaces", json={"name": "one"}).status_code == 201
+        assert run("import", "-", "--url", f"{service.url}/ns/one", input=ASSET).exit_code == 0
+        assert run("set", "k", "1", "--asset", "orders", "--url", f"{service.url}/ns/one").exit_code == 0
+        assert run("get", "k", "--asset", "orders", "--url", f"{service.url}/ns/one").output == "1\n"
+        assert run("get", "k", "--asset", "orders", "--url", service.url).exit_code == 1
+        assert "one" in run("list", "--url", f"{service.url}/ns/oen").output
+
+
 def test_a_missing_token_is_said_with_what_to_do(run):
     with ServerProcess(["--db", ":memory:", "--jwt-secret", SECRET]) as service:
         result = run("list", "--url", service.url)
