@@ -49,8 +49,9 @@ from web import (
     snapshots_api,
     values_api,
 )
-from web.auth import Keys, is_loopback, keep_pages_away
+from web.auth import Keys
 from web.banner import banner, stateroom
+from web.entrance import is_loopback, keep_pages_away
 from web.server import Server
 
 CANNOT_LISTEN = 9  # exit status

@@ -146,6 +146,14 @@ def test_a_token_that_is_nearly_over_is_refreshed(guarded, lifetime, refreshed):
     assert fresh is None or tokens.unverified(fresh)["exp"] > time.time() + 500
 
 
+@pytest.mark.parametrize("path", [TASK_KEY, "/_stateroom/journal", "/key", "/openapi.json"])
+@pytest.mark.parametrize(("who", "told"), [(None, False), (worker(secret=OTHER_SECRET), False), (worker(), True)])
+def test_names_of_namespaces_are_for_those_with_a_token(guarded, path, who, told):
+    guarded.post("/_stateroom/namespaces", json={"name": "unreleased"}, headers=admin())
+    answer = guarded.get("/ns/unrelaesed" + path, headers=who)
+    assert (answer.status_code, "unreleased" in answer.text) == (404, told)
+
+
 # ---------------------------------------------------------------- a secret given at start: people
 
 MAY = [

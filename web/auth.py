@@ -1,15 +1,13 @@
-"""Who is asking: bearer tokens, roles, and what keeps web pages of others away."""
+"""Who is asking: bearer tokens and roles."""
 
 from __future__ import annotations
 
 import functools
-import ipaddress
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import g, request
 
@@ -17,14 +15,12 @@ from schemas.fields import canonical_uuid
 from state import tokens
 from state.clock import Clock
 from state.scopes import WATCHER, AssetStateStoreWriterKind, Writer
-from state.store.namespaces import DEFAULT
 from state.store.registry import Namespace
 
-from . import NAMESPACE, service
+from . import service
 from .errors import Refused
 
 NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _READERS, _WRITERS = "viewer", {"task": "user", "asset": "op"}
 _REMEMBERED = 4096
 _NOBODY = Writer(AssetStateStoreWriterKind.API, api="execution")
@@ -223,55 +219,15 @@ def _invalid() -> str:
     raise Refused(403, "Invalid JWT token", "not_authenticated")
 
 
-# ---------------------------------------------------------------- browsers
-
-
-def keep_pages_away() -> None:
-    """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
-
-    :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.
-    :raises NamespaceNotFound: if the path names one that is not there.
-    """
-    environ, current = request.environ, service()
-    host = environ.get("HTTP_HOST")
-    if host and not _is_allowed(host, current.allowed_hosts):
-        message = f"the host {host!r} is not allowed; name it with --allow-host"
-        raise Refused(421, message, "host_not_allowed")
-    if environ["REQUEST_METHOD"] not in _SAFE:
-        _check_origin(environ, host)
-    g.namespace = current.store.namespace(environ.get(NAMESPACE, DEFAULT))
-
-
-def _check_origin(environ: dict[str, Any], host: str | None) -> None:
-    origin = environ.get("HTTP_ORIGIN")
-    if origin is not None and origin != f"{environ['wsgi.url_scheme']}://{host}":
-        raise Refused(403, f"writes from the origin {origin!r} are not allowed", "foreign_origin")
-    if environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
-        raise Refused(403, "writes from pages of other sites are not allowed", "foreign_origin")
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_allowed(host: str, allowed: frozenset[str]) -> bool:
-    name = _host_name(host)
-    if name == "localhost" or name.endswith(".localhost") or name in allowed:
+def may_know_names() -> bool:
+    """Whether a caller may be told which namespaces there are: with any good token, where a secret is set."""
+    keys = service().keys
+    if keys.start is None or keys.open_control:
         return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _host_name(host: str) -> str:
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether listening on this address means that only this machine can call."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    for audience in (tokens.EXECUTION_AUDIENCE, tokens.CORE_AUDIENCE):
+        try:
+            keys.claims(bearer() or "", keys.start, audience, Clock())
+        except tokens.Invalid:
+            continue
+        return True
+    return False

@@ -15,7 +15,7 @@ from state.process import service_path
 from state.store import MEMORY, fixtures
 
 from . import Service
-from .auth import is_loopback
+from .entrance import is_loopback
 
 _WIDTH, _MARGIN = 80, 12
 
