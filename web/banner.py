@@ -27,7 +27,8 @@ def banner(made: Service, url: str, existed: bool, command: str) -> str:
     :param command: what calls the command line, as :func:`stateroom` says.
     """
     rows = [
-        ("address", f"{url}  (workers: {url}/execution/)\nthe same address in a browser shows what is there"),
+        ("address", f"{url}  (workers: {url}/execution/)"),
+        ("page", f"{url}/  in a browser"),
         ("database", _database(made, existed)),
         ("holds", _counts(made)),
         ("backend", _where_values_go(made)),
