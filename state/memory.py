@@ -9,12 +9,14 @@ from typing import Any
 from .accessors import AssetStateStoreAccessors, Keyspace
 from .context import asset_scope
 from .errors import NotFound
+from .handle import telling
 from .handle.attempts import Asset, Attempt, Task, Workers
 from .handle.journal import Event
 from .handle.places import RUN_ID
 from .handle.timeline import MOST, table
-from .scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
-from .store import Store
+from .scopes import AssetScope, AssetStateStoreWriterKind, StoreScope, TaskScope, Writer
+from .store import Store, fixtures
+from .store.explain import explain
 from .store.registry import Namespace
 
 
@@ -57,7 +59,13 @@ class Memory(Workers):
 
     def timeline(self, most: int = MOST) -> str:
         """What happened here, as a table for people."""
-        return table([Event.read(row) for row in self._namespace.journal.events()], self.failures, most)
+        events = [Event.read(row) for row in self._namespace.journal.events()]
+        held = fixtures.export(self._namespace)
+        told = telling.sentences(telling.worth_telling(events, held, self.clock.now()), self._sentence)
+        return "\n\n".join(filter(None, (table(events, self.failures, most), told)))
+
+    def _sentence(self, scope: StoreScope, key: str) -> str:
+        return str(explain(self._namespace, scope, key)["sentence"])
 
     def drop(self) -> None:
         """Drop the namespace with all that it holds."""

@@ -396,7 +396,7 @@ def test_a_value_that_a_backend_keeps_is_read(stateroom):
 
 def test_the_error_shows_the_last_value_that_was_seen(stateroom, task):
     task.set("progress", {"rows": 3})
-    with pytest.raises(NotInTime, match=r"within 0.1 s: the last of 1 was \{\"rows\": 3\}, of etl/submit"):
+    with pytest.raises(NotInTime, match=r"within 0.1 s: the last that was seen was \{\"rows\": 3\}, of etl/submit"):
         stateroom.wait_for("progress", lambda value: value["rows"] > 10, timeout=0.1)
 
 

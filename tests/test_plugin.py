@@ -45,10 +45,11 @@ def namespaces(shared):
 
 
 def section(result):
-    """The lines that a failed test's report has of its namespace."""
+    """The table that a failed test's report has of its namespace, and the paragraphs below it, in lines."""
     text = "\n".join(result.outlines)
     found = re.search(r"-+ Stateroom: what happened in \S+ -+\n(.*?)\n[-=_]{3}", text, re.DOTALL)
-    return found[1].splitlines() if found else []
+    table, _, told = found[1].partition("\n\n") if found else ("", "", "")
+    return table.splitlines(), told.splitlines()
 
 
 ONE_KEY = """
@@ -96,7 +97,7 @@ def test_resumes(stateroom):
 
 
 def test_a_failed_test_says_what_happened_in_its_namespace(run):
-    lines = section(run(FAILING))
+    lines, told = section(run(FAILING))
     assert [re.split(r" {2,}", line.strip())[1:5] for line in lines] == [
         ["stateroom", "etl/submit", "begins", "attempt 1"],
         ["try 1", "etl/submit", "set", "job_id"],
@@ -107,6 +108,7 @@ def test_a_failed_test_says_what_happened_in_its_namespace(run):
     ]
     assert [lines[1].count('"job-42"   until 20'), lines[3].count('-> "job-42"'), lines[5].count("-> nothing there")] \
         == [1, 1, 1]  # fmt: skip
+    assert told[0].startswith("  etl/submit: There is no 'nothing' here.")
 
 
 def test_a_comparison_that_fails_shows_what_differs(run):
@@ -119,7 +121,7 @@ def test_a_comparison_that_fails_shows_what_differs(run):
 
 
 def test_the_report_tells_which_references_broke(run):
-    lines = section(run("""
+    lines, _ = section(run("""
 def test_it(stateroom, tmp_path):
     stateroom.backend("file", base=str(tmp_path))
     task = stateroom.task("etl", "submit")
@@ -135,7 +137,7 @@ def test_it(stateroom, tmp_path):
 
 @pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
 def test_every_phase_that_fails_has_the_section(run, phase):
-    lines = section(run(f"""
+    lines, _ = section(run(f"""
 import pytest
 
 @pytest.fixture
@@ -162,7 +164,7 @@ def test_no_server(request):
     assert "server" not in vars(next(one for one in request.config.stash._storage.values() if hasattr(one, "kept")))
 """)  # fmt: skip
     result.assert_outcomes(failed=1, passed=1)
-    assert [line.split()[1:5] for line in section(result) if " set " in line] == [
+    assert [line.split()[1:5] for line in section(result)[0] if " set " in line] == [
         ["try", "1", "dag/task", "set"], ["dag/task", "try", "1", "asset"],
     ]  # fmt: skip
 

@@ -61,8 +61,8 @@ def play(section, folder, environ):
     """Write the files and run the commands of a section; if no command ran the tests, run them."""
     commands = []
     for kind, text in BLOCK.findall(section):
-        if kind == "python":
-            (folder / re.match(r"# (\w+\.py)\n", text)[1]).write_text(text)
+        if kind in ("python", "sh"):
+            (folder / re.match(r"# (\w+\.\w+)\n", text)[1]).write_text(text)
         else:
             assert kind == "console"
             commands += re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)

@@ -1,5 +1,6 @@
 """The pages as text: what stands on them, how lists are asked, what a form may do."""
 
+import html
 import re
 
 import pytest
@@ -56,11 +57,31 @@ def test_what_no_link_says_is_refused_in_words(world, query):
     assert answer.status_code == 400 and "expected" in text_of(answer)
 
 
-@pytest.mark.parametrize("path", ["/task", "/key", TASK.replace("extract", "load"), "/asset?asset_id=9", KEY + "none"])
+@pytest.mark.parametrize("path", ["/task", "/key", TASK.replace("extract", "load"), "/asset?asset_id=9"])
 def test_what_is_not_there_is_a_page_that_says_so(world, path):
     answer = world.get(path, headers=HTML)
     assert answer.status_code in (400, 404) and answer.content_type == "text/html; charset=utf-8"
     assert "Back to the overview" in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        (KEY + "job-id", "job_id"),
+        (KEY.replace("extract", "mapped") + "job_id&map_index=0", "job_id"),
+        ("/key?asset=orders&key=watermarks", "watermark"),
+    ],
+)
+def test_a_key_that_is_not_there_leads_to_where_it_is(world, path, near):
+    answer = world.get(path, headers=HTML)
+    (link,) = re.findall(r'<li><a href="([^"]+)">', answer.get_data(as_text=True))
+    assert answer.status_code == 404 and world.get(html.unescape(link)).status_code == 200
+    assert f"key={near}" in link
+
+
+def test_a_key_says_when_it_goes_and_by_whose_clock(world):
+    put(world, "cursor", 1, expires_at="2040-01-01T00:00:00Z")
+    assert "goes with the first clean after that" in text_of(world.get(KEY + "cursor"))
 
 
 @pytest.mark.parametrize(

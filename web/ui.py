@@ -85,13 +85,15 @@ def task_place() -> dict[str, Any]:
 
 
 def asset_place() -> dict[str, Any]:
-    """The asset that the address names."""
+    """The asset that the address names, by its id or its name."""
+    if "asset" in request.args:
+        return places.asset_named(g.namespace, request.args["asset"])
     return places.asset(g.namespace, number("asset_id", 1))
 
 
 def any_place() -> dict[str, Any]:
     """The task instance or the asset that the address names."""
-    return asset_place() if "asset_id" in request.args else task_place()
+    return asset_place() if {"asset_id", "asset"} & set(request.args) else task_place()
 
 
 def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:

@@ -41,7 +41,7 @@ def facts() -> dict[str, Any]:
     """What the panel shows: the faults, what the last ones did, and what a form may say."""
     shown = [{**row, "text": str(Fault.from_json(_fault(row)))} for row in g.namespace.faults.listed()]
     did = g.namespace.journal.events(limit=_LAST, newest=True, op="fault") if g.namespace.journal.is_kept else []
-    return {"faults": shown, "did": did[::-1], "ops": OPS, "whens": WHEN, "whats": WHAT}
+    return {"faults": shown, "did": did[::-1], "ops": OPS, "when_happens": WHEN, "what_happens": WHAT}
 
 
 def _fault(row: dict[str, Any]) -> dict[str, Any]:

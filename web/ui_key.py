@@ -11,8 +11,10 @@ from schemas.moments import from_string
 from state.errors import KeyNotFound, masked
 from state.resolving import Outcome
 from state.store import history, keys, timeline
+from state.store.explain import explain
 from state.upkeep import scope_of
 
+from . import setting
 from . import ui_session as sessions
 from .errors import Refused
 from .ui import any_place, backend_name
@@ -57,9 +59,13 @@ def visible(row: dict[str, Any]) -> str:
 
 @bp.get("/key")
 def show_key() -> Any:
-    """What is stored under a key, and what was."""
+    """What is stored under a key, and what was; for one that never was, where it is instead."""
     place, key = any_place(), key_asked()
-    return show(place, key, row_of(place, key))
+    try:
+        return show(place, key, row_of(place, key))
+    except KeyNotFound:
+        why = explain(g.namespace, scope_of(place), key)
+        return render_template("missing.html", place=place, key=key, why=why), 404
 
 
 def show(
@@ -81,6 +87,10 @@ def show(
     facts["lost"] = _lost(place, key) if facts["history"] else {}
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
+    clears = setting("clear_on_success")
+    facts["why"] = (
+        explain(g.namespace, scope_of(place), key, clears=clears)["sentence"] if place.get("active", 1) else None
+    )
     return render_template("key.html", **facts, **_then(place, key), **more), status
 
 

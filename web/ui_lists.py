@@ -13,7 +13,7 @@ from state.store.overview import ONLY, SORTS, Asked, Order, order
 from .errors import Refused
 
 ROWS = 50  # of one page
-_KNOWN = ("q", "only", "show", "sort", "page", "dag_id", "run_id", "task_id", "map_index", "asset_id", "key",
+_KNOWN = ("q", "only", "show", "sort", "page", "dag_id", "run_id", "task_id", "map_index", "asset_id", "asset", "key",
           "health", "backend", "older_than", "a", "b", "at")  # fmt: skip
 _COUNTED = ("keys", "updated_at", *ONLY)
 _MOST_WORDS = 8
@@ -103,6 +103,8 @@ def place_args(row: dict[str, Any]) -> dict[str, Any]:
     """What names the task instance or the asset of a row."""
     if row.get("asset_id") is not None:
         return {"asset_id": row["asset_id"]}
+    if row.get("asset") is not None:
+        return {"asset": row["asset"]}
     index = row.get("map_index")
     args = {name: row[name] for name in ("dag_id", "run_id", "task_id")}
     return {**args, "map_index": index if index not in (None, -1) else None}
@@ -110,7 +112,8 @@ def place_args(row: dict[str, Any]) -> dict[str, Any]:
 
 def place_url(row: dict[str, Any]) -> str:
     """The page of the task instance or asset that a row belongs to."""
-    return to("/asset" if row.get("asset_id") is not None else "/task", **place_args(row))
+    args = place_args(row)
+    return to("/task" if "task_id" in args else "/asset", **args)
 
 
 def key_url(row: dict[str, Any], **more: Any) -> str:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from .. import documents
 from ..clock import to_text
 from ..scopes import AssetScope, StoreScope, TaskScope
-from . import backends, timeline
+from . import backends, telling, timeline
 from .attempts import Asset as Asset
 from .attempts import Task as Task
 from .connection import Connection
@@ -150,11 +151,11 @@ class Stateroom(Connection):
 
     def snapshot(self, name: str) -> None:
         """Keep what is held now under a name; one of this name is replaced."""
-        self._client.call("PUT", f"{_SNAPSHOTS}/{name}")
+        self._client.call("PUT", f"{_SNAPSHOTS}/{quote(name, safe='')}")
 
     def restore(self, name: str) -> None:
         """Return to a snapshot."""
-        self._client.call("POST", f"{_SNAPSHOTS}/{name}/restore")
+        self._client.call("POST", f"{_SNAPSHOTS}/{quote(name, safe='')}/restore")
         self._tasks.clear()
 
     def diff(self, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -185,7 +186,11 @@ class Stateroom(Connection):
 
         :param of: whose key, where several have one of this name.
         """
-        return str(self._ask("/_stateroom/explain", key, of)["sentence"])
+        return self._sentence(of.scope if of else self._only_place(key), key)
+
+    def _sentence(self, scope: StoreScope, key: str) -> str:
+        asked = {**query(scope), "key": key}
+        return str(self._client.call("GET", "/_stateroom/explain", params=asked).json()["sentence"])
 
     def history(self, key: str, of: Task | Asset | None = None) -> list[Event]:
         """What changed a key, oldest first.
@@ -217,5 +222,8 @@ class Stateroom(Connection):
         raise ValueError(f"{known} has a key {key!r}; say whose is meant: of=task")
 
     def timeline(self, most: int = timeline.MOST) -> str:
-        """What happened here, as a table for people."""
-        return timeline.table(self.journal.events(), self._workers.failures, most)
+        """What happened here, as a table for people; below it a sentence on each key that expired or was missed."""
+        events, document = self.journal.events(), self.document()
+        text = timeline.table(events, self._workers.failures, most)
+        told = telling.sentences(telling.worth_telling(events, document, self.clock.now()), self._sentence)
+        return "\n\n".join(filter(None, (text, told)))

@@ -32,6 +32,7 @@ class Event:
     :param kind: ``value``, ``reference`` or ``malformed``.
     :param parent: the event that this one is an effect of.
     :param saw: for reads, the number of the write whose value was read.
+    :param lost: in the history of a key, the number of the write that this one overwrote unseen.
     """
 
     seq: int
@@ -52,6 +53,7 @@ class Event:
     parent: int | None
     saw: int | None
     note: str | None
+    lost: int | None = None
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Event:
@@ -60,7 +62,7 @@ class Event:
         actor, place = row["actor"], row["scope"]
         return cls(
             **facts, by=actor["kind"], ti_id=actor["ti_id"], try_number=actor["try_number"],
-            scope=scope_from(place) if place else None, value=row.get("value"),
+            scope=scope_from(place) if place else None, value=row.get("value"), lost=row.get("lost"),
         )  # fmt: skip
 
     @property
@@ -187,12 +189,18 @@ def lost_updates(events: list[Event]) -> list[LostUpdate]:
         place = (event.scope, event.key)
         if event.op == "get" and event.ti_id:
             reads[(*place, event.ti_id)] = event
-        elif event.op in ("set", "delete") and (event.status or 200) < 300:
+        elif _changes(event):
             read, last = reads.get((*place, event.ti_id)), writes.get(place)
             if event.op == "set" and read and last and last.ti_id != event.ti_id and not _saw(read, last):
                 found.append(LostUpdate(read, last, event))
             writes[place] = event
-    return found
+    return [update for update in found if update.lost.by != "stateroom"]
+
+
+def _changes(event: Event) -> bool:
+    """Whether it changed its key: a refused call, and a delete of what was not there, did not."""
+    done = (event.status or 200) < 400
+    return done and (event.op == "set" or (event.op == "delete" and event.note is None))
 
 
 def _saw(read: Event, write: Event) -> bool:

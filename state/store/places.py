@@ -56,6 +56,18 @@ def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
     return found[0]
 
 
+def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:
+    """The active asset of a name.
+
+    :raises AssetNotFound: if there is none.
+    """
+    with namespace.store.reading() as db:
+        found = rows(db, "SELECT id FROM assets WHERE ns = ? AND name = ? AND active", (namespace.ns, name))
+    if not found:
+        raise AssetNotFound.by("name", name)
+    return asset(namespace, found[0]["id"])
+
+
 def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
     """The attempts of a task instance, the current one first."""
     with namespace.store.reading() as db:

@@ -74,8 +74,13 @@ def test_axe_finds_nothing_serious(full, open_page, scheme):
     assert wrong == []
 
 
-@pytest.mark.parametrize("width", [360, 768, 1000, 1280])
-def test_no_page_scrolls_sideways(full, open_page, width):
+CUT_OFF = """Array.from(document.querySelectorAll("main section, main table, main form, main pre, main dl, main p"))
+    .filter(each => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right + 1)
+    .map(each => ` ${each.tagName} ${each.className} is wider than what it stands in`)"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1000, 1100, 1250, 1600])
+def test_no_page_scrolls_sideways_or_lets_anything_hang_out(full, open_page, width):
     page = open_page(full.url + "/", viewport={"width": width, "height": 800})
     wide = []
     for url in pages(full):
@@ -83,6 +88,7 @@ def test_no_page_scrolls_sideways(full, open_page, width):
         page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true })")
         if page.evaluate("document.documentElement.scrollWidth") > width:
             wide.append(url)
+        wide += [url + what for what in page.evaluate(CUT_OFF)]
     assert wide == []
 
 
