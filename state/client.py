@@ -27,11 +27,12 @@ class StateroomClient:
 
     :param url: the service's address, such as ``http://127.0.0.1:8103``.
     :param token: sent as a bearer token with every call.
+    :param session: another client's, to share its connections.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, session: requests.Session | None = None) -> None:
         self.url = url.rstrip("/")
-        self.session = requests.Session()
+        self.session = session or requests.Session()
         self.session.trust_env = False  # a proxy or .netrc of the user's has no business with a local service
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 

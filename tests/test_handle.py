@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from datetime import datetime, timedelta, timezone
 
@@ -50,6 +51,23 @@ class Upper(BaseStoreBackend):
 @pytest.fixture
 def task(stateroom):
     return stateroom.task("etl", "submit")
+
+
+# ------------------------------------------------------------------- namespaces
+
+
+def test_handles_of_one_service_share_their_connections(stateroom):
+    before = len(os.listdir("/proc/self/fd"))
+    beside = [stateroom.beside(stateroom.namespace) for _ in range(20)]
+    assert [handle.state for handle in beside] == [{}] * 20
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_closing_a_handle_leaves_the_connections_to_the_one_that_opened_them(stateroom):
+    with stateroom.beside(stateroom.namespace) as another:
+        assert another.state == {}
+    opened = len(os.listdir("/proc/self/fd"))
+    assert (stateroom.state, len(os.listdir("/proc/self/fd"))) == ({}, opened)
 
 
 # ------------------------------------------------------------------------ tasks
@@ -333,6 +351,12 @@ def test_its_text_is_a_table_with_a_line_for_each_event(stateroom, task):
     assert max(map(len, lines)) <= 120
 
 
+@pytest.mark.parametrize("look", ["calls", "find"])
+def test_a_mistyped_operation_is_no_empty_list(stateroom, look):
+    with pytest.raises(ValueError, match="no operation is called 'delet'; there are get, set, delete"):
+        getattr(stateroom.journal, look)("delet")
+
+
 def test_a_write_over_what_was_not_seen_is_a_lost_update(stateroom):
     one, two = (stateroom.context("etl", task, assets=["orders"])["asset_state_store"] for task in ("one", "two"))
     one.get("total")
@@ -362,6 +386,15 @@ def test_what_was_not_there_when_it_was_looked_for_is_no_lost_update(stateroom, 
 def test_a_blind_write_loses_nothing(stateroom, task):
     stateroom.asset("orders").set("total", 1)
     task.context(assets=["orders"])["asset_state_store"].set("total", 2)
+    assert stateroom.journal.lost_updates() == []
+
+
+def test_a_read_that_a_fault_refused_has_seen_nothing(stateroom):
+    one, two = (stateroom.context("etl", task, assets=["orders"])["asset_state_store"] for task in ("one", "two"))
+    two.set("total", 1)
+    with stateroom.faults.add("get", status=503), pytest.raises(ServiceError):
+        one.get("total")
+    one.set("total", 2)
     assert stateroom.journal.lost_updates() == []
 
 

@@ -41,11 +41,14 @@ class Stateroom(Connection):
     :param url: the service's address.
     :param namespace: its name; ``default`` without one.
     :param token: an admin's, where a secret is set.
+    :param over: whose connections are used; without it, there are some of its own.
     :raises Unreachable: from any member, if nobody answers.
     """
 
-    def __init__(self, url: str, namespace: str | None = None, token: str | None = None) -> None:
-        super().__init__(url, namespace, token)
+    def __init__(
+        self, url: str, namespace: str | None = None, token: str | None = None, over: Connection | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(url, namespace, token, over)
         self._workers = HttpWorkers(self._client)
         self._named_backend: dict[str, str] = {}
         self._tasks: dict[TaskScope, Task] = {}

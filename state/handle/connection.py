@@ -18,12 +18,16 @@ class Connection:
     :param url: the service's address.
     :param namespace: its name; ``default`` without one.
     :param token: an admin's, where a secret is set.
+    :param over: whose connections are used; without it, there are some of its own.
     """
 
-    def __init__(self, url: str, namespace: str | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, namespace: str | None = None, token: str | None = None, over: Connection | None = None
+    ) -> None:  # fmt: skip
         self._root, self.namespace, self._token = url.rstrip("/"), namespace or "default", token
         self.url = self._root if namespace is None else f"{self._root}/ns/{namespace}"
-        self._client = StateroomClient(self.url, token)
+        self._client: StateroomClient = StateroomClient(self.url, token, over._client.session if over else None)
+        self._is_owner = over is None
 
     @property
     def execution_url(self) -> str:
@@ -51,8 +55,8 @@ class Connection:
         return self.beside(name)
 
     def beside(self, name: str) -> Self:
-        """The handle of another namespace of this service."""
-        return type(self)(self._root, name, self._token)
+        """The handle of another namespace of this service, over this one's connections."""
+        return type(self)(self._root, name, self._token, self)
 
     def drop(self) -> None:
         """Drop this namespace with all that it holds."""
@@ -64,8 +68,9 @@ class Connection:
         return root.call(method, path, **kwargs)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections, unless they are another handle's."""
+        if self._is_owner:
+            self._client.close()
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..client import StateroomClient
+from ..events import CALLS, OPS, Step
+from ..events import lost_updates as judged
 from ..scopes import StoreScope
 from .places import label, query, scope_from
 
@@ -68,7 +70,7 @@ class Event:
     @property
     def is_call(self) -> bool:
         """Whether somebody asked for it on a key or on all keys, rather than that it followed from something else."""
-        return self.parent is None and self.op in _CALLS
+        return self.parent is None and self.op in CALLS
 
     def fits(self, wanted: Mapping[str, Any]) -> bool:
         """Whether its members have these values; ``task_id`` and the like are those of its scope."""
@@ -84,7 +86,6 @@ class Event:
 _AS_SENT = (
     "seq", "at", "real_at", "api", "op", "key", "status", "kind", "expires_at", "expires_by", "parent", "saw", "note"
 )  # fmt: skip
-_CALLS = ("get", "set", "delete", "clear", "list")
 _NAMES = {*Event.__dataclass_fields__, "dag_id", "run_id", "task_id", "map_index", "asset"}
 
 
@@ -108,14 +109,18 @@ class Journal:
 
         :param op: ``get``, ``set``, ``delete``, ``clear`` or ``list``; all of them without it.
         :param wanted: members of :class:`Event`, or ``dag_id``, ``run_id``, ``task_id``, ``map_index``, ``asset``.
+        :raises ValueError: for another operation, since none would ever be found.
         """
+        _check_op(op, CALLS)
         return [event for event in self.find(op, **wanted) if event.is_call]
 
     def find(self, op: str | None = None, **wanted: Any) -> list[Event]:
         """Events of every kind, effects too, with these members.
 
         :raises TypeError: for a name that no event has.
+        :raises ValueError: for an operation that there is not.
         """
+        _check_op(op, OPS)
         unknown = sorted(set(wanted) - _NAMES)
         if unknown:
             raise TypeError(f"no event has {', '.join(unknown)}; there are {', '.join(sorted(_NAMES))}")
@@ -166,6 +171,11 @@ class Journal:
         return table(self.events()) or "<an empty journal>"
 
 
+def _check_op(op: str | None, known: tuple[str, ...]) -> None:
+    if op is not None and op not in known:
+        raise ValueError(f"no operation is called {op!r}; there are {', '.join(known)}")
+
+
 @dataclass(frozen=True)
 class LostUpdate:
     """A read and a write of one attempt with another's write between them, which is lost.
@@ -181,28 +191,10 @@ class LostUpdate:
 
 
 def lost_updates(events: list[Event]) -> list[LostUpdate]:
-    """Look through events in their order for writes over what their attempts had not seen, though they had looked."""
-    found: list[LostUpdate] = []
-    reads: dict[tuple[Any, ...], Event] = {}
-    writes: dict[tuple[Any, ...], Event] = {}
-    for event in events:
-        place = (event.scope, event.key)
-        if event.op == "get" and event.ti_id:
-            reads[(*place, event.ti_id)] = event
-        elif _changes(event):
-            read, last = reads.get((*place, event.ti_id)), writes.get(place)
-            if event.op == "set" and read and last and last.ti_id != event.ti_id and not _saw(read, last):
-                found.append(LostUpdate(read, last, event))
-            writes[place] = event
-    return [update for update in found if update.lost.by != "stateroom"]
-
-
-def _changes(event: Event) -> bool:
-    """Whether it changed its key: a refused call, and a delete of what was not there, did not."""
-    done = (event.status or 200) < 400
-    return done and (event.op == "set" or (event.op == "delete" and event.note is None))
-
-
-def _saw(read: Event, write: Event) -> bool:
-    """Whether a read saw what a write had left."""
-    return read.saw is None if write.op == "delete" else read.saw == write.seq
+    """Look through events in their order, see :func:`state.events.lost_updates`."""
+    numbered = {event.seq: event for event in events}
+    steps = (
+        Step(event.seq, (event.scope, event.key), event.op, event.ti_id, event.by, event.status, event.note, event.saw)
+        for event in events
+    )
+    return [LostUpdate(*(numbered[seq] for seq in update)) for update in judged(steps)]
