@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+_END = datetime.max.replace(tzinfo=timezone.utc)
+
 
 class Timepiece(Protocol):
     """What shows a moment: a :class:`Clock`, or a namespace's in another process."""
@@ -20,6 +22,8 @@ class Timepiece(Protocol):
 @dataclass(frozen=True)
 class Clock:
     """The clock of a namespace: real time in UTC, unless it was set, advanced or frozen.
+
+    At the end of the year 9999 it stands still, since there is nothing after it.
 
     :param offset: what it is ahead of real time.
     :param frozen_at: the moment at which it stands still.
@@ -34,7 +38,9 @@ class Clock:
         if self.frozen_at is not None:
             return self.frozen_at
         real = datetime.now(timezone.utc)
-        return real + self.offset if self.offset else real
+        if not self.offset:
+            return real
+        return real + self.offset if self.offset < _END - real else _END
 
     @property
     def is_real(self) -> bool:
@@ -56,7 +62,7 @@ class Clock:
         self.now() + by
         if self.frozen_at is not None:
             return replace(self, frozen_at=self.frozen_at + by)
-        return replace(self, offset=self.offset + by)
+        return replace(self, offset=min(self.offset, _END - datetime.now(timezone.utc)) + by)
 
     def freeze(self) -> Clock:
         """The clock that stands still at the moment it shows."""

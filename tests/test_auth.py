@@ -128,6 +128,15 @@ def test_tokens_are_checked_by_real_time_whatever_the_clock_says(guarded, year):
     assert guarded.get(TASK_KEY, headers=worker(lifetime=-60)).status_code == 403
 
 
+@pytest.mark.parametrize("year", [1990, 9999])
+def test_tokens_may_go_by_the_clock_but_an_admins_always_set_it_right_again(guarded, year):
+    change = {"now": f"{year}-01-01T00:00:00Z", "tokens": True}
+    assert guarded.patch("/_stateroom/clock", json=change, headers=admin()).status_code == 200
+    assert guarded.get(TASK_KEY, headers=worker()).status_code == 403
+    assert guarded.delete("/_stateroom/clock", headers=admin()).status_code == 204
+    assert guarded.get(TASK_KEY, headers=worker()).status_code == 200
+
+
 @pytest.mark.parametrize(("lifetime", "refreshed"), [(600, False), (25, True)])
 def test_a_token_that_is_nearly_over_is_refreshed(guarded, lifetime, refreshed):
     answer = guarded.get(TASK_KEY, headers=worker(lifetime=lifetime))

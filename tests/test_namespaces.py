@@ -1,6 +1,7 @@
 """A namespace is a whole Stateroom of its own; nothing leaks between them."""
 
 import threading
+import time
 
 import pytest
 
@@ -222,6 +223,15 @@ def test_a_clock_that_cannot_be_is_refused_and_stays(world, clock, change):
     clock(now="2030-01-01T00:00:00Z", frozen=True)
     assert clock(**change).status_code == 422
     assert world.get("/_stateroom/clock").json["now"] == "2030-01-01T00:00:00Z"
+
+
+def test_a_clock_that_reaches_its_end_stands_there_and_can_be_set_back(world, clock):
+    clock(now="9999-12-31T23:59:59.999Z")
+    time.sleep(0.01)
+    assert world.get("/_stateroom/clock").json["now"] == "9999-12-31T23:59:59.999999Z"
+    assert world.put(TASK_KEY, json={"value": 1}).status_code == 204
+    assert clock(advance=-1.5 * 86400).json["now"][:10] == "9999-12-30"
+    assert world.delete("/_stateroom/clock").status_code == 204
 
 
 def test_updated_at_expiry_and_clean_follow_the_clock(world, clock):

@@ -278,7 +278,15 @@ def test_what_a_key_was_after_an_event(world):
     assert [story(world, at=seq)["value"] for seq in seqs] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("query", [{"key": "k"}, {"asset": "a"}, {"asset": "a", "key": "k", "at": "soon"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"key": "k"},
+        {"asset": "a"},
+        {"asset": "a", "key": "k", "at": "soon"},
+        {"asset": "a", "key": "k", "at": "0001-01-01T00:00:00+12:00"},
+    ],
+)
 def test_a_query_that_cannot_be_is_refused(world, query):
     assert world.get("/_stateroom/history", query_string=query).status_code == 422
 

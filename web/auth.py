@@ -193,22 +193,25 @@ def core_role() -> str:
     """
     keys = service().keys
     secret = keys.checking(g.namespace)
-    return "admin" if secret is None else _role(secret)
+    return "admin" if secret is None else _role(secret, g.namespace.clock)
 
 
 def require_admin() -> None:
-    """Keep all but admins off ``/_stateroom`` where a secret was given at start."""
+    """Keep all but admins off ``/_stateroom`` where a secret was given at start.
+
+    By real time whatever the namespace's clock says, or else nobody could set that right again.
+    """
     keys = service().keys
-    if keys.start is not None and not keys.open_control and _role(keys.start) != "admin":
+    if keys.start is not None and not keys.open_control and _role(keys.start, Clock()) != "admin":
         raise Refused(403, "this needs an admin's token: stateroom token --role admin", "forbidden")
 
 
-def _role(secret: str) -> str:
+def _role(secret: str, clock: Clock) -> str:
     token = bearer() or "".join(request.cookies.getlist("_token")[-1:])
     if not token:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:
-        claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE, g.namespace.clock)
+        claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE, clock)
         return str(claims["role"] or "").lower() if "sub" in claims else _invalid()
     except tokens.Expired:
         raise Refused(401, "Token Expired", "not_authenticated") from None

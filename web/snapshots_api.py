@@ -84,9 +84,9 @@ def _moment(text: str) -> datetime | int:
         return int(text)
     try:
         moment = moments.from_string(text)
-    except ValueError as error:
+        return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError) as error:
         raise _wrong("at", f"expected a moment, or the number of an event: {error}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _wrong(name: str, message: str) -> InvalidInput:
