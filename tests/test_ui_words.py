@@ -43,7 +43,7 @@ def test_a_size_is_said_in_one_unit(number, words):
         ('"\\u0007\\u202"', '"\\u0007\\u202"'),
         ('"\\\\u05e9"', '"\\\\u05e9"'),
         ('"abcdefghijklmnop"', '"abcdefghijk…'),
-        ('"\\u05e', '"\\u05e'),
+        ('"\\u05e', '"…'),
     ],
 )
 def test_a_preview_reads_as_text(text, shown):
