@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,7 +65,11 @@ def get_entry(key: str, **where: Any) -> None:
 @click.command("set", context_settings={"ignore_unknown_options": True})  # so that VALUE may be -1
 @click.argument("key")
 @click.argument("value")
-@click.option("--days", type=click.FloatRange(-_LONGEST, _LONGEST), help="Days until it expires; without it, never.")
+@click.option(
+    "--days",
+    type=click.FloatRange(-_LONGEST, _LONGEST),
+    help="Days until it expires, by the clock; without it, never.",
+)
 @scoped
 def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
     """Set KEY to VALUE, which is JSON.
@@ -73,11 +77,16 @@ def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
     VALUE may be "-" for standard input.
     """
     parsed = _parsed(sys.stdin.read() if value == "-" else value)
-    expires_at = datetime.now(timezone.utc) + timedelta(days=days) if days is not None else None
-    if expires_at and where["asset"] is not None:
+    if days is not None and where["asset"] is not None:
         raise click.UsageError("asset state does not expire; leave --days out")
     with connected() as client:
-        _keyspace(client, where).set(key, parsed, expires_at)
+        _keyspace(client, where).set(key, parsed, None if days is None else _in_days(client, days))
+
+
+def _in_days(client: StateroomClient, days: float) -> datetime:
+    """The moment so many days from what the namespace's clock shows."""
+    now = client.call("GET", "/_stateroom/clock").json()["now"]
+    return datetime.fromisoformat(now.replace("Z", "+00:00")) + timedelta(days=days)
 
 
 def _parsed(text: str) -> Any:

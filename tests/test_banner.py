@@ -64,6 +64,8 @@ def test_the_command_is_called_as_a_shell_here_would(monkeypatch, tmp_path):
     assert stateroom().startswith(f"cd {shlex.quote(str(process.service_path().parent))} && ")
 
 
-def test_an_installed_one_is_called_by_its_script(monkeypatch):
+def test_an_installed_one_is_called_by_its_script(monkeypatch, tmp_path):
     monkeypatch.setattr("web.banner.service_path", lambda: Path("/x/state/_service/app.py"))
-    assert stateroom().endswith("stateroom") and str(Path(sys.executable).parent) in stateroom()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    assert shlex.split(stateroom()) == [str(Path(sys.executable).with_name("stateroom"))]

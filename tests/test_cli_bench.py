@@ -117,6 +117,14 @@ def test_a_clock_that_runs_says_what_it_is_ahead(run):
     assert ", running, 2 days behind real time" in run("clock", "advance", "-33d").output
 
 
+def test_days_are_counted_by_the_namespaces_clock(run):
+    run("clock", "freeze", "2030-01-01T00:00:00Z")
+    assert run("set", "k", "1", "--days", "2", *TASK).exit_code == 0
+    assert [row["expires_at"] for row in json.loads(run("--json", "list").output) if row["key"] == "k"] == [
+        "2030-01-03T00:00:00Z"
+    ]
+
+
 def test_freeze_without_a_moment_and_tokens(run):
     assert json.loads(run("--json", "clock", "freeze").output)["frozen"] is True
     assert run("clock", "tokens", "namespace").output.endswith("; tokens expire by it too\n")

@@ -87,6 +87,12 @@ def test_a_success_that_clears_is_told_with_what_went(world, journal):
     assert (gone["op"], gone["key"], gone["parent"]) == ("delete", "job_id", state["seq"])
 
 
+def test_a_list_is_told_with_how_much_was_read(world, journal):
+    world.get(f"{CORE_TASK}?limit=1")
+    (event,) = journal()
+    assert (event["op"], event["note"], event["scope"]["task_id"]) == ("list", "1 of 1 keys", "extract")
+
+
 def test_clean_and_reset_are_told(world, journal):
     world.put(TASK_KEY, json={"value": 1, "expires_at": "2020-01-01T00:00:00Z"})
     world.post("/_stateroom/clean")

@@ -43,7 +43,7 @@ def test_a_size_is_said_in_one_unit(number, words):
         ('"\\u0007\\u202"', '"\\u0007\\u202"'),
         ('"\\\\u05e9"', '"\\\\u05e9"'),
         ('"abcdefghijklmnop"', '"abcdefghijk…'),
-        ('"\\u05e', '"\\u05e'),
+        ('"\\u05e', '"…'),
     ],
 )
 def test_a_preview_reads_as_text(text, shown):
@@ -93,3 +93,8 @@ def test_a_tree_is_bounded_and_says_what_it_leaves_out(text):
 @pytest.mark.parametrize(("text", "why"), [('"' + "x" * 3_000_000 + '"', "large"), ("[" * 100_000, "deeply nested")])
 def test_what_cannot_be_a_tree_shows_its_beginning(text, why):
     assert tree(text) == {"beginning": text[:4000], "why": why}
+
+
+@pytest.mark.parametrize("cut", ["\\", "\\u", "\\u06", "\\ud83d", "\\ud83d\\", "\\ud83d\\ude9"])
+def test_an_escape_that_was_cut_in_two_is_left_out(cut):
+    assert preview(f'"a\\\\{cut}', 200) == '"a\\\\…'

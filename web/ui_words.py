@@ -14,6 +14,8 @@ from state.errors import masked
 
 _UNITS = ((365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _UP_TO = {"year": 10**9, "day": 730, "hour": 36, "minute": 90, "second": 90}  # of each unit, before the next is taken
+_HIGH, _BEGUN = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\(?:u[0-9a-fA-F]{0,3})?"
+_HALF = re.compile(rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$")  # an escape, or a pair, cut in two
 _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4})+)")
 _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
 
@@ -107,7 +109,7 @@ def shown(value: Any) -> str:
 
 def preview(beginning: str, most: int) -> str:
     """The beginning of a JSON text in so many characters, with letters instead of their escapes."""
-    text = _ESCAPES.sub(_letters, beginning)
+    text = _ESCAPES.sub(_letters, _HALF.sub(r"\1…", beginning))
     return shown(text if len(text) <= most else f"{text[: most - 1]}…")
 
 

@@ -167,6 +167,8 @@ class Keyspace:
                 return [], 0
             (total,) = db.execute("SELECT count(*) FROM entries WHERE scope_id = ?", scope).fetchone()
             rows = db.execute(_PAGE[self.what], (*scope, limit, offset)).fetchall()
+        note = f"{len(rows)} of {total} keys"
+        self.namespace.journal.note(Event("list", self.writer, scope[0], None, 200, note=note))
         return [Entry(*row) for row in rows], total
 
     def set(

@@ -264,3 +264,48 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
     assert [text in row.inner_text() for text in ("changed", '{"page": 1}', '{"page": 2}')] == [True] * 3
     page.get_by_role("button", name="Restore before").click()
     assert space.stored(ti, "cursor") == {"page": 1}
+
+
+def focus(page, text, key="Tab"):
+    """Go on with the keyboard until what has the focus says this."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        said = page.evaluate("(document.activeElement.innerText || document.activeElement.name || '').trim()")
+        if said == text:
+            return
+    raise AssertionError(f"the keyboard does not reach {text!r}")
+
+
+def test_edit_a_value_with_the_keyboard_alone(space, look):
+    ti = space.task()
+    space.write(ti, "cursor", {"page": 7})
+    page = look(space.url + "/")
+    for step in ("Keys 1", "cursor"):
+        focus(page, step)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+    focus(page, "Edit")
+    page.keyboard.press("Enter")
+    focus(page, "value")
+    page.keyboard.press("Control+a")
+    page.keyboard.type('{"page": 8}')
+    focus(page, "Save")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert space.read(ti, "cursor") == {"page": 8}
+
+
+def test_a_copied_link_shows_another_what_its_sender_saw(space, look, open_page):
+    ti = space.task()
+    for key in ("cursor", "report", "current"):
+        space.write(ti, key, 1)
+    page = look(space.url + "/")
+    page.get_by_role("link", name="Keys 3").click()
+    page.get_by_role("searchbox").fill("cur")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_url("**q=cur**")
+    with page.expect_navigation():
+        page.get_by_role("columnheader", name="Key").get_by_role("link").click()
+    other = open_page(page.url)
+    shown = [each.locator("main table a").all_inner_texts() for each in (page, other)]
+    assert shown[0] == shown[1] and {"cursor", "current"} <= set(shown[1])
