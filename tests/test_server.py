@@ -297,6 +297,16 @@ def test_an_app_that_fails_is_answered_in_json(stuck, connect, caplog):
     assert "on purpose" in caplog.text
 
 
+def test_at_the_limit_of_connections_the_idle_ones_make_room(stuck, connect, monkeypatch):
+    monkeypatch.setattr("web.server.CONNECTIONS", 12)
+    with running(stuck.app) as server:
+        busy = connect(server).send("GET", "/stuck/1")
+        stuck.wait_until_began(1)
+        assert [connect(server).send("GET", "/fast").answer()[0] for _ in range(12)] == [200] * 12
+        stuck.go.set()
+        assert busy.answer()[0] == 200
+
+
 # ---------------------------------------------------------------- start and end
 
 

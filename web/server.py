@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from . import CUT, NOTHING
 from .lanes import Lanes
 
 RETRY_AFTER = 1  # seconds
+CONNECTIONS = 1000  # open at once; for another one those that were idle longest are closed
+IDLE = 1.0  # seconds until a connection counts as idle
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 _HEADROOM = 64 * 1024  # bytes over --max-body that are still read, so that the app can answer in its API's shape
 
@@ -100,9 +103,27 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = Answer
     error_task_class = Refusal
 
+    def is_idle_since(self, moment: float) -> bool:
+        """Whether nothing of a request has come since, and nothing of an answer has still to go."""
+        has_work = self.requests or self.request is not None or self.total_outbufs_len
+        return not has_work and self.last_activity < moment
+
 
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
+
+    def readable(self) -> bool:
+        if len(self._map) >= self.adj.connection_limit:
+            self._make_room()
+        return bool(super().readable())
+
+    def _make_room(self) -> None:
+        """Close the connections that were idle longest: at its limit waitress takes no new one for minutes."""
+        before = time.time() - IDLE
+        idle = [channel for channel in self.active_channels.values() if channel.is_idle_since(before)]
+        idle.sort(key=lambda channel: channel.last_activity)
+        for channel in idle[: 1 + len(idle) // 10]:
+            channel.will_close = True
 
     def pull_trigger(self) -> None:
         if self._fileno in self._map:  # after close the trigger's descriptor may be another file's
@@ -177,7 +198,7 @@ def _settings(host: str, port: int, max_body: int) -> Adjustments:
     try:
         return Adjustments(
             host=host, port=port, ident="stateroom", max_request_body_size=limit, asyncore_use_poll=True,
-            connection_limit=1000, channel_timeout=300, clear_untrusted_proxy_headers=True,
+            connection_limit=CONNECTIONS, channel_timeout=300, clear_untrusted_proxy_headers=True,
             inbuf_overflow=limit, outbuf_overflow=2**40,  # nothing goes through temporary files
         )  # fmt: skip
     except ValueError:
