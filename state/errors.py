@@ -5,6 +5,7 @@ StateError
 │   ├── KeyNotFound
 │   ├── TaskInstanceNotFound
 │   ├── AssetNotFound
+│   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
 ├── NamespaceExists        a namespace of this name is there already, or cannot go
@@ -107,6 +108,15 @@ class AssetNotFound(NotFound):
     @classmethod
     def by_id(cls, asset_id: int) -> AssetNotFound:
         return cls(f"Asset with id {asset_id} not found")
+
+
+class NamespaceDropped(NotFound):
+    """The namespace went while a call was at work in it."""
+
+    reason = "namespace_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("the namespace was dropped meanwhile")
 
 
 class NamespaceNotFound(NotFound):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from state import TaskScope
+from state.errors import NamespaceDropped
 from state.scopes import AssetStateStoreWriterKind, Writer
 from state.store import Store
 
@@ -181,6 +182,15 @@ def test_a_wait_ends_with_the_event_it_waits_for(world):
     world.put(TASK_KEY, json={"value": 2})
     waiting.join(30)
     assert told(found[0]["events"]) == [("set", "job_id", 204)]
+
+
+def test_a_wait_ends_when_its_namespace_is_dropped(store):
+    journal = store.create_namespace("gone").journal
+    threading.Timer(0.1, store.drop_namespace, ["gone"]).start()
+    began = time.monotonic()
+    with pytest.raises(NamespaceDropped):
+        journal.wait(30, journal.bounds()[1])
+    assert time.monotonic() - began < 5
 
 
 def test_a_wait_for_nothing_ends_with_its_time(world):

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..clock import to_text
+from ..errors import NamespaceDropped
 from ..scopes import CONTROL, StoreScope, Writer
 from . import retries
 from .log import COLUMNS, Row
@@ -132,12 +133,17 @@ class Journal:
         return found
 
     def wait(self, seconds: float, after: int, limit: int = -1, **filters: Any) -> list[dict[str, Any]]:
-        """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over."""
+        """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over.
+
+        :raises NamespaceDropped: as soon as the namespace is dropped.
+        """
         deadline = time.monotonic() + seconds
         while True:
             seen, written = self._log.commits(), self._log.written
             found = self.events(after, limit, **filters)
             left = deadline - time.monotonic()
+            if self._log.is_dropped(self._namespace.ns):
+                raise NamespaceDropped()
             if found or left <= 0 or self._log.is_closed:
                 return found
             after = max(after, written)  # what is there was looked at

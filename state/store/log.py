@@ -149,6 +149,9 @@ class Log:
             self._pending = [row for row in self._pending if row[1] != ns]
             self._sizes.pop(ns, None)
 
+    def is_dropped(self, ns: int) -> bool:
+        return ns in self._dropped
+
     def release(self) -> None:
         """End the waits, and the thread; from then on batches are written with writes, and by :meth:`close`."""
         self._closing.set()

@@ -17,9 +17,9 @@ from ..errors import (
     CorruptDatabase,
     DatabaseFull,
     DatabaseOwned,
+    NamespaceDropped,
     NewerDatabase,
     NotADatabase,
-    NotFound,
     ReadOnlyDatabase,
     StoreError,
 )
@@ -234,7 +234,7 @@ def explain(error: BaseException, path: str) -> None:
     By its words: Python 3.10 does not tell SQLite's result code.
     """
     if isinstance(error, sqlite3.IntegrityError) and "FOREIGN KEY" in str(error):
-        raise NotFound("the namespace was dropped meanwhile") from error
+        raise NamespaceDropped() from error
     if isinstance(error, sqlite3.DatabaseError):
         for words, kind, what in _SAYINGS:
             if words in str(error):
