@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from .fields import JsonValue, Text, Truth, UtcDateTime, Uuid4
+from .fields import Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
 from .members import Control, Flag, Whole, Word
 
 STATES = (
@@ -110,6 +110,15 @@ class TaskInstanceBody(Control):
     task_id = Word(least=1, required=True)
     map_index = Whole(least=-1, load_default=-1)
     try_number = Whole(least=1)
+
+
+class TaskInstanceQuery(Control):
+    """Which task instance."""
+
+    dag_id = Text(required=True)
+    run_id = Text(required=True)
+    task_id = Text(required=True)
+    map_index = Integer(least=-1, load_default=-1)
 
 
 class AssetBody(Control):

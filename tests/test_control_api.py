@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .conftest import ASSET_KEY, CORE_ASSET, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI, WORLD, admin
+from .conftest import ASSET_KEY, CORE_ASSET, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI, WORLD, admin, bearer
 
 FIXTURE = "/_stateroom/fixture"
 ATTEMPT = "/_stateroom/task-instances"
@@ -278,3 +278,19 @@ def test_health_of_a_database_that_cannot_be_read(app, client):
     answer = client.get("/_stateroom/health")
     assert (answer.status_code, answer.json["status"]) == (503, "unhealthy")
     assert "closed" in answer.json["problem"]
+
+
+# ---------------------------------------------------------------- the current attempt
+
+
+def test_the_current_attempt_comes_with_a_token(guarded):
+    made = [guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json for _ in range(2)]
+    found = guarded.get(ATTEMPT, query_string=EXTRACT, headers=admin()).json
+    assert {**found, "token": ""} == {**made[1], "token": ""}
+    task_key = f"/execution/store/ti/{found['id']}/k"
+    assert guarded.put(task_key, json={"value": 1}, headers=bearer(found["token"])).status_code == 204
+
+
+@pytest.mark.parametrize(("asked", "status"), [({**EXTRACT, "map_index": 7}, 404), ({"dag_id": "etl"}, 422)])
+def test_a_task_instance_that_is_not_there_is_404(world, asked, status):
+    assert world.get(ATTEMPT, query_string=asked).status_code == status

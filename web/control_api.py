@@ -24,7 +24,7 @@ from .parsing import is_json, query, read, read_body
 bp = Blueprint("control_api", __name__, url_prefix="/_stateroom")
 _FIXTURE = schemas.Fixture()
 _TASK_INSTANCE = schemas.TaskInstanceBody()
-_ASSET = schemas.AssetBody()
+_ASSET, _WHICH = schemas.AssetBody(), schemas.TaskInstanceQuery()
 _RESET, _STRICT, _CLEAN = schemas.ResetOptions(), schemas.StrictOption(), schemas.CleanOptions()
 _NAMED_AT_MOST, _NAME_AT_MOST = 50, 120  # members, letters of each
 _STARTED = time.monotonic()
@@ -140,6 +140,13 @@ def _naming(ignored: list[str]) -> dict[str, str]:
     return {"Stateroom-Ignored": ", ".join(shown + more)} if ignored else {}
 
 
+@bp.get("/task-instances")
+def get_task_instance() -> Response:
+    """Say which attempt of a task instance is the current one, with a token for its worker."""
+    (asked,) = read(query(_WHICH))
+    return json_answer(_with_token(g.namespace.current_task_instance(TaskScope(**asked))))
+
+
 @bp.post("/task-instances")
 def create_task_instance() -> Any:
     """Make a task instance, or its next attempt, with its dag run if need be, and a token for its worker."""
@@ -147,8 +154,11 @@ def create_task_instance() -> Any:
     run_id = asked.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
     scope = TaskScope(asked["dag_id"], run_id, asked["task_id"], asked["map_index"])
     made = g.namespace.create_task_instance(scope, asked.get("try_number"))
-    token = tokens.for_task_instance(service().keys.signing(g.namespace), made["id"])
-    return json_answer({**made, "token": token}, 201), _naming(ignored)
+    return json_answer(_with_token(made), 201), _naming(ignored)
+
+
+def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
+    return {**attempt, "token": tokens.for_task_instance(service().keys.signing(g.namespace), attempt["id"])}
 
 
 @bp.post("/assets")

@@ -84,6 +84,7 @@ OPERATIONS: dict[str, Operation] = {
     "control_api.reset": Operation(_NO_BODY, control.ResetOptions),
     "control_api.get_fixture": Operation((200, control.Fixture)),
     "control_api.put_fixture": Operation(_NO_BODY, control.StrictOption, control.Fixture, headers=_IGNORED),
+    "control_api.get_task_instance": Operation((200, control.TaskInstanceMade), control.TaskInstanceQuery, also=(404,)),
     "control_api.create_task_instance": Operation(
         (201, control.TaskInstanceMade), control.StrictOption, control.TaskInstanceBody, headers=_IGNORED
     ),

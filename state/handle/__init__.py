@@ -72,10 +72,7 @@ class Stateroom(Connection):
     # ----------------------------------------------------------- worker's side
 
     def task(self, dag_id: str, task_id: str, run_id: str = RUN_ID, map_index: int = -1) -> Task:
-        """The accessor of the current attempt of a task instance, which is made if it is not there.
-
-        Where a secret is set, one that this handle did not make is the next attempt: the token of another is not known.
-        """
+        """The accessor of the current attempt of a task instance, which is made if it is not there."""
         scope = TaskScope(dag_id, run_id, task_id, map_index)
         if scope not in self._tasks:
             attempt = self._workers.current(scope) or self._workers.begin(scope)

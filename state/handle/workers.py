@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ..accessors import Keyspace
@@ -15,6 +16,8 @@ from ..scopes import AssetScope, TaskScope
 from .attempts import Attempt, Workers
 from .timepiece import NamespaceClock
 
+_TASK_INSTANCES = "/_stateroom/task-instances"
+
 
 class HttpWorkers(Workers):
     """
@@ -26,19 +29,14 @@ class HttpWorkers(Workers):
         self._client = client
 
     def current(self, scope: TaskScope) -> Attempt | None:
-        """The attempt that is there, from a fixture say; None if there is none, or if it needs a token of its own."""
-        if self._client.headers:
+        """The attempt that is there, from a fixture say; None if there is none."""
+        try:
+            return _attempt(scope, self._client.call("GET", _TASK_INSTANCES, params=asdict(scope)))
+        except NotFound:
             return None
-        document = self._client.call("GET", "/_stateroom/fixture").json()
-        for row in document["task_instances"]:
-            if TaskScope(row["dag_id"], row["run_id"], row["task_id"], row["map_index"]) == scope:
-                return Attempt(row["id"], scope, row["try_number"])
-        return None
 
     def begin(self, scope: TaskScope) -> Attempt:
-        place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id, "map_index": scope.map_index}
-        made = self._client.call("POST", "/_stateroom/task-instances", json=place).json()
-        return Attempt(made["id"], scope, made["try_number"], made["token"])
+        return _attempt(scope, self._client.call("POST", _TASK_INSTANCES, json=asdict(scope)))
 
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
         body = {"state": state, "end_date": to_text(self.clock.now()), **facts}
@@ -68,3 +66,8 @@ class HttpWorkers(Workers):
     def _acting(self, attempt: Attempt | None) -> StateroomClient:
         """The client in a worker's name; it tells that it goes by the namespace's clock."""
         return self._client.acting(attempt.token if attempt else None, Stateroom_Clock="namespace")
+
+
+def _attempt(scope: TaskScope, answer: Any) -> Attempt:
+    made = answer.json()
+    return Attempt(made["id"], scope, made["try_number"], made["token"])

@@ -200,8 +200,21 @@ class Namespace:
             made = put_attempt(db, self, scope_id, attempt)
             by = replace(CONTROL, ti_id=str(attempt["id"]))
             self.journal.write(db, Event("create", by, scope_id, status=201, note=f"attempt {made}"))
-        place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id}
-        return {"id": attempt["id"], **place, "map_index": scope.map_index, "try_number": made}
+        return _attempt(str(attempt["id"]), scope, made)
+
+    def current_task_instance(self, scope: TaskScope) -> dict[str, Any]:
+        """The current attempt of a task instance, as :meth:`create_task_instance` returns it.
+
+        :raises TaskInstanceNotFound: if there is none.
+        """
+        with self.store.reading() as db:
+            row = db.execute(
+                "SELECT id, try_number FROM task_instances WHERE scope_id = ? AND superseded_at IS NULL",
+                (scope_id_of(db, self.ns, scope),),
+            ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound.by_scope(scope)
+        return _attempt(row[0], scope, row[1])
 
     def create_asset(self, name: str, uri: str | None = None) -> dict[str, Any]:
         """Make an active asset, or return the active one of this name.
@@ -262,3 +275,8 @@ class Namespace:
         """Let the journal know the places of scopes that the caller's transaction may take away."""
         db.execute(_REMEMBER_TASKS, (self.ns,))
         db.execute(_REMEMBER_ASSETS, (self.ns,))
+
+
+def _attempt(ti_id: str, scope: TaskScope, try_number: int) -> dict[str, Any]:
+    place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": scope.task_id, "map_index": scope.map_index}
+    return {"id": ti_id, **place, "try_number": try_number}
