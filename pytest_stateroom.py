@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# nothing of Stateroom's own is imported up here: a run that does not use it pays for this file only
 if TYPE_CHECKING:
-    from state.accessors import AssetStateStoreAccessors
-    from state.handle import Stateroom
-    from state.handle.attempts import Task
-    from state.memory import Memory
+    from state.client.attempts import Task
+    from state.client.stateroom import Stateroom
     from state.process import ServerProcess
-    from state.store import Store
+    from state.store.store import Store
+    from state.testing.memory import Memory
+    from state.worker.accessors import AssetStateStoreAccessors
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._]+")
 _TITLE = "Stateroom: what happened in "
@@ -33,14 +32,16 @@ _LONGEST = 80  # characters of a test's name in that of its namespace
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stateroom")
     group.addoption(
-        "--stateroom-url", metavar="URL",
+        "--stateroom-url",
+        metavar="URL",
         help="Use the Stateroom at this address, all workers of pytest-xdist the same one.  [env: STATEROOM_URL; "
         "default: a server of the run's own, or of each worker's]",
-    )  # fmt: skip
+    )
     group.addoption(
-        "--stateroom-keep", action="store_true",
+        "--stateroom-keep",
+        action="store_true",
         help="Leave the namespaces of failed tests in that Stateroom.  [env: STATEROOM_KEEP]",
-    )  # fmt: skip
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,7 +67,9 @@ class Run:
 
     def __init__(self, config: pytest.Config) -> None:
         url = config.getoption("--stateroom-url") or os.environ.get("STATEROOM_URL", "")
-        self.given_url = re.sub(r"/ns/[^/]+/?$", "", url)  # `stateroom exec` and handles name a namespace too
+        self.given_url = re.sub(
+            r"/ns/[^/]+/?$", "", url
+        )  # `stateroom exec` and handles name a namespace too
         self.keeps = bool(config.getoption("--stateroom-keep") or os.environ.get("STATEROOM_KEEP"))
         self.kept: list[Stateroom | Memory] = []
         self.problems: list[str] = []
@@ -75,19 +78,25 @@ class Run:
     @cached_property
     def server(self) -> Stateroom:
         """The namespace ``default`` of the service."""
-        from state.handle import Stateroom
+        from state.client.stateroom import Stateroom
         from state.process import ServerProcess
 
         if self.given_url:
             return Stateroom(self.given_url, token=os.environ.get("STATEROOM_TOKEN"))
-        open_to_us = {name: text for name, text in os.environ.items() if name != "AIRFLOW__API_AUTH__JWT_SECRET"}
-        self._process = ServerProcess(["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"], open_to_us)
+        open_to_us = {
+            name: text
+            for name, text in os.environ.items()
+            if name != "AIRFLOW__API_AUTH__JWT_SECRET"
+        }
+        self._process = ServerProcess(
+            ["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"], open_to_us
+        )
         return Stateroom(self._process.url)
 
     @cached_property
     def store(self) -> Store:
         """A memory database in this process."""
-        from state.store import Store
+        from state.store.store import Store
 
         return Store()
 
@@ -147,7 +156,8 @@ def pytest_runtest_makereport(
     if report.failed:
         benches.failed = True
         report.sections += [
-            (f"Stateroom: what happened in {bench.namespace}", _timeline(bench)) for bench in benches.all
+            (f"Stateroom: what happened in {bench.namespace}", _timeline(bench))
+            for bench in benches.all
         ]
     if report.when == "teardown":
         run = item.config.stash[_RUN]
@@ -167,11 +177,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Show where a namespace's state is not as expected, key by key."""
-    handle = sys.modules.get("state.handle")
-    if op != "==" or handle is None:
+    module = sys.modules.get("state.client.state")
+    if op != "==" or module is None:
         return None
     for held, expected in ((left, right), (right, left)):
-        if isinstance(held, handle.State) and isinstance(expected, dict):
+        if isinstance(held, module.State) and isinstance(expected, dict):
             return ["the state is not as expected:", *held.differences(expected)]
     return None
 
@@ -206,7 +216,7 @@ def stateroom(request: pytest.FixtureRequest, stateroom_server: Stateroom) -> St
 
 @pytest.fixture
 def _stateroom_memory(request: pytest.FixtureRequest) -> Memory:
-    from state.memory import Memory
+    from state.testing.memory import Memory
 
     made: Memory = _bench(request, Memory(request.config.stash[_RUN].store, _name(request)))
     return made
@@ -219,8 +229,10 @@ def task_state_store(_stateroom_memory: Memory) -> Task:
 
 
 @pytest.fixture
-def asset_state_store(_stateroom_memory: Memory, task_state_store: Task) -> Iterator[AssetStateStoreAccessors]:
+def asset_state_store(
+    _stateroom_memory: Memory, task_state_store: Task
+) -> Iterator[AssetStateStoreAccessors]:
     """What a task finds as ``context["asset_state_store"]``, on memory, whichever its assets are."""
-    from state.memory import Assets
+    from state.testing.memory import Assets
 
     yield Assets(_stateroom_memory, task_state_store)

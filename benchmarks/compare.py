@@ -13,8 +13,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from state import tokens
-from state.client import StateroomClient
+from state.client.http import StateroomClient
+from state.model import tokens
 
 from . import servers
 from .load import Measured, Request, run
@@ -24,7 +24,12 @@ VALUE = {"value": {"job": "j-123", "n": 1}}
 LIST = "/api/v2/dags/bench/dagRuns/manual__1/taskInstances/twenty/state-store?limit=20"
 EMPTY = Request("GET", "/")
 # name → at least so many times Airflow's requests/s with (1, 8) connections, at least so much of the empty route with 1
-GOALS = {"GET": (10, 10, 0.65), "PUT": (8, 10, 0.45), "list of 20": (10, 10, None), "asset PUT": (8, 10, None)}
+GOALS = {
+    "GET": (10, 10, 0.65),
+    "PUT": (8, 10, 0.45),
+    "list of 20": (10, 10, None),
+    "asset PUT": (8, 10, None),
+}
 Seen = dict[tuple[str, str, int], list[Measured]]
 
 
@@ -50,7 +55,9 @@ def prepare(server: servers.Running) -> None:
         twenty.set(f"key-{number:02d}", VALUE["value"])
 
 
-def measure(running: list[servers.Running], seconds: float, repetitions: int, connections: tuple[int, ...]) -> Seen:
+def measure(
+    running: list[servers.Running], seconds: float, repetitions: int, connections: tuple[int, ...]
+) -> Seen:
     """Load every server with every operation in turn."""
     seen: Seen = {}
     for _ in range(repetitions):
@@ -58,19 +65,28 @@ def measure(running: list[servers.Running], seconds: float, repetitions: int, co
             for name, request in requests().items():
                 for server in running:
                     what = EMPTY if server.name == "empty route" else request
-                    seen.setdefault((server.name, name, count), []).append(run(server.url, [what], count, seconds))
+                    seen.setdefault((server.name, name, count), []).append(
+                        run(server.url, [what], count, seconds)
+                    )
     return seen
 
 
 def table(seen: Seen, connections: tuple[int, ...]) -> list[str]:
     """Ratios of medians, with the goal beside each."""
-    lines = [f"{'':<11}{'conn':>5}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}  beside Airflow and the empty route"]
+    lines = [
+        f"{'':<11}{'conn':>5}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}  beside Airflow and the empty route"
+    ]
     for name in GOALS:
         for count in connections:
             ours = _median(seen[("Stateroom", name, count)])
-            notes = [_beside_airflow(seen, name, count, ours), _beside_empty(seen, name, count, ours)]
+            notes = [
+                _beside_airflow(seen, name, count, ours),
+                _beside_empty(seen, name, count, ours),
+            ]
             figures = f"{ours.rps:>8.0f}{ours.p50:>8.2f}{ours.p99:>8.2f}"
-            lines.append(f"{name:<11}{count:>5}{figures}  {'; '.join(note for note in notes if note)}")
+            lines.append(
+                f"{name:<11}{count:>5}{figures}  {'; '.join(note for note in notes if note)}"
+            )
     return lines
 
 
@@ -88,7 +104,11 @@ def _beside_airflow(seen: Seen, name: str, count: int, ours: Measured) -> str:
 def _beside_empty(seen: Seen, name: str, count: int, ours: Measured) -> str:
     share = ours.rps / _median(seen[("empty route", name, count)]).rps
     goal = GOALS[name][2] if count == 1 else None
-    return f"{_mark(share >= goal)} {share:.0%} of empty (goal {goal:.0%})" if goal else f"{share:.0%} of empty"
+    return (
+        f"{_mark(share >= goal)} {share:.0%} of empty (goal {goal:.0%})"
+        if goal
+        else f"{share:.0%} of empty"
+    )
 
 
 def _mark(reached: bool) -> str:
@@ -96,32 +116,53 @@ def _mark(reached: bool) -> str:
 
 
 def _median(runs: list[Measured]) -> Measured:
-    return Measured(*(statistics.median(getattr(run, name) for run in runs) for name in ("rps", "p50", "p99")))
+    return Measured(
+        *(statistics.median(getattr(run, name) for run in runs) for name in ("rps", "p50", "p99"))
+    )
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument(
-        "--airflow", default=os.environ.get("AIRFLOW_VENV"), help="venv that holds apache-airflow 3.3.2"
+        "--airflow",
+        default=os.environ.get("AIRFLOW_VENV"),
+        help="venv that holds apache-airflow 3.3.2",
     )
     options.add_argument("--seconds", type=float, default=1, help="of each load (default: 1)")
-    options.add_argument("--repetitions", type=int, default=9, help="of each load on each server (default: 9)")
+    options.add_argument(
+        "--repetitions", type=int, default=9, help="of each load on each server (default: 9)"
+    )
     given = options.parse_args()
     connections = (1, 8)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        running = [stack.enter_context(servers.stateroom(folder)), stack.enter_context(servers.empty_route())]
+        running = [
+            stack.enter_context(servers.stateroom(folder)),
+            stack.enter_context(servers.empty_route()),
+        ]
         if given.airflow and (Path(given.airflow) / "bin/airflow").exists():
-            running.append(stack.enter_context(servers.airflow(Path(given.airflow).absolute(), folder)))
+            running.append(
+                stack.enter_context(servers.airflow(Path(given.airflow).absolute(), folder))
+            )
         else:
-            print("Airflow is left out: --airflow (or AIRFLOW_VENV) names no environment with apache-airflow 3.3.2\n")
+            print(
+                "Airflow is left out: --airflow (or AIRFLOW_VENV) names no environment with apache-airflow 3.3.2\n"
+            )
         for server in running:
             if server.name != "empty route":
                 prepare(server)
-                print(f"{server.name:<11}first answer after {server.seconds} s, {server.mebibytes} MiB resident")
+                print(
+                    f"{server.name:<11}first answer after {server.seconds} s, {server.mebibytes} MiB resident"
+                )
         print("goals: Stateroom under 0.5 s and under 60 MiB\n")
-        print("\n".join(table(measure(running, given.seconds, given.repetitions, connections), connections)))
-        print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: beyond {os.cpu_count()} all figures suffer")
+        print(
+            "\n".join(
+                table(measure(running, given.seconds, given.repetitions, connections), connections)
+            )
+        )
+        print(
+            f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: beyond {os.cpu_count()} all figures suffer"
+        )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from web.server import Server
+from web.server.waitress import Server
 
 app = Flask(__name__)
 

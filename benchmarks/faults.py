@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from werkzeug.test import EnvironBuilder
 
 from app import create_app
-from state.client import StateroomClient
+from state.client.http import StateroomClient
 from state.process import ServerProcess
 from web import faults
 
@@ -72,7 +72,10 @@ def compare() -> None:
             for name in random.sample(list(apps), len(apps)):
                 seen[name].append(cost(apps[name], method))
         medians = {name: statistics.median(costs) for name, costs in seen.items()}
-        shown = ", ".join(f"{name} {cost:.1f} µs ({cost / medians['without']:.3f})" for name, cost in medians.items())
+        shown = ", ".join(
+            f"{name} {cost:.1f} µs ({cost / medians['without']:.3f})"
+            for name, cost in medians.items()
+        )
         print(f"{method}: {shown}")
 
 
@@ -102,5 +105,8 @@ def _delayed(url: str) -> socket.socket:
 
 if __name__ == "__main__":
     compare()
-    with tempfile.TemporaryDirectory() as folder, ServerProcess(["--db", f"{folder}/bench.db"]) as process:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServerProcess(["--db", f"{folder}/bench.db"]) as process,
+    ):
         beside_delays(process.url)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from state.client import StateroomClient  # noqa: E402 - after the checkout is on the path
+from state.client.http import StateroomClient  # noqa: E402 - after the checkout is on the path
 from state.process import ServerProcess  # noqa: E402
 
 STUCK, ROUNDS, CALLS = 20, 5, 1500
@@ -50,14 +50,19 @@ def main() -> int:
             "--db",
             f"{folder}/bench.db",
             "--backend",
-            "tests.small_backends.Sleeping",
+            "tests.support.small_backends.Sleeping",
             "--backend-timeout",
             "600",
         ]
         with ServerProcess(options, environ) as process:
             client = StateroomClient(process.url)
-            made = client.call("POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}).json()
-            task, values = f"/execution/store/ti/{made['id']}", f"/_stateroom/values/ti/{made['id']}?key=k"
+            made = client.call(
+                "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
+            ).json()
+            task, values = (
+                f"/execution/store/ti/{made['id']}",
+                f"/_stateroom/values/ti/{made['id']}?key=k",
+            )
             client.call("PUT", values, json={"value": 1})
             client.call("PUT", f"{task}/plain", json={"value": 1, "expires_at": None})
             p99(client, f"{task}/plain")

@@ -12,8 +12,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from state import tokens
-from state.store import Store
+from state.model import tokens
+from state.store.store import Store
 
 from . import servers
 from .compare import VALUE
@@ -32,7 +32,12 @@ def fill(path: Path, rows: int) -> None:
         (run_pk,) = db.execute("SELECT run_pk FROM dag_runs").fetchone()
         scopes = ((run_pk, f"filler-{number}", -1) for number in range(rows // _BATCH))
         db.executemany("INSERT INTO scopes (run_pk, task_id, map_index) VALUES (?, ?, ?)", scopes)
-        ids = [scope_id for (scope_id,) in db.execute("SELECT scope_id FROM scopes WHERE task_id LIKE 'filler-%'")]
+        ids = [
+            scope_id
+            for (scope_id,) in db.execute(
+                "SELECT scope_id FROM scopes WHERE task_id LIKE 'filler-%'"
+            )
+        ]
         entries = ((scope_id, f"key-{number:03d}") for scope_id in ids for number in range(_BATCH))
         db.executemany(
             """INSERT INTO entries (scope_id, key, value, kind, size, updated_at)
@@ -57,8 +62,14 @@ def measure(folder: Path, rows: int, seconds: float) -> dict[str, float]:
     fill(folder / "bench.db", rows)
     with servers.stateroom(folder) as server:
         asked = {method: spread(method, rows) for method in ("GET", "PUT")}
-        seen = [(method, run(server.url, asked[method], 1, seconds).rps) for _ in range(5) for method in asked]
-    return {method: statistics.median(rps for name, rps in seen if name == method) for method in asked}
+        seen = [
+            (method, run(server.url, asked[method], 1, seconds).rps)
+            for _ in range(5)
+            for method in asked
+        ]
+    return {
+        method: statistics.median(rps for name, rps in seen if name == method) for method in asked
+    }
 
 
 def main() -> None:
@@ -66,7 +77,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=1, help="of each load (default: 1)")
     seconds = options.parse_args().seconds
     base: dict[str, float] = {}
-    print(f"{'rows':>9}{'GET/s':>8}{'cost':>7}{'PUT/s':>8}{'cost':>7}  (cost beside the fewest rows, goal {GOAL})")
+    print(
+        f"{'rows':>9}{'GET/s':>8}{'cost':>7}{'PUT/s':>8}{'cost':>7}  (cost beside the fewest rows, goal {GOAL})"
+    )
     for rows in ROWS:
         folder = Path(tempfile.mkdtemp())
         try:

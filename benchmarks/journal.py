@@ -38,7 +38,9 @@ def compare(with_it: str, without: str) -> None:
                 ratios.append(seen[with_it] / seen[without])
             kept = statistics.median(ratios)
             verdict = "ok" if kept >= goal else "SHORT"
-            print(f"{name} {connections} connections: {kept:.0%} of the throughput without it  {verdict} ({goal:.0%})")
+            print(
+                f"{name} {connections} connections: {kept:.0%} of the throughput without it  {verdict} ({goal:.0%})"
+            )
 
 
 def beside_waits(url: str) -> None:
@@ -52,7 +54,9 @@ def beside_waits(url: str) -> None:
         connection.close()
     times = beside / quiet
     verdict = "ok" if times <= 2 else "SHORT"
-    print(f"p99 of GET: {quiet:.2f} ms, beside {WAITS} waits {beside:.2f} ms: {times:.2f} times  {verdict} (2)")
+    print(
+        f"p99 of GET: {quiet:.2f} ms, beside {WAITS} waits {beside:.2f} ms: {times:.2f} times  {verdict} (2)"
+    )
 
 
 def _wait(url: str) -> socket.socket:

@@ -7,14 +7,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from state.client import StateroomClient
+from state.client.http import StateroomClient
 from state.process import ServerProcess
 
 MANY, CALLS = 1000, 2000
 FIXTURE = {
     "dag_runs": [{"dag_id": "d", "run_id": "r"}],
-    "task_instances": [{"id": "019b0000-0000-7000-8000-000000000001", "dag_id": "d", "run_id": "r", "task_id": "t"}],
-    "task_state_store": [{"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": "job-4711"}],
+    "task_instances": [
+        {"id": "019b0000-0000-7000-8000-000000000001", "dag_id": "d", "run_id": "r", "task_id": "t"}
+    ],
+    "task_state_store": [
+        {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k", "value": "job-4711"}
+    ],
 }
 KEY = f"/execution/store/ti/{FIXTURE['task_instances'][0]['id']}/k"
 
@@ -35,7 +39,9 @@ def get(client: StateroomClient, path: str) -> float:
     return statistics.median(waits) * 1e6
 
 
-def each(client: StateroomClient, method: str, path: str, body: dict[str, object] | None = None) -> float:
+def each(
+    client: StateroomClient, method: str, path: str, body: dict[str, object] | None = None
+) -> float:
     """Milliseconds of a call, the mean over all namespaces."""
     begun = time.perf_counter()
     for number in range(MANY):
@@ -45,7 +51,10 @@ def each(client: StateroomClient, method: str, path: str, body: dict[str, object
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, ServerProcess(["--db", f"{folder}/bench.db"]) as process:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServerProcess(["--db", f"{folder}/bench.db"]) as process,
+    ):
         client = StateroomClient(process.url)
         client.call("PUT", "/_stateroom/fixture", json=FIXTURE)
         get(client, KEY)
@@ -58,7 +67,9 @@ def main() -> None:
     print(
         f"{MANY} namespaces: made in {made:.2f} ms each, reset in {reset:.2f} ms (goal 5), dropped in {dropped:.2f} ms"
     )
-    print(f"memory {before:.1f} MiB before, {after:.1f} MiB with all: {(after - before) * 1024 / MANY:.1f} KiB each")
+    print(
+        f"memory {before:.1f} MiB before, {after:.1f} MiB with all: {(after - before) * 1024 / MANY:.1f} KiB each"
+    )
     print(f"GET {alone:.0f} µs alone, {beside:.0f} µs in one of them: {beside / alone:.2f} times")
 
 

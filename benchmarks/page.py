@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from state.process import ServerProcess
-from state.store import Store
+from state.store.store import Store
 
 TASKS, RUNS, KEYS = 10_000, 200, 3  # keys of each task instance
 LARGE = 2**20  # bytes of a value; every hundredth is one
@@ -78,7 +78,9 @@ def _entry(scope_id: int, number: int) -> tuple[int, str, str, str, int, str]:
     large = number == 0 and scope_id % 100 == 0
     kind = "reference" if number == 1 and scope_id % 10 == 0 else "value"
     text = (
-        '{"__airflow_state_ref__": "s3://bucket/key"}' if kind == "reference" else '"' + "x" * (LARGE if large else 99)
+        '{"__airflow_state_ref__": "s3://bucket/key"}'
+        if kind == "reference"
+        else '"' + "x" * (LARGE if large else 99)
     )
     moment = f"2026-01-01T{scope_id % 24:02}:{scope_id % 60:02}:00.000000Z"
     text += "" if kind == "reference" else '"'
@@ -110,7 +112,9 @@ def main() -> None:
         with ServerProcess(["--db", str(path), "--log-level", "warning"]) as process:
             seen = measure(process.url, given.times)
     for name, seconds in seen.items():
-        print(f"{name:28} {seconds * 1000:6.0f} ms  {'' if seconds <= GOAL else 'SHORT of'} goal {GOAL * 1000:.0f} ms")
+        print(
+            f"{name:28} {seconds * 1000:6.0f} ms  {'' if seconds <= GOAL else 'SHORT of'} goal {GOAL * 1000:.0f} ms"
+        )
 
 
 if __name__ == "__main__":

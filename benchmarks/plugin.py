@@ -23,7 +23,11 @@ GOAL = 20  # ms
 def seconds(folder: Path, source: str, *options: str) -> float:
     """How long a run of a file of tests takes."""
     (folder / "test_it.py").write_text(source)
-    environ = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    environ = {
+        "PYTHONPATH": str(ROOT),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
     call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)]
     start = time.perf_counter()
     subprocess.run(call, check=True, cwd=folder, env=environ, stdout=subprocess.DEVNULL)

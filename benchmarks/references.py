@@ -17,21 +17,26 @@ from typing import Any, NamedTuple
 
 import requests
 
-from state.accessors import TaskStateStoreAccessor
-from state.backends import load
 from state.backends.base import BaseStoreBackend
 from state.backends.files import FileBackend
 from state.backends.hooks import Hooks
-from state.client import StateroomClient
+from state.backends.loading import load
+from state.client.http import StateroomClient
+from state.model.scopes import TaskScope
+from state.model.values import Encoded
 from state.process import ServerProcess
-from state.scopes import TaskScope
-from state.store import Store
-from state.values import Encoded
+from state.store.store import Store
+from state.worker.accessors import TaskStateStoreAccessor
 
 SCOPE = TaskScope("bench", "run", "task")
 SMALL = {"job": "j-123", "n": 1}
 MIB = 2**20
-GOALS = {"over HTTP": 1.15, "in one process": 20.0, "file set": 2.5, "peak": 2.2}  # ratio, µs, ratio, ratio
+GOALS = {
+    "over HTTP": 1.15,
+    "in one process": 20.0,
+    "file set": 2.5,
+    "peak": 2.2,
+}  # ratio, µs, ratio, ratio
 
 
 class Free(BaseStoreBackend):
@@ -83,7 +88,11 @@ def in_one_process(rounds: int = 3000) -> dict[str, Pair]:
         stored, facts = rows.fetch(name)
         bare = lambda name=name, stored=stored, facts=facts: rows.set(name, stored, expiry, facts)  # noqa: E731
         sets = in_turns(rounds, bare, lambda name=name, one=accessor: one.set(name, SMALL))
-        gets = in_turns(rounds, lambda name=name: rows.fetch(name), lambda name=name, one=accessor: one.get(name))
+        gets = in_turns(
+            rounds,
+            lambda name=name: rows.fetch(name),
+            lambda name=name, one=accessor: one.get(name),
+        )
         seen |= {f"set, {name}": sets, f"get, {name}": gets}
     return seen
 
@@ -92,14 +101,22 @@ def over_http(rounds: int = 1000) -> dict[str, Pair]:
     """A call of the route, by bare requests and through accessor, envelope and client, in µs."""
     with ServerProcess(["--db", ":memory:"]) as server, requests.Session() as session:
         client = StateroomClient(server.url)
-        made = client.call("POST", "/_stateroom/task-instances", json={"dag_id": "bench", "task_id": "task"}).json()
+        made = client.call(
+            "POST", "/_stateroom/task-instances", json={"dag_id": "bench", "task_id": "task"}
+        ).json()
         rows, url = client.task(made["id"]), f"{server.url}/execution/store/ti/{made['id']}/bench"
         accessor = TaskStateStoreAccessor(rows, SCOPE, Hooks(Free(), "free"), made["id"])
         accessor.set("bench", SMALL)
         body = {"value": rows.get("bench"), "expires_at": "2030-01-01T00:00:00.000000Z"}
         session.trust_env = False  # as the client's
-        sets = in_turns(rounds, lambda: session.put(url, json=body, timeout=9), lambda: accessor.set("bench", SMALL))
-        gets = in_turns(rounds, lambda: session.get(url, timeout=9).json(), lambda: accessor.get("bench"))
+        sets = in_turns(
+            rounds,
+            lambda: session.put(url, json=body, timeout=9),
+            lambda: accessor.set("bench", SMALL),
+        )
+        gets = in_turns(
+            rounds, lambda: session.get(url, timeout=9).json(), lambda: accessor.get("bench")
+        )
     return {"set, reference": sets, "get, reference": gets}
 
 
@@ -119,7 +136,9 @@ def file_set(folder: Path, rounds: int = 500) -> dict[str, Pair]:
         return Encoded.of(str(next(number)).rjust(1022, "x"))
 
     overwrites = in_turns(rounds, by_hand, lambda: backend.write(SCOPE, "key", value()))
-    new_keys = in_turns(rounds, by_hand, lambda: backend.write(SCOPE, f"key-{next(number)}", value()))
+    new_keys = in_turns(
+        rounds, by_hand, lambda: backend.write(SCOPE, f"key-{next(number)}", value())
+    )
     return {"overwrite": overwrites, "new key": new_keys}
 
 
@@ -133,7 +152,10 @@ def peaks(folder: Path, size: int = 64 * MIB) -> dict[str, float]:
         "object": {"base": f"file://{folder}/large"},
     }
     options["object, gzip"] = {**options["object"], "compression": "gzip"}
-    values = {"one text": "x" * size, "a list": [f"{number:01022d}" for number in range(size // 1026)]}
+    values = {
+        "one text": "x" * size,
+        "a list": [f"{number:01022d}" for number in range(size // 1026)],
+    }
     return {
         f"{name}, {what}, {verb}": peak
         for name, given in options.items()
@@ -176,7 +198,9 @@ def main() -> int:
     for what, (bare, ours, _, more) in in_one_process().items():
         tell("in one process", what, more, f"{more:.1f} µs   ({bare:.1f} and {ours:.1f} µs)")
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if sys.argv[1:] else None) as folder:
-        print(f"file backend beside write, fsync, rename of 1 KiB, at most {GOALS['file set']} times")
+        print(
+            f"file backend beside write, fsync, rename of 1 KiB, at most {GOALS['file set']} times"
+        )
         for what, (bare, ours, ratio, _) in file_set(Path(folder)).items():
             tell("file set", what, ratio, f"{ratio:.2f}   ({bare:.0f} and {ours:.0f} µs)")
         print(f"memory for 64 MiB, at most {GOALS['peak']} times the encoded size")

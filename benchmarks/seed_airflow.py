@@ -18,7 +18,13 @@ DAG = {
     "max_consecutive_failed_dag_runs": 0, "has_task_concurrency_limits": False, "owners": "bench",
     "fileloc": "/dev/null",
 }  # fmt: skip
-TASK = {"max_tries": 0, "pool": "default_pool", "pool_slots": 1, "queue": "default", "priority_weight": 1}
+TASK = {
+    "max_tries": 0,
+    "pool": "default_pool",
+    "pool_slots": 1,
+    "queue": "default",
+    "priority_weight": 1,
+}
 
 
 def main(path):
@@ -33,14 +39,24 @@ def main(path):
             session.flush()
             dates = {"logical_date": moment, "data_interval": (moment, moment), "run_after": moment}
             session.add(
-                DagRun(dag_id=run["dag_id"], run_id=run["run_id"], run_type="manual", state=run["state"], **dates)
+                DagRun(
+                    dag_id=run["dag_id"],
+                    run_id=run["run_id"],
+                    run_type="manual",
+                    state=run["state"],
+                    **dates,
+                )
             )
         session.flush()
         for task in document["task_instances"]:
             row = {**task, **TASK, "id": UUID(task["id"]), "operator": "EmptyOperator"}
-            session.execute(insert(TaskInstance).values(**row, start_date=datetime.now(timezone.utc)))
+            session.execute(
+                insert(TaskInstance).values(**row, start_date=datetime.now(timezone.utc))
+            )
         for asset in document["assets"]:
-            session.add(AssetModel(id=asset["id"], name=asset["name"], uri=asset["uri"], group="asset"))
+            session.add(
+                AssetModel(id=asset["id"], name=asset["name"], uri=asset["uri"], group="asset")
+            )
             session.flush()
             session.add(AssetActive(name=asset["name"], uri=asset["uri"]))
 

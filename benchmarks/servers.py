@@ -51,7 +51,16 @@ def stateroom(folder: Path) -> Iterator[Running]:
     """Stateroom on a file database, with a secret."""
     fixture = folder / "fixture.json"
     fixture.write_text(json.dumps(FIXTURE))
-    call = [sys.executable, ROOT / "app.py", "--port", "0", "--db", folder / "bench.db", "--fixture", fixture]
+    call = [
+        sys.executable,
+        ROOT / "app.py",
+        "--port",
+        "0",
+        "--db",
+        folder / "bench.db",
+        "--fixture",
+        fixture,
+    ]
     call += ["--jwt-secret", SECRET, "--log-level", "error"]
     with _process("Stateroom", [str(part) for part in call], {}, "/_stateroom/health") as running:
         yield running
@@ -76,10 +85,31 @@ def airflow(venv: Path, folder: Path) -> Iterator[Running]:
         environ = _airflow_environ(home, port)
     log = open(folder / "airflow.log", "wb")  # noqa: SIM115 - the processes' own, closed below
     try:
-        for call in ([venv / "bin/airflow", "db", "migrate"], [venv / "bin/python", HERE / "seed_airflow.py", fixture]):
-            subprocess.run(call, env={**_base_environ(), **environ}, check=True, stdout=log, stderr=log, cwd=home)
-        call = [str(venv / "bin/airflow"), "api-server", "--port", str(port), "--workers", "1", "--apps", "all"]
-        with _process("Airflow", call, environ, "/api/v2/version", f"http://127.0.0.1:{port}", log) as running:
+        for call in (
+            [venv / "bin/airflow", "db", "migrate"],
+            [venv / "bin/python", HERE / "seed_airflow.py", fixture],
+        ):
+            subprocess.run(
+                call,
+                env={**_base_environ(), **environ},
+                check=True,
+                stdout=log,
+                stderr=log,
+                cwd=home,
+            )
+        call = [
+            str(venv / "bin/airflow"),
+            "api-server",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--apps",
+            "all",
+        ]
+        with _process(
+            "Airflow", call, environ, "/api/v2/version", f"http://127.0.0.1:{port}", log
+        ) as running:
             _until(lambda: _answers(f"{running.url}/execution/health"))
             yield running
     finally:
@@ -101,7 +131,11 @@ def _airflow_environ(home: Path, port: int) -> dict[str, str]:
 
 
 def _base_environ() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AIRFLOW", "PYTHON"))
+    }
     return {name: value for name, value in kept.items() if name != "VIRTUAL_ENV"}
 
 
@@ -116,7 +150,12 @@ def _free_port() -> Iterator[int]:
 
 @contextmanager
 def _process(
-    name: str, call: list[str], environ: dict[str, str], probe: str, url: str = "", log: object = None
+    name: str,
+    call: list[str],
+    environ: dict[str, str],
+    probe: str,
+    url: str = "",
+    log: object = None,
 ) -> Iterator[Running]:
     begun = time.perf_counter()
     process = subprocess.Popen(
@@ -171,7 +210,11 @@ def _mebibytes(leader: int) -> float:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(folder.name)) == leader:
-                (line,) = [row for row in (folder / "status").read_text().splitlines() if row.startswith("VmRSS")]
+                (line,) = [
+                    row
+                    for row in (folder / "status").read_text().splitlines()
+                    if row.startswith("VmRSS")
+                ]
                 total += int(line.split()[1])
         except (OSError, ValueError):  # it ended while we looked
             continue

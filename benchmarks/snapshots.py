@@ -7,8 +7,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from state import TaskScope
-from state.store import Store, fixtures, snapshots
+from state.model.scopes import TaskScope
+from state.store import fixtures, snapshots
+from state.store.store import Store
 
 TASKS, KEYS, TIMES = 100, 100, 7
 
@@ -33,7 +34,13 @@ def main() -> None:
         for scope in scopes:
             namespace.create_task_instance(scope)
         entries = [
-            {"dag_id": "d", "run_id": "r", "task_id": scope.task_id, "key": f"k{key}", "value": {"job": key}}
+            {
+                "dag_id": "d",
+                "run_id": "r",
+                "task_id": scope.task_id,
+                "key": f"k{key}",
+                "value": {"job": key},
+            }
             for scope in scopes
             for key in range(KEYS)
         ]
@@ -46,14 +53,20 @@ def main() -> None:
                 namespace.task(scope).set("k1", 1)
 
         overwrite()
-        print(f"take       {milliseconds(lambda: snapshots.take(namespace, 's'), lambda: None):6.1f} ms")
+        print(
+            f"take       {milliseconds(lambda: snapshots.take(namespace, 's'), lambda: None):6.1f} ms"
+        )
         restore = lambda: snapshots.restore(namespace, "s")  # noqa: E731
-        print(f"restore    {milliseconds(restore, change_few):6.1f} ms where ten of 10,000 rows had changed (goal 50)")
+        print(
+            f"restore    {milliseconds(restore, change_few):6.1f} ms where ten of 10,000 rows had changed (goal 50)"
+        )
         print(f"restore    {milliseconds(restore, overwrite):6.1f} ms where all had (goal 50)")
         clear = lambda: [namespace.task(scope).clear() for scope in scopes]  # noqa: E731
         print(f"restore    {milliseconds(restore, clear):6.1f} ms where all were gone (goal 50)")
         key = lambda: (small.create_task_instance(scopes[0]), small.task(scopes[0]).set("k", 1))  # noqa: E731
-        print(f"reset      {milliseconds(lambda: fixtures.apply(small, {}, True), key):6.1f} ms of one task (goal 5)")
+        print(
+            f"reset      {milliseconds(lambda: fixtures.apply(small, {}, True), key):6.1f} ms of one task (goal 5)"
+        )
         store.close()
 
 

@@ -7,11 +7,11 @@ import json
 import tempfile
 from pathlib import Path
 
-from state.backends import load
-from state.client import StateroomClient
+from state.backends.loading import load
+from state.client.http import StateroomClient
+from state.model.scopes import TaskScope
 from state.process import ServerProcess
-from state.scopes import TaskScope
-from state.testing import context
+from state.worker.context import context
 
 SCOPE = TaskScope("etl", "manual__1", "submit")
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from state import BaseStoreBackend, TaskScope
+from state.backends.base import BaseStoreBackend
+from state.model.scopes import TaskScope
 
 pytestmark = pytest.mark.s3
 pytest.importorskip("moto.server", reason="needs requirements-s3.txt")
@@ -46,7 +47,10 @@ class S3Backend(BaseStoreBackend):
 
     def paths(self, prefix=""):
         """What is in the bucket."""
-        return [row["Key"] for row in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+        return [
+            row["Key"]
+            for row in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        ]
 
 
 @pytest.fixture(scope="module")

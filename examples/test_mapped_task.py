@@ -22,7 +22,10 @@ def crawl(region, budget, task_state_store, **_):
 @pytest.fixture
 def crawlers(stateroom):
     """The accessors of the mapped task's instances."""
-    return {region: stateroom.task("web", "crawl", map_index=index) for index, region in enumerate(PAGES)}
+    return {
+        region: stateroom.task("web", "crawl", map_index=index)
+        for index, region in enumerate(PAGES)
+    }
 
 
 def test_a_region_goes_on_where_it_stopped(stateroom, crawlers):
@@ -35,7 +38,9 @@ def test_a_region_goes_on_where_it_stopped(stateroom, crawlers):
 def test_the_regions_do_not_see_each_other(stateroom, crawlers):
     for region, crawler in crawlers.items():
         crawl(region, 10, crawler)
-    assert stateroom.state == {f"web/crawl[{index}]": {"page": pages} for index, pages in enumerate(PAGES.values())}
+    assert stateroom.state == {
+        f"web/crawl[{index}]": {"page": pages} for index, pages in enumerate(PAGES.values())
+    }
 
 
 def test_clearing_one_leaves_the_others(stateroom, crawlers):

@@ -39,7 +39,10 @@ def jobs(cluster):
 def test_a_crashed_worker_s_job_is_waited_for_and_not_submitted_again(stateroom, cluster, work):
     first = stateroom.task("etl", "submit")
     assert work(first, "crash") == CRASHED
-    assert (stateroom.state, jobs(cluster)) == ({"etl/submit": {"job_id": "job-1"}}, {"job-1": "RUNNING"})
+    assert (stateroom.state, jobs(cluster)) == (
+        {"etl/submit": {"job_id": "job-1"}},
+        {"job-1": "RUNNING"},
+    )
     assert work(first.retry()) == 0
     assert jobs(cluster) == {"job-1": "DONE"}
 
@@ -66,6 +69,9 @@ def test_the_id_may_lie_in_a_file_that_the_worker_wrote(stateroom, work, tmp_pat
     stateroom.backend("file", base=str(tmp_path / "objects"))
     first = stateroom.task("etl", "submit")
     assert work(first, "crash") == CRASHED
-    assert (first.get("job_id"), list(stateroom.state["etl/submit"]["job_id"])) == ("job-1", ["__airflow_state_ref__"])
+    assert (first.get("job_id"), list(stateroom.state["etl/submit"]["job_id"])) == (
+        "job-1",
+        ["__airflow_state_ref__"],
+    )
     assert work(first.retry()) == 0
     assert len(stateroom.journal.calls("set")) == 1

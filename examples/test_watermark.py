@@ -53,7 +53,10 @@ def test_the_task_that_moved_it_is_known(stateroom):
 
 def test_two_runs_at_once_lose_an_update(stateroom):
     """State is no lock: whoever writes last wins, and the journal tells whose write is gone."""
-    stores = [stateroom.context("etl", "load", run, assets=[ORDERS])["asset_state_store"] for run in ("one", "two")]
+    stores = [
+        stateroom.context("etl", "load", run, assets=[ORDERS])["asset_state_store"]
+        for run in ("one", "two")
+    ]
     for store in stores:
         store.get("watermark")
     stores[0].set("watermark", "2026-01-05")

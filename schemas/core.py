@@ -6,8 +6,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from .execution import Parameters, StrictSchema
-from .fields import DEFAULT, ExpiresAt, Field, Integer, JsonValue, Text, Truth, UtcDateTime
+from .base import Parameters, StrictSchema
+from .fields.airflow import DEFAULT, ExpiresAt, Integer, JsonValue, Text, Texts, Truth, UtcDateTime
 
 
 class TaskScopeQuery(Parameters):
@@ -111,16 +111,6 @@ class AssetStateStoreCollectionResponse(Schema):
 
     asset_state_store = fields.List(fields.Nested(AssetStateStoreResponse), required=True)
     total_entries = fields.Int(required=True)
-
-
-class Texts(Field):
-    """A query parameter that may be given several times."""
-
-    def openapi(self) -> dict[str, Any]:
-        return {"type": "array", "items": {"type": "string"}}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
-        return list(value)
 
 
 class AssetsQuery(Pagination):

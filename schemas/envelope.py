@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from state.envelope import MARKER
+from state.model.envelope import MARKER
 
-from .execution import StrictSchema
-from .fields import Text
+from .base import StrictSchema
+from .fields.airflow import Text
 
 Envelope = StrictSchema.from_dict({MARKER: Text(least=1, required=True)}, name="Envelope")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from .fields import Place
+from .fields.airflow import Place
 
 
 class HTTPExceptionResponse(Schema):

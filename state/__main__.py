@@ -1,5 +1,7 @@
 """``python -m state``."""
 
-from .cli import main
+from __future__ import annotations
+
+from .cli.main import main
 
 main()

@@ -40,10 +40,9 @@ StateError
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from .scopes import TaskScope
+from .masking import masked
 
 
 class StateError(Exception):
@@ -73,7 +72,10 @@ class KeyNotFound(NotFound):
     def said(cls, what: str, message: str) -> KeyNotFound:
         """The error as a service worded it."""
         error = cls(what, "")
-        error.args, error.key = (message,), message.removeprefix(f"{what} state store key ").removesuffix(" not found")
+        error.args, error.key = (
+            (message,),
+            message.removeprefix(f"{what} state store key ").removesuffix(" not found"),
+        )
         return error
 
 
@@ -85,11 +87,14 @@ class TaskInstanceNotFound(NotFound):
         return cls(f"Task instance {ti_id} not found")
 
     @classmethod
-    def by_scope(cls, scope: TaskScope, all_map_indices: bool = False) -> TaskInstanceNotFound:
-        at = "all_map_indices=True" if all_map_indices else f"map_index={scope.map_index}"
+    def by_coordinates(
+        cls, dag_id: str, run_id: str, task_id: str, map_index: int | None
+    ) -> TaskInstanceNotFound:
+        """:param map_index: None where all map indices were asked for."""
+        index = "all_map_indices=True" if map_index is None else f"map_index={map_index}"
         return cls(
-            f"Task instance not found for dag_id={scope.dag_id!r}, run_id={scope.run_id!r}, "
-            f"task_id={scope.task_id!r}, {at}"
+            f"Task instance not found for dag_id={dag_id!r}, run_id={run_id!r}, "
+            f"task_id={task_id!r}, {index}"
         )
 
 
@@ -131,7 +136,9 @@ class NamespaceNotFound(NotFound):
         self.near = list(near)
         known = ", ".join(repr(one) for one in self.near)
         there = f"; there is {known}" if known else ""
-        super().__init__(f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one")
+        super().__init__(
+            f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one"
+        )
 
 
 class SnapshotNotFound(NotFound):
@@ -180,7 +187,9 @@ class InvalidRetention(StateError):
 
     def __init__(self, days: int) -> None:
         wanted = "must be >= 0" if days < 0 else "must end before the year 10000"
-        super().__init__(f"[state_store] default_retention_days {wanted}, got {days}. Set to 0 to disable expiry.")
+        super().__init__(
+            f"[state_store] default_retention_days {wanted}, got {days}. Set to 0 to disable expiry."
+        )
 
 
 class UnreadableValue(StateError):
@@ -189,7 +198,9 @@ class UnreadableValue(StateError):
     reason = "unreadable_value"
 
     def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"the value of key {key!r} was stored but cannot be sent as JSON: {why}; set it again")
+        super().__init__(
+            f"the value of key {key!r} was stored but cannot be sent as JSON: {why}; set it again"
+        )
         self.key = key
 
 
@@ -274,7 +285,9 @@ class ReferenceBusy(BackendError):
     reason = "reference_busy"
 
     def __init__(self, ref: str) -> None:
-        super().__init__(f"the object behind the reference {masked(ref)} is being removed; try again")
+        super().__init__(
+            f"the object behind the reference {masked(ref)} is being removed; try again"
+        )
         self.ref = ref
 
 
@@ -288,7 +301,9 @@ class BackendFailed(BackendError):
     def __init__(self, backend: str, error: BaseException, row: str = "unchanged") -> None:
         self.reason = error.reason if isinstance(error, BackendError) else "backend_failed"
         self.kind, self.row = type(error).__name__, row
-        super().__init__(f"the backend {backend} raised {self.kind}: {masked(str(error))[:2000]}; the row is {row}")
+        super().__init__(
+            f"the backend {backend} raised {self.kind}: {masked(str(error))[:2000]}; the row is {row}"
+        )
 
 
 class BackendTimeout(BackendError):
@@ -300,7 +315,9 @@ class BackendTimeout(BackendError):
     reason = "backend_timeout"
 
     def __init__(self, backend: str, seconds: float, row: str = "unchanged") -> None:
-        super().__init__(f"the backend {backend} did not answer within {seconds:g} s; the row is {row}")
+        super().__init__(
+            f"the backend {backend} did not answer within {seconds:g} s; the row is {row}"
+        )
         self.row = row
 
 
@@ -310,22 +327,9 @@ class BackendBusy(BackendError):
     reason = "backend_busy"
 
     def __init__(self, running: int, stuck: int) -> None:
-        super().__init__(f"{running} backend calls are running, {stuck} of them past their deadline; try again later")
-
-
-_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s:]*:[^/?#\s]*@")
-_SIGNATURE = re.compile(
-    r"(?i)(?<=[?&;#])((?:x-(?:amz|goog)-[\w-]+|sig|signature|auth|authorization|key-pair-id|[\w-]*(?:token|key|keyid|key-id|secret"
-    r"|credentials?|password|passwd|pwd))=)[^&;#\s'\"]+"
-)
-
-
-def masked(text: str) -> str:
-    """A reference, or a text with references in it, without credentials, for people and logs.
-
-    ``user:pass@`` goes, and so do the secrets of signed URLs (S3, GCS, Azure, CloudFront) and connection strings.
-    """
-    return _SIGNATURE.sub(r"\1***", _CREDENTIALS.sub("***@", text))
+        super().__init__(
+            f"{running} backend calls are running, {stuck} of them past their deadline; try again later"
+        )
 
 
 class ServiceError(StateError):
@@ -354,7 +358,9 @@ class NotInTime(StateError, AssertionError):
     reason = "not_in_time"
 
     def __init__(self, key: str, seconds: float, *facts: str) -> None:
-        super().__init__(f"key {key!r} had no value that fits within {seconds:g} s: {'; '.join(facts)}")
+        super().__init__(
+            f"key {key!r} had no value that fits within {seconds:g} s: {'; '.join(facts)}"
+        )
         self.key = key
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import StateError
 
+DEFAULT_URL = "http://127.0.0.1:8103"
 READY = "ready "  # the line that says where it listens begins so
 WITH_STDIN = "--until-stdin-closes"
 PATIENCE = 30  # seconds until a start counts as failed
@@ -39,10 +40,19 @@ class ServerProcess:
     :raises StartFailed: with what it printed.
     """
 
-    def __init__(self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None
+    ) -> None:
         command = [sys.executable, str(service_path()), "--port", "0", WITH_STDIN, *arguments]
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process: subprocess.Popen[str] = subprocess.Popen(command, env=environ, start_new_session=True, **pipes)
+        pipes: Any = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+        }
+        self.process: subprocess.Popen[str] = subprocess.Popen(
+            command, env=environ, start_new_session=True, **pipes
+        )
         self._errors: list[str] = []
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
@@ -68,7 +78,9 @@ class ServerProcess:
             timer.cancel()
         status = self.process.wait()
         self._close_pipes()
-        raise StartFailed("".join(self._errors).strip() or f"it ended with exit status {status}", status)
+        raise StartFailed(
+            "".join(self._errors).strip() or f"it ended with exit status {status}", status
+        )
 
     def _lose_patience(self) -> None:
         self._errors.append(f"it was not ready within {PATIENCE} seconds\n")

@@ -10,32 +10,13 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from state import tokens
 from state.process import ServerProcess
-from state.store import Store
+from state.store.store import Store
+from tests.support.airflow_process import AirflowProcess, Place
+from tests.support.connections import Connection
+from tests.support.world import SECRET, WORLD, admin
 
-from .airflow_process import AirflowProcess, Place
-from .connections import Connection
-
-CONFORMANCE = Path(__file__).parent / "conformance"
-SECRET = "a secret of the tests, as long as HS512 would like its keys to be, or longer"
-TI, MAPPED = (f"019b0000-0000-7000-8000-00000000000{number}" for number in (1, 2))
-RUN = "manual__2026-01-01T00:00:00+00:00"
-EXTRACT = {"dag_id": "etl", "run_id": RUN, "task_id": "extract"}
-WORLD = {
-    "dag_runs": [{"dag_id": "etl", "run_id": RUN}],
-    "task_instances": [
-        {"id": TI, **EXTRACT, "state": "running"},
-        {"id": MAPPED, "dag_id": "etl", "run_id": RUN, "task_id": "mapped", "map_index": 0, "state": "running"},
-    ],
-    "assets": [{"id": 1, "name": "orders", "uri": "s3://bucket/orders"}],
-    "task_state_store": [{**EXTRACT, "key": "job_id", "value": "job-42"}],
-    "asset_state_store": [{"asset": "orders", "key": "watermark", "value": "2026-01-01"}],
-}
-TASK_KEY = f"/execution/store/ti/{TI}/job_id"
-ASSET_KEY = "/execution/store/asset/by-name/value?name=orders&key=watermark"
-CORE_TASK = f"/api/v2/dags/etl/dagRuns/{RUN}/taskInstances/extract/state-store"
-CORE_ASSET = "/api/v2/assets/1/state-store"
+RECORDED = Path(__file__).parent / "wire"
 
 
 @pytest.fixture
@@ -65,13 +46,15 @@ def namespace(app):
 
 @pytest.fixture
 def app_with(tmp_path, monkeypatch):
-    """Makes an app whose backend is one of tests.small_backends."""
+    """Makes an app whose backend is one of tests.support.small_backends."""
     monkeypatch.setenv("SMALL_BACKEND_ROOT", str(tmp_path / "objects"))
     made = []
 
     def make(name, **settings):
-        backend = f"tests.small_backends.{name}"
-        made.append(create_app({"db": str(tmp_path / "stateroom.db"), "backend": backend, **settings}))
+        backend = f"tests.support.small_backends.{name}"
+        made.append(
+            create_app({"db": str(tmp_path / "stateroom.db"), "backend": backend, **settings})
+        )
         return made[-1]
 
     yield make
@@ -132,14 +115,6 @@ def connect():
         yield make
 
 
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
-
-
-def admin(secret=SECRET):
-    return bearer(tokens.for_role(secret, "admin"))
-
-
 @pytest.fixture(scope="session")
 def served():
     """One served process, on a memory database; its tests reset it."""
@@ -149,7 +124,7 @@ def served():
 
 @pytest.fixture(scope="session")
 def recorded_fixture():
-    return json.loads((CONFORMANCE / "fixture.json").read_text())
+    return json.loads((RECORDED / "fixture.json").read_text())
 
 
 @pytest.fixture(scope="session", params=[None, "a secret of 64 bytes " * 4], ids=["open", "secret"])

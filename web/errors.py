@@ -1,24 +1,12 @@
-"""Errors as answers: one table of statuses, one renderer per API."""
+"""Exceptions of a request, and the HTTP status of every error."""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
-from werkzeug.exceptions import NotFound as RouteNotFound
-from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.routing import RequestRedirect
+from flask import request
 
-from state import errors, values
-
-from .refusals import note_refusal
-from .ui_policy import HEADERS
-
-log = logging.getLogger("stateroom")
+from state import errors
 
 STATUS: dict[type[errors.StateError], int] = {
     errors.InvalidTransition: 409,
@@ -41,7 +29,6 @@ STATUS: dict[type[errors.StateError], int] = {
 
 
 _SAID_AT_MOST = 5
-_APIS = ("execution", "api", "auth", "_stateroom")
 
 
 class Refused(errors.StateError):
@@ -74,7 +61,10 @@ class InvalidInput(errors.StateError):
     reason = "invalid_input"
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
-        shown = [f"{fault['where']}: {fault['message']}" for fault in map(_fault, problems[:_SAID_AT_MOST])]
+        shown = [
+            f"{fault['where']}: {fault['message']}"
+            for fault in map(_fault, problems[:_SAID_AT_MOST])
+        ]
         more = len(problems) - len(shown)
         super().__init__("; ".join(shown) + (f"; and {more} more" if more else ""))
         self.problems = problems
@@ -96,7 +86,10 @@ class NotEmulated(errors.StateError):
 def _fault(problem: dict[str, Any]) -> dict[str, str]:
     """An entry of a 422 list as a person reads it."""
     if problem["type"] == "json_invalid":
-        return {"where": f"character {problem['loc'][-1]}", "message": f"not JSON: {problem['ctx']['error']}"}
+        return {
+            "where": f"character {problem['loc'][-1]}",
+            "message": f"not JSON: {problem['ctx']['error']}",
+        }
     return {"where": place(problem["loc"]), "message": problem["msg"]}
 
 
@@ -112,157 +105,3 @@ def status_of(error: errors.StateError) -> int:
     if isinstance(error, InvalidInput):
         return 422
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-
-
-def json_answer(document: Any, status: int = 200) -> Response:
-    """An answer with exactly the content type that the SDK looks for."""
-    return text_answer(json.dumps(document), status)
-
-
-def text_answer(text: str, status: int = 200) -> Response:
-    """Like :func:`json_answer`, of a text that is JSON already."""
-    return Response(text, status, content_type="application/json")
-
-
-def no_content() -> Response:
-    """The answer to a write that was kept."""
-    return Response(status=204)
-
-
-def _plain(error: errors.StateError) -> Any:
-    """``{"detail": "…"}``, and a list for invalid inputs: the Core API's shape."""
-    return {"detail": _listed(error.problems) if isinstance(error, InvalidInput) else str(error)}
-
-
-def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of a 422 list as JSON can carry them."""
-    try:
-        return [values.finite(item) for item in problems]
-    except RecursionError:  # an input that is nested deeper than Python follows is not repeated
-        return [{**item, "input": None} for item in problems]
-
-
-def _execution(error: errors.StateError) -> Any:
-    """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
-    if isinstance(error, InvalidInput | Refused):
-        return _plain(error)
-    facts = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, errors.InvalidTransition):
-        facts["previous_state"] = error.previous_state  # type: ignore[assignment]  # null, where it had none
-    return {"detail": facts}
-
-
-def _control(error: errors.StateError) -> Any:
-    """Reason and message, and for a body that is wrong each place and what is wrong there."""
-    facts: dict[str, Any] = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, errors.BadDocument):
-        facts["message"] = f"{error.where}: {error}"
-        facts["errors"] = [{"where": error.where, "message": str(error)}]
-    if isinstance(error, InvalidInput):
-        facts["errors"] = [_fault(problem) for problem in error.problems]
-    if "errors" in facts:
-        facts["where"] = facts["errors"][0]["where"]
-    if isinstance(error, NotEmulated):
-        facts["route"] = error.route
-    if isinstance(error, errors.BackendFailed):
-        facts["class"] = error.kind
-    if isinstance(error, errors.BackendFailed | errors.BackendTimeout):
-        facts["row"] = error.row
-    return {"detail": facts}
-
-
-_RENDERERS: dict[str, Callable[[errors.StateError], Any]] = {"execution": _execution, "_stateroom": _control}
-
-
-def register(app: Flask) -> None:
-    """Answer every error in the shape of the API it was met in, routing errors included."""
-    app.register_error_handler(errors.StateError, _answer)
-    app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
-
-
-def api_name() -> str:
-    """The first segment of the path, which says which API is asked."""
-    return request.path.split("/", 2)[1]
-
-
-def is_for_people() -> bool:
-    """Whether a page is asked for: by a view of the pages, or by a browser that knows no better path."""
-    if request.blueprint is not None:
-        return request.blueprint.startswith("ui")
-    return api_name() not in _APIS and "text/html" in request.headers.get("Accept", "")
-
-
-def _page(status: int, message: str, near: Sequence[str] = ()) -> Response:
-    name = HTTP_STATUS_CODES.get(status, "Error")
-    text = render_template("error.html", status=status, name=name, message=errors.masked(message), near=near)
-    return Response(text, status, HEADERS, content_type="text/html; charset=utf-8")
-
-
-def _answer(error: errors.StateError) -> Response:
-    if isinstance(error, errors.StoreError):
-        log.error("%s %s: %s", request.method, request.path, error)
-    if is_for_people():
-        return _page(status_of(error), str(error), getattr(error, "near", ()))
-    answer = rendered(error)
-    note_refusal(error, answer.status_code)
-    return answer
-
-
-def rendered(error: errors.StateError) -> Response:
-    """An error in the shape of the API that the request asks."""
-    render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
-    answer = json_answer(render(error), status_of(error))
-    if isinstance(error, errors.NamespaceNotFound):  # the SDK takes a 404 of exactly application/json for a missing key
-        answer.content_type = "application/json; charset=utf-8"
-    if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
-        answer.headers["Retry-After"] = "1"
-    return answer
-
-
-def _answer_http(error: HTTPException) -> Response:
-    if isinstance(error, RequestRedirect):
-        return Response(status=error.code, headers={"Location": error.new_url})
-    if isinstance(error, RequestEntityTooLarge):
-        limit = request.max_content_length
-        return _answer(Refused(413, f"the body is larger than {limit} bytes (--max-body)", "body_too_large"))
-    if is_for_people():
-        return _page(error.code or 500, f"There is no page {request.method} {request.path}.")
-    if api_name() == "_stateroom":
-        message = f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"
-        return _answer_with(error, _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))))
-    if isinstance(error, RouteNotFound) and _is_there_without_slash():
-        return to_path_without_slash()
-    return _answer_with(error, {"detail": error.name})
-
-
-def _answer_with(error: HTTPException, document: Any) -> Response:
-    answer = json_answer(document, error.code or 500)
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        allowed = sorted(error.valid_methods)
-        answer.headers["Allow"] = "GET" if "GET" in allowed else allowed[0]
-    return answer
-
-
-def _is_there_without_slash() -> bool:
-    """Whether the path is one of Airflow's with a slash too many."""
-    path = request.path.rstrip("/")
-    if path == request.path or api_name() != "execution":
-        return False
-    adapter = current_app.create_url_adapter(request)
-    return adapter is not None and (adapter.test(path, request.method) or bool(adapter.allowed_methods(path)))
-
-
-def to_path_without_slash() -> Response:
-    """Where Airflow redirects a path with a slash too many: to the route without it."""
-    query = request.query_string.decode("latin-1")
-    place = request.script_root + request.path.rstrip("/") + (f"?{query}" if query else "")
-    return Response(status=307, headers={"Location": request.host_url.rstrip("/") + place})
-
-
-def _answer_unexpected(error: Exception) -> Response:
-    log.exception("%s %s", request.method, request.path, exc_info=error)
-    message = f"{type(error).__name__}: {error}; this is a bug of Stateroom's, please report it"
-    if is_for_people():
-        return _page(500, message)
-    return json_answer({"detail": {"reason": "internal_error", "message": message}}, 500)

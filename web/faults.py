@@ -9,17 +9,19 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, current_app, g, request
 
-from state.faults import Call
-from state.faulty import BackendFault, FaultyHooks, scope_document
-from state.gateway import Backend
-from state.scopes import StoreScope
+from state.backends.wrappers import BackendFault, FaultyHooks
+from state.gateway.backend import Backend
+from state.model.faults import Call
+from state.model.scopes import StoreScope, scope_document
 from state.store.faults import Fired
-from state.store.log import NUMBERS
+from state.store.journal.writer import NUMBERS
 
-from . import CUT, NOTHING, service
-from .auth import require_role
-from .errors import Injected, rendered
-from .refusals import Asked, asked, operation
+from .error_handlers import rendered
+from .errors import Injected
+from .request.auth import require_role
+from .request.state_call import Asked, asked, operation
+from .responses import CUT, NOTHING
+from .service import service
 
 _OPS = frozenset({"get", "set", "delete", "clear", "list"})
 _BACKEND = {
@@ -66,7 +68,9 @@ def _play(view: Callable[..., Any], place: dict[str, Any]) -> Response:
     status = None if request.environ.get(CUT) == NOTHING else answer.status_code
     for one in (*fired, *g.backend_faults):
         said = said_of(one, what if one is decided else "")
-        g.namespace.faults.note(one, said, parent, call.scope_id, call.key, status, call.writer.ti_id)
+        g.namespace.faults.note(
+            one, said, parent, call.scope_id, call.key, status, call.writer.ti_id
+        )
     return answer
 
 
@@ -110,13 +114,19 @@ def _played(view: Callable[[], Any], call: Asked, decided: Fired | None) -> _Pla
         return _viewed(view)
     fault, effect = decided.fault, _EFFECT.get(call.op, "write")
     if fault.close:
-        played = _closed_before(call, decided, effect) if fault.close == "before" else _closed_after(view, effect)
+        played = (
+            _closed_before(call, decided, effect)
+            if fault.close == "before"
+            else _closed_after(view, effect)
+        )
         request.environ[CUT] = NOTHING
         return played
     if fault.status and fault.after:
         played = _replaced(_viewed(view), Injected(fault.status, decided.fault_id), effect)
     elif fault.status:
-        played = _viewed(lambda: _injected(decided))._replace(what=f"answered {fault.status} instead")
+        played = _viewed(lambda: _injected(decided))._replace(
+            what=f"answered {fault.status} instead"
+        )
     else:
         played = _viewed(view)
     return _truncated(played) if fault.truncate else played
@@ -131,7 +141,9 @@ def _closed_after(view: Callable[[], Any], effect: str) -> _Played:
     played = _viewed(view)
     status = played.answer.status_code
     return played._replace(
-        what=f"closed after the {effect}" if status < 400 else f"closed instead of answering {status}"
+        what=f"closed after the {effect}"
+        if status < 400
+        else f"closed instead of answering {status}"
     )
 
 
@@ -154,7 +166,10 @@ def _viewed(view: Callable[[], Any]) -> _Played:
     try:
         answer, own = current_app.make_response(view()), 0
     except Exception as error:
-        answer, own = current_app.make_response(current_app.handle_user_exception(error)), -1  # the refusal is last
+        answer, own = (
+            current_app.make_response(current_app.handle_user_exception(error)),
+            -1,
+        )  # the refusal is last
     finally:
         NUMBERS.reset(token)
     return _Played(answer, numbers[own] if numbers else None)

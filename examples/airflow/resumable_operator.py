@@ -79,4 +79,6 @@ def attempt(ti_id, operator):
 
 
 if __name__ == "__main__":
-    attempt(sys.argv[1], JobOperator(task_id="submit", cluster=sys.argv[2], crash="crash" in sys.argv))
+    attempt(
+        sys.argv[1], JobOperator(task_id="submit", cluster=sys.argv[2], crash="crash" in sys.argv)
+    )

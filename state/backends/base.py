@@ -36,15 +36,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from ..scopes import AssetScope, StoreScope, TaskScope
-from ..threads import to_thread
-from ..values import Encoded
+from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..model.values import Encoded
+from .threads import to_thread
 
 
 class BaseStoreBackend(ABC):
     """A state backend under the names of Airflow 3.3; see this module's text for how to write one."""
 
-    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: TaskScope) -> str | None:
+    def serialize_task_state_store_to_ref(
+        self, *, value: Any, key: str, scope: TaskScope
+    ) -> str | None:
         """Store a task's value and return its reference.
 
         :param value: JSON: str, int, float, bool, list or dict; never None.
@@ -59,7 +61,9 @@ class BaseStoreBackend(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} makes no references for tasks")
 
-    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: AssetScope) -> str | None:
+    def serialize_asset_state_store_to_ref(
+        self, *, value: Any, key: str, scope: AssetScope
+    ) -> str | None:
         """Store an asset's value and return its reference; otherwise as for tasks."""
         return None
 
@@ -72,7 +76,9 @@ class BaseStoreBackend(ABC):
         """Forget a key's objects; one that is not there is no error. Called after the row is gone."""
 
     @abstractmethod
-    def clear(self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None) -> None:
+    def clear(
+        self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
         """Forget a scope's objects. Called after the rows are gone.
 
         :param all_map_indices: of a task at any map index (the Core API's and people's; never from a task).
@@ -83,7 +89,13 @@ class BaseStoreBackend(ABC):
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
 
     def set(
-        self, scope: StoreScope, key: str, value: str, *, expires_at: datetime | None = None, session: Any = None
+        self,
+        scope: StoreScope,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
     ) -> None:
         """Keep JSON text, for a backend that replaces the server's own database."""
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
@@ -92,14 +104,22 @@ class BaseStoreBackend(ABC):
         return await to_thread(self.get, scope, key, session=session)
 
     async def aset(
-        self, scope: StoreScope, key: str, value: str, *, expires_at: datetime | None = None, session: Any = None
+        self,
+        scope: StoreScope,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
     ) -> None:
         await to_thread(self.set, scope, key, value, expires_at=expires_at, session=session)
 
     async def adelete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
         await to_thread(self.delete, scope, key, session=session)
 
-    async def aclear(self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None) -> None:
+    async def aclear(
+        self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
         await to_thread(self.clear, scope, all_map_indices=all_map_indices, session=session)
 
     def owns_ref(self, ref: str) -> bool:
@@ -137,13 +157,17 @@ class EncodedBackend(BaseStoreBackend):
         """Whether ``write`` would return None for this value: then it is in its row for a good reason."""
         return False
 
-    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: TaskScope) -> str | None:
+    def serialize_task_state_store_to_ref(
+        self, *, value: Any, key: str, scope: TaskScope
+    ) -> str | None:
         return self.write(scope, key, Encoded.of(value))
 
     def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
         return self.read(stored).value()
 
-    def serialize_asset_state_store_to_ref(self, *, value: Any, key: str, scope: AssetScope) -> str | None:
+    def serialize_asset_state_store_to_ref(
+        self, *, value: Any, key: str, scope: AssetScope
+    ) -> str | None:
         return self.write(scope, key, Encoded.of(value))
 
     def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:

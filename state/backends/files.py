@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, BinaryIO
 
 from ..errors import BadBackend, ForeignReference
-from ..values import Encoded
+from ..model.values import Encoded
 from . import layout
 from .immutable import ImmutableBackend
 
@@ -26,7 +26,9 @@ class FileBackend(ImmutableBackend):
     :param base: a folder; it is made when it is first needed.
     """
 
-    def __init__(self, base: str | os.PathLike[str], realm: str = "local/default", threshold: int = 0) -> None:
+    def __init__(
+        self, base: str | os.PathLike[str], realm: str = "local/default", threshold: int = 0
+    ) -> None:
         if not os.fspath(base):
             raise BadBackend("the file backend's base is empty; name a folder")
         super().__init__(os.path.abspath(base).rstrip("/"), realm, threshold)
@@ -54,7 +56,9 @@ class FileBackend(ImmutableBackend):
 
     def _remove_folder(self, path: str) -> None:
         full = self._locate(path)
-        if os.path.lexists(full):  # else the folders above are somebody's who is about to write into them
+        if os.path.lexists(
+            full
+        ):  # else the folders above are somebody's who is about to write into them
             shutil.rmtree(full, onerror=_go_on)
             self._remove_empty(path)
 
@@ -91,7 +95,9 @@ def confined(base: str, path: str) -> str:
     for part in path.split("/"):
         full = f"{full}/{part}"
         if os.path.islink(full):
-            raise ForeignReference(f"{base}/{path}", f"{full} is a symbolic link; it may lead out of the base")
+            raise ForeignReference(
+                f"{base}/{path}", f"{full} is a symbolic link; it may lead out of the base"
+            )
     return full
 
 
@@ -103,7 +109,10 @@ def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
     """
     _make_folder(os.path.dirname(unfinished))
     folder = os.path.dirname(full)
-    changed = [folder, *_make_folder(folder)]  # before the first sync, which takes them along on most file systems
+    changed = [
+        folder,
+        *_make_folder(folder),
+    ]  # before the first sync, which takes them along on most file systems
     try:
         _write(unfinished, fill)
         changed += _move(unfinished, full)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import BadBackend
-from ..scopes import StoreScope, TaskScope
-from ..threads import to_thread
-from ..values import Encoded
+from ..model.scopes import StoreScope, TaskScope
+from ..model.values import Encoded
 from .base import BaseStateBackend, BaseStoreBackend, EncodedBackend
+from .threads import to_thread
 
 # kind → the pairs of hooks that may serve it, the released names first
 _PAIRS = {
@@ -39,7 +39,9 @@ def is_base(cls: type) -> bool:
 def overrides(cls: type, name: str) -> bool:
     """Whether a class has a method of its own, rather than none or a base's default."""
     method = inspect.getattr_static(cls, name, None)
-    return method is not None and all(method is not vars(base).get(name) for base in cls.__mro__ if is_base(base))
+    return method is not None and all(
+        method is not vars(base).get(name) for base in cls.__mro__ if is_base(base)
+    )
 
 
 def check_class(cls: type) -> None:
@@ -51,12 +53,20 @@ def check_class(cls: type) -> None:
     _check_spelling(cls, where)
     if not any(overrides(cls, name) for name in _HOOKS):
         pair = " and ".join(_HOOKS[:2])
-        raise BadBackend(f"{where} overrides no hook; a backend needs at least one pair, such as {pair}")
+        raise BadBackend(
+            f"{where} overrides no hook; a backend needs at least one pair, such as {pair}"
+        )
     for kind, pairs in _PAIRS.items():
         for serialize, deserialize in pairs:
             if overrides(cls, serialize) != overrides(cls, deserialize):
-                have, lack = (serialize, deserialize) if overrides(cls, serialize) else (deserialize, serialize)
-                raise BadBackend(f"{where} overrides {have} but not {lack}; the {kind} pair belongs together")
+                have, lack = (
+                    (serialize, deserialize)
+                    if overrides(cls, serialize)
+                    else (deserialize, serialize)
+                )
+                raise BadBackend(
+                    f"{where} overrides {have} but not {lack}; the {kind} pair belongs together"
+                )
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
     if missing:
         raise BadBackend(f"{where} does not define {', '.join(missing)}")
@@ -89,10 +99,16 @@ class Hooks:
         self._pairs = {kind: self._pair(pairs) for kind, pairs in _PAIRS.items()}
         self._scopes = _scope_classes(type(backend))
 
-    def _pair(self, pairs: tuple[tuple[str, str], ...]) -> tuple[Callable[..., Any], Callable[[str], Any], bool] | None:
+    def _pair(
+        self, pairs: tuple[tuple[str, str], ...]
+    ) -> tuple[Callable[..., Any], Callable[[str], Any], bool] | None:
         for index, (serialize, deserialize) in enumerate(pairs):
             if overrides(type(self.backend), serialize):
-                return getattr(self.backend, serialize), getattr(self.backend, deserialize), index == 0
+                return (
+                    getattr(self.backend, serialize),
+                    getattr(self.backend, deserialize),
+                    index == 0,
+                )
         return None
 
     def serves(self, scope: StoreScope) -> bool:
@@ -103,14 +119,18 @@ class Hooks:
         """Whether the backend has one of the optional methods: owns_ref, holds, iter_refs, remove_ref."""
         return overrides(type(self.backend), ability)
 
-    def write(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> tuple[str | None, Encoded]:
+    def write(
+        self, scope: StoreScope, key: str, value: Any, ti_id: str | None
+    ) -> tuple[str | None, Encoded]:
         """Store a value; its reference as :meth:`serialize` returns it, and its JSON text, encoded once."""
         encoded = Encoded.of(value)
         if isinstance(self.backend, EncodedBackend):
             return self._checked(self.backend.write(scope, key, encoded)), encoded
         return self.serialize(scope, key, value, ti_id), encoded
 
-    def read(self, scope: StoreScope, ref: str, key: str | None = None) -> tuple[Any, Encoded | None]:
+    def read(
+        self, scope: StoreScope, ref: str, key: str | None = None
+    ) -> tuple[Any, Encoded | None]:
         """The value behind a reference, and its JSON text where the backend reads that; raises what it raises.
 
         :param key: whose value it is, for faults; no hook is told.
@@ -122,7 +142,9 @@ class Hooks:
 
     def keeps_inline(self, value: Any) -> bool:
         """Whether the backend is known to leave such a value in its row."""
-        return isinstance(self.backend, EncodedBackend) and self.backend.keeps_inline(Encoded.of(value))
+        return isinstance(self.backend, EncodedBackend) and self.backend.keeps_inline(
+            Encoded.of(value)
+        )
 
     def serialize(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> str | None:
         """Store a value; its reference, or None if it is to stay in the row.
@@ -138,16 +160,22 @@ class Hooks:
             ref = serialize(value=value, key=key, scope=self.scope(scope))
         elif isinstance(scope, TaskScope):
             if ti_id is None:
-                raise BadBackend(f"{self.name} takes the task instance's id (ti_id), which is not known here")
+                raise BadBackend(
+                    f"{self.name} takes the task instance's id (ti_id), which is not known here"
+                )
             ref = serialize(value=value, key=key, ti_id=ti_id)
         else:
-            ref = serialize(value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id))
+            ref = serialize(
+                value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id)
+            )
         return self._checked(ref)
 
     def _checked(self, ref: Any) -> str | None:
         if ref is None or (isinstance(ref, str) and ref):
             return ref
-        raise BadBackend(f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None")
+        raise BadBackend(
+            f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None"
+        )
 
     def deserialize(self, scope: StoreScope, ref: str) -> Any:
         """The value behind a reference; raises whatever the backend raises."""
@@ -162,7 +190,9 @@ class Hooks:
         self.backend.delete(self.scope(scope), key)
 
     def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
-        self.backend.clear(self.scope(scope), **({"all_map_indices": True} if all_map_indices else {}))
+        self.backend.clear(
+            self.scope(scope), **({"all_map_indices": True} if all_map_indices else {})
+        )
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
         await _awaited(self.backend, "adelete", self.delete, self.scope(scope), scope, key)
@@ -174,11 +204,18 @@ class Hooks:
         """The scope as an object of the class that the backend's own base knows."""
         task, asset = self._scopes
         if isinstance(scope, TaskScope):
-            return task(dag_id=scope.dag_id, run_id=scope.run_id, task_id=scope.task_id, map_index=scope.map_index)
+            return task(
+                dag_id=scope.dag_id,
+                run_id=scope.run_id,
+                task_id=scope.task_id,
+                map_index=scope.map_index,
+            )
         return asset(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
 
 
-async def _awaited(backend: Any, name: str, sync: Callable[..., Any], theirs: Any, *args: Any) -> None:
+async def _awaited(
+    backend: Any, name: str, sync: Callable[..., Any], theirs: Any, *args: Any
+) -> None:
     if overrides(type(backend), name):
         await getattr(backend, name)(theirs, *args[1:])
     else:
@@ -205,7 +242,9 @@ def import_class(path: str) -> type:
     try:
         found = getattr(importlib.import_module(module_name), name)
     except Exception as error:  # whatever somebody's module raises while it is imported
-        raise BadBackend(f"the backend {path!r} cannot be imported: {type(error).__name__}: {error}") from error
+        raise BadBackend(
+            f"the backend {path!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(found, type):
         raise BadBackend(f"{path} is not a class")
     return found

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from ..errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMissing, masked
-from ..scopes import StoreScope
-from ..values import Encoded
+from ..errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMissing
+from ..masking import masked
+from ..model.scopes import StoreScope
+from ..model.values import Encoded
 from . import layout
 from .base import EncodedBackend
 
@@ -70,7 +71,9 @@ class ImmutableBackend(EncodedBackend):
     def delete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
         self._remove_folder(f"{self.realm}/{layout.key_path(scope, key)}")
 
-    def clear(self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None) -> None:
+    def clear(
+        self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
         self._remove_folder(f"{self.realm}/{layout.scope_path(scope, all_map_indices)}")
 
     def owns_ref(self, ref: str) -> bool:
@@ -102,16 +105,21 @@ class ImmutableBackend(EncodedBackend):
         :raises ForeignReference: if it is anything but an object's; references are hostile input.
         """
         if len(ref) > len(self.base) + _LONGEST:
-            raise ForeignReference(f"{ref[:100]}…", f"no reference of this backend has {len(ref)} characters")
+            raise ForeignReference(
+                f"{ref[:100]}…", f"no reference of this backend has {len(ref)} characters"
+            )
         start = f"{self.base}/"
         path = ref.removeprefix(start)
         if ref.startswith(start) and (layout.parse(path) or layout.is_unfinished(path)):
             return path
         other = layout.base_of(ref)
         if other is None or other == self.base:
-            raise ForeignReference(ref, f"it names no object below this backend's base {masked(self.base)}")
+            raise ForeignReference(
+                ref, f"it names no object below this backend's base {masked(self.base)}"
+            )
         raise ForeignReference(
-            ref, f"it was written under {masked(other) or '/'}, this backend's base is {masked(self.base)}"
+            ref,
+            f"it was written under {masked(other) or '/'}, this backend's base is {masked(self.base)}",
         )
 
     @abstractmethod

@@ -11,9 +11,11 @@ import re
 import secrets
 
 from ..errors import BadBackend
-from ..scopes import StoreScope, TaskScope
+from ..model.scopes import StoreScope, TaskScope
 
-_LONGEST = 100  # characters of a name; S3 takes 1024 for a whole path, file systems 255 for one name
+_LONGEST = (
+    100  # characters of a name; S3 takes 1024 for a whole path, file systems 255 for one name
+)
 _READABLE = 40  # characters that are kept of a text which is not a safe name
 _PLAIN = rf"[a-z0-9_-](?:[a-z0-9_.-]{{0,{_LONGEST - 2}}}[a-z0-9_-])?"
 _NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
@@ -52,7 +54,12 @@ def scope_path(scope: StoreScope, all_map_indices: bool = False) -> str:
     :param all_map_indices: the folder of the task at any map index.
     """
     if isinstance(scope, TaskScope):
-        parts = [scope.dag_id, scope.run_id, scope.task_id, *([] if all_map_indices else [str(scope.map_index)])]
+        parts = [
+            scope.dag_id,
+            scope.run_id,
+            scope.task_id,
+            *([] if all_map_indices else [str(scope.map_index)]),
+        ]
         return "/".join(["tasks", *(segment(part) for part in parts)])
     if scope.name is not None:
         return f"assets/{segment(scope.name)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from ..values import Encoded
+from ..model.values import Encoded
 from .immutable import ImmutableBackend
 
 _OBJECTS: dict[str, dict[str, tuple[bytes, datetime]]] = {}
@@ -19,7 +19,9 @@ class MemoryBackend(ImmutableBackend):
 
     in_process = True
 
-    def __init__(self, base: str = "memory://stateroom", realm: str = "local/default", threshold: int = 0) -> None:
+    def __init__(
+        self, base: str = "memory://stateroom", realm: str = "local/default", threshold: int = 0
+    ) -> None:
         super().__init__(base.rstrip("/"), realm, threshold)
         self._objects = _OBJECTS.setdefault(self.base, {})
 

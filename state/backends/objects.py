@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import Any
 
 from ..errors import BadBackend
-from ..values import Encoded
+from ..model.values import Encoded
 from . import files, layout
 from .immutable import ImmutableBackend
 
@@ -42,16 +42,22 @@ class ObjectBackend(ImmutableBackend):
         storage: Mapping[str, Any] | None = None,
     ) -> None:
         if compression and compression not in _codecs():
-            raise BadBackend(f"compression {compression!r} is not known here; {', '.join(sorted(_codecs()))} are")
+            raise BadBackend(
+                f"compression {compression!r} is not known here; {', '.join(sorted(_codecs()))} are"
+            )
         super().__init__(str(base).rstrip("/"), realm, threshold, compression)
         self._storage, self._compression = dict(storage or {}), compression
         self._fs, self._root = self._connect()
-        protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
+        protocols = (
+            {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
+        )
         self._puts_at_once, self._local = bool(protocols & _PUTS_AT_ONCE), "file" in protocols
 
     def _connect(self) -> tuple[Any, str]:
         if "://" not in self.base:
-            raise BadBackend(f"the object backend's base is a URL such as s3://bucket/state, got {self.base!r}")
+            raise BadBackend(
+                f"the object backend's base is a URL such as s3://bucket/state, got {self.base!r}"
+            )
         try:
             fs, root = _fsspec().core.url_to_fs(self.base, **self._storage)
         except (ImportError, ValueError) as error:
@@ -173,7 +179,9 @@ class ObjectBackend(ImmutableBackend):
 def _is_damage(error: Exception) -> bool:
     """Whether a codec says that what it read is not, or not all of, what it wrote."""
     damage = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-    return isinstance(error, damage) or str(error) == "Invalid data stream"  # bz2 says so in a bare OSError
+    return (
+        isinstance(error, damage) or str(error) == "Invalid data stream"
+    )  # bz2 says so in a bare OSError
 
 
 def _write(file: Any, encoded: Encoded) -> None:
@@ -196,7 +204,11 @@ class _Open:
 
 def _codecs() -> dict[str, Any]:
     """fsspec's file classes by the compression's name."""
-    return {name: codec for name, codec in _fsspec().compression.compr.items() if name not in (None, "zip")}
+    return {
+        name: codec
+        for name, codec in _fsspec().compression.compr.items()
+        if name not in (None, "zip")
+    }
 
 
 def _fsspec() -> Any:

@@ -5,12 +5,12 @@ run it. A check drives the backend as Stateroom and Airflow do: through accessor
 attempts, from other processes, and from processes that are killed half-way.
 """
 
-from . import check_values, check_references, check_scopes, check_life, check_company  # noqa: F401, I001 - their order is the report's
-from .bench import Bench as Bench
-from .bench import Failed as Failed
-from .bench import NotApplicable as NotApplicable
-from .common import CHECKS as CHECKS
-from .run import Check as Check
-from .run import Result as Result
-from .run import run as run
-from .run import run_one as run_one
+from . import check_values, check_references, check_scopes, check_lifecycle, check_concurrency  # noqa: F401, I001 - their order is the report's
+from .harness import Bench as Bench
+from .harness import Failed as Failed
+from .harness import NotApplicable as NotApplicable
+from .samples import CHECKS as CHECKS
+from .runner import Check as Check
+from .runner import Result as Result
+from .runner import run as run
+from .runner import run_one as run_one

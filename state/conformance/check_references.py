@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from .bench import Bench, NotApplicable
-from .common import big, check, expect, same
+from .harness import Bench, NotApplicable
+from .samples import big, check, expect, same
 
 
 @check(
@@ -38,7 +38,9 @@ def same_in_every_process(bench: Bench) -> None:
 def same_in_every_attempt(bench: Bench) -> None:
     if not bench.hooks().serves(bench.task):
         raise NotApplicable("it makes no references for tasks")
-    first, second = (bench.reference(bench.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2"))
+    first, second = (
+        bench.reference(bench.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2")
+    )
     expect(first == second, f"attempt 1: {first!r:.120}, attempt 2: {second!r:.120}")
 
 

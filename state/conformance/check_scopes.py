@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from ..scopes import AssetScope
-from .bench import Bench, Failed, NotApplicable
-from .common import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
+from ..model.scopes import AssetScope
+from .harness import Bench, Failed, NotApplicable
+from .samples import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
 
 
 @check(
@@ -22,7 +22,9 @@ def hostile_keys(bench: Bench) -> None:
                     accessor.set(key, big(key))
                     read = accessor.get(key)
                 except Exception as error:
-                    raise Failed(f"{scope}, key {key!r:.60}: {type(error).__name__}: {error}") from error
+                    raise Failed(
+                        f"{scope}, key {key!r:.60}: {type(error).__name__}: {error}"
+                    ) from error
                 expect(same(read, big(key)), f"{scope}, key {key!r:.60}: read {read!r:.80}")
 
 
@@ -35,7 +37,10 @@ def twin_keys(bench: Bench) -> None:
         for one, other in TWINS:
             refs = [bench.reference(scope, key, big("same")) for key in (one, other)]
             folded = [unicodedata.normalize("NFC", ref).casefold() for ref in refs]
-            expect(folded[0] != folded[1], f"{scope}: keys {one!r:.40} and {other!r:.40} share {refs[0]!r:.120}")
+            expect(
+                folded[0] != folded[1],
+                f"{scope}: keys {one!r:.40} and {other!r:.40} share {refs[0]!r:.120}",
+            )
 
 
 @check(
@@ -64,4 +69,7 @@ def asset_by_name_and_uri(bench: Bench) -> None:
     both = AssetScope(name=bench.asset.name, uri="kit://asset")
     ref = bench.reference(bench.asset, "key", big(1))
     bench.hooks().clear(both)
-    expect(not bench.resolves(bench.asset, ref), "cleared with name and uri, the object written by name is still there")
+    expect(
+        not bench.resolves(bench.asset, ref),
+        "cleared with name and uri, the object written by name is still there",
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from .. import envelope
-from .bench import Bench, Failed, NotApplicable
-from .common import VALUES, big, check, expect, same
+from ..model import envelope
+from .harness import Bench, Failed, NotApplicable
+from .samples import VALUES, big, check, expect, same
 
 
 @check(
@@ -21,7 +21,9 @@ def round_trip(bench: Bench) -> None:
                 for written in (value, big(value)):
                     accessor.set("key", written)
                     read = accessor.get("key", "the default")
-                    expect(same(read, written), f"{scope}: wrote {written!r:.80}, read {read!r:.80}")
+                    expect(
+                        same(read, written), f"{scope}: wrote {written!r:.80}, read {read!r:.80}"
+                    )
 
 
 @check(
@@ -31,7 +33,10 @@ def round_trip(bench: Bench) -> None:
 def no_envelope(bench: Bench) -> None:
     for scope in bench.kinds():
         ref = bench.reference(scope, "key", big(1))
-        expect(envelope.MARKER not in ref, f"{scope}: the reference {ref!r:.120} holds the envelope's marker")
+        expect(
+            envelope.MARKER not in ref,
+            f"{scope}: the reference {ref!r:.120} holds the envelope's marker",
+        )
 
 
 @check(

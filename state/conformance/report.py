@@ -6,7 +6,7 @@ import json
 import textwrap
 from xml.etree import ElementTree
 
-from .run import Result
+from .runner import Result
 
 _MARKS = {"passed": "ok", "failed": "FAIL", "not applicable": "n/a"}
 _WIDTH = 100
@@ -18,7 +18,9 @@ def text(name: str, results: list[Result]) -> str:
     lines = [f"{name}: {summary(results)}", ""]
     for result in results:
         reason = f"  {result.detail}" if result.outcome == "not applicable" else ""
-        lines.append(f"  {_MARKS[result.outcome]:<5} {result.check.name:<{widest}}{reason}".rstrip())
+        lines.append(
+            f"  {_MARKS[result.outcome]:<5} {result.check.name:<{widest}}{reason}".rstrip()
+        )
         if result.outcome == "failed":
             lines += _explained(result)
     return "\n".join(lines)
@@ -82,4 +84,7 @@ def junit(name: str, results: list[Result]) -> str:
 
 def _xml(words: str) -> str:
     """Words without the control characters that XML cannot carry."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in words)
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1]
+        for letter in words
+    )

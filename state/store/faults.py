@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import NotFound
-from ..faults import Call, Fault
-from ..scopes import CONTROL
-from .journal import Event
-from .ranges import in_range
+from ..model.faults import Call, Fault
+from ..model.scopes import CONTROL
+from .database.sql import in_range
+from .journal.journal import Event
 
 if TYPE_CHECKING:
-    from .registry import Namespace
+    from .namespace import Namespace
 
 
 class Fired(NamedTuple):
@@ -56,7 +56,9 @@ class Faults:
     def reload(self) -> None:
         """Ask those that are in the database now."""
         with self._store.reading() as db:
-            rows = db.execute("SELECT fault_id, fault FROM faults WHERE ns = ?", (self._namespace.ns,)).fetchall()
+            rows = db.execute(
+                "SELECT fault_id, fault FROM faults WHERE ns = ?", (self._namespace.ns,)
+            ).fetchall()
         self._show({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})
 
     def _show(self, faults: dict[int, Fault]) -> None:
@@ -83,7 +85,9 @@ class Faults:
                 "SELECT fault_id, fault, matched, fired FROM faults WHERE ns = ? ORDER BY fault_id",
                 (self._namespace.ns,),
             ).fetchall()
-        return [{"id": row[0], **json.loads(row[1]), "matched": row[2], "fired": row[3]} for row in rows]
+        return [
+            {"id": row[0], **json.loads(row[1]), "matched": row[2], "fired": row[3]} for row in rows
+        ]
 
     def remove(self, fault_id: int) -> None:
         """Remove one.
@@ -94,7 +98,9 @@ class Faults:
         with self._store.lock:
             with self._store.transaction() as db:
                 where = (self._namespace.ns, in_range("id", fault_id))
-                if not db.execute("DELETE FROM faults WHERE ns = ? AND fault_id = ?", where).rowcount:
+                if not db.execute(
+                    "DELETE FROM faults WHERE ns = ? AND fault_id = ?", where
+                ).rowcount:
                     raise NotFound(f"there is no fault {fault_id}")
                 self._note(db, f"fault {fault_id} removed")
             self._show({one: fault for one, fault in self._faults.items() if one != fault_id})
@@ -120,7 +126,9 @@ class Faults:
 
         :param backend: ask the faults of state backends instead of those of the service.
         """
-        mine = [(one, fault) for one, fault in self._faults.items() if bool(fault.backend) is backend]
+        mine = [
+            (one, fault) for one, fault in self._faults.items() if bool(fault.backend) is backend
+        ]
         fitting = [(one, fault) for one, fault in mine if fault.fits(call)]
         fired: list[Fired] = []
         if fitting:
@@ -134,9 +142,15 @@ class Faults:
         return fired
 
     def note(
-        self, fired: Fired, what: str, parent: int | None, scope_id: int | None, key: str | None,
-        status: int | None = None, ti_id: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        fired: Fired,
+        what: str,
+        parent: int | None,
+        scope_id: int | None,
+        key: str | None,
+        status: int | None = None,
+        ti_id: str | None = None,
+    ) -> None:
         """Write into the journal what a fault did.
 
         :param parent: the number of the request's event, if it has one.
@@ -144,7 +158,9 @@ class Faults:
         """
         note = f"fault {fired.fault_id}: {what}"
         by = replace(CONTROL, ti_id=ti_id)
-        self._namespace.journal.note(Event("fault", by, scope_id, key, status, parent=parent, note=note))
+        self._namespace.journal.note(
+            Event("fault", by, scope_id, key, status, parent=parent, note=note)
+        )
 
     def _note(self, db: sqlite3.Connection, note: str) -> None:
         self._namespace.journal.write(db, Event("fault", CONTROL, note=note))
@@ -163,4 +179,6 @@ def _count(db: sqlite3.Connection, fault_id: int, fault: Fault) -> Fired | None:
 
 def faulty(db: sqlite3.Connection) -> frozenset[str]:
     """The names of the namespaces that have faults."""
-    return frozenset(row[0] for row in db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)"))
+    return frozenset(
+        row[0] for row in db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)")
+    )

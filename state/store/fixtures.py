@@ -7,21 +7,25 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from .. import envelope, values
-from ..clock import Clock, to_text, to_wire
 from ..errors import BadDocument, NotFound
-from ..scopes import API_WRITER, CONTROL, TaskScope, Writer
-from . import references, snapshots
-from .journal import Event
-from .namespaces import write_clock
-from .registry import Namespace
-from .rows import put_asset, put_attempt, put_run, put_scope
+from ..model import envelope, values
+from ..model.clock import Clock, to_text, to_wire
+from ..model.scopes import API_WRITER, CONTROL, TaskScope, Writer
+from . import snapshots
+from .journal.journal import Event
+from .namespace import Namespace
+from .tables import references
+from .tables.assets import put_asset
+from .tables.namespaces import write_clock
+from .tables.task_instances import put_attempt, put_run, put_scope
 
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
 
 
-def apply(namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL) -> None:
+def apply(
+    namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL
+) -> None:
     """Create or update what a document names and leave the rest; all of it or nothing.
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
@@ -33,10 +37,14 @@ def apply(namespace: Namespace, document: Document, forget: bool = False, writer
     secret, own = config.pop("jwt_secret", None), {"ns": namespace.ns}
     with namespace.store.lock:  # so that what is remembered changes in the order of the commits
         with namespace.store.transaction(_references(document)) as db:
-            seq = namespace.journal.write(db, Event("reset" if forget else "fixture", writer, status=204))
+            seq = namespace.journal.write(
+                db, Event("reset" if forget else "fixture", writer, status=204)
+            )
             if forget:
                 _keep(db, namespace)
-                namespace.journal.removals(db, seq, writer, f"e.scope_id IN ({snapshots.SCOPE_IDS})", own)
+                namespace.journal.removals(
+                    db, seq, writer, f"e.scope_id IN ({snapshots.SCOPE_IDS})", own
+                )
                 namespace.forget(db)
                 namespace.faults.forget(db)
                 write_clock(db, namespace, Clock())
@@ -63,13 +71,17 @@ def _references(document: Document) -> list[str]:
     return [ref for entry in entries if (ref := envelope.unwrap(entry["value"])) is not None]
 
 
-def _apply_parts(db: sqlite3.Connection, namespace: Namespace, document: Document, parent: int) -> None:
+def _apply_parts(
+    db: sqlite3.Connection, namespace: Namespace, document: Document, parent: int
+) -> None:
     parts: dict[str, Callable[[Document, str], object]] = {
         "dag_runs": lambda item, where: put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
         "assets": lambda item, where: put_asset(db, namespace, item, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
-        "asset_state_store": lambda item, where: _put_asset_entry(db, namespace, item, where, parent),
+        "asset_state_store": lambda item, where: _put_asset_entry(
+            db, namespace, item, where, parent
+        ),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
@@ -83,13 +95,17 @@ def _with_texts(item: Document) -> Document:
     }
 
 
-def _put_task_instance(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+def _put_task_instance(
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str
+) -> None:
     run = db.execute(
         "SELECT run_pk FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?",
         (namespace.ns, item["dag_id"], item["run_id"]),
     ).fetchone()
     if run is None:
-        message = f"there is no dag run {item['run_id']!r} of {item['dag_id']!r}; add it to dag_runs"
+        message = (
+            f"there is no dag run {item['run_id']!r} of {item['dag_id']!r}; add it to dag_runs"
+        )
         raise BadDocument(f"{where}.run_id", message)
     scope_id = put_scope(db, run[0], item["task_id"], item.get("map_index", -1))
     try:
@@ -98,7 +114,9 @@ def _put_task_instance(db: sqlite3.Connection, namespace: Namespace, item: Docum
         raise BadDocument(f"{where}.{error.where}", str(error)) from None
 
 
-def _put_task_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int) -> None:
+def _put_task_entry(
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
+) -> None:
     scope = TaskScope(item["dag_id"], item["run_id"], item["task_id"], item.get("map_index", -1))
     lookup = namespace.task(scope).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
@@ -107,15 +125,26 @@ def _put_task_entry(db: sqlite3.Connection, namespace: Namespace, item: Document
     _put_entry(db, namespace, row[0], item, None, parent)
 
 
-def _put_asset_entry(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int) -> None:
+def _put_asset_entry(
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
+) -> None:
     row = db.execute(
         """SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk)
         WHERE a.ns = ? AND a.name = ? AND a.id = coalesce(?, a.id) ORDER BY a.active DESC, a.id LIMIT 1""",
         (namespace.ns, item["asset"], item.get("asset_id")),
     ).fetchone()
     if row is None:
-        raise BadDocument(f"{where}.asset", f"there is no asset named {item['asset']!r}; add it to assets")
-    _put_entry(db, namespace, row[0], item, _writer(db, namespace, item.get("last_updated_by"), where), parent)
+        raise BadDocument(
+            f"{where}.asset", f"there is no asset named {item['asset']!r}; add it to assets"
+        )
+    _put_entry(
+        db,
+        namespace,
+        row[0],
+        item,
+        _writer(db, namespace, item.get("last_updated_by"), where),
+        parent,
+    )
 
 
 def _writer(
@@ -124,7 +153,9 @@ def _writer(
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
     try:
-        scope = TaskScope(writer["dag_id"], writer["run_id"], writer["task_id"], writer.get("map_index", -1))
+        scope = TaskScope(
+            writer["dag_id"], writer["run_id"], writer["task_id"], writer.get("map_index", -1)
+        )
         lookup = namespace.task(scope).lookup
         row = db.execute(
             f"SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL AND scope_id = ({lookup.sql})",
@@ -133,17 +164,36 @@ def _writer(
         if row is None:
             raise lookup.missing()
     except (KeyError, NotFound) as error:
-        raise BadDocument(f"{where}.last_updated_by", f"names no task instance of this document: {error}") from None
+        raise BadDocument(
+            f"{where}.last_updated_by", f"names no task instance of this document: {error}"
+        ) from None
     return "task", row[0]
 
 
 def _put_entry(
-    db: sqlite3.Connection, namespace: Namespace, scope_id: int, item: Document,
-    writer: tuple[str, int | None] | None, parent: int,
-) -> None:  # fmt: skip
-    text, kind, expires_at = values.dumps(item["value"]), envelope.kind(item["value"]), item.get("expires_at")
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    scope_id: int,
+    item: Document,
+    writer: tuple[str, int | None] | None,
+    parent: int,
+) -> None:
+    text, kind, expires_at = (
+        values.dumps(item["value"]),
+        envelope.kind(item["value"]),
+        item.get("expires_at"),
+    )
     updated_at = item.get("updated_at") or to_text(namespace.clock.now())
-    row = (scope_id, item["key"], text, kind, len(text), updated_at, expires_at, "caller" if expires_at else None)
+    row = (
+        scope_id,
+        item["key"],
+        text,
+        kind,
+        len(text),
+        updated_at,
+        expires_at,
+        "caller" if expires_at else None,
+    )
     event = Event("set", CONTROL, scope_id, item["key"], None, text, kind, *row[6:8], parent)
     seq = namespace.journal.write(db, event)
     ((held,),) = db.execute(
@@ -166,18 +216,25 @@ def export(namespace: Namespace) -> Document:
         parts = {name: _rows(db, sql, namespace.ns) for name, sql in _EXPORTS.items()}
     for asset in parts["assets"]:
         asset["active"] = bool(asset["active"])
-    meant = {asset["name"]: asset["id"] for asset in sorted(parts["assets"], key=lambda a: (a["active"], -a["id"]))}
+    meant = {
+        asset["name"]: asset["id"]
+        for asset in sorted(parts["assets"], key=lambda a: (a["active"], -a["id"]))
+    }
     for entry in parts["asset_state_store"]:
         _fold_writer(entry)
         if meant[entry["asset"]] == entry["asset_id"]:
-            del entry["asset_id"]  # it is told only of an asset that shares its name with the one that the name means
+            del entry[
+                "asset_id"
+            ]  # it is told only of an asset that shares its name with the one that the name means
     return {"config": dict(sorted(namespace.config.items())), **parts}
 
 
 def _rows(db: sqlite3.Connection, sql: str, ns: int) -> list[Document]:
     cursor = db.execute(sql, (ns,))
     names = [column[0] for column in cursor.description]
-    return [{name: _sent(name, value) for name, value in zip(names, row, strict=True)} for row in cursor]
+    return [
+        {name: _sent(name, value) for name, value in zip(names, row, strict=True)} for row in cursor
+    ]
 
 
 def _sent(name: str, value: Any) -> Any:
@@ -187,7 +244,9 @@ def _sent(name: str, value: Any) -> Any:
 
 
 def _fold_writer(entry: Document) -> None:
-    coordinates = {name: entry.pop(f"w_{name}") for name in ("dag_id", "run_id", "task_id", "map_index")}
+    coordinates = {
+        name: entry.pop(f"w_{name}") for name in ("dag_id", "run_id", "task_id", "map_index")
+    }
     kind = entry.pop("kind")
     known = {name: value for name, value in coordinates.items() if value is not None}
     entry["last_updated_by"] = {"kind": kind if known or kind != "task" else "api", **known}

@@ -10,16 +10,16 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from .. import values
-from ..clock import Clock, to_text, to_wire
 from ..errors import SnapshotNotFound
-from ..scopes import CONTROL
-from .journal import Event
-from .namespaces import check_name, write_clock
-from .told import place_of
+from ..model import values
+from ..model.clock import Clock, to_text, to_wire
+from ..model.scopes import CONTROL
+from .journal.journal import Event
+from .journal.places import place_of
+from .tables.namespaces import check_name, write_clock
 
 if TYPE_CHECKING:
-    from .registry import Namespace
+    from .namespace import Namespace
 
 BEFORE_RESET = "before-reset"
 _OF_RUNS = "run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)"
@@ -29,15 +29,25 @@ SCOPE_IDS = f"SELECT scope_id FROM scopes WHERE {_OF_RUNS} UNION ALL SELECT scop
 _TABLES = {
     "dag_runs": ("run_pk", "ns, dag_id, run_id, logical_date, run_after, state", "ns = :ns"),
     "assets": ("asset_pk", "ns, id, name, uri, active, created_at, updated_at", "ns = :ns"),
-    "scopes": ("scope_id", "run_pk, task_id, map_index, region, asset_pk", f"scope_id IN ({SCOPE_IDS})"),
+    "scopes": (
+        "scope_id",
+        "run_pk, task_id, map_index, region, asset_pk",
+        f"scope_id IN ({SCOPE_IDS})",
+    ),
     "task_instances": (
-        "ti_pk", "ns, id, scope_id, try_number, max_tries, state, superseded_at, retry_delay", "ns = :ns"),
+        "ti_pk",
+        "ns, id, scope_id, try_number, max_tries, state, superseded_at, retry_delay",
+        "ns = :ns",
+    ),
     "entries": (
         "entry_id",
         "scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, ref_id, seq",
-        f"scope_id IN ({SCOPE_IDS})"),
-}  # fmt: skip
-_FIXED = {"entries": ("scope_id", "key")}  # an entry's place never changes, so that its index need not
+        f"scope_id IN ({SCOPE_IDS})",
+    ),
+}
+_FIXED = {
+    "entries": ("scope_id", "key")
+}  # an entry's place never changes, so that its index need not
 _TAKEN = "snapshot_pk = :snapshot"
 
 
@@ -87,9 +97,13 @@ def listed(namespace: Namespace) -> list[dict[str, Any]]:
     """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys``, ``size`` in bytes."""
     with namespace.store.reading() as db:
         rows = db.execute(
-            "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name", (namespace.ns,)
+            "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name",
+            (namespace.ns,),
         ).fetchall()
-    return [{"name": row[0], "taken_at": to_wire(row[1]), "keys": row[2], "size": row[3]} for row in rows]
+    return [
+        {"name": row[0], "taken_at": to_wire(row[1]), "keys": row[2], "size": row[3]}
+        for row in rows
+    ]
 
 
 def drop(namespace: Namespace, name: str) -> None:
@@ -103,10 +117,13 @@ def drop(namespace: Namespace, name: str) -> None:
 
 def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any, ...]:
     row: tuple[Any, ...] | None = db.execute(
-        "SELECT snapshot_pk, config, clock, faults FROM snapshots WHERE ns = ? AND name = ?", (namespace.ns, name)
+        "SELECT snapshot_pk, config, clock, faults FROM snapshots WHERE ns = ? AND name = ?",
+        (namespace.ns, name),
     ).fetchone()
     if row is None:
-        names = db.execute("SELECT name FROM snapshots WHERE ns = ? ORDER BY name", (namespace.ns,)).fetchall()
+        names = db.execute(
+            "SELECT name FROM snapshots WHERE ns = ? ORDER BY name", (namespace.ns,)
+        ).fetchall()
         raise SnapshotNotFound(name, [known for (known,) in names])
     return row
 
@@ -142,9 +159,14 @@ def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, s
         db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({kept})", own)
     # names and attempts may have changed places: nothing is active or current while the rows come back
     changed = _changed("assets")
-    db.execute(f"UPDATE assets SET active = 0 WHERE asset_pk IN (SELECT asset_pk FROM ({changed}))", own)
+    db.execute(
+        f"UPDATE assets SET active = 0 WHERE asset_pk IN (SELECT asset_pk FROM ({changed}))", own
+    )
     changed = _changed("task_instances")
-    db.execute(f"UPDATE task_instances SET superseded_at = '' WHERE ti_pk IN (SELECT ti_pk FROM ({changed}))", own)
+    db.execute(
+        f"UPDATE task_instances SET superseded_at = '' WHERE ti_pk IN (SELECT ti_pk FROM ({changed}))",
+        own,
+    )
     for table, (key, columns, _) in _TABLES.items():
         changing = [column for column in columns.split(", ") if column not in _FIXED.get(table, ())]
         sets = ", ".join(f"{column} = excluded.{column}" for column in changing)
@@ -160,36 +182,51 @@ def _changed(table: str) -> str:
     """A SELECT of the snapshot's rows that are not in the table as they were; of entries their number tells."""
     key, columns, mine = _TABLES[table]
     if table == "entries":
-        same = "SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0"
+        same = (
+            "SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0"
+        )
         return f"SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN} AND NOT EXISTS ({same})"
     now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
     return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
 
 
-def _drop_new_entries(db: sqlite3.Connection, namespace: Namespace, own: dict[str, int], seq: int) -> None:
+def _drop_new_entries(
+    db: sqlite3.Connection, namespace: Namespace, own: dict[str, int], seq: int
+) -> None:
     """Delete the entries that the snapshot does not have, and write what the restore does to each key."""
     then = f"SELECT 1 FROM snapshot_entries t WHERE {_TAKEN} AND t.scope_id = e.scope_id AND t.key = e.key"
     gone = f"e.scope_id IN ({SCOPE_IDS}) AND NOT EXISTS ({then})"
     namespace.journal.effects(db, seq, "delete", f"FROM entries e WHERE {gone}", own)
     namespace.journal.effects(db, seq, "set", f"FROM ({_changed('entries')}) e", own)
     kept = f"SELECT entry_id FROM snapshot_entries WHERE {_TAKEN}"
-    db.execute(f"DELETE FROM entries WHERE scope_id IN ({SCOPE_IDS}) AND entry_id NOT IN ({kept})", own)
+    db.execute(
+        f"DELETE FROM entries WHERE scope_id IN ({SCOPE_IDS}) AND entry_id NOT IN ({kept})", own
+    )
 
 
 def _hold_references(db: sqlite3.Connection, own: dict[str, int]) -> None:
     """Let the ledger know that rows point at these references again."""
     held = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({SCOPE_IDS})"
     db.execute(
-        f"UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL AND ref_id IN ({held})", own
+        f"UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL AND ref_id IN ({held})",
+        own,
     )
     scope = "SELECT scope_id FROM entries e WHERE e.ref_id = refs.ref_id"
-    db.execute(f"UPDATE OR IGNORE refs SET scope_id = ({scope}) WHERE scope_id IS NULL AND ref_id IN ({held})", own)
+    db.execute(
+        f"UPDATE OR IGNORE refs SET scope_id = ({scope}) WHERE scope_id IS NULL AND ref_id IN ({held})",
+        own,
+    )
 
 
 def _restore_faults(db: sqlite3.Connection, namespace: Namespace, faults: list[list[Any]]) -> None:
     namespace.faults.forget(db)
-    rows = [(fault_id, namespace.ns, fault, matched, fired) for fault_id, fault, matched, fired in faults]
-    db.executemany("INSERT INTO faults (fault_id, ns, fault, matched, fired) VALUES (?, ?, ?, ?, ?)", rows)
+    rows = [
+        (fault_id, namespace.ns, fault, matched, fired)
+        for fault_id, fault, matched, fired in faults
+    ]
+    db.executemany(
+        "INSERT INTO faults (fault_id, ns, fault, matched, fired) VALUES (?, ?, ?, ?, ?)", rows
+    )
 
 
 # ---------------------------------------------------------------- diff
@@ -199,14 +236,25 @@ _KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name, e.key, e.v
     LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run} LEFT JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
     WHERE {mine} ORDER BY 1, 2, 3, 4, 5, 6"""
 _NOW = _KEYS.format(
-    entries="entries", scopes="scopes", dag_runs="dag_runs", assets="assets", and_scope="", and_run="", and_asset="",
+    entries="entries",
+    scopes="scopes",
+    dag_runs="dag_runs",
+    assets="assets",
+    and_scope="",
+    and_run="",
+    and_asset="",
     mine="coalesce(r.ns, a.ns) = :ns",
-)  # fmt: skip
+)
 _THEN = _KEYS.format(
-    entries="snapshot_entries", scopes="snapshot_scopes", dag_runs="snapshot_dag_runs", assets="snapshot_assets",
-    and_scope="AND s.snapshot_pk = e.snapshot_pk", and_run="AND r.snapshot_pk = e.snapshot_pk",
-    and_asset="AND a.snapshot_pk = e.snapshot_pk", mine="e.snapshot_pk = :snapshot",
-)  # fmt: skip
+    entries="snapshot_entries",
+    scopes="snapshot_scopes",
+    dag_runs="snapshot_dag_runs",
+    assets="snapshot_assets",
+    and_scope="AND s.snapshot_pk = e.snapshot_pk",
+    and_run="AND r.snapshot_pk = e.snapshot_pk",
+    and_asset="AND a.snapshot_pk = e.snapshot_pk",
+    mine="e.snapshot_pk = :snapshot",
+)
 
 
 def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -228,7 +276,9 @@ def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[d
     }
 
 
-def _keys(db: sqlite3.Connection, namespace: Namespace, name: str | None) -> dict[tuple[Any, ...], str]:
+def _keys(
+    db: sqlite3.Connection, namespace: Namespace, name: str | None
+) -> dict[tuple[Any, ...], str]:
     if name is None:
         rows = db.execute(_NOW, {"ns": namespace.ns})
     else:

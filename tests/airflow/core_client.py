@@ -17,7 +17,9 @@ def call(asked):
     if name == "*":
         return {"value": methods(api)}
     try:
-        answer = getattr(api(connect(asked["url"], asked["token"])), name)(**arguments(asked["kwargs"]))
+        answer = getattr(api(connect(asked["url"], asked["token"])), name)(
+            **arguments(asked["kwargs"])
+        )
     except airflow.ApiException as error:
         return {"raised": type(error).__name__, "status": error.status, "text": error.body}
     return {"value": answer.model_dump() if hasattr(answer, "model_dump") else answer}
@@ -25,11 +27,18 @@ def call(asked):
 
 def methods(api):
     """The public methods, without the two other spellings that each of them has."""
-    return [name for name in vars(api) if not name.startswith("_") and not name.endswith(("_info", "_content"))]
+    return [
+        name
+        for name in vars(api)
+        if not name.startswith("_") and not name.endswith(("_info", "_content"))
+    ]
 
 
 def arguments(given):
-    return {name: body(name, value) if name.endswith("_body") else value for name, value in given.items()}
+    return {
+        name: body(name, value) if name.endswith("_body") else value
+        for name, value in given.items()
+    }
 
 
 def body(name, members):

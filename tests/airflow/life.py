@@ -8,10 +8,10 @@ import logging
 import sys
 from pathlib import Path
 
-from state.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
-from state.backends import load
-from state.scopes import AssetScope, TaskScope
-from tests.keyspaces import Rows
+from state.backends.loading import load
+from state.model.scopes import AssetScope, TaskScope
+from state.worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
+from tests.support.keyspaces import Rows
 
 TASK, ASSET = TaskScope("dag", "run", "task", 1), AssetScope(name="orders", uri="s3://orders")
 VALUE = {"é": [1, None, "x" * 100]}
@@ -29,14 +29,22 @@ def main(spec: str, kind: str, style: str, folder: str) -> None:
         return AssetStateStoreAccessor(rows, ASSET, loaded[-1])
 
     def call(verb, *args):
-        one = getattr(accessor("ti-2" if verb == "get" else "ti-1"), ("a" if style == "async" else "") + verb)(*args)
+        one = getattr(
+            accessor("ti-2" if verb == "get" else "ti-1"), ("a" if style == "async" else "") + verb
+        )(*args)
         return asyncio.run(one) if style == "async" else one
 
     def objects():
-        return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+        return sorted(
+            str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()
+        )
 
     call("set", "key", VALUE)
-    story = {"row": rows.fetch("key")[0], "objects": objects(), "retry reads": call("get", "key") == VALUE}
+    story = {
+        "row": rows.fetch("key")[0],
+        "objects": objects(),
+        "retry reads": call("get", "key") == VALUE,
+    }
     call("set", "key", 0)
     story["overwritten"] = [call("get", "key", "default"), len(objects())]
     call("delete", "key")
@@ -45,7 +53,9 @@ def main(spec: str, kind: str, style: str, folder: str) -> None:
     call("set", "two", VALUE)
     call("clear")
     story["cleared"] = [call("get", "two", "default"), objects()]
-    story["calls"] = sorted(set(getattr(sys.modules[type(loaded[0].backend).__module__], "CALLS", [])))
+    story["calls"] = sorted(
+        set(getattr(sys.modules[type(loaded[0].backend).__module__], "CALLS", []))
+    )
     story["warnings"] = said.lines
     print("STORY " + json.dumps(story))
 

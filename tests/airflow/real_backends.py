@@ -19,7 +19,9 @@ class FileBackend(BaseStoreBackend):
         CALLS.append(f"{type(scope).__module__}.{type(scope).__qualname__}")
         match scope:
             case TaskScope():
-                return ROOT / scope.dag_id / scope.run_id / scope.task_id / str(scope.map_index) / key
+                return (
+                    ROOT / scope.dag_id / scope.run_id / scope.task_id / str(scope.map_index) / key
+                )
             case AssetScope():
                 return ROOT / "assets" / (scope.name or "unnamed") / key
         raise TypeError(f"a scope of a class that Airflow does not know: {scope!r}")

@@ -18,7 +18,11 @@ def call(asked):
     try:
         answer = method(*asked["args"], **asked["kwargs"])
     except httpx.HTTPStatusError as error:
-        return {"raised": type(error).__name__, "status": error.response.status_code, **facts(error.response)}
+        return {
+            "raised": type(error).__name__,
+            "status": error.response.status_code,
+            **facts(error.response),
+        }
     except httpx.RequestError as error:
         return {"raised": type(error).__name__, "text": str(error)}
     if isinstance(answer, httpx.Response):

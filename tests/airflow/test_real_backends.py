@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from state.envelope import MARKER
+from state.model.envelope import MARKER
 
 ROOT = Path(__file__).parents[2]
 VENV = os.environ.get("AIRFLOW_VENV", "")
 OWN = "airflow.providers.common.io.state_store.backend.StateStoreObjectStorageBackend"
-FILES, TASKS_ONLY, KEEPS = (f"tests.airflow.real_backends.{name}" for name in ("FileBackend", "TasksOnly", "Keeps"))
+FILES, TASKS_ONLY, KEEPS = (
+    f"tests.airflow.real_backends.{name}" for name in ("FileBackend", "TasksOnly", "Keeps")
+)
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.skipif(not VENV, reason="AIRFLOW_VENV names no environment with Airflow; see requirements-airflow.txt"),
+    pytest.mark.skipif(
+        not VENV,
+        reason="AIRFLOW_VENV names no environment with Airflow; see requirements-airflow.txt",
+    ),
 ]
 BOTH = pytest.mark.parametrize("kind", ["task", "asset"])
 EITHER = pytest.mark.parametrize("style", ["sync", "async"])
@@ -44,9 +49,13 @@ def live(tmp_path):
             style,
             str(objects),
         ]
-        done = subprocess.run(script, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            script, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
         assert done.returncode == 0, done.stderr
-        return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("STORY "))[6:])
+        return json.loads(
+            next(line for line in done.stdout.splitlines() if line.startswith("STORY "))[6:]
+        )
 
     return run
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from state.process import ServerProcess
-
-from .space import Space
+from tests.support.space import Space
 
 VARIABLE = "STATEROOM_BROWSER"
 HOW = (
@@ -36,7 +35,9 @@ def _executable():
     if given:
         assert shutil.which(given), f"{VARIABLE} is {given!r}, which is no program"
         return shutil.which(given)
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     return found or pytest.skip(f"there is no Chromium: {HOW}")
 
 
@@ -90,7 +91,10 @@ class Watched:
         page.on("request", lambda request: self._request(request.url, origin))
 
     def _console(self, said):
-        if said.type in ("error", "warning") and "the server responded with a status of 4" not in said.text:
+        if (
+            said.type in ("error", "warning")
+            and "the server responded with a status of 4" not in said.text
+        ):
             self.wrong.append(f"console: {said.text}")
 
     def _request(self, url, origin):

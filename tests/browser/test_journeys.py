@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .space import EXTRACT
+from tests.support.space import EXTRACT
 
 
 def badges(page, within="main"):
@@ -168,7 +168,9 @@ def test_check_all_references_at_one_click(sixty, open_page):
     page = open_page(sixty.url + "/references")
     page.get_by_role("button", name="Check all 60").click()
     page.wait_for_selector(".said")
-    assert "60 references checked; 1 of them missing, corrupt or changed" in page.inner_text(".said")
+    assert "60 references checked; 1 of them missing, corrupt or changed" in page.inner_text(
+        ".said"
+    )
     page.get_by_role("link", name="missing 1").click()
     assert page.locator("tbody tr").count() == 1
 
@@ -202,7 +204,9 @@ def test_advance_the_clock_until_a_key_expires_and_clean_it(space, look):
     page.get_by_label("Advance by").fill("31")
     page.get_by_role("button", name="Advance").click()
     page.goto(space.key_page("report"))
-    assert "expired 1 day ago" in page.inner_text(".facts") or "expired 24 hours ago" in page.inner_text(".facts")
+    assert "expired 1 day ago" in page.inner_text(
+        ".facts"
+    ) or "expired 24 hours ago" in page.inner_text(".facts")
     assert "readable until the next clean" in page.inner_text(".facts")
     page.goto(space.url + "/bench")
     page.get_by_role("button", name="Clean 1 expired key").click()
@@ -261,7 +265,9 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
     space.write(ti, "cursor", {"page": 2})
     page.get_by_role("link", name="Compare before with now").click()
     row = page.locator("#compared tbody tr")
-    assert [text in row.inner_text() for text in ("changed", '{"page": 1}', '{"page": 2}')] == [True] * 3
+    assert [text in row.inner_text() for text in ("changed", '{"page": 1}', '{"page": 2}')] == [
+        True
+    ] * 3
     page.get_by_role("button", name="Restore before").click()
     assert space.stored(ti, "cursor") == {"page": 1}
 
@@ -270,7 +276,9 @@ def focus(page, text, key="Tab"):
     """Go on with the keyboard until what has the focus says this."""
     for _ in range(60):
         page.keyboard.press(key)
-        said = page.evaluate("(document.activeElement.innerText || document.activeElement.name || '').trim()")
+        said = page.evaluate(
+            "(document.activeElement.innerText || document.activeElement.name || '').trim()"
+        )
         if said == text:
             return
     raise AssertionError(f"the keyboard does not reach {text!r}")

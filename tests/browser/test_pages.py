@@ -4,11 +4,10 @@ import os
 
 import pytest
 
-from state import tokens
+from state.model import tokens
 from state.process import ServerProcess
-
-from ..conftest import SECRET
-from .space import EXTRACT, Space
+from tests.support.space import EXTRACT, Space
+from tests.support.world import SECRET
 
 LONG_KEY = "k" * 512
 HOSTILE = "<script>document.title='owned'</script>\"'&"
@@ -39,7 +38,15 @@ def full(site):
 
 def pages(space):
     keys = ("report", "broken", "foreign", "stale", "huge", LONG_KEY, HOSTILE, ARABIC)
-    lists = ("/", "/?show=tasks", "/?show=assets", "/?show=keys", "/?q=nothing-like-it", "/?only=malformed", "/?page=9")
+    lists = (
+        "/",
+        "/?show=tasks",
+        "/?show=assets",
+        "/?show=keys",
+        "/?q=nothing-like-it",
+        "/?only=malformed",
+        "/?page=9",
+    )
     return [
         *(space.url + path for path in lists),
         space.task_page(), space.task_page(task_id="load", map_index=30),
@@ -97,14 +104,20 @@ def test_hostile_texts_stay_text(full, open_page):
     assert page.title() == f"{HOSTILE} · Stateroom"
     assert HOSTILE in page.inner_text(".tree")
     page.goto(full.url + "/?show=keys")
-    assert page.get_by_role("link", name=HOSTILE).is_visible() and "owned" not in page.title().split()
+    assert (
+        page.get_by_role("link", name=HOSTILE).is_visible() and "owned" not in page.title().split()
+    )
 
 
 def test_a_large_value_shows_its_beginning_and_leads_to_the_whole(full, open_page):
     page = open_page(full.key_page("huge"))
     assert "This value is large" in page.inner_text("main") and len(page.content()) < 100_000
-    answer = page.request.get(full.url + page.get_by_role("link", name="Raw").get_attribute("href").split(full.name)[1])
-    assert len(answer.body()) > 5_000_000 and answer.headers["content-type"].startswith("text/plain")
+    answer = page.request.get(
+        full.url + page.get_by_role("link", name="Raw").get_attribute("href").split(full.name)[1]
+    )
+    assert len(answer.body()) > 5_000_000 and answer.headers["content-type"].startswith(
+        "text/plain"
+    )
 
 
 def test_a_write_shows_up_live(space, open_page):

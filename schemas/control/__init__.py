@@ -1,0 +1,1 @@
+"""Bodies and queries of the Control API: a module for each noun."""

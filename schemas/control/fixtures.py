@@ -1,0 +1,196 @@
+"""Stateroom's own bodies: the fixture document, task instances, assets, and what is asked of the service itself."""
+
+from __future__ import annotations
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from ..base import Control
+from ..fields.airflow import Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
+from ..fields.control import Flag, Whole, Word
+
+STATES = (
+    "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule upstream_failed "
+    "skipped deferred awaiting_input"
+).split()
+
+
+class Config(Control):
+    """A namespace's settings, which override those of the start."""
+
+    clear_on_success = Flag()
+    default_retention_days = Whole(least=-(2**31))
+    max_value_storage_bytes = Whole(least=0)
+    maximum_page_limit = Whole(least=1)
+    state_cleanup_batch_size = Whole(least=0)
+    jwt_secret = Word(least=1, allow_none=True)
+
+
+class Coordinates(Control):
+    """Which task instance."""
+
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1, required=True)
+    task_id = Word(least=1, required=True)
+    map_index = Whole(least=-1)
+
+
+class DagRun(Control):
+    """A dag run."""
+
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1, required=True)
+    logical_date = UtcDateTime(allow_none=True)
+    run_after = UtcDateTime(allow_none=True)
+    state = Word(validate=validate.OneOf(["queued", "running", "success", "failed"]))
+
+
+class TaskInstance(Coordinates):
+    """An attempt of a task instance; a new id for known coordinates is the next attempt."""
+
+    id = Uuid4(required=True)
+    state = Word(allow_none=True, validate=validate.OneOf(STATES))
+    try_number = Whole(least=0)
+    max_tries = Whole(least=0)
+
+
+class Asset(Control):
+    """An asset."""
+
+    id = Whole(least=-(2**63), required=True)
+    name = Word(least=1, required=True)
+    uri = Word(least=1, required=True)
+    active = Flag(load_default=True)
+
+
+class TaskEntry(Coordinates):
+    """An entry of a task instance."""
+
+    key = Word(required=True)
+    value = JsonValue(required=True, nested_nan=True)
+    expires_at = UtcDateTime(allow_none=True)
+    updated_at = UtcDateTime(allow_none=True)
+
+
+class LastUpdatedBy(Control):
+    """Who wrote an asset's entry."""
+
+    kind = Word(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
+    dag_id = Word(allow_none=True)
+    run_id = Word(allow_none=True)
+    task_id = Word(allow_none=True)
+    map_index = Whole(least=-1, allow_none=True)
+
+
+class AssetEntry(Control):
+    """An entry of an asset, by the asset's name; by its id too, where several have the name (one of them active)."""
+
+    asset = Word(least=1, required=True)
+    asset_id = Whole(least=-(2**63))
+    key = Word(required=True)
+    value = JsonValue(required=True, nested_nan=True)
+    updated_at = UtcDateTime(allow_none=True)
+    last_updated_by = fields.Nested(LastUpdatedBy, allow_none=True)
+
+
+class Fixture(Control):
+    """All that a namespace holds, or a part of it."""
+
+    config = fields.Nested(Config)
+    dag_runs = fields.List(fields.Nested(DagRun))
+    task_instances = fields.List(fields.Nested(TaskInstance))
+    assets = fields.List(fields.Nested(Asset))
+    task_state_store = fields.List(fields.Nested(TaskEntry))
+    asset_state_store = fields.List(fields.Nested(AssetEntry))
+
+
+class TaskInstanceBody(Control):
+    """Make a task instance, or its next attempt."""
+
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1)
+    task_id = Word(least=1, required=True)
+    map_index = Whole(least=-1, load_default=-1)
+    try_number = Whole(least=1)
+
+
+class TaskInstanceQuery(Control):
+    """Which task instance."""
+
+    dag_id = Text(required=True)
+    run_id = Text(required=True)
+    task_id = Text(required=True)
+    map_index = Integer(least=-1, load_default=-1)
+
+
+class AssetBody(Control):
+    """Make an asset; without a uri it is the name, as in Airflow."""
+
+    name = Word(least=1, required=True)
+    uri = Word(least=1)
+
+
+class ResetOptions(Control):
+    """What to return to: the fixture loaded at start, or nothing at all."""
+
+    to = Text(validate=validate.OneOf(["empty"]))
+
+
+class StrictOption(Control):
+    """Whether members that the body's schema does not know are refused."""
+
+    strict = Truth(load_default=False)
+
+
+class CleanOptions(Control):
+    """Whether expired entries are only counted."""
+
+    dry_run = Truth(load_default=False)
+
+
+class BackendHealth(Schema):
+    """The backend of the gateway, and how many calls it has."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    name = fields.Str(required=True, allow_none=True)
+
+
+class Health(Schema):
+    """Whether the service is ready, and which one it is."""
+
+    status = fields.Str(required=True)
+    version = fields.Str(required=True)
+    compat = fields.Str(required=True)
+    database = fields.Str(required=True)
+    backend = fields.Nested(BackendHealth, required=True)
+    uptime = fields.Float(required=True)
+    realm = fields.Str()
+    problem = fields.Str()
+
+
+class TaskInstanceMade(Schema):
+    """A task instance, and a token for its worker."""
+
+    id = Uuid4(required=True)
+    dag_id = fields.Str(required=True)
+    run_id = fields.Str(required=True)
+    task_id = fields.Str(required=True)
+    map_index = fields.Int(required=True)
+    try_number = fields.Int(required=True)
+    token = fields.Str(required=True)
+
+
+class AssetMade(Schema):
+    """An active asset."""
+
+    id = fields.Int(required=True)
+    name = fields.Str(required=True)
+    uri = fields.Str(required=True)
+
+
+class Cleaned(Schema):
+    """How many entries were removed, or with ``dry_run`` had expired."""
+
+    removed = fields.Int()
+    expired = fields.Int()

@@ -1,0 +1,124 @@
+"""Bodies of the journal, of a key's history and of explanations."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from ..base import Parameters
+from ..fields.airflow import Integer, Text, Truth, UtcDateTime, Uuid4
+from ..fields.control import Seconds
+
+MOST = 1000  # events in one answer
+
+
+class ScopeQuery(Parameters):
+    """A task instance by its coordinates, or an asset by its name, or neither."""
+
+    dag_id = Text()
+    run_id = Text()
+    task_id = Text()
+    map_index = Integer(least=-1, load_default=-1)
+    asset = Text()
+
+
+class JournalQuery(ScopeQuery):
+    """Which events: those after a number, and how long to wait, in seconds, if there is none yet.
+
+    Of more than ``limit`` it is the first ones, or the last ones with ``newest``; always in their order.
+    """
+
+    after = Integer(least=0, load_default=0)
+    wait = Seconds(load_default=0.0)
+    limit = Integer(least=1, load_default=100)
+    newest = Truth(load_default=False)
+    op = Text()
+    api = Text()
+    key = Text()
+    ti_id = Text()
+
+
+class Actor(Schema):
+    """Who it was."""
+
+    kind = fields.Str(required=True)
+    ti_id = fields.Str(required=True, allow_none=True)
+    try_number = fields.Int(required=True, allow_none=True)
+
+
+class Event(Schema):
+    """One thing that happened; ``value`` is absent where there is none."""
+
+    seq = fields.Int(required=True)
+    at = UtcDateTime(required=True)
+    real_at = fields.Float(required=True)
+    actor = fields.Nested(Actor, required=True)
+    api = fields.Str(required=True)
+    op = fields.Str(required=True)
+    scope = fields.Dict(required=True, allow_none=True)
+    key = fields.Str(required=True, allow_none=True)
+    status = fields.Int(required=True, allow_none=True)
+    value = fields.Raw(allow_none=True)
+    kind = fields.Str(required=True, allow_none=True)
+    expires_at = UtcDateTime(required=True, allow_none=True)
+    expires_by = fields.Str(required=True, allow_none=True)
+    parent = fields.Int(required=True, allow_none=True)
+    saw = fields.Int(required=True, allow_none=True)
+    note = fields.Str(required=True, allow_none=True)
+
+
+class Events(Schema):
+    """Events in their order, and the numbers of the oldest and the newest that are kept."""
+
+    events = fields.List(fields.Nested(Event), required=True)
+    oldest = fields.Int(required=True)
+    last = fields.Int(required=True)
+
+
+class HistoryQuery(ScopeQuery):
+    """Which key; ``at`` is a moment of the namespace's clock, or an event's number."""
+
+    key = Text(least=1, required=True)
+    at = Text(least=1)
+
+
+class Change(Event):
+    """An event that changed the key; ``lost`` is the number of the write that it overwrote without having read it."""
+
+    lost = fields.Int(required=True, allow_none=True)
+
+
+class History(Schema):
+    """What changed a key, oldest first; or, asked with ``at``, what it was then and by which event."""
+
+    history = fields.List(fields.Nested(Change))
+    found = fields.Bool()
+    value = fields.Raw(allow_none=True)
+    event = fields.Nested(Change, allow_none=True)
+
+
+class ExplainQuery(ScopeQuery):
+    """Which key: of a task instance, of an asset, or of the task instance that an attempt's id names."""
+
+    key = Text(required=True, least=1)
+    ti_id = Uuid4()
+
+
+class Miss(Schema):
+    """Where a key is that is not in the place that was asked, or a key that is nearly it."""
+
+    scope = fields.Dict(required=True)
+    key = fields.Str(required=True)
+    why = fields.Str(required=True)
+
+
+class Explanation(Schema):
+    """When a key goes and why it is still readable, or why it is not there; ``expires_by`` says by whose clock."""
+
+    key = fields.Str(required=True)
+    scope = fields.Dict(required=True, allow_none=True)
+    found = fields.Bool(required=True)
+    sentence = fields.Str(required=True)
+    expires_at = UtcDateTime(required=True, allow_none=True)
+    expired = fields.Bool(required=True)
+    expires_by = fields.Str(required=True, allow_none=True)
+    near = fields.List(fields.Nested(Miss), required=True)

@@ -1,0 +1,1 @@
+"""Fields: how one value is read and described."""

@@ -1,0 +1,297 @@
+"""Fields that read what pydantic reads: JSON values, moments, whole numbers and truth in query strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID as Uuid
+
+from marshmallow import ValidationError
+
+from state.model import values
+from state.model.clock import to_text
+
+from . import datetimes
+from .base import Field
+from .problems import Problem, value_error
+
+DEFAULT = "default"  # expires_at: apply [state_store] default_retention_days
+NULL_VALUE = value_error("value cannot be null")
+_NOT_A_MOMENT = Problem("Input should be a valid datetime", "datetime_type")
+_NO_ZONE = Problem("Input should have timezone info", "timezone_aware")
+_INTEGER = re.compile(r"([+-]?)0*(\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
+_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_HYPHENATED = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UUID = re.compile(rf"[0-9a-fA-F]{{32}}|(?:urn:uuid:)?{_HYPHENATED}|\{{{_HYPHENATED}\}}")
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
+_Placed = tuple[Any, tuple[str | int, ...]]
+_MAX_DEPTH = 254  # values within values, where pydantic's JsonValue stops
+
+
+class JsonValue(Field):
+    """Any JSON value but null, nested no deeper than pydantic follows.
+
+    :param nested_nan: whether NaN and Infinity may stand inside a container (the Execution API, 3.3.2).
+    :param limit: most characters of its JSON text (``max_value_storage_bytes``), 0 for no limit.
+    """
+
+    default_error_messages = {"null": NULL_VALUE}
+
+    def __init__(self, *, nested_nan: bool = False, limit: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.nested_nan, self.limit = nested_nan, limit
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["array", "boolean", "number", "object", "string"]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict | list):
+            _check_depth(value)
+        if self.nested_nan:
+            if isinstance(value, float) and values.not_finite(value):
+                message = "value must be a finite number; NaN and Inf are not JSON representable"
+                raise ValidationError([value_error(message)])
+        elif values.not_finite(value):
+            message = "value contains non-finite numbers; NaN and Inf are not JSON representable"
+            raise ValidationError([value_error(message)])
+        if self.limit > 0 and len(values.dumps(value)) > self.limit:
+            raise ValidationError(
+                [
+                    value_error(
+                        f"value exceeds max_value_storage_bytes ({self.limit}); raise [state_store] max_value_storage_bytes "
+                        "or set it to 0 to disable the limit"
+                    )
+                ]
+            )
+        return value
+
+
+def _check_depth(value: Any) -> None:
+    """Refuse what is nested too deep, naming each place as pydantic does."""
+    level: list[_Placed] = [(value, ())]
+    for _ in range(_MAX_DEPTH - 1):
+        level = list(_members(level, dict | list))
+        if not level:
+            return
+    message = "Recursion error - maximum validation depth exceeded"
+    too_deep = [
+        Problem(message, "recursion_depth_exceeded", loc=place, echo=False)
+        for _, place in _members(level, object)
+    ]
+    if too_deep:
+        raise ValidationError(too_deep)
+
+
+def _members(level: list[_Placed], wanted: Any) -> Iterator[_Placed]:
+    """What stands in some containers and is of a wanted type, each with its place."""
+    for inner, place in level:
+        kind, pairs = (
+            ("list", enumerate(inner)) if isinstance(inner, list) else ("dict", inner.items())
+        )
+        yield from (
+            (item, (*place, kind, index)) for index, item in pairs if isinstance(item, wanted)
+        )
+
+
+class UtcDateTime(Field):
+    """An aware moment, in any of pydantic's spellings."""
+
+    default_error_messages = {"null": _NOT_A_MOMENT}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            return _moment(value)
+        except _Rejected as rejected:
+            raise ValidationError([rejected.problem]) from None
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+
+class ExpiresAt(UtcDateTime):
+    """An aware moment, null, or the word ``default``: the Core API's union, with an error for each member."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def openapi(self) -> dict[str, Any]:
+        return {"anyOf": [super().openapi(), {"const": DEFAULT}, {"type": "null"}]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if value == DEFAULT:
+            return DEFAULT
+        try:
+            return _moment(value)
+        except _Rejected as rejected:
+            as_moment, echo = rejected.problem, rejected.problem.echo
+        at, ctx = ("literal['default']",), {"expected": "'default'"}
+        as_word = Problem("Input should be 'default'", "literal_error", ctx, at, echo)
+        raise ValidationError(
+            [Problem(as_moment, as_moment.type, as_moment.ctx, ("datetime",), echo), as_word]
+        )
+
+
+class _Rejected(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise _Rejected(_NOT_A_MOMENT)
+        moment = (
+            datetimes.from_string(value) if isinstance(value, str) else datetimes.from_number(value)
+        )
+    except ValueError as error:
+        as_date = isinstance(value, str) and not isinstance(error, datetimes.YearZero)
+        what = "datetime or date" if as_date else "datetime"
+        kind = "datetime_from_date_parsing" if as_date else "datetime_parsing"
+        raise _Rejected(
+            Problem(f"Input should be a valid {what}, {error}", kind, {"error": str(error)})
+        ) from None
+    if moment.tzinfo is None:
+        raise _Rejected(_NO_ZONE)
+    try:
+        to_text(moment)
+    except OverflowError:
+        # the text itself stays out of "input": programs that read moments in answers stumble over this one
+        message = f"Value error, {value!r} lies in UTC outside the years 1 to 9999"
+        raise _Rejected(Problem(message, "value_error", {"error": {}}, echo=False)) from None
+    return moment
+
+
+class Integer(Field):
+    """A whole number in a query or a path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``, ``1_0``).
+
+    :param least: the smallest that is taken.
+    """
+
+    def __init__(self, *, least: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+
+    def openapi(self) -> dict[str, Any]:
+        return (
+            {"type": "integer"}
+            if self.least is None
+            else {"type": "integer", "minimum": self.least}
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        number = _integer(value)
+        if self.least is not None and number < self.least:
+            message = f"Input should be greater than or equal to {self.least}"
+            raise ValidationError([Problem(message, "greater_than_equal", {"ge": self.least})])
+        return number
+
+
+def _integer(text: str) -> int:
+    found = _INTEGER.fullmatch(text.strip(_BLANKS))
+    if not found:
+        message = "Input should be a valid integer, unable to parse string as an integer"
+        raise ValidationError([Problem(message, "int_parsing")])
+    try:
+        return int(found[1] + found[2])
+    except ValueError:
+        message = "Unable to parse input string as an integer, exceeded maximum size"
+        raise ValidationError([Problem(message, "int_parsing_size")]) from None
+
+
+class Truth(Field):
+    """A boolean in a query, in pydantic's spellings.
+
+    :param said: how often Airflow's list names a fault.
+    """
+
+    def __init__(self, *, said: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.said = said
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        word = value.lower()
+        if word not in _TRUE | _FALSE:
+            message = "Input should be a valid boolean, unable to interpret input"
+            raise ValidationError([Problem(message, "bool_parsing")] * self.said)
+        return word in _TRUE
+
+
+class Text(Field):
+    """A string.
+
+    :param least: fewest characters.
+    """
+
+    def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+
+    default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": self.least} if self.least else {"type": "string"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError([self.error_messages["null"]])
+        if len(value) < self.least:
+            message = f"String should have at least {self.least} character"
+            raise ValidationError(
+                [Problem(message, "string_too_short", {"min_length": self.least})]
+            )
+        return value
+
+
+class Place(Field):
+    """A member's name or an item's number, in the path to a fault."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["string", "integer"]}
+
+
+class Uuid4(Field):
+    """A UUID in a path, sent on in its canonical spelling."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "string", "format": "uuid"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if (found := canonical_uuid(value)) is not None:
+            return found
+        error = "it is not 32 hexadecimal digits"
+        raise ValidationError(
+            [Problem(f"Input should be a valid UUID, {error}", "uuid_parsing", {"error": error})]
+        )
+
+
+def canonical_uuid(text: Any) -> str | None:
+    """The canonical spelling of a UUID in any of pydantic's spellings, None for what is none."""
+    return _canonical_uuid(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _canonical_uuid(text: str) -> str | None:
+    return str(Uuid(text)) if _UUID.fullmatch(text) else None
+
+
+class Texts(Field):
+    """A query parameter that may be given several times."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string"}}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        return list(value)

@@ -1,0 +1,203 @@
+"""Fields and members of the Control API's own bodies."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from marshmallow import ValidationError
+
+from state.model import values
+from state.model.faults import LONGEST
+from state.model.retention import NEVER_EXPIRE
+
+from .airflow import Text
+from .base import Field
+from .problems import Problem
+
+LONGEST_SPAN = 10_000 * 366 * 86_400  # seconds; the calendar ends at the year 9999
+_MOST = 2**63 - 1  # in a column of SQLite
+_NUMBER = Problem("Input should be a whole number", "int_type")
+
+
+class Whole(Field):
+    """A JSON whole number that a database row can hold."""
+
+    def __init__(self, *, least: int, most: int = _MOST, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least, self.most = least, most
+
+    default_error_messages = {"null": _NUMBER}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError([_NUMBER])
+        if not self.least <= value <= self.most:
+            limit = "below 2^63" if self.most == _MOST else f"at most {self.most}"
+            raise ValidationError(
+                [Problem(f"Input should be at least {self.least} and {limit}", "out_of_range")]
+            )
+        return value
+
+
+class Word(Text):
+    """A string that a database and a header can hold: no lone surrogate."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if values.broken_text(text, names=False):
+            raise ValidationError(
+                [
+                    Problem(
+                        f"Input should be Unicode text; {values.LONE_SURROGATE}", "string_unicode"
+                    )
+                ]
+            )
+        return text
+
+
+class Flag(Field):
+    """A JSON boolean."""
+
+    default_error_messages = {"null": Problem("Input should be true or false", "bool_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError([self.error_messages["null"]])
+        return value
+
+
+def _is_number(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+class Latency(Field):
+    """Seconds, or two of them to draw from between."""
+
+    default_error_messages = {
+        "null": Problem(f"Input should be seconds up to {LONGEST:g}, or [low, high]", "seconds")
+    }
+
+    def openapi(self) -> dict[str, Any]:
+        seconds = {"type": "number", "minimum": 0, "maximum": LONGEST}
+        return {
+            "anyOf": [seconds, {"type": "array", "items": seconds, "minItems": 2, "maxItems": 2}]
+        }
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> float | list[float]:
+        if _is_number(value, LONGEST):
+            return float(value)
+        if (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(_is_number(one, LONGEST) for one in value)
+        ):
+            return [float(one) for one in value]
+        raise ValidationError([self.error_messages["null"]])
+
+
+class Chance(Field):
+    """A probability."""
+
+    default_error_messages = {
+        "null": Problem("Input should be a number from 0 to 1", "probability")
+    }
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0, "maximum": 1}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if not _is_number(value, 1) or math.isnan(value):
+            raise ValidationError([self.error_messages["null"]])
+        return float(value)
+
+
+class Index(Field):
+    """A map index, or a pattern for it."""
+
+    default_error_messages = {
+        "null": Problem("Input should be a map index, or a pattern for it", "map_index")
+    }
+
+    def openapi(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": -1}, {"type": "string", "minLength": 1}]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+            raise ValidationError([self.error_messages["null"]])
+        return str(value)
+
+
+LONGEST_WAIT = 60  # seconds
+
+
+class Seconds(Field):
+    """A number of seconds in a query, to wait."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= LONGEST_WAIT:
+            raise ValidationError(
+                [Problem(f"Input should be seconds, from 0 to {LONGEST_WAIT}", "seconds")]
+            )
+        return seconds
+
+
+class Span(Field):
+    """A number of seconds, negative ones too."""
+
+    default_error_messages = {"null": Problem("Input should be a number of seconds", "seconds")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": -LONGEST_SPAN, "maximum": LONGEST_SPAN}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not -LONGEST_SPAN <= value <= LONGEST_SPAN
+        ):
+            raise ValidationError([self.error_messages["null"]])
+        return float(value)
+
+
+class Retention(Field):
+    """How long an entry lives: seconds, or ``never``."""
+
+    default_error_messages = {
+        "null": Problem("Input should be a number of seconds, or never", "retention")
+    }
+
+    def openapi(self) -> dict[str, Any]:
+        return {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_SPAN},
+                {"const": "never"},
+            ]
+        }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> timedelta:
+        if value == "never":
+            return NEVER_EXPIRE
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 < value <= LONGEST_SPAN
+        ):
+            raise ValidationError([self.error_messages["null"]])
+        return timedelta(seconds=value)

@@ -1,0 +1,3 @@
+"""The command line: ``stateroom``, or ``python -m state``."""
+
+from .main import main as main

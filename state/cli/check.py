@@ -1,0 +1,57 @@
+"""``stateroom check``: the conformance kit on the command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..backends.hooks import import_class
+from ..backends.loading import BUILTIN
+from .connection import as_json
+
+
+@click.command("check")
+@click.argument("backend")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An argument of the backend's class; repeatable.",
+)
+@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Also write JUnit XML to this file.")
+def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: str | None) -> None:
+    """Tell whether BACKEND (a built-in name or a dotted path) keeps the contract; exit status 1 if it does not.
+
+    The backend really writes where it is configured to write: give it a place of its own.
+    """
+    from .. import conformance
+    from ..conformance import report
+
+    sys.path.insert(0, "")  # a backend in the working directory, as with `python -m`
+    arguments = dict(_argument(text) for text in options)
+    cls = import_class(BUILTIN.get(backend, backend))
+    checks = [one for one in conformance.CHECKS if not only or one.name in only]
+    unknown = set(only) - {one.name for one in checks}
+    if unknown:
+        known = ", ".join(one.name for one in conformance.CHECKS)
+        raise click.UsageError(
+            f"no check is called {', '.join(sorted(unknown))}; there are {known}"
+        )
+    results = conformance.run(checks, lambda: cls(**arguments), backend, (backend, arguments))
+    if junit:
+        Path(junit).write_text(report.junit(backend, results), "utf-8")
+    click.echo((report.as_json if as_json() else report.text)(backend, results))
+    if any(result.outcome == "failed" for result in results):
+        sys.exit(1)
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise click.UsageError(f"--option takes NAME=VALUE, got {text!r}")
+    return name, int(value) if value.isdecimal() else value

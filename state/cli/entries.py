@@ -1,0 +1,172 @@
+"""Commands on entries: list, get, set, delete, clear, clean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import NotFound, ServiceError
+from ..masking import masked
+from ..model import envelope, fixture_files
+from ..model.scopes import TaskScope
+from ..terminal import _cut, columns, printable, second
+from .connection import as_json, connected
+from .scope_options import scope_of, scoped
+
+if TYPE_CHECKING:
+    from ..client.http import HttpKeyspace, StateroomClient
+
+_LONGEST = 36_500  # days
+_UNREADABLE = 422  # what the Core API answers for a stored value that JSON cannot carry
+
+
+def _keyspace(client: StateroomClient, where: dict[str, Any]) -> HttpKeyspace:
+    scope = scope_of(where)
+    if isinstance(scope, TaskScope):
+        return client.task_by_scope(scope)
+    return client.asset_by_id(_asset_id(client, str(scope.name)))
+
+
+def _asset_id(client: StateroomClient, name: str) -> int:
+    found = client.ask(
+        "GET", "/api/v2/assets", params={"name_prefix_pattern": name, "order_by": "name"}
+    )
+    for asset in found["assets"]:
+        if asset["name"] == name:
+            return int(asset["id"])
+    raise NotFound(f"Asset with name={name!r} not found")
+
+
+@click.command("list")
+@scoped
+def list_entries(**where: Any) -> None:
+    """List what is stored: everything, or what the options choose."""
+    with connected() as client:
+        document = client.ask("GET", "/_stateroom/fixture")
+    wanted = {name: value for name, value in where.items() if value is not None}
+    rows = [
+        row
+        for row in fixture_files.rows(document)
+        if all(row.get(name) == wanted[name] for name in wanted)
+    ]
+    if as_json():
+        click.echo(json.dumps(rows, indent=1))
+    elif rows:
+        click.echo(table(rows))
+    else:
+        click.echo("nothing is stored here; try: stateroom set --help", err=True)
+
+
+@click.command("get")
+@click.argument("key")
+@scoped
+def get_entry(key: str, **where: Any) -> None:
+    """Print the value of KEY as JSON; exit status 1 if there is none."""
+    with connected() as client:
+        click.echo(json.dumps(_keyspace(client, where).get(key), ensure_ascii=as_json()))
+
+
+@click.command("set", context_settings={"ignore_unknown_options": True})  # so that VALUE may be -1
+@click.argument("key")
+@click.argument("value")
+@click.option(
+    "--days",
+    type=click.FloatRange(-_LONGEST, _LONGEST),
+    help="Days until it expires, by the clock; without it, never.",
+)
+@scoped
+def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
+    """Set KEY to VALUE, which is JSON.
+
+    VALUE may be "-" for standard input.
+    """
+    parsed = _parsed(sys.stdin.read() if value == "-" else value)
+    if days is not None and where["asset"] is not None:
+        raise click.UsageError("asset state does not expire; leave --days out")
+    with connected() as client:
+        _keyspace(client, where).set(key, parsed, None if days is None else _in_days(client, days))
+
+
+def _in_days(client: StateroomClient, days: float) -> datetime:
+    """The moment so many days from what the namespace's clock shows."""
+    now = client.call("GET", "/_stateroom/clock").json()["now"]
+    return datetime.fromisoformat(now.replace("Z", "+00:00")) + timedelta(days=days)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        hint = json.dumps(text, ensure_ascii=False) if len(text) < 60 else '"…"'
+        raise click.UsageError(
+            f"VALUE is not JSON: {error}; a text needs quotes: '{hint}'"
+        ) from None
+
+
+@click.command("delete")
+@click.argument("key")
+@scoped
+def delete_entry(key: str, **where: Any) -> None:
+    """Delete KEY; exit status 1 if there is none."""
+    with connected() as client:
+        keyspace = _keyspace(client, where)
+        try:
+            keyspace.get(key)
+        except ServiceError as error:
+            if error.status != _UNREADABLE:
+                raise
+        keyspace.delete(key)
+
+
+@click.command()
+@scoped
+def clear(**where: Any) -> None:
+    """Delete every key of a task instance or an asset."""
+    with connected() as client:
+        _keyspace(client, where).clear()
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+def clean(dry_run: bool) -> None:
+    """Remove expired entries, as `airflow state-store clean` does."""
+    with connected() as client:
+        answer = client.ask("POST", "/_stateroom/clean", params={"dry_run": "1"} if dry_run else {})
+    if as_json():
+        click.echo(json.dumps(answer))
+    else:
+        (count,) = answer.values()
+        entries = "1 expired entry" if count == 1 else f"{count} expired entries"
+        click.echo(f"{entries} {'to remove' if dry_run else 'removed'}")
+
+
+COMMANDS = (list_entries, get_entry, set_entry, delete_entry, clear, clean)
+_WIDEST_VALUE = 48
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The rows for a terminal."""
+    return columns(
+        [("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
+    )
+
+
+def _line(entry: dict[str, Any]) -> tuple[str, ...]:
+    ref = envelope.unwrap(entry["value"])
+    value = json.dumps(
+        entry["value"] if ref is None else envelope.wrap(masked(ref)), ensure_ascii=False
+    )
+    shown = _cut(printable(value), _WIDEST_VALUE)
+    expires = "" if "asset" in entry else second(entry.get("expires_at")) or "never"
+    return _owner(entry), printable(entry["key"]), shown, second(entry["updated_at"]), expires
+
+
+def _owner(entry: dict[str, Any]) -> str:
+    if "asset" in entry:
+        return f"asset {printable(entry['asset'])}"
+    index = f" [{entry['map_index']}]" if entry["map_index"] >= 0 else ""
+    return printable(f"{entry['dag_id']} {entry['run_id']} {entry['task_id']}{index}")

@@ -1,0 +1,187 @@
+"""The command line: ``python -m state``, and ``stateroom`` once installed.
+
+Commands talk to a running service (``--url``); with ``--db`` to the one that owns the file, or, if nobody does, to a
+private one that lives as long as the command. Each noun's commands stand in a module of their own and are hung on the
+group here; their names are imported from here.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import time
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import BadDocument, NotFound, ServiceError, StateError, Unreachable
+from ..model import tokens
+from ..process import service_path
+from . import entries, fixtures, references
+from .check import check
+from .connection import OPTIONS, as_json, running
+from .exec import execute
+from .faults import faults
+from .journal import explain, history, journal
+from .namespaces import clock, namespaces
+from .snapshots import snapshot
+
+# exit statuses; 3 to 8 are those of a database that cannot be opened (state/errors.py)
+NO, WRONG, REFUSED, NOBODY = 1, 2, 10, 11
+_STATUS = {
+    NotFound: NO,
+    Unreachable: NOBODY,
+    ServiceError: REFUSED,
+    BadDocument: WRONG,
+    StateError: NO,
+}
+_LONGEST = 36_500  # days
+_APART = ("check", "exec", "serve", "token")  # commands that talk to no service
+
+
+class Group(click.Group):
+    """A group whose commands end with a sentence and an exit status instead of a traceback."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        super().add_command(cmd, name)
+        if (name or cmd.name) not in _APART:
+            _take_options(cmd)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except (StateError, ValueError, OSError) as error:
+            click.echo(f"stateroom: {_sentence(error)}", err=True)
+            sys.exit(_exit_status(error))
+
+
+def _take_options(command: click.Command) -> None:
+    """Let the options that say which service also follow the name of a command, or of those below it."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _take_options(below)
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        command.params = [*command.params, *OPTIONS]
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    hint = (
+        "; give --token (stateroom token --role admin)"
+        if getattr(error, "status", None) == 401
+        else ""
+    )
+    return str(error).removeprefix("stateroom: ") + hint
+
+
+def _exit_status(error: Exception) -> int:
+    own: int | None = getattr(error, "exit_status", None)
+    return own or next(
+        (status for kind, status in _STATUS.items() if isinstance(error, kind)), WRONG
+    )
+
+
+@click.group(cls=Group, params=[*OPTIONS], context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stateroom")
+def cli() -> None:
+    """Keep Airflow task state and asset state in one small process.
+
+    The options below may also follow a command's name.
+
+    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11 nobody
+    answers; with --db also 3 to 8, why the file cannot be opened.
+    """
+
+
+@click.command("token")
+@click.option("--role", type=click.Choice(tokens.ROLES), help="A person's token, with this role.")
+@click.option(
+    "--ti", "ti_id", type=click.UUID, help="A worker's token, for the task instance with this id."
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(0, _LONGEST, min_open=True),
+    help="Lifetime; a worker's is ten minutes, else a day.",
+)
+@click.option(
+    "--jwt-secret",
+    envvar="AIRFLOW__API_AUTH__JWT_SECRET",
+    help="Secret to sign with.  [env: AIRFLOW__API_AUTH__JWT_SECRET]",
+)
+def make_token(role: str | None, ti_id: Any, days: float | None, jwt_secret: str | None) -> None:
+    """Print a token that the service with this secret takes."""
+    if not jwt_secret:
+        raise click.UsageError(
+            "give --jwt-secret, or AIRFLOW__API_AUTH__JWT_SECRET in the environment"
+        )
+    if (role is None) == (ti_id is None):
+        raise click.UsageError("give --role or --ti")
+    lifetime = int(days * 86_400) if days else None
+    if role:
+        text = tokens.for_role(jwt_secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
+    else:
+        text = tokens.for_task_instance(
+            jwt_secret, str(ti_id), lifetime or tokens.EXECUTION_LIFETIME
+        )
+    click.echo(json.dumps({"token": text}) if as_json() else text)
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def serve(arguments: tuple[str, ...]) -> None:
+    """Serve the Execution API, the Core API and Stateroom's own until stopped."""
+    program = str(service_path())  # the service is a program of its own: nothing here imports Flask
+    sys.path.insert(0, str(service_path().parent))
+    sys.argv = [program, *arguments]
+    runpy.run_path(program, run_name="__main__")
+
+
+@click.command()
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds to keep asking.",
+)
+def ready(wait: float) -> None:
+    """Say whether the service is ready, for health checks.
+
+    Exit status 0 if it is, 10 if it answers that it is not, 11 if nobody answers.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            url, facts = _health(max(deadline - time.monotonic(), 1))
+            break
+        except StateError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
+    click.echo(json.dumps(facts) if as_json() else f"{facts['status']}: {url}")
+
+
+def _health(timeout: float) -> tuple[str, Any]:
+    client = running()
+    return client.url, client.ask("GET", "/_stateroom/health", timeout=timeout)
+
+
+for _command in (*entries.COMMANDS, *fixtures.COMMANDS, references.list_references):
+    cli.add_command(_command)
+for _command in (check, execute, make_token, ready, serve):
+    cli.add_command(_command)
+for _command in (clock, explain, faults, history, journal, namespaces, snapshot):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """The ``stateroom`` command."""
+    cli(prog_name="stateroom")

@@ -1,0 +1,146 @@
+"""``stateroom namespaces``: made, listed and dropped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from ..model import durations, fixture_files
+from ..terminal import columns, second
+from .connection import as_json, connected
+
+_PATH = "/_stateroom/namespaces"
+_COUNTS = ("dag_runs", "task_instances", "assets", "keys")
+
+
+@click.group()
+def namespaces() -> None:
+    """Make, list and drop namespaces, each a whole Stateroom of its own; --ns then says which one is meant."""
+
+
+@namespaces.command("list")
+def list_namespaces() -> None:
+    """List the namespaces by name, with what they hold."""
+    with connected(whole=True) as client:
+        found = client.ask("GET", _PATH)["namespaces"]
+    if as_json():
+        click.echo(json.dumps(found, indent=1))
+        return
+    rows = [
+        (row["name"], second(row["created_at"]), *(str(row[name]) for name in _COUNTS))
+        for row in found
+    ]
+    click.echo(columns([("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS"), *rows]))
+
+
+@namespaces.command("create")
+@click.argument("name")
+@click.option(
+    "--fixture", type=click.Path(exists=True, dir_okay=False), help="Document that it begins with."
+)
+def create_namespace(name: str, fixture: str | None) -> None:
+    """Make the namespace NAME, and print its address."""
+    more = {"fixture": fixture_files.read(Path(fixture))} if fixture else {}
+    with connected(whole=True) as client:
+        made = client.call("POST", _PATH, json={"name": name, **more}).json()
+        click.echo(json.dumps(made) if as_json() else client.url + made["path"])
+
+
+@namespaces.command("drop")
+@click.argument("name")
+def drop_namespace(name: str) -> None:
+    """Drop the namespace NAME with all that it holds."""
+    if not name.strip("."):
+        raise click.UsageError(
+            f"{name!r} is no name of a namespace"
+        )  # and HTTP clients would drop it from the path
+    with connected(whole=True) as client:
+        client.call("DELETE", f"{_PATH}/{quote(name, safe='')}")
+
+
+_CLOCK = "/_stateroom/clock"
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def clock(ctx: click.Context) -> None:
+    """Freeze, set and advance the clock of the namespace; without a command, show it."""
+    if ctx.invoked_subcommand is None:
+        _show("GET")
+
+
+@clock.command("show")
+def show_clock() -> None:
+    """Say what the clock shows."""
+    _show("GET")
+
+
+@clock.command("freeze")
+@click.argument("moment", required=False)
+def freeze_clock(moment: str | None) -> None:
+    """Let the clock stand still: now, or at MOMENT (2030-01-01T00:00:00Z)."""
+    _show("PATCH", json={"frozen": True, **({"now": moment} if moment else {})})
+
+
+@clock.command("unfreeze")
+def unfreeze_clock() -> None:
+    """Let the clock go on from the moment that it shows."""
+    _show("PATCH", json={"frozen": False})
+
+
+@clock.command("set")
+@click.argument("moment")
+def set_clock(moment: str) -> None:
+    """Let the clock show MOMENT (2030-01-01T00:00:00Z); a frozen one stays frozen."""
+    _show("PATCH", json={"now": moment})
+
+
+# so that DURATION may be -12h, which is not -1, -2 and -h
+@clock.command(
+    "advance", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
+)
+@click.argument("duration")
+def advance_clock(duration: str) -> None:
+    """Move the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h; back with a minus."""
+    try:
+        seconds = durations.parse(duration)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    _show("PATCH", json={"advance": seconds})
+
+
+@clock.command("tokens")
+@click.argument("which", type=click.Choice(["real", "namespace"]))
+def set_tokens(which: str) -> None:
+    """Let tokens expire by real time, as they do unless told, or by the clock of the namespace."""
+    _show("PATCH", json={"tokens": which == "namespace"})
+
+
+@clock.command("real")
+def reset_clock() -> None:
+    """Let the clock show real time again."""
+    with connected() as client:
+        client.call("DELETE", _CLOCK)
+    _show("GET")
+
+
+def _show(method: str, **body: Any) -> None:
+    with connected() as client:
+        shown = client.ask(method, _CLOCK, **body)
+    click.echo(json.dumps(shown) if as_json() else _line(shown))
+
+
+def _line(shown: dict[str, Any]) -> str:
+    how = "frozen" if shown["frozen"] else _running(shown["offset"])
+    tokens = "; tokens expire by it too" if shown["tokens"] else ""
+    return f"{shown['now']}, {how}{tokens}"
+
+
+def _running(offset: float) -> str:
+    if not offset:
+        return "real time"
+    return f"running, {durations.words(offset)} {'ahead of' if offset > 0 else 'behind'} real time"

@@ -1,0 +1,153 @@
+"""``stateroom references``: what lives outside the database, how it is, and what can go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..model import durations
+from ..terminal import columns, printable, second
+from .connection import as_json, connected
+from .entries import _owner
+
+if TYPE_CHECKING:
+    from ..client.http import StateroomClient
+
+_BROKEN = 1  # exit status
+_PAGE = 100
+_BAD = ("missing", "corrupt")
+
+
+def _duration(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """``90s``, ``30m``, ``24h`` or ``7d``, in seconds."""
+    try:
+        seconds = int(durations.parse(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if seconds < 0:
+        raise click.BadParameter(f"{text!r} is negative")
+    return seconds
+
+
+@click.command("references")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Look behind each reference first; exit status 1 if one is broken.",
+)
+@click.option("--orphans", is_flag=True, help="List the objects that no row points at.")
+@click.option(
+    "--remove-orphans", is_flag=True, help="Remove those that are this database's and old enough."
+)
+@click.option(
+    "--older-than",
+    callback=_duration,
+    default="24h",
+    show_default=True,
+    help="How old an orphan has to be.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+def list_references(
+    check: bool, orphans: bool, remove_orphans: bool, older_than: int, yes: bool
+) -> None:
+    """List the references to objects outside the database, with their health; credentials in them are masked."""
+    with connected() as client:
+        health = _check_references(client) if check else {}
+        if remove_orphans:
+            _remove_orphans(client, older_than, yes)
+        elif orphans:
+            found = _pages(
+                client, "/_stateroom/references/orphans", "orphans", {"older_than": older_than}
+            )
+            _show(found, orphans_table, "there are no orphans")
+        else:
+            _show(
+                _pages(client, "/_stateroom/references", "references"),
+                references_table,
+                "no references",
+            )
+    if any(health.get(word) for word in _BAD):
+        sys.exit(_BROKEN)
+
+
+def _show(
+    rows: list[dict[str, Any]], table: Callable[[list[dict[str, Any]]], str], none: str
+) -> None:
+    click.echo(json.dumps(rows, indent=1) if as_json() else table(rows) if rows else none)
+
+
+def _pages(
+    client: StateroomClient, path: str, name: str, query: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    while True:
+        page = client.ask("GET", path, params={**(query or {}), "limit": 1000, "offset": len(rows)})
+        rows += page[name]
+        if not page[name] or len(rows) >= page["total_entries"]:
+            return rows
+
+
+def _check_references(client: StateroomClient) -> dict[str, int]:
+    """Check page by page, behind a progress bar; how many there are of each health."""
+    counts: dict[str, int] = {}
+    after: int | None = 0
+    with click.progressbar(length=0, label="checking references", file=sys.stderr) as bar:
+        while after is not None:
+            body = {"after": after, "limit": _PAGE}
+            page = client.ask("POST", "/_stateroom/references/check", json=body)
+            bar.length = bar.pos + page["checked"] + page["remaining"]
+            bar.update(page["checked"])
+            for word, count in page["health"].items():
+                counts[word] = counts.get(word, 0) + count
+            after = page["next"]
+    click.echo(
+        ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+        or "nothing to check",
+        err=True,
+    )
+    return counts
+
+
+def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None:
+    found = _pages(client, "/_stateroom/references/orphans", "orphans", {"older_than": older_than})
+    removable = [row for row in found if row["verdict"] == "removable"]
+    if removable and not yes:
+        click.echo(orphans_table(removable), err=True)
+        click.confirm(f"remove these {len(removable)} objects for good?", abort=True, err=True)
+    removed: list[dict[str, Any]] = []
+    left, more = [row for row in found if row not in removable], bool(removable)
+    with click.progressbar(length=len(removable), label="removing orphans", file=sys.stderr) as bar:
+        while more:
+            body = {"older_than": older_than, "limit": _PAGE, "confirm": True}
+            done = client.ask("POST", "/_stateroom/references/orphans/remove", json=body)
+            bar.update(len(done["removed"]))
+            removed += done["removed"]
+            left, more = done["left"], done["more"]
+    _show([*removed, *left], orphans_table, "there are no orphans")
+
+
+def references_table(rows: list[dict[str, Any]]) -> str:
+    """References, as the Control API lists them, for a terminal."""
+    head = ("OF", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
+    return columns([head, *(_reference_line(row) for row in rows)])
+
+
+def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
+    owner = _owner(row["scope"]) if row["scope"] else "(gone)"
+    size = "" if row["size"] is None else str(row["size"])
+    facts = (row["health"], row["backend"] or "unknown", size, second(row["written_at"]))
+    return owner, printable(row["key"]), *facts, printable(row["ref"])
+
+
+def orphans_table(rows: list[dict[str, Any]]) -> str:
+    """Orphans, as the Control API lists them, for a terminal."""
+    head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
+    lines = [
+        (second(row["written_at"]), str(row["size"] or ""), row["verdict"], printable(row["ref"]))
+        for row in rows
+    ]
+    return columns([head, *lines])

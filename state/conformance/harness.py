@@ -1,0 +1,204 @@
+"""What a check stands at: the backend under test, scopes, accessors over a real database, and child processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..backends.hooks import Hooks
+from ..errors import KeyNotFound
+from ..model import envelope
+from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..store.store import Store
+from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
+
+SECONDS = 60  # a child that takes longer is killed
+_REFS = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from state.backends import load
+from state.scopes import AssetScope, TaskScope
+spec, options, kind, fields, key, value, ti_id = json.loads(sys.stdin.read())
+scope = (TaskScope if kind == "task" else AssetScope)(**fields)
+print(json.dumps(load(spec, **options).serialize(scope, key, value, ti_id)))
+"""
+
+
+class Failed(Exception):
+    """A check found what it looks for."""
+
+
+class NotApplicable(Exception):
+    """A check has nothing to look at in this backend; the text says why."""
+
+
+class Bench:
+    """One run of one check.
+
+    :param make: makes a fresh instance of the backend, configured alike each time.
+    :param folder: an empty folder of the check's own, for databases.
+    :param spec: the backend's dotted path or built-in name and its options, where it can be made from them in another
+        process; None if only ``make`` can make it.
+    :param check: the check's name: its scopes bear it, so that what one check leaves does not trip the next.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        folder: Path,
+        name: str,
+        spec: tuple[str, dict[str, Any]] | None = None,
+        check: str = "",
+    ) -> None:
+        self.make, self.folder, self.name, self.spec = make, folder, name, spec
+        self.task = TaskScope(f"kit-{check}", "run-1", "task")
+        self.asset = AssetScope(name=f"kit-asset-{check}")
+
+    def hooks(self) -> Hooks:
+        """A fresh instance's hooks, as another worker would have them."""
+        return Hooks(self.make(), self.name)
+
+    def kinds(self) -> list[StoreScope]:
+        """A scope of each kind that the backend makes references for."""
+        return [scope for scope in (self.task, self.asset) if self.hooks().serves(scope)]
+
+    def reference(self, scope: StoreScope, key: str, value: Any, ti_id: str = "ti-1") -> str:
+        """Store a value, big enough not to stay inline.
+
+        :raises Failed: if it stays inline all the same.
+        """
+        ref = self.hooks().serialize(scope, key, value, ti_id)
+        if ref is None:
+            raise NotApplicable("it keeps this value inline")
+        return ref
+
+    def reference_elsewhere(self, scope: StoreScope, key: str, value: Any, ti_id: str) -> str:
+        """The same from another process: a new interpreter where the backend can be named, else a fork."""
+        if self.spec is None:
+            return str(self.in_child(lambda: self.reference(scope, key, value, ti_id)))
+        kind = "task" if isinstance(scope, TaskScope) else "asset"
+        call = json.dumps([*self.spec, kind, vars(scope), key, value, ti_id])
+        paths = json.dumps([str(Path(__file__).parents[2]), *sys.path])
+        done = subprocess.run(
+            [sys.executable, "-c", _REFS, paths],
+            input=call,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        if done.returncode:
+            raise Failed(f"in another process it raised {done.stderr.strip().splitlines()[-1:]}")
+        return str(json.loads(done.stdout))
+
+    def in_child(self, act: Callable[[], Any]) -> Any:
+        """What ``act`` returns in a forked process."""
+        context = multiprocessing.get_context("fork")
+        ours, theirs = context.Pipe(duplex=False)
+        child = context.Process(target=lambda: theirs.send(act()))
+        child.start()
+        theirs.close()
+        try:
+            return ours.recv() if ours.poll(SECONDS) else None
+        except EOFError:
+            return None
+        finally:
+            child.join(1)
+            child.kill()
+            child.join()
+
+    @contextmanager
+    def store(self) -> Iterator[Any]:
+        """A database in a file, with one task instance and one asset."""
+        store = Store(str(self.folder / "kit.db"))
+        try:
+            namespace = store.namespace()
+            namespace.create_asset(str(self.asset.name), "kit://asset")
+            yield namespace
+        finally:
+            store.close()
+
+    def accessor(self, namespace: Any, scope: StoreScope) -> Any:
+        """The accessor of a scope over a database, with a fresh backend; a task's is its next attempt."""
+        if isinstance(scope, TaskScope):
+            ti_id = namespace.create_task_instance(scope)["id"]
+            return TaskStateStoreAccessor(
+                namespace.task_instance(ti_id), scope, self.hooks(), ti_id
+            )
+        return AssetStateStoreAccessor(namespace.asset(name=scope.name), scope, self.hooks())
+
+    def killed_at(self, step: str, scope: StoreScope, act: Callable[[Any], None]) -> None:
+        """Run ``act(accessor)`` in a child that is killed (SIGKILL) at a step of it.
+
+        :param step: ``before row`` or ``after row``: around the call that changes the database.
+        :raises NotApplicable: for a backend whose objects live in the process that is killed.
+        """
+        if getattr(self.hooks().backend, "in_process", False):
+            raise NotApplicable("its objects end with the process")
+
+        def die() -> None:
+            with self.store() as namespace:
+                accessor = self.accessor(namespace, scope)
+                accessor._keyspace = Deadly(accessor._keyspace, step)
+                act(accessor)
+
+        context = multiprocessing.get_context("fork")
+        child = context.Process(target=die)
+        child.start()
+        child.join(SECONDS)
+        if child.exitcode != -signal.SIGKILL:
+            child.kill()
+            child.join()
+            raise Failed(
+                f"the process that was to be killed {step} ended with {child.exitcode} instead"
+            )
+
+    def resolves(self, scope: StoreScope, ref: str) -> bool:
+        """Whether there still is a value behind a reference."""
+        try:
+            return self.hooks().deserialize(scope, ref) is not None
+        except Exception:  # whatever a backend raises for what is gone: that it raises is the point
+            return False
+
+    def stored_ref(self, namespace: Any, scope: StoreScope, key: str) -> str | None:
+        """The reference in the row of a key, or None."""
+        keyspace = (
+            namespace.task(scope)
+            if isinstance(scope, TaskScope)
+            else namespace.asset(name=scope.name)
+        )
+        try:
+            return envelope.unwrap(keyspace.get(key))
+        except KeyNotFound:
+            return None
+
+    def run_async(self, work: Any) -> Any:
+        """Await something in a new event loop."""
+        return asyncio.run(work)
+
+
+class Deadly:
+    """A keyspace whose process dies at a write."""
+
+    def __init__(self, keyspace: Any, step: str) -> None:
+        self._keyspace, self._step = keyspace, step
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._keyspace, verb) if verb in ("fetch", "get") else self._dying(verb)
+
+    def _dying(self, verb: str) -> Callable[..., Any]:
+        def write(*args: Any, **kwargs: Any) -> Any:
+            if self._step == "before row":
+                os.kill(os.getpid(), signal.SIGKILL)
+            getattr(self._keyspace, verb)(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        return write

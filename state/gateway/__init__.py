@@ -1,0 +1,1 @@
+"""The service runs its own backend: values, health of references, orphans."""

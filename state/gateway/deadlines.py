@@ -1,0 +1,132 @@
+"""Calls that may hang: on threads of their own, each with a deadline, a bounded number at once.
+
+Python cannot stop a thread. A call past its deadline is *abandoned*: its caller goes on, the thread stays *stuck* until
+the call returns by itself, and it may not change a row any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from ..errors import BackendBusy
+
+Result = TypeVar("Result")
+MOST = 32  # calls at once, the stuck ones among them
+
+
+class Abandoned(Exception):
+    """Raised in a call that may not change a row any more, because its caller has given up."""
+
+
+class Overdue(Exception):
+    """A call did not end before its deadline.
+
+    :param row_changed: whether it had changed a row by then.
+    """
+
+    def __init__(self, row_changed: bool) -> None:
+        super().__init__("a call did not end before its deadline")
+        self.row_changed = row_changed
+
+
+class Call(Generic[Result]):
+    """One call; it is handed to what it runs."""
+
+    def __init__(self, act: Callable[[Call[Result]], Result]) -> None:
+        self._act, self._lock = act, threading.Lock()
+        self._context = contextvars.copy_context()
+        self.done = threading.Event()
+        self.row_changed = self.abandoned = self.stuck = False
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+
+    @contextlib.contextmanager
+    def changing_row(self) -> Iterator[None]:
+        """Surround the change of a row: it happens before the deadline or not at all.
+
+        :raises Abandoned: if the deadline has passed.
+        """
+        with self._lock:
+            if self.abandoned:
+                raise Abandoned
+            yield
+            self.row_changed = True
+
+    def run(self) -> None:
+        try:
+            self.result = self._context.run(self._act, self)
+        except (
+            BaseException
+        ) as error:  # of somebody else's code: a SystemExit must not take the thread along
+            self.error = error
+
+    def abandon(self) -> bool:
+        """Forbid further changes; whether there has been one."""
+        with self._lock:
+            self.abandoned = True
+            return self.row_changed
+
+
+class Calls:
+    """The threads: started when they are needed, daemons, so that a stuck one never keeps the process alive.
+
+    :param most: calls at once; more are refused at once instead of waiting.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most, self.running, self.stuck = most, 0, 0
+        self._lock, self._threads = threading.Lock(), 0
+        self._queue: queue.SimpleQueue[Call[Any]] = queue.SimpleQueue()
+
+    def run(self, act: Callable[[Call[Result]], Result], timeout: float) -> Result:
+        """Run a call and wait for it.
+
+        :param timeout: seconds.
+        :raises Overdue: if it takes longer.
+        :raises BackendBusy: if all threads are taken.
+        """
+        call = Call(act)
+        self._start(call)
+        if not call.done.wait(timeout) and self._mark_stuck(call):
+            raise Overdue(call.abandon())
+        if call.error is not None:
+            raise call.error
+        return call.result  # type: ignore[return-value]  # there is one, for there was no error
+
+    def counts(self) -> dict[str, int]:
+        """How many calls run now, how many of them are stuck, and how many there may be."""
+        with self._lock:
+            return {"running": self.running, "stuck": self.stuck, "most": self.most}
+
+    def _start(self, call: Call[Any]) -> None:
+        with self._lock:
+            if self.running >= self.most:
+                raise BackendBusy(self.running, self.stuck)
+            self.running += 1
+            if self._threads < self.running:
+                self._threads += 1
+                name = f"stateroom-backend-{self._threads}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._queue.put(call)
+
+    def _work(self) -> None:
+        while True:
+            call = self._queue.get()
+            call.run()
+            with self._lock:
+                self.running -= 1
+                self.stuck -= call.stuck
+                call.done.set()
+            del call  # its result may be large
+
+    def _mark_stuck(self, call: Call[Any]) -> bool:
+        """Count a call among the stuck ones; False if it ended in the last moment after all."""
+        with self._lock:
+            call.stuck = not call.done.is_set()
+            self.stuck += call.stuck
+            return call.stuck

@@ -1,0 +1,265 @@
+"""The gateway: the service runs its own backend, for callers that are not Python, and for people.
+
+It does what a worker would have done, through the same accessors, with three differences: a reference is resolved only
+if the backend is known to have made it, a call has a deadline after which it changes no row, and what a backend raises
+is told apart from what is wrong with the request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..errors import BadBackend, KeyNotFound, RefusedReference, StateError
+from ..masking import masked
+from ..model import envelope, values
+from ..model.clock import to_text
+from ..model.reference_facts import Facts
+from ..model.retention import expiry
+from ..model.scopes import AssetScope, StoreScope, TaskScope, Writer
+from ..store.namespace import Namespace
+from ..store.tables import references
+from ..store.tables.entries import Keyspace
+from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
+from .backend import Backend, Result, _Own
+from .deadlines import Abandoned, Call
+
+log = logging.getLogger("stateroom.gateway")
+_NONE = object()
+
+
+class Gateway:
+    """The values of one task instance or asset, as a task would see them.
+
+    :param keyspace: its rows.
+    :param scope: what the backend is told; an asset's has its name only, also where it was named by its uri.
+    :param ti_id: of the attempt, for hooks in the proposal's style.
+    """
+
+    def __init__(
+        self, backend: Backend, keyspace: Keyspace, scope: StoreScope, ti_id: str | None = None
+    ) -> None:
+        self._backend, self._keyspace, self._scope, self._ti_id = backend, keyspace, scope, ti_id
+
+    @classmethod
+    def of_task(cls, backend: Backend, namespace: Namespace, ti_id: str, writer: Writer) -> Gateway:
+        """:raises TaskInstanceNotFound: if there is none of this id."""
+        return cls(
+            backend, namespace.task_instance(ti_id, writer), namespace.scope_of(ti_id), ti_id
+        )
+
+    @classmethod
+    def of_asset(
+        cls, backend: Backend, namespace: Namespace, by: str, value: str, writer: Writer
+    ) -> Gateway:
+        """:raises AssetNotFound: if there is no active one."""
+        name = namespace.asset_by(by, value)["name"]
+        return cls(backend, namespace.asset(name=name, writer=writer), AssetScope(name=name))
+
+    def get(self, key: str) -> Any:
+        """The value of a key.
+
+        :raises KeyNotFound: if there is none.
+        :raises RefusedReference: if what is stored is a reference that this backend is not known to have made.
+        :raises BackendError: as :meth:`Backend.run` says.
+        """
+        found = self._backend.run(lambda call: self._get(call, key))
+        if found is _NONE:
+            raise KeyNotFound(self._keyspace.what, key)
+        return found
+
+    def _get(self, call: Call[Any], key: str) -> Any:
+        value = self._accessor(_Rows(self._keyspace, self._backend, call)).get(key, _NONE)
+        if value is None:
+            raise BadBackend(
+                "it returned None for a reference; a missing object has to be an error"
+            )
+        if value is not _NONE:
+            _check_json(value)
+        return value
+
+    def set(
+        self, key: str, value: Any, retention: timedelta | None = None, default_days: int = 30
+    ) -> None:
+        """Create or overwrite a key.
+
+        :param retention: for tasks only, as an accessor takes it.
+        :param default_days: what None stands for.
+        :raises ValueError: for a value or a retention that no accessor takes; nothing was called.
+        :raises BackendError: as :meth:`Backend.run` says.
+        """
+        _check_value(value)
+        expires_at = expiry(retention, default_days, self._keyspace.namespace.clock.now())
+        if expires_at is not None:
+            _check_moment(expires_at)
+        self.put(key, value, expires_at, "namespace")
+
+    def put(self, key: str, value: Any, expires_at: datetime | None, expires_by: str) -> None:
+        """Create or overwrite a key that expires at a given moment or never; raises as :meth:`set`.
+
+        :param expires_at: of a task's; an asset's never does.
+        :param expires_by: by whose clock that was counted: ``namespace`` or ``caller``.
+        """
+        _check_value(value)
+        if not isinstance(self._scope, TaskScope):
+            expires_at = None
+
+        def act(call: Call[None]) -> None:
+            rows = _Rows(self._keyspace, self._backend, call, expires_at, expires_by)
+            self._accessor(rows).set(key, value)
+            rows.remove_replaced()
+
+        self._backend.run(act)
+
+    def delete(self, key: str) -> None:
+        """Remove a key, then its object; one that is not there is no error.
+
+        :raises BackendError: as :meth:`Backend.run` says; the row may be gone by then, the object is an orphan.
+        """
+        place = (self._keyspace.scope_id(), key)
+        self._backend.run(lambda call: self._delete(call, place))
+
+    def _delete(self, call: Call[None], place: tuple[int, str]) -> None:
+        self._accessor(_Rows(self._keyspace, self._backend, call)).delete(place[1])
+        namespace = self._keyspace.namespace
+        for ref, vouched_by in references.released_from(namespace, place):
+            if self._backend.is_gone(ref, vouched_by):
+                references.forget(namespace.store, ref)
+
+    def clear(self) -> None:
+        """Remove every key, then their objects; raises as :meth:`delete`."""
+        self._backend.run(
+            lambda call: self._accessor(_Rows(self._keyspace, self._backend, call)).clear()
+        )
+
+    def _accessor(self, rows: _Rows) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
+        hooks, clock = self._backend.hooks, self._keyspace.namespace.clock
+        if isinstance(self._scope, TaskScope):
+            return TaskStateStoreAccessor(rows, self._scope, hooks, self._ti_id, clock=clock)
+        return AssetStateStoreAccessor(rows, self._scope, hooks)
+
+
+def _check_json(value: Any) -> None:
+    try:
+        values.check(value)
+    except TypeError as error:
+        raise BadBackend(f"what it returned is not JSON: {error}") from None
+    except ValueError:
+        return  # NaN; the answer's writer says so
+
+
+def _check_value(value: Any) -> None:
+    values.check(value)
+    if envelope.kind(value) != "value":
+        raise ValueError(
+            f"value has the member {envelope.MARKER!r}: it would be taken for a reference"
+        )
+
+
+def _check_moment(moment: datetime) -> None:
+    try:
+        to_text(moment)
+    except OverflowError:
+        raise ValueError(
+            f"retention ends at {moment}, in UTC beyond the year 9999; use never"
+        ) from None
+
+
+class _Rows:
+    """The keyspace as the gateway's accessor sees it.
+
+    :param expires_at: of the entry that is set; the gateway has settled it before.
+    """
+
+    def __init__(
+        self,
+        keyspace: Keyspace,
+        backend: Backend,
+        call: Call[Any],
+        expires_at: datetime | None = None,
+        expires_by: str = "namespace",
+    ) -> None:
+        self._keyspace, self._backend, self._call = keyspace, backend, call
+        self._expires_at, self._expires_by = expires_at, expires_by
+        self._replaced: str | None = None
+
+    def fetch(self, key: str) -> tuple[Any, Facts | None]:
+        stored = self._own(lambda: self._keyspace.stored(key))
+        value = values.loads(stored.text)
+        ref = envelope.unwrap(value)
+        vouched_by = [stored.vouched_by] if stored.vouched_by else []
+        if (
+            ref is not None
+            and self._backend.hooks
+            and not self._backend.may_resolve(ref, vouched_by)
+        ):
+            why = f"the backend {self._backend.name} is not known to have made it"
+            raise _Own(RefusedReference(ref, why))
+        return value, stored.facts
+
+    def set(self, key: str, value: Any, _: Any = None, facts: Facts | None = None) -> str | None:
+        ref = envelope.unwrap(value)
+        try:
+            with self._call.changing_row():
+                self._replaced = self._own(
+                    lambda: self._keyspace.set(
+                        key,
+                        value,
+                        self._expires_at,
+                        facts,
+                        vouched=facts is not None,
+                        expires_by=self._expires_by,
+                    )
+                )
+        except (Abandoned, _Own):
+            if ref is not None and facts is not None:
+                self._record_orphan(key, ref, facts)
+            raise
+        return None  # what was replaced is removed by us: see remove_replaced
+
+    def delete(self, key: str) -> None:
+        with self._call.changing_row():
+            self._own(lambda: self._keyspace.delete(key))
+
+    def clear(self) -> None:
+        with self._call.changing_row():
+            self._own(self._keyspace.clear)
+
+    def _own(self, act: Callable[[], Result]) -> Result:
+        try:
+            return act()
+        except KeyNotFound:
+            raise
+        except StateError as error:
+            raise _Own(error) from error
+
+    def _record_orphan(self, key: str, ref: str, facts: Facts) -> None:
+        keyspace = self._keyspace
+        try:
+            scope_id: int | None = keyspace.scope_id()
+        except StateError:
+            scope_id = None  # it went while the backend was at work
+        log.warning(
+            "key %r: the object behind %s has no row; it is an orphan now", key, masked(ref)
+        )
+        references.record_orphan(keyspace.namespace, (scope_id, key), ref, facts, keyspace.writer)
+
+    def remove_replaced(self) -> None:
+        """Remove the object that the row no longer points at; the set has succeeded, whatever becomes of this."""
+        ref, hooks, store = self._replaced, self._backend.hooks, self._keyspace.namespace.store
+        if ref is None or hooks is None or not hooks.has("remove_ref"):
+            return
+        try:
+            owns = self._backend.owns(ref)
+            references.remove(
+                store,
+                ref,
+                lambda db: owns or hooks.name in references.known(db, ref).vouched_by,
+                hooks.backend.remove_ref,
+            )
+        except Exception as error:
+            log.warning(
+                "the object behind %s stays, an orphan: %s", masked(ref), masked(repr(error))
+            )

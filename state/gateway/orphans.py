@@ -1,0 +1,173 @@
+"""Find and remove orphans: objects that no row points at.
+
+An object is removed only if it lies under this database's prefix or in the ledger, is older than asked, and no row in
+any namespace points at it when looked up again just before. Everything else is left, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from ..backends import layout
+from ..backends.loading import BUILTIN
+from ..errors import BackendFailed, ForeignReference
+from ..model.clock import Clock
+from ..store.namespace import Namespace
+from ..store.tables import references
+from ..store.tables.namespaces import DEFAULT
+from .backend import Backend
+
+UNKNOWN_OWNER = "unknown owner"
+Found = tuple[
+    str, int | None, datetime | None
+]  # a reference, its object's size, when a backend says it was written
+_AT_ONCE = 200  # objects per backend call
+
+
+# ---------------------------------------------------------------- orphans
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """An object that no row points at.
+
+    :param size: in bytes; of the value's JSON text where the backend cannot list.
+    :param written_at: the later of what the backend and what the ledger say.
+    :param ours: whether it may be removed once it is old enough; its owner is unknown otherwise.
+    """
+
+    ref: str
+    size: int | None
+    written_at: datetime
+    ours: bool
+
+    def verdict(self, older_than: float) -> str:
+        """Why it stays, or ``removable``."""
+        if not self.ours:
+            return UNKNOWN_OWNER
+        return "removable" if _is_older(self.written_at, older_than) else "too young"
+
+
+def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
+    """Every object that no row points at: what the ledger has released, and what the backend can list besides.
+
+    :raises BackendError: as :meth:`~state.gateway.Backend.run` says.
+    """
+    released = {row["ref"]: row["size"] for row in references.released(namespace)}
+    hooks = backend.hooks
+    if hooks is not None and hooks.has(
+        "iter_refs"
+    ):  # first, since it knows better how old an object is
+        listed = backend.run(lambda call: iter(hooks.backend.iter_refs()))
+        for orphan in _in_chunks(namespace, backend, listed):
+            released.pop(orphan.ref, None)
+            yield orphan
+    yield from _in_chunks(namespace, backend, ((ref, size, None) for ref, size in released.items()))
+
+
+def _in_chunks(namespace: Namespace, backend: Backend, found: Iterator[Found]) -> Iterator[Orphan]:
+    """Those that are orphans; a backend that lists is asked for a part at a time, each with the deadline."""
+
+    def act(call: Any) -> tuple[int, list[Orphan | None]]:
+        chunk = list(islice(found, _AT_ONCE))
+        return len(chunk), [_orphan(namespace, backend, *one) for one in chunk]
+
+    count = _AT_ONCE
+    while count == _AT_ONCE:
+        count, chunk = backend.run(act)
+        yield from (orphan for orphan in chunk if orphan is not None)
+
+
+def _orphan(
+    namespace: Namespace, backend: Backend, ref: str, size: int | None, listed_at: datetime | None
+) -> Orphan | None:
+    """What is known of an object; None if a row points at it, or if it is gone."""
+    with namespace.store.reading() as db:
+        known = references.known(db, ref)
+        if references.is_held(db, ref):
+            return None
+    if listed_at is None and backend.is_gone(ref, known.vouched_by):
+        references.forget(namespace.store, ref)
+        return None
+    written_at = max(moment for moment in (listed_at, known.written_at) if moment is not None)
+    return Orphan(ref, size, written_at, _is_ours(namespace, backend, ref, known))
+
+
+def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references.Known) -> bool:
+    """Whether an object lies under this database's prefix, or in the ledger as this backend's.
+
+    Anybody can bring any text into the ledger, so its word counts only where this service itself wrote, or the
+    backend confirms it; built-in backends share a base with other databases, so there the prefix has to be right too.
+    """
+    if backend.name in known.vouched_by:
+        return True
+    under_prefix = f"/{namespace.store.database_id}/" in ref
+    if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
+        return True
+    claimed = backend.name in known.backends and backend.name not in BUILTIN
+    return (under_prefix or claimed) and backend.owns(ref)
+
+
+def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str) -> bool:
+    """Whether an object of this database lies in a realm that no namespace has any more; ``default`` inherits those."""
+    if namespace.name != DEFAULT or backend.hooks is None or backend.name not in BUILTIN:
+        return False
+    try:
+        realm = backend.hooks.backend.realm_of(ref)
+    except ForeignReference:
+        return False
+    names = [row["name"] for row in namespace.store.namespaces()]
+    return realm not in {layout.realm(f"{namespace.store.database_id}/{name}") for name in names}
+
+
+def _is_older(moment: datetime, seconds: float) -> bool:
+    # a comparison of spans: a moment so many seconds ago may lie before the year 1
+    return (Clock().now() - moment).total_seconds() >= seconds
+
+
+def remove_orphans(
+    namespace: Namespace, backend: Backend, older_than: float, limit: int
+) -> dict[str, Any]:
+    """Remove the objects that no row points at and that are ours and old enough.
+
+    :param older_than: seconds.
+    :param limit: most objects to remove now.
+    :returns: ``removed`` and ``left`` (references and why), and ``more`` if the limit was reached.
+    """
+    removed: list[Orphan] = []
+    left: list[tuple[Orphan, str]] = []
+    more = False
+    for orphan in orphans(namespace, backend):
+        verdict = orphan.verdict(older_than)
+        if verdict == "removable" and len(removed) == limit:
+            more = True
+            break
+        if verdict == "removable":
+            verdict = _remove(namespace, backend, orphan, older_than)
+        if verdict == "removed":
+            removed.append(orphan)
+        else:
+            left.append((orphan, verdict))
+    return {"removed": removed, "left": left, "more": more}
+
+
+def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: float) -> str:
+    hooks = backend.hooks
+    if hooks is None or not hooks.has("remove_ref"):
+        return "the backend cannot remove a single object"
+
+    def still(db: Any) -> bool:
+        written_at = references.known(db, orphan.ref).written_at
+        return written_at is None or _is_older(written_at, older_than)
+
+    def act(call: Any) -> bool:
+        return references.remove(namespace.store, orphan.ref, still, hooks.backend.remove_ref)
+
+    try:
+        return "removed" if backend.run(act) else "in use again"
+    except BackendFailed as error:
+        return str(error)

@@ -1,0 +1,114 @@
+"""Looking behind one reference for a person who asks, with an outcome in words.
+
+Anybody can store a reference, so it is resolved only if this service's backend is known to have made it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BackendBusy, BackendFailed, BackendTimeout
+from ..model.values import Encoded
+from ..store.namespace import Namespace
+from ..store.tables import references
+from .backend import Backend
+from .health import health_of, scope_of
+
+LARGEST = 1024 * 1024  # bytes of a value that is shown
+_SENTENCES = {
+    "ok": "The object is there, and it is what was written.",
+    "missing": "There is no object behind this reference any more.",
+    "corrupt": "The object is damaged: it is not what was written.",
+    "changed": "The object is not the one that was written: its checksum is another.",
+    "foreign": "Another backend made this reference, or it lies outside the base path of this one.",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found behind a reference.
+
+    :param word: ``ok``, ``missing``, ``corrupt``, ``changed``, ``foreign``, ``too large``, ``refused`` or ``failed``.
+    :param text: the value's JSON, where it can be shown.
+    """
+
+    word: str
+    sentence: str
+    text: str | None = None
+
+
+def resolve(
+    namespace: Namespace, backend: Backend, row: dict[str, Any], largest: int = LARGEST
+) -> Outcome:
+    """Look behind the reference of a key, and note in the ledger what was found.
+
+    :param row: the key, as :func:`state.store.keys.one` returns it.
+    :param largest: bytes; a larger object is not shown, and one that is known to be larger is not read.
+    """
+    outcome = _resolve(backend, row, largest)
+    if outcome.word in _SENTENCES:
+        references.set_health(namespace.store, row["ref_id"], outcome.word)
+    return outcome
+
+
+def _resolve(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
+    why = refusal(backend, row)
+    if why is not None:
+        return why
+    if row["ref_size"] is not None and row["ref_size"] > largest:
+        return _too_large(row["ref_size"], largest)
+    try:
+        return backend.run(lambda call: _read(backend, row, largest))
+    except BackendFailed as error:
+        word = health_of(error)
+        return _outcome(word) if word in _SENTENCES else Outcome("failed", f"{error}")
+    except (BackendTimeout, BackendBusy) as error:
+        return Outcome("failed", f"{error}")
+
+
+def refusal(backend: Backend, row: dict[str, Any]) -> Outcome | None:
+    """Why a reference is not resolved here, and not replaced either; None if it may be."""
+    if backend.hooks is None:
+        return Outcome(
+            "refused", "This service has no backend to resolve it with; start it with --backend."
+        )
+    vouched = [row["backend"]] if row["vouched"] else []
+    try:
+        if backend.run(lambda call: backend.may_resolve(row["ref"], vouched)):
+            return None
+    except (BackendFailed, BackendTimeout, BackendBusy) as error:
+        return Outcome("failed", f"{error}")
+    if backend.hooks.has("owns_ref") or row["backend"] not in (None, backend.name):
+        return _outcome("foreign")
+    why = f"The backend {backend.name} is not known to have made it, and anybody can store a reference."
+    return Outcome("refused", why)
+
+
+def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
+    assert backend.hooks is not None
+    value, encoded = backend.hooks.read(scope_of(row), row["ref"])
+    if value is None:
+        return _outcome("missing")
+    encoded = encoded or Encoded.of(value)
+    if encoded.size > largest:
+        return _too_large(encoded.size, largest)
+    if row["sha256"] is None:
+        return Outcome(
+            "ok", "The object is there; no checksum was kept to compare it with.", encoded.text
+        )
+    if row["sha256"] == encoded.sha256:
+        return _outcome("ok", encoded.text)
+    if getattr(backend.hooks.backend, "immutable", False):
+        return _outcome("corrupt")
+    return _outcome("changed", encoded.text)
+
+
+def _outcome(word: str, text: str | None = None) -> Outcome:
+    return Outcome(word, _SENTENCES[word], text)
+
+
+def _too_large(size: int, largest: int) -> Outcome:
+    return Outcome(
+        "too large", f"The object has {size:,} bytes; more than {largest:,} are not shown here."
+    )

@@ -1,0 +1,111 @@
+"""Moments in UTC: how they are read off a clock and how they are written down.
+
+A moment is stored and sent as ISO 8601 text with ``Z``; in the database always with six digits of a
+second, so that text order is time order and ``SELECT`` shows what a person can read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+_END = datetime.max.replace(tzinfo=timezone.utc)
+
+
+class Timepiece(Protocol):
+    """What shows a moment: a :class:`Clock`, or a namespace's in another process."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The clock of a namespace: real time in UTC, unless it was set, advanced or frozen.
+
+    At the end of the year 9999 it stands still, since there is nothing after it.
+
+    :param offset: what it is ahead of real time.
+    :param frozen_at: the moment at which it stands still.
+    :param tokens: whether tokens are checked by it too, rather than by real time.
+    """
+
+    offset: timedelta = timedelta(0)
+    frozen_at: datetime | None = None
+    tokens: bool = False
+
+    def now(self) -> datetime:
+        if self.frozen_at is not None:
+            return self.frozen_at
+        real = datetime.now(timezone.utc)
+        if not self.offset:
+            return real
+        return real + self.offset if self.offset < _END - real else _END
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it shows real time."""
+        return self.frozen_at is None and not self.offset
+
+    def set(self, moment: datetime) -> Clock:
+        """The clock that shows an aware moment now, and stands still or goes on as before."""
+        moment = moment.astimezone(timezone.utc)
+        if self.frozen_at is not None:
+            return replace(self, frozen_at=moment)
+        return replace(self, offset=moment - datetime.now(timezone.utc))
+
+    def advance(self, by: timedelta) -> Clock:
+        """The clock moved by a span, back if it is negative.
+
+        :raises OverflowError: if it would leave the years 1 to 9999.
+        """
+        self.now() + by
+        if self.frozen_at is not None:
+            return replace(self, frozen_at=self.frozen_at + by)
+        return replace(self, offset=min(self.offset, _END - datetime.now(timezone.utc)) + by)
+
+    def freeze(self) -> Clock:
+        """The clock that stands still at the moment it shows."""
+        return replace(self, frozen_at=self.now(), offset=timedelta(0))
+
+    def unfreeze(self) -> Clock:
+        """The clock that goes on from the moment it shows."""
+        if self.frozen_at is None:
+            return self
+        return replace(self, frozen_at=None, offset=self.frozen_at - datetime.now(timezone.utc))
+
+    def to_json(self) -> dict[str, Any]:
+        """What a restart needs to know; empty for real time."""
+        document: dict[str, Any] = {}
+        if self.frozen_at is not None:
+            document["frozen_at"] = to_text(self.frozen_at)
+        if self.offset:
+            document["offset"] = self.offset / timedelta(microseconds=1)
+        return {**document, "tokens": True} if self.tokens else document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Clock:
+        """Read what :meth:`to_json` wrote."""
+        frozen_at = document.get("frozen_at")
+        offset = timedelta(microseconds=document.get("offset", 0))
+        return cls(
+            offset, from_text(frozen_at) if frozen_at else None, document.get("tokens", False)
+        )
+
+
+def to_text(moment: datetime) -> str:
+    """Write an aware moment as ``2030-01-01T00:00:00.000000Z``.
+
+    :raises OverflowError: if the moment in UTC lies outside the years 1 to 9999.
+    """
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def to_wire(text: str) -> str:
+    """Drop a fraction of zero, as Airflow sends moments: ``2030-01-01T00:00:00Z``."""
+    return text[:19] + "Z" if text.endswith(".000000Z") else text
+
+
+def from_text(text: str) -> datetime:
+    """Read what :func:`to_text` wrote."""
+    return datetime.fromisoformat(text[:-1] + "+00:00")

@@ -1,0 +1,49 @@
+"""How long an entry lives: a retention, ``NEVER_EXPIRE``, or ``[state_store] default_retention_days``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..errors import InvalidRetention
+
+
+def default_expiry(days: int, now: datetime) -> datetime | None:
+    """When an entry written now with the default retention expires.
+
+    :param days: ``default_retention_days``; 0 means never.
+    :raises InvalidRetention: if ``days`` is negative, or the moment lies beyond the year 9999.
+    """
+    if days < 0:
+        raise InvalidRetention(days)
+    try:
+        return now + timedelta(days=days) if days else None
+    except OverflowError:
+        raise InvalidRetention(days) from None
+
+
+NEVER_EXPIRE = timedelta.max
+"""A retention that never ends: ``timedelta.max``, as in Airflow, but compared by value, so that a copy works too."""
+
+
+def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> datetime | None:
+    """When an entry written now expires, or None for never.
+
+    :param wanted: a retention; None applies the default.
+    :raises TypeError: for anything else, such as a number of days.
+    :raises InvalidRetention: if the default applies and cannot.
+    :raises ValueError: if the moment lies beyond the year 9999.
+    """
+    if wanted is None:
+        return default_expiry(default_days, now)
+    if not isinstance(wanted, timedelta):
+        raise TypeError(
+            f"retention is a timedelta, NEVER_EXPIRE or None, got {wanted!r}; timedelta(days=…) perhaps?"
+        )
+    if wanted == NEVER_EXPIRE:
+        return None
+    try:
+        return now + wanted
+    except OverflowError:
+        raise ValueError(
+            f"retention {wanted} ends beyond the year 9999; use NEVER_EXPIRE"
+        ) from None

@@ -1,0 +1,108 @@
+"""Who a key belongs to, and who wrote it: frozen data under Airflow's public names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TaskScope:
+    """One task instance, whatever its attempt: the try number is not part of it.
+
+    :param map_index: -1 for a task that is not mapped, as in Airflow.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+@dataclass(frozen=True)
+class AssetScope:
+    """One asset, by its id on the server's side or by name or uri on the worker's (Airflow 3.3).
+
+    :raises ValueError: if none of the three is given.
+    """
+
+    asset_id: int | None = None
+    name: str | None = None
+    uri: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.asset_id is None and self.name is None and self.uri is None:
+            raise ValueError("an AssetScope needs an asset_id, a name or a uri")
+
+
+StoreScope = TaskScope | AssetScope
+
+
+class AssetStateStoreWriterKind(str, Enum):
+    """What kind of caller wrote an entry last (Airflow 3.3)."""
+
+    TASK = "task"
+    WATCHER = "watcher"
+    API = "api"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who calls: a task instance by its id, a watcher, or a person through the Core API.
+
+    :param ti_id: the task instance's UUID, for kind ``task`` only.
+    :param api: the way it came: ``execution``, ``core``, ``gateway``, ``control`` or ``page``.
+    """
+
+    kind: AssetStateStoreWriterKind
+    ti_id: str | None = None
+    api: str = "core"
+
+
+API_WRITER = Writer(AssetStateStoreWriterKind.API)
+CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
+WATCHER = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")
+
+RUN_ID = "test"  # of a task for which no other was named
+
+
+def label(scope: StoreScope) -> str:
+    """``etl/extract``, ``etl/extract[3]`` for a mapped one, ``etl/extract @ manual__1`` in a run of another name than
+    :data:`RUN_ID`, ``asset orders``."""
+    if isinstance(scope, AssetScope):
+        return f"asset {scope.name or scope.uri or scope.asset_id}"
+    index = f"[{scope.map_index}]" if scope.map_index >= 0 else ""
+    run = f" @ {scope.run_id}" if scope.run_id != RUN_ID else ""
+    return f"{scope.dag_id}/{scope.task_id}{index}{run}"
+
+
+def scope_from(place: Mapping[str, Any]) -> StoreScope:
+    """The scope in an event or in a row of a fixture document."""
+    if place.get("asset") is not None:
+        return AssetScope(name=place["asset"])
+    return TaskScope(place["dag_id"], place["run_id"], place["task_id"], place.get("map_index", -1))
+
+
+def query(scope: StoreScope) -> dict[str, Any]:
+    """The scope in the query of a call of the Control API."""
+    if isinstance(scope, AssetScope):
+        return {"asset": scope.name}
+    return {
+        "dag_id": scope.dag_id,
+        "run_id": scope.run_id,
+        "task_id": scope.task_id,
+        "map_index": scope.map_index,
+    }
+
+
+def scope_document(scope: StoreScope) -> dict[str, Any]:
+    """A scope as faults and the journal spell it; an asset by its name only."""
+    return (
+        asdict(scope)
+        if isinstance(scope, TaskScope)
+        else {"asset": scope.name}
+        if scope.name is not None
+        else {}
+    )

@@ -1,0 +1,94 @@
+"""JSON Web Tokens as Airflow 3.3 makes and checks them: HS512, ten seconds of leeway."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime
+from typing import Any
+
+import jwt
+
+EXECUTION_AUDIENCE = "urn:airflow.apache.org:task"
+CORE_AUDIENCE = "apache-airflow"
+ROLES = ("viewer", "user", "op", "admin")  # each may do what those before it may
+LEEWAY = 10  # seconds
+EXECUTION_LIFETIME = 600  # seconds
+CORE_LIFETIME = 86_400  # seconds
+_ALGORITHM = "HS512"
+_REQUIRED = {EXECUTION_AUDIENCE: ["aud", "exp", "iat"], CORE_AUDIENCE: ["exp", "iat", "nbf"]}
+
+Expired = jwt.ExpiredSignatureError
+Invalid = jwt.InvalidTokenError
+
+
+def make(secret: str, audience: str, claims: dict[str, Any], lifetime: int) -> str:
+    """Sign a token that is valid from now on.
+
+    :param claims: ``sub`` and whatever else it should say; the times and ``jti`` are set here.
+    :param lifetime: seconds.
+    """
+    now = int(time.time())
+    times = {
+        "nbf": now,
+        "iat": now,
+        "exp": now + lifetime,
+        "aud": audience,
+        "jti": uuid.uuid4().hex,
+    }
+    return jwt.encode(
+        {**claims, **times}, secret, algorithm=_ALGORITHM, headers={"kid": "not-used"}
+    )
+
+
+def for_task_instance(secret: str, ti_id: str, lifetime: int = EXECUTION_LIFETIME) -> str:
+    """A worker's token for one task instance."""
+    return make(secret, EXECUTION_AUDIENCE, {"sub": ti_id, "scope": "execution"}, lifetime)
+
+
+def for_role(
+    secret: str, role: str, username: str | None = None, lifetime: int = CORE_LIFETIME
+) -> str:
+    """A person's token with one of :data:`ROLES`."""
+    return make(
+        secret, CORE_AUDIENCE, {"sub": username or role, "role": role, "teams": []}, lifetime
+    )
+
+
+def verified(token: str, secret: str, audience: str, now: datetime | None = None) -> dict[str, Any]:
+    """The claims of a token, if it is signed with the secret, for this audience and for now.
+
+    :param now: the moment that counts as now, if not real time's.
+    :raises Expired: if only its time is over.
+    :raises Invalid: for every other fault.
+    """
+    options: Any = {"require": _REQUIRED[audience]}
+    if now is not None:
+        options |= {name: False for name in ("verify_exp", "verify_nbf", "verify_iat")}
+    claims = jwt.decode(
+        token, secret, algorithms=[_ALGORITHM], audience=audience, leeway=LEEWAY, options=options
+    )
+    if now is not None:
+        _check_times(claims, now.timestamp())
+    return claims
+
+
+def _check_times(claims: dict[str, Any], now: float) -> None:
+    if float(claims["exp"]) <= now - LEEWAY:
+        raise Expired("Signature has expired")
+    if any(float(claims.get(name, now)) > now + LEEWAY for name in ("nbf", "iat")):
+        raise jwt.ImmatureSignatureError("The token is not yet valid")
+
+
+def unverified(token: str) -> dict[str, Any]:
+    """The claims as they stand, or none if the token cannot be read."""
+    try:
+        return jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return {}
+
+
+def nearly_over(claims: dict[str, Any]) -> bool:
+    """Whether Airflow would hand out a fresh token: a fifth of the lifetime is left, or 30 seconds."""
+    left = int(claims["exp"]) - int(time.time())
+    return left <= max(int((int(claims["exp"]) - int(claims["iat"])) * 0.2), 30)

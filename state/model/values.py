@@ -1,0 +1,163 @@
+"""What may be stored: JSON, written and read in one place.
+
+Values are stored as the text that ``json.dumps`` writes with its defaults, which is what Airflow stores and what its
+``max_value_storage_bytes`` counts (3.3.2: characters of that text; it is ASCII, so bytes too).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+NOT_FINITE = "NaN and Infinity are not JSON"
+LONE_SURROGATE = "a lone surrogate is not Unicode text"
+
+
+def dumps(value: Any) -> str:
+    """Write a JSON value as it is stored. NaN and Infinity pass, as in Airflow; see :func:`problem`."""
+    return json.dumps(value)
+
+
+def loads(text: str) -> Any:
+    """Read a stored value."""
+    return json.loads(text)
+
+
+def suspicious(text: str) -> bool:
+    """Whether a stored text may hold what JSON cannot carry: a cheap look before :func:`problem`."""
+    return "NaN" in text or "Infinity" in text or "\\ud" in text
+
+
+def not_finite(value: Any) -> bool:
+    """Whether a value is, or contains, NaN or Infinity."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(not_finite(item) for item in value.values())
+    return isinstance(value, list) and any(not_finite(item) for item in value)
+
+
+def broken_text(value: Any, names: bool) -> bool:
+    """Whether a string in the value (and with ``names`` a member's name) holds a lone surrogate."""
+    if isinstance(value, str):
+        return not _encodes(value)
+    if isinstance(value, dict):
+        return any(
+            broken_text(item, names) or (names and not _encodes(name))
+            for name, item in value.items()
+        )
+    return isinstance(value, list) and any(broken_text(item, names) for item in value)
+
+
+def check(value: Any) -> None:
+    """Refuse what a task must not store, naming the place: ``value.rows[3].ratio``.
+
+    :raises ValueError: for None as the whole value, and for NaN or Infinity anywhere.
+    :raises TypeError: for what is not JSON: tuples, sets, bytes, dates, members whose name is not a string.
+    """
+    if value is None:
+        raise ValueError("the value is None; delete the key instead")
+    _check(value, "value")
+
+
+def _check(value: Any, where: str) -> None:
+    kind = type(value)
+    if value is None or kind in (str, int, bool):
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} is {value}; {NOT_FINITE}")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"{where} has a member named {name!r}; JSON names are strings")
+            _check(item, f"{where}.{name}" if name.isidentifier() else f"{where}[{name!r}]")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]")
+    elif not isinstance(value, str | int):
+        raise TypeError(f"{where} is a {kind.__name__}, which JSON has not; convert it first")
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and Infinity replaced by null, which is what Airflow's Core API sends for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list) else value
+
+
+def repaired_names(value: Any) -> Any:
+    """The value with lone surrogates in member names replaced, as Airflow's Execution API sends them."""
+    if isinstance(value, dict):
+        return {_repaired(name): repaired_names(item) for name, item in value.items()}
+    return [repaired_names(item) for item in value] if isinstance(value, list) else value
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _repaired(name: str) -> str:
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+_PIECE = (
+    2**20
+)  # characters; what a large text is hashed and written in, so that it is never copied as a whole
+
+
+class Encoded:
+    """A value's JSON text, written once for all that need it: the object, its checksum and its size.
+
+    :param text: as :func:`dumps` writes it, so ASCII.
+    :param sha256: of the text in hexadecimal, if it is known already.
+    """
+
+    __slots__ = ("text", "_sha256")
+
+    def __init__(self, text: str, sha256: str | None = None) -> None:
+        self.text, self._sha256 = text, sha256
+
+    @classmethod
+    def of(cls, value: Any) -> Encoded:
+        return cls(dumps(value))
+
+    @classmethod
+    def read(cls, pieces: Iterable[bytes]) -> Encoded:
+        """The text that was written in these pieces; its checksum is taken of what was read."""
+        digest, texts = hashlib.sha256(), []
+        for piece in pieces:
+            digest.update(piece)
+            texts.append(piece.decode("latin-1"))  # never fails: damage is for the checksum to find
+        return cls("".join(texts), digest.hexdigest())
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text."""
+        return len(self.text)
+
+    @property
+    def sha256(self) -> str:
+        if self._sha256 is None:
+            digest = hashlib.sha256()
+            for piece in self.pieces():
+                digest.update(piece)
+            self._sha256 = digest.hexdigest()
+        return self._sha256
+
+    def pieces(self) -> Iterator[bytes]:
+        """The text as bytes, a piece at a time."""
+        for start in range(0, len(self.text), _PIECE):
+            yield self.text[start : start + _PIECE].encode("ascii")
+
+    def value(self) -> Any:
+        return loads(self.text)

@@ -1,0 +1,1 @@
+"""The database file: its connections, its owner, its migrations."""

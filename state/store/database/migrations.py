@@ -1,0 +1,280 @@
+"""The tables, as append-only steps: a step that has been released is never edited, a change is a new step.
+
+sqlite-utils keeps which steps a file has had (table ``_sqlite_migrations``) and runs each in a transaction.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from ...model import envelope, values
+
+APPLICATION_ID = 0x53_54_52_4D  # "STRM", what `file` and PRAGMA application_id show
+migrations = Migrations("stateroom")
+
+
+@migrations()
+def tables(db: Database) -> None:
+    """Namespaces own runs and assets; a scope is the keyspace of one task instance or one asset; entries live in it."""
+    statements = """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE namespaces (
+        ns INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        config TEXT NOT NULL DEFAULT '{}'
+    );
+    CREATE TABLE dag_runs (
+        run_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        dag_id TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        logical_date TEXT,
+        run_after TEXT NOT NULL,
+        state TEXT NOT NULL,
+        UNIQUE (ns, dag_id, run_id)
+    );
+    CREATE TABLE assets (
+        asset_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        uri TEXT NOT NULL,
+        active INTEGER NOT NULL DEFAULT 1,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        UNIQUE (ns, id)
+    );
+    CREATE UNIQUE INDEX assets_by_name ON assets (ns, name) WHERE active;
+    CREATE UNIQUE INDEX assets_by_uri ON assets (ns, uri) WHERE active;
+    CREATE TABLE scopes (
+        scope_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_pk INTEGER REFERENCES dag_runs ON DELETE CASCADE,
+        task_id TEXT,
+        map_index INTEGER,
+        region TEXT NOT NULL DEFAULT '',
+        asset_pk INTEGER UNIQUE REFERENCES assets ON DELETE CASCADE,
+        CHECK ((run_pk IS NULL) = (task_id IS NULL) AND (run_pk IS NULL) = (map_index IS NULL)),
+        CHECK ((run_pk IS NULL) <> (asset_pk IS NULL)),
+        UNIQUE (run_pk, task_id, map_index, region)
+    );
+    CREATE TABLE task_instances (
+        ti_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        scope_id INTEGER NOT NULL REFERENCES scopes ON DELETE CASCADE,
+        try_number INTEGER NOT NULL,
+        max_tries INTEGER NOT NULL,
+        state TEXT,
+        superseded_at TEXT,
+        UNIQUE (ns, id)
+    );
+    CREATE UNIQUE INDEX task_instances_current ON task_instances (scope_id) WHERE superseded_at IS NULL;
+    CREATE INDEX task_instances_by_scope ON task_instances (scope_id);
+    CREATE TABLE entries (
+        entry_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        scope_id INTEGER NOT NULL REFERENCES scopes ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        updated_at TEXT NOT NULL,
+        expires_at TEXT,
+        writer_kind TEXT,
+        writer_ti_pk INTEGER REFERENCES task_instances ON DELETE SET NULL,
+        UNIQUE (scope_id, key)
+    );
+    CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
+    CREATE INDEX entries_by_writer ON entries (writer_ti_pk) WHERE writer_ti_pk IS NOT NULL;
+    CREATE VIEW task_state_store AS
+        SELECT n.name AS namespace, r.dag_id, r.run_id, s.task_id, s.map_index,
+               e.key, e.value, e.updated_at, e.expires_at
+        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk) JOIN namespaces n USING (ns);
+    CREATE VIEW asset_state_store AS
+        SELECT n.name AS namespace, a.id AS asset_id, e.key, e.value, e.updated_at,
+               e.writer_kind AS last_updated_by_kind, r.dag_id AS last_updated_by_dag_id,
+               r.run_id AS last_updated_by_run_id, w.task_id AS last_updated_by_task_id,
+               w.map_index AS last_updated_by_map_index
+        FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk) JOIN namespaces n USING (ns)
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk;
+    INSERT INTO namespaces (name) VALUES ('default');
+    INSERT INTO meta VALUES ('database_id', lower(hex(randomblob(16))));
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+
+
+@migrations()
+def ledger_of_references(db: Database) -> None:
+    """The ledger outlives rows and scopes; triggers release a reference by whatever way its row goes.
+
+    Its moments are real time, whatever a namespace's clock says: an object's age decides whether it may be removed.
+    """
+    statements = """
+    CREATE TABLE refs (
+        ref_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER REFERENCES namespaces ON DELETE SET NULL,
+        backend TEXT,
+        ref TEXT NOT NULL,
+        scope_id INTEGER REFERENCES scopes ON DELETE SET NULL,
+        key TEXT NOT NULL,
+        size INTEGER,
+        sha256 TEXT,
+        vouched INTEGER NOT NULL DEFAULT 0,
+        written_at TEXT NOT NULL,
+        writer_kind TEXT NOT NULL,
+        writer_ti_id TEXT,
+        health TEXT NOT NULL DEFAULT 'unchecked',
+        checked_at TEXT,
+        released_at TEXT,
+        UNIQUE (scope_id, key, ref)
+    );
+    CREATE INDEX refs_by_ref ON refs (ref);
+    CREATE INDEX refs_by_namespace ON refs (ns);
+    ALTER TABLE entries ADD COLUMN ref_id INTEGER REFERENCES refs;
+    CREATE INDEX entries_by_ref ON entries (ref_id) WHERE ref_id IS NOT NULL
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+    release = """BEGIN UPDATE refs SET released_at = max(written_at, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
+        WHERE ref_id = OLD.ref_id; END"""
+    db.execute(
+        f"""CREATE TRIGGER entries_gone AFTER DELETE ON entries WHEN OLD.ref_id IS NOT NULL {release}"""
+    )
+    db.execute(f"""CREATE TRIGGER entries_overwritten AFTER UPDATE OF ref_id ON entries
+        WHEN OLD.ref_id IS NOT NULL AND OLD.ref_id IS NOT NEW.ref_id {release}""")
+    _enter_known_references(db)
+
+
+def _enter_known_references(db: Database) -> None:
+    known = db.execute(
+        """SELECT e.entry_id, coalesce(r.ns, a.ns), e.scope_id, e.key, e.value, e.updated_at, e.writer_kind, t.id
+        FROM entries e JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
+        LEFT JOIN assets a USING (asset_pk) LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        WHERE e.kind = 'reference'"""
+    ).fetchall()
+    for entry_id, ns, scope_id, key, text, updated_at, kind, ti_id in known:
+        (ref_id,) = db.execute(
+            """INSERT INTO refs (ns, ref, scope_id, key, written_at, writer_kind, writer_ti_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING ref_id""",
+            (
+                ns,
+                envelope.unwrap(values.loads(text)),
+                scope_id,
+                key,
+                updated_at,
+                kind or "api",
+                ti_id,
+            ),
+        ).fetchone()
+        db.execute("UPDATE entries SET ref_id = ? WHERE entry_id = ?", (ref_id, entry_id))
+
+
+@migrations()
+def journal_and_clocks(db: Database) -> None:
+    """What happened, in order; a clock for each namespace; the places of scopes that a reset took away.
+
+    A scope that comes back after a reset gets its old id, so that the journal goes on where it was.
+    """
+    statements = """
+    ALTER TABLE namespaces ADD COLUMN clock TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE namespaces ADD COLUMN created_at TEXT;
+    ALTER TABLE namespaces ADD COLUMN fixture TEXT;
+    ALTER TABLE entries ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE entries ADD COLUMN expires_by TEXT;
+    ALTER TABLE task_instances ADD COLUMN retry_delay REAL;
+    CREATE TABLE former_scopes (
+        scope_id INTEGER PRIMARY KEY,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        dag_id TEXT, run_id TEXT, task_id TEXT, map_index INTEGER,
+        asset_id INTEGER, asset TEXT
+    );
+    CREATE INDEX former_scopes_by_task ON former_scopes (ns, dag_id, run_id, task_id, map_index);
+    CREATE INDEX former_scopes_by_asset ON former_scopes (ns, asset);
+    CREATE TABLE journal (
+        seq INTEGER PRIMARY KEY,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        at TEXT, real_at REAL NOT NULL,
+        actor TEXT NOT NULL, ti_id TEXT, api TEXT NOT NULL, op TEXT NOT NULL,
+        scope_id INTEGER, key TEXT, status INTEGER, value TEXT, kind TEXT, expires_at TEXT, expires_by TEXT,
+        parent INTEGER, saw INTEGER, note TEXT
+    );
+    CREATE INDEX journal_by_namespace ON journal (ns);
+    CREATE INDEX journal_by_key ON journal (scope_id, key) WHERE scope_id IS NOT NULL
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+
+
+@migrations()
+def faults(db: Database) -> None:
+    """Faults on purpose, and how often each met its call and fired; an index finds what they did in the journal."""
+    statements = """
+    CREATE TABLE faults (
+        fault_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        fault TEXT NOT NULL,
+        matched INTEGER NOT NULL DEFAULT 0,
+        fired INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX faults_by_namespace ON faults (ns);
+    CREATE INDEX journal_of_faults ON journal (ns, seq) WHERE op = 'fault'
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+
+
+@migrations()
+def snapshots(db: Database) -> None:
+    """Copies of a namespace's rows under their own keys."""
+    statements = """
+    CREATE TABLE snapshots (
+        snapshot_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        taken_at TEXT NOT NULL,
+        config TEXT NOT NULL, clock TEXT NOT NULL, faults TEXT NOT NULL,
+        keys INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (ns, name)
+    );
+    CREATE TABLE snapshot_dag_runs (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, run_pk INTEGER NOT NULL,
+        ns INTEGER, dag_id TEXT, run_id TEXT, logical_date TEXT, run_after TEXT, state TEXT,
+        PRIMARY KEY (snapshot_pk, run_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_assets (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, asset_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, name TEXT, uri TEXT, active INTEGER, created_at TEXT, updated_at TEXT,
+        PRIMARY KEY (snapshot_pk, asset_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_scopes (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, scope_id INTEGER NOT NULL,
+        run_pk INTEGER, task_id TEXT, map_index INTEGER, region TEXT, asset_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, scope_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_task_instances (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, ti_pk INTEGER NOT NULL,
+        ns INTEGER, id TEXT, scope_id INTEGER, try_number INTEGER, max_tries INTEGER, state TEXT, superseded_at TEXT,
+        retry_delay REAL,
+        PRIMARY KEY (snapshot_pk, ti_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_entries (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, entry_id INTEGER NOT NULL,
+        scope_id INTEGER, key TEXT, value TEXT, kind TEXT, size INTEGER, updated_at TEXT, expires_at TEXT,
+        expires_by TEXT, writer_kind TEXT, writer_ti_pk INTEGER, ref_id INTEGER REFERENCES refs, seq INTEGER
+    );
+    CREATE UNIQUE INDEX snapshot_entries_by_id ON snapshot_entries (snapshot_pk, entry_id, seq);
+    CREATE INDEX snapshot_entries_by_key ON snapshot_entries (snapshot_pk, scope_id, key);
+    CREATE INDEX snapshot_entries_by_ref ON snapshot_entries (ref_id) WHERE ref_id IS NOT NULL
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)
+
+
+@migrations()
+def keys_that_pages_look_for(db: Database) -> None:
+    """What is no plain value, found without looking at those that are; a write of a value costs nothing more."""
+    db.execute(
+        "CREATE INDEX entries_not_plain ON entries (scope_id, kind, ref_id) WHERE kind <> 'value'"
+    )

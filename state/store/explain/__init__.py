@@ -1,0 +1,1 @@
+"""Explain why a key is there, or is not."""

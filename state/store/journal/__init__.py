@@ -1,0 +1,1 @@
+"""The journal: numbered events, written with the writes that they tell of."""

@@ -1,0 +1,201 @@
+"""The journal: what happened, in order.
+
+A write's events go in its own transaction. Reads and refusals take their number at once and are written in batches:
+with the next write, or within a tenth of a second; a kill may lose those. Numbers are the database's, so that those of
+one namespace have gaps; they grow in the order of effects and never start again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...errors import NamespaceDropped
+from ...model.clock import to_text
+from ...model.scopes import CONTROL, StoreScope, Writer
+from ..database.sql import in_range
+from . import retries
+from .documents import EVENTS, document
+from .places import scope_id_of
+from .writer import COLUMNS, Row
+
+if TYPE_CHECKING:
+    from ..namespace import Namespace
+
+
+class Event(NamedTuple):
+    """One thing that happened.
+
+    :param op: ``get``, ``set``, ``delete``, ``clear``, ``list``, ``state``, ``create`` and others.
+    :param status: the HTTP status that was answered.
+    :param value: as JSON text.
+    :param expires_by: by whose clock the expiry was counted.
+    :param parent: the number of the event of which this one is an effect.
+    :param saw: for reads, the number of the write whose value was read.
+    """
+
+    op: str
+    writer: Writer
+    scope_id: int | None = None
+    key: str | None = None
+    status: int | None = None
+    value: str | None = None
+    kind: str | None = None
+    expires_at: str | None = None
+    expires_by: str | None = None
+    parent: int | None = None
+    saw: int | None = None
+    note: str | None = None
+
+
+class Journal:
+    """What happened in one namespace."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace, self._log = namespace, namespace.store.log
+
+    @property
+    def is_kept(self) -> bool:
+        return self._log.limit > 0
+
+    def number(self) -> int:
+        """The number of an event that will be written in the transaction that runs now."""
+        return self._log.number()
+
+    def write(self, db: sqlite3.Connection, event: Event, seq: int | None = None) -> int:
+        """Write an event in the caller's transaction; its number.
+
+        :param seq: its number, if the caller has taken it before with :meth:`number`.
+        """
+        number = self._log.number() if seq is None else seq
+        self._log.write(db, (number, *self._row(event)))
+        return number
+
+    def note(self, event: Event) -> int:
+        """Note a read or a refusal; its number."""
+        return self._log.note(self._row(event))
+
+    def _row(self, event: Event) -> Row:
+        clock, writer = self._namespace.clock, event.writer
+        at = None if clock.is_real else to_text(clock.now())
+        return (
+            self._namespace.ns,
+            at,
+            time.time(),
+            writer.kind.value,
+            writer.ti_id,
+            writer.api,
+            event.op,
+            *event[2:],
+        )
+
+    def removals(
+        self, db: sqlite3.Connection, parent: int, writer: Writer, where: str, parameters: Any
+    ) -> None:
+        """Write an effect for each entry that the caller is about to delete.
+
+        :param where: which entries, in SQL over ``e``.
+        """
+        self.effects(db, parent, "delete", f"FROM entries e WHERE {where}", parameters, writer)
+
+    def effects(
+        self,
+        db: sqlite3.Connection,
+        parent: int,
+        op: str,
+        source: str,
+        parameters: Any,
+        writer: Writer = CONTROL,
+    ) -> None:
+        """Write an effect of an event on each of many entries, in one statement.
+
+        :param op: ``set``, or ``delete``.
+        :param source: a FROM clause in SQL, with the entries as ``e``.
+        """
+        if not self.is_kept:
+            return
+        at, real_at, *rest = self._row(Event(op, writer, parent=parent))[1:]
+        facts = (
+            "e.value, e.kind, e.expires_at, e.expires_by"
+            if op == "set"
+            else "NULL, NULL, NULL, NULL"
+        )
+        (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
+        first = self._log.reserve(self._namespace.ns, count)
+        said = [self._namespace.ns, at, real_at, *rest[:4]]
+        constants = ", ".join("NULL" if one is None else _quoted(one) for one in said)
+        db.execute(
+            f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (), {constants},
+            e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL {source}""",
+            parameters,
+        )
+
+    def events(
+        self,
+        after: int = 0,
+        limit: int = -1,
+        *,
+        scope: StoreScope | None = None,
+        newest: bool = False,
+        **equal: Any,
+    ) -> list[dict[str, Any]]:
+        """Events with numbers above one, in their order.
+
+        :param limit: most events; -1 for all.
+        :param newest: the last ones instead of the first.
+        :param equal: columns that have to have a value: ``op``, ``api``, ``key``, ``ti_id``, ``parent``, ``status``.
+        """
+        self._log.flush()
+        with self._namespace.store.reading() as db:
+            conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
+            parameters = [self._namespace.ns, in_range("after", after), *equal.values()]
+            if scope is not None:
+                conditions.append("j.scope_id = ?")
+                parameters.append(scope_id_of(db, self._namespace.ns, scope))
+            order = "DESC" if newest else "ASC"
+            sql = f"{EVENTS} WHERE {' AND '.join(conditions)} ORDER BY j.seq {order} LIMIT ?"
+            rows = db.execute(sql, (*parameters, limit)).fetchall()
+            found = [document(row) for row in (reversed(rows) if newest else rows)]
+            retries.mark(db, self._namespace.ns, found)
+        return found
+
+    def wait(
+        self, seconds: float, after: int, limit: int = -1, **filters: Any
+    ) -> list[dict[str, Any]]:
+        """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over.
+
+        :raises NamespaceDropped: as soon as the namespace is dropped.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            seen, written = self._log.commits(), self._log.written
+            found = self.events(after, limit, **filters)
+            left = deadline - time.monotonic()
+            if self._log.is_dropped(self._namespace.ns):
+                raise NamespaceDropped()
+            if found or left <= 0 or self._log.is_closed:
+                return found
+            after = max(after, written)  # what is there was looked at
+            self._log.wait(seen, left)
+
+    def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
+        """The number of the last call of a kind on a key, or None if there is none."""
+        self._log.flush()
+        with self._namespace.store.reading() as db:
+            sql = "SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ? AND parent IS NULL"
+            found: int | None = db.execute(sql, (scope_id, key, op)).fetchone()[0]
+        return found
+
+    def bounds(self) -> tuple[int, int]:
+        """The numbers of the oldest and of the newest event that are kept; 0 where there is none."""
+        self._log.flush()
+        with self._namespace.store.reading() as db:
+            sql = "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM journal WHERE ns = ?"
+            oldest, newest = db.execute(sql, (self._namespace.ns,)).fetchone()
+        return int(oldest), int(newest)
+
+
+def _quoted(value: str | float) -> str:
+    """A constant in SQL; positions and names of parameters are the caller's."""
+    return repr(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,346 @@
+"""The keyspace over SQLite: all SQL of the entries."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...errors import KeyNotFound, TaskInstanceNotFound
+from ...model import envelope, values
+from ...model.clock import to_text
+from ...model.reference_facts import Facts
+from ...model.scopes import API_WRITER, Writer
+from ..database.sql import in_range
+from ..journal.journal import Event
+from . import references
+
+if TYPE_CHECKING:
+    from ..namespace import Namespace
+
+_OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
+_ENTRIES = {  # Airflow tells who wrote an asset's entry only, and looking for the writer doubles the time of a list
+    "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
+    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index FROM entries e
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk LEFT JOIN scopes w ON w.scope_id = t.scope_id
+        LEFT JOIN dag_runs r ON r.run_pk = w.run_pk WHERE e.scope_id = ?""",
+}
+_ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
+_PAGE = {what: f"{sql} ORDER BY e.key LIMIT ? OFFSET ?" for what, sql in _ENTRIES.items()}
+
+# written once, because SQLite's statement cache is asked by the text of each call
+_REPLACE = """INSERT INTO entries
+    (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, seq)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
+    size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
+    writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq RETURNING ref_id, expires_at, expires_by"""
+_SET = _REPLACE.replace(
+    "RETURNING", ", expires_at = excluded.expires_at, expires_by = excluded.expires_by RETURNING"
+)
+
+
+@lru_cache(maxsize=64)
+def _stored_sql(lookup: str) -> str:
+    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched,
+        s.scope_id, e.seq FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
+        LEFT JOIN refs f ON f.ref_id = e.ref_id"""
+
+
+class Entry(NamedTuple):
+    """A stored key with what is known about it; moments as text in UTC, the value as its JSON text.
+
+    :param seq: the number of the write in the journal.
+    :param writer_kind: of an asset's entry, with the coordinates of the task that wrote it, if one did.
+    """
+
+    key: str
+    text: str
+    updated_at: str
+    expires_at: str | None
+    seq: int
+    writer_kind: str | None = None
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+
+    @property
+    def value(self) -> Any:
+        return values.loads(self.text)
+
+
+class Stored(NamedTuple):
+    """A key's JSON text, and what the ledger knows of the reference in it.
+
+    :param vouched_by: the backend with which this service itself made the reference.
+    """
+
+    text: str
+    facts: Facts | None
+    vouched_by: str | None
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How a keyspace finds its scope: a SELECT of one ``scope_id``, and the error if it finds none.
+
+    :param missing: None where Airflow reads an unknown scope as an empty one (the Core API's GETs).
+    """
+
+    sql: str
+    parameters: tuple[Any, ...]
+    missing: Callable[[], Exception]
+
+
+class Keyspace:
+    """The four verbs ``get``, ``set``, ``delete``, ``clear`` over the entries of one task instance or asset.
+
+    The scope is looked up with each call, in the same transaction as the write, so that a keyspace may be kept
+    while runs and assets come and go.
+
+    :param what: ``Task`` or ``Asset``, for messages.
+    :param writer: whose name a write bears.
+    """
+
+    def __init__(
+        self, namespace: Namespace, what: str, lookup: Lookup, writer: Writer = API_WRITER
+    ) -> None:
+        self.namespace, self.what, self.lookup, self.writer = namespace, what, lookup, writer
+
+    def get(self, key: str) -> Any:
+        """The value of a key, as JSON.
+
+        :raises KeyNotFound: if the scope holds no such key.
+        :raises NotFound: another leaf, if the scope itself is unknown.
+        """
+        return values.loads(self.text(key))
+
+    def fetch(self, key: str) -> tuple[Any, Facts | None]:
+        """The value of a key, and what is known of the reference in it; otherwise like :meth:`get`."""
+        text, facts, _ = self.stored(key)
+        return values.loads(text), facts
+
+    def text(self, key: str) -> str:
+        """The value of a key as the JSON text that is stored; otherwise like :meth:`get`."""
+        return self.stored(key).text
+
+    def stored(self, key: str) -> Stored:
+        """What is stored under a key, in one statement; otherwise like :meth:`get`."""
+        sql = _stored_sql(self.lookup.sql)
+        with self.namespace.store.reading() as db:
+            row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
+        if row is None:
+            raise self.lookup.missing()
+        self._note_read(row[6], key, row[7])
+        if row[0] is None:
+            raise KeyNotFound(self.what, key, noted=True)
+        if row[1] is None:
+            return Stored(row[0], None, None)
+        facts = Facts(*row[2:5]) if row[4] is not None else None
+        return Stored(row[0], facts, row[2] if row[5] else None)
+
+    def _note_read(self, scope_id: int, key: str, saw: int | None) -> None:
+        status = 404 if saw is None else 200
+        self.namespace.journal.note(Event("get", self.writer, scope_id, key, status, saw=saw))
+
+    def entry(self, key: str) -> Entry:
+        """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's Core API.
+
+        :raises KeyNotFound: if there is none.
+        """
+        with self.namespace.store.snapshot() as db:
+            scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
+            row = scope and db.execute(_ENTRY[self.what], (*scope, key)).fetchone()
+        entry = Entry(*row) if row else None
+        if scope:
+            self._note_read(scope[0], key, entry and entry.seq)
+        if entry is None:
+            raise KeyNotFound(self.what, key, noted=bool(scope))
+        return entry
+
+    def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:
+        """Entries by key in code point order, and how many there are in all; an unknown scope holds none."""
+        in_range("offset", offset)
+        with self.namespace.store.snapshot() as db:
+            scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
+            if scope is None:
+                return [], 0
+            (total,) = db.execute(
+                "SELECT count(*) FROM entries WHERE scope_id = ?", scope
+            ).fetchone()
+            rows = db.execute(_PAGE[self.what], (*scope, limit, offset)).fetchall()
+        note = f"{len(rows)} of {total} keys"
+        self.namespace.journal.note(Event("list", self.writer, scope[0], None, 200, note=note))
+        return [Entry(*row) for row in rows], total
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        expires_at: datetime | None = None,
+        facts: Facts | None = None,
+        *,
+        vouched: bool = False,
+        expires_by: str | None = None,
+    ) -> str | None:
+        """Create or overwrite a key; value, expiry, writer and ledger in one transaction.
+
+        :param expires_at: an aware moment, or None for never.
+        :param facts: what is known of the reference, if the value is an envelope.
+        :param vouched: whether the service's own backend made it, rather than a caller saying so.
+        :param expires_by: by whose clock the expiry was counted: ``worker``, ``namespace`` or ``caller``.
+        :returns: the reference that was replaced, if one was and no other row points at it.
+        :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
+        """
+        expiry = to_text(expires_at) if expires_at else None
+        by = expires_by if expiry else None
+        return self._write(_SET, key, value, expiry, by, facts=facts, vouched=vouched)
+
+    def replace(self, key: str, value: Any) -> None:
+        """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
+
+        :raises KeyNotFound: if there is no such key.
+        """
+        self._write(_REPLACE, key, value, must_exist=True)
+
+    def _write(
+        self,
+        sql: str,
+        key: str,
+        value: Any,
+        expiry: str | None = None,
+        expires_by: str | None = None,
+        must_exist: bool = False,
+        facts: Facts | None = None,
+        vouched: bool = False,
+    ) -> str | None:
+        namespace, writer = self.namespace, self.writer
+        text, kind = values.dumps(value), envelope.kind(value)
+        ref = envelope.unwrap(value) if kind == "reference" else None
+        with namespace.store.transaction((ref,) if ref else ()) as db:
+            scope_id = self._scope_id(db)
+            if must_exist and not self._holds(db, scope_id, key):
+                raise KeyNotFound(self.what, key)
+            seq = namespace.journal.number()
+            row = (
+                scope_id,
+                key,
+                text,
+                kind,
+                len(text),
+                to_text(namespace.clock.now()),
+                expiry,
+                expires_by,
+            )
+            wrote = db.execute(sql, (*row, writer.kind.value, self._writer_pk(db), seq))
+            held, expiry, expires_by = wrote.fetchone()
+            event = Event(
+                "set",
+                writer,
+                scope_id,
+                key,
+                200 if must_exist else 204,
+                text,
+                kind,
+                expiry,
+                expires_by,
+            )
+            namespace.journal.write(db, event, seq)
+            if held is None and ref is None:
+                return None
+            return references.follow(
+                db, namespace.ns, (scope_id, key), held, ref, facts, writer, vouched
+            )
+
+    def delete(self, key: str) -> None:
+        """Remove a key; one that is not there is no error, as in Airflow."""
+        with self.namespace.store.transaction() as db:
+            scope_id = self._scope_id(db)
+            gone = db.execute(
+                "DELETE FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
+            ).rowcount
+            note = None if gone else "there was no such key"
+            self.namespace.journal.write(
+                db, Event("delete", self.writer, scope_id, key, 204, note=note)
+            )
+
+    def clear(self) -> None:
+        """Remove every key of the scope."""
+        with self.namespace.store.transaction() as db:
+            scope_id = self._scope_id(db)
+            _clear(db, self.namespace, self.writer, scope_id, "e.scope_id = ?", (scope_id,))
+
+    def require(self) -> None:
+        """Raise the error for an unknown scope, or do nothing."""
+        with self.namespace.store.reading() as db:
+            self._scope_id(db)
+
+    def scope_id(self) -> int:
+        """The scope's row; otherwise like :meth:`require`."""
+        with self.namespace.store.reading() as db:
+            return self._scope_id(db)
+
+    def _scope_id(self, db: sqlite3.Connection) -> int:
+        row = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
+        if row is None:
+            raise self.lookup.missing()
+        scope_id: int = row[0]
+        return scope_id
+
+    def _holds(self, db: sqlite3.Connection, scope_id: int, key: str) -> bool:
+        row = db.execute(
+            "SELECT 1 FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
+        ).fetchone()
+        return row is not None
+
+    def _writer_pk(self, db: sqlite3.Connection) -> int | None:
+        if self.writer.ti_id is None:
+            return None
+        row = db.execute(
+            "SELECT ti_pk FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
+            (self.namespace.ns, self.writer.ti_id),
+        ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound.by_id(f"UUID({self.writer.ti_id!r})")
+        pk: int = row[0]
+        return pk
+
+
+def _clear(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    writer: Writer,
+    scope_id: int | None,
+    where: str,
+    parameters: tuple[Any, ...],
+) -> None:
+    """Remove entries, with an event for the call and one for each key.
+
+    :param where: which entries, in SQL over ``e``.
+    """
+    (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
+    note = f"{count} key{'s' if count != 1 else ''}"
+    seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
+    namespace.journal.removals(db, seq, writer, where, parameters)
+    db.execute(f"DELETE FROM entries AS e WHERE {where}", parameters)
+
+
+def clear_all_map_indices(namespace: Namespace, scope: Any, writer: Writer = API_WRITER) -> None:
+    """Remove every key of a task of one run, whatever its map index.
+
+    :raises TaskInstanceNotFound: if the task has no instance at all in this run.
+    """
+    where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?"
+    scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
+    parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
+    with namespace.store.transaction() as db:
+        found = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()
+        if found is None:
+            raise TaskInstanceNotFound.by_coordinates(
+                scope.dag_id, scope.run_id, scope.task_id, None
+            )
+        _clear(db, namespace, writer, found[0], f"e.scope_id IN ({scopes})", parameters)

@@ -1,0 +1,124 @@
+"""Namespaces: made, listed and dropped; their clocks. All of them live in the one database."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidName, NamespaceExists, NamespaceNotFound
+from ...model.clock import Clock, to_text, to_wire
+from ...model.scopes import CONTROL
+from ..journal.journal import Event
+from ..namespace import Namespace
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+DEFAULT = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_NEAR = 5  # names in a message
+
+
+def check_name(name: str) -> str:
+    """A name of a namespace or of a snapshot, if it is one.
+
+    :raises InvalidName: with the rule.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidName(name)
+    return name
+
+
+def load(store: Store, name: str) -> Namespace:
+    """Read a namespace; raises as :meth:`Store.namespace`."""
+    with store.reading() as db:
+        row = db.execute(
+            "SELECT ns, config, clock, fixture, created_at FROM namespaces WHERE name = ?", (name,)
+        ).fetchone()
+        if row is None:
+            raise NamespaceNotFound(name, near(db, name))
+    return Namespace(
+        store, row[0], name, row[1], Clock.from_json(json.loads(row[2])), row[3], row[4]
+    )
+
+
+def near(db: sqlite3.Connection, name: str) -> list[str]:
+    """The names that are spelt most alike, or some names if none is."""
+    names = [
+        row[0] for row in db.execute("SELECT name FROM namespaces ORDER BY ns DESC LIMIT 1000")
+    ]
+    folded = {known.lower(): known for known in names}
+    alike = difflib.get_close_matches(name.lower()[:100], folded, _NEAR, 0.5)
+    return [folded[known] for known in alike] or sorted(names)[:_NEAR]
+
+
+def listed(store: Store) -> list[dict[str, Any]]:
+    """Every namespace by name: when it was made, how many dag runs, task instances, assets and keys it holds."""
+    with store.snapshot() as db:
+        rows = db.execute(
+            """SELECT n.name, n.created_at,
+            (SELECT count(*) FROM dag_runs r WHERE r.ns = n.ns),
+            (SELECT count(*) FROM task_instances t WHERE t.ns = n.ns AND t.superseded_at IS NULL),
+            (SELECT count(*) FROM assets a WHERE a.ns = n.ns),
+            (SELECT count(*) FROM dag_runs r JOIN scopes s USING (run_pk) JOIN entries e USING (scope_id)
+             WHERE r.ns = n.ns)
+            + (SELECT count(*) FROM assets a JOIN scopes s USING (asset_pk) JOIN entries e USING (scope_id)
+             WHERE a.ns = n.ns)
+            FROM namespaces n ORDER BY n.name"""
+        ).fetchall()
+    names = ("name", "created_at", "dag_runs", "task_instances", "assets", "keys")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        {**row, "created_at": row["created_at"] and to_wire(row["created_at"])} for row in found
+    ]
+
+
+def create(store: Store, name: str, fixture: dict[str, Any] | None = None) -> None:
+    """Make an empty namespace; raises as :meth:`Store.create_namespace`."""
+    check_name(name)
+    text = None if fixture is None else json.dumps(fixture)
+    with store.transaction() as db:
+        if db.execute("SELECT 1 FROM namespaces WHERE name = ?", (name,)).fetchone():
+            raise NamespaceExists(f"there is a namespace {name!r} already")
+        row = (name, to_text(Clock().now()), text)
+        db.execute("INSERT INTO namespaces (name, created_at, fixture) VALUES (?, ?, ?)", row)
+
+
+def drop(namespace: Namespace) -> None:
+    """Drop a namespace with all that it holds; raises as :meth:`Store.drop_namespace`.
+
+    The ledger goes to ``default``, so that the objects behind its references can be found and removed as orphans.
+    """
+    if namespace.name == DEFAULT:
+        raise NamespaceExists(
+            "the namespace 'default' always is; POST /_stateroom/reset empties it"
+        )
+    with namespace.store.transaction() as db:
+        namespace.store.log.drop(db, namespace.ns)
+        heir = "(SELECT ns FROM namespaces WHERE name = ?)"
+        db.execute(f"UPDATE refs SET ns = {heir} WHERE ns = ?", (DEFAULT, namespace.ns))
+        db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
+
+
+def set_clock(namespace: Namespace, clock: Clock) -> None:
+    """Give a namespace another clock, which it keeps over a restart."""
+    with namespace.store.lock:
+        with namespace.store.transaction() as db:
+            write_clock(db, namespace, clock)
+            note = f"{to_wire(to_text(clock.now()))}, " + (
+                "frozen" if clock.frozen_at else "running"
+            )
+            namespace.journal.write(
+                db, Event("clock", CONTROL, note=note if not clock.is_real else "real time")
+            )
+        namespace.clock = clock
+
+
+def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> None:
+    """Write the clock, inside the caller's transaction; the caller sets :attr:`Namespace.clock` after it."""
+    db.execute(
+        "UPDATE namespaces SET clock = ? WHERE ns = ?", (json.dumps(clock.to_json()), namespace.ns)
+    )

@@ -1,0 +1,257 @@
+"""The ledger of references: which there are, who made them, what became of them. All its SQL.
+
+A row stands for one reference under one key of one scope, and outlives them. ``vouched`` says that the service's own
+backend made it here; a header only claims. Moments are real time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...model.clock import Clock, from_text, to_text
+from ...model.reference_facts import Facts
+from ...model.scopes import Writer
+from ..database.sql import in_range
+
+if TYPE_CHECKING:
+    from ..namespace import Namespace
+    from ..store import Store
+
+_POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
+    OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
+_HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
+_HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD.format(ref='f.ref')} THEN f.health ELSE 'orphan' END"
+_ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at, f.writer_kind,
+    f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
+    r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
+    FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
+    LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
+
+
+def real_time() -> str:
+    """Now, whatever a namespace's clock says."""
+    return to_text(Clock().now())
+
+
+def follow(
+    db: sqlite3.Connection,
+    ns: int,
+    place: tuple[int, str],
+    held: int | None,
+    ref: str | None,
+    facts: Facts | None,
+    by: Writer,
+    vouched: bool = False,
+) -> str | None:
+    """Let an entry that was just written hold its new reference, and release the one it held.
+
+    :param place: the entry's scope and key.
+    :param held: the ledger row that the entry pointed at before.
+    :param ref: the new reference, or None if the entry holds a value now.
+    :returns: the old reference, if there was another one and no entry points at it any more.
+    """
+    new = None if ref is None else _enter(db, ns, place, ref, facts, by, vouched)
+    db.execute("UPDATE entries SET ref_id = ? WHERE scope_id = ? AND key = ?", (new, *place))
+    if held is None or held == new:
+        return None
+    (old,) = db.execute("SELECT ref FROM refs WHERE ref_id = ?", (held,)).fetchone()
+    return None if is_held(db, old) else str(old)
+
+
+def _enter(
+    db: sqlite3.Connection,
+    ns: int,
+    place: tuple[int | None, str],
+    ref: str,
+    facts: Facts | None,
+    by: Writer,
+    vouched: bool,
+    released_at: str | None = None,
+) -> int:
+    known = (facts.backend, facts.size, facts.sha256) if facts else (None, None, None)
+    row = db.execute(
+        """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at, writer_kind,
+        writer_ti_id, released_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (scope_id, key, ref) DO UPDATE SET backend = coalesce(excluded.backend, backend),
+        size = excluded.size, sha256 = excluded.sha256,
+        vouched = excluded.vouched OR vouched AND backend IS coalesce(excluded.backend, backend),
+        written_at = excluded.written_at, writer_kind = excluded.writer_kind, writer_ti_id = excluded.writer_ti_id,
+        health = 'unchecked', checked_at = NULL, released_at = excluded.released_at RETURNING ref_id""",
+        (ns, *place, ref, *known, vouched, real_time(), by.kind.value, by.ti_id, released_at),
+    ).fetchone()
+    ref_id: int = row[0]
+    return ref_id
+
+
+def record_orphan(
+    namespace: Namespace, place: tuple[int | None, str], ref: str, facts: Facts, by: Writer
+) -> None:
+    """Enter a reference that the service's backend made and no row will point at; one that a row holds stays held."""
+    with namespace.store.transaction() as db:
+        held = db.execute(
+            """SELECT 1 FROM entries e JOIN refs f USING (ref_id) WHERE e.scope_id = ? AND e.key = ? AND f.ref = ?""",
+            (*place, ref),
+        ).fetchone()
+        if held is None:
+            _enter(db, namespace.ns, place, ref, facts, by, True, real_time())
+
+
+def is_held(db: sqlite3.Connection, ref: str) -> bool:
+    """Whether a row in any namespace, or in a snapshot, points at a reference."""
+    (found,) = db.execute(f"SELECT {_HELD.format(ref='?')}", (ref,)).fetchone()
+    return bool(found)
+
+
+class Known(NamedTuple):
+    """What the ledger says of a reference, in all namespaces.
+
+    :param backends: that are said to have made it, None among them where nobody said.
+    :param vouched_by: those with which this service itself made it.
+    :param written_at: the last time, or None if the ledger does not know the reference.
+    """
+
+    backends: set[str | None]
+    vouched_by: set[str]
+    written_at: datetime | None
+
+
+def known(db: sqlite3.Connection, ref: str) -> Known:
+    """Look a reference up."""
+    rows = db.execute(
+        "SELECT backend, vouched, written_at FROM refs WHERE ref = ?", (ref,)
+    ).fetchall()
+    written_at = max((row[2] for row in rows), default=None)
+    vouched_by = {row[0] for row in rows if row[1]}
+    return Known(
+        {row[0] for row in rows}, vouched_by, from_text(written_at) if written_at else None
+    )
+
+
+def page(
+    namespace: Namespace, health: str | None, backend: str | None, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """References of a namespace, oldest first, and how many there are in all.
+
+    :param health: one of :data:`state.references.HEALTH`, or None for any.
+    """
+    sql, parameters = f"SELECT * FROM ({_ROWS})", [namespace.ns]
+    conditions = [
+        (name, value)
+        for name, value in (("health", health), ("backend", backend))
+        if value is not None
+    ]
+    where = " AND ".join(f"{name} = ?" for name, _ in conditions) or "1"
+    values = [*parameters, *(value for _, value in conditions)]
+    with namespace.store.snapshot() as db:
+        (total,) = db.execute(f"SELECT count(*) FROM ({sql} WHERE {where})", values).fetchone()
+        rows = _rows(
+            db,
+            f"{sql} WHERE {where} ORDER BY ref_id LIMIT ? OFFSET ?",
+            [*values, limit, in_range("offset", offset)],
+        )
+    return rows, total
+
+
+def after(namespace: Namespace, ref_id: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """The references after one, in the order they were made, and how many remain in all."""
+    with namespace.store.snapshot() as db:
+        (total,) = db.execute(
+            "SELECT count(*) FROM refs WHERE ns = ? AND ref_id > ?", (namespace.ns, ref_id)
+        ).fetchone()
+        rows = _rows(
+            db, f"{_ROWS} AND f.ref_id > ? ORDER BY f.ref_id LIMIT ?", [namespace.ns, ref_id, limit]
+        )
+    return rows, total
+
+
+def released(namespace: Namespace) -> list[dict[str, Any]]:
+    """The references of a namespace that no row in any namespace points at."""
+    with namespace.store.reading() as db:
+        return _rows(
+            db, f"SELECT * FROM ({_ROWS}) WHERE health = 'orphan' ORDER BY ref_id", [namespace.ns]
+        )
+
+
+def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[str, set[str]]]:
+    """The last references that a key held and no row points at any more, with who vouches for them."""
+    with namespace.store.reading() as db:
+        rows = db.execute(
+            """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
+            ORDER BY ref_id DESC LIMIT 50""",
+            place,
+        )
+        return [
+            (ref, known(db, ref).vouched_by) for (ref,) in rows.fetchall() if not is_held(db, ref)
+        ]
+
+
+def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
+    """What the ledger knows of a reference that a key holds or held; None if nothing."""
+    with namespace.store.reading() as db:
+        found = _rows(
+            db,
+            f"{_ROWS} AND f.scope_id = ? AND f.key = ? AND f.ref = ?",
+            [namespace.ns, scope_id, key, ref],
+        )
+    return found[0] if found else None
+
+
+def _rows(db: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
+    cursor = db.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def set_health(store: Store, ref_id: int, health: str) -> None:
+    """Note what a check found."""
+    with store.transaction() as db:
+        db.execute(
+            "UPDATE refs SET health = ?, checked_at = ? WHERE ref_id = ?",
+            (health, real_time(), ref_id),
+        )
+
+
+def forget(store: Store, ref: str) -> None:
+    """Drop the released rows of a reference whose object is gone."""
+    with store.transaction() as db:
+        _forget(db, ref)
+
+
+def _forget(db: sqlite3.Connection, ref: str) -> None:
+    pointed = _POINTED.format(row="refs")
+    db.execute(
+        f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}", (ref,)
+    )
+
+
+def remove(
+    store: Store, ref: str, may: Callable[[sqlite3.Connection], bool], act: Callable[[str], None]
+) -> bool:
+    """Remove the object behind a reference that no row points at; whether it was removed.
+
+    The look-up and the decision are one transaction. A write that would point at the same reference waits until the
+    object is gone, so that its accessor finds that out and writes it again.
+
+    :param may: further conditions, asked in the same transaction.
+    :param act: removes the object; what it raises is raised, and the ledger keeps the reference.
+    """
+    with store.transaction() as db:
+        if is_held(db, ref) or not may(db):
+            return False
+        store.begin_removal(ref)
+    try:
+        act(ref)
+        forget(store, ref)
+    finally:
+        store.end_removal(ref)
+    return True
+
+
+def healths(namespace: Namespace) -> dict[str, int]:
+    """How many references there are of each health."""
+    with namespace.store.reading() as db:
+        sql = f"SELECT health, count(*) FROM ({_ROWS}) GROUP BY health"
+        return dict(db.execute(sql, (namespace.ns,)).fetchall())

@@ -1,0 +1,1 @@
+"""Reading for pages and lists; nothing here writes."""

@@ -1,0 +1,113 @@
+"""One task instance or one asset as its page shows it: attempts, map indices, what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ...errors import AssetNotFound, TaskInstanceNotFound
+from ...model.clock import to_text
+from ...model.scopes import TaskScope
+from ..database.sql import in_range, rows
+from .lists import ONLY
+
+if TYPE_CHECKING:
+    from ..namespace import Namespace
+
+_ATTEMPTS = 50  # shown of a task instance
+_SIBLINGS = 60  # map indices shown beside one
+_SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
+
+
+def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
+    """A task instance with its run and current attempt.
+
+    :raises TaskInstanceNotFound: if there is none.
+    """
+    place = (
+        namespace.ns,
+        scope.dag_id,
+        scope.run_id,
+        scope.task_id,
+        in_range("map_index", scope.map_index),
+    )
+    with namespace.store.reading() as db:
+        found = rows(
+            db,
+            """SELECT s.scope_id, r.run_pk, r.dag_id, r.run_id, r.state AS run_state, r.run_after, r.logical_date,
+            s.task_id, s.map_index, t.id, t.try_number, t.max_tries, t.state
+            FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
+            LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
+            WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?""",
+            place,
+        )
+    if not found:
+        raise TaskInstanceNotFound.by_coordinates(**asdict(scope))
+    return {**found[0], "asset_id": None, "asset": None}
+
+
+def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
+    """An asset, active or not.
+
+    :raises AssetNotFound: if there is none.
+    """
+    with namespace.store.reading() as db:
+        found = rows(
+            db,
+            """SELECT s.scope_id, a.id AS asset_id, a.name AS asset, a.uri, a.active, a.created_at
+            FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk WHERE a.ns = ? AND a.id = ?""",
+            (namespace.ns, in_range("asset_id", asset_id)),
+        )
+    if not found:
+        raise AssetNotFound.by_id(asset_id)
+    return found[0]
+
+
+def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:
+    """The active asset of a name.
+
+    :raises AssetNotFound: if there is none.
+    """
+    with namespace.store.reading() as db:
+        found = rows(
+            db, "SELECT id FROM assets WHERE ns = ? AND name = ? AND active", (namespace.ns, name)
+        )
+    if not found:
+        raise AssetNotFound.by("name", name)
+    return asset(namespace, found[0]["id"])
+
+
+def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
+    """The attempts of a task instance, the current one first."""
+    with namespace.store.reading() as db:
+        return rows(
+            db,
+            """SELECT id, try_number, max_tries, state, superseded_at FROM task_instances WHERE scope_id = ?
+            ORDER BY superseded_at IS NOT NULL, try_number DESC, ti_pk DESC LIMIT ?""",
+            (scope_id, _ATTEMPTS),
+        )
+
+
+def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]]:
+    """The map indices of a task in its run, those near this one, with their numbers of keys; by index."""
+    with namespace.store.reading() as db:
+        found = rows(
+            db,
+            """SELECT s.map_index, t.state, (SELECT count(*) FROM entries e WHERE e.scope_id = s.scope_id) AS keys
+            FROM scopes s LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
+            WHERE s.run_pk = ? AND s.task_id = ? ORDER BY abs(s.map_index - ?) LIMIT ?""",
+            (place["run_pk"], place["task_id"], place["map_index"], _SIBLINGS),
+        )
+    return sorted(found, key=lambda row: int(row["map_index"]))
+
+
+def holds(namespace: Namespace, scope_id: int) -> dict[str, int]:
+    """How many ``keys`` a task instance or asset holds, and how many of each kind that can be filtered by."""
+    with namespace.store.reading() as db:
+        (found,) = rows(
+            db,
+            f"""SELECT count(*) AS keys, {_SUMS} FROM entries e LEFT JOIN refs f ON f.ref_id = e.ref_id
+            WHERE e.scope_id = :scope_id""",
+            {"scope_id": scope_id, "now": to_text(namespace.clock.now())},
+        )
+    return {name: int(number) for name, number in found.items()}

@@ -1,0 +1,65 @@
+"""The built-in backends as a real Airflow worker makes them: by their dotted paths, without arguments.
+
+``AIRFLOW__WORKERS__STATE_STORE_BACKEND=state.worker.FileBackend``, and the variables of docs/backends.md.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..backends import files, objects
+from ..backends.immutable import ImmutableBackend
+from ..backends.loading import options_from
+from ..errors import BadBackend
+from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..model.values import Encoded
+
+
+def _ours(scope: Any) -> StoreScope:
+    """A scope, which may be of Airflow's own classes, as one of ours."""
+    if hasattr(scope, "dag_id"):
+        return TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
+    return AssetScope(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
+
+
+class _ForAirflow(ImmutableBackend):
+    """Takes Airflow's scopes."""
+
+    def write(self, scope: Any, key: str, encoded: Encoded) -> str | None:
+        return super().write(_ours(scope), key, encoded)
+
+    def delete(self, scope: Any, key: str, *, session: Any = None) -> None:
+        super().delete(_ours(scope), key)
+
+    def clear(self, scope: Any, *, all_map_indices: bool = False, session: Any = None) -> None:
+        super().clear(_ours(scope), all_map_indices=all_map_indices)
+
+
+def _options(name: str) -> dict[str, Any]:
+    """What the environment sets.
+
+    :raises BadBackend: for a threshold: Airflow 3.3 takes a value that a backend leaves in its row for a reference.
+    """
+    found = options_from(os.environ, name)
+    if found.pop("threshold", 0):
+        raise BadBackend(
+            "STATEROOM_BACKEND_THRESHOLD is for other callers than Airflow 3.3, which needs a reference"
+        )
+    if "base" not in found:
+        raise BadBackend(f"the {name} backend needs its base: set STATEROOM_BACKEND_BASE")
+    return found
+
+
+class FileBackend(_ForAirflow, files.FileBackend):
+    """``file``, with the options that the environment sets."""
+
+    def __init__(self) -> None:
+        super().__init__(**_options("file"))
+
+
+class ObjectBackend(_ForAirflow, objects.ObjectBackend):
+    """``object``, with the options that the environment sets."""
+
+    def __init__(self) -> None:
+        super().__init__(**_options("object"))

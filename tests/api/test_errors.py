@@ -1,0 +1,113 @@
+"""Errors: a status for each, a shape for each API, and the way back through the client."""
+
+import re
+from unittest.mock import Mock
+
+import pytest
+
+from state import errors
+from web.errors import STATUS, InvalidInput, NotEmulated, status_of
+
+
+def leaves(kind=errors.StateError):
+    return [kind, *(leaf for below in kind.__subclasses__() for leaf in leaves(below))]
+
+
+OURS = [kind for kind in leaves() if kind.__module__ == "state.errors"]
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    drawn = re.findall(r"─ (\w+)", errors.__doc__)
+    assert sorted(["StateError", *drawn]) == sorted(kind.__name__ for kind in OURS)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_every_error_has_a_status_and_a_reason(kind):
+    error = kind.__new__(kind)
+    assert 400 <= status_of(error) < 600 and kind.reason.replace("_", "").isalpha()
+
+
+def test_only_the_database_and_the_backend_may_answer_5xx():
+    storage = {errors.DatabaseFull, errors.StoreError}
+    backend = {errors.BackendFailed, errors.BackendTimeout, errors.ReferenceBusy}
+    assert {kind for kind, status in STATUS.items() if status >= 500} == storage | backend
+
+
+def test_a_failure_of_the_database_is_answered_in_each_shape(start, monkeypatch):
+    client = start().test_client()
+    monkeypatch.setattr(
+        "state.store.tables.entries.Keyspace.set",
+        Mock(side_effect=errors.DatabaseFull("no room left")),
+    )
+    client.post("/_stateroom/assets", json={"name": "a"})
+    core = client.put("/api/v2/assets/1/state-store/k", json={"value": 1})
+    execution = client.put("/execution/store/asset/by-name/value?name=a&key=k", json={"value": 1})
+    assert (core.status_code, core.json) == (507, {"detail": "no room left"})
+    facts = {"reason": "database_full", "message": "no room left"}
+    assert (execution.status_code, execution.json) == (507, {"detail": facts})
+
+
+def test_what_nobody_foresaw_is_a_500_that_says_so(start, monkeypatch):
+    client = start().test_client()
+    monkeypatch.setattr("state.store.fixtures.export", lambda namespace: 1 / 0)
+    answer = client.get("/_stateroom/fixture")
+    assert (answer.status_code, answer.json["detail"]["reason"]) == (500, "internal_error")
+    assert "ZeroDivisionError" in answer.json["detail"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/nowhere", {"detail": "Not Found"}),
+        ("/execution/nowhere", {"detail": "Not Found"}),
+        ("/api/v2/nowhere", {"error": "API route not found"}),
+    ],
+)
+def test_a_path_that_is_not_there(world, path, body):
+    assert world.get(path).json == body
+
+
+@pytest.mark.parametrize("path", ["/_stateroom/nowhere", "/_stateroom", "/_stateroom/"])
+def test_a_path_that_the_control_api_does_not_have(world, path):
+    detail = world.get(path).json["detail"]
+    assert detail["reason"] == "not_found" and path in detail["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("POST", "/api/v2/version", "GET"), ("PATCH", "/api/v2/assets/1/state-store/k", "GET"),
+     ("GET", "/_stateroom/reset", "POST")],
+)  # fmt: skip
+def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
+    answer = world.open(path, method=method)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("GET", "/api/v2/dags", "GET /api/v2/dags"),
+        (
+            "PUT",
+            "/execution/task-instances/x/heartbeat",
+            "PUT /execution/task-instances/{task_instance_id}/heartbeat",
+        ),
+        (
+            "PATCH",
+            "/execution/task-instances/x/run",
+            "PATCH /execution/task-instances/{task_instance_id}/run",
+        ),
+    ],
+)
+def test_what_airflow_has_and_stateroom_does_not_is_said(world, method, path, route):
+    answer = world.open(path, method=method, json={})
+    assert (answer.status_code, answer.content_type) == (400, "application/json")
+    assert (answer.json["detail"]["reason"], answer.json["detail"]["route"]) == (
+        "not_emulated",
+        route,
+    )
+
+
+def test_these_two_know_their_status():
+    assert status_of(InvalidInput([])) == 422
+    assert status_of(NotEmulated.__new__(NotEmulated)) == 400

@@ -1,0 +1,352 @@
+"""The journal: each request and each effect on a row, in order, with its actor and its value."""
+
+import threading
+import time
+
+import pytest
+
+from state.errors import NamespaceDropped
+from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.store.store import Store
+from tests.support.world import ASSET_KEY, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI, WORLD, bearer
+
+ODD = "019b0000-0000-7000-8000-00000000ffff"
+
+
+@pytest.fixture
+def journal(world):
+    """The events of a query, or of the whole journal since the fixture was put."""
+    last = world.get("/_stateroom/journal?limit=1").json["last"]
+    return lambda query="": world.get(f"/_stateroom/journal?after={last}&{query}").json["events"]
+
+
+def told(events):
+    return [(event["op"], event["key"], event["status"]) for event in events]
+
+
+def test_reads_and_writes_are_told_in_their_order_with_their_values(world, journal):
+    world.put(TASK_KEY, json={"value": {"page": 1}})
+    world.get(TASK_KEY)
+    world.delete(TASK_KEY)
+    world.get(TASK_KEY)
+    events = journal()
+    assert told(events) == [(op, "job_id", status) for op, status in
+                            [("set", 204), ("get", 200), ("delete", 204), ("get", 404)]]  # fmt: skip
+    assert events[0]["value"] == {"page": 1}
+    assert events[1]["saw"] == events[0]["seq"]
+    assert events[0]["scope"] == {**EXTRACT, "map_index": -1}
+    assert [event["actor"] for event in events] == [
+        {"kind": "task", "ti_id": TI, "try_number": 1}
+    ] * 4
+
+
+def test_numbers_grow_and_are_never_used_again(world, journal):
+    world.put(TASK_KEY, json={"value": 1})
+    before = journal()[-1]["seq"]
+    world.post("/_stateroom/reset")
+    world.put("/_stateroom/fixture", json=WORLD)
+    world.put(TASK_KEY, json={"value": 2})
+    after = [event["seq"] for event in journal()]
+    assert after == sorted(set(after)) and after[-1] > before
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda c: c.put(f"/execution/store/ti/{ODD}/k", json={"value": 1}), ("set", "k", 404)),
+        (lambda c: c.put(TASK_KEY, json={"value": None}), ("set", "job_id", 422)),
+        (lambda c: c.patch(f"{CORE_TASK}/gone", json={"value": 1}), ("set", "gone", 404)),
+        (lambda c: c.get(f"{CORE_TASK}/gone"), ("get", "gone", 404)),
+        (lambda c: c.get("/execution/store/asset/by-name/value?name=x&key=k"), ("get", "k", 404)),
+        (lambda c: c.delete("/api/v2/assets/77/state-store"), ("clear", None, 404)),
+        (lambda c: c.put("/api/v2/assets/x/state-store/k", json={"value": 1}), ("set", "k", 422)),
+        (
+            lambda c: c.put(f"{CORE_TASK}/k?map_index={10**30}", json={"value": None}),
+            ("set", "k", 422),
+        ),
+    ],
+)
+def test_a_refused_call_is_told_with_its_reason(world, journal, call, expected):
+    answer = call(world)
+    (event,) = journal()
+    assert (event["op"], event["key"], event["status"]) == expected
+    assert event["status"] == answer.status_code
+    assert event["note"] or event["saw"] is None and event["op"] == "get"
+
+
+def test_a_clear_is_told_with_each_key_that_it_removed(world, journal):
+    world.put(f"/execution/store/ti/{TI}/second", json={"value": 2})
+    world.delete(f"/execution/store/ti/{TI}")
+    _, clear, *effects = journal()
+    assert (clear["op"], clear["note"]) == ("clear", "2 keys")
+    assert {(e["op"], e["key"], e["parent"]) for e in effects} == {("delete", key, clear["seq"]) for key in
+                                                                  ("job_id", "second")}  # fmt: skip
+
+
+def test_a_success_that_clears_is_told_with_what_went(world, journal):
+    world.put("/_stateroom/fixture", json={"config": {"clear_on_success": True}})
+    world.patch(
+        f"/execution/task-instances/{TI}/state",
+        json={"state": "success", "end_date": "2026-01-01T00:00:00Z"},
+    )
+    _, state, gone = journal()
+    assert (state["op"], state["note"]) == ("state", "running → success")
+    assert (gone["op"], gone["key"], gone["parent"]) == ("delete", "job_id", state["seq"])
+
+
+def test_a_list_is_told_with_how_much_was_read(world, journal):
+    world.get(f"{CORE_TASK}?limit=1")
+    (event,) = journal()
+    assert (event["op"], event["note"], event["scope"]["task_id"]) == (
+        "list",
+        "1 of 1 keys",
+        "extract",
+    )
+
+
+def test_clean_and_reset_are_told(world, journal):
+    world.put(TASK_KEY, json={"value": 1, "expires_at": "2020-01-01T00:00:00Z"})
+    world.post("/_stateroom/clean")
+    world.post("/_stateroom/reset?to=empty")
+    assert told(journal()) == [("set", "job_id", 204), ("clean", None, 200), ("delete", "job_id", None),
+                               ("reset", None, 204), ("delete", "watermark", None)]  # fmt: skip
+
+
+def test_what_a_reset_took_away_is_still_told_by_its_place_and_goes_on_after_it(world, journal):
+    world.put(TASK_KEY, json={"value": 1})
+    world.post("/_stateroom/reset")
+    world.put("/_stateroom/fixture", json=WORLD)
+    world.put(TASK_KEY, json={"value": 2})
+    query = f"dag_id=etl&run_id={RUN.replace('+', '%2B')}&task_id=extract&key=job_id"
+    assert [event.get("value", "gone") for event in journal(query)] == [1, "gone", "job-42", 2]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "api"),
+    [
+        (lambda c: c.put(f"{CORE_TASK}/k", json={"value": 1}), "api", "core"),
+        (
+            lambda c: c.put(f"/_stateroom/values/ti/{TI}?key=k", json={"value": 1}),
+            "gateway",
+            "gateway",
+        ),
+        (lambda c: c.put(ASSET_KEY, json={"value": 1}), "api", "execution"),
+        (lambda c: c.post("/_stateroom/clean"), "stateroom", "control"),
+    ],
+)
+def test_an_event_says_who_it_was_and_by_which_way(world, journal, call, kind, api):
+    call(world)
+    event = journal()[-1]
+    assert (event["actor"]["kind"], event["api"]) == (kind, api)
+
+
+def test_a_token_says_who_wrote_an_asset(guarded):
+    from state.model import tokens
+    from tests.support.world import SECRET, admin
+
+    guarded.put(ASSET_KEY, json={"value": 1}, headers=bearer(tokens.for_task_instance(SECRET, TI)))
+    event = guarded.get("/_stateroom/journal", headers=admin()).json["events"][-1]
+    assert (event["actor"]["ti_id"], event["scope"]) == (TI, {"asset": "orders"})
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "expected"),
+    [
+        (TASK_KEY, {}, {"value": 1, "expires_at": "2030-01-01T00:00:00Z"}, "worker"),
+        (
+            TASK_KEY,
+            {"Stateroom-Clock": "namespace"},
+            {"value": 1, "expires_at": "2030-01-01T00:00:00Z"},
+            "namespace",
+        ),
+        (TASK_KEY, {}, {"value": 1}, None),
+        (f"{CORE_TASK}/k", {}, {"value": 1, "expires_at": "default"}, "namespace"),
+        (f"{CORE_TASK}/k", {}, {"value": 1, "expires_at": "2030-01-01T00:00:00Z"}, "caller"),
+    ],
+)
+def test_a_set_says_by_whose_clock_its_expiry_was_counted(
+    world, journal, path, headers, body, expected
+):
+    world.put(path, json=body, headers=headers)
+    assert journal()[-1]["expires_by"] == expected
+
+
+def test_an_event_bears_the_namespaces_time_and_real_time(world, journal):
+    world.patch("/_stateroom/clock", json={"now": "2031-01-01T00:00:00Z", "frozen": True})
+    world.get(TASK_KEY)
+    event = journal()[-1]
+    assert event["at"] == "2031-01-01T00:00:00Z"
+    assert abs(event["real_at"] - time.time()) < 60
+
+
+def test_credentials_in_references_are_masked(world, journal):
+    world.put(
+        TASK_KEY, json={"value": {"__airflow_state_ref__": "s3://me:secret@bucket/key?token=abc"}}
+    )
+    (event,) = journal()
+    assert "secret" not in str(event) and "bucket/key" in str(event)
+    assert "secret" in world.get(TASK_KEY).json["value"]["__airflow_state_ref__"]
+
+
+# ---------------------------------------------------------------- waiting
+
+
+def test_a_wait_ends_with_the_event_it_waits_for(world):
+    last = world.get("/_stateroom/journal").json["last"]
+    found = []
+
+    def wait():
+        found.append(
+            world.application.test_client()
+            .get(f"/_stateroom/journal?after={last}&wait=30&key=job_id")
+            .json
+        )
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    world.put(f"/execution/store/ti/{TI}/other", json={"value": 1})
+    world.put(TASK_KEY, json={"value": 2})
+    waiting.join(30)
+    assert told(found[0]["events"]) == [("set", "job_id", 204)]
+
+
+def test_a_wait_ends_when_its_namespace_is_dropped(store):
+    journal = store.create_namespace("gone").journal
+    threading.Timer(0.1, store.drop_namespace, ["gone"]).start()
+    began = time.monotonic()
+    with pytest.raises(NamespaceDropped):
+        journal.wait(30, journal.bounds()[1])
+    assert time.monotonic() - began < 5
+
+
+def test_a_wait_for_nothing_ends_with_its_time(world):
+    last = world.get("/_stateroom/journal").json["last"]
+    assert world.get(f"/_stateroom/journal?after={last}&wait=0.05").json["events"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["wait=61", "wait=x", "wait=-1", "after=x", "dag_id=etl", "asset=a&dag_id=b"]
+)
+def test_a_query_that_cannot_be_is_refused(world, query):
+    assert world.get(f"/_stateroom/journal?{query}").status_code == 422
+
+
+# ---------------------------------------------------------------- the store
+
+
+@pytest.fixture
+def keyspace(store):
+    namespace = store.namespace()
+    made = namespace.create_task_instance(TaskScope("d", "r", "t"))
+    writer = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
+    return namespace.task_instance(made["id"], writer)
+
+
+def test_a_write_that_is_rolled_back_leaves_no_event_and_loses_no_read(store, keyspace):
+    keyspace.set("k", 1)
+    keyspace.get("k")
+    with pytest.raises(RuntimeError), store.transaction() as db:
+        db.execute("DELETE FROM entries")
+        raise RuntimeError
+    assert [event["op"] for event in store.namespace().journal.events()] == ["create", "set", "get"]
+
+
+def test_reads_reach_the_file_within_a_moment_by_themselves(store, keyspace):
+    keyspace.set("k", 1)
+    keyspace.get("k")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with store.reading() as db:
+            if db.execute("SELECT count(*) FROM journal WHERE op = 'get'").fetchone() == (1,):
+                return
+    raise AssertionError("the read was not written")
+
+
+def test_closing_writes_what_is_left(tmp_path):
+    path = str(tmp_path / "kept.db")
+    first = Store(path)
+    first.namespace().create_asset("orders")
+    first.namespace().asset(name="orders").set("k", 1)
+    first.namespace().asset(name="orders").get("k")
+    first.close()
+    second = Store(path)
+    events = second.namespace().journal.events()
+    second.namespace().asset(name="orders").set("k", 2)
+    assert [event["op"] for event in events] == ["create", "set", "get"]
+    assert second.namespace().journal.bounds()[1] > events[-1]["seq"]
+    second.close()
+    second.close()
+
+
+def test_events_of_many_threads_are_a_sequence_without_gaps(store, keyspace):
+    def work():
+        for number in range(50):
+            keyspace.set("k", number)
+            keyspace.get("k")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    numbers = [event["seq"] for event in store.namespace().journal.events()]
+    assert numbers == list(range(numbers[0], numbers[0] + 401))
+
+
+def test_a_reader_that_follows_the_numbers_misses_nothing(store, keyspace):
+    """Whatever was seen last, no event with a smaller number appears after it."""
+    done, seen, last = threading.Event(), [], 0
+
+    def work():
+        for number in range(100):
+            keyspace.set("k", number)
+            keyspace.get("k")
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) or not done.is_set():
+        if not any(thread.is_alive() for thread in threads):
+            done.set()
+        for event in store.namespace().journal.events(after=last):
+            seen.append(event["seq"])
+            last = event["seq"]
+    assert len(seen) == 401
+
+
+@pytest.mark.parametrize("size", [10, 2000])
+def test_the_oldest_go_when_there_is_too_much(size):
+    store = Store(journal_limit=100_000)
+    store.namespace().create_asset("orders")
+    keyspace = store.namespace().asset(name="orders")
+    for number in range(120_000 // (200 + size) + 50):
+        keyspace.set("k", f"{number:0{size}}")
+    deadline = time.monotonic() + 10
+    while _held(store) > 100_000 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert 50_000 < _held(store) <= 100_000
+    assert store.namespace().journal.events(newest=True, limit=1)[0]["value"].endswith(str(number))
+    store.close()
+
+
+def _held(store):
+    with store.reading() as db:
+        return db.execute("SELECT sum(200 + length(value) + length(key)) FROM journal").fetchone()[
+            0
+        ]
+
+
+def test_without_a_journal_everything_else_works():
+    store = Store(journal_limit=0)
+    store.namespace().create_asset("orders")
+    store.namespace().asset(name="orders").set("k", 1)
+    assert store.namespace().asset(name="orders").get("k") == 1
+    assert store.namespace().journal.events() == []
+    store.close()
+
+
+def test_the_last_events_are_told_in_their_order_too(world, journal):
+    for value in (1, 2, 3):
+        world.put(TASK_KEY, json={"value": value})
+    assert [event["value"] for event in journal("limit=2&newest=1")] == [2, 3]
+    assert [event["value"] for event in journal("limit=2")] == [1, 2]

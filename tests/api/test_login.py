@@ -1,0 +1,84 @@
+"""Logging in: names and passwords for tokens, as Airflow's simple auth manager does it."""
+
+import json
+
+import pytest
+
+from state.model import tokens
+from tests.support.world import CORE_TASK, SECRET, bearer
+
+PASSWORDS = {"admin": "a-pass", "viewer": "v-pass", "stranger": "s-pass"}
+GOOD = {"username": "admin", "password": "a-pass"}
+
+
+@pytest.fixture
+def client(start, tmp_path):
+    path = tmp_path / "passwords.json"
+    path.write_text(json.dumps(PASSWORDS))
+    return start(jwt_secret=SECRET, passwords_file=str(path)).test_client()
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/auth/token/cli"])
+def test_a_login_gives_a_token_of_the_users_role(client, path):
+    answer = client.post(path, json=GOOD)
+    claims = tokens.verified(answer.json["access_token"], SECRET, tokens.CORE_AUDIENCE)
+    assert (answer.status_code, claims["sub"], claims["role"]) == (201, "admin", "admin")
+    assert client.get(CORE_TASK, headers=bearer(answer.json["access_token"])).status_code == 200
+
+
+def test_a_login_lasts_a_day_and_the_command_lines_an_hour(client):
+    claims = [
+        tokens.unverified(client.post(path, json=GOOD).json["access_token"]) for path in PATHS
+    ]
+    assert [said["exp"] - said["iat"] for said in claims] == [86_400, 3_600]
+
+
+PATHS = ("/auth/token", "/auth/token/cli")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"username": "admin", "password": "v-pass"}, 401),
+        ({"username": "nobody", "password": "a-pass"}, 401),
+        ({"username": "stranger", "password": "s-pass"}, 401),
+        ({"username": "op", "password": ""}, 400),
+        ({"username": "admin", "password": "\ud800"}, 401),
+        ({"username": "admin"}, 422),
+        ({**GOOD, "more": 1}, 422),
+        ([], 422),
+    ],
+)
+def test_a_wrong_login_gives_none(client, body, status):
+    answer = client.post("/auth/token", json=body)
+    assert (answer.status_code, list(answer.json)) == (status, ["detail"])
+
+
+def test_a_form_may_log_in_too(client):
+    assert client.post("/auth/token", data=GOOD).status_code == 201
+
+
+def test_other_bodies_may_not(client):
+    assert (
+        client.post("/auth/token", data=json.dumps(GOOD), content_type="text/plain").status_code
+        == 415
+    )
+
+
+def test_a_login_without_credentials_is_for_those_who_are_all_admins(client, start):
+    assert client.get("/auth/token").status_code == 403
+    everybody = start(jwt_secret=SECRET, all_admins=True).test_client()
+    token = everybody.get("/auth/token").json["access_token"]
+    assert tokens.verified(token, SECRET, tokens.CORE_AUDIENCE)["role"] == "admin"
+
+
+def test_without_a_secret_any_name_and_password_will_do(start):
+    client = start().test_client()
+    assert client.post("/auth/token", json={"username": "me", "password": "x"}).status_code == 201
+    assert client.get("/auth/token").status_code == 201
+
+
+def test_with_a_secret_and_no_file_passwords_are_made_up(start):
+    apps = [start(jwt_secret=SECRET).extensions["stateroom"] for _ in range(2)]
+    first, second = (app.passwords["admin"] for app in apps)
+    assert len(first) >= 12 and first != second

@@ -1,0 +1,302 @@
+"""A namespace is a whole Stateroom of its own; nothing leaks between them."""
+
+import threading
+import time
+
+import pytest
+
+from app import create_app
+from state.errors import NamespaceDropped
+from state.model.clock import Clock
+from state.store.store import Store
+from tests.support.world import ASSET_KEY, CORE_TASK, TASK_KEY, TI, WORLD
+
+NAMES = ["a", "A", "0", "a.b", "Test-1_x", "n" * 100]
+NO_NAMES = ["", ".a", "-a", "_a", "a b", "a/b", "ü", "n" * 101, "a\n", "a%"]
+
+
+@pytest.fixture
+def one(world):
+    """The client of a service that holds a namespace ``one`` with the same world."""
+    world.delete("/_stateroom/namespaces/one")
+    assert (
+        world.post("/_stateroom/namespaces", json={"name": "one", "fixture": WORLD}).status_code
+        == 201
+    )
+    return world
+
+
+def names(client):
+    return [row["name"] for row in client.get("/_stateroom/namespaces").json["namespaces"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_namespace_is_made_listed_and_dropped(client, name):
+    made = client.post("/_stateroom/namespaces", json={"name": name})
+    assert (made.status_code, made.json["path"]) == (201, f"/ns/{name}")
+    assert name in names(client)
+    assert client.get(f"/ns/{name}/_stateroom/fixture").json["assets"] == []
+    assert client.delete(f"/_stateroom/namespaces/{name}").status_code == 204
+    assert client.get(f"/ns/{name}/_stateroom/fixture").status_code == 404
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_that_cannot_be_is_refused(client, name):
+    answer = client.post("/_stateroom/namespaces", json={"name": name})
+    assert (answer.status_code, answer.json["detail"]["reason"]) == (400, "invalid_name")
+    assert names(client) == ["default"]
+
+
+def test_a_second_of_the_same_name_is_a_conflict(one):
+    answer = one.post("/_stateroom/namespaces", json={"name": "one"})
+    assert (answer.status_code, answer.json["detail"]["reason"]) == (409, "namespace_exists")
+    assert one.get("/ns/one" + TASK_KEY).json == {"value": "job-42"}
+
+
+def test_the_default_always_is(client):
+    assert client.delete("/_stateroom/namespaces/default").status_code == 409
+    assert client.delete("/_stateroom/namespaces/other").status_code == 404
+
+
+def test_one_whose_fixture_is_wrong_is_not_made(client):
+    fixture = {"task_instances": WORLD["task_instances"]}
+    answer = client.post("/_stateroom/namespaces", json={"name": "one", "fixture": fixture})
+    assert (answer.status_code, answer.json["detail"]["where"]) == (422, "task_instances[0].run_id")
+    assert names(client) == ["default"]
+
+
+@pytest.mark.parametrize(
+    "path", [TASK_KEY, ASSET_KEY, CORE_TASK, "/_stateroom/fixture", "/nowhere"]
+)
+def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
+    answer = one.get("/ns/oen" + path)
+    said = str(answer.json["detail"])
+    assert (answer.status_code, "no namespace 'oen'" in said, "'one'" in said) == (404, True, True)
+
+
+def test_a_mistyped_name_is_no_missing_key_to_the_sdk(one):
+    """It takes a 404 of exactly ``application/json`` for one (trap 37)."""
+    assert one.get("/ns/oen" + TASK_KEY).content_type != "application/json"
+
+
+def test_the_same_ids_are_apart(one):
+    one.put(TASK_KEY, json={"value": "here"})
+    one.put("/ns/one" + TASK_KEY, json={"value": "there"})
+    assert [one.get(prefix + TASK_KEY).json["value"] for prefix in ("", "/ns/one")] == [
+        "here",
+        "there",
+    ]
+    one.delete(f"/ns/one/execution/store/ti/{TI}")
+    assert one.get(TASK_KEY).json == {"value": "here"}
+
+
+def test_the_configuration_is_its_own(one):
+    one.put("/ns/one/_stateroom/fixture", json={"config": {"max_value_storage_bytes": 4}})
+    answers = [
+        one.put(f"{prefix}{CORE_TASK}/k", json={"value": "longer"}) for prefix in ("", "/ns/one")
+    ]
+    assert [answer.status_code for answer in answers] == [204, 422]
+
+
+def test_reset_returns_to_the_fixture_it_was_made_with_and_leaves_the_others(one):
+    for prefix in ("", "/ns/one"):
+        one.put(prefix + TASK_KEY, json={"value": "changed"})
+    assert one.post("/ns/one/_stateroom/reset").status_code == 204
+    assert [one.get(prefix + TASK_KEY).json["value"] for prefix in ("", "/ns/one")] == [
+        "changed",
+        "job-42",
+    ]
+    assert one.post("/ns/one/_stateroom/reset?to=empty").status_code == 204
+    assert one.get("/ns/one" + TASK_KEY).status_code == 404
+
+
+def test_a_namespace_is_there_after_a_restart_with_its_clock(start, tmp_path):
+    path = str(tmp_path / "kept.db")
+    first = start(db=path)
+    first.test_client().post("/_stateroom/namespaces", json={"name": "one", "fixture": WORLD})
+    first.test_client().patch(
+        "/ns/one/_stateroom/clock", json={"now": "2030-01-01T00:00:00Z", "frozen": True}
+    )
+    first.extensions["stateroom"].store.close()
+    second = start(db=path).test_client()
+    assert second.get("/ns/one" + TASK_KEY).json == {"value": "job-42"}
+    assert second.get("/ns/one/_stateroom/clock").json["now"] == "2030-01-01T00:00:00Z"
+
+
+def test_writers_in_many_namespaces_at_once_see_only_their_own(world):
+    spaces = [f"many{number}" for number in range(8)]
+    for name in spaces:
+        world.delete(f"/_stateroom/namespaces/{name}")
+        world.post("/_stateroom/namespaces", json={"name": name, "fixture": WORLD})
+    app, seen = world.application, {}
+
+    def write(name):
+        client = app.test_client()
+        for number in range(40):
+            client.put(f"/ns/{name}{TASK_KEY}", json={"value": [name, number]})
+            seen.setdefault(name, []).append(client.get(f"/ns/{name}{TASK_KEY}").json["value"])
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in spaces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {name: [[name, number] for number in range(40)] for name in spaces}
+
+
+def test_a_write_into_a_namespace_that_was_dropped_meanwhile_is_refused_and_harms_no_other(store):
+    gone = store.create_namespace("gone")
+    gone.create_asset("orders")
+    store.drop_namespace("gone")
+    with pytest.raises(NamespaceDropped):
+        gone.create_asset("customers")
+    kept = store.namespace().create_asset("orders")
+    assert kept["id"] == 1
+
+
+def test_a_dropped_namespaces_reads_are_forgotten(store):
+    gone = store.create_namespace("gone")
+    gone.create_asset("orders")
+    keyspace = gone.asset(name="orders")
+    keyspace.set("k", 1)
+    keyspace.get("k")
+    store.drop_namespace("gone")
+    store.log.flush()
+    assert store.namespace().journal.events() == []
+
+
+def test_numbers_never_start_again_also_after_a_drop_and_a_restart(tmp_path):
+    first = Store(str(tmp_path / "kept.db"))
+    first.create_namespace("gone").create_asset("orders")
+    last = first.namespace("gone").journal.bounds()[1]
+    first.drop_namespace("gone")
+    first.close()
+    second = Store(str(tmp_path / "kept.db"))
+    second.namespace().create_asset("orders")
+    assert second.namespace().journal.bounds()[0] > last > 0
+    second.close()
+
+
+@pytest.fixture
+def filing(tmp_path):
+    """The client of a service whose backend is ``file``, and the folder of its objects."""
+    app = create_app(
+        {"db": ":memory:", "backend": "file"}, {"STATEROOM_BACKEND_BASE": str(tmp_path)}
+    )
+    yield app.test_client(), tmp_path
+    app.extensions["stateroom"].store.close()
+
+
+def test_each_namespace_has_objects_of_its_own(filing):
+    client, folder = filing
+    for name in ("one", "two"):
+        client.post("/_stateroom/namespaces", json={"name": name, "fixture": WORLD})
+        client.put(f"/ns/{name}/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
+    client.delete(f"/ns/one/_stateroom/values/ti/{TI}?key=k")
+    assert [path.relative_to(folder).parts[1] for path in folder.rglob("*") if path.is_file()] == [
+        "two"
+    ]
+    assert client.get(f"/ns/two/_stateroom/values/ti/{TI}?key=k").json == {"value": 1}
+
+
+def test_the_objects_of_a_dropped_namespace_are_orphans_that_default_can_remove(filing):
+    client, folder = filing
+    client.post("/_stateroom/namespaces", json={"name": "gone", "fixture": WORLD})
+    client.put(f"/ns/gone/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
+    ref = client.get("/ns/gone/_stateroom/references").json["references"][0]["ref"]
+    client.delete("/_stateroom/namespaces/gone")
+    remove = {"older_than": 0, "confirm": True}
+    removed = client.post("/_stateroom/references/orphans/remove", json=remove).json["removed"]
+    assert [row["ref"] for row in removed] == [ref]
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+# ---------------------------------------------------------------- clocks
+
+
+@pytest.fixture
+def clock(world):
+    return lambda **change: world.patch("/_stateroom/clock", json=change)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"now": "2030-01-01T00:00:00Z", "frozen": True}, "2030-01-01T00:00:00Z"),
+        (
+            {"now": "2030-01-01T01:00:00+01:00", "frozen": True, "advance": 86400},
+            "2030-01-02T00:00:00Z",
+        ),
+        (
+            {"now": "2030-01-02T00:00:00Z", "frozen": True, "advance": -0.5},
+            "2030-01-01T23:59:59.500000Z",
+        ),
+    ],
+)
+def test_a_clock_is_set_frozen_and_advanced(clock, change, expected):
+    assert clock(**change).json | {"offset": 0} == {
+        "now": expected,
+        "frozen": True,
+        "offset": 0,
+        "tokens": False,
+    }
+
+
+def test_a_clock_that_was_set_goes_on(clock):
+    shown = [clock(now="2030-01-01T00:00:00Z").json["now"], clock().json["now"]]
+    assert shown == sorted(shown)
+    assert shown[1] < "2030-01-01T00:01"
+
+
+@pytest.mark.parametrize(
+    "change", [{"advance": 3e11}, {"advance": "1"}, {"now": "soon"}, {"frozen": 1}]
+)
+def test_a_clock_that_cannot_be_is_refused_and_stays(world, clock, change):
+    clock(now="2030-01-01T00:00:00Z", frozen=True)
+    assert clock(**change).status_code == 422
+    assert world.get("/_stateroom/clock").json["now"] == "2030-01-01T00:00:00Z"
+
+
+def test_a_clock_that_reaches_its_end_stands_there_and_can_be_set_back(world, clock):
+    clock(now="9999-12-31T23:59:59.999Z")
+    time.sleep(0.01)
+    assert world.get("/_stateroom/clock").json["now"] == "9999-12-31T23:59:59.999999Z"
+    assert world.put(TASK_KEY, json={"value": 1}).status_code == 204
+    assert clock(advance=-1.5 * 86400).json["now"][:10] == "9999-12-30"
+    assert world.delete("/_stateroom/clock").status_code == 204
+
+
+def test_updated_at_expiry_and_clean_follow_the_clock(world, clock):
+    clock(now="2030-01-01T00:00:00Z", frozen=True)
+    world.put(f"{CORE_TASK}/k", json={"value": 1, "expires_at": "default"})
+    entry = world.get(f"{CORE_TASK}/k").json
+    assert (entry["updated_at"], entry["expires_at"]) == (
+        "2030-01-01T00:00:00Z",
+        "2030-01-31T00:00:00Z",
+    )
+    assert world.post("/_stateroom/clean").json == {"removed": 0}
+    clock(advance=31 * 86400)
+    assert world.get(f"{CORE_TASK}/k").json["value"] == 1
+    assert world.post("/_stateroom/clean").json == {"removed": 1}
+
+
+def test_reset_and_delete_return_to_real_time(world, clock):
+    for back in (
+        lambda: world.delete("/_stateroom/clock"),
+        lambda: world.post("/_stateroom/reset"),
+    ):
+        clock(now="2030-01-01T00:00:00Z", frozen=True)
+        assert back().status_code == 204
+        assert world.get("/_stateroom/clock").json["now"] < "2030"
+
+
+def test_a_clock_that_is_frozen_and_let_go_loses_no_time(clock):
+    clock(now="2030-01-01T00:00:00Z", frozen=True)
+    shown = clock(frozen=False).json
+    assert (shown["frozen"], shown["now"][:16]) == (False, "2030-01-01T00:00")
+
+
+def test_what_a_clock_remembers_is_what_it_was():
+    clock = Clock().freeze().advance(Clock().now() - Clock().now())
+    assert Clock.from_json(clock.to_json()) == clock
+    assert Clock.from_json(Clock().to_json()) == Clock()

@@ -1,0 +1,76 @@
+"""Routes of Airflow's that Stateroom does not have: said so, to those who may ask."""
+
+import re
+
+import pytest
+
+from tests.support.world import SECRET, TI, admin, bearer
+from web.api.not_emulated import routes, templates
+
+PATHS = [(template, method) for _, template, methods in routes() for method in methods]
+
+
+def filled(template):
+    return re.sub(r"{.*?}", "x", template)
+
+
+@pytest.mark.parametrize(("template", "method"), PATHS)
+def test_each_route_is_named_by_its_template(world, template, method):
+    answer = world.open(filled(template), method=method, json={})
+    assert (answer.status_code, answer.json["detail"]["route"]) == (400, f"{method} {template}")
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/execution/variables/keys", "/execution/variables/keys"),
+        ("/execution/variables/a/b", "/execution/variables/{variable_key:path}"),
+        (
+            "/execution/xcoms/d/r/t/a/b/slice",
+            "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}/slice",
+        ),
+    ],
+)
+def test_the_template_with_most_words_is_the_one(path, template):
+    assert templates(path)["GET"] == template
+
+
+@pytest.mark.parametrize(
+    "path", ["/execution/connections/", "/api/v2/dags/d/x/y", "/api/v2", "/api/v2/dags\n"]
+)
+def test_other_paths_are_no_routes(path):
+    assert templates(path) == {}
+
+
+def test_a_method_that_airflow_does_not_take_either(world):
+    answer = world.post("/execution/connections/x", json={})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+
+
+def test_a_slash_too_many_is_redirected_as_airflow_does(world):
+    answer = world.get("/execution/connections/x/?a=b")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        307,
+        "http://localhost/execution/connections/x?a=b",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/execution/connections/x", {}, 401),
+        ("/execution/connections/x", bearer("wrong"), 403),
+        ("/api/v2/dags", {}, 401),
+        ("/api/v2/dags", admin(SECRET), 400),
+    ],
+)
+def test_only_those_who_may_ask_are_told(guarded, path, headers, status):
+    assert guarded.get(path, headers=headers).status_code == status
+
+
+def test_a_namespace_has_none_of_them_either(world):
+    assert world.get("/ns/default/api/v2/dags").json["detail"]["reason"] == "not_emulated"
+
+
+def test_routes_that_stateroom_has_are_not_among_them(world):
+    assert templates(f"/execution/store/ti/{TI}/k") == {}

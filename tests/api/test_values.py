@@ -1,0 +1,408 @@
+"""The gateway over HTTP: values as the task would see them, and what a slow, broken or hostile backend can't do."""
+
+import json
+import threading
+
+import pytest
+
+from state.model import envelope, tokens
+from state.model.reference_facts import Facts
+from tests.support.values import SCOPE, Values
+from tests.support.waiting import wait_for
+
+SECRET = "s" * 64
+
+
+@pytest.fixture
+def values(app_with):
+    return Values(app_with("Folder"))
+
+
+@pytest.fixture
+def hanging(app_with):
+    values = Values(app_with("Hanging", backend_timeout=0.2))
+    yield values
+    values.backend.go_on.set()
+    wait_for(lambda: values.service.backend.calls.counts()["running"] == 0)
+
+
+@pytest.fixture
+def raising(app_with):
+    return Values(app_with("Raising"))
+
+
+# ---------------------------------------------------------------- the values
+
+
+@pytest.mark.parametrize("value", [{"a": [1, None]}, "text", 0, False, 1.5, [], {}, "ü😀\u0000"])
+def test_a_value_comes_back_as_it_was_and_the_row_holds_its_reference(values, value):
+    assert values.put(value) == (204, None)
+    assert values.call("GET") == (200, {"value": value})
+    assert envelope.kind(values.task.get("k")) == "reference"
+
+
+def test_a_later_attempt_finds_what_the_first_one_stored(values):
+    values.put({"job": 1})
+    again = values.namespace.create_task_instance(SCOPE)["id"]
+    assert values.call("GET", f"/_stateroom/values/ti/{again}") == (200, {"value": {"job": 1}})
+    assert values.call("GET")[0] == 404
+
+
+def test_an_asset_is_one_by_name_and_by_uri(values):
+    by_name, by_uri = "/_stateroom/values/asset/by-name", "/_stateroom/values/asset/by-uri"
+    named, located = {"query": {"name": "orders"}}, {"query": {"uri": "s3://bucket/orders"}}
+    assert values.call("PUT", by_name, json={"value": 7}, **named)[0] == 204
+    assert values.call("GET", by_uri, **located) == (200, {"value": 7})
+    assert values.call("DELETE", by_uri, **located)[0] == 204
+    assert list(values.backend.iter_refs()) == []
+
+
+def test_delete_removes_row_object_and_ledger_entry(values):
+    values.put(1)
+    assert values.call("DELETE")[0] == 204
+    assert (values.call("GET")[0], list(values.backend.iter_refs()), values.ledger()) == (
+        404,
+        [],
+        {},
+    )
+
+
+def test_delete_of_nothing_is_no_error(values):
+    assert values.call("DELETE")[0] == 204
+
+
+def test_an_overwritten_object_goes(values):
+    values.put(1)
+    values.put(2)
+    ((ref, *_),) = values.backend.iter_refs()
+    assert values.task.get("k") == envelope.wrap(ref)
+    assert list(values.ledger()) == [ref]
+
+
+@pytest.mark.parametrize("retention", [60, 0.5, "never"])
+def test_retention_sets_the_expiry(values, retention):
+    values.put(1, retention=retention)
+    expires_at = values.task.entry("k").expires_at
+    assert (expires_at is None) == (retention == "never")
+
+
+def test_without_retention_the_default_applies(values):
+    values.namespace.config["default_retention_days"] = 0
+    values.put(1)
+    assert values.task.entry("k").expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({}, "body.value"),
+        ({"value": None}, "body.value"),
+        ({"value": 1, "retention": -1}, "body.retention"),
+        ({"value": 1, "retention": True}, "body.retention"),
+        ({"value": 1, "retention": "30"}, "body.retention"),
+        ({"value": 1, "retention": 2.6e11}, "body.retention"),
+        ({"value": 1, "retention": 1e300}, "body.retention"),
+        ({"value": {envelope.MARKER: "s3://x"}}, "body.value"),
+        ({"value": {envelope.MARKER: 1, "b": 2}}, "body.value"),
+        ({"value": [{"a": float("nan")}]}, "body.value"),
+    ],
+)
+def test_what_no_accessor_takes_is_refused_before_the_backend_is_called(values, body, where):
+    status, answer = values.call("PUT", data=json.dumps(body), content_type="application/json")
+    assert status == 422
+    assert answer["detail"]["errors"][0]["where"] == where
+    assert list(values.backend.iter_refs()) == []
+
+
+def test_asset_state_takes_no_retention(values):
+    body = {"value": 1, "retention": 60}
+    assert (
+        values.call("PUT", "/_stateroom/values/asset/by-name", query={"name": "orders"}, json=body)[
+            0
+        ]
+        == 422
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_a_call_without_a_key_is_refused(values, method):
+    values.put(1)
+    for query in ("", "?key="):
+        assert (
+            values.http.open(values.path + query, method=method, json={"value": 2}).status_code
+            == 400
+        )
+    assert values.call("GET") == (200, {"value": 1})
+
+
+@pytest.mark.parametrize(
+    "path", ["ti/01900000-0000-7000-8000-00000000dead", "asset/by-name", "asset/by-uri"]
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_whose_values_is_unknown_is_404(values, path, method):
+    query = {"name": "nope", "uri": "nope"}
+    status, answer = values.call(
+        method, f"/_stateroom/values/{path}", query=query, json={"value": 1}
+    )
+    assert (status, answer["detail"]["reason"]) == (404, "not_found")
+    assert list(values.backend.iter_refs()) == []
+
+
+def test_without_a_backend_values_stay_in_the_database(app):
+    values = Values(app)
+    values.put({"a": 1})
+    assert (values.task.get("k"), values.call("GET")) == ({"a": 1}, (200, {"value": {"a": 1}}))
+
+
+# ---------------------------------------------------------------- references are hostile input
+
+
+@pytest.fixture
+def secret_file(tmp_path):
+    path = tmp_path / "passwords.json"
+    path.write_text('"hunter2"')
+    return path
+
+
+@pytest.mark.parametrize("backend", ["PlainFolder", "Folder"])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_a_forged_reference_is_refused_whatever_its_header_claims(
+    app_with, secret_file, backend, claimed
+):
+    values = Values(app_with(backend))
+    facts = Facts.of(f"tests.support.small_backends.{backend}", "hunter2") if claimed else None
+    headers = {"Stateroom-Ref": facts.to_header()} if facts else {}
+    path = f"/execution/store/ti/{values.ti_id}/k"
+    values.http.put(path, json={"value": envelope.wrap(str(secret_file))}, headers=headers)
+    status, answer = values.call("GET")
+    assert (status, answer["detail"]["reason"]) == (403, "refused")
+    assert "hunter2" not in json.dumps(answer)
+
+
+def test_a_forged_reference_is_not_removed_when_it_is_overwritten(values, secret_file):
+    values.task.set(
+        "k", envelope.wrap(str(secret_file)), facts=Facts.of(values.service.backend.name, "hunter2")
+    )
+    assert values.put(1)[0] == 204
+    assert secret_file.exists()
+
+
+def test_another_keys_reference_is_refused_where_only_the_ledger_vouches(app_with):
+    values = Values(app_with("PlainFolder"))
+    values.put("mine")
+    values.task.set("stolen", values.task.get("k"))
+    assert values.call("GET") == (200, {"value": "mine"})
+    assert values.call("GET", key="stolen")[0] == 403
+
+
+def test_overwriting_a_copy_leaves_the_object_that_another_row_holds(values):
+    values.put("mine")
+    values.task.set("copy", values.task.get("k"))
+    values.call("PUT", key="copy", json={"value": 2})
+    assert values.call("GET") == (200, {"value": "mine"})
+
+
+# ---------------------------------------------------------------- backends that raise
+
+
+def test_an_exception_is_502_with_class_and_message_and_the_row_unchanged(raising):
+    raising.put(1)
+    before = raising.task.entry("k")
+    raising.backend.errors["serialize"] = PermissionError("no access to s3://me:secret@bucket/k")
+    status, answer = raising.put(2)
+    detail = answer["detail"]
+    assert (status, detail["class"], detail["row"], detail["reason"]) == (
+        502,
+        "PermissionError",
+        "unchanged",
+        "backend_failed",
+    )
+    assert "no access to s3://***@bucket/k" in detail["message"]
+    assert raising.task.entry("k") == before
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), TypeError("x"), KeyError("k"), SystemExit(1), TimeoutError()]
+)
+def test_no_exception_of_a_backend_is_taken_for_the_callers_fault(raising, error):
+    raising.backend.errors["serialize"] = error
+    status, answer = raising.put(1)
+    assert (status, answer["detail"]["class"]) == (502, type(error).__name__)
+
+
+def test_a_missing_object_is_an_error_not_a_missing_key(values):
+    values.put(1)
+    for ref, *_ in values.backend.iter_refs():
+        values.backend.remove_ref(ref)
+    status, answer = values.call("GET")
+    assert (status, answer["detail"]["reason"], answer["detail"]["class"]) == (
+        502,
+        "missing",
+        "ObjectMissing",
+    )
+
+
+def test_a_damaged_object_is_an_error(values, tmp_path):
+    values.put(1)
+    ref = envelope.unwrap(values.task.get("k"))
+    with open(ref, "w") as file:
+        file.write("2")
+    assert values.call("GET")[1]["detail"]["reason"] == "corrupt"
+
+
+@pytest.mark.parametrize("bad", [None, {1, 2}, b"x", object(), {1: 2}])
+def test_what_is_not_json_does_not_break_the_route(values, monkeypatch, bad):
+    values.task.set("k", envelope.wrap(str(values.backend.root / "x")))
+    hooks = values.service.backend.hooks
+    monkeypatch.setattr(hooks, "deserialize", lambda scope, ref: bad)
+    status, answer = values.call("GET")
+    assert (status, answer["detail"]["reason"]) == (502, "bad_backend")
+
+
+def test_a_delete_that_raises_says_that_the_row_is_gone(raising):
+    raising.put(1)
+    raising.backend.errors["delete"] = OSError("disk")
+    status, answer = raising.call("DELETE")
+    assert (status, answer["detail"]["row"]) == (502, "changed")
+    assert [row["health"] for row in raising.ledger().values()] == ["orphan"]
+
+
+def test_a_backend_that_cannot_delete_leaves_an_orphan(app_with):
+    values = Values(app_with("Keeping"))
+    values.put(1)
+    assert values.call("DELETE")[0] == 204
+    assert [row["health"] for row in values.ledger().values()] == ["orphan"]
+
+
+def test_a_set_succeeds_although_the_old_object_cannot_be_removed(raising):
+    raising.put(1)
+    raising.backend.errors["remove_ref"] = OSError("disk")
+    assert raising.put(2)[0] == 204
+    assert raising.call("GET") == (200, {"value": 2})
+    assert sorted(row["health"] for row in raising.ledger().values()) == ["orphan", "unchecked"]
+
+
+def test_an_object_whose_row_cannot_be_written_is_an_orphan(values, monkeypatch):
+    def superseded(**_):
+        values.namespace.create_task_instance(
+            SCOPE
+        )  # the attempt ends while the backend is at work
+        return original(**_)
+
+    hook = "serialize_task_state_store_to_ref"
+    original = getattr(values.backend, hook)
+    pair = values.service.backend.hooks._pairs["task"]
+    monkeypatch.setitem(values.service.backend.hooks._pairs, "task", (superseded, *pair[1:]))
+    assert values.put(1)[0] == 404
+    assert [row["health"] for row in values.ledger().values()] == ["orphan"]
+
+
+# ---------------------------------------------------------------- backends that hang
+
+
+def test_after_the_deadline_a_set_changes_no_row_and_its_late_object_is_an_orphan(hanging):
+    hanging.put(1)
+    before = hanging.task.entry("k")
+    hanging.backend.hang_in = "serialize"
+    status, answer = hanging.put(2)
+    assert (status, answer["detail"]["reason"], answer["detail"]["row"]) == (
+        504,
+        "backend_timeout",
+        "unchanged",
+    )
+    hanging.backend.go_on.set()
+    wait_for(lambda: len(hanging.ledger()) == 2)
+    assert hanging.task.entry("k") == before
+    assert sorted(row["health"] for row in hanging.ledger().values()) == ["orphan", "unchecked"]
+
+
+def test_a_late_object_that_the_row_holds_stays_held(hanging):
+    hanging.put(1)
+    hanging.backend.hang_in = "serialize"
+    assert hanging.put(1)[0] == 504
+    hanging.backend.go_on.set()
+    wait_for(lambda: hanging.service.backend.calls.counts()["running"] == 0)
+    assert [row["health"] for row in hanging.ledger().values()] == ["unchecked"]
+
+
+@pytest.mark.parametrize(("method", "hook"), [("PUT", "remove_ref"), ("DELETE", "delete")])
+def test_after_the_deadline_it_is_told_that_the_row_was_changed(hanging, method, hook):
+    hanging.put(1)
+    hanging.backend.hang_in = hook
+    status, answer = hanging.call(method, json={"value": 2})
+    assert (status, answer["detail"]["row"]) == (504, "changed")
+
+
+def test_stuck_calls_show_in_health(hanging):
+    hanging.put(1)
+    hanging.backend.hang_in = "deserialize"
+    assert [hanging.call("GET")[0] for _ in range(2)] == [504, 504]
+    health = hanging.http.get("/_stateroom/health").get_json()
+    assert health["backend"] == {
+        "name": "tests.support.small_backends.Hanging",
+        "running": 2,
+        "stuck": 2,
+        "most": 32,
+    }
+
+
+def test_when_all_threads_are_stuck_a_call_is_refused_with_retry_after(hanging):
+    hanging.put(1)
+    hanging.backend.hang_in, hanging.service.backend.calls.most = "deserialize", 2
+    assert [hanging.call("GET")[0] for _ in range(2)] == [504, 504]
+    answer = hanging.http.get(hanging.path, query_string={"key": "k"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+
+
+def test_a_hanging_backend_holds_no_lock(hanging):
+    hanging.put(1)
+    hanging.backend.hang_in, hanging.service.backend.calls.most = "remove_ref", 32
+    caller = threading.Thread(target=lambda: hanging.put(2))
+    caller.start()
+    assert hanging.backend.entered.acquire(timeout=10)
+    hanging.task.set("other", 1)
+    assert hanging.task.get("other") == 1
+    caller.join()
+
+
+# ---------------------------------------------------------------- who may
+
+
+@pytest.fixture
+def guarded(app_with):
+    return Values(app_with("Folder", jwt_secret=SECRET))
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_tasks_own_token_opens_its_values_and_names_the_writer(guarded):
+    headers = bearer(tokens.for_task_instance(SECRET, guarded.ti_id))
+    assert guarded.call("PUT", json={"value": 1}, headers=headers)[0] == 204
+    (row,) = guarded.ledger().values()
+    assert (row["writer_kind"], row["writer_ti_id"]) == ("task", guarded.ti_id)
+
+
+@pytest.mark.parametrize(
+    ("token", "of_task", "of_asset"),
+    [
+        (None, 401, 401),
+        ("nonsense", 403, 403),
+        (tokens.for_task_instance(SECRET, "01900000-0000-7000-8000-00000000beef"), 403, 404),
+        (tokens.for_task_instance("x" * 64, "01900000-0000-7000-8000-00000000beef"), 403, 403),
+        (tokens.for_role(SECRET, "viewer"), 403, 403),
+        (tokens.for_role(SECRET, "op"), 403, 403),
+        (tokens.for_role(SECRET, "admin"), 404, 404),
+    ],
+)
+def test_others_need_an_admins_token(guarded, token, of_task, of_asset):
+    headers = bearer(token) if token else {}
+    assert guarded.call("GET", headers=headers)[0] == of_task
+    path = "/_stateroom/values/asset/by-name"
+    assert guarded.call("GET", path, query={"name": "orders"}, headers=headers)[0] == of_asset
+
+
+def test_a_form_of_another_page_cannot_write(values):
+    data = {"content_type": "text/plain", "data": json.dumps({"value": 1})}
+    assert values.call("PUT", **data)[0] == 415

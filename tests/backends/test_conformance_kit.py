@@ -1,0 +1,52 @@
+"""The kit: a sound backend passes every check, and each broken one is caught by the check meant for it."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from state.conformance import report
+from state.conformance.runner import run, run_one
+from state.conformance.samples import CHECKS
+from tests.support.broken_backends import CAUGHT_BY, Sound
+
+BY_NAME = {check.name: check for check in CHECKS}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_sound_backend_passes(check, tmp_path):
+    result = run_one(check, lambda: Sound(tmp_path), "sound")
+    assert result.outcome in ("passed", "not applicable"), result.detail
+
+
+@pytest.mark.parametrize(
+    ("broken", "name"), CAUGHT_BY.items(), ids=lambda item: getattr(item, "__name__", item)
+)
+def test_a_broken_backend_is_caught_by_the_check_meant_for_it(broken, name, tmp_path):
+    result = run_one(BY_NAME[name], lambda: broken(tmp_path), broken.__name__)
+    assert result.outcome == "failed"
+
+
+def test_every_check_has_a_backend_that_it_catches_or_is_about_the_frame():
+    """The frame's own part (accessors, the database) is proven by the accessors' tests."""
+    frame = {"retry_reads", "overwrite", "shrink", "crash_while_deleting", "two_writers"}
+    assert set(BY_NAME) - frame == set(CAUGHT_BY.values())
+
+
+@pytest.fixture
+def results(tmp_path):
+    broken = next(iter(CAUGHT_BY))
+    return run(CHECKS[:4], lambda: broken(tmp_path), "pack.Broken")
+
+
+def test_the_table_names_the_trap_what_was_seen_and_what_to_do(results):
+    text = report.text("pack.Broken", results)
+    check = BY_NAME["round_trip"]
+    squeezed = " ".join(text.split())
+    assert check.trap in squeezed and check.advice in squeezed and "FAIL round_trip" in squeezed
+
+
+def test_junit_and_json_say_the_same(results):
+    suite = ElementTree.fromstring(report.junit("pack.Broken", results))
+    rows = json.loads(report.as_json("pack.Broken", results))["checks"]
+    assert int(suite.get("failures")) == sum(row["outcome"] == "failed" for row in rows) == 1

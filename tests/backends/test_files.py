@@ -1,0 +1,172 @@
+"""Files: written at once, safe from crashes, confined to their folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from state.backends import files
+from state.backends.files import FileBackend
+from state.backends.objects import ObjectBackend
+from state.errors import BadBackend, ForeignReference
+from state.model.values import Encoded
+from tests.support.objects import TASK, put
+
+ROOT = Path(__file__).parents[2]
+DIES = """
+import os, signal, sys
+from state.backends.files import FileBackend
+from state.model.scopes import TaskScope
+from state.model.values import Encoded
+
+class Deadly(Encoded):
+    def pieces(self):
+        yield b"half of it"
+        os.kill(os.getpid(), signal.SIGKILL)
+
+FileBackend(sys.argv[1]).write(TaskScope("dag", "run", "task"), "key", Deadly("1", "0" * 64))
+"""
+
+
+@pytest.fixture
+def backend(tmp_path):
+    return FileBackend(tmp_path / "base")
+
+
+def test_a_reference_is_a_path_that_a_person_can_open(backend, tmp_path):
+    folder = tmp_path / "base/local/default/tasks/dag/run/task/-1/key"
+    assert Path(put(backend)).parent == folder
+
+
+def test_a_relative_base_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert put(FileBackend("base")).startswith(f"{tmp_path}/base/local/default/")
+
+
+def test_an_empty_base_is_refused():
+    with pytest.raises(BadBackend, match="empty"):
+        FileBackend("")
+
+
+def test_a_killed_writer_leaves_the_old_object_and_a_part_that_can_be_found(backend, tmp_path):
+    ref = put(backend)
+    child = subprocess.run(
+        [sys.executable, "-c", DIES, str(tmp_path / "base")], cwd=ROOT, timeout=60
+    )
+    assert child.returncode == -signal.SIGKILL
+    assert backend.read(ref).value() == 1
+    [unfinished] = {found for found, _, _ in backend.iter_refs()} - {ref}
+    with pytest.raises(ForeignReference, match="unfinished"):
+        backend.read(unfinished)
+    backend.remove_ref(unfinished)
+    assert [found for found, _, _ in backend.iter_refs()] == [ref]
+
+
+def test_data_reach_the_disk_before_the_name_and_the_folders_after_it(backend, monkeypatch):
+    events = []
+    note_sync, note_move = os.fsync, os.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (events.append(os.readlink(f"/proc/self/fd/{fd}")), note_sync(fd))
+    )
+    monkeypatch.setattr(os, "replace", lambda *names: (events.append("moved"), note_move(*names)))
+    folder = os.path.dirname(put(backend))
+    assert ["~" in events[0], *events[1:3]] == [True, "moved", folder]
+    assert {
+        f"{backend.base}/local/default",
+        f"{backend.base}/local/default/tasks",
+        os.path.dirname(folder),
+    } < set(events)
+
+
+def test_a_failed_write_leaves_nothing(backend, monkeypatch):
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(OSError, match="No space"):
+        put(backend)
+    assert [name for _, _, names in os.walk(backend.base) for name in names] == []
+
+
+@pytest.mark.parametrize(
+    "make", [FileBackend, lambda base: ObjectBackend(f"file://{base}")], ids=["file", "object"]
+)
+@pytest.mark.parametrize(
+    "link", ["local", "local/default/tasks/dag", "local/default/tasks/dag/run/task/-1/key"]
+)
+def test_a_symbolic_link_leads_nowhere(tmp_path, make, link):
+    backend = make(tmp_path / "base")
+    ref = put(backend)
+    inside = tmp_path / "base" / link
+    inside.rename(tmp_path / "outside")
+    inside.symlink_to(tmp_path / "outside")
+    for act in (backend.read, backend.holds, backend.remove_ref, lambda _: put(backend)):
+        with pytest.raises(ForeignReference, match="symbolic link"):
+            act(ref)
+    with suppress(ForeignReference):
+        backend.clear(TASK)  # may remove the link, not what is behind it
+    assert any(names for _, _, names in os.walk(tmp_path / "outside"))
+
+
+def test_an_object_that_is_a_symbolic_link_is_not_read(backend, tmp_path):
+    ref = put(backend)
+    (tmp_path / "secret").write_text("1")
+    os.unlink(ref)
+    os.symlink(tmp_path / "secret", ref)
+    with pytest.raises(ForeignReference, match="symbolic link"):
+        backend.read(ref)
+
+
+def test_a_base_may_itself_be_a_symbolic_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "base").symlink_to(tmp_path / "disk")
+    backend = FileBackend(tmp_path / "base")
+    assert backend.read(put(backend)).value() == 1
+
+
+def test_delete_leaves_no_empty_folders(backend):
+    put(backend)
+    backend.delete(TASK, "key")
+    assert os.listdir(f"{backend.base}/local/default") == []
+
+
+def test_a_set_wins_over_deletes_at_the_same_time(backend):
+    stop = threading.Event()
+
+    def delete():
+        while not stop.is_set():
+            backend.delete(TASK, "key")
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    try:
+        refs = {put(backend, number % 3) for number in range(200)}
+    finally:
+        stop.set()
+        thread.join()
+    assert len(refs) == 3
+    assert backend.read(put(backend)).value() == 1
+
+
+def test_files_follow_the_umask(backend):
+    mask = os.umask(0o027)
+    try:
+        assert os.stat(put(backend)).st_mode & 0o777 == 0o640
+    finally:
+        os.umask(mask)
+
+
+def test_a_large_value_is_never_copied_as_a_whole():
+    encoded = Encoded.of("x" * 5_000_000)
+    assert max(len(piece) for piece in encoded.pieces()) == 2**20
+    assert b"".join(encoded.pieces()) == encoded.text.encode()
+
+
+def test_confined_paths_of_a_base_at_the_root():
+    assert files.confined("", "proc/nothing") == "/proc/nothing"

@@ -1,0 +1,151 @@
+"""Loading a backend by name, and what an environment says about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from state.backends import loading
+from state.backends.base import BaseStoreBackend
+from state.backends.files import FileBackend
+from state.backends.loading import Choice, chosen, load, load_chosen, options_from
+from state.errors import BadBackend, SettingError
+
+RELEASED, PROPOSED = "AIRFLOW__WORKERS__STATE_STORE_BACKEND", "AIRFLOW__WORKERS__STATE_BACKEND"
+HERE = "tests.backends.test_loading"
+
+
+class Fussy(BaseStoreBackend):
+    def __init__(self, where):
+        raise OSError(f"cannot reach {where}")
+
+    def serialize_task_state_store_to_ref(self, *, value, key, scope):
+        return key
+
+    def deserialize_task_state_store_from_ref(self, stored):
+        return stored
+
+    def delete(self, scope, key, *, session=None): ...
+
+    def clear(self, scope, *, all_map_indices=False, session=None): ...
+
+
+NOT_A_CLASS = 1
+
+
+def test_metastore_is_the_database_itself():
+    assert load("metastore") is None
+
+
+@pytest.mark.parametrize("name", loading.BUILTIN)
+def test_each_built_in_backend_loads_by_its_name(name, tmp_path):
+    hooks = load(name, base=f"file://{tmp_path}", realm="db/ns")
+    assert hooks.name == name
+
+
+def test_a_class_loads_by_its_dotted_path():
+    assert isinstance(load("state.backends.files.FileBackend", base="/base").backend, FileBackend)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            "files",
+            "there is no backend 'files'; name one of metastore, file, object, memory, or a class",
+        ),
+        ("nowhere.Backend", "No module named 'nowhere'"),
+        (f"{HERE}.Missing", "has no attribute 'Missing'"),
+        (f"{HERE}.NOT_A_CLASS", "is not a class"),
+        ("pathlib.Path", "overrides no hook; a backend needs at least one pair"),
+        (".", "cannot be imported"),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(spec, said):
+    with pytest.raises(BadBackend) as caught:
+        load(spec)
+    assert said in str(caught.value)
+
+
+def test_a_constructor_that_raises_is_named_with_what_it_said():
+    with pytest.raises(BadBackend, match=r"Fussy' cannot be made: OSError: cannot reach there"):
+        load(f"{HERE}.Fussy", where="there")
+
+
+def test_a_built_in_backend_says_which_option_is_missing():
+    with pytest.raises(
+        BadBackend, match="the file backend needs its base: set STATEROOM_BACKEND_BASE"
+    ):
+        load("file")
+
+
+def test_a_built_in_backend_says_which_option_it_does_not_take():
+    with pytest.raises(
+        BadBackend, match="the file backend takes no compression; it takes base, realm, threshold"
+    ):
+        load("file", base="/base", compression="gzip")
+
+
+@pytest.mark.parametrize(
+    ("environ", "choice"),
+    [
+        ({}, Choice("metastore", "")),
+        (
+            {RELEASED: "file", PROPOSED: "memory"},
+            Choice("file", f"[workers] state_store_backend ({RELEASED})"),
+        ),
+        (
+            {RELEASED: " ", PROPOSED: "memory"},
+            Choice("memory", f"[workers] state_backend ({PROPOSED})"),
+        ),
+    ],
+)
+def test_the_released_variable_wins(environ, choice):
+    assert chosen(environ) == choice
+
+
+@pytest.mark.parametrize("variable", [RELEASED, PROPOSED])
+def test_a_backend_that_cannot_be_loaded_names_the_option_that_named_it(variable):
+    option = "state_store_backend" if variable == RELEASED else "state_backend"
+    with pytest.raises(
+        BadBackend, match=rf"^\[workers\] {option} \({variable}\): the backend 'a\.B' cannot"
+    ):
+        load_chosen({variable: "a.B"})
+
+
+def test_the_options_of_a_built_in_backend_come_from_the_environment():
+    environ = {
+        "STATEROOM_BACKEND_BASE": "/base",
+        "STATEROOM_BACKEND_THRESHOLD": "100",
+        "STATEROOM_BACKEND_COMPRESSION": "gzip",
+    }
+    assert options_from(environ) == {"base": "/base", "threshold": 100, "compression": "gzip"}
+    assert options_from(environ, "file") == {"base": "/base", "threshold": 100}
+    assert options_from(environ, "a.Backend") == options_from({}) == {}
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "many"])
+def test_a_threshold_is_a_number(text):
+    with pytest.raises(SettingError, match="STATEROOM_BACKEND_THRESHOLD"):
+        options_from({"STATEROOM_BACKEND_THRESHOLD": text})
+
+
+def test_an_environment_makes_a_whole_backend(tmp_path):
+    environ = {
+        PROPOSED: "file",
+        "STATEROOM_BACKEND_BASE": str(tmp_path),
+        "STATEROOM_BACKEND_THRESHOLD": "9",
+    }
+    backend = load_chosen(environ, realm="db/ns").backend
+    assert (backend.base, backend.realm, backend.threshold) == (str(tmp_path), "db/ns", 9)
+
+
+def test_without_fsspec_the_object_backend_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
+    with pytest.raises(BadBackend, match="pip install fsspec s3fs"):
+        load("object", base="memory://base")
+
+
+@pytest.mark.parametrize("base", ["s4://bucket", "nonsense://bucket"])
+def test_an_unknown_storage_is_named(base):
+    with pytest.raises(BadBackend, match="cannot reach its base: Protocol not known"):
+        load("object", base=base)

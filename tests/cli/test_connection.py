@@ -1,0 +1,123 @@
+"""Which service a command talks to: an address, the owner of a file, a private one."""
+
+import json
+
+import click
+import pytest
+import requests
+from click.testing import CliRunner
+
+from state.cli.connection import OPTIONS
+from state.cli.main import cli
+from state.process import ServerProcess
+from tests.support.world import SECRET
+
+ASSET = '{"assets": [{"id": 1, "name": "orders", "uri": "u"}]}'
+APART = {"check", "exec", "serve", "token"}
+
+
+@pytest.fixture
+def run():
+    return lambda *arguments, **kwargs: CliRunner().invoke(cli, arguments, **kwargs)
+
+
+@pytest.fixture
+def database(run, tmp_path):
+    """A file that nobody serves."""
+    path = tmp_path / "state.db"
+    assert run("import", "-", "--db", str(path), input=ASSET).exit_code == 0
+    return str(path)
+
+
+def leaves(group):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command)
+        elif name not in APART:
+            yield command
+
+
+@pytest.mark.parametrize("command", list(leaves(cli)), ids=lambda command: command.name)
+def test_the_options_may_follow_every_commands_name(command):
+    assert [option for option in OPTIONS if option not in command.params] == []
+
+
+def test_options_stand_before_the_name_or_after_it(run, database):
+    assert run("--db", database, "set", "k", "1", "--asset", "orders").exit_code == 0
+    after = run("list", "--json", "--db", database)
+    before = run("--json", "--db", database, "list")
+    assert json.loads(after.output) == json.loads(before.output) != []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--url", "u", "list", "--db", "f"), ("list", "--url", "u", "--db", "f")]
+)
+def test_an_address_and_a_file_exclude_each_other(run, arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2 and "--url and --db exclude each other" in result.output
+
+
+def test_a_file_wins_over_the_address_in_the_environment(run, database):
+    assert run("list", "--db", database, env={"STATEROOM_URL": "http://127.0.0.1:9"}).exit_code == 0
+
+
+@pytest.mark.parametrize("url", ["foo", "127.0.0.1:8103", "http://"])
+def test_what_is_no_address_is_said(run, url):
+    result = run("list", "--url", url)
+    assert (
+        result.exit_code == 2 and "is not an address such as http://127.0.0.1:8103" in result.output
+    )
+
+
+def test_an_answer_of_something_else_is_said(run, monkeypatch):
+    page = requests.Response()
+    page.status_code, page._content = 200, b"<html>"
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: page)
+    result = run("ready", "--url", "http://a.example")
+    assert result.exit_code == 10 and "did not answer in JSON; is it a Stateroom?" in result.output
+
+
+def test_a_namespace_is_an_address(run):
+    with ServerProcess(["--db", ":memory:"]) as service:
+        assert (
+            requests.post(f"{service.url}/_stateroom/namespaces", json={"name": "one"}).status_code
+            == 201
+        )
+        assert run("import", "-", "--url", f"{service.url}/ns/one", input=ASSET).exit_code == 0
+        assert (
+            run("set", "k", "1", "--asset", "orders", "--url", f"{service.url}/ns/one").exit_code
+            == 0
+        )
+        assert (
+            run("get", "k", "--asset", "orders", "--url", f"{service.url}/ns/one").output == "1\n"
+        )
+        assert run("get", "k", "--asset", "orders", "--url", service.url).exit_code == 1
+        assert "one" in run("list", "--url", f"{service.url}/ns/oen").output
+
+
+def test_a_missing_token_is_said_with_what_to_do(run):
+    with ServerProcess(["--db", ":memory:", "--jwt-secret", SECRET]) as service:
+        result = run("list", "--url", service.url)
+        token = run("token", "--role", "admin", "--jwt-secret", SECRET).output.strip()
+        assert run("list", "--url", service.url, "--token", token).exit_code == 0
+    assert result.exit_code == 10 and "stateroom token --role admin" in result.output
+
+
+def test_a_private_service_answers_to_its_command_only(run, database, monkeypatch):
+    seen = []
+    monkeypatch.setenv("STATEROOM_HOST", "0.0.0.0")
+    monkeypatch.setattr(
+        "state.cli.connection.ServerProcess",
+        lambda *given: seen.append(given) or ServerProcess(*given),
+    )
+    assert run("list", "--db", database).exit_code == 0
+    ((arguments, environ),) = seen
+    assert "127.0.0.1" in arguments and "STATEROOM_HOST" not in environ
+    assert len(environ["AIRFLOW__API_AUTH__JWT_SECRET"]) == 64
+
+
+def test_ready_asks_the_owner_of_a_file_and_starts_nobody(run, database):
+    nobody = run("ready", "--db", database)
+    assert (nobody.exit_code, nobody.output) == (11, f"stateroom: nobody serves {database}\n")
+    with ServerProcess(["--db", database]) as service:
+        assert run("ready", "--db", database, "--wait", "5").output == f"healthy: {service.url}\n"

@@ -1,0 +1,148 @@
+"""``stateroom exec``: the command's own exit status, its signals, its report."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WAIT = "import signal, time\ntry:\n    print('ready', flush=True); time.sleep(30)\n"
+
+
+def exec_call(*command, options=(), group=()):
+    return [sys.executable, "-m", "state", *group, "exec", *options, "--", *command]
+
+
+def execute(*command, options=(), group=(), environ=None):
+    call = exec_call(*command, options=options, group=group)
+    environ = {**os.environ, **(environ or {})}
+    return subprocess.run(call, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+
+
+def python(program):
+    return sys.executable, "-c", program
+
+
+KEEP = """
+import os
+from state.client import Stateroom
+with Stateroom(os.environ["STATEROOM_URL"]) as stateroom:
+    assert os.environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == stateroom.execution_url + "/"
+    stateroom.task("etl", "submit").set("job_id", "job-42")
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 255])
+def test_its_exit_status_is_the_commands(status):
+    assert execute(*python(f"raise SystemExit({status})")).returncode == status
+
+
+def test_the_command_finds_the_service_and_its_own_options():
+    done = execute(*python(KEEP))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert execute("echo", "--report", "x").stdout == "--report x\n"
+
+
+def test_a_secret_for_real_workers_does_not_close_it():
+    assert (
+        execute(*python(KEEP), environ={"AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64}).returncode == 0
+    )
+
+
+def test_the_report_has_a_folder_for_each_namespace(tmp_path):
+    assert execute(*python(KEEP), options=["--report", str(tmp_path / "new")]).returncode == 0
+    place = tmp_path / "new" / "default"
+    assert 'etl/submit  set     job_id  "job-42"' in (place / "timeline.txt").read_text()
+    events = [json.loads(line) for line in (place / "journal.jsonl").read_text().splitlines()]
+    assert [event["op"] for event in events] == ["create", "set"]
+    (entry,) = json.loads((place / "fixture.json").read_text())["task_state_store"]
+    assert (entry["key"], entry["value"]) == ("job_id", "job-42")
+
+
+def test_the_report_holds_no_credentials(tmp_path):
+    program = (
+        KEEP
+        + """
+    stateroom.asset("orders")
+from state.client import StateroomClient
+client = StateroomClient(os.environ["STATEROOM_URL"])
+client.asset(name="orders").set("key", {"__airflow_state_ref__": "s3://me:hush@bucket/1"})
+"""
+    )
+    assert execute(*python(program), options=["--report", str(tmp_path)]).stderr == ""
+    texts = [
+        (tmp_path / "default" / name).read_text()
+        for name in ("timeline.txt", "journal.jsonl", "fixture.json")
+    ]
+    assert [("s3://***@bucket/1" in text, "hush" in text) for text in texts] == [(True, False)] * 3
+
+
+def test_a_report_that_cannot_be_written_is_said_and_keeps_the_commands_status(tmp_path):
+    (tmp_path / "file").write_text("")
+    for status, expected in ((0, 1), (7, 7)):
+        done = execute(
+            *python(f"raise SystemExit({status})"),
+            options=["--report", str(tmp_path / "file" / "x")],
+        )
+        assert (done.returncode, "the report cannot be written" in done.stderr) == (expected, True)
+
+
+@pytest.mark.parametrize(("name", "status"), [("no-such-command", 127), ("folder", 126)])
+def test_a_command_that_cannot_be_run_has_a_shells_exit_status(tmp_path, name, status):
+    (tmp_path / "folder").mkdir()
+    done = execute(name if status == 127 else str(tmp_path / name))
+    assert (done.returncode, done.stderr.startswith("stateroom: ")) == (status, True)
+
+
+def test_a_command_that_a_signal_ends_is_128_and_its_number():
+    assert execute(*python("import os; os.kill(os.getpid(), 9)")).returncode == 137
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_reaches_the_command(how):
+    program = WAIT + "except KeyboardInterrupt:\n    raise SystemExit(42)"
+    if how != signal.SIGINT:
+        program = (
+            f"import signal, sys; signal.signal({how:d}, lambda *_: sys.exit(42))\n"
+            + WAIT
+            + "finally: pass"
+        )
+    call = exec_call(*python(program))
+    with subprocess.Popen(
+        call, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(how)
+        assert running.wait(20) == 42
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_command_once_and_leaves_the_report(tmp_path):
+    program = (
+        WAIT
+        + "except KeyboardInterrupt:\n    time.sleep(0.5); print('once', flush=True); raise SystemExit(42)"
+    )
+    call = exec_call(*python(program), options=["--report", str(tmp_path)])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execv(call[0], call)
+    said = b""
+    while b"ready" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
+    assert b"once" in os.read(terminal, 10_000) and (tmp_path / "default" / "timeline.txt").exists()
+    os.close(terminal)
+
+
+def test_state_is_kept_where_a_database_is_named(tmp_path):
+    database = str(tmp_path / "s.db")
+    assert execute(*python(KEEP), group=["--db", database]).returncode == 0
+    call = [sys.executable, "-m", "state", "--db", database, "get", "job_id"]
+    place = ["--dag", "etl", "--run", "test", "--task", "submit"]
+    assert subprocess.check_output([*call, *place], cwd=ROOT, text=True) == '"job-42"\n'

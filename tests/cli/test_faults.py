@@ -1,0 +1,63 @@
+"""``stateroom faults``: the same faults as over HTTP."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from state.cli.main import cli
+from state.client.http import StateroomClient
+
+
+@pytest.fixture
+def run(served):
+    StateroomClient(served.url).call("POST", "/_stateroom/reset")
+    return lambda *arguments: CliRunner().invoke(cli, ["--url", served.url, *arguments])
+
+
+def test_a_fault_is_added_listed_and_removed(run):
+    line = "call 2 of get job_* task_id=ex* map_index=3: wait 0.5 to 2 s, answer 503 after it took effect"
+    where = ["--op", "get", "--key", "job_*", "--task", "ex*", "--map-index", "3", "--nth", "2"]
+    made = run("faults", "add", *where, "--status", "503", "--after", "--latency", "0.5-2")
+    assert made.exit_code == 0 and line in made.output
+    assert made.output.strip() == run("faults", "list").output.strip()
+    assert run("faults", "clear", made.output.split()[0]).exit_code == 0
+    assert run("faults", "list").output.startswith("no faults are set")
+
+
+@pytest.mark.parametrize(
+    ("options", "members"),
+    [
+        (["--close", "before"], {"close": "before"}),
+        (
+            ["--truncate", "--probability", "0.5", "--seed", "3"],
+            {"truncate": True, "probability": 0.5, "seed": 3},
+        ),
+        (["--latency", "1.5", "--times", "2"], {"latency": 1.5, "times": 2}),
+        (
+            ["--backend", "missing", "--asset", "orders"],
+            {"backend": "missing", "scope": {"asset": "orders"}},
+        ),
+    ],
+)
+def test_every_option_reaches_the_service(run, options, members):
+    made = json.loads(run("--json", "faults", "add", *options).output)
+    assert members.items() <= made.items()
+    assert json.loads(run("--json", "faults", "list").output) == [made]
+    assert run("faults", "clear").exit_code == 0
+    assert json.loads(run("--json", "faults", "list").output) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["add"], 10, "say what happens"),
+        (["add", "--latency", "soon"], 2, "write seconds up to 600"),
+        (["add", "--latency", "2-1"], 10, "the first is greater"),
+        (["add", "--status", "200"], 2, "400<=x<=599"),
+        (["clear", "99999"], 1, "there is no fault 99999"),
+    ],
+)
+def test_what_cannot_be_is_said_with_a_status(run, arguments, status, words):
+    done = run("faults", *arguments)
+    assert (done.exit_code, words in done.output) == (status, True)

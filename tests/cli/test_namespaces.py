@@ -1,0 +1,365 @@
+"""Namespaces, clock, snapshots, journal, history and explanations on the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+
+from state.cli.main import cli
+from state.client.http import StateroomClient
+from tests.support.world import EXTRACT, RUN, TASK_KEY, TI, WORLD, bearer
+
+TASK = ["--dag", "etl", "--run", RUN, "--task", "extract"]
+
+
+@pytest.fixture
+def run(served):
+    client = StateroomClient(served.url)
+    client.call("POST", "/_stateroom/reset")
+    client.call("PUT", "/_stateroom/fixture", json=WORLD)
+
+    def run(*arguments, env=None):
+        return CliRunner().invoke(cli, ["--url", served.url, *arguments], env=env)
+
+    return run
+
+
+@pytest.fixture
+def nightly(run):
+    """The name of a namespace of its own."""
+    assert run("namespaces", "create", "nightly").exit_code == 0
+    yield "nightly"
+    assert run("namespaces", "drop", "nightly").exit_code == 0
+
+
+# ---------------------------------------------------------------- namespaces
+
+
+def test_a_namespace_is_made_listed_and_dropped(run, served):
+    assert run("namespaces", "create", "x").output == f"{served.url}/ns/x\n"
+    lines = run("namespaces", "list").output.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "default", "x"] and lines[2].split()[
+        -4:
+    ] == ["0"] * 4
+    assert run("namespaces", "drop", "x").exit_code == 0
+    assert run("namespaces", "drop", "x").exit_code == 1
+
+
+def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
+    (tmp_path / "world.json").write_text(json.dumps(WORLD))
+    made = json.loads(
+        run("--json", "namespaces", "create", "x", "--fixture", str(tmp_path / "world.json")).output
+    )
+    listed = {row["name"]: row for row in json.loads(run("--json", "namespaces", "list").output)}
+    assert made["path"] == "/ns/x" and listed["x"]["keys"] == 2
+    assert run("--ns", "x", "get", "job_id", *TASK).output == '"job-42"\n'
+    run("namespaces", "drop", "x")
+
+
+def test_every_command_goes_to_the_namespace_that_is_said(run, served, nightly):
+    before, after = run("--ns", nightly, "list"), run("list", "--ns", nightly)
+    from_environment = run("list", env={"STATEROOM_NAMESPACE": nightly})
+    in_address = CliRunner().invoke(cli, ["--url", f"{served.url}/ns/{nightly}", "list"])
+    assert {one.output for one in (before, after, from_environment, in_address)} == {
+        "nothing is stored here; try: stateroom set --help\n"
+    }
+    assert "job_id" in run("list").output
+
+
+def test_an_option_wins_over_the_address_and_that_over_the_environment(served, run, nightly):
+    address = ["--url", f"{served.url}/ns/default", "get", "job_id", *TASK]
+    assert CliRunner().invoke(cli, address, env={"STATEROOM_NAMESPACE": nightly}).exit_code == 0
+    assert CliRunner().invoke(cli, [*address, "--ns", nightly]).exit_code == 1
+
+
+def test_namespaces_are_asked_of_the_service_whatever_namespace_is_said(run):
+    assert (
+        run("--ns", "gone", "namespaces", "list", env={"STATEROOM_NAMESPACE": "gone"}).exit_code
+        == 0
+    )
+
+
+@pytest.mark.parametrize("name", [".", "..", "..."])
+@pytest.mark.parametrize(
+    "arguments", [["--ns", "NAME", "clear", *TASK], ["namespaces", "drop", "NAME"]]
+)
+def test_dots_are_no_name_that_could_lead_elsewhere(run, name, arguments):
+    done = run(*[name if word == "NAME" else word for word in arguments])
+    assert (done.exit_code, "is no name of a namespace" in done.output) == (2, True)
+    assert run("get", "job_id", *TASK).exit_code == 0
+
+
+def test_a_mistyped_namespace_is_told_with_those_that_are_near(run, nightly):
+    done = run("--ns", "nightl", "list")
+    assert (
+        done.exit_code == 1 and "there is no namespace 'nightl'; there is 'nightly'" in done.output
+    )
+
+
+def test_a_namespace_in_a_file_that_nobody_serves(tmp_path):
+    file = ["--db", str(tmp_path / "state.db")]
+    (tmp_path / "world.json").write_text(json.dumps(WORLD))
+    assert CliRunner().invoke(cli, [*file, "import", str(tmp_path / "world.json")]).exit_code == 0
+    assert CliRunner().invoke(cli, [*file, "namespaces", "create", "x"]).exit_code == 0
+    assert "nothing is stored" in CliRunner().invoke(cli, [*file, "--ns", "x", "list"]).output
+
+
+# ---------------------------------------------------------------- clock
+
+
+def test_the_clock_is_frozen_set_moved_and_let_go(run):
+    assert run("clock", "freeze", "2030-01-01T00:00:00Z").output == "2030-01-01T00:00:00Z, frozen\n"
+    assert run("clock", "advance", "1d12h").output == "2030-01-02T12:00:00Z, frozen\n"
+    assert run("clock", "advance", "-12h").output == "2030-01-02T00:00:00Z, frozen\n"
+    assert (
+        run("clock", "set", "2031-01-01T00:00:00Z").output
+        == run("clock").output
+        == run("clock", "show").output
+    )
+    assert ", running, " in run("clock", "unfreeze").output
+    assert run("clock", "real").output.endswith(", real time\n")
+
+
+def test_a_clock_that_runs_says_what_it_is_ahead(run):
+    assert ", running, 31 days ahead of real time" in run("clock", "advance", "31d").output
+    assert ", running, 2 days behind real time" in run("clock", "advance", "-33d").output
+
+
+def test_days_are_counted_by_the_namespaces_clock(run):
+    run("clock", "freeze", "2030-01-01T00:00:00Z")
+    assert run("set", "k", "1", "--days", "2", *TASK).exit_code == 0
+    assert [
+        row["expires_at"] for row in json.loads(run("--json", "list").output) if row["key"] == "k"
+    ] == ["2030-01-03T00:00:00Z"]
+
+
+def test_freeze_without_a_moment_and_tokens(run):
+    assert json.loads(run("--json", "clock", "freeze").output)["frozen"] is True
+    assert run("clock", "tokens", "namespace").output.endswith("; tokens expire by it too\n")
+    assert run("clock", "tokens", "real").output.endswith(", frozen\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["advance", "31"], 2, "'31' is no duration; write 90s"),
+        (["set", "soon"], 10, "valid datetime"),
+        (["advance", "4000000d"], 10, "422"),
+    ],
+)
+def test_a_clock_that_cannot_be(run, arguments, status, words):
+    done = run("clock", *arguments)
+    assert (done.exit_code, words in done.output) == (status, True)
+
+
+# ---------------------------------------------------------------- snapshots
+
+
+def test_a_snapshot_is_taken_compared_and_restored(run):
+    assert run("snapshot", "take", "one").output == "one: 2 keys, 20 bytes\n"
+    run("set", "job_id", "7", *TASK)
+    run("set", "new", '"n"', *TASK)
+    run("delete", "watermark", "--asset", "orders")
+    lines = [line.split() for line in run("snapshot", "diff", "one").output.splitlines()]
+    assert [(line[0], *line[-4:]) for line in lines] == [
+        ("+", "@", RUN, "new", '"n"'),
+        ("-", "asset", "orders", "watermark", '"2026-01-01"'),
+        ("~", "job_id", '"job-42"', "->", "7"),
+    ]
+    assert run("snapshot", "restore", "one").exit_code == 0
+    assert run("snapshot", "diff", "one").output == "nothing changed\n"
+
+
+def test_snapshots_are_listed_and_dropped(run):
+    run("snapshot", "take", "a")
+    run("snapshot", "take", "b")
+    assert {"a", "b"} <= {
+        row["name"] for row in json.loads(run("--json", "snapshot", "list").output)
+    }
+    assert json.loads(run("--json", "snapshot", "diff", "a", "b").output) == {
+        "added": [],
+        "removed": [],
+        "changed": [],
+    }
+    assert run("snapshot", "list").output.splitlines()[0].split() == [
+        "NAME",
+        "TAKEN",
+        "KEYS",
+        "SIZE",
+    ]
+    assert [run("snapshot", "drop", name).exit_code for name in ("a", "b", "b")] == [0, 0, 1]
+
+
+def test_a_namespace_without_snapshots_says_how_to_take_one(run, nightly):
+    assert (
+        "there are no snapshots; try: stateroom snapshot take"
+        in run("--ns", nightly, "snapshot", "list").output
+    )
+
+
+@pytest.mark.parametrize(("name", "status"), [("nope", 1), ("..", 2)])
+@pytest.mark.parametrize("command", ["restore", "drop"])
+def test_a_snapshot_that_is_not_there(run, command, name, status):
+    assert run("snapshot", command, name).exit_code == status
+
+
+# ---------------------------------------------------------------- explain
+
+
+def test_a_key_is_explained_in_a_sentence(run):
+    assert (
+        run("explain", "job_id", *TASK).output
+        == "'job_id' never expires: it stays until somebody deletes it.\n"
+    )
+
+
+def test_several_near_misses_are_a_table(run):
+    run("set", "job_id", "1", "--asset", "orders")
+    lines = run(
+        "explain", "job_id", "--dag", "etl", "--run", RUN, "--task", "mapped"
+    ).output.splitlines()
+    assert lines[0].startswith("The task mapped is mapped in that run: name a map index. But ")
+    assert lines[2].split() == ["NEAR", "KEY", "WHY"] and len(lines) == 5
+
+
+def test_an_attempt_is_named_by_its_id(run):
+    assert json.loads(run("--json", "explain", "job_id", "--ti", TI).output)["scope"] == {
+        **EXTRACT,
+        "map_index": -1,
+    }
+    assert run("explain", "job_id", "--ti", TI, "--asset", "orders").exit_code == 2
+    assert run("explain", "job_id").exit_code == 2
+
+
+# ---------------------------------------------------------------- history
+
+
+def test_the_story_of_a_key_and_what_it_was(run, served):
+    requests.put(served.url + TASK_KEY, json={"value": "job-43"}, timeout=10)
+    told = json.loads(run("--json", "history", "job_id", *TASK).output)
+    lines = run("history", "job_id", *TASK).output.splitlines()
+    assert lines[0].split() == ["SEQ", "AT", "WHO", "OP", "WHAT"]
+    assert lines[-1].endswith('try 1      set     "job-43"') and '"job-42"' in lines[-2]
+    assert run("history", "job_id", "--at", str(told[-2]["seq"]), *TASK).output == '"job-42"\n'
+
+
+def test_a_moment_at_which_there_was_none(run):
+    run("delete", "job_id", *TASK)
+    deleted = json.loads(run("--json", "history", "job_id", *TASK).output)[-1]["seq"]
+    early, late = (
+        run("history", "job_id", "--at", at, *TASK) for at in ("2020-01-01T00:00:00Z", str(deleted))
+    )
+    assert (early.exit_code, late.exit_code) == (1, 1)
+    assert "there was no 'job_id' at 2020" in early.output and f"(event {deleted})" in late.output
+
+
+def test_a_lost_update_is_marked(run, served):
+    client = StateroomClient(served.url)
+    place = f"{served.url}/execution/store/asset/by-name/value?name=orders&key=watermark"
+    attempts = [{**EXTRACT, "task_id": name} for name in ("a", "b")]
+    tokens = [
+        client.ask("POST", "/_stateroom/task-instances", json=attempt)["token"]
+        for attempt in attempts
+    ]
+    for call in ({"method": "GET"}, {"method": "PUT", "json": {"value": 1}}):
+        for token in tokens:
+            requests.request(
+                url=place, headers=bearer(token), timeout=10, **call
+            ).raise_for_status()
+    assert "LOST UPDATE" in run("history", "watermark", "--asset", "orders").output.splitlines()[-1]
+
+
+def test_a_key_of_which_the_journal_tells_nothing(run):
+    assert "tells nothing of this key" in run("history", "nope", *TASK).output
+
+
+# ---------------------------------------------------------------- journal
+
+
+@pytest.fixture
+def told(run, nightly, served):
+    """The lines of a journal in which a key was set, read and missed, and some state was refused."""
+    base = f"{served.url}/ns/{nightly}"
+    requests.put(f"{base}/_stateroom/fixture", json=WORLD, timeout=10)
+    requests.put(base + TASK_KEY, json={"value": {"page": 1, "text": "x" * 100}}, timeout=10)
+    requests.get(base + TASK_KEY, timeout=10)
+    requests.get(f"{base}/execution/store/ti/{TI}/none\x1b", timeout=10)
+    requests.put(base + TASK_KEY, json={"value": None}, timeout=10)
+    return lambda *arguments: run("--ns", nightly, "journal", *arguments).output.splitlines()
+
+
+def test_the_journal_is_a_table_of_who_did_what(told):
+    lines = told()
+    assert lines[0].split() == ["SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"]
+    assert "  stateroom  " in lines[1] and lines[1].rstrip().endswith("fixture")
+    set_line, get_line, missed, refused = lines[-4:]
+    assert f"try 1      etl/extract @ {RUN}" in set_line and '{"page": 1, "text": "xxx' in set_line
+    assert len(set_line) < 200 and '-> {"page": 1' in get_line
+    assert r"none\x1b" in missed and missed.endswith("-> nothing there") and "-> 422 " in refused
+
+
+def test_the_journal_of_one_place_leaves_its_name_out(told):
+    lines = told(*TASK, "--key", "job_id")
+    assert lines[0].split() == ["SEQ", "AT", "WHO", "OP", "KEY", "WHAT"]
+    assert len(lines) == 5 and not any("etl/extract" in line for line in lines)
+
+
+def test_the_last_ones_and_those_of_one_operation(told):
+    everything, last, reads = (
+        told("--last", "0"),
+        told("--last", "2"),
+        told("--op", "get", "--last", "2"),
+    )
+    numbers = [[line.split()[0] for line in lines[1:]] for lines in (everything, last, reads)]
+    assert (numbers[1], numbers[2]) == (numbers[0][-2:], numbers[0][-3:-1])
+    assert f"-> what {numbers[0][-4]} wrote" in reads[1]
+
+
+def test_each_line_is_json_for_machines(run, told, nightly):
+    lines = run("--json", "--ns", nightly, "journal", "--last", "3").output.splitlines()
+    assert [json.loads(line)["op"] for line in lines] == ["get", "get", "set"]
+
+
+def test_an_empty_journal_says_so(run, nightly):
+    assert run("--ns", nightly, "journal").output == "nothing has happened here yet\n"
+
+
+def test_a_scope_that_is_named_by_half_is_a_wrong_call(run):
+    assert run("journal", "--dag", "etl").exit_code == 2
+
+
+def test_the_journal_is_followed_until_it_is_interrupted(run, served, nightly):
+    command = [
+        sys.executable,
+        "-m",
+        "state",
+        "--url",
+        served.url,
+        "--ns",
+        nightly,
+        "journal",
+        "--follow",
+    ]
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environ, cwd=Path(__file__).parents[2]
+    ) as follower:
+        for value in (1, 2):
+            requests.put(
+                f"{served.url}/ns/{nightly}/_stateroom/fixture", json={"config": {}}, timeout=10
+            )
+            requests.post(
+                f"{served.url}/ns/{nightly}/_stateroom/assets",
+                json={"name": f"a{value}"},
+                timeout=10,
+            )
+            while f"asset a{value}" not in follower.stdout.readline():
+                pass
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(20) == 0

@@ -1,0 +1,339 @@
+"""Checks and orphans: what is found, and every way in which removal could take too much."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from state.backends.hooks import Hooks
+from state.errors import BackendTimeout
+from state.gateway import health as upkeep
+from state.gateway.backend import Backend
+from state.gateway.deadlines import Calls
+from state.gateway.gateway import Gateway
+from state.gateway.orphans import Orphan, orphans, remove_orphans
+from state.model import envelope
+from state.model.clock import Clock
+from state.model.reference_facts import OLDER_THAN, Facts
+from state.model.scopes import API_WRITER, TaskScope
+from state.store.store import Store
+from state.store.tables import references
+from tests.support import small_backends
+
+SCOPE = TaskScope("etl", "r1", "load")
+DAY = 24 * 3600
+
+
+class Kept:
+    """One database, its backend, and a task instance's gateway over both."""
+
+    def __init__(self, store, base, cls=small_backends.Folder, name="tests.Folder"):
+        self.store, self.namespace = store, store.namespace()
+        self.files = cls(str(base), f"{store.database_id}/default")
+        self.backend = Backend(Hooks(self.files, name), Calls(), 10)
+        ti_id = self.namespace.create_task_instance(SCOPE)["id"]
+        self.task = self.namespace.task_instance(ti_id)
+        self.values = Gateway.of_task(self.backend, self.namespace, ti_id, API_WRITER)
+
+    def put(self, key, value):
+        self.values.set(key, value)
+        return envelope.unwrap(self.task.get(key))
+
+    def loose(self, value, key="loose"):
+        """An object without a row, as a set leaves it that is under way, or was killed."""
+        return self.files.serialize_task_state_store_to_ref(value=value, key=key, scope=SCOPE)
+
+    def health(self, key="k"):
+        return {
+            row["key"]: row["health"]
+            for row in references.page(self.namespace, None, None, 100, 0)[0]
+        }[key]
+
+    def check(self):
+        return upkeep.check(self.namespace, self.backend, 0, 100)["health"]
+
+    def remove(self, older_than=OLDER_THAN, limit=100):
+        done = remove_orphans(self.namespace, self.backend, older_than, limit)
+        return [one.ref for one in done["removed"]], {one.ref: why for one, why in done["left"]}
+
+
+def age(ref, seconds):
+    moment = time.time() - seconds
+    os.utime(ref, (moment, moment))
+
+
+def age_ledger(kept, seconds):
+    with kept.store.transaction() as db:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() - seconds))
+        db.execute("UPDATE refs SET written_at = ?", (moment,))
+
+
+@pytest.fixture
+def base(tmp_path):
+    return tmp_path / "objects"
+
+
+@pytest.fixture
+def kept(store, base):
+    return Kept(store, base)
+
+
+# ---------------------------------------------------------------- health
+
+
+def test_a_whole_object_is_ok(kept):
+    kept.put("k", {"a": 1})
+    assert (kept.check(), kept.health()) == ({"ok": 1}, "ok")
+
+
+def test_an_asset_is_checked_too(kept):
+    kept.namespace.create_asset("orders")
+    Gateway.of_asset(kept.backend, kept.namespace, "name", "orders", API_WRITER).set("k", 1)
+    assert kept.check() == {"ok": 1}
+
+
+@pytest.mark.parametrize(
+    ("damage", "health"),
+    [(os.unlink, "missing"), (lambda ref: Path(ref).write_text("2"), "corrupt"),
+     (lambda ref: Path(ref).write_text('{"'), "corrupt")],
+)  # fmt: skip
+def test_a_damaged_object_is_found(kept, damage, health):
+    damage(kept.put("k", 1))
+    assert (kept.check(), kept.health()) == ({health: 1}, health)
+
+
+def test_a_mutable_backends_other_value_is_changed(kept, monkeypatch):
+    monkeypatch.setattr(small_backends.PlainFolder, "immutable", False)
+    Path(kept.put("k", 1)).write_text("2")
+    assert kept.check() == {"changed": 1}
+
+
+def test_another_backends_reference_is_foreign(kept):
+    kept.task.set("k", envelope.wrap("s3://elsewhere/x"), facts=Facts.of("other", 1))
+    assert kept.check() == {"foreign": 1}
+
+
+def test_what_cannot_be_told_stays_unchecked(store, base):
+    kept = Kept(store, base, small_backends.PlainFolder)
+    kept.task.set("k", envelope.wrap(kept.loose(1)), facts=Facts.of(kept.backend.name, 1))
+    assert kept.check() == {"unchecked": 1}
+
+
+def test_an_error_of_the_backend_is_reported_and_the_check_goes_on(store, base):
+    kept = Kept(store, base, small_backends.Raising)
+    kept.put("k", 1)
+    kept.put("l", 2)
+    kept.files.errors["deserialize"] = PermissionError("s3://u:p@h denied")
+    page = upkeep.check(kept.namespace, kept.backend, 0, 100)
+    assert page["health"] == {"unchecked": 2}
+    assert all("PermissionError: s3://***@h denied" in one["message"] for one in page["errors"])
+
+
+def test_a_hanging_backend_ends_the_check(store, base):
+    kept = Kept(store, base, small_backends.Hanging)
+    kept.put("k", 1)
+    kept.files.hang_in = "deserialize"
+    with pytest.raises(BackendTimeout):
+        upkeep.check(kept.namespace, Backend(kept.backend.hooks, kept.backend.calls, 0.05), 0, 100)
+    kept.files.go_on.set()
+
+
+def test_a_check_goes_page_by_page(kept):
+    for number in range(5):
+        kept.put(f"k{number}", number)
+    pages, after = [], 0
+    while after is not None:
+        page = upkeep.check(kept.namespace, kept.backend, after, 2)
+        pages.append((page["checked"], page["remaining"]))
+        after = page["next"]
+    assert pages == [(2, 3), (2, 1), (1, 0)]
+
+
+def test_a_released_reference_whose_object_is_gone_is_forgotten(kept):
+    os.unlink(kept.put("k", 1))
+    kept.task.delete("k")
+    assert kept.check() == {"gone": 1}
+    assert references.page(kept.namespace, None, None, 10, 0) == ([], 0)
+
+
+def test_a_released_reference_whose_object_is_there_is_an_orphan(kept):
+    kept.put("k", 1)
+    kept.task.delete("k")
+    assert (kept.check(), kept.health()) == ({"orphan": 1}, "orphan")
+
+
+# ---------------------------------------------------------------- orphans
+
+
+def test_an_old_orphan_is_removed_and_forgotten(kept):
+    ref = kept.put("k", 1)
+    kept.task.delete("k")
+    age(ref, 2 * DAY)
+    age_ledger(kept, 2 * DAY)
+    assert kept.remove() == ([ref], {})
+    assert not os.path.exists(ref)
+    assert references.page(kept.namespace, None, None, 10, 0)[1] == 0
+
+
+def test_an_old_object_under_our_prefix_is_removed_although_the_ledger_does_not_know_it(kept):
+    ref = kept.loose(1)
+    age(ref, 2 * DAY)
+    assert kept.remove() == ([ref], {})
+
+
+def test_a_row_keeps_its_object_however_old(kept):
+    ref = kept.put("k", 1)
+    age(ref, 99 * DAY)
+    age_ledger(kept, 99 * DAY)
+    assert kept.remove(older_than=0) == ([], {})
+    assert os.path.exists(ref)
+
+
+def test_the_object_of_a_set_that_is_under_way_stays(kept):
+    ref = kept.loose(1)
+    assert kept.remove() == ([], {ref: "too young"})
+
+
+def test_an_object_just_short_of_the_age_stays(kept):
+    ref = kept.loose(1)
+    age(ref, DAY - 60)
+    assert kept.remove() == ([], {ref: "too young"})
+
+
+def test_the_age_counts_in_real_time_whatever_the_namespaces_clock_says(kept, monkeypatch):
+    ref = kept.put("k", 1)
+    kept.task.delete("k")
+    later = kept.namespace.clock.now().replace(year=2999)
+    monkeypatch.setattr(kept.namespace, "clock", Clock(frozen_at=later))
+    assert kept.remove() == ([], {ref: "too young"})
+
+
+def test_a_set_that_takes_the_object_up_again_makes_it_young(kept):
+    ref = kept.put("k", 1)
+    age_ledger(kept, 2 * DAY)
+    kept.put("k", 1)
+    kept.task.delete("k")
+    age(ref, 2 * DAY)
+    assert kept.remove()[1] == {ref: "too young"}
+
+
+def test_an_object_that_was_rewritten_is_young_although_the_ledger_says_otherwise(kept):
+    ref = kept.put("k", 1)
+    kept.task.delete("k")
+    age_ledger(kept, 2 * DAY)
+    assert kept.remove()[1] == {ref: "too young"}
+
+
+def test_another_databases_object_stays(kept, base, tmp_path):
+    other = Kept(Store(str(tmp_path / "other.db")), base)
+    theirs = other.put("k", 1)
+    listing = Kept(kept.store, base, small_backends.Listing)
+    age(theirs, 99 * DAY)
+    assert listing.remove(older_than=0) == ([], {theirs: "unknown owner"})
+    other.store.close()
+
+
+@pytest.mark.parametrize("name", ["tests.Folder", "file"])
+def test_another_databases_object_stays_although_it_was_brought_into_our_ledger(
+    kept, base, tmp_path, name
+):
+    other = Kept(Store(str(tmp_path / "other.db")), base)
+    theirs = other.put("k", 1)
+    mine = Kept(
+        kept.store, base, small_backends.Listing if name == "file" else small_backends.Folder, name
+    )
+    mine.task.set("stolen", envelope.wrap(theirs), facts=Facts.of(name, 1))
+    mine.task.delete("stolen")
+    age_ledger(mine, 99 * DAY)
+    assert mine.remove(older_than=0) == ([], {theirs: "unknown owner"})
+    assert os.path.exists(theirs)
+    other.store.close()
+
+
+def test_another_namespaces_object_stays(kept):
+    with kept.store.transaction() as db:
+        db.execute("INSERT INTO namespaces (name) VALUES ('other')")
+    other = kept.store.namespace("other")
+    other.create_asset("orders")
+    ref = kept.loose(1)
+    other.asset(name="orders").set("k", envelope.wrap(ref))
+    age(ref, 99 * DAY)
+    age_ledger(kept, 99 * DAY)
+    assert kept.remove(older_than=0) == ([], {})
+
+
+def test_a_row_that_comes_between_listing_and_removal_keeps_its_object(kept, monkeypatch):
+    ref = kept.loose(1)
+    verdict = Orphan.verdict
+
+    def slow(orphan, older_than):
+        kept.task.set("k", envelope.wrap(ref))
+        return verdict(orphan, older_than)
+
+    monkeypatch.setattr(Orphan, "verdict", slow)
+    assert kept.remove(older_than=0) == ([], {ref: "in use again"})
+    assert os.path.exists(ref)
+
+
+def test_an_object_that_was_set_and_deleted_meanwhile_is_young_again(kept, monkeypatch):
+    ref = kept.loose(1)
+    age(ref, 2 * DAY)
+    verdict = Orphan.verdict
+
+    def slow(orphan, older_than):
+        kept.task.set("k", envelope.wrap(ref))
+        kept.task.delete("k")
+        return verdict(orphan, older_than)
+
+    monkeypatch.setattr(Orphan, "verdict", slow)
+    assert kept.remove()[1] == {ref: "in use again"}
+
+
+def test_a_set_meets_the_removal_of_its_object_and_finds_it_there_afterwards(kept, monkeypatch):
+    """The object is written, then removed as an orphan, then the row comes: the accessor writes it again."""
+    written = kept.task.set
+
+    def set(*args, **kwargs):
+        assert len(kept.remove(older_than=0)[0]) == 1
+        return written(*args, **kwargs)
+
+    monkeypatch.setattr(kept.values._keyspace, "set", set)
+    kept.values.set("k", 1)
+    assert kept.values.get("k") == 1
+
+
+def test_a_backend_that_cannot_list_has_orphans_too(store, base):
+    kept = Kept(store, base, small_backends.PlainFolder)
+    ref = kept.put("k", 1)
+    kept.task.delete("k")
+    assert kept.remove(older_than=0) == ([], {ref: "the backend cannot remove a single object"})
+
+
+def test_another_backends_orphan_stays(kept):
+    kept.task.set("k", envelope.wrap("s3://elsewhere/x"), facts=Facts.of("other", 1))
+    kept.task.delete("k")
+    assert kept.remove(older_than=0) == ([], {"s3://elsewhere/x": "unknown owner"})
+
+
+def test_a_failed_removal_is_told_and_the_others_go(store, base):
+    kept = Kept(store, base, small_backends.Raising)
+    kept.files.errors["remove_ref"] = OSError("disk")
+    ref = kept.loose(1)
+    removed, left = kept.remove(older_than=0)
+    assert removed == [] and "OSError: disk" in left[ref]
+
+
+def test_removal_stops_at_its_limit(kept):
+    for number in range(5):
+        kept.loose(number)
+    done = remove_orphans(kept.namespace, kept.backend, 0, 2)
+    assert (len(done["removed"]), done["more"]) == (2, True)
+    assert len(list(kept.files.iter_refs())) == 3
+
+
+def test_orphans_beyond_one_chunk_are_all_found(kept, monkeypatch):
+    monkeypatch.setattr("state.gateway.orphans._AT_ONCE", 2)
+    for number in range(5):
+        kept.loose(number)
+    assert len(list(orphans(kept.namespace, kept.backend))) == 5

@@ -1,0 +1,124 @@
+"""Looking behind a reference when a person asks: each outcome in words, and what the ledger knows afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from state.gateway.gateway import Gateway
+from state.gateway.resolve import resolve
+from state.model.scopes import API_WRITER, TaskScope
+from state.store.views import details, keys
+
+VALUE = {"rows": 3}
+SCOPE = TaskScope("etl", "manual__1", "extract")
+FOREIGN = {"__airflow_state_ref__": "/somebody/elses/object"}
+
+
+class Desk:
+    """A reference under the key ``report`` of a task instance, and all that is needed to look behind it."""
+
+    def __init__(self, app):
+        service = app.extensions["stateroom"]
+        self.namespace, self.backend = service.store.namespace(), service.backend
+        self.ti_id = self.namespace.create_task_instance(SCOPE)["id"]
+
+    def put(self, value=VALUE):
+        Gateway.of_task(self.backend, self.namespace, self.ti_id, API_WRITER).put(
+            "report", value, None, "caller"
+        )
+
+    @property
+    def row(self):
+        place = details.task(self.namespace, SCOPE)
+        return keys.one(self.namespace, place["scope_id"], "report")
+
+    def resolve(self, **kwargs):
+        return resolve(self.namespace, self.backend, self.row, **kwargs)
+
+
+@pytest.fixture
+def desk(app_with):
+    def desk(backend="Folder", **settings):
+        return Desk(app_with(backend, **settings))
+
+    return desk
+
+
+def test_ok_with_the_value(desk):
+    at = desk()
+    at.put()
+    outcome = at.resolve()
+    assert (outcome.word, outcome.text, at.row["health"]) == ("ok", '{"rows": 3}', "ok")
+
+
+def test_missing(desk):
+    at = desk()
+    at.put()
+    Path(at.row["ref"]).unlink()
+    assert (at.resolve().word, at.row["health"]) == ("missing", "missing")
+
+
+@pytest.mark.parametrize(
+    ("immutable", "word", "shown"), [(True, "corrupt", None), (False, "changed", "[1]")]
+)
+def test_another_checksum_is_damage_only_where_objects_never_change(desk, immutable, word, shown):
+    at = desk()
+    at.put()
+    at.backend.hooks.backend.immutable = immutable
+    Path(at.row["ref"]).write_text("[1]")
+    outcome = at.resolve()
+    assert (outcome.word, outcome.text, at.row["health"]) == (word, shown, word)
+
+
+def test_an_object_that_is_no_json_is_corrupt(desk):
+    at = desk()
+    at.put()
+    Path(at.row["ref"]).write_text("{")
+    assert at.resolve().word == "corrupt"
+
+
+@pytest.mark.parametrize(("backend", "word"), [("Folder", "foreign"), ("PlainFolder", "refused")])
+def test_what_this_backend_is_not_known_to_have_made_is_not_read(desk, backend, word, monkeypatch):
+    at = desk(backend)
+    at.namespace.task(SCOPE).set("report", FOREIGN)
+    monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
+    assert at.resolve().word == word
+
+
+def test_without_a_backend_nothing_is_resolved(start):
+    at = Desk(start())
+    at.namespace.task(SCOPE).set("report", FOREIGN)
+    assert at.resolve().word == "refused"
+
+
+def test_too_large_is_known_before_it_is_read(desk, monkeypatch):
+    at = desk()
+    at.put("x" * 100)
+    monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
+    assert at.resolve(largest=99).word == "too large"
+
+
+def test_too_large_although_the_ledger_said_otherwise(desk):
+    at = desk()
+    at.put("x")
+    Path(at.row["ref"]).write_text('"' + "x" * 500 + '"')
+    outcome = at.resolve(largest=99)
+    assert (outcome.word, outcome.text) == ("too large", None)
+
+
+def test_a_backend_that_hangs_is_given_up(desk):
+    at = desk("Hanging", backend_timeout=0.1)
+    at.put()
+    at.backend.hooks.backend.hang_in = "deserialize"
+    outcome = at.resolve()
+    at.backend.hooks.backend.go_on.set()
+    assert outcome.word == "failed" and "did not answer within 0.1 s" in outcome.sentence
+    assert at.row["health"] == "unchecked"
+
+
+def test_what_a_backend_raises_is_said_without_credentials(desk):
+    at = desk("Raising")
+    at.put()
+    at.backend.hooks.backend.errors["deserialize"] = OSError("no route to s3://user:hunter2@bucket")
+    outcome = at.resolve()
+    assert outcome.word == "failed" and "no route to s3://***@bucket" in outcome.sentence

@@ -1,0 +1,286 @@
+"""A served process: what is printed at start, what stops it, the wire's headers, and stuck calls beside others."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from app import create_app
+from state.backends.hooks import Hooks
+from state.client.http import StateroomClient
+from state.model import envelope
+from state.model.reference_facts import Facts
+from state.model.scopes import AssetScope
+from state.process import ServerProcess, service_path
+from state.store.store import Store
+from state.worker.accessors import AssetStateStoreAccessor
+from tests.support import small_backends
+from tests.support.values import Values
+from web.server.lanes import BACKEND_THREADS
+from web.server.waitress import Server
+
+CHECKOUT = str(Path(__file__).parents[2])
+
+
+def environ(tmp_path, **more):
+    return {**os.environ, "SMALL_BACKEND_ROOT": str(tmp_path), "PYTHONPATH": CHECKOUT, **more}
+
+
+# ---------------------------------------------------------------- start
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("nowhere.Backend", "No module named 'nowhere'"),
+        ("tests.support.small_backends.Nothing", "has no attribute 'Nothing'"),
+        ("json.JSONDecoder", "overrides no hook"),
+        ("file", "set STATEROOM_BACKEND_BASE"),
+        ("tests.support.small_backends.Broken", "OSError: no route to s3://***@bucket"),
+    ],
+)
+def test_a_backend_that_cannot_be_loaded_stops_the_start(tmp_path, backend, message):
+    command = [
+        sys.executable,
+        str(service_path()),
+        "--db",
+        str(tmp_path / "x.db"),
+        "--backend",
+        backend,
+    ]
+    ended = subprocess.run(
+        command, env=environ(tmp_path), capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert message in ended.stderr and "Traceback" not in ended.stderr
+    Store(str(tmp_path / "x.db")).close()  # and the file is free
+
+
+PROPOSED, RELEASED = "AIRFLOW__WORKERS__STATE_BACKEND", "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
+FOLDER = "tests.support.small_backends.Folder"
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({PROPOSED: FOLDER}, FOLDER),
+        ({PROPOSED: "nowhere.X", RELEASED: FOLDER}, FOLDER),
+        ({}, "metastore"),
+    ],
+)
+def test_the_environment_names_the_backend(tmp_path, variables, name):
+    with ServerProcess(["--db", ":memory:"], environ(tmp_path, **variables)) as process:
+        assert (
+            requests.get(f"{process.url}/_stateroom/health", timeout=5).json()["backend"]["name"]
+            == name
+        )
+
+
+@pytest.fixture
+def filed(tmp_path):
+    """Apps on the built-in file backend, all with one base."""
+    made = []
+
+    def make(name):
+        config = {"db": str(tmp_path / name), "backend": "file"}
+        made.append(create_app(config, {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}))
+        return Values(made[-1])
+
+    yield make
+    for app in made:
+        app.extensions["stateroom"].store.close()
+
+
+def test_the_built_in_file_backend_serves_the_gateway(filed, tmp_path):
+    values = filed("a.db")
+    assert values.put({"a": 1}) == (204, None)
+    assert values.put({"a": 2}) == (204, None)
+    assert values.call("GET") == (200, {"value": {"a": 2}})
+    ((ref, row),) = values.ledger().items()
+    assert (
+        ref.startswith(f"{tmp_path}/objects/{values.service.store.database_id}/default/")
+        and row["backend"] == "file"
+    )
+    assert values.call("DELETE") == (204, None)
+    assert not any(path.is_file() for path in (tmp_path / "objects").rglob("*"))
+
+
+def test_two_databases_share_a_base_and_leave_each_others_objects(filed):
+    mine, theirs = filed("a.db"), filed("b.db")
+    theirs.put("theirs")
+    mine.task.set("stolen", theirs.task.get("k"), facts=Facts.of("file", "theirs"))
+    assert mine.call("GET", key="stolen")[0] == 403
+    mine.call("DELETE", key="stolen")
+    body = {"older_than": 0, "confirm": True}
+    done = mine.http.post("/_stateroom/references/orphans/remove", json=body).get_json()
+    assert (done["removed"], [row["verdict"] for row in done["left"]]) == ([], ["unknown owner"])
+    assert theirs.call("GET") == (200, {"value": "theirs"})
+
+
+# ---------------------------------------------------------------- the wire
+
+
+@pytest.fixture
+def client(served):
+    client = StateroomClient(served.url)
+    client.call("POST", "/_stateroom/reset")
+    client.call("POST", "/_stateroom/assets", json={"name": "orders", "uri": "s3://bucket/orders"})
+    return client
+
+
+@pytest.fixture
+def task(client):
+    made = client.call(
+        "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
+    ).json()
+    return client.task(made["id"])
+
+
+@pytest.fixture(params=["task", "by name", "by uri"])
+def keyspace(request, client, task):
+    named = {"by name": {"name": "orders"}, "by uri": {"uri": "s3://bucket/orders"}}
+    return task if request.param == "task" else client.asset(**named[request.param])
+
+
+def test_facts_and_replaced_references_travel_beside_the_body(keyspace):
+    facts = Facts.of("my.Backend", "ü")
+    assert keyspace.set("k", envelope.wrap("s3://b/ü 1"), facts=facts) is None
+    assert keyspace.fetch("k") == (envelope.wrap("s3://b/ü 1"), facts)
+    assert keyspace.set("k", 1) == "s3://b/ü 1"
+    assert keyspace.fetch("k") == (1, None)
+
+
+def test_bodies_stay_airflows(client, task):
+    task.set("k", envelope.wrap("s3://b/1"), facts=Facts.of("my.Backend", 1))
+    answer = client.call("GET", task.place("k")[0])
+    assert answer.json() == {"value": envelope.wrap("s3://b/1")}
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("header", ["nonsense", "backend=x; size=1; sha256=short", "=" * 9000])
+def test_a_header_that_cannot_be_read_is_ignored(client, task, header):
+    body = {"value": envelope.wrap("s3://b/1"), "expires_at": None}
+    answer = client.call("PUT", task.place("k")[0], json=body, headers={"Stateroom-Ref": header})
+    assert answer.status_code == 204
+    assert task.fetch("k") == (envelope.wrap("s3://b/1"), None)
+
+
+def test_an_asset_has_one_scope_by_name_and_by_uri(client):
+    assert (
+        client.asset(uri="s3://bucket/orders").scope
+        == client.asset(name="orders").scope
+        == AssetScope(name="orders")
+    )
+
+
+def test_what_was_written_by_name_is_cleared_by_uri_with_its_object(client, tmp_path):
+    hooks = Hooks(small_backends.Folder(str(tmp_path)), "tests.Folder")
+    by_name, by_uri = client.asset(name="orders"), client.asset(uri="s3://bucket/orders")
+    AssetStateStoreAccessor(by_name, by_name.scope, hooks).set("k", {"a": 1})
+    accessor = AssetStateStoreAccessor(by_uri, by_uri.scope, hooks)
+    assert accessor.get("k") == {"a": 1}
+    accessor.clear()
+    assert list(hooks.backend.iter_refs()) == []
+
+
+ORDERS = {"name": "orders", "uri": "s3://bucket/orders", "group": "asset", "extra": {}}
+MISSING = [{"type": "missing", "loc": ["query", "name"], "msg": "Field required", "input": None}]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "answer"),  # as Airflow 3.3.2 answers
+    [
+        ("by-name?name=orders", 200, ORDERS),
+        ("by-uri?uri=s3://bucket/orders", 200, ORDERS),
+        (
+            "by-name?name=nope",
+            404,
+            {"detail": {"reason": "not_found", "message": "Asset with name nope not found"}},
+        ),
+        (
+            "by-uri?uri=nope",
+            404,
+            {"detail": {"reason": "not_found", "message": "Asset with URI nope not found"}},
+        ),
+        (
+            "by-name?name=",
+            404,
+            {"detail": {"reason": "not_found", "message": "Asset with name  not found"}},
+        ),
+        ("by-name", 422, {"detail": MISSING}),
+    ],
+)
+def test_workers_look_an_asset_up(client, query, status, answer):
+    got = requests.get(f"{client.url}/execution/assets/{query}", timeout=5)
+    assert (got.status_code, got.json()) == (status, answer)
+    assert got.headers["content-type"] == "application/json"
+
+
+def test_an_asset_cannot_be_written_there(client):
+    got = requests.post(f"{client.url}/execution/assets/by-name?name=orders", timeout=5)
+    assert (got.status_code, got.headers["allow"]) == (405, "GET")
+
+
+# ---------------------------------------------------------------- stuck calls
+
+
+@pytest.fixture
+def stuck(app_with):
+    """A server whose backend hangs in all the calls that a test makes of it."""
+    app = app_with("Hanging", backend_timeout=30)
+    values = Values(app)
+    values.put(1)
+    values.backend.hang_in = "deserialize"
+    server = Server(app, "127.0.0.1", 0, 2**20)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    values.url, values.callers = server.url, []
+    yield values
+    values.backend.go_on.set()
+    for caller in values.callers:
+        caller.join()
+    server.close()
+
+
+def hang(stuck, count):
+    """Make calls that hang, and wait until the backend has all of them."""
+    url = f"{stuck.url}{stuck.path}?key=k"
+    for _ in range(count):
+        stuck.callers.append(threading.Thread(target=lambda: requests.get(url, timeout=60)))
+        stuck.callers[-1].start()
+    for _ in range(count):
+        assert stuck.backend.entered.acquire(timeout=20)
+
+
+def test_with_twenty_stuck_calls_everything_else_answers(stuck):
+    hang(stuck, 20)
+    stuck.task.set("plain", 1)
+    for path in (
+        f"/execution/store/ti/{stuck.ti_id}/plain",
+        "/api/v2/assets",
+        "/_stateroom/health",
+        "/_stateroom/fixture",
+        "/_stateroom/references",
+    ):
+        assert requests.get(stuck.url + path, timeout=5).status_code == 200
+    assert (
+        requests.put(f"{stuck.url}{stuck.path}?key=other", json={"value": 2}, timeout=5).status_code
+        == 204
+    )
+
+
+def test_when_all_threads_are_taken_a_call_is_refused_quickly(stuck):
+    hang(stuck, BACKEND_THREADS)
+    start = time.monotonic()
+    answer = requests.get(f"{stuck.url}{stuck.path}?key=k", timeout=5)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert time.monotonic() - start < 5
+    assert (
+        requests.get(f"{stuck.url}/_stateroom/health", timeout=5).json()["backend"]["running"]
+        == BACKEND_THREADS
+    )

@@ -1,0 +1,41 @@
+"""What events mean, wherever they are read."""
+
+import pytest
+
+from state.model.events import CALLS, OPS, Lost, Step, lost_updates
+
+
+def steps(story):
+    """``"get1 set2"``: attempts 1 and 2 do one thing after the other; ``get1!`` is refused, ``set0`` is Stateroom's."""
+    last = None
+    for seq, word in enumerate(story.split(), 1):
+        op, who, refused = word.rstrip("!")[:-1], word.rstrip("!")[-1], word.endswith("!")
+        status = 503 if refused else 404 if op == "get" and last is None else 200
+        by, saw = ("stateroom", None) if who == "0" else ("task", last if op == "get" else None)
+        yield Step(
+            seq, "key", op, None if who == "0" else who, by, status, "no" if refused else None, saw
+        )
+        if op != "get" and not refused:
+            last = seq if op == "set" else None
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("get1 get2 set1 set2", [Lost(2, 3, 4)]),
+        ("get1 set1 get2 set2", []),
+        ("get1 set1 set2 set1", [Lost(1, 3, 4)]),
+        ("get1 delete2 set1", [Lost(1, 2, 3)]),
+        ("get1 set0 set1", []),
+        ("set1 set2", []),
+        ("get1! set2 set1", []),
+        ("get1 set2 get1! set1", [Lost(1, 2, 4)]),
+        ("get1 set2! set1", []),
+    ],
+)
+def test_a_write_over_what_its_attempt_had_not_seen_is_a_lost_update(story, expected):
+    assert lost_updates(steps(story)) == expected
+
+
+def test_what_is_called_is_among_what_happens():
+    assert set(CALLS) < set(OPS) and len(set(OPS)) == len(OPS)

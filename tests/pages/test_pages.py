@@ -1,0 +1,379 @@
+"""The pages as text: what stands on them, how lists are asked, what a form may do."""
+
+import html
+import re
+
+import pytest
+
+from tests.support.pages import HTML, KEY, RAW, TASK, form_token, send, text_of
+from tests.support.world import ASSET_KEY, SECRET, TI, admin, bearer
+
+REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
+
+
+def put(client, key, value, **more):
+    assert (
+        client.put(f"/execution/store/ti/{TI}/{key}", json={"value": value, **more}).status_code
+        == 204
+    )
+
+
+def tabs(answer):
+    return re.findall(r"(Dag runs|Task instances|Assets|Keys) ([\d,]+)", text_of(answer))
+
+
+def test_the_overview_counts_what_there_is(world):
+    assert tabs(world.get("/")) == [
+        ("Dag runs", "1"),
+        ("Task instances", "2"),
+        ("Assets", "1"),
+        ("Keys", "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("q=job", ["1", "1", "0", "1"]),
+        ("q=EXTRACT+etl", ["1", "1", "0", "1"]),
+        ("q=orders", ["0", "0", "1", "1"]),
+        ("q=%25", ["0", "0", "0", "0"]),
+        ("q=_", ["1", "2", "0", "1"]),
+        ("only=references", ["0", "0", "0", "0"]),
+        ("dag_id=etl", ["1", "2", "0", "1"]),
+        ("dag_id=other", ["0", "0", "0", "0"]),
+    ],
+)
+def test_search_and_filters_count_what_fits(world, query, numbers):
+    assert [number for _, number in tabs(world.get(f"/?{query}"))] == numbers
+
+
+@pytest.mark.parametrize("show", ["runs", "tasks", "assets", "keys"])
+def test_every_column_of_a_list_sorts(world, show):
+    page = world.get(f"/?show={show}").get_data(as_text=True)
+    columns = set(re.findall(r"[?&;]sort=(-?\w+)", page))
+    assert len(columns) > 3
+    for column in columns:
+        assert world.get(f"/?show={show}&sort={column}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["sort=nothing", "show=nothing", "only=nothing", "page=0", "page=x", "page=9999999999"]
+)
+def test_what_no_link_says_is_refused_in_words(world, query):
+    answer = world.get(f"/?{query}", headers=HTML)
+    assert answer.status_code == 400 and "expected" in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    "path", ["/task", "/key", TASK.replace("extract", "load"), "/asset?asset_id=9"]
+)
+def test_what_is_not_there_is_a_page_that_says_so(world, path):
+    answer = world.get(path, headers=HTML)
+    assert answer.status_code in (400, 404) and answer.content_type == "text/html; charset=utf-8"
+    assert "Back to the overview" in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        (KEY + "job-id", "job_id"),
+        (KEY.replace("extract", "mapped") + "job_id&map_index=0", "job_id"),
+        ("/key?asset=orders&key=watermarks", "watermark"),
+    ],
+)
+def test_a_key_that_is_not_there_leads_to_where_it_is(world, path, near):
+    answer = world.get(path, headers=HTML)
+    (link,) = re.findall(r'<li><a href="([^"]+)">', answer.get_data(as_text=True))
+    assert answer.status_code == 404 and world.get(html.unescape(link)).status_code == 200
+    assert f"key={near}" in link
+
+
+def test_a_key_says_when_it_goes_and_by_whose_clock(world):
+    put(world, "cursor", 1, expires_at="2040-01-01T00:00:00Z")
+    assert "goes with the first clean after that" in text_of(world.get(KEY + "cursor"))
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "expected"),
+    [
+        ("/nowhere", HTML["Accept"], "text/html; charset=utf-8"),
+        ("/nowhere", "*/*", "application/json"),
+        ("/api/v2/nowhere", HTML["Accept"], "application/json"),
+        ("/_stateroom/nowhere", HTML["Accept"], "application/json"),
+        ("/execution/nowhere", HTML["Accept"], "application/json"),
+    ],
+)
+def test_an_unknown_path_is_a_page_for_browsers_outside_the_apis(world, path, accept, expected):
+    answer = world.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.content_type) == (404, expected)
+
+
+def test_an_unknown_namespace_lists_those_that_are_near(world):
+    world.post("/_stateroom/namespaces", json={"name": "nightly"})
+    answer = world.get("/ns/nightyl/", headers=HTML)
+    assert answer.status_code == 404 and 'href="/ns/nightly/"' in answer.get_data(as_text=True)
+    world.delete("/_stateroom/namespaces/nightly")
+
+
+def test_links_stay_in_the_namespace(world):
+    world.post("/_stateroom/namespaces", json={"name": "one"})
+    world.post("/ns/one/_stateroom/assets", json={"name": "orders"})
+    page = world.get("/ns/one/?show=assets").get_data(as_text=True)
+    links = set(re.findall(r'(?:href|action|src|data-url)="([^"]+)"', page))
+    assert links and [link for link in links if not link.startswith(("/ns/one/", "#"))] == []
+    world.delete("/_stateroom/namespaces/one")
+
+
+def test_every_page_is_fenced_in(world):
+    for path in ("/", TASK, KEY + "job_id", "/references", "/bench", "/ask?asset_id=1", "/nowhere"):
+        headers = world.get(path, headers=HTML).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == (
+            "nosniff",
+            "no-store",
+        )
+
+
+def test_no_page_has_inline_script_or_style(world):
+    for path in ("/", TASK, KEY + "job_id", "/references", "/bench", "/ask?asset_id=1", "/nowhere"):
+        page = world.get(path, headers=HTML).get_data(as_text=True)
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style| style=| on[a-z]+=|javascript:", page)
+        assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
+
+
+def test_a_key_shows_kind_size_writer_and_expiry(world):
+    put(world, "report", REFERENCE)
+    shown = text_of(world.get(KEY + "report"))
+    assert (
+        "Kind reference" in shown and "Expires never" in shown and "nobody has looked yet" in shown
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/?show=keys", "/?show=keys&only=references", TASK, KEY + "report", "/references", "/"]
+)
+def test_credentials_in_references_are_masked_everywhere(world, path):
+    put(world, "report", REFERENCE)
+    page = world.get(path).get_data(as_text=True)
+    assert "sesame" not in page and "=abc" not in page and "report" in page + path
+
+
+def test_the_past_of_a_reference_is_masked_too(world):
+    put(world, "report", REFERENCE)
+    put(world, "report", 1)
+    history = world.get(KEY + "report").get_data(as_text=True)
+    first, second = re.findall(r"at=(\d+)", history)[:2]
+    compared = world.get(f"{KEY}report&a={first}&b={second}").get_data(as_text=True)
+    earlier = world.get(f"{KEY}report&at={second}").get_data(as_text=True)
+    assert "s3://" in history + compared and "sesame" not in history + compared + earlier
+
+
+def test_the_raw_value_is_plain_text(world):
+    put(world, "page", {"html": "<script>"})
+    answer = world.get(RAW + "page")
+    assert (answer.content_type, answer.get_data(as_text=True)) == (
+        "text/plain; charset=utf-8",
+        '{"html": "<script>"}',
+    )
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\ud800"',
+        "NaN",
+        "[" * 500 + "]" * 500,
+        '{"\\udfff": "\\u0000"}',
+        "1" + "0" * 5000,
+        '""',
+        "null",
+    ],
+)
+def test_values_that_hardly_can_be_shown_are_shown(world, text):
+    store = world.application.extensions["stateroom"].store
+    with store.transaction() as db:
+        db.execute("UPDATE entries SET value = ?, size = ? WHERE key = 'job_id'", (text, len(text)))
+    assert world.get(KEY + "job_id").status_code == world.get("/?show=keys").status_code == 200
+
+
+# ---------------------------------------------------------------- forms
+
+
+def test_a_form_without_its_token_changes_nothing_and_is_shown_again(world):
+    answer = world.post(KEY + "job_id", data={"action": "save", "value": "13", "expires": "never"})
+    assert answer.status_code == 403
+    assert 'name="value" value="13"' in answer.get_data(as_text=True)
+    assert world.get(RAW + "job_id").get_data(as_text=True) == '"job-42"'
+
+
+def test_the_session_cookie_is_kept_from_scripts_and_other_sites(world):
+    cookie = world.get("/bench").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
+
+
+def test_a_form_from_another_site_is_refused(world):
+    token = form_token(world.get("/bench"))
+    fields = {"csrf": token, "action": "delete"}
+    answer = world.post(KEY + "job_id", data=fields, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403 and world.get(RAW + "job_id").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("", "Write JSON"),
+        ("{", "Line 1, column 2"),
+        ('{"a": 1,\n"b" 2}', "Line 2, column 5"),
+        ("job-42", "Text needs double quotes"),
+        ("NaN", "NaN is not JSON"),
+        ("null", "delete the key instead"),
+        ('{"__airflow_state_ref__": "x"}', "only a backend makes one"),
+        ('"' + "x" * 70_000 + '"', "max_value_storage_bytes allows 65,535"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_wrong_input_is_named_and_nothing_of_it_is_lost(world, typed, complaint):
+    seen = re.search(
+        r'name="seen" value="([^"]*)"', world.get(KEY + "job_id").get_data(as_text=True)
+    )[1]
+    answer = send(world, KEY + "job_id", action="save", seen=seen, value=typed, expires="never")
+    assert answer.status_code == 422 and complaint in text_of(answer)
+    assert world.get(RAW + "job_id").get_data(as_text=True) == '"job-42"'
+    assert typed[:1000].replace('"', "&#34;") in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expires"),
+    [
+        ({"expires": "never"}, None),
+        ({"expires": "at", "expires_at": "2040-01-01T10:00"}, "2040-01-01T10:00:00Z"),
+        ({"expires": "at", "expires_at": "2040-01-01T10:00:00+02:00"}, "2040-01-01T08:00:00Z"),
+    ],
+)
+def test_expiry_is_what_was_chosen(world, fields, expires):
+    answer = send(world, TASK, action="add", key="new", value="[1]", **fields)
+    assert answer.status_code == 200 and "is stored" in text_of(answer)
+    stored = world.get(
+        "/api/v2/dags/etl/dagRuns/manual__2026-01-01T00:00:00+00:00/taskInstances/extract/state-store/new"
+    )
+    assert (stored.json["value"], stored.json["expires_at"]) == ([1], expires)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"key": "", "value": "1"}, "at least one character"),
+        ({"key": "k" * 513, "value": "1"}, "512 characters at most"),
+        ({"key": "job_id", "value": "1"}, "There is such a key already"),
+        ({"key": "a\nb", "value": "1"}, "line break"),
+        ({"key": "new", "value": "1", "expires": "at", "expires_at": "tomorrow"}, "Write a moment"),
+        ({"key": "new", "value": "1", "expires": "at", "expires_at": ""}, "When?"),
+    ],
+)
+def test_a_key_that_cannot_be_added_says_why(world, fields, complaint):
+    answer = send(world, TASK, action="add", **fields)
+    assert answer.status_code == 422 and complaint in text_of(answer)
+
+
+def test_an_edit_keeps_the_expiry_if_asked(world):
+    put(world, "cursor", 1, expires_at="2040-01-01T00:00:00Z")
+    seen = re.search(
+        r'name="seen" value="([^"]*)"', world.get(KEY + "cursor").get_data(as_text=True)
+    )[1]
+    send(world, KEY + "cursor", action="save", seen=seen, value="2", expires="keep")
+    assert "2040-01-01 00:00:00 UTC" in world.get(KEY + "cursor").get_data(as_text=True)
+    assert world.get(RAW + "cursor").get_data(as_text=True) == "2"
+
+
+def test_the_journal_says_that_it_was_the_page(world):
+    before = world.get("/_stateroom/journal").json["last"]
+    send(world, TASK, action="add", key="new", value="1", expires="never")
+    (event,) = world.get(f"/_stateroom/journal?op=set&key=new&after={before}").json["events"]
+    assert (event["api"], event["actor"]["kind"]) == ("page", "api")
+
+
+def test_an_assets_keys_do_not_expire(world):
+    answer = send(world, "/asset?asset_id=1", action="add", key="new", value="1")
+    assert "Expires" not in text_of(answer) and "is stored" in text_of(answer)
+
+
+@pytest.mark.parametrize("path", [TASK, KEY + "job_id", "/bench"])
+def test_an_unknown_action_is_refused(world, path):
+    assert send(world, path, action="explode").status_code == 400
+
+
+def test_a_value_at_a_moment(world):
+    world.patch("/_stateroom/clock", json={"now": "2030-01-01T00:00:00Z", "frozen": True})
+    put(world, "tide", "first")
+    world.patch("/_stateroom/clock", json={"advance": 3600})
+    put(world, "tide", "second")
+    shown = text_of(world.get(KEY + "tide&at=2030-01-01T00:30"))
+    assert "2030-01-01 00:00:00 UTC" in shown and "“ first ”" in shown.replace(
+        "“first”", "“ first ”"
+    )
+    assert "no such key then" in text_of(world.get(KEY + "tide&at=2029-01-01T00:00"))
+    assert "is no moment" in text_of(world.get(KEY + "tide&at=yesterday"))
+
+
+def test_a_lost_update_is_marked(world):
+    tokens = [
+        world.post("/_stateroom/task-instances", json={"dag_id": "lost", "task_id": task_id}).json[
+            "token"
+        ]
+        for task_id in ("one", "two")
+    ]
+    one, two = (bearer(token) for token in tokens)
+    world.put(ASSET_KEY, json={"value": 1})
+    world.get(ASSET_KEY, headers=one)
+    world.put(ASSET_KEY, json={"value": 2}, headers=two)
+    assert "lost update" not in text_of(world.get("/key?asset_id=1&key=watermark"))
+    world.put(ASSET_KEY, json={"value": 3}, headers=one)
+    assert "lost update" in text_of(world.get("/key?asset_id=1&key=watermark"))
+
+
+# ---------------------------------------------------------------- a secret
+
+
+def test_without_a_login_pages_lead_to_it(guarded):
+    answer = guarded.get(TASK)
+    assert answer.status_code == 303 and answer.headers["Location"].startswith(
+        "/login?next=%2Ftask%3F"
+    )
+
+
+def test_a_login_opens_the_pages_until_its_token_is_over(guarded):
+    token = admin()["Authorization"].removeprefix("Bearer ")
+    page = guarded.get("/login")
+    answer = guarded.post(
+        "/login", data={"csrf": form_token(page), "token": token, "next": "/bench"}
+    )
+    assert answer.headers["Location"] == "/bench" and guarded.get("/bench").status_code == 200
+    assert token not in str(answer.headers)
+
+
+def test_a_script_may_show_its_token_instead(guarded):
+    assert guarded.get("/", headers=admin()).status_code == 200
+    assert guarded.get("/", headers=bearer("nonsense")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "http://evil.example", "/\\evil.example", "/\t/evil.example"]
+)
+def test_a_login_leads_to_no_other_site(guarded, target):
+    token = admin()["Authorization"].removeprefix("Bearer ")
+    fields = {"csrf": form_token(guarded.get("/login")), "token": token, "next": target}
+    assert guarded.post("/login", data=fields).headers["Location"] == "/"
+
+
+def test_live_needs_the_login_too(guarded):
+    assert guarded.get("/live").status_code == 401
+
+
+def test_a_session_of_another_secret_is_none(guarded, start):
+    other = start(jwt_secret="another " + SECRET).test_client()
+    page = other.get("/login")
+    cookie = page.headers["Set-Cookie"].split(";")[0]
+    assert guarded.get("/", headers={"Cookie": cookie}).status_code == 303

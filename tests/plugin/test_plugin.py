@@ -1,0 +1,243 @@
+"""The pytest plugin, in runs of its own: isolation, reports, one server or many."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from state.client.stateroom import Stateroom
+from state.process import ServerProcess
+
+pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Runs a file of tests in a process of its own, with the plugin as a checkout has it."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name in ("STATEROOM_URL", "STATEROOM_KEEP"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(source, *options):
+        pytester.makepyfile(source)
+        plugins = ["-p", "pytest_stateroom", *(["-p", "xdist"] if "-n" in options else [])]
+        return pytester.runpytest_subprocess(*plugins, "-W", "error", *options, timeout=120)
+
+    return run
+
+
+@pytest.fixture
+def shared(served):
+    """The handle of a service that runs already."""
+    with Stateroom(served.url) as handle:
+        yield handle
+
+
+def namespaces(shared):
+    return [row["name"] for row in shared.namespaces() if row["name"] != "default"]
+
+
+def section(result):
+    """The table that a failed test's report has of its namespace, and the paragraphs below it, in lines."""
+    text = "\n".join(result.outlines)
+    found = re.search(r"-+ Stateroom: what happened in \S+ -+\n(.*?)\n[-=_]{3}", text, re.DOTALL)
+    table, _, told = found[1].partition("\n\n") if found else ("", "", "")
+    return table.splitlines(), told.splitlines()
+
+
+ONE_KEY = """
+def test_one(stateroom):
+    stateroom.task("etl", "submit").set("job_id", 1)
+    assert stateroom.state == {"etl/submit": {"job_id": 1}}
+
+def test_other(stateroom):
+    assert stateroom.state == {}
+"""
+
+
+def test_each_test_has_a_namespace_of_its_own(run):
+    run(ONE_KEY).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_workers_of_xdist_have_a_server_each_or_share_one(run, shared, workers):
+    run(ONE_KEY, "-n", workers).assert_outcomes(passed=2)
+    run(ONE_KEY, "-n", workers, "--stateroom-url", shared.url).assert_outcomes(passed=2)
+    assert namespaces(shared) == []
+
+
+def test_a_namespace_is_named_after_its_test(run, pytester):
+    run("""
+import pathlib, pytest
+
+@pytest.mark.parametrize("value", ["a b/c", "ü", "x" * 90])
+def test_it(stateroom, value):
+    with pathlib.Path("names").open("a") as file:
+        print(stateroom.namespace, file=file)
+""").assert_outcomes(passed=3)  # fmt: skip
+    names = "\n".join(
+        name.rpartition("-")[0] for name in (pytester.path / "names").read_text().split()
+    )
+    assert names == "test_it-a-b-c\ntest_it-xfc\ntest_it-" + "x" * 72
+
+
+FAILING = """
+def test_resumes(stateroom):
+    first = stateroom.task("etl", "submit")
+    first.set("job_id", "job-42")
+    first.retry().get("job_id")
+    first.retry().get("nothing")
+    assert stateroom.state == {"etl/submit": {"job_id": "job-43", "page": 1}}
+"""
+
+
+def test_a_failed_test_says_what_happened_in_its_namespace(run):
+    lines, told = section(run(FAILING))
+    assert [re.split(r" {2,}", line.strip())[1:5] for line in lines] == [
+        ["stateroom", "etl/submit", "begins", "attempt 1"],
+        ["try 1", "etl/submit", "set", "job_id"],
+        ["stateroom", "etl/submit", "begins", "attempt 2"],
+        ["try 2", "etl/submit", "get", "job_id"],
+        ["stateroom", "etl/submit", "begins", "attempt 3"],
+        ["try 3", "etl/submit", "get", "nothing"],
+    ]
+    assert [lines[1].count('"job-42"   until 20'), lines[3].count('-> "job-42"'), lines[5].count("-> nothing there")] \
+        == [1, 1, 1]  # fmt: skip
+    assert told[0].startswith("  etl/submit: There is no 'nothing' here.")
+
+
+def test_a_comparison_that_fails_shows_what_differs(run):
+    run(FAILING).stdout.fnmatch_lines([
+        "E*assert the state is not as expected:",
+        "E*etl/submit",
+        'E *job_id  is "job-42"   expected "job-43"',
+        "E *page    is not there  expected 1",
+    ])  # fmt: skip
+
+
+def test_the_report_tells_which_references_broke(run):
+    lines, _ = section(run("""
+def test_it(stateroom, tmp_path):
+    stateroom.backend("file", base=str(tmp_path))
+    task = stateroom.task("etl", "submit")
+    task.set("job_id", "job-42")
+    [file] = [path for path in tmp_path.rglob("*") if path.is_file()]
+    file.unlink()
+    task.get("job_id")
+"""))  # fmt: skip
+    assert re.search(
+        r"try 1 +etl/submit +get .*BROKEN, ObjectMissing: there is no object behind the reference …",
+        lines[-1],
+    )
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_every_phase_that_fails_has_the_section(run, phase):
+    lines, _ = section(run(f"""
+import pytest
+
+@pytest.fixture
+def careless(stateroom):
+    stateroom.task("etl", "submit").set("job_id", 1)
+    assert {phase != "setup"}
+    yield
+    assert {phase != "teardown"}
+
+def test_it(careless):
+    assert {phase != "call"}
+"""))  # fmt: skip
+    assert "job_id" in lines[-1]
+
+
+def test_the_memory_fixtures_tell_too_and_start_no_server(run):
+    result = run("""
+def test_it(task_state_store, asset_state_store):
+    task_state_store.set("job_id", 1)
+    asset_state_store["orders"].set("watermark", 2)
+    assert task_state_store.retry().get("job_id") == asset_state_store.get("watermark")
+
+def test_no_server(request):
+    assert "server" not in vars(next(one for one in request.config.stash._storage.values() if hasattr(one, "kept")))
+""")  # fmt: skip
+    result.assert_outcomes(failed=1, passed=1)
+    assert [line.split()[1:5] for line in section(result)[0] if " set " in line] == [
+        ["try", "1", "dag/task", "set"], ["dag/task", "try", "1", "asset"],
+    ]  # fmt: skip
+
+
+def test_only_failed_tests_leave_their_namespaces_where_that_was_asked_for(run, shared):
+    source = ONE_KEY + FAILING
+    run(source, "--stateroom-url", shared.url).assert_outcomes(passed=2, failed=1)
+    assert namespaces(shared) == []
+    run(source, "--stateroom-url", shared.url, "--stateroom-keep").assert_outcomes(
+        passed=2, failed=1
+    )
+    (kept,) = namespaces(shared)
+    with Stateroom(shared.url, kept) as handle:
+        assert handle.state == {"etl/submit": {"job_id": "job-42"}}
+        handle.drop()
+
+
+@pytest.mark.parametrize("outcome", ["pytest.skip()", "pytest.xfail()", "pass"])
+def test_a_test_that_did_not_fail_leaves_nothing(run, shared, outcome):
+    run(
+        f"import pytest\ndef test_it(stateroom):\n    {outcome}",
+        "--stateroom-url",
+        shared.url,
+        "--stateroom-keep",
+    )
+    assert namespaces(shared) == []
+
+
+def test_a_server_that_died_is_an_error_with_a_reason_not_a_crash_of_the_run(run):
+    with ServerProcess(["--db", ":memory:"]) as server:
+        result = run(f"""
+import os, signal
+
+def test_it(stateroom):
+    os.kill({server.process.pid}, signal.SIGKILL)
+
+def test_next(stateroom):
+    pass
+""", "--stateroom-url", server.url)  # fmt: skip
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*Unreachable: * is it *running?", "stateroom: *was not dropped: *running?"]
+    )
+
+
+def test_no_server_is_left_when_a_run_is_interrupted(run, tmp_path):
+    result = run(f"""
+import pathlib
+
+def test_it(stateroom_server):
+    pathlib.Path({str(tmp_path / "url")!r}).write_text(stateroom_server.url)
+    raise KeyboardInterrupt
+""")  # fmt: skip
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    with (
+        Stateroom((tmp_path / "url").read_text()) as handle,
+        pytest.raises(Exception, match="nothing answers"),
+    ):
+        handle.state  # noqa: B018
+
+
+def test_the_fixtures_are_documented(run):
+    lines = run("", "--fixtures").stdout.str()
+    for name in ("stateroom", "task_state_store", "asset_state_store", "stateroom_server"):
+        assert re.search(rf"^{name}\b.*\n +\w", lines, re.MULTILINE)
+
+
+def test_a_run_that_does_not_use_it_imports_nothing_of_ours():
+    program = "import sys, pytest_stateroom; print([name for name in sys.modules if name.split('.')[0] == 'state'])"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert (
+        subprocess.check_output([sys.executable, "-c", program], text=True, env=environ) == "[]\n"
+    )

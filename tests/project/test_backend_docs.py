@@ -1,0 +1,62 @@
+"""The documents on backends and the envelope say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from state.backends import loading
+from state.backends.hooks import Hooks
+from state.model.scopes import AssetScope, TaskScope
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def run(name):
+    """Run the python blocks of a document one after the other; what they defined."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (DOCS / name).read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert blocks
+    names = {"__name__": "document"}
+    for block in blocks:
+        exec(compile(block, name, "exec"), names)
+    return names
+
+
+def test_the_code_about_the_envelope_runs():
+    run("envelope.md")
+
+
+@pytest.mark.parametrize("scope", [TaskScope("dag", "run", "task"), AssetScope(name="asset")])
+def test_the_backend_that_the_document_writes_is_one(scope):
+    hooks = Hooks(run("backends.md")["SqliteBackend"](":memory:"), "mine")
+    refs = [hooks.serialize(scope, key, [1], None) for key in ("one", "two")]
+    assert hooks.deserialize(scope, refs[0]) == [1]
+    hooks.delete(scope, "one")
+    hooks.clear(scope)
+    assert hooks.backend.db.execute("SELECT count(*) FROM objects").fetchone() == (0,)
+
+
+def test_the_backend_that_the_document_writes_is_short():
+    [code] = re.findall(
+        r"^(class SqliteBackend.*?)^```",
+        (DOCS / "backends.md").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert len(code.splitlines()) <= 30
+
+
+def test_every_built_in_backend_and_option_is_documented():
+    text = (DOCS / "backends.md").read_text()
+    for word in [
+        loading.METASTORE,
+        *loading.BUILTIN,
+        *loading._OPTIONS,
+        *loading._OPTIONS.values(),
+    ]:
+        assert f"`{word}`" in text
+    for variable, _ in loading._NAMED_BY:
+        assert variable in text

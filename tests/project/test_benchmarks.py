@@ -1,0 +1,45 @@
+"""The benchmarks run: a load against a served process, and the table of what it saw."""
+
+import pytest
+
+from benchmarks import compare, page, plugin, servers
+from benchmarks.growth import fill, spread
+from benchmarks.load import Request, run
+from state.process import ServerProcess
+
+
+def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
+    with servers.stateroom(tmp_path) as ours, servers.empty_route() as empty:
+        compare.prepare(ours)
+        seen = compare.measure([ours, empty], 0.05, 1, (1,))
+    lines = compare.table(seen, (1,))
+    assert len(lines) == 5 and all("% of empty" in line for line in lines[1:])
+    assert ours.mebibytes > 0 and seen["Stateroom", "PUT", 1][0].rps > 0
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_the_rows_that_are_added_for_the_growth_are_asked_for(method, tmp_path):
+    with servers.stateroom(tmp_path):
+        pass
+    fill(tmp_path / "bench.db", 1000)
+    with servers.stateroom(tmp_path) as server:
+        assert run(server.url, spread(method, 1000), 2, 0.05).rps > 0
+
+
+def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
+    with (
+        servers.stateroom(tmp_path) as server,
+        pytest.raises(RuntimeError, match="key-000 answered 404"),
+    ):
+        run(server.url, [Request("GET", "/key-000")], 1, 0.05)
+
+
+def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "TASKS", 1600)  # every page that is asked for finds its task
+    page.fill(tmp_path / "page.db")
+    with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
+        assert set(page.measure(process.url, 1)) == set(page.PAGES)
+
+
+def test_the_plugins_cost_is_measured_with_and_without_its_use():
+    assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]

@@ -1,0 +1,78 @@
+"""The documentation names every setting, every command and every option, as they are."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from state.cli.connection import OPTIONS
+from state.cli.main import cli
+from web.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+SETTINGS_DOC = (ROOT / "docs/settings.md").read_text()
+CLI_DOC = (ROOT / "docs/cli.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row.name)
+def test_a_setting_is_documented(row):
+    words = (f"`{row.variable}`", row.help, row.written)
+    lines = [line for line in SETTINGS_DOC.splitlines() if all(word in line for word in words)]
+    assert len(lines) == 1 and (not row.option or f"`{row.flag}`" in lines[0])
+
+
+def commands(group=cli, before=""):
+    """Every command with its full name, those of groups too."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()))
+def test_a_command_is_documented_with_its_options(name, command):
+    (line,) = [line for line in CLI_DOC.splitlines() if re.match(rf"\| `{name}\b", line)]
+    own = [
+        param
+        for param in command.params
+        if isinstance(param, click.Option) and param not in OPTIONS
+    ]
+    assert (
+        name == "serve"
+        or [option.opts[-1] for option in own if f"`{option.opts[-1]}`" not in line] == []
+    )
+    assert name == "serve" or " ".join(command.help.split()) in line
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_an_option_of_every_command_is_documented_once(option):
+    head, _, _ = CLI_DOC.partition("| command |")
+    assert f"`{option.opts[0]}" in head
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_files_that_a_page_names_are_there(page):
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    files = re.findall(
+        r"`((?:docs|examples|tests|web|state|schemas|benchmarks)/[\w./-]+)`", page.read_text()
+    )
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing + [name for name in files if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_shows_what_the_start_prints():
+    from app import create_app
+    from web.server.banner import banner
+
+    app = create_app({"db": ":memory:", "fixture": str(ROOT / "examples/demo.json")})
+    command = ".venv/bin/python -m state"
+    printed = banner(
+        app.extensions["stateroom"], "http://127.0.0.1:8103", False, command
+    ).splitlines()
+    shown = (ROOT / "README.md").read_text()
+    assert [line for line in printed if "database" not in line and line not in shown] == []
+    app.extensions["stateroom"].store.close()

@@ -1,0 +1,33 @@
+"""Every example that is a program runs, and does what it says; those that are tests run as tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SAYS = {
+    "proposal_story.py": [
+        "job_id = 'job-4711' (str)",
+        "secret-dict = {'user': 'etl', 'token': 't0p'} (dict)",
+        "int_value = 42 (int)",
+        ': {"user": "etl", "token": "t0p"}',
+        'job_id: {"__airflow_state_ref__": "…/',
+    ],
+}
+
+
+def test_every_example_is_run():
+    assert {
+        path.name for path in EXAMPLES.glob("*.py") if not path.name.startswith("test_")
+    } == set(SAYS)
+
+
+@pytest.mark.parametrize("path", [EXAMPLES / name for name in SAYS], ids=lambda path: path.name)
+def test_an_example_runs(path):
+    call = [sys.executable, str(path)]
+    environ = {"PYTHONPATH": str(EXAMPLES.parent)}
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120, env=environ)
+    assert done.returncode == 0, done.stderr
+    assert [words for words in SAYS[path.name] if words not in done.stdout] == []

@@ -1,0 +1,92 @@
+"""The wheel adds two import names, and serves beside a project that has its own app, schemas and web."""
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The folder of a project with modules of the service's names, and the path the wheel's contents are on."""
+    folder = tmp_path_factory.mktemp("project")
+    site = folder / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    for name in ("app.py", "schemas.py", "web/__init__.py"):
+        path = folder / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("OWNER = 'the project'\n")
+    return folder / "project", site
+
+
+def test_the_wheel_adds_two_import_names(wheel):
+    names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {name for name in names if not name.endswith(".dist-info")} == {
+        "state",
+        "pytest_stateroom.py",
+    }
+
+
+def test_the_wheel_carries_the_service_and_its_data(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {
+        "state/_service/app.py",
+        "state/_service/web/api/not_emulated.txt",
+        "state/_service/web/pages/templates/base.html",
+        "state/_service/web/pages/static/style.css",
+        "state/_service/web/pages/static/page.js",
+        "state/_service/schemas/core.py",
+    } <= names
+
+
+def test_it_serves_beside_a_project_of_the_same_names(installed):
+    project, site = installed
+    program = """
+import app, schemas, web
+from state.process import ServerProcess, service_path
+from state.client import StateroomClient
+assert "_service" in str(service_path())
+with ServerProcess(["--db", ":memory:"]) as process:
+    print(StateroomClient(process.url).call("GET", "/_stateroom/health").json()["status"])
+print(app.OWNER, schemas.OWNER, web.OWNER)
+"""
+    environ = {"PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=project,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines() == ["healthy", "the project the project the project"], (
+        done.stderr
+    )
+
+
+def test_the_installed_command_knows_serve(installed):
+    project, site = installed
+    call = [sys.executable, "-m", "state", "serve", "--help"]
+    done = subprocess.run(
+        call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60
+    )
+    assert "--jwt-secret" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "named_too", [[], ["-p", "pytest_stateroom"]], ids=["installed", "installed and named"]
+)
+def test_the_installed_plugin_is_found_once_and_serves_beside_a_project_of_the_same_names(
+    installed, named_too
+):
+    project, site = installed
+    test = project / "test_it.py"
+    test.write_text(
+        "import app\ndef test_it(stateroom):\n    assert (stateroom.state, app.OWNER) == ({}, 'the project')"
+    )
+    call = [sys.executable, "-m", "pytest", "-q", *named_too, str(test)]
+    done = subprocess.run(
+        call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,115 @@
+"""Every block of code in docs/testing.md runs, in an environment into which it was installed as the page says.
+
+A section is run as a reader would: files get their names from their first lines, commands run in their order, and what
+is shown of their output is what they print (``…`` stands for anything). Ready-made extractors run blocks of Python in
+one process; what this page shows are files, commands, and reports of tests that fail.
+"""
+
+import os
+import re
+import subprocess
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PATIENCE = 120  # seconds for one command
+
+
+@pytest.fixture(scope="module")
+def environ(wheel, tmp_path_factory):
+    """The environment variables of somebody who works in a new virtual environment, and has no network."""
+    home = tmp_path_factory.mktemp("reader")
+    venv.create(home / "venv", with_pip=True, symlinks=True)
+    (site,) = (home / "venv").glob("lib/*/site-packages")
+    (site / "ours.pth").write_text(
+        sysconfig.get_paths()["purelib"]
+    )  # what else it needs is there already
+    ours = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("PYTHON", "STATEROOM"))
+    }
+    path = f"{home / 'venv' / 'bin'}:{os.environ['PATH']}"
+    found = {
+        **ours,
+        "PATH": path,
+        "HOME": str(home),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheel.parent),
+    }
+    run("python -m pip install --quiet stateroom", home, found)
+    return found
+
+
+@pytest.fixture
+def airflow(environ):
+    """Lets the environment find the packages of Airflow's too."""
+    python = Path(
+        os.environ.get("AIRFLOW_VENV")
+        or pytest.skip("AIRFLOW_VENV names no environment with Airflow")
+    )
+    (theirs,) = python.absolute().glob("lib/*/site-packages")
+    (ours,) = Path(environ["HOME"]).glob("venv/lib/*/site-packages")
+    (ours / "theirs.pth").write_text(str(theirs))
+    yield
+    (ours / "theirs.pth").unlink()
+
+
+def run(command, folder, environ, fails=False):
+    """What a command prints."""
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environ, text=True, timeout=PATIENCE,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert (done.returncode != 0) == fails, done.stdout
+    return done.stdout
+
+
+def play(section, folder, environ):
+    """Write the files and run the commands of a section; if no command ran the tests, run them."""
+    commands = []
+    for kind, text in BLOCK.findall(section):
+        if kind in ("python", "sh"):
+            (folder / re.match(r"# (\w+\.\w+)\n", text)[1]).write_text(text)
+        else:
+            assert kind == "console"
+            commands += re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+    if not any("pytest" in command and "install" not in command for command, _ in commands):
+        commands.append(("python -m pytest -q", "")) if list(folder.glob("test_*.py")) else None
+    for command, shown in commands:
+        check(run(command, folder, environ, fails=" failed" in shown), shown)
+
+
+def check(printed, shown):
+    """Find the lines that are shown in those that were printed, in their order."""
+    pattern = "".join(
+        r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r" *\n"
+        for line in shown.splitlines()
+    )
+    found = re.search(rf"^{pattern}", f"{printed}\n", re.MULTILINE)
+    assert found, f"{printed}\n--- is not as shown:\n{shown}"
+
+
+@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "A real worker"])
+def test_a_section_is_as_it_says(name, tmp_path, environ):
+    play(SECTIONS[name], tmp_path, environ)
+
+
+@pytest.mark.airflow
+def test_a_real_worker_is_as_it_says(tmp_path, environ, airflow):
+    play(SECTIONS["A real worker"], tmp_path, environ)
+
+
+def test_what_is_not_as_shown_is_noticed():
+    with pytest.raises(AssertionError, match="is not as shown"):
+        check("1 passed in 2s\n", "2 passed in …\n")
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_section_has_something_to_run(name):
+    assert BLOCK.findall(SECTIONS[name])

@@ -1,0 +1,118 @@
+"""Stateroom as a child process: ready when it says so, gone when it is told to, honest when it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from state import process
+from state.process import ServerProcess, StartFailed
+from state.store.database.ownership import owner
+
+
+def test_it_answers_as_soon_as_it_is_there():
+    with ServerProcess(["--db", ":memory:"]) as served:
+        assert requests.get(f"{served.url}/_stateroom/health").json()["status"] == "healthy"
+
+
+def test_two_may_run_at_once():
+    with ServerProcess(["--db", ":memory:"]) as one, ServerProcess(["--db", ":memory:"]) as two:
+        assert one.url != two.url
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(tmp_path, how):
+    path = tmp_path / "s.db"
+    with ServerProcess(["--db", str(path)]) as served:
+        served.process.send_signal(how)
+        assert served.process.wait(10) == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["s.db", "s.db.lock"]
+    assert owner(path) is None
+
+
+def test_stop_may_be_repeated_and_closes_the_port():
+    served = ServerProcess(["--db", ":memory:"])
+    port = int(served.url.rpartition(":")[2])
+    assert (served.stop(), served.stop()) == (0, 0)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_kill_leaves_it_no_time_to_clean_up(tmp_path):
+    path = tmp_path / "s.db"
+    served = ServerProcess(["--db", str(path)])
+    served.kill()
+    assert served.process.returncode == -signal.SIGKILL
+    assert path.with_name("s.db-wal").exists()
+    assert owner(path) is None
+
+
+def test_an_open_connection_does_not_keep_it_alive():
+    served = ServerProcess(["--db", ":memory:"])
+    with requests.Session() as session:
+        session.get(f"{served.url}/_stateroom/health")
+        assert served.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--db", "/nowhere/at/all.db"], 1, "the folder /nowhere/at does not exist"),
+        (["--db", ":memory:", "--max-body", "lots"], 2, "--max-body is 'lots'"),
+        (["--no-such-option"], 2, "No such option"),
+    ],
+)
+def test_a_failed_start_says_what_the_process_said(arguments, status, words):
+    with pytest.raises(StartFailed, match=words) as caught:
+        ServerProcess(arguments)
+    assert caught.value.exit_status == status
+
+
+def test_a_start_that_takes_too_long_is_given_up(monkeypatch, tmp_path):
+    silent = tmp_path / "silent.py"
+    silent.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(process, "PATIENCE", 0.2)
+    monkeypatch.setattr(process, "service_path", lambda: silent)
+    with pytest.raises(StartFailed, match="was not ready within 0.2 seconds") as caught:
+        ServerProcess()
+    assert caught.value.exit_status == -signal.SIGKILL
+
+
+def test_the_environment_may_be_given():
+    environ = {"STATEROOM_DB": ":memory:", "STATEROOM_MAX_BODY": "1KiB"}
+    with ServerProcess(environ=environ) as served:
+        assert (
+            requests.post(f"{served.url}/_stateroom/assets", json={"name": "x" * 2000}).status_code
+            == 413
+        )
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it():
+    with ServerProcess(["--db", ":memory:"]) as served:
+        assert os.getpgid(served.process.pid) != os.getpgid(0)
+
+
+def test_it_ends_with_the_process_that_started_it():
+    program = """
+import os, signal
+from state.process import ServerProcess
+print(ServerProcess(["--db", ":memory:"]).url, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60
+    )
+    port, deadline = int(killed.stdout.rpartition(":")[2]), time.monotonic() + 10
+    while listens(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def listens(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,46 @@
+"""Paths are remembered, and lead where they would lead without that."""
+
+import pytest
+from flask import request
+
+from tests.support.world import CORE_TASK, TASK_KEY
+from web.server import app as routes
+
+
+@pytest.mark.parametrize(
+    "path", [TASK_KEY, CORE_TASK, "/api/v2/dags", "/nowhere", "/_stateroom/reset"]
+)
+def test_the_second_answer_is_the_first(world, path):
+    first, second = world.get(path), world.get(path)
+    assert (first.status_code, first.data, first.headers.get("Allow")) == (
+        second.status_code, second.data, second.headers.get("Allow"),
+    )  # fmt: skip
+
+
+def test_a_method_is_a_place_of_its_own(world):
+    assert world.get(TASK_KEY).status_code == 200
+    assert world.put(TASK_KEY, json={"value": 2}).status_code == 204
+    assert world.post(TASK_KEY, json={}).status_code == 405
+    assert world.get(TASK_KEY).json == {"value": 2}
+
+
+def test_two_apps_do_not_share_what_they_know(world, start):
+    assert world.get(CORE_TASK).json["total_entries"] == 1
+    assert start().test_client().get(CORE_TASK).json["total_entries"] == 0
+
+
+def test_the_places_are_bounded_in_number_and_length(start, monkeypatch):
+    monkeypatch.setattr(routes, "_REMEMBERED", 10)
+    app = start()
+    for number in range(30):
+        app.test_client().get(f"/execution/store/ti/x/{number}")
+    app.test_client().get("/execution/store/ti/x/" + "k" * 1000)
+    assert 1 < len(app.url_map.known) <= 10
+    assert all(len(path) <= routes._LONG for _, path in app.url_map.known)
+
+
+def test_what_a_view_does_to_its_arguments_stays_there(open_app):
+    with open_app.test_request_context(TASK_KEY):
+        adapter = open_app.create_url_adapter(request)
+        adapter.match(return_rule=True)[1].clear()
+        assert adapter.match(return_rule=True)[1]["key"] == "job_id"

@@ -1,0 +1,270 @@
+"""What was acknowledged is there after kill -9, and a full disk harms nothing."""
+
+import contextlib
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from state.client.http import StateroomClient
+from state.errors import DatabaseFull, ServiceError, StateError
+from state.model.scopes import TaskScope
+from state.process import ServerProcess, StartFailed
+from state.store import fixtures
+from state.store.database import opening
+from state.store.store import Store
+
+KILLS = 12
+WRITERS = 4
+AT_LEAST = 40  # acknowledged writes before each kill
+
+
+def load_until_killed(process, ti_id, round_number):
+    """PUT from several threads and kill the service mid-load; the keys that were acknowledged, with their values."""
+    acknowledged, enough = {}, threading.Event()
+
+    def write(number):
+        keyspace, count = StateroomClient(process.url).task(ti_id), 0
+        with contextlib.suppress(StateError):
+            while True:
+                key, value = (
+                    f"{round_number}/{number}/{count}",
+                    {"n": [round_number, number, count], "pad": "x" * 300},
+                )
+                keyspace.set(key, value)
+                acknowledged[key] = value
+                count += 1
+                if len(acknowledged) >= AT_LEAST:
+                    enough.set()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    assert enough.wait(30)
+    process.kill()
+    for thread in threads:
+        thread.join()
+    return acknowledged
+
+
+def stored(process, made):
+    """Everything that a task instance holds, read over HTTP page by page."""
+    path = "/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store".format(
+        **made
+    )
+    found, client = {}, StateroomClient(process.url)
+    while True:
+        page = client.call("GET", path, params={"limit": "100", "offset": str(len(found))}).json()
+        found |= {entry["key"]: entry["value"] for entry in page["task_state_store"]}
+        if len(found) >= page["total_entries"]:
+            return found
+
+
+def test_every_acknowledged_write_survives_kill_9(tmp_path):
+    arguments = ["--db", str(tmp_path / "s.db"), "--log-level", "error"]
+    with ServerProcess(arguments) as process:
+        place = {"dag_id": "d", "run_id": "r", "task_id": "t"}
+        made = (
+            StateroomClient(process.url)
+            .call("POST", "/_stateroom/task-instances", json=place)
+            .json()
+        )
+    acknowledged = {}
+    for round_number in range(KILLS):
+        acknowledged |= load_until_killed(ServerProcess(arguments), made["id"], round_number)
+    with ServerProcess(arguments) as process:
+        found = stored(process, made)
+    lost = {key: value for key, value in acknowledged.items() if found.get(key) != value}
+    assert (lost, len(acknowledged) >= KILLS * AT_LEAST) == ({}, True)
+    assert len(found) - len(acknowledged) <= KILLS * WRITERS, (
+        "more than the writes that were under way"
+    )
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+class SmallDisk:
+    """A file system of one megabyte, which can be filled up and emptied again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.filler = folder, folder / "filler"
+
+    def fill(self, but: int = 0) -> None:
+        """Leave ``but`` bytes."""
+        with open(self.filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        os.truncate(self.filler, max(0, self.filler.stat().st_size - but))
+
+    def make_room(self) -> None:
+        self.filler.unlink()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "stateroom-test", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip(
+            "only root can mount a small file system; max_page_count stands in for it in another test"
+        )
+    yield SmallDisk(tmp_path)
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.fixture
+def full(disk):
+    """A store of 50 keys on a disk that has just been filled up."""
+    store = Store(str(disk.folder / "s.db"))
+    keyspace = store.namespace().asset(store.namespace().create_asset("a")["id"])
+    for number in range(50):
+        keyspace.set(f"key {number}", number)
+    disk.fill()
+    yield store
+    store.close()
+
+
+def is_whole(store):
+    """Whether SQLite finds nothing wrong, and the 50 keys are what they were."""
+    with store.reading() as db:
+        (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
+    values = {entry.key: entry.value for entry in store.namespace().asset(name="a").list()[0]}
+    return verdict == "ok" and all(values[f"key {number}"] == number for number in range(50))
+
+
+def write_until_full(keyspace):
+    for number in range(1000):
+        keyspace.set(f"more {number}", "x" * 5000)
+    raise AssertionError("the disk is not full")
+
+
+def test_a_full_disk_refuses_the_write_and_harms_no_row(full, disk):
+    keyspace = full.namespace().asset(name="a")
+    with pytest.raises(DatabaseFull, match="has no room left; nothing was changed"):
+        write_until_full(keyspace)
+    assert is_whole(full)
+    disk.make_room()
+    keyspace.set("after", 1)
+    assert keyspace.get("after") == 1
+
+
+def test_a_full_disk_keeps_every_key_for_the_next_start(full, disk):
+    with pytest.raises(DatabaseFull):
+        write_until_full(full.namespace().asset(name="a"))
+    full.close()
+    disk.make_room()
+    again = Store(full.path)
+    assert is_whole(again)
+    again.close()
+
+
+def test_a_fixture_that_does_not_fit_changes_nothing(full, disk):
+    before = fixtures.export(full.namespace())
+    assets = [
+        {"id": number, "name": "n" * 500 + str(number), "uri": str(number), "active": True}
+        for number in range(2, 500)
+    ]
+    with pytest.raises(DatabaseFull):
+        fixtures.apply(full.namespace(), {"config": {"clear_on_success": True}, "assets": assets})
+    assert fixtures.export(full.namespace()) == before
+    disk.make_room()
+    disk.fill(but=600_000)
+    fixtures.apply(full.namespace(), {"assets": assets[:20]})
+    assert len(fixtures.export(full.namespace())["assets"]) == 21
+
+
+def test_a_migration_that_does_not_fit_leaves_the_file_as_it_was(full, disk, monkeypatch):
+    def upgrade(connection):
+        with connection:
+            connection.execute("BEGIN")
+            connection.execute("CREATE TABLE later AS SELECT randomblob(100000) FROM entries")
+
+    disk.make_room()
+    full.close()
+    before = Path(full.path).read_bytes()
+    disk.fill(but=120_000)
+    monkeypatch.setattr(opening, "upgrade", upgrade)
+    with pytest.raises(DatabaseFull):
+        Store(full.path)
+    monkeypatch.undo()
+    assert Path(full.path).read_bytes() == before
+    disk.make_room()
+    again = Store(full.path)
+    assert is_whole(again)
+    again.close()
+
+
+@pytest.mark.parametrize("room", range(0, 160_000, 20_000))
+def test_a_start_without_room_says_so_and_works_once_there_is_some(disk, room):
+    path = str(disk.folder / "s.db")
+    disk.fill(but=room)
+    try:
+        Store(path).close()
+    except StateError as error:
+        assert type(error) is DatabaseFull
+    disk.make_room()
+    Store(path).close()
+
+
+def test_a_process_that_finds_no_room_ends_with_exit_status_8(disk):
+    disk.fill()
+    with pytest.raises(StartFailed, match="No space left on device") as caught:
+        ServerProcess(["--db", str(disk.folder / "s.db")])
+    assert caught.value.exit_status == 8
+
+
+def test_over_http_a_full_disk_is_507_until_there_is_room(disk):
+    with ServerProcess(["--db", str(disk.folder / "s.db"), "--log-level", "error"]) as process:
+        client = StateroomClient(process.url)
+        made = client.call(
+            "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
+        ).json()
+        keyspace = client.task(made["id"])
+        keyspace.set("before", 1)
+        disk.fill()
+        with pytest.raises(ServiceError, match="has no room left") as caught:
+            write_until_full(keyspace)
+        assert (caught.value.status, caught.value.reason) == (507, "database_full")
+        assert (
+            requests.post(f"{process.url}/_stateroom/reset").json()["detail"]["reason"]
+            == "database_full"
+        )
+        assert keyspace.get("before") == 1
+        disk.make_room()
+        keyspace.set("after", 2)
+        assert (keyspace.get("before"), keyspace.get("after")) == (1, 2)
+
+
+def test_a_database_at_its_size_limit_refuses_the_write_and_harms_no_row(tmp_path):
+    """What a full disk does, for machines where no small one can be mounted."""
+    store = Store(str(tmp_path / "s.db"))
+    keyspace = store.namespace().asset(store.namespace().create_asset("a")["id"])
+    for number in range(50):
+        keyspace.set(f"key {number}", number)
+    with store.transaction() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(DatabaseFull, match="has no room left; nothing was changed"):
+        write_until_full(keyspace)
+    assert is_whole(store)
+    with store.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1000000")
+    keyspace.set("after", "x" * 10_000)
+    assert is_whole(store)
+    store.close()
+
+
+def test_a_failed_write_keeps_the_old_value(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    store.namespace().create_task_instance(TaskScope("d", "r", "t"))
+    keyspace = store.namespace().task(TaskScope("d", "r", "t"))
+    keyspace.set("k", "old")
+    with store.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(DatabaseFull):
+        keyspace.set("k", "x" * 100_000)
+    assert keyspace.get("k") == "old"
+    store.close()

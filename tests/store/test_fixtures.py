@@ -1,0 +1,299 @@
+"""Fixture documents: all or nothing in, the same document out."""
+
+import contextlib
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from state.errors import BadDocument, KeyNotFound, TaskInstanceNotFound
+from state.store import fixtures
+from state.store.store import Store
+from web.request.parsing import load_fixture
+
+ONE, TWO = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
+RUN = {
+    "dag_id": "d",
+    "run_id": "r",
+    "state": "running",
+    "logical_date": None,
+    "run_after": "2026-01-01T00:00:00Z",
+}
+TI = {"id": ONE, "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "state": "running"}
+TI |= {"try_number": 1, "max_tries": 2}
+PLACE = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+ASSET = {"id": 1, "name": "a", "uri": "u://a", "active": True}
+WHEN = "2026-01-02T03:04:05.000006Z"
+DOCUMENT = {
+    "config": {"clear_on_success": True, "default_retention_days": 7},
+    "dag_runs": [RUN],
+    "task_instances": [TI],
+    "assets": [ASSET, {"id": 2, "name": "a", "uri": "u://a", "active": False}],
+    "task_state_store": [
+        {**PLACE, "key": "", "value": {"a": [None, 1.5]}, "expires_at": "2030-01-01T00:00:00Z", "updated_at": WHEN},
+        {**PLACE, "key": "a/b ü", "value": "\ud800", "expires_at": None, "updated_at": WHEN},
+    ],
+    "asset_state_store": [
+        {"asset": "a", "key": "k", "value": 0, "updated_at": WHEN, "last_updated_by": {"kind": "task", **PLACE}},
+        {"asset": "a", "asset_id": 2, "key": "k", "value": "inactive's", "updated_at": WHEN,
+         "last_updated_by": {"kind": "watcher"}},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def other():
+    """A namespace in another database."""
+    store = Store()
+    yield store.namespace()
+    store.close()
+
+
+def put(namespace, document, forget=False):
+    """Apply a document as ``PUT /_stateroom/fixture`` does, from its JSON."""
+    loaded, _ = load_fixture(json.loads(json.dumps(document)), strict=True)
+    fixtures.apply(namespace, loaded, forget)
+
+
+def row_of(namespace):
+    with namespace.store.reading() as db:
+        (config,) = db.execute(
+            "SELECT config FROM namespaces WHERE ns = ?", (namespace.ns,)
+        ).fetchone()
+    return json.loads(config)
+
+
+def test_a_document_comes_back_as_it_was_put(namespace):
+    put(namespace, DOCUMENT)
+    assert fixtures.export(namespace) == DOCUMENT
+
+
+def test_an_export_makes_the_same_namespace_elsewhere(namespace, other):
+    put(namespace, DOCUMENT)
+    put(other, fixtures.export(namespace))
+    assert json.dumps(fixtures.export(other)) == json.dumps(fixtures.export(namespace))
+
+
+def test_putting_an_export_back_changes_nothing(namespace):
+    put(namespace, DOCUMENT)
+    put(namespace, fixtures.export(namespace))
+    assert fixtures.export(namespace) == DOCUMENT
+
+
+def test_the_order_of_an_export_does_not_depend_on_that_of_the_writes(namespace, other):
+    shuffled = {
+        name: part[::-1] if isinstance(part, list) else part
+        for name, part in reversed(DOCUMENT.items())
+    }
+    put(namespace, DOCUMENT)
+    put(other, shuffled)
+    assert json.dumps(fixtures.export(other)) == json.dumps(fixtures.export(namespace))
+
+
+@pytest.mark.parametrize("value", ["1e400", "[NaN]", '{"a": -Infinity}'])
+def test_what_the_wire_lets_in_can_be_exported_and_imported(namespace, other, value):
+    put(namespace, {"dag_runs": [RUN], "task_instances": [TI]})
+    namespace.task_instance(ONE).set("k", [json.loads(value)])
+    put(other, fixtures.export(namespace))
+    assert other.task_instance(ONE).text("k") == namespace.task_instance(ONE).text("k")
+
+
+BAD_ROWS = [
+    ("dag_runs", {**RUN, "state": "nonsense"}, "dag_runs[1].state"),
+    ("task_instances", {**TI, "id": TWO, "run_id": "unknown"}, "task_instances[1].run_id"),
+    ("task_instances", {**TI, "task_id": "other"}, "task_instances[1].id"),
+    ("assets", {**ASSET, "id": 3}, "assets[2]"),
+    ("assets", {"id": 3, "name": "\ud800", "uri": "u"}, "assets[2].name"),
+    (
+        "task_state_store",
+        {**PLACE, "task_id": "other", "key": "k", "value": 1},
+        "task_state_store[2]",
+    ),
+    ("task_state_store", {**PLACE, "key": "k", "value": None}, "task_state_store[2].value"),
+    ("asset_state_store", {"asset": "other", "key": "k", "value": 1}, "asset_state_store[2].asset"),
+    (
+        "asset_state_store",
+        {"asset": "a", "asset_id": 9, "key": "k", "value": 1},
+        "asset_state_store[2].asset",
+    ),
+    (
+        "asset_state_store",
+        {
+            "asset": "a",
+            "key": "k",
+            "value": 1,
+            "last_updated_by": {"kind": "task", **PLACE, "task_id": "other"},
+        },
+        "asset_state_store[2].last_updated_by",
+    ),
+]
+
+
+@pytest.mark.parametrize(("part", "row", "where"), BAD_ROWS)
+def test_one_bad_row_changes_nothing_and_is_named(client, namespace, part, row, where):
+    before = fixtures.export(namespace)
+    answer = client.put("/_stateroom/fixture", json={**DOCUMENT, part: [*DOCUMENT[part], row]})
+    assert (400 <= answer.status_code < 500, where in answer.text) == (True, True), answer.text
+    assert (fixtures.export(namespace), namespace.config, row_of(namespace)) == (before, {}, {})
+
+
+def test_a_failing_reset_changes_nothing(namespace):
+    put(namespace, DOCUMENT)
+    with pytest.raises(BadDocument):
+        put(namespace, {"config": {"clear_on_success": False}, "task_instances": [TI]}, forget=True)
+    assert (fixtures.export(namespace), row_of(namespace)) == (DOCUMENT, DOCUMENT["config"])
+
+
+def test_state_is_touched_only_where_the_document_carries_state(namespace):
+    put(namespace, DOCUMENT)
+    put(namespace, {**DOCUMENT, "task_state_store": [], "asset_state_store": []})
+    assert fixtures.export(namespace) == DOCUMENT
+
+
+def test_what_a_document_does_not_say_stays(namespace):
+    put(namespace, DOCUMENT)
+    told = {"dag_runs": [{"dag_id": "d", "run_id": "r"}], "task_instances": [{"id": ONE, **PLACE}]}
+    put(namespace, told)
+    assert fixtures.export(namespace) == DOCUMENT
+
+
+def test_what_a_document_says_is_null_becomes_null(namespace):
+    put(namespace, {**DOCUMENT, "dag_runs": [{**RUN, "logical_date": "2026-01-01T00:00:00Z"}]})
+    put(
+        namespace,
+        {"dag_runs": [{**RUN, "logical_date": None}], "task_instances": [{**TI, "state": None}]},
+    )
+    document = fixtures.export(namespace)
+    assert (document["dag_runs"][0]["logical_date"], document["task_instances"][0]["state"]) == (
+        None,
+        None,
+    )
+
+
+def test_a_new_id_for_known_coordinates_is_the_next_attempt(namespace):
+    put(namespace, DOCUMENT)
+    put(namespace, {"task_instances": [{**PLACE, "id": TWO, "state": "running"}]})
+    (attempt,) = fixtures.export(namespace)["task_instances"]
+    assert (attempt["id"], attempt["try_number"], attempt["max_tries"]) == (TWO, 2, 2)
+    assert namespace.task_instance(TWO).get("") == {"a": [None, 1.5]}
+    with pytest.raises(TaskInstanceNotFound):
+        namespace.task_instance(ONE).get("")
+
+
+def test_over_http_the_old_id_is_gone_and_the_state_stays(client):
+    for ti_id in (ONE, TWO):
+        document = {"dag_runs": [RUN], "task_instances": [{**PLACE, "id": ti_id}]}
+        assert client.put("/_stateroom/fixture", json=document).status_code == 204
+        if ti_id == ONE:
+            client.put(f"/execution/store/ti/{ONE}/k", json={"value": 7, "expires_at": None})
+    assert client.get(f"/execution/store/ti/{ONE}/k").status_code == 404
+    assert client.get(f"/execution/store/ti/{TWO}/k").get_json() == {"value": 7}
+
+
+def test_reset_returns_to_the_document_and_forgets_the_rest(namespace):
+    put(namespace, DOCUMENT)
+    namespace.jwt_secret = "s"
+    put(namespace, {"assets": [ASSET]}, forget=True)
+    document = fixtures.export(namespace)
+    assert (document["assets"], document["task_instances"], document["config"]) == ([ASSET], [], {})
+    assert (namespace.config, namespace.jwt_secret, fixtures.counts(namespace)["keys"]) == (
+        {},
+        None,
+        0,
+    )
+
+
+def test_reset_leaves_no_row_of_any_kind(namespace):
+    put(namespace, DOCUMENT)
+    put(namespace, {}, forget=True)
+    with namespace.store.reading() as db:
+        tables = ("dag_runs", "scopes", "task_instances", "assets", "entries")
+        assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [
+            0
+        ] * 5
+    assert fixtures.is_empty(namespace)
+
+
+def test_a_secret_is_kept_in_memory_only(namespace):
+    put(namespace, {"config": {"jwt_secret": "hush", "clear_on_success": True}})
+    assert namespace.jwt_secret == "hush"
+    assert namespace.config == row_of(namespace) == {"clear_on_success": True}
+    assert "hush" not in json.dumps(fixtures.export(namespace))
+
+
+def test_a_failing_document_leaves_secret_and_configuration(namespace):
+    put(namespace, {"config": {"jwt_secret": "old", "maximum_page_limit": 5}})
+    with pytest.raises(BadDocument):
+        put(
+            namespace,
+            {"config": {"jwt_secret": "new", "maximum_page_limit": 6}, "task_instances": [TI]},
+        )
+    assert (namespace.jwt_secret, namespace.config) == ("old", {"maximum_page_limit": 5})
+
+
+def test_documents_at_once_lose_nothing_of_each_others_configuration(namespace, monkeypatch):
+    """A second document that comes between the commit of the first and what is remembered of it has to wait."""
+    store, pool, other = namespace.store, ThreadPoolExecutor(1), []
+
+    @contextlib.contextmanager
+    def and_then_another(refs):
+        with Store.transaction(store, refs) as db:
+            yield db
+        monkeypatch.undo()
+        other.append(pool.submit(put, namespace, {"config": {"maximum_page_limit": 2}}))
+        wait(other, timeout=0.2)
+
+    monkeypatch.setattr(store, "transaction", and_then_another)
+    put(namespace, {"config": {"default_retention_days": 1}})
+    other[0].result(10)
+    pool.shutdown()
+    assert (
+        namespace.config
+        == row_of(namespace)
+        == {"default_retention_days": 1, "maximum_page_limit": 2}
+    )
+
+
+def test_the_configuration_is_there_after_reopening(tmp_path):
+    for expected in ({}, {"clear_on_success": True}):
+        store = Store(str(tmp_path / "s.db"))
+        assert store.namespace().config == expected
+        put(store.namespace(), {"config": {"clear_on_success": True}})
+        store.close()
+
+
+def test_an_empty_database_is_empty_until_anything_is_put(namespace):
+    assert fixtures.is_empty(namespace)
+    put(namespace, {"config": {"clear_on_success": False}})
+    assert not fixtures.is_empty(namespace)
+
+
+def test_a_readers_export_is_of_one_moment(tmp_path):
+    """A run that is exported without its task instance, or the other way round, could not be imported."""
+    store = Store(str(tmp_path / "s.db"))
+    namespace, stop = store.namespace(), threading.Event()
+
+    def churn():
+        while not stop.is_set():
+            put(namespace, DOCUMENT)
+            put(namespace, {}, forget=True)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(churn)
+        sizes = {
+            tuple(len(part) for part in fixtures.export(namespace).values())[1:] for _ in range(200)
+        }
+        stop.set()
+    assert sizes <= {(0, 0, 0, 0, 0), (1, 1, 2, 2, 2)}
+    store.close()
+
+
+def test_a_deleted_key_stays_deleted_until_a_document_brings_it(namespace):
+    put(namespace, DOCUMENT)
+    namespace.task_instance(ONE).clear()
+    put(namespace, {**DOCUMENT, "task_state_store": []})
+    with pytest.raises(KeyNotFound):
+        namespace.task_instance(ONE).get("")
+    put(namespace, DOCUMENT)
+    assert namespace.task_instance(ONE).get("") == {"a": [None, 1.5]}

@@ -1,0 +1,164 @@
+"""One contract for every keyspace: over SQLite in a file and in memory, and over HTTP through both APIs."""
+
+import itertools
+
+import pytest
+
+from state.client.http import StateroomClient
+from state.errors import AssetNotFound, NotFound, TaskInstanceNotFound
+from state.model.scopes import WATCHER, TaskScope
+from state.store.store import Store
+from state.testing.contracts import ExpiryContract, KeyspaceContract, ListingContract
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request, tmp_path):
+    store = Store(str(tmp_path / "s.db") if request.param == "file" else ":memory:")
+    yield store
+    store.close()
+
+
+class TestSqliteTask(KeyspaceContract, ExpiryContract, ListingContract):
+    @pytest.fixture
+    def keyspaces(self, store):
+        scopes = [TaskScope("d", "r", "t"), TaskScope("d", "r", "t", 0)]
+        for scope in scopes:
+            store.namespace().create_task_instance(scope)
+        return tuple(store.namespace().task(scope) for scope in scopes)
+
+
+class TestSqliteAsset(KeyspaceContract, ListingContract):
+    @pytest.fixture
+    def keyspaces(self, store):
+        return tuple(
+            store.namespace().asset(store.namespace().create_asset(name)["id"])
+            for name in ("a", "b")
+        )
+
+
+@pytest.fixture(scope="module")
+def service(served):
+    client = StateroomClient(served.url)
+    client.call("POST", "/_stateroom/reset")
+    return client
+
+
+@pytest.fixture
+def task_instances(service):
+    """Two attempts' descriptions, of a run that no other test uses."""
+    run = f"run {next(_numbers)} ü+%2F"
+    asked = [
+        {"dag_id": "a.b c", "run_id": run, "task_id": "t", "map_index": index} for index in (-1, 0)
+    ]
+    return [
+        service.call("POST", "/_stateroom/task-instances", json=place).json() for place in asked
+    ]
+
+
+@pytest.fixture
+def assets(service):
+    names = [f"asset {next(_numbers)} ü&=?/" for _ in range(2)]
+    return [
+        service.call("POST", "/_stateroom/assets", json={"name": name, "uri": f"x://{name}"}).json()
+        for name in names
+    ]
+
+
+class TestExecutionApiTask(KeyspaceContract, ExpiryContract):
+    @pytest.fixture
+    def keyspaces(self, service, task_instances):
+        return tuple(service.task(made["id"]) for made in task_instances)
+
+
+class TestCoreApiTask(KeyspaceContract, ExpiryContract):
+    @pytest.fixture
+    def keyspaces(self, service, task_instances):
+        places = [
+            [made[name] for name in ("dag_id", "run_id", "task_id", "map_index")]
+            for made in task_instances
+        ]
+        return tuple(service.task_by_scope(TaskScope(*place)) for place in places)
+
+
+class TestExecutionApiAssetByName(KeyspaceContract):
+    @pytest.fixture
+    def keyspaces(self, service, assets):
+        return tuple(service.asset(name=asset["name"]) for asset in assets)
+
+
+class TestExecutionApiAssetByUri(KeyspaceContract):
+    @pytest.fixture
+    def keyspaces(self, service, assets):
+        return tuple(service.asset(uri=asset["uri"]) for asset in assets)
+
+
+class TestCoreApiAsset(KeyspaceContract):
+    @pytest.fixture
+    def keyspaces(self, service, assets):
+        return tuple(service.asset_by_id(asset["id"]) for asset in assets)
+
+
+@pytest.mark.parametrize("key", [".", ".."])
+@pytest.mark.parametrize("verb", ["get", "set", "delete"])
+def test_the_client_refuses_keys_that_http_drops(service, task_instances, key, verb):
+    keyspace = service.task(task_instances[0]["id"])
+    keyspace.set("bystander", 1)
+    with pytest.raises(ValueError, match="cannot be sent over HTTP"):
+        getattr(keyspace, verb)(key, *([1] if verb == "set" else []))
+    assert keyspace.get("bystander") == 1
+
+
+@pytest.mark.parametrize("place", [("..", "r", "t"), ("d", ".", "t"), ("d", "r", "..")])
+def test_the_client_refuses_ids_that_http_drops(service, place):
+    with pytest.raises(ValueError, match="cannot be sent over HTTP"):
+        service.task_by_scope(TaskScope(*place))
+
+
+@pytest.mark.parametrize("key", [".", ".."])
+def test_assets_by_name_take_those_keys_because_they_travel_in_the_query(service, assets, key):
+    keyspace = service.asset(name=assets[0]["name"])
+    keyspace.set(key, 1)
+    assert keyspace.get(key) == 1
+
+
+def test_the_client_tells_a_missing_scope_from_a_missing_key(service):
+    for keyspace in (
+        service.task("00000000-0000-7000-8000-000000000000"),
+        service.asset(name="nobody's"),
+    ):
+        with pytest.raises(NotFound, match="not found") as caught:
+            keyspace.set("k", 1)
+        assert type(caught.value) is NotFound
+
+
+def test_an_unknown_scope_is_an_error_for_every_verb(store):
+    task, asset = store.namespace().task_instance("nobody"), store.namespace().asset(uri="nothing")
+    for keyspace, error in ((task, TaskInstanceNotFound), (asset, AssetNotFound)):
+        for verb, arguments in (
+            ("get", "k"),
+            ("set", ("k", 1)),
+            ("delete", "k"),
+            ("clear", ()),
+            ("require", ()),
+        ):
+            with pytest.raises(error):
+                getattr(keyspace, verb)(*arguments)
+
+
+def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
+    made = store.namespace().create_asset("n", "u://n")
+    store.namespace().asset(made["id"]).set("k", 1)
+    assert (
+        store.namespace().asset(name="n").get("k")
+        == store.namespace().asset(uri="u://n").get("k")
+        == 1
+    )
+
+
+def test_an_entry_says_who_wrote_it(store):
+    namespace = store.namespace()
+    asset = namespace.create_asset("n")["id"]
+    namespace.asset(asset, writer=WATCHER).set("k", 1)
+    assert namespace.asset(asset).entry("k").writer_kind == "watcher"

@@ -1,0 +1,163 @@
+"""Steps are numbered by their order, never edited once released, and applied all or none."""
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from state.errors import NewerDatabase
+from state.model.scopes import TaskScope
+from state.store import fixtures
+from state.store.database import opening
+from state.store.database.migrations import migrations
+from state.store.database.ownership import owner
+from state.store.store import Store
+
+FIRST_RELEASE = Path(__file__).parent / "first_release.sql"
+RELEASED = {"tables": "d7663ed2a7530f90faf7f4f4f6118e71fc3f7382659209acaa86e0626db9af40"}
+
+
+@pytest.fixture
+def first_release(tmp_path):
+    """A file as the first release left it."""
+    path = tmp_path / "first.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_RELEASE.read_text("utf-8"))
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def extended(monkeypatch):
+    """The steps, to which a test may add its own."""
+    copy = Migrations("stateroom")
+    copy._migrations = list(migrations._migrations)
+    monkeypatch.setattr(opening, "migrations", copy)
+    return copy
+
+
+def digests():
+    """The hash of the SQL that each step runs, without regard to its layout."""
+    said, found = [], {}
+    db = Database(
+        memory=True,
+        execute_plugins=False,
+        tracer=lambda sql, parameters: said.append(f"{sql} {parameters}"),
+    )
+    for step in migrations.pending(db):
+        said.clear()
+        step.fn(db)
+        found[step.name] = hashlib.sha256(
+            "\n".join(" ".join(line.split()) for line in said).encode()
+        ).hexdigest()
+    db.close()
+    return found
+
+
+def schema(path):
+    """The statements that made each table, index and view, without regard to their layout."""
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    connection.close()
+    return {name: " ".join((sql or "").split()).replace('"', "") for name, sql in rows}
+
+
+def test_released_steps_are_as_they_were_released():
+    found = digests()
+    changed = {
+        name: found.get(name) for name, digest in RELEASED.items() if found.get(name) != digest
+    }
+    assert not changed, "a released step is never edited; a change is a new step"
+    assert list(found)[: len(RELEASED)] == list(RELEASED)
+
+
+def test_a_file_of_the_first_release_opens_with_its_data(first_release):
+    store = Store(str(first_release))
+    namespace = store.namespace()
+    task = namespace.task(TaskScope("etl", "r1", "load"))
+    assert {entry.key: entry.value for entry in task.list()[0]} == {
+        "big/key ü": {"__airflow_state_ref__": "s3://b/k"},
+        "job_id": "application_1",
+    }
+    assert task.entry("job_id").expires_at == "2030-01-01T00:00:00.000000Z"
+    watermark = namespace.asset(name="orders").entry("watermark")
+    assert (watermark.value, watermark.task_id) == ([1, None, {"a": 1.5}], "load")
+    assert namespace.config == {"default_retention_days": 7}
+    store.close()
+
+
+def test_a_file_of_the_first_release_can_be_written_and_exported(first_release):
+    store = Store(str(first_release))
+    namespace = store.namespace()
+    namespace.task_instance("01900000-0000-7000-8000-000000000002").set("new", 1)
+    assert len(fixtures.export(namespace)["task_state_store"]) == 3
+    assert namespace.create_asset("next")["id"] == 3
+    store.close()
+
+
+def test_an_upgraded_file_has_the_tables_of_a_new_one(first_release, tmp_path):
+    for path in (first_release, tmp_path / "new.db"):
+        Store(str(path)).close()
+    assert schema(first_release) == schema(tmp_path / "new.db")
+
+
+def test_opening_twice_changes_nothing(first_release):
+    Store(str(first_release)).close()
+    before = first_release.read_bytes()
+    Store(str(first_release)).close()
+    assert first_release.read_bytes() == before
+
+
+def test_a_later_step_is_applied_to_an_older_file(first_release, extended):
+    @extended()
+    def colours(db):
+        db.execute("ALTER TABLE assets ADD COLUMN colour TEXT DEFAULT 'red'")
+
+    store = Store(str(first_release))
+    with store.reading() as db:
+        assert db.execute("SELECT name, colour FROM assets").fetchall() == [
+            ("orders", "red"),
+            ("old", "red"),
+        ]
+    store.close()
+
+
+def test_a_failing_step_takes_the_steps_before_it_back(first_release, extended):
+    @extended()
+    def colours(db):
+        db.execute("ALTER TABLE assets ADD COLUMN colour TEXT")
+
+    @extended()
+    def failing(db):
+        db.execute("DELETE FROM entries")
+        db.execute("INSERT INTO nowhere VALUES (1)")
+
+    before = schema(first_release)
+    with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
+        Store(str(first_release))
+    assert schema(first_release) == before
+    assert owner(first_release) is None
+
+
+def test_the_release_before_refuses_an_upgraded_file(first_release, extended, monkeypatch):
+    @extended()
+    def later(db):
+        db.execute("CREATE TABLE later (x)")
+
+    Store(str(first_release)).close()
+    monkeypatch.setattr(opening, "migrations", migrations)
+    with pytest.raises(NewerDatabase, match="it has later"):
+        Store(str(first_release))
+
+
+def test_every_database_has_an_id_of_its_own(tmp_path):
+    ids = set()
+    for name in ("a.db", "b.db"):
+        store = Store(str(tmp_path / name))
+        with store.reading() as db:
+            ids.add(db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone())
+        store.close()
+    assert len(ids) == 2

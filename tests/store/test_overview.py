@@ -1,0 +1,131 @@
+"""What the pages list: counted, searched, sorted, a page at a time, each namespace by itself."""
+
+import pytest
+
+from state.model.scopes import API_WRITER, TaskScope
+from state.store.views import details, history, keys, lists
+from state.store.views.lists import Asked, order
+
+RUN, LATER = "manual__1", "manual__2"
+EVERYTHING = Asked()
+SIZES = {"a": 1, "b": 20, "c": 3}
+
+
+@pytest.fixture
+def filled(store):
+    """Two runs of a dag with three tasks in all, and an asset."""
+    namespace = store.namespace()
+    for run_id, task_id in ((RUN, "extract"), (RUN, "load"), (LATER, "extract")):
+        namespace.create_task_instance(TaskScope("etl", run_id, task_id))
+    namespace.create_asset("orders", "s3://bucket/orders")
+    extract = namespace.task(TaskScope("etl", RUN, "extract"), API_WRITER)
+    for key, size in SIZES.items():
+        extract.set(key, "x" * size)
+    extract.set("ref", {"__airflow_state_ref__": "s3://bucket/1"})
+    namespace.task(TaskScope("etl", RUN, "load")).set("broken", {"__airflow_state_ref__": 1})
+    namespace.asset(name="orders").set("watermark", "2026")
+    return namespace
+
+
+def runs(namespace, asked=EVERYTHING, sort="run", down=False, limit=50, offset=0):
+    return lists.runs(namespace, asked, order("runs", sort, down), limit, offset)
+
+
+def found(namespace, asked=EVERYTHING, sort="key", down=False, limit=50, offset=0):
+    return [
+        row["key"] for row in keys.found(namespace, asked, order("keys", sort, down), limit, offset)
+    ]
+
+
+def test_runs_are_counted_with_what_they_hold(filled):
+    rows = {
+        row["run_id"]: (row["tasks"], row["keys"], row["references"], row["malformed"])
+        for row in runs(filled)
+    }
+    assert rows == {RUN: (2, 5, 1, 1), LATER: (1, 0, 0, 0)}
+
+
+def test_totals_are_those_of_one_namespace(filled, store):
+    other = store.create_namespace("other")
+    other.create_asset("orders")
+    assert lists.totals(other, Asked())["keys"] == 0
+    assert lists.totals(filled, Asked()) == {
+        "runs": 2, "tasks": 3, "assets": 1, "keys": 6, "references": 1, "expired": 0, "unhealthy": 0, "malformed": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (Asked(), ["a", "b", "broken", "c", "ref", "watermark"]),
+        (Asked(("LOAD",)), ["broken"]),
+        (Asked(("etl", "ref")), ["ref"]),
+        (Asked(("s3://bucket/ord",)), ["watermark"]),
+        (Asked(("%",)), []),
+        (Asked(only="references"), ["ref"]),
+        (Asked(only="malformed"), ["broken"]),
+        (Asked(only="unhealthy"), []),
+        (Asked(dag_id="etl"), ["a", "b", "broken", "c", "ref"]),
+        (Asked(dag_id="etl", run_id=LATER), []),
+    ],
+)
+def test_keys_are_found_by_what_leads_to_them(filled, asked, expected):
+    assert found(filled, asked) == expected
+    assert lists.totals(filled, asked)["keys"] == len(expected)
+
+
+def test_keys_sort_by_size_and_come_a_page_at_a_time(filled):
+    assert found(filled, sort="size", limit=2) == ["a", "c"]
+    assert found(filled, sort="size", down=True, limit=1, offset=1) == ["broken"]
+
+
+@pytest.mark.parametrize("sort", ["keys", "references", "tasks", "run", "dag", "updated_at"])
+def test_a_page_of_runs_is_the_same_whether_it_was_chosen_before_or_after_counting(filled, sort):
+    whole = [row["run_id"] for row in runs(filled, sort=sort)]
+    parts = [
+        row["run_id"]
+        for offset in (0, 1)
+        for row in runs(filled, sort=sort, limit=1, offset=offset)
+    ]
+    assert parts == whole and len(whole) == 2
+
+
+def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
+    with store.transaction() as db:
+        db.execute("UPDATE refs SET health = 'missing'")
+    assert found(filled, Asked(only="unhealthy")) == ["ref"]
+    assert runs(filled, Asked(only="unhealthy"))[0]["unhealthy"] == 1
+
+
+def test_a_large_value_is_not_read_for_a_list(filled):
+    extract = filled.task(TaskScope("etl", RUN, "extract"))
+    extract.set("large", "x" * 200_000)
+    (row,) = keys.found(filled, Asked(("large",)), order("keys", "key", False), 50, 0)
+    assert (row["beginning"], row["size"]) == ("", 200_002)
+
+
+def test_map_indices_near_one_are_shown_in_order(filled):
+    for index in range(100):
+        filled.create_task_instance(TaskScope("etl", RUN, "many", index))
+    place = details.task(filled, TaskScope("etl", RUN, "many", 50))
+    indices = [row["map_index"] for row in details.siblings(filled, place)]
+    assert indices == sorted(indices) and 50 in indices and len(indices) == 60
+
+
+def test_the_current_attempt_stands_first(filled):
+    filled.create_task_instance(TaskScope("etl", RUN, "extract"))
+    place = details.task(filled, TaskScope("etl", RUN, "extract"))
+    assert [row["try_number"] for row in details.attempts(filled, place["scope_id"])] == [2, 1]
+
+
+def test_history_leaves_out_what_changed_nothing(filled):
+    extract = filled.task(TaskScope("etl", RUN, "extract"))
+    extract.get("a")
+    extract.delete("a")
+    extract.delete("a")
+    place = details.task(filled, TaskScope("etl", RUN, "extract"))
+    assert [row["op"] for row in history.changes(filled, place["scope_id"], "a", 50)] == [
+        "delete",
+        "set",
+    ]
+    assert [row["op"] for row in history.latest(filled, 3)] == ["delete", "delete", "set"]

@@ -1,0 +1,304 @@
+"""The ledger: a reference is held by its row, released by whatever way the row goes, and never forgotten with it."""
+
+import contextlib
+import sqlite3
+import threading
+
+import pytest
+
+from state.errors import ReferenceBusy
+from state.masking import masked
+from state.model import envelope
+from state.model.reference_facts import LONGEST, Facts, replaced_from, replaced_header
+from state.model.scopes import TaskScope
+from state.store import fixtures, snapshots
+from state.store.database import opening
+from state.store.database.migrations import APPLICATION_ID, migrations
+from state.store.store import Store
+from state.store.tables import references
+
+A, B = envelope.wrap("s3://bucket/a"), envelope.wrap("s3://bucket/b")
+FACTS = Facts("file", 3, "a" * 64)
+SCOPE = TaskScope("etl", "r1", "load")
+
+
+@pytest.fixture
+def namespace(store):
+    return store.namespace()
+
+
+@pytest.fixture
+def ti_id(namespace):
+    return namespace.create_task_instance(SCOPE)["id"]
+
+
+@pytest.fixture
+def task(namespace, ti_id):
+    return namespace.task_instance(ti_id)
+
+
+def ledger(namespace):
+    return {row["ref"]: row for row in references.page(namespace, None, None, 100, 0)[0]}
+
+
+def test_facts_travel_in_a_header():
+    facts = Facts("my pkg;x.Backend", 12, "0" * 64)
+    assert Facts.from_header(facts.to_header()) == facts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "backend=file", "backend=file; size=-1; sha256=" + "a" * 64, "backend=file; size=1; sha256=xyz",
+     "backend=; size=1; sha256=" + "a" * 64, "backend=file; size=1" + "0" * 30 + "; sha256=" + "a" * 64],
+)  # fmt: skip
+def test_a_header_that_is_no_claim_claims_nothing(text):
+    assert Facts.from_header(text) is None
+
+
+def test_a_replaced_reference_travels_percent_encoded():
+    (value,) = replaced_header("s3://b/ü\r\nX: y").values()
+    assert value.isascii() and "\n" not in value
+    assert replaced_from(value) == "s3://b/ü\r\nX: y"
+
+
+def test_a_reference_too_long_for_a_header_is_left_out():
+    assert replaced_header("x" * (LONGEST + 1)) == {}
+
+
+def test_an_envelope_enters_the_ledger_with_its_facts(namespace, task):
+    task.set("k", A, facts=FACTS)
+    row = ledger(namespace)["s3://bucket/a"]
+    assert (row["backend"], row["size"], row["sha256"]) == ("file", 3, "a" * 64)
+    assert (row["health"], row["released_at"], row["key"], row["task_id"]) == (
+        "unchecked",
+        None,
+        "k",
+        "load",
+    )
+    assert task.fetch("k") == (A, FACTS)
+
+
+def test_an_envelope_without_facts_is_unchecked(namespace, task):
+    task.set("k", A)
+    assert task.fetch("k") == (A, None)
+    assert ledger(namespace)["s3://bucket/a"]["backend"] is None
+
+
+@pytest.mark.parametrize(
+    "value", [1, {"a": 1}, {envelope.MARKER: "x", "y": 1}, {envelope.MARKER: ""}]
+)
+def test_what_is_no_envelope_does_not_enter_the_ledger(namespace, task, value):
+    task.set("k", value, facts=FACTS)
+    assert ledger(namespace) == {}
+    assert task.fetch("k") == (value, None)
+
+
+def test_set_says_which_reference_it_replaced(task):
+    assert task.set("k", A) is None
+    assert task.set("k", A) is None
+    assert task.set("k", B) == "s3://bucket/a"
+    assert task.set("k", 1) == "s3://bucket/b"
+    assert task.set("k", 2) is None
+
+
+def test_a_reference_that_another_row_holds_is_not_reported_as_replaced(task):
+    task.set("k", A)
+    task.set("copy", A)
+    assert task.set("k", 1) is None
+
+
+WAYS = {
+    "overwrite": lambda namespace, task, ti_id: task.set("k", 1),
+    "patch": lambda namespace, task, ti_id: task.replace("k", 1),
+    "delete": lambda namespace, task, ti_id: task.delete("k"),
+    "clear": lambda namespace, task, ti_id: task.clear(),
+    "clean": lambda namespace, task, ti_id: namespace.clean(dry_run=False, batch_size=1),
+    "reset": lambda namespace, task, ti_id: (
+        fixtures.apply(namespace, {}, forget=True),
+        snapshots.drop(namespace, "before-reset"),
+    ),
+    "clear_on_success": lambda namespace, task, ti_id: namespace.set_state(ti_id, "success", True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_reference_is_released_by_whatever_way_its_row_goes(namespace, task, ti_id, way):
+    task.set("k", A, namespace.clock.now())
+    WAYS[way](namespace, task, ti_id)
+    row = ledger(namespace)["s3://bucket/a"]
+    assert row["health"] == "orphan"
+    assert row["written_at"] <= row["released_at"]
+
+
+def test_setting_a_reference_again_revives_it(namespace, task):
+    for value in (A, B, A):
+        task.set("k", value)
+    rows = ledger(namespace)
+    assert (rows["s3://bucket/a"]["health"], rows["s3://bucket/b"]["health"]) == (
+        "unchecked",
+        "orphan",
+    )
+
+
+def test_a_failed_write_leaves_the_ledger_as_it_was(namespace, task, monkeypatch):
+    task.set("k", A)
+    monkeypatch.setattr(references, "_enter", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        task.set("k", B)
+    assert list(ledger(namespace)) == ["s3://bucket/a"]
+    assert task.get("k") == A
+
+
+def test_a_write_without_facts_forgets_those_of_the_value_before(task):
+    task.set("k", A, facts=FACTS)
+    task.set("k", A)
+    assert task.fetch("k") == (A, None)
+
+
+@pytest.mark.parametrize(
+    ("claim", "vouched_by"), [(None, "file"), (FACTS, "file"), (Facts("x", 1, "b" * 64), None)]
+)
+def test_what_the_service_vouched_for_stays_so_unless_another_backend_is_claimed(
+    task, claim, vouched_by
+):
+    task.set("k", A, facts=FACTS, vouched=True)
+    task.set("k", A, facts=claim)
+    assert task.stored("k").vouched_by == vouched_by
+
+
+def test_one_key_vouched_for_is_not_another(task):
+    task.set("k", A, facts=FACTS, vouched=True)
+    task.set("copy", A, facts=FACTS)
+    assert task.stored("copy").vouched_by is None
+
+
+def test_a_late_object_is_an_orphan(namespace, task):
+    references.record_orphan(
+        namespace, (task.scope_id(), "k"), "s3://bucket/late", FACTS, task.writer
+    )
+    assert ledger(namespace)["s3://bucket/late"]["health"] == "orphan"
+
+
+def test_a_late_object_that_a_row_holds_is_none(namespace, task):
+    task.set("k", A)
+    references.record_orphan(namespace, (task.scope_id(), "k"), "s3://bucket/a", FACTS, task.writer)
+    row = ledger(namespace)["s3://bucket/a"]
+    assert (row["health"], row["released_at"]) == ("unchecked", None)
+
+
+def test_an_imported_envelope_is_unchecked_and_exported_again(namespace, task):
+    task.set("k", A, facts=FACTS, vouched=True)
+    document = fixtures.export(namespace)
+    fixtures.apply(namespace, document, forget=True)
+    assert fixtures.export(namespace) == document
+    assert namespace.task(SCOPE).stored("k")[1:] == (None, None)
+
+
+def test_an_import_releases_what_it_overwrites(namespace, task):
+    task.set("k", A)
+    entry = {"dag_id": "etl", "run_id": "r1", "task_id": "load", "key": "k", "value": 1}
+    fixtures.apply(namespace, {"task_state_store": [entry]})
+    assert ledger(namespace)["s3://bucket/a"]["health"] == "orphan"
+
+
+def test_pages_are_filtered_and_counted(namespace, task):
+    for number in range(5):
+        task.set(f"k{number}", envelope.wrap(f"ref{number}"), facts=FACTS if number else None)
+    task.delete("k1")
+    found, total = references.page(namespace, "unchecked", "file", 2, 1)
+    assert ([row["ref"] for row in found], total) == (["ref3", "ref4"], 3)
+
+
+def test_no_object_is_removed_while_a_row_in_any_namespace_holds_it(store, namespace, task):
+    task.set("k", A)
+    with store.transaction() as db:
+        db.execute("INSERT INTO namespaces (name) VALUES ('other')")
+    other = store.namespace("other")
+    other.create_asset("orders")
+    other.asset(name="orders").set("k", A)
+    task.delete("k")
+    assert not references.remove(store, "s3://bucket/a", lambda db: True, pytest.fail)
+
+
+def test_a_write_waits_for_the_removal_of_the_object_that_it_points_at(store, task):
+    task.set("k", A)
+    task.delete("k")
+    order, writer = [], threading.Thread(target=lambda: (task.set("k", A), order.append("written")))
+
+    def remove(ref):
+        writer.start()
+        task.set("other", B)  # another reference's write does not wait
+        writer.join(0.2)
+        order.append("removed")
+
+    assert references.remove(store, "s3://bucket/a", lambda db: True, remove)
+    writer.join(10)
+    assert order == ["removed", "written"]
+    assert task.get("k") == A
+
+
+def test_a_write_does_not_wait_for_ever(store, task, monkeypatch):
+    monkeypatch.setattr("state.store.database.connections._PATIENCE", 0.01)
+    with store.transaction():
+        store.begin_removal("s3://bucket/a")
+    with pytest.raises(ReferenceBusy):
+        task.set("k", A)
+
+
+def test_a_failed_removal_keeps_the_reference_in_the_ledger(store, namespace, task):
+    task.set("k", A)
+    task.delete("k")
+    with pytest.raises(ZeroDivisionError):
+        references.remove(store, "s3://bucket/a", lambda db: True, lambda ref: 1 / 0)
+    assert "s3://bucket/a" in ledger(namespace)
+    task.set("k", A)  # and nothing waits for it any more
+
+
+def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch):
+    monkeypatch.setattr(migrations, "_migrations", migrations._migrations[:1])
+    path = str(tmp_path / "old.db")
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        opening.upgrade(db)
+        db.execute(
+            "INSERT INTO dag_runs (ns, dag_id, run_id, run_after, state) VALUES (1, 'd', 'r', '2026', 'running')"
+        )
+        db.execute("INSERT INTO scopes (run_pk, task_id, map_index) VALUES (1, 't', -1)")
+        for key, value, kind in (
+            ("k", '{"__airflow_state_ref__": "s3://b/ü"}', "reference"),
+            ("v", "1", "value"),
+        ):
+            row = (key, value, kind, "2026-01-01T00:00:00.000000Z")
+            db.execute(
+                "INSERT INTO entries (scope_id, key, value, kind, size, updated_at) VALUES (1, ?, ?, ?, 1, ?)",
+                row,
+            )
+    monkeypatch.undo()
+    store = Store(path)
+    store.namespace().task(TaskScope("d", "r", "t")).delete("k")
+    row = ledger(store.namespace())["s3://b/ü"]
+    assert (row["health"], row["written_at"]) == ("orphan", "2026-01-01T00:00:00.000000Z")
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://user:pass@host/k", "s3://***@host/k"),
+        ("s3://user:p@ss@host/k", "s3://***@host/k"),
+        ("redis://:pass@host/0", "redis://***@host/0"),
+        ("simplecache::s3://key:secret@bucket/x", "simplecache::s3://***@bucket/x"),
+        ("https://h/o?X-Amz-Credential=A%2F1&X-Amz-Signature=abc&x=1",
+         "https://h/o?X-Amz-Credential=***&X-Amz-Signature=***&x=1"),
+        ("https://h/o?X-Goog-Signature=abc", "https://h/o?X-Goog-Signature=***"),
+        ("https://h/o?sv=2020&sig=a%2Bb%3D", "https://h/o?sv=2020&sig=***"),
+        ("https://h/o?AWSAccessKeyId=A&Signature=b&Key-Pair-Id=c", "https://h/o?AWSAccessKeyId=***&Signature=***&Key-Pair-Id=***"),
+        ("az://AccountName=x;AccountKey=abc==;End=1", "az://AccountName=x;AccountKey=***;End=1"),
+        ("h?access_token=t&api_key=k&client_secret=s", "h?access_token=***&api_key=***&client_secret=***"),
+        ("OSError: no route to 's3://u:p@h/k?sig=x'", "OSError: no route to 's3://***@h/k?sig=***'"),
+        ("s3://conn_id@bucket/manual__2026-01-01T00:00:00+00:00/key=1", "s3://conn_id@bucket/manual__2026-01-01T00:00:00+00:00/key=1"),
+        ("/data/a:b@c.json", "/data/a:b@c.json"),
+    ],
+)  # fmt: skip
+def test_credentials_are_masked_and_nothing_else(text, shown):
+    assert masked(text) == shown

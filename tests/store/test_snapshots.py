@@ -1,0 +1,368 @@
+"""A snapshot keeps all that a namespace holds; a restore brings all of it back, and the journal tells."""
+
+import pytest
+
+from state.errors import InvalidName, SnapshotNotFound
+from state.model import envelope
+from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.store import fixtures, snapshots
+from state.store.tables import references
+from state.store.views.history import history
+from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
+
+SCOPE = TaskScope("d", "r", "t")
+
+
+@pytest.fixture
+def namespace(store):
+    """A namespace with a task instance, whose attempt wrote a key of its own and one of an asset's."""
+    made = store.namespace().create_task_instance(SCOPE)
+    store.namespace().create_asset("orders")
+    by = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
+    store.namespace().task_instance(made["id"], by).set("k", "old")
+    store.namespace().asset(name="orders", writer=by).set("watermark", 1)
+    return store.namespace()
+
+
+@pytest.fixture
+def task(namespace):
+    return namespace.task(SCOPE)
+
+
+def changes(namespace):
+    """Everything that a snapshot has to bring back, by what changes it."""
+    return {
+        "a value": lambda: namespace.task(SCOPE).set("k", "new"),
+        "a new key": lambda: namespace.task(SCOPE).set("more", 1),
+        "a deleted key": lambda: namespace.task(SCOPE).delete("k"),
+        "a key deleted and set again": lambda: (namespace.task(SCOPE).delete("k"), namespace.task(SCOPE).set("k", 0)),
+        "everything cleared": lambda: (namespace.task(SCOPE).clear(), namespace.asset(name="orders").clear()),
+        "the next attempt": lambda: namespace.create_task_instance(SCOPE),
+        "another run": lambda: namespace.create_task_instance(TaskScope("d", "r2", "t")),
+        "another asset": lambda: namespace.create_asset("customers"),
+        "a reset": lambda: fixtures.apply(namespace, {}, forget=True),
+        "a reset, and the same again": lambda: (
+            fixtures.apply(namespace, {}, forget=True), namespace.create_task_instance(SCOPE),
+            namespace.create_asset("orders"), namespace.task(SCOPE).set("k", "again"),
+        ),
+        "the configuration": lambda: fixtures.apply(namespace, {"config": {"clear_on_success": True}}),
+        "nothing": lambda: None,
+    }  # fmt: skip
+
+
+NAMES = list(changes(None))
+
+
+@pytest.mark.parametrize("change", NAMES)
+def test_a_restore_brings_everything_back(namespace, change):
+    before = fixtures.export(namespace)
+    snapshots.take(namespace, "s")
+    changes(namespace)[change]()
+    snapshots.restore(namespace, "s")
+    assert fixtures.export(namespace) == before
+
+
+@pytest.mark.parametrize("change", NAMES)
+def test_what_was_restored_goes_on_as_if_nothing_had_happened(namespace, change):
+    """The attempt's id is known, its key can be set, the writer of the asset's key is still known."""
+    ti_id = fixtures.export(namespace)["task_instances"][0]["id"]
+    snapshots.take(namespace, "s")
+    changes(namespace)[change]()
+    snapshots.restore(namespace, "s")
+    namespace.task_instance(ti_id).set("k", "on")
+    assert namespace.asset(name="orders").entry("watermark").task_id == "t"
+    snapshots.restore(namespace, "s")
+    assert namespace.task(SCOPE).get("k") == "old"
+
+
+@pytest.mark.parametrize("change", NAMES)
+def test_the_journal_tells_what_a_restore_did_to_each_key(namespace, change):
+    snapshots.take(namespace, "s")
+    changes(namespace)[change]()
+    now = {
+        (r["task_id"], r["key"]): r["value"] for r in fixtures.export(namespace)["task_state_store"]
+    }
+    snapshots.restore(namespace, "s")
+    (event,) = namespace.journal.events(op="restore")
+    assert event["note"] == "s"
+    for item in namespace.journal.events(parent=event["seq"]):
+        if item["scope"] == {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}:
+            now.pop(("t", item["key"]), None)
+            now |= {("t", item["key"]): item["value"]} if item["op"] == "set" else {}
+    assert now == {("t", "k"): "old"}
+
+
+def test_assets_that_exchanged_their_names_get_them_back(namespace):
+    namespace.create_asset("customers")
+    snapshots.take(namespace, "s")
+    before = fixtures.export(namespace)
+    with namespace.store.transaction() as db:
+        db.execute("UPDATE assets SET active = 0")
+        db.execute("UPDATE assets SET name = uri, uri = name || id")
+        db.execute("UPDATE assets SET name = 'orders', uri = 'orders', active = 1 WHERE id = 2")
+    snapshots.restore(namespace, "s")
+    assert fixtures.export(namespace) == before
+
+
+def test_clock_and_faults_come_back(world):
+    fault = {"op": "get", "status": 503, "times": 1}
+    world.patch("/_stateroom/clock", json={"now": "2030-01-01T00:00:00Z", "frozen": True})
+    world.post("/_stateroom/faults", json=fault)
+    assert world.put("/_stateroom/snapshots/s").status_code == 201
+    world.delete("/_stateroom/clock")
+    assert world.get(TASK_KEY).status_code == 503
+    world.delete("/_stateroom/faults")
+    assert world.post("/_stateroom/snapshots/s/restore").status_code == 204
+    assert world.get("/_stateroom/clock").json["now"] == "2030-01-01T00:00:00Z"
+    assert [world.get(TASK_KEY).status_code for _ in range(2)] == [503, 200]
+
+
+def test_a_second_of_the_same_name_takes_the_place_of_the_first(namespace, task):
+    snapshots.take(namespace, "s")
+    task.set("k", "newer")
+    assert snapshots.take(namespace, "s")["keys"] == 2
+    task.set("k", "newest")
+    snapshots.restore(namespace, "s")
+    assert task.get("k") == "newer"
+    assert [row["name"] for row in snapshots.listed(namespace)] == ["s"]
+
+
+def test_snapshots_of_two_namespaces_are_apart(namespace, store):
+    other = store.create_namespace("other")
+    snapshots.take(namespace, "s")
+    snapshots.take(other, "s")
+    snapshots.restore(other, "s")
+    assert namespace.task(SCOPE).get("k") == "old"
+    store.drop_namespace("other")
+    assert [row["name"] for row in snapshots.listed(namespace)] == ["s"]
+
+
+@pytest.mark.parametrize("act", [snapshots.restore, snapshots.drop, snapshots.diff])
+def test_one_that_is_not_there_is_told_with_those_that_are(namespace, act):
+    snapshots.take(namespace, "good")
+    with pytest.raises(SnapshotNotFound, match="'bad'; there is 'good'"):
+        act(namespace, "bad")
+
+
+def test_a_name_that_cannot_be_is_refused(namespace):
+    with pytest.raises(InvalidName):
+        snapshots.take(namespace, "a/b")
+
+
+def test_without_a_journal_a_restore_works_too(tmp_path):
+    from state.store.store import Store
+
+    store = Store(str(tmp_path / "s.db"), journal_limit=0)
+    store.namespace().create_task_instance(SCOPE)
+    store.namespace().task(SCOPE).set("k", 1)
+    snapshots.take(store.namespace(), "s")
+    store.namespace().task(SCOPE).set("k", 2)
+    snapshots.restore(store.namespace(), "s")
+    assert store.namespace().task(SCOPE).get("k") == 1
+    store.close()
+
+
+# ---------------------------------------------------------------- references
+
+
+def test_a_reference_that_a_snapshot_holds_is_no_orphan_and_comes_back(namespace, task):
+    task.set("k", envelope.wrap("s3://bucket/a"))
+    snapshots.take(namespace, "s")
+    task.delete("k")
+    assert references.released(namespace) == []
+    assert not references.remove(
+        namespace.store, "s3://bucket/a", lambda db: True, lambda ref: None
+    )
+    snapshots.restore(namespace, "s")
+    (row,), _ = references.page(namespace, None, None, 10, 0)
+    assert (row["released_at"], row["task_id"]) == (None, "t")
+    snapshots.drop(namespace, "s")
+    task.delete("k")
+    assert [row["ref"] for row in references.released(namespace)] == ["s3://bucket/a"]
+
+
+# ---------------------------------------------------------------- diff and reset
+
+
+def test_a_diff_says_what_was_added_removed_and_changed(namespace, task):
+    task.set("gone", 1)
+    snapshots.take(namespace, "a")
+    task.set("k", "new")
+    task.set("more", [2])
+    task.delete("gone")
+    place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+    expected = {
+        "added": [{"scope": place, "key": "more", "value": [2]}],
+        "removed": [{"scope": place, "key": "gone", "value": 1}],
+        "changed": [{"scope": place, "key": "k", "before": "old", "after": "new"}],
+    }
+    assert snapshots.diff(namespace, "a") == expected
+    snapshots.take(namespace, "b")
+    assert snapshots.diff(namespace, "a", "b") == expected
+    assert snapshots.diff(namespace, "b") == {"added": [], "removed": [], "changed": []}
+
+
+def test_a_diff_over_http(world):
+    world.put("/_stateroom/snapshots/a")
+    world.put(TASK_KEY, json={"value": "new"})
+    (changed,) = world.get("/_stateroom/snapshots/diff?a=a").json["changed"]
+    assert (changed["before"], changed["after"]) == ("job-42", "new")
+    assert world.get("/_stateroom/snapshots/diff?a=x").status_code == 404
+    assert world.get("/_stateroom/snapshots/diff").status_code == 422
+    assert world.delete("/_stateroom/snapshots/a").status_code == 204
+
+
+def test_a_reset_of_a_file_can_be_undone(start, tmp_path):
+    client = start(db=str(tmp_path / "s.db")).test_client()
+    client.put("/_stateroom/fixture", json=WORLD)
+    client.put(TASK_KEY, json={"value": "precious"})
+    assert client.post("/_stateroom/reset").status_code == 204
+    assert client.post("/_stateroom/reset").status_code == 204, "a second one has nothing to keep"
+    assert client.post("/_stateroom/snapshots/before-reset/restore").status_code == 204
+    assert client.get(TASK_KEY).json == {"value": "precious"}
+
+
+def test_a_reset_in_memory_takes_none(world):
+    world.post("/_stateroom/reset")
+    assert "before-reset" not in str(world.get("/_stateroom/snapshots").json)
+
+
+# ---------------------------------------------------------------- history
+
+QUERY = {
+    "dag_id": "etl",
+    "run_id": WORLD["dag_runs"][0]["run_id"],
+    "task_id": "extract",
+    "key": "job_id",
+}
+
+
+def story(client, **more):
+    return client.get("/_stateroom/history", query_string={**QUERY, **more}).json
+
+
+def test_a_key_has_a_history_over_restore_and_reset(start):
+    client = start().test_client()
+    client.put("/_stateroom/fixture", json=WORLD)
+    client.put("/_stateroom/snapshots/s")
+    client.put(TASK_KEY, json={"value": 2})
+    client.post("/_stateroom/snapshots/s/restore")
+    client.delete(TASK_KEY)
+    client.delete(TASK_KEY)
+    client.put(TASK_KEY, json={"value": None})
+    client.post("/_stateroom/snapshots/s/restore")
+    client.post("/_stateroom/reset")
+    told = [(event["op"], event.get("value")) for event in story(client)["history"]]
+    assert told == [("set", "job-42"), ("set", 2), ("set", "job-42"), ("delete", None), ("set", "job-42"),
+                    ("delete", None)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2029-12-31T00:00:00Z", {"found": False}),
+        ("2030-01-01T00:00:00Z", {"found": True, "value": "first"}),
+        ("2030-01-02T12:00:00Z", {"found": True, "value": "second"}),
+        ("2030-01-03", {"found": False}),
+    ],
+)
+def test_what_a_key_was_at_a_moment(start, at, expected):
+    client = start().test_client()
+    client.patch("/_stateroom/clock", json={"now": "2030-01-01T00:00:00Z", "frozen": True})
+    client.put(
+        "/_stateroom/fixture", json={name: WORLD[name] for name in ("dag_runs", "task_instances")}
+    )
+    client.put(TASK_KEY, json={"value": "first"})
+    client.patch("/_stateroom/clock", json={"advance": 86400})
+    client.put(TASK_KEY, json={"value": "second"})
+    client.patch("/_stateroom/clock", json={"advance": 86400})
+    client.delete(TASK_KEY)
+    found = story(client, at=at)
+    assert {name: found[name] for name in ("found", "value") if name in found} == expected
+
+
+def test_what_a_key_was_after_an_event(world):
+    seqs = []
+    for number in range(3):
+        world.put(TASK_KEY, json={"value": number})
+        seqs.append(world.get("/_stateroom/journal?limit=1").json["last"])
+    assert [story(world, at=seq)["value"] for seq in seqs] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"key": "k"},
+        {"asset": "a"},
+        {"asset": "a", "key": "k", "at": "soon"},
+        {"asset": "a", "key": "k", "at": "0001-01-01T00:00:00+12:00"},
+    ],
+)
+def test_a_query_that_cannot_be_is_refused(world, query):
+    assert world.get("/_stateroom/history", query_string=query).status_code == 422
+
+
+# ---------------------------------------------------------------- lost updates
+
+OTHER = "019b0000-0000-7000-8000-000000000009"
+
+
+@pytest.fixture
+def two(namespace):
+    """Two task instances that share an asset: what a keyspace of each does."""
+    made = [namespace.create_task_instance(TaskScope("d", "r", name)) for name in ("one", "two")]
+    writers = [
+        Writer(AssetStateStoreWriterKind.TASK, attempt["id"], "execution") for attempt in made
+    ]
+    return [namespace.asset(name="orders", writer=writer) for writer in writers]
+
+
+def lost(namespace):
+    from state.model.scopes import AssetScope
+
+    return [
+        event["lost"] is not None
+        for event in history(namespace, AssetScope(name="orders"), "watermark")
+    ][1:]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("get1 get2 set1 set2", [False, True]),
+        ("get1 set1 get2 set2", [False, False]),
+        ("get1 set2 set1", [False, True]),
+        ("set1 set2", [False, False]),
+        ("get1 set1 set2 set1", [False, False, True]),
+        ("get1 set1 set1", [False, False]),
+        ("get1 set2 get1 set1", [False, False]),
+        ("get1 delete2 set1", [False, True]),
+    ],
+)
+def test_an_update_that_another_overwrote_without_having_read_it_is_marked(
+    namespace, two, steps, expected
+):
+    for number, step in enumerate(steps.split()):
+        keyspace = two[int(step[-1]) - 1]
+        if step.startswith("set"):
+            keyspace.set("watermark", number + 10)
+        else:
+            getattr(keyspace, step[:-1])("watermark")
+    assert lost(namespace) == expected
+
+
+def test_a_restore_is_no_other_attempt(namespace, two):
+    snapshots.take(namespace, "s")
+    two[1].set("watermark", 5)
+    two[0].get("watermark")
+    snapshots.restore(namespace, "s")
+    two[0].set("watermark", 6)
+    assert not any(lost(namespace))
+
+
+def test_a_history_over_http_marks_them(world):
+    world.get(TASK_KEY)
+    world.put(f"{CORE_TASK}/job_id", json={"value": "by a person"})
+    world.put(TASK_KEY, json={"value": "by the task"})
+    *_, person, task = story(world)["history"]
+    assert (task["actor"]["ti_id"], task["lost"]) == (TI, person["seq"])

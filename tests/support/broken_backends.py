@@ -1,0 +1,257 @@
+"""A sound backend in a few lines, and what it becomes when one thing in it is wrong."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+from state.backends.base import BaseStateBackend, BaseStoreBackend
+from state.model.scopes import TaskScope
+
+
+def digest(text):
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Sound(BaseStoreBackend):
+    """Keeps each value in a file of its own, named by digests of scope, key and value."""
+
+    def __init__(self, root):
+        self.root = Path(root)
+
+    def key_part(self, key):
+        return digest(key)
+
+    def folder(self, scope):
+        if isinstance(scope, TaskScope):
+            return (
+                self.root
+                / "tasks"
+                / digest(repr((scope.dag_id, scope.run_id, scope.task_id)))
+                / str(scope.map_index)
+            )
+        return self.root / "assets" / digest(scope.name or scope.uri)
+
+    def name(self, text):
+        return digest(text)
+
+    def write(self, *, value, key, scope):
+        text = json.dumps(value)
+        path = self.folder(scope) / self.key_part(key) / self.name(text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        draft.write_text(text)
+        os.replace(draft, path)
+        return str(path)
+
+    def read(self, stored):
+        return json.loads(Path(stored).read_text())
+
+    serialize_task_state_store_to_ref = serialize_asset_state_store_to_ref = write
+    deserialize_task_state_store_from_ref = deserialize_asset_state_store_from_ref = read
+
+    def delete(self, scope, key, *, session=None):
+        shutil.rmtree(self.folder(scope) / self.key_part(key), ignore_errors=True)
+
+    def clear(self, scope, *, all_map_indices=False, session=None):
+        folder = self.folder(scope)
+        shutil.rmtree(folder.parent if all_map_indices else folder, ignore_errors=True)
+
+
+class Broken(Sound):
+    """Wires the hooks to overridden write and read."""
+
+    def serialize_task_state_store_to_ref(self, *, value, key, scope):
+        return self.write(value=value, key=key, scope=scope)
+
+    serialize_asset_state_store_to_ref = serialize_task_state_store_to_ref
+
+    def deserialize_task_state_store_from_ref(self, stored):
+        return self.read(stored)
+
+    deserialize_asset_state_store_from_ref = deserialize_task_state_store_from_ref
+
+
+class LosesTypes(Broken):
+    def read(self, stored):
+        value = super().read(stored)
+        return list(map(str, value)) if isinstance(value, list) else value
+
+
+class WrapsItself(Broken):
+    def write(self, **call):
+        return json.dumps({"__airflow_state_ref__": super().write(**call)})
+
+    def read(self, stored):
+        return super().read(json.loads(stored)["__airflow_state_ref__"])
+
+
+class ForgivesMissing(Broken):
+    def read(self, stored):
+        try:
+            return super().read(stored)
+        except FileNotFoundError:
+            return None
+
+
+class NotJson(Broken):
+    def set(self, scope, key, value, *, expires_at=None, session=None):
+        self.write(value=value, key=key, scope=scope)
+
+    def get(self, scope, key, *, session=None):
+        return "{'a': 1}"
+
+
+class UsesTheTime(Broken):
+    def name(self, text):
+        return f"{digest(text)}-{time.time_ns()}"
+
+
+class UsesTheProcess(Broken):
+    def name(self, text):
+        return f"{digest(text)}-{os.getpid()}"
+
+
+class GzKeys(Broken):
+    """Writes plain and reads by the key's ending, as common-io 1.11 does."""
+
+    def key_part(self, key):
+        return digest(key) + (".gz" if key.endswith(".gz") else "")
+
+    def read(self, stored):
+        if ".gz" in stored:
+            raise OSError("not a gzipped file")
+        return super().read(stored)
+
+
+class FoldsCase(Broken):
+    def key_part(self, key):
+        return digest(key.lower())
+
+
+class ForgetsMapIndex(Broken):
+    def folder(self, scope):
+        folder = super().folder(scope)
+        return folder.parent / "all" if isinstance(scope, TaskScope) else folder
+
+
+class MixesAssetsWithDags(Broken):
+    def folder(self, scope):
+        if isinstance(scope, TaskScope):
+            return self.root / scope.dag_id / scope.run_id.replace("/", "_")
+        return self.root / "assets" / (scope.name or scope.uri).replace("/", "_")
+
+
+class KeepsOnDelete(Broken):
+    def delete(self, scope, key, *, session=None):
+        pass
+
+
+class CannotClear(Broken):
+    def clear(self, scope, *, all_map_indices=False, session=None):
+        raise NotImplementedError("one by one only")
+
+
+class ClearsOneIndex(Broken):
+    def clear(self, scope, *, all_map_indices=False, session=None):
+        super().clear(scope)
+
+
+class OverwritesInPlace(Broken):
+    def name(self, text):
+        return "value.json"
+
+
+class InlineAsText(Broken):
+    """Below the threshold it returns the JSON text itself, as common-io 1.11 does."""
+
+    def write(self, *, value, key, scope):
+        text = json.dumps(value)
+        return text if len(text) < 100 else super().write(value=value, key=key, scope=scope)
+
+    def read(self, stored):
+        return json.loads(stored) if not stored.startswith("/") else super().read(stored)
+
+
+class WritesLate(Broken):
+    """Answers before the object is there."""
+
+    def write(self, *, value, key, scope):
+        path = self.folder(scope) / self.key_part(key) / self.name(json.dumps(value))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.late = (path, json.dumps(value))
+        return str(path)
+
+    def read(self, stored):
+        if getattr(self, "late", None):
+            self.late[0].write_text(self.late[1])
+        return super().read(stored)
+
+
+class BlocksTheLoop(Broken):
+    async def adelete(self, scope, key, *, session=None):
+        time.sleep(0.4)
+        self.delete(scope, key)
+
+
+class AsyncForgets(Broken):
+    async def adelete(self, scope, key, *, session=None):
+        pass
+
+
+class UriOnly(Broken):
+    """Keeps assets under their uri where it knows one: name and uri lead to two places."""
+
+    def folder(self, scope):
+        if isinstance(scope, TaskScope):
+            return super().folder(scope)
+        return self.root / "assets" / digest(scope.uri or scope.name)
+
+
+class AttemptInReference(BaseStateBackend):
+    """In the proposal's style, with the attempt's id in the path, as its own examples had it."""
+
+    def __init__(self, root):
+        self.root = Path(root)
+
+    def serialize_task_state_to_ref(self, *, value, key, ti_id):
+        path = self.root / f"ti_{ti_id}" / digest(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
+        return str(path)
+
+    def deserialize_task_state_from_ref(self, stored):
+        return json.loads(Path(stored).read_text())
+
+    def delete(self, scope, key, *, session=None):
+        raise NotImplementedError("workers only")
+
+    def clear(self, scope, *, all_map_indices=False, session=None):
+        raise NotImplementedError("workers only")
+
+
+CAUGHT_BY = {
+    LosesTypes: "round_trip",
+    WrapsItself: "no_envelope",
+    ForgivesMissing: "missing_object",
+    NotJson: "server_side_json",
+    UsesTheTime: "deterministic",
+    UsesTheProcess: "same_in_every_process",
+    AttemptInReference: "same_in_every_attempt",
+    GzKeys: "hostile_keys",
+    FoldsCase: "twin_keys",
+    ForgetsMapIndex: "isolated_scopes",
+    MixesAssetsWithDags: "isolated_scopes",
+    UriOnly: "asset_by_name_and_uri",
+    KeepsOnDelete: "delete_leaves_nothing",
+    CannotClear: "clear_leaves_nothing",
+    ClearsOneIndex: "clear_all_map_indices",
+    OverwritesInPlace: "crash_keeps_old_value",
+    InlineAsText: "inline_is_none",
+    WritesLate: "crash_while_writing",
+    BlocksTheLoop: "loop_is_free",
+    AsyncForgets: "async_agrees",
+}

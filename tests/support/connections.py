@@ -1,0 +1,59 @@
+"""Servers in this process, and raw connections to them."""
+
+import contextlib
+import socket
+import threading
+
+from web.server.waitress import Server
+
+PATIENCE = 10  # seconds until a wait counts as stuck
+MAX_BODY = 100_000
+
+
+@contextlib.contextmanager
+def running(app, *waits):
+    """A server in a thread of its own.
+
+    :param waits: which calls wait, and what ends the waits, as :class:`web.server.waitress.Server` takes them.
+    """
+    server = Server(app, "127.0.0.1", 0, MAX_BODY, *waits)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.close()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+class Connection:
+    """A raw connection; reads one answer at a time."""
+
+    def __init__(self, server):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, method, path, *headers, version="1.1", body=b""):
+        lines = [f"{method} {path} HTTP/{version}", "Host: localhost", *headers]
+        lines += [f"Content-Length: {len(body)}"] if body else []
+        self.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        return self
+
+    def answer(self, head=False):
+        """Status, headers and body of the next answer."""
+        first = self.file.readline()
+        status = int(first.split()[1])
+        headers = {}
+        while (line := self.file.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        body = b"" if head else self.file.read(int(headers.get("content-length", 0)))
+        return status, headers, body
+
+    def is_closed(self):
+        return self.file.read(1) == b""
+
+    def close(self):
+        self.file.close()
+        self.socket.close()

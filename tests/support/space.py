@@ -1,0 +1,73 @@
+"""A namespace of a served Stateroom, filled as a worker and as a script would fill it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import requests
+
+RUN = "scheduled__2026-01-01T00:00:00+00:00"
+EXTRACT = {"dag_id": "etl", "run_id": RUN, "task_id": "extract"}
+
+
+class Space:
+    """One namespace.
+
+    :param base: the service's address.
+    """
+
+    def __init__(self, base, name, headers=None):
+        self.base, self.name, self.url = base, name, f"{base}/ns/{name}"
+        self.http = requests.Session()
+        self.http.headers.update(headers or {})
+        self.http.post(f"{base}/_stateroom/namespaces", json={"name": name}).raise_for_status()
+
+    def drop(self):
+        self.http.delete(f"{self.base}/_stateroom/namespaces/{self.name}").raise_for_status()
+        self.http.close()
+
+    def task(self, task_id="extract", map_index=-1, run_id=RUN, dag_id="etl"):
+        """The id of a new attempt."""
+        place = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+        return self._json("POST", "/_stateroom/task-instances", json=place)["id"]
+
+    def asset(self, name="orders", uri=None):
+        """The id of an asset."""
+        return self._json(
+            "POST", "/_stateroom/assets", json={"name": name, "uri": uri or f"s3://bucket/{name}"}
+        )["id"]
+
+    def put(self, ti_id, key, value):
+        """Store through the gateway: the row gets a reference."""
+        self._json(
+            "PUT", f"/_stateroom/values/ti/{ti_id}?{urlencode({'key': key})}", json={"value": value}
+        )
+
+    def write(self, ti_id, key, value, **more):
+        """Store as it is, as a worker without a backend would."""
+        self._json(
+            "PUT",
+            f"/execution/store/ti/{ti_id}/{quote(key, safe='')}",
+            json={"value": value, **more},
+        )
+
+    def read(self, ti_id, key):
+        """The value as a task would see it."""
+        return self._json("GET", f"/_stateroom/values/ti/{ti_id}?{urlencode({'key': key})}")[
+            "value"
+        ]
+
+    def stored(self, ti_id, key):
+        """What the row holds."""
+        return self._json("GET", f"/execution/store/ti/{ti_id}/{quote(key, safe='')}")["value"]
+
+    def _json(self, method, path, **kwargs):
+        answer = self.http.request(method, self.url + path, **kwargs)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    def task_page(self, **place):
+        return f"{self.url}/task?{urlencode({**EXTRACT, **place})}"
+
+    def key_page(self, key, **place):
+        return f"{self.url}/key?{urlencode({**EXTRACT, **place, 'key': key})}"

@@ -1,0 +1,85 @@
+"""A task function runs with a context made by hand, as it would in Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from state.backends.hooks import Hooks
+from state.backends.memory import MemoryBackend
+from state.model.scopes import TaskScope
+from state.worker.context import context
+from tests.support.keyspaces import Rows
+
+TASK = TaskScope("dag", "run", "task", 2)
+
+
+class Asset:
+    name, uri = "orders", "s3://orders"
+
+
+def submit(task_state_store, ti, **_):
+    """What a task with an external job does."""
+    job_id = task_state_store.get("job_id")
+    if job_id is None:
+        job_id = f"job-of-try-{ti.try_number}"
+        task_state_store.set("job_id", job_id)
+    return job_id
+
+
+def test_a_retried_task_finds_its_job():
+    rows = Rows()
+    assert submit(**context(rows, TASK, "ti-1")) == "job-of-try-1"
+    assert submit(**context(rows, TASK, "ti-2", try_number=2)) == "job-of-try-1"
+
+
+def test_both_names_of_a_store_are_one_object():
+    found = context(Rows(), TASK, "ti-1", assets=[(Asset, Rows())])
+    assert found["task_state"] is found["task_state_store"]
+    assert found["asset_state"] is found["asset_state_store"]
+
+
+def test_the_rest_says_which_run_it_is():
+    found = context(Rows(), TASK, "ti-1", params={"a": 1}, conf={"b": 2})
+    ti = found["ti"]
+    assert (ti.id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index) == (
+        "ti-1",
+        "dag",
+        "run",
+        "task",
+        2,
+    )
+    assert (found["run_id"], found["dag_run"].conf, found["params"]) == ("run", {"b": 2}, {"a": 1})
+    assert found["task_instance"] is ti
+
+
+@pytest.mark.parametrize("asset", [Asset, Asset.name])
+def test_an_asset_is_reached_by_itself_and_directly(asset):
+    found = context(Rows(), TASK, "ti-1", assets=[(asset, Rows())])["asset_state_store"]
+    found.set("watermark", 5)
+    assert found[Asset].get("watermark") == 5
+
+
+def test_without_inlets_and_outlets_there_is_no_asset_state_as_in_airflow():
+    assert not {"asset_state", "asset_state_store"} & context(Rows(), TASK, "ti-1").keys()
+
+
+def test_values_go_through_the_backend_of_both_kinds(request):
+    backend = MemoryBackend(f"memory://{request.node.nodeid}")
+    found = context(Rows(), TASK, "ti-1", assets=[(Asset, Rows())], hooks=Hooks(backend, "memory"))
+    found["task_state_store"].set("key", 1)
+    found["asset_state_store"].set("key", 1)
+    refs = sorted(ref for ref, _, _ in backend.iter_refs())
+    assert ["/assets/orders/key/" in refs[0], "/tasks/dag/run/task/2/key/" in refs[1]] == [
+        True,
+        True,
+    ]
+
+
+def test_an_async_task_runs_too():
+    async def work(task_state, **_):
+        await task_state.aset("key", 1)
+        return await task_state.aget("key")
+
+    assert asyncio.run(work(**context(Rows(), TASK, "ti-1"))) == 1

@@ -1,0 +1,123 @@
+"""References known, under ``/_stateroom/references``: what there is, how it is, and what no row points at any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from schemas.control import references as schemas
+from state.gateway import health, orphans
+from state.masking import masked
+from state.model.clock import to_text, to_wire
+from state.store.tables import references
+
+from ...errors import Refused
+from ...request.auth import require_admin
+from ...request.parsing import body, query, read
+from ...responses import json_answer
+from ...service import service
+from .admission import read_json
+
+bp = Blueprint("references_api", __name__, url_prefix="/_stateroom/references")
+_LIST, _ORPHANS = schemas.ReferencesQuery(), schemas.OrphansQuery()
+_CHECK, _REMOVE = schemas.CheckBody(), schemas.RemoveBody()
+_MOST = 1000  # rows in one page
+_TASK = ("dag_id", "run_id", "task_id", "map_index")
+
+
+@bp.before_request
+def admit() -> None:
+    """Only admins, where a secret was given at start."""
+    require_admin()
+    read_json()
+
+
+@bp.get("")
+def list_references() -> Response:
+    """List a page of the references that are held or were released, oldest first; credentials in them are masked."""
+    (asked,) = read(query(_LIST))
+    limit = min(asked["limit"], _MOST)
+    rows, total = references.page(
+        g.namespace, asked.get("health"), asked.get("backend"), limit, asked["offset"]
+    )
+    return json_answer({"references": [_reference(row) for row in rows], "total_entries": total})
+
+
+def _reference(row: dict[str, Any]) -> dict[str, Any]:
+    scope: dict[str, Any] | None = {name: row[name] for name in _TASK}
+    if row["asset"] is not None:
+        scope = {"asset": row["asset"]}
+    elif row["dag_id"] is None:
+        scope = None
+    moments = {
+        name: to_wire(row[name]) if row[name] else None
+        for name in ("written_at", "checked_at", "released_at")
+    }
+    return {
+        "id": row["ref_id"],
+        "backend": row["backend"],
+        "ref": masked(row["ref"]),
+        "scope": scope,
+        "key": row["key"],
+        "size": row["size"],
+        "sha256": row["sha256"],
+        "health": row["health"],
+        "written_by": {"kind": row["writer_kind"], "ti_id": row["writer_ti_id"]},
+        **moments,
+    }
+
+
+@bp.post("/check")
+def check() -> Response:
+    """Check a page of the references: are the objects there, and what was written?"""
+    (asked,) = read(body(_CHECK))
+    return json_answer(
+        health.check(
+            g.namespace,
+            service().backend_of(g.namespace),
+            asked["after"],
+            min(asked["limit"], _MOST),
+        )
+    )
+
+
+@bp.get("/orphans")
+def list_orphans() -> Response:
+    """List a page of the objects that no row points at, with what would become of each."""
+    (asked,) = read(query(_ORPHANS))
+    found = list(orphans.orphans(g.namespace, service().backend_of(g.namespace)))
+    page = found[asked["offset"] : asked["offset"] + min(asked["limit"], _MOST)]
+    rows = [_orphan(orphan, orphan.verdict(asked["older_than"])) for orphan in page]
+    return json_answer({"orphans": rows, "total_entries": len(found)})
+
+
+def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
+    written_at = to_wire(to_text(orphan.written_at))
+    return {
+        "ref": masked(orphan.ref),
+        "size": orphan.size,
+        "written_at": written_at,
+        "verdict": verdict,
+    }
+
+
+@bp.post("/orphans/remove")
+def remove_orphans() -> Response:
+    """Remove objects that no row points at, that are this database's, and that are older than ``older_than``."""
+    (asked,) = read(body(_REMOVE))
+    if not asked["confirm"]:
+        raise Refused(400, "confirm is false; nothing was removed", "not_confirmed")
+    done = orphans.remove_orphans(
+        g.namespace,
+        service().backend_of(g.namespace),
+        asked["older_than"],
+        min(asked["limit"], _MOST),
+    )
+    return json_answer(
+        {
+            "removed": [_orphan(orphan, "removed") for orphan in done["removed"]],
+            "left": [_orphan(orphan, verdict) for orphan, verdict in done["left"]],
+            "more": done["more"],
+        }
+    )

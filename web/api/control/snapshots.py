@@ -1,0 +1,52 @@
+"""Snapshots, under ``/_stateroom/snapshots``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from schemas.control import snapshots as schemas
+from state.store import snapshots
+
+from ...request.parsing import query, read
+from ...responses import json_answer, no_content
+from .admission import admit
+
+bp = Blueprint("snapshots_api", __name__, url_prefix="/_stateroom")
+bp.before_request(admit)
+_DIFF = schemas.DiffQuery()
+
+
+@bp.get("/snapshots")
+def list_snapshots() -> Response:
+    """List the namespace's snapshots."""
+    found = snapshots.listed(g.namespace)
+    return json_answer({"snapshots": found, "total_entries": len(found)})
+
+
+@bp.put("/snapshots/<name>")
+def take_snapshot(name: str) -> Response:
+    """Take a snapshot of all that the namespace holds, in place of one of the same name."""
+    return json_answer(snapshots.take(g.namespace, name), 201)
+
+
+@bp.post("/snapshots/<name>/restore")
+def restore_snapshot(name: str) -> Any:
+    """Return to a snapshot."""
+    snapshots.restore(g.namespace, name)
+    return no_content()
+
+
+@bp.delete("/snapshots/<name>")
+def drop_snapshot(name: str) -> Any:
+    """Drop a snapshot."""
+    snapshots.drop(g.namespace, name)
+    return no_content()
+
+
+@bp.get("/snapshots/diff")
+def diff_snapshots() -> Response:
+    """Say which keys were added, removed and changed from one snapshot to another, or to now."""
+    (asked,) = read(query(_DIFF))
+    return json_answer(snapshots.diff(g.namespace, asked["a"], asked.get("b")))

@@ -1,0 +1,230 @@
+"""The Core API: what people and ``apache-airflow-client`` call, under ``/api/v2`` (Airflow 3.3.2).
+
+It works on the row: a reference is shown as it is stored, never resolved (apache/airflow #67835).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from schemas import core as schemas
+from schemas.fields.airflow import DEFAULT
+from state.model.clock import to_wire
+from state.model.retention import default_expiry
+from state.model.scopes import TaskScope
+from state.store.tables.entries import Keyspace, clear_all_map_indices
+
+from ..request.auth import access
+from ..request.parsing import body, path, query, read, read_body
+from ..responses import json_answer, no_content, text_answer
+from ..service import setting
+from .asset_filters import assets_order, assets_where
+from .entry_json import asset_entry, collection, task_entry
+
+bp = Blueprint("core_api", __name__, url_prefix="/api/v2")
+AIRFLOW_VERSION = {"3.3": ("3.3.2", ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d")}
+_TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"
+_ASSET = "/assets/<asset_id>/state-store"
+_SCOPE = schemas.TaskScopeQuery()
+_CLEAR = schemas.ClearQuery()
+_TASK_LIST = schemas.TaskListQuery()
+_PAGE = schemas.Pagination()
+_ASSET_PATH = schemas.AssetPath()
+_ASSETS = schemas.AssetsQuery()
+_ASSET_RESPONSE = schemas.AssetResponse()
+
+bp.before_request(read_body)
+
+
+@lru_cache(maxsize=64)
+def _bounded(schema: type[schemas.BoundedSchema], limit: int) -> schemas.BoundedSchema:
+    return schema(limit=limit)
+
+
+def _body(schema: type[schemas.BoundedSchema]) -> Any:
+    return body(_bounded(schema, setting("max_value_storage_bytes")))
+
+
+def _page_size(asked: dict[str, Any]) -> int:
+    return int(min(asked["limit"], setting("maximum_page_limit")))
+
+
+# ---------------------------------------------------------------- task state
+
+
+def _task(coordinates: dict[str, str], map_index: int) -> Keyspace:
+    keyspace: Keyspace = g.namespace.task(TaskScope(map_index=map_index, **coordinates))
+    return keyspace
+
+
+@bp.get(_TASK)
+@access("task")
+def list_task_state_store(**coordinates: str) -> Response:
+    """List a page of a task instance's entries, by key; one that is unknown has none."""
+    (asked,) = read(query(_TASK_LIST))
+    entries, total = _task(coordinates, asked["map_index"]).list(_page_size(asked), asked["offset"])
+    return text_answer(
+        collection("task_state_store", [task_entry(entry) for entry in entries], total)
+    )
+
+
+@bp.get(_TASK + "/<key:key>")
+@access("task")
+def get_task_state_store(key: str, **coordinates: str) -> Response:
+    """Get one entry of a task instance."""
+    (asked,) = read(query(_SCOPE))
+    return text_answer(task_entry(_task(coordinates, asked["map_index"]).entry(key)))
+
+
+@bp.put(_TASK + "/<key:key>")
+@access("task")
+def set_task_state_store(key: str, **coordinates: str) -> Any:
+    """Create or overwrite one entry of a task instance."""
+    parts = (query(_SCOPE), _body(schemas.TaskStateStoreBody))
+    asked, entry = read(
+        *parts, exists=lambda found: _task(coordinates, found["map_index"]).require()
+    )
+    expires_at, by = entry["expires_at"], "caller"
+    if expires_at == DEFAULT:
+        expires_at, by = (
+            default_expiry(setting("default_retention_days"), g.namespace.clock.now()),
+            "namespace",
+        )
+    _task(coordinates, asked["map_index"]).set(key, entry["value"], expires_at, expires_by=by)
+    return no_content()
+
+
+@bp.patch(_TASK + "/<key:key>")
+@access("task")
+def patch_task_state_store(key: str, **coordinates: str) -> Response:
+    """Replace the value of an entry that is there; its expiry stays."""
+    parts = (query(_SCOPE), _body(schemas.TaskStateStorePatchBody))
+    asked, entry = read(
+        *parts, exists=lambda found: _task(coordinates, found["map_index"]).require()
+    )
+    _task(coordinates, asked["map_index"]).replace(key, entry["value"])
+    return json_answer(None)
+
+
+@bp.delete(_TASK + "/<key:key>")
+@access("task")
+def delete_task_state_store(key: str, **coordinates: str) -> Any:
+    """Delete one entry of a task instance."""
+    (asked,) = read(query(_SCOPE))
+    _task(coordinates, asked["map_index"]).delete(key)
+    return no_content()
+
+
+@bp.delete(_TASK)
+@access("task")
+def clear_task_state_store(**coordinates: str) -> Any:
+    """Delete every entry of a task instance, or with ``all_map_indices`` of the task at any index."""
+    (asked,) = read(query(_CLEAR))
+    if asked["all_map_indices"]:
+        clear_all_map_indices(g.namespace, TaskScope(map_index=-1, **coordinates))
+    else:
+        _task(coordinates, asked["map_index"]).clear()
+    return no_content()
+
+
+# ---------------------------------------------------------------- asset state
+
+
+def _asset(asset_id: int) -> Keyspace:
+    keyspace: Keyspace = g.namespace.asset(asset_id)
+    return keyspace
+
+
+def _require_asset(found: dict[str, int]) -> None:
+    _asset(found["asset_id"]).require()
+
+
+@bp.get(_ASSET)
+@access("asset")
+def list_asset_state_store(asset_id: str) -> Response:
+    """List a page of an asset's entries, by key."""
+    place, asked = read(path(_ASSET_PATH, asset_id=asset_id), query(_PAGE), exists=_require_asset)
+    entries, total = _asset(place["asset_id"]).list(_page_size(asked), asked["offset"])
+    return text_answer(
+        collection("asset_state_store", [asset_entry(entry) for entry in entries], total)
+    )
+
+
+@bp.get(_ASSET + "/<key:key>")
+@access("asset")
+def get_asset_state_store(asset_id: str, key: str) -> Response:
+    """Get one entry of an asset."""
+    (place,) = read(path(_ASSET_PATH, asset_id=asset_id), exists=_require_asset)
+    return text_answer(asset_entry(_asset(place["asset_id"]).entry(key)))
+
+
+@bp.put(_ASSET + "/<key:key>")
+@access("asset")
+def set_asset_state_store(asset_id: str, key: str) -> Any:
+    """Create or overwrite one entry of an asset."""
+    parts = (path(_ASSET_PATH, asset_id=asset_id), _body(schemas.AssetStateStoreBody))
+    place, entry = read(*parts, exists=_require_asset)
+    _asset(place["asset_id"]).set(key, entry["value"])
+    return no_content()
+
+
+@bp.delete(_ASSET + "/<key:key>")
+@access("asset")
+def delete_asset_state_store(asset_id: str, key: str) -> Any:
+    """Delete one entry of an asset."""
+    (place,) = read(path(_ASSET_PATH, asset_id=asset_id))
+    _asset(place["asset_id"]).delete(key)
+    return no_content()
+
+
+@bp.delete(_ASSET)
+@access("asset")
+def clear_asset_state_store(asset_id: str) -> Any:
+    """Delete every entry of an asset."""
+    (place,) = read(path(_ASSET_PATH, asset_id=asset_id))
+    _asset(place["asset_id"]).clear()
+    return no_content()
+
+
+# ---------------------------------------------------------------- around it
+
+
+@bp.get("/assets")
+@access("asset")
+def get_assets() -> Response:
+    """List a page of the assets: the active ones, unless ``only_active=false``."""
+    (asked,) = read(query(_ASSETS, several=("order_by",)))
+    chosen, order = assets_where(asked), assets_order(asked["order_by"])
+    rows, total = g.namespace.assets(
+        asked["only_active"], *chosen, order, _page_size(asked), asked["offset"]
+    )
+    assets = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]
+    return json_answer({"assets": assets, "total_entries": total})
+
+
+def _with_times(asset: dict[str, Any]) -> dict[str, Any]:
+    times = {name: to_wire(asset[name]) for name in ("created_at", "updated_at")}
+    return {**asset, **times, "last_asset_event": {}}
+
+
+@bp.get("/version")
+def get_version() -> Response:
+    """Say which Airflow is spoken."""
+    version, commit = AIRFLOW_VERSION[setting("compat")]
+    return json_answer({"version": version, "git_version": commit})
+
+
+@bp.get("/monitor/health")
+def get_health() -> Response:
+    """Say that the database answers; a scheduler, triggerer or Dag processor has never been seen."""
+    parts: dict[str, Any] = {
+        name: {"status": None, f"latest_{name}_heartbeat": None} for name in _PARTS
+    }
+    parts["scheduler"]["status"] = "unhealthy"
+    return json_answer({"metadatabase": {"status": "healthy"}, **parts})
+
+
+_PARTS = ("scheduler", "triggerer", "dag_processor")

@@ -1,0 +1,231 @@
+"""The Execution API: what workers call, under ``/execution`` (version 2026-06-30, Airflow 3.3.2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from schemas import execution as schemas
+from schemas.fields import datetimes
+from state.model.reference_facts import HEADER, Facts, replaced_header
+from state.model.scopes import AssetStateStoreWriterKind, Writer
+from state.store.tables.entries import Keyspace
+
+from ..errors import Refused
+from ..request.auth import authenticate_worker, refreshed_token, writer
+from ..request.parsing import body, header_problem, path, query, read, read_body
+from ..responses import json_answer, no_content, text_answer
+from ..service import setting
+from .entry_json import execution_value
+
+bp = Blueprint("execution_api", __name__, url_prefix="/execution")
+VERSION = "2026-06-30"
+VERSION_HEADER = "Airflow-API-Version"
+_FIRST_VERSION = "2025-04-11"
+_VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
+_CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
+_CLOCK = "HTTP_STATEROOM_CLOCK"
+_TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
+_ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
+
+_TASK_PATH = schemas.TaskStateStorePath()
+_TASK_INSTANCE_PATH = schemas.TaskInstancePath()
+_TASK_BODY = schemas.TaskStateStorePutBody()
+_ASSET_BODY = schemas.AssetStateStorePutBody()
+_KEY_BY = {"name": schemas.AssetKeyByNameQuery(), "uri": schemas.AssetKeyByUriQuery()}
+_ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery()}
+_WHICH_ASSET = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
+_ASSET = schemas.AssetResponse()
+
+
+@bp.before_app_request
+def check_version() -> None:
+    """Route by the version header as Airflow does, which compares texts: older versions know no store.
+
+    What is no date is a fault of the request like those of its query and body, so it waits until those are read.
+    """
+    environ = request.environ
+    text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    if text == VERSION or not environ["PATH_INFO"].startswith("/execution/"):
+        return
+    if (
+        text < _FIRST_VERSION
+        or text < VERSION
+        and environ["PATH_INFO"].startswith("/execution/store")
+    ):
+        raise Refused(404, "Not Found")
+    if text not in _VERSIONS:
+        g.header_problems = _date_problems(text)
+
+
+def _date_problems(text: str) -> list[dict[str, Any]]:
+    try:
+        moment = datetimes.from_string(text)
+    except ValueError as error:
+        message = f"Input should be a valid date or datetime, {error}"
+        return [
+            header_problem(
+                VERSION_HEADER, text, "date_from_datetime_parsing", message, error=str(error)
+            )
+        ]
+    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
+        message = "Datetimes provided to dates should have zero time - e.g. be exact dates"
+        return [header_problem(VERSION_HEADER, text, "date_from_datetime_inexact", message)]
+    return []
+
+
+@bp.before_request
+def admit() -> None:
+    """The body is parsed before the caller is known, as in Airflow."""
+    read_body()
+    if request.endpoint != "execution_api.health":
+        authenticate_worker()
+
+
+@bp.after_app_request
+def echo(response: Response) -> Response:
+    """Send back the version and the correlation id, and a fresh token where one is due."""
+    environ = request.environ
+    if environ["PATH_INFO"].startswith("/execution/"):
+        response.headers.add(
+            "airflow-api-version", environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+        )
+        if correlation_id := environ.get("HTTP_CORRELATION_ID"):
+            response.headers.add("correlation-id", correlation_id)
+        if token := refreshed_token():
+            response.headers["Refreshed-API-Token"] = token
+    return response
+
+
+@bp.get("/health")
+def health() -> Response:
+    """Say that the Execution API answers."""
+    read()
+    return json_answer({"status": "healthy"})
+
+
+def _value(keyspace: Keyspace, key: str) -> Response:
+    """A key's value; what is known of a reference goes into a header, because the body may hold nothing else."""
+    text, facts, _ = keyspace.stored(key)
+    answer = text_answer(execution_value(key, text))
+    if facts is not None:
+        answer.headers[HEADER] = facts.to_header()
+    return answer
+
+
+def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
+    """Store a value, with what the worker's header says of a reference in it."""
+    facts = Facts.from_header(request.environ.get(_CLAIMED))
+    by = "namespace" if request.environ.get(_CLOCK) == "namespace" else "worker"
+    replaced = keyspace.set(key, value, expires_at, facts, expires_by=by)
+    return ("", 204, replaced_header(replaced)) if replaced is not None else no_content()
+
+
+# ---------------------------------------------------------------- task state
+
+
+def _task(task_instance_id: str) -> Keyspace:
+    keyspace: Keyspace = g.namespace.task_instance(task_instance_id, _attempt(task_instance_id))
+    return keyspace
+
+
+def _attempt(task_instance_id: str) -> Writer:
+    """Who writes a task's state: its own attempt, also where no token says so."""
+    by = writer()
+    return (
+        by
+        if by.ti_id is not None
+        else Writer(AssetStateStoreWriterKind.TASK, task_instance_id, "execution")
+    )
+
+
+@bp.get(_TASK_KEY)
+def get_task_state_store(task_instance_id: str, key: str) -> Response:
+    """Get one key of a task instance."""
+    (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
+    return _value(_task(place["task_instance_id"]), key)
+
+
+@bp.put(_TASK_KEY)
+def set_task_state_store(task_instance_id: str, key: str) -> Any:
+    """Create or overwrite one key of a task instance."""
+    place, entry = read(
+        path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY)
+    )
+    return _set(_task(place["task_instance_id"]), key, entry["value"], entry["expires_at"])
+
+
+@bp.delete(_TASK_KEY)
+def delete_task_state_store(task_instance_id: str, key: str) -> Any:
+    """Delete one key of a task instance."""
+    (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
+    _task(place["task_instance_id"]).delete(key)
+    return no_content()
+
+
+@bp.delete("/store/ti/<task_instance_id>")
+def clear_task_state_store(task_instance_id: str) -> Any:
+    """Delete every key of a task instance."""
+    (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    _task(place["task_instance_id"]).clear()
+    return no_content()
+
+
+@bp.patch("/task-instances/<task_instance_id>/state")
+def ti_update_state(task_instance_id: str) -> Any:
+    """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
+    place, update = read(
+        path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
+    )
+    ti_id, delay = place["task_instance_id"], update.get("retry_delay_seconds")
+    changed = g.namespace.set_state(
+        ti_id, update["state"], setting("clear_on_success"), _attempt(ti_id), delay
+    )
+    return no_content() if changed else Response(status=200)
+
+
+# ---------------------------------------------------------------- asset state
+
+
+def _asset(by: str, value: str) -> Keyspace:
+    keyspace: Keyspace = g.namespace.asset(writer=writer(), **{by: value})
+    return keyspace
+
+
+@bp.get(_ASSET_VALUE)
+def get_asset_state_store(by: str) -> Response:
+    """Get one key of an active asset, by name or by uri."""
+    (asked,) = read(query(_KEY_BY[by]))
+    return _value(_asset(by, asked[by]), asked["key"])
+
+
+@bp.put(_ASSET_VALUE)
+def set_asset_state_store(by: str) -> Any:
+    """Create or overwrite one key of an active asset; the writer is the token's task instance."""
+    asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
+    return _set(_asset(by, asked[by]), asked["key"], entry["value"])
+
+
+@bp.delete(_ASSET_VALUE)
+def delete_asset_state_store(by: str) -> Any:
+    """Delete one key of an active asset."""
+    (asked,) = read(query(_KEY_BY[by]))
+    _asset(by, asked[by]).delete(asked["key"])
+    return no_content()
+
+
+@bp.delete("/store/asset/by-<any(name, uri):by>/clear")
+def clear_asset_state_store(by: str) -> Any:
+    """Delete every key of an active asset."""
+    (asked,) = read(query(_ASSET_BY[by]))
+    _asset(by, asked[by]).clear()
+    return no_content()
+
+
+@bp.get("/assets/by-<any(name, uri):by>")
+def get_asset(by: str) -> Response:
+    """Get an active asset, by name or by uri."""
+    (asked,) = read(query(_WHICH_ASSET[by]))
+    return json_answer(_ASSET.dump(g.namespace.asset_by(by, asked[by])))

@@ -1,0 +1,83 @@
+"""Routes that Airflow 3.3.2 has and Stateroom does not: an honest 400 instead of a 404 that looks like a typo.
+
+``not_emulated.txt`` lists them, as Airflow's own OpenAPI documents do. The SDK retries every 5xx for ten seconds, so
+this is a 4xx. They are no rules of the app, since those of a hundred paths took a seventh of its start; a path that no
+rule takes is looked up here. Below stand Airflow's own answers to paths that it does not have either.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from ..error_handlers import api_name, to_path_without_slash
+from ..errors import NotEmulated
+from ..request.auth import authenticate_worker, core_role
+from ..responses import json_answer
+
+bp = Blueprint("not_emulated", __name__)
+_VARIABLE = re.compile(r"\\{\w+(:path)?\\}")
+Route = tuple[re.Pattern[str], str, list[str]]
+
+
+@lru_cache(maxsize=1)
+def routes() -> list[Route]:
+    """Pattern, path template and methods of each route, those with most of the path in words first."""
+    lines = Path(__file__).with_suffix(".txt").read_text("ascii").splitlines()
+    pairs = [
+        (template, methods.split(","))
+        for methods, _, template in (line.partition(" ") for line in lines)
+    ]
+    pairs.sort(key=lambda pair: -len(re.sub(r"{.*?}", "", pair[0])))
+    return [(_pattern(template), template, methods) for template, methods in pairs]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(_VARIABLE.sub(lambda part: ".+" if part[1] else "[^/]+", re.escape(template)))
+
+
+def templates(path: str) -> dict[str, str]:
+    """The methods that Airflow takes at a path, each with its template."""
+    found: dict[str, str] = {}
+    for pattern, template, methods in routes():
+        if pattern.fullmatch(path):
+            found = {**dict.fromkeys(methods, template), **found}
+    return found
+
+
+@bp.before_app_request
+def refuse() -> Response | None:
+    """Say of a route that Airflow has, and no view here, that it is not emulated.
+
+    :raises NotEmulated: to whoever may ask.
+    """
+    endpoint = request.endpoint  # None where no rule takes the path
+    if endpoint is not None and not endpoint.startswith(bp.name):
+        return None
+    found = templates(request.path)
+    if request.method in found:
+        authenticate_worker() if api_name() == "execution" else core_role()
+        raise NotEmulated(found[request.method])
+    if found and isinstance(request.routing_exception, NotFound):
+        raise MethodNotAllowed(sorted(found))
+    is_there = api_name() == "execution" and templates(request.path.rstrip("/"))
+    return to_path_without_slash() if is_there and not found else None
+
+
+@bp.get("/api/<key:rest>")
+def unknown(rest: str) -> Response:
+    """Answer as Airflow does; that this takes every path is also why a write to one is 405."""
+    return json_answer({"error": "API route not found"}, 404)
+
+
+@bp.get("/api/v1/<key:rest>")
+def removed(rest: str) -> Response:
+    """Say where the API of Airflow 2 went."""
+    message = (
+        "/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead."
+    )
+    return json_answer({"error": message}, 404)

@@ -1,0 +1,303 @@
+"""``/openapi.json``: the three APIs described from their schemas, made when it is first asked for.
+
+apispec writes it: unlike flask-smorest it leaves views, blueprints and errors alone, and those have to answer exactly
+as Airflow does. ``operations`` says what each view takes and gives; here stands what follows from a call's API, path
+and method: who may make it, which errors it can end with, and in which shape.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+from marshmallow import Schema
+
+from schemas import errors
+from schemas.control import fixtures
+from schemas.fields.base import Field
+from state import __version__
+
+from ..responses import text_answer
+from .operations import OPERATIONS, Operation
+
+bp = Blueprint("openapi", __name__)
+_ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own Control API.
+
+Routes of Airflow that are not described here are not emulated: they answer 400 with the reason `not_emulated`.
+Without a secret (`--jwt-secret`) no call needs a token."""
+_SECURITY = {
+    "worker": "A task instance's token for the Execution API: `stateroom token --ti UUID`.",
+    "person": "A token from `POST /auth/token`, or `stateroom token --role admin`; the Control API wants an admin's.",
+}
+_VERSION_HEADER = {
+    "in": "header",
+    "name": "Airflow-API-Version",
+    "schema": {"type": "string", "format": "date"},
+    "description": "The version that the client speaks; older ones than 2026-06-30 know no state store.",
+}
+_ECHOED = {
+    "airflow-api-version": "The version that was asked for.",
+    "correlation-id": "As it was in the request, if it was.",
+    "Refreshed-API-Token": "A fresh token for a worker whose own is nearly over.",
+}
+_TEXT, _LIST = errors.HTTPExceptionResponse, errors.HTTPValidationError
+_REASON, _CONTROL = errors.ReasonResponse, errors.ControlResponse
+_Shapes = tuple[type[Schema], ...]
+# what the server refuses before an API sees it comes with a reason everywhere
+_BY_SERVER: dict[int, _Shapes] = {
+    400: (_TEXT, _REASON),
+    413: (_TEXT, _REASON),
+    429: (_REASON,),
+    500: (_TEXT, _REASON),
+}
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the views of a blueprint have in common.
+
+    :param tokens: each of which opens them.
+    :param errors: the bodies of errors, by their status; those of all others are ``error``.
+    """
+
+    tag: str
+    tokens: tuple[str, ...]
+    error: type[Schema]
+    errors: dict[int, _Shapes]
+
+
+_APIS = {
+    "execution_api": Api(
+        "Execution API",
+        ("worker",),
+        _TEXT,
+        {
+            **_BY_SERVER,
+            404: (_TEXT, _REASON),
+            409: (_REASON,),
+            422: (_LIST, _REASON),
+            500: (_REASON,),
+            507: (_REASON,),
+        },
+    ),
+    "core_api": Api("Core API", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
+    "login": Api("Login", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
+    "control_api": Api("Control API", ("person",), _CONTROL, {503: (fixtures.Health,)}),
+    "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
+    "references_api": Api("Control API", ("person",), _CONTROL, {}),
+    "namespaces_api": Api("Control API", ("person",), _CONTROL, {}),
+    "snapshots_api": Api("Control API", ("person",), _CONTROL, {}),
+    "journal_api": Api("Control API", ("person",), _CONTROL, {}),
+    "faults_api": Api("Control API", ("person",), _CONTROL, {}),
+}
+
+
+# of what examples/demo.json holds, so that an example in the description is one that works there
+_EXAMPLES: dict[str, Any] = {
+    "dag_id": "etl",
+    "run_id": "scheduled__2026-01-02T00:00:00+00:00",
+    "task_id": "submit",
+    "task_instance_id": "01920000-0000-7000-8000-000000000002",
+    "asset_id": 1,
+    "key": "job_id",
+    "name": "experiment",
+    "fault_id": 1,
+}
+_SERVERS = [
+    {"url": "/", "description": "the namespace `default`"},
+    {
+        "url": "/ns/{namespace}",
+        "description": "another namespace",
+        "variables": {"namespace": {"default": "default"}},
+    },
+]
+
+
+@bp.get("/openapi.json")
+def get_openapi() -> Response:
+    """Describe the three APIs."""
+    return text_answer(_document())
+
+
+@cache
+def _document() -> str:
+    return json.dumps(describe())
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the running app."""
+    from apispec import APISpec
+    from apispec.ext.marshmallow import MarshmallowPlugin
+
+    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
+    spec = APISpec(
+        "Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT}, servers=_SERVERS
+    )
+    assert plugin.converter is not None
+    plugin.converter.add_attribute_function(_field_properties)  # type: ignore[no-untyped-call]  # apispec has few
+    for name, about in _SECURITY.items():
+        scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": about}
+        spec.components.security_scheme(name, scheme)
+    for rule in current_app.url_map.iter_rules():
+        operation = OPERATIONS.get(rule.endpoint)
+        if operation is not None:
+            for path, query in _paths(rule.rule, operation):
+                for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                    described = _described(rule.endpoint, method, path, operation, query)
+                    spec.path(path, operations={method.lower(): described})
+    document: dict[str, Any] = spec.to_dict()
+    return document
+
+
+def _schema_name(schema: Any) -> str:
+    """``CoreTaskStateStoreResponse``: two APIs may have a schema of one name."""
+    cls = schema if isinstance(schema, type) else type(schema)
+    part = cls.__module__.rsplit(".", 1)[-1].capitalize()
+    return cls.__name__ if cls.__name__.startswith(part) else f"{part}{cls.__name__}"
+
+
+def _field_properties(self: Any, field: Any, **_: Any) -> dict[str, Any]:
+    """An attribute function of apispec's: the JSON schema of one of our fields."""
+    if not isinstance(field, Field):
+        return {}
+    found = field.openapi()
+    if isinstance(found.get("items"), Schema):
+        found["items"] = self.resolve_nested_schema(found["items"])
+    if field.allow_none and isinstance(found.get("type"), str):
+        found["type"] = [found["type"], "null"]
+    return found
+
+
+def _paths(rule: str, operation: Operation) -> list[tuple[str, type[Schema] | None]]:
+    """A rule's paths in OpenAPI's spelling; one that goes by name or by uri is two."""
+    path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule)
+    if operation.by is None:
+        return [(path, operation.query)]
+    return [(path.replace("{by}", by), query) for by, query in operation.by.items()]
+
+
+def _described(
+    endpoint: str, method: str, path: str, operation: Operation, query: type[Schema] | None
+) -> dict[str, Any]:
+    part, name = endpoint.split(".")
+    doc = current_app.view_functions[endpoint].__doc__ or ""
+    described: dict[str, Any] = {
+        "tags": [_APIS[part].tag],
+        "operationId": re.sub(r"\W+", "_", f"{part} {name} {_suffix(path)}").strip("_"),
+        "summary": doc.strip().split("\n")[0],
+        "parameters": [
+            *_path_parameters(path),
+            *([{"in": "query", "schema": query}] if query else []),
+        ],
+        "responses": _responses(part, method, path, operation),
+        "security": [] if operation.open else [*({token: []} for token in _APIS[part].tokens), {}],
+    }
+    if part == "execution_api":
+        described["parameters"].append(_VERSION_HEADER)
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation)}
+    return described
+
+
+def _suffix(path: str) -> str:
+    return "by_name" if "by-name" in path else "by_uri" if "by-uri" in path else ""
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    kinds = {
+        "asset_id": {"type": "integer"},
+        "fault_id": {"type": "integer", "minimum": 0},
+        "task_instance_id": {"type": "string", "format": "uuid"},
+    }
+    return [
+        {
+            "in": "path",
+            "name": name,
+            "required": True,
+            "schema": kinds.get(name, {"type": "string", "minLength": 1}),
+            "example": _EXAMPLES[name],
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _content(operation: Operation) -> dict[str, Any]:
+    body = operation.body
+    content = {"schema": {"anyOf": list(body)} if isinstance(body, tuple) else body}
+    kinds = [
+        "application/json",
+        *(["application/x-www-form-urlencoded"] if operation.forms else []),
+    ]
+    return {kind: content for kind in kinds}
+
+
+def _responses(part: str, method: str, path: str, operation: Operation) -> dict[str, Any]:
+    status, answer = operation.answer
+    headers = {**(_ECHOED if part == "execution_api" else {}), **(operation.headers or {})}
+    done: dict[str, Any] = {"description": "done", "headers": _headers(headers)}
+    if answer is not None:
+        done["content"] = {"application/json": {"schema": answer}}
+    empty = {
+        str(code): {"description": "nothing had to be done"}
+        for code in operation.also
+        if code < 300
+    }
+    failures = {code for code in operation.also if code >= 400} | _failures(
+        part, method, path, operation
+    )
+    return {
+        str(status): done,
+        **empty,
+        **{str(code): _error(part, code) for code in sorted(failures)},
+    }
+
+
+def _failures(part: str, method: str, path: str, operation: Operation) -> set[int]:
+    """The errors that a call can end with because of its API, path and method."""
+    api, found = _APIS[part], {421, 500}
+    if not operation.open:
+        found |= {401, 403}
+    if method != "GET":
+        found |= {403, 507}
+    if method in ("POST", "PUT", "PATCH"):
+        found |= {400, 413, 422, 429} | ({415} if api.error is _CONTROL else set())
+    if "{" in path or operation.query or operation.by:
+        found |= {422}
+    if part == "execution_api":  # the version header
+        found |= {404, 422}
+    if api.error is _CONTROL:  # its calls may be long
+        found |= {429}
+    return found | ({404} if "{" in path else set())
+
+
+def _error(part: str, code: int) -> dict[str, Any]:
+    api = _APIS[part]
+    shapes = api.errors.get(code, (api.error,))
+    schema = shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
+    headers = {"Retry-After": "Seconds to wait."} if code in (429, 503) else {}
+    found = {
+        "description": _PHRASES.get(code) or HTTPStatus(code).phrase,
+        "headers": _headers(headers),
+    }
+    return {**found, "content": {"application/json": {"schema": schema}}}
+
+
+def _headers(about: dict[str, str]) -> dict[str, Any]:
+    return {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in about.items()
+    }
+
+
+_PHRASES = {
+    401: "No token, or one that is over",
+    403: "Not with this token, or not from a web page of somebody else's",
+    413: "The body is longer than --max-body",
+    421: "The host is not allowed (--allow-host)",
+    429: "Too many long calls at once",
+    507: "The disk is full; nothing was changed",
+}

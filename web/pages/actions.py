@@ -1,0 +1,211 @@
+"""Acting on the pages: add, edit, delete, clear, restore, resolve. All of it as a task would have done it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request
+
+from state.errors import StateError
+from state.gateway.gateway import Gateway
+from state.gateway.resolve import Outcome, refusal, resolve
+from state.masking import masked
+from state.model import envelope, values
+from state.model.clock import to_text, to_wire
+from state.model.scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
+from state.store.tables import references
+from state.store.views import details, history, keys
+
+from ..errors import Refused
+from ..service import service
+from . import forms
+from . import session as sessions
+from .browse import any_place, asset_place, show_place, task_place
+from .examples import recipe
+from .key import key_asked, row_of, show
+from .urls import key_url, place_url
+
+bp = Blueprint("ui_acts", __name__)
+bp.before_request(sessions.admit)
+bp.after_request(sessions.keep)
+PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
+
+
+def _gateway(place: dict[str, Any]) -> Gateway:
+    backend, namespace = service().backend_of(g.namespace), g.namespace
+    if place["asset_id"] is not None:
+        return Gateway(
+            backend,
+            namespace.asset(place["asset_id"], writer=PAGE),
+            AssetScope(name=place["asset"]),
+        )
+    scope = TaskScope(place["dag_id"], place["run_id"], place["task_id"], place["map_index"])
+    return Gateway(backend, namespace.task(scope, PAGE), scope, place["id"])
+
+
+@bp.post("/task")
+def act_on_task() -> Any:
+    """Add a key to a task instance, or clear it."""
+    return _act_on_place(task_place())
+
+
+@bp.post("/asset")
+def act_on_asset() -> Any:
+    """Add a key to an asset, or clear it."""
+    return _act_on_place(asset_place())
+
+
+def _act_on_place(place: dict[str, Any]) -> Any:
+    action = request.form.get("action")
+    if action == "clear":
+        return _clear(place)
+    if action == "add":
+        return _add(place)
+    raise Refused(400, f"action is {action!r}; expected add or clear")
+
+
+def _add(place: dict[str, Any]) -> Any:
+    form = forms.read(expires=place["asset_id"] is None)
+    if "key" not in form.wrong and keys.one(g.namespace, place["scope_id"], form.key):
+        form.wrong["key"] = "There is such a key already; open it to edit it."
+    if not form.wrong:
+        _put(place, form)
+    if form.wrong:
+        return show_place(place, status=422, form=form)
+    return _done(place, form, f"The key {form.key!r} is stored.")
+
+
+def _put(place: dict[str, Any], form: forms.Form) -> None:
+    """Store what was typed; what goes wrong is a fault of the form, so that nothing of it is lost."""
+    try:
+        _gateway(place).put(form.key, form.value, form.expires_at, form.expires_by)
+    except (StateError, ValueError) as error:
+        form.wrong["value"] = f"It was not stored: {masked(str(error))}"
+
+
+def _done(place: dict[str, Any], form: forms.Form, text: str) -> Any:
+    more = {}
+    if place["asset_id"] is None:
+        more["expires_at"] = to_wire(to_text(form.expires_at)) if form.expires_at else None
+    sessions.say(text, **recipe("set", place, form.key, values.dumps(form.value), **more))
+    return redirect(key_url({**place, "key": form.key}), 303)
+
+
+def _clear(place: dict[str, Any]) -> Any:
+    held = details.holds(g.namespace, place["scope_id"])
+    _gateway(place).clear()
+    sessions.say(f"Cleared: {held['keys']} keys are gone.", **recipe("clear", place))
+    return redirect(place_url(place), 303)
+
+
+@bp.post("/key")
+def act_on_key() -> Any:
+    """Edit, delete or restore a key, or look behind its reference."""
+    acts = {"save": _save, "delete": _delete, "resolve": _resolve, "restore": _restore}
+    action = request.form.get("action", "")
+    if action not in acts:
+        raise Refused(400, f"action is {action!r}; expected one of {', '.join(acts)}")
+    place, key = any_place(), key_asked()
+    return acts[action](place, key, row_of(place, key))
+
+
+def _save(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+    form = forms.read(
+        expires=place["asset_id"] is None, key=key, kept=row["expires_at"] if row else None
+    )
+    _check_current(form, row)
+    _check_owner(form, row)
+    if not form.wrong:
+        _put(place, form)
+    if form.wrong:
+        return show(place, key, row, status=422, form=form)
+    return _done(place, form, "Saved.")
+
+
+def _check_current(form: forms.Form, row: dict[str, Any] | None) -> None:
+    """Do not overwrite what somebody else wrote while one typed, unless one has seen that."""
+    seen, now = request.form.get("seen", ""), row["updated_at"] if row else ""
+    if seen != now:
+        form.wrong["seen"] = (
+            "Somebody else wrote this key while you typed. Look at what it holds now, then save again."
+        )
+
+
+def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
+    if (
+        row
+        and row["kind"] == "reference"
+        and (why := refusal(service().backend_of(g.namespace), row))
+    ):
+        form.wrong["value"] = (
+            f"{why.word.capitalize()}: a reference is edited through the backend that made it. {why.sentence}"
+        )
+
+
+def _delete(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+    _gateway(place).delete(key)
+    sessions.say(f"The key {key!r} is deleted.", **recipe("delete", place, key))
+    return redirect(place_url(place), 303)
+
+
+def _resolve(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+    if row is None or row["kind"] != "reference":
+        return redirect(key_url({**place, "key": key}), 303)
+    outcome = resolve(g.namespace, service().backend_of(g.namespace), row)
+    return show(place, key, keys.one(g.namespace, place["scope_id"], key) or row, outcome=outcome)
+
+
+def _restore(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+    """Store again what a key held before, with the expiry of now, as if it were typed."""
+    text, why = _earlier(place, key)
+    form = forms.Form({"key": key, "value": "", "expires": "default", "expires_at": ""})
+    _check_owner(form, row)
+    if why or form.wrong:
+        return show(place, key, row, status=409, refused=why or form.wrong["value"])
+    form.value = values.loads(text or "null")
+    form.expires_at, form.expires_by = forms.expiry_of(place, row)
+    _put(place, form)
+    if form.wrong:
+        return show(place, key, row, status=409, refused=form.wrong["value"])
+    return _done(place, form, "The earlier value is restored.")
+
+
+def _earlier(place: dict[str, Any], key: str) -> tuple[str | None, str | None]:
+    """The JSON that a key held at an event, or why it cannot be had."""
+    seq = request.form.get("seq", "")
+    event = (
+        history.event(g.namespace, place["scope_id"], key, int(seq))
+        if seq.isdecimal() and len(seq) < 16
+        else None
+    )
+    if event is None or event["text"] is None:
+        return None, "That moment is not in the journal any more, or there was no value then."
+    if event["kind"] == "malformed":
+        return None, "What was stored then is a malformed envelope; it is not stored again."
+    if event["kind"] == "value":
+        return event["text"], None
+    ref = envelope.unwrap(values.loads(event["text"]))
+    outcome = _resolve_earlier(place, key, str(ref))
+    return (
+        outcome.text,
+        None if outcome.text is not None else f"Its object cannot be read: {outcome.sentence}",
+    )
+
+
+def _resolve_earlier(place: dict[str, Any], key: str, ref: str) -> Outcome:
+    row = references.of_key(g.namespace, place["scope_id"], key, ref)
+    if row is None:
+        return Outcome(
+            "refused", "The ledger does not know this reference any more; its object is gone."
+        )
+    return resolve(g.namespace, service().backend_of(g.namespace), {**row, "ref_size": row["size"]})
+
+
+@bp.get("/ask")
+def ask() -> Any:
+    """Say what a deletion would take with it, and ask."""
+    place, key = any_place(), request.args.get("key")
+    row = keys.one(g.namespace, place["scope_id"], key) if key else None
+    held = details.holds(g.namespace, place["scope_id"])
+    resolves = service().backend_of(g.namespace).hooks is not None
+    return render_template("ask.html", place=place, key=key, row=row, held=held, resolves=resolves)

@@ -1,0 +1,135 @@
+"""Faults on the bench: set one with a form, see how often each met its call, and what the last ones did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g, request
+
+from schemas.control import faults as schemas
+from state.errors import StateError
+from state.model.faults import OPS, Fault
+
+from ..errors import InvalidInput
+from ..request.parsing import load
+
+_FAULT = schemas.Fault()
+_SCOPE = ("dag_id", "task_id", "asset")
+_LAST = 12  # of the journal
+WHEN = {
+    "always": "every time",
+    "nth": "on call number",
+    "times": "on the first",
+    "probability": "with probability",
+}
+WHAT = {
+    "status": "answer with the status",
+    "latency": "wait seconds",
+    "close_before": "close before it takes effect",
+    "close_after": "close after it took effect",
+    "truncate": "cut the answer short",
+    "missing": "backend: object missing",
+    "corrupt": "backend: object corrupt",
+    "slow": "backend: slow",
+    "refused": "backend: refused",
+}
+_NUMBERS = {
+    "status": "status",
+    "latency": "latency",
+    "slow": "latency",
+}  # what the form's number says of each
+
+
+class Wrong(StateError):
+    """What was typed cannot be.
+
+    :param field: where it was typed.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def facts() -> dict[str, Any]:
+    """What the panel shows: the faults, what the last ones did, and what a form may say."""
+    shown = [
+        {**row, "text": str(Fault.from_json(_fault(row)))} for row in g.namespace.faults.listed()
+    ]
+    did = (
+        g.namespace.journal.events(limit=_LAST, newest=True, op="fault")
+        if g.namespace.journal.is_kept
+        else []
+    )
+    return {
+        "faults": shown,
+        "did": did[::-1],
+        "ops": OPS,
+        "when_happens": WHEN,
+        "what_happens": WHAT,
+    }
+
+
+def _fault(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in ("id", "matched", "fired")}
+
+
+def set_fault() -> tuple[str, None]:
+    """Set the fault that a form describes."""
+    try:
+        asked, _ = load(_FAULT, _document(), strict=True)
+        made = g.namespace.faults.add(Fault.from_json(asked))
+    except (InvalidInput, ValueError) as error:
+        raise Wrong("fault", f"{error}") from None
+    return f"The fault is set: {Fault.from_json(_fault(made))}.", None
+
+
+def _document() -> dict[str, Any]:
+    """The form as the control API would take it."""
+    typed = {name: value.strip() for name, value in request.form.items() if value.strip()}
+    document: dict[str, Any] = {"op": typed.get("op", "any")}
+    if scope := {name: typed[f"of_{name}"] for name in _SCOPE if f"of_{name}" in typed}:
+        document["scope"] = scope
+    if "pattern" in typed:
+        document["key"] = typed["pattern"]
+    when = typed.get("when", "always")
+    if when != "always":
+        document[when] = _number("count", typed)
+    return {**document, **_what(typed)}
+
+
+def _what(typed: dict[str, str]) -> dict[str, Any]:
+    what = typed.get("what", "status")
+    document: dict[str, Any] = (
+        {_NUMBERS[what]: _number("amount", typed)} if what in _NUMBERS else {}
+    )
+    if what.startswith("close_"):
+        document["close"] = what.removeprefix("close_")
+    elif what == "truncate":
+        document["truncate"] = True
+    elif what not in ("status", "latency"):
+        document["backend"] = what
+    return document
+
+
+def _number(name: str, typed: dict[str, str]) -> float | int:
+    text = typed.get(name, "")
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        raise Wrong("fault", f"{text[:50]!r} is no number.") from None
+
+
+def remove_fault() -> tuple[str, None]:
+    """Remove one fault."""
+    text = request.form.get("fault_id", "")
+    if not text.isdecimal() or len(text) > 18:
+        raise Wrong("fault", f"there is no fault {text[:50]!r}")
+    g.namespace.faults.remove(int(text))
+    return "The fault is gone.", None
+
+
+def clear_faults() -> tuple[str, None]:
+    """Remove all faults."""
+    g.namespace.faults.clear()
+    return "All faults are gone.", None

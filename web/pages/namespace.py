@@ -1,0 +1,160 @@
+"""The bench: namespaces, and this one's clock, expired keys, faults and snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request
+
+from schemas.fields.datetimes import from_string
+from state.errors import StateError
+from state.model.clock import Clock, to_text, to_wire
+from state.store.tables.namespaces import set_clock
+
+from ..errors import Refused, status_of
+from ..service import PREFIX, service, setting
+from . import faults, snapshots
+from . import session as sessions
+from .faults import Wrong
+from .formatting import count
+from .urls import to
+
+bp = Blueprint("ui_bench", __name__)
+bp.before_request(sessions.admit)
+bp.after_request(sessions.keep)
+_UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
+_SHOWN = 200  # namespaces
+
+
+@bp.get("/bench")
+def show_bench() -> Any:
+    """All that one does to a whole namespace."""
+    return _page()
+
+
+def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
+    spaces = service().store.namespaces()
+    clock = g.namespace.clock
+    return render_template(
+        "bench.html",
+        spaces=spaces[:_SHOWN],
+        more=max(0, len(spaces) - _SHOWN),
+        units=_UNITS,
+        typed=request.form,
+        wrong=wrong or {},
+        now=to_text(clock.now()),
+        expired=g.namespace.clean(True, 0),
+        **faults.facts(),
+        **snapshots.facts(),
+    ), status
+
+
+@bp.post("/bench")
+def act() -> Any:
+    """Do one thing, and say what was done; what was typed wrong comes back with its fault."""
+    action = request.form.get("action", "")
+    if action not in _ACTS:
+        raise Refused(400, f"action is {action!r}; expected one of {', '.join(_ACTS)}")
+    try:
+        said, path = _ACTS[action]()
+    except Wrong as error:
+        return _page(422, {error.field: str(error)})
+    except StateError as error:
+        return _page(status_of(error), {action: str(error)})
+    sessions.say(said)
+    return redirect(path or to("/bench"), 303)
+
+
+# ---------------------------------------------------------------- clock
+
+
+def _show(clock: Clock) -> str:
+    return f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
+
+
+def _set_clock(change: Any) -> tuple[str, None]:
+    try:
+        with service().store.lock:
+            clock = change(g.namespace.clock)
+            to_text(clock.now())
+            set_clock(g.namespace, clock)
+    except OverflowError:
+        raise Wrong("clock", "The clock would leave the years 1 to 9999.") from None
+    return f"{_show(clock)}{', and stands still' if clock.frozen_at else ''}.", None
+
+
+def _advance() -> tuple[str, None]:
+    text, unit = request.form.get("number", ""), request.form.get("unit", "days")
+    try:
+        span = timedelta(seconds=float(text) * _UNITS.get(unit, 86400))
+    except (ValueError, OverflowError):
+        raise Wrong("clock", f"{text[:50]!r} is no number of {unit}.") from None
+    return _set_clock(lambda clock: clock.advance(span))
+
+
+def _set_to() -> tuple[str, None]:
+    text = request.form.get("moment", "").strip()
+    try:
+        moment = from_string(text)
+    except ValueError:
+        raise Wrong(
+            "clock", f"“{text[:50]}” is no moment; write one such as 2030-12-24T18:00 (in UTC)."
+        ) from None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return _set_clock(lambda clock: clock.set(aware))
+
+
+def _real_time() -> tuple[str, None]:
+    return _set_clock(lambda clock: replace(Clock(), tokens=clock.tokens))
+
+
+def _clean() -> tuple[str, None]:
+    removed = g.namespace.clean(False, setting("state_cleanup_batch_size"))
+    return f"Cleaned: {count(removed, 'expired key')} removed.", None
+
+
+# ---------------------------------------------------------------- namespaces
+
+
+def _create_namespace() -> tuple[str, str]:
+    made = service().store.create_namespace(request.form.get("name", "").strip())
+    return (
+        f"The namespace {made.name} is made. You are in it now.",
+        f"{_outer()}{PREFIX}{made.name}/",
+    )
+
+
+def _drop_namespace() -> tuple[str, str]:
+    name = request.form.get("name", "")
+    if request.form.get("sure") != name:
+        raise Wrong(
+            "drop_namespace", f"Nothing was dropped: write {name} to say that you are sure."
+        )
+    service().store.drop_namespace(name)
+    own = g.namespace.name == name
+    return f"The namespace {name} is dropped.", f"{_outer()}/bench" if own else to("/bench")
+
+
+def _outer() -> str:
+    """Where the service stands, without the namespace."""
+    return str(request.script_root.partition(PREFIX)[0])
+
+
+_ACTS: dict[str, Any] = {
+    "freeze": lambda: _set_clock(lambda clock: clock.freeze()),
+    "unfreeze": lambda: _set_clock(lambda clock: clock.unfreeze()),
+    "advance": _advance,
+    "set": _set_to,
+    "real": _real_time,
+    "clean": _clean,
+    "take_snapshot": snapshots.take,
+    "restore_snapshot": snapshots.restore,
+    "drop_snapshot": snapshots.drop,
+    "set_fault": faults.set_fault,
+    "remove_fault": faults.remove_fault,
+    "clear_faults": faults.clear_faults,
+    "create_namespace": _create_namespace,
+    "drop_namespace": _drop_namespace,
+}

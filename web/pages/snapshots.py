@@ -1,0 +1,84 @@
+"""Snapshots on the bench: take, restore, drop, and what changed since one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import g, request
+
+from state.errors import StateError
+from state.masking import masked
+from state.store import snapshots
+
+from .faults import Wrong
+from .formatting import count, preview
+
+_SHOWN = 100  # keys of a comparison
+
+
+def facts() -> dict[str, Any]:
+    """What the panel shows: the snapshots, and the comparison that the address asks for."""
+    taken = snapshots.listed(g.namespace)
+    a, b = request.args.get("a"), request.args.get("b")
+    return {"snapshots": taken, "compared": _compared(a, b or None) if a else None}
+
+
+def _compared(a: str, b: str | None) -> dict[str, Any]:
+    """What changed from one snapshot to another, or to now."""
+    try:
+        found = snapshots.diff(g.namespace, a, b)
+    except StateError as error:
+        return {"a": a, "b": b, "wrong": str(error)}
+    rows = [
+        {"what": what, **_row(item)}
+        for what in ("added", "removed", "changed")
+        for item in found[what]
+    ]
+    return {"a": a, "b": b, "rows": rows[:_SHOWN], "more": max(0, len(rows) - _SHOWN)}
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    texts: dict[str, Any] = {
+        name: _text(item[name]) for name in ("value", "before", "after") if name in item
+    }
+    return {"scope": item["scope"], "key": item["key"], **texts}
+
+
+def _text(value: Any) -> str:
+    return preview(masked(json.dumps(value)), 80)
+
+
+def _name() -> str:
+    return request.form.get("name", "").strip()
+
+
+def _wrong(error: StateError) -> Wrong:
+    return Wrong("snapshot", str(error))
+
+
+def take() -> tuple[str, None]:
+    """Take a snapshot."""
+    try:
+        taken = snapshots.take(g.namespace, _name())
+    except StateError as error:
+        raise _wrong(error) from None
+    return f"The snapshot {taken['name']} holds {count(taken['keys'], 'key')}.", None
+
+
+def restore() -> tuple[str, None]:
+    """Return to a snapshot."""
+    try:
+        snapshots.restore(g.namespace, _name())
+    except StateError as error:
+        raise _wrong(error) from None
+    return f"Everything is as it was when {_name()} was taken.", None
+
+
+def drop() -> tuple[str, None]:
+    """Drop a snapshot."""
+    try:
+        snapshots.drop(g.namespace, _name())
+    except StateError as error:
+        raise _wrong(error) from None
+    return f"The snapshot {_name()} is dropped.", None

@@ -1,0 +1,46 @@
+"""How ``serve`` is called: an option for each row of the settings, and help for those that have none.
+
+The command itself is ``app.py``'s, so that the command line never imports Flask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .. import settings
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each row of the settings that has one."""
+    for row in reversed([row for row in settings.SETTINGS if row.option]):
+        command = _option(row)(command)
+    return command
+
+
+def _option(row: settings.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    shown = f"{row.help}  [env: {row.variable}; default: {row.written}]"
+    if row.read is settings.truth:
+        return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
+    if row.read is settings.hosts:
+        return click.option(
+            row.flag, row.name, metavar=row.metavar, multiple=True, callback=_joined, help=shown
+        )
+    return click.option(row.flag, row.name, metavar=row.metavar, help=shown)
+
+
+def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    return ",".join(given) or None
+
+
+class Serve(click.Command):
+    """Its help ends with the settings that have no option."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        apart = [row for row in settings.SETTINGS if not row.option]
+        with formatter.section("From the environment only"):
+            formatter.write_dl(
+                [(row.variable, f"{row.help}  [default: {row.written}]") for row in apart]
+            )

@@ -1,0 +1,240 @@
+"""The one place that owns waitress: keep-alive, refusals in JSON; ``lanes`` decides which threads a call gets."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error, RequestEntityTooLarge
+
+from ..responses import CUT, NOTHING
+from .lanes import Lanes
+
+RETRY_AFTER = 1  # seconds
+CONNECTIONS = 1000  # open at once; for another one those that were idle longest are closed
+IDLE = 1.0  # seconds until a connection counts as idle
+_VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
+_HEADROOM = (
+    64 * 1024
+)  # bytes over --max-body that are still read, so that the app can answer in its API's shape
+
+
+class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """Keeps the connection after answers that have no body, sends head and body in one write, cuts it off if asked."""
+
+    wrote_header: bool
+    environ: dict[str, Any] | None
+
+    def set_close_on_finish(self) -> None:
+        # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it
+        asked = self.request.headers.get("CONNECTION", "").lower() == "close"
+        if self.has_body or self.version != "1.1" or asked:
+            super().set_close_on_finish()
+
+    def write(self, data: bytes) -> None:
+        cut = self.environ.get(CUT) if self.environ else None
+        if cut is not None:
+            self._write_cut(data, cut)
+        elif (
+            not self.wrote_header
+            and self.complete
+            and self.has_body
+            and self.content_length == len(data)
+        ):
+            self.channel.write_soon(self.build_response_header() + data)
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+        else:
+            super().write(data)
+
+    def _write_cut(self, data: bytes, cut: int) -> None:
+        """Send so many bytes of the body and not a word of what comes, then close."""
+        if not self.wrote_header:
+            head = b"" if cut == NOTHING else self.build_response_header()
+            self.channel.write_soon(head + data[: max(0, cut)])
+        self.wrote_header = self.close_on_finish = True
+        self.content_bytes_written += len(data)
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """waitress's own refusals (too large, malformed, lane full) as the JSON that every API's clients read."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        facts = {
+            "reason": error.reason.lower().replace(" ", "_"),
+            "message": f"{error.reason}: {error.body}",
+        }
+        if isinstance(error, RequestEntityTooLarge):
+            limit = self.channel.adj.max_request_body_size - _HEADROOM
+            facts = {
+                "reason": "body_too_large",
+                "message": f"the body is larger than {limit} bytes (--max-body)",
+            }
+        body = json.dumps({"detail": facts}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        if isinstance(
+            error, LaneFull
+        ):  # a whole request was read, so the connection is good for the next one
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
+        else:
+            self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class LaneFull(Error):  # type: ignore[misc]
+    """A lane has no room for another call."""
+
+    code = 429
+    reason = "Too Many Requests"
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Keeps blanks after the API version: uvicorn hands them to Airflow, which refuses the date (3.3.2)."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if "AIRFLOW_API_VERSION" in self.headers and (found := _VERSION.search(header_plus)):
+            self.headers["AIRFLOW_API_VERSION"] = found[1].decode("latin-1")
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection."""
+
+    parser_class = Parser
+    task_class = Answer
+    error_task_class = Refusal
+
+    def is_idle_since(self, moment: float) -> bool:
+        """Whether nothing of a request has come since, and nothing of an answer has still to go."""
+        has_work = self.requests or self.request is not None or self.total_outbufs_len
+        return not has_work and self.last_activity < moment
+
+
+class _Listener(TcpWSGIServer):  # type: ignore[misc]
+    channel_class = Channel
+
+    def readable(self) -> bool:
+        if len(self._map) >= self.adj.connection_limit:
+            self._make_room()
+        return bool(super().readable())
+
+    def _make_room(self) -> None:
+        """Close the connections that were idle longest: at its limit waitress takes no new one for minutes."""
+        before = time.time() - IDLE
+        idle = [
+            channel for channel in self.active_channels.values() if channel.is_idle_since(before)
+        ]
+        idle.sort(key=lambda channel: channel.last_activity)
+        for channel in idle[: 1 + len(idle) // 10]:
+            channel.will_close = True
+
+    def pull_trigger(self) -> None:
+        if self._fileno in self._map:  # after close the trigger's descriptor may be another file's
+            super().pull_trigger()
+
+
+class Server:
+    """A listening server; :meth:`run` serves until it is closed or the process is told to stop.
+
+    :param port: 0 takes a free one; :attr:`url` says which.
+    :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read at all.
+    :param waits: says of a path whether its call may wait on purpose, so that it must not take a fast lane's thread.
+    :param release: ends such waits when the server ends.
+    :raises OSError: if the address is taken or cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        max_body: int,
+        waits: Callable[[str], bool] = lambda path: False,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._lanes, self._release = Lanes(waits, LaneFull), release
+        self._serving = threading.RLock()
+        self._closing = False
+        try:
+            settings = _settings(host, port, max_body)
+            self._server = _Listener(
+                app,
+                self._sockets,
+                dispatcher=self._lanes,
+                adj=settings,
+                sockinfo=settings.listen[0],
+            )
+        except OSError:
+            self._lanes.shutdown()
+            wasyncore.close_all(self._sockets)
+            raise
+        self.host, self.port = host, int(self._server.effective_port)
+
+    @property
+    def url(self) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def run(self) -> None:
+        """Serve until :meth:`close` is called, or SystemExit or KeyboardInterrupt reaches this thread.
+
+        Calls that run are let end first.
+        """
+        with self._serving:
+            try:
+                while not self._closing:
+                    wasyncore.loop(timeout=1, map=self._sockets, use_poll=True, count=1)
+            except (SystemExit, KeyboardInterrupt):
+                pass
+            self._end()
+
+    def close(self) -> None:
+        """Make :meth:`run` return, from any thread, and leave no thread and no socket behind."""
+        self._closing = True
+        self._server.pull_trigger()
+        with self._serving:
+            self._end()
+
+    def _end(self) -> None:
+        self._closing = True
+        self._release()
+        self._lanes.shutdown()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+        wasyncore.close_all(self._sockets)
+
+
+def _settings(host: str, port: int, max_body: int) -> Adjustments:
+    limit = max_body + _HEADROOM
+    try:
+        return Adjustments(
+            host=host,
+            port=port,
+            ident="stateroom",
+            max_request_body_size=limit,
+            asyncore_use_poll=True,
+            connection_limit=CONNECTIONS,
+            channel_timeout=300,
+            clear_untrusted_proxy_headers=True,
+            inbuf_overflow=limit,
+            outbuf_overflow=2**40,  # nothing goes through temporary files
+        )
+    except ValueError:
+        raise OSError(
+            errno.EADDRNOTAVAIL, f"no address of this machine is named {host!r}"
+        ) from None

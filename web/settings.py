@@ -1,0 +1,410 @@
+"""Every setting is a row: name, environment variable, default, how it is read, what it is for.
+
+The rows feed the command line's options and help, the environment, and the docs test. Library code takes arguments;
+it never looks a setting up while it works.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from state.errors import SettingError
+
+COMPAT = ("3.3",)
+_HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
+_UNITS = {"": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row.
+
+    :param read: turns the text of an environment variable or option into the value; ValueError says it cannot.
+    :param expected: what a right value looks like, for the message about a wrong one.
+    :param option: whether ``python app.py`` takes it as an option too.
+    :param older: a variable of another name that counts where ``variable`` is not set.
+    :param metavar: what stands for the value in the command line's help.
+    """
+
+    name: str
+    variable: str
+    default: Any
+    read: Callable[[str], Any]
+    expected: str
+    help: str
+    option: bool = True
+    older: str = ""
+    metavar: str = "TEXT"
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def written(self) -> str:
+        """The default as a person would write it, or ``none``."""
+        if self.read is size:
+            return f"{self.default // _UNITS['mib']}MiB"
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        if isinstance(self.default, tuple):
+            return ",".join(":".join(pair) for pair in self.default) or "none"
+        if isinstance(self.default, float):
+            return f"{self.default:g}"
+        return "none" if self.default is None else str(self.default)
+
+    def parse(self, text: str, source: str) -> Any:
+        """Read a text.
+
+        :param source: the option's or variable's name, for the message.
+        :raises SettingError: with the name, the value and what was expected.
+        """
+        try:
+            return self.read(text)
+        except ValueError:
+            raise SettingError(source, text, self.expected) from None
+
+
+def truth(text: str) -> bool:
+    """A boolean as Airflow's configuration spells it."""
+    word = text.strip().lower()
+    if word in ("t", "true", "1"):
+        return True
+    if word in ("f", "false", "0"):
+        return False
+    raise ValueError(text)
+
+
+def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
+    """A reader of whole numbers within bounds."""
+
+    def read(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise ValueError(text)
+        return number
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """A duration: more than nothing, a day at most."""
+    number = float(text)
+    if not 0 < number <= 86_400:
+        raise ValueError(text)
+    return number
+
+
+def size(text: str) -> int:
+    """A number of bytes: ``1048576``, ``512KiB``, ``16MiB``."""
+    digits = text.strip().lower().rstrip("kmgib")
+    number = int(digits) * _UNITS[_unit(text.strip().lower()[len(digits) :])]
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def mebibytes(text: str) -> float:
+    """A number of MiB, or 0."""
+    number = float(text)
+    if not 0 <= number < 2**20:
+        raise ValueError(text)
+    return number
+
+
+def _unit(text: str) -> str:
+    if text not in _UNITS:
+        raise ValueError(text)
+    return text
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader that takes one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def filled(text: str) -> str:
+    """A text that says something."""
+    if not text.strip():
+        raise ValueError(text)
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Names between commas, as a Host header is compared with them: in small letters, without a port."""
+    names = tuple(word.lower().rstrip(".") for word in words(text))
+    if not all(_HOST.fullmatch(name) for name in names):
+        raise ValueError(text)
+    return names
+
+
+def users(text: str) -> tuple[tuple[str, str], ...]:
+    """``name:role`` between commas, as ``[core] simple_auth_manager_users``."""
+    pairs = tuple(tuple(user.split(":")[:2]) for user in words(text))
+    if any(
+        len(pair) != 2 or pair[1].lower() not in ("viewer", "user", "op", "admin") for pair in pairs
+    ):
+        raise ValueError(text)
+    return pairs  # type: ignore[return-value]  # every pair has two members by now
+
+
+_BOOL = "true or false"
+_AIRFLOW = "AIRFLOW__STATE_STORE__"
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "host",
+        "STATEROOM_HOST",
+        "127.0.0.1",
+        filled,
+        "an address",
+        "Address to listen on.",
+        metavar="ADDRESS",
+    ),
+    Setting(
+        "port",
+        "STATEROOM_PORT",
+        8103,
+        whole(0, 65535),
+        "a number from 0 to 65535",
+        "Port to listen on; 0 takes a free one and prints it.",
+        metavar="NUMBER",
+    ),
+    Setting(
+        "db",
+        "STATEROOM_DB",
+        "stateroom.db",
+        filled,
+        "a file's path or :memory:",
+        "Database file, or :memory: to keep nothing.",
+        metavar="PATH",
+    ),
+    Setting(
+        "fixture",
+        "STATEROOM_FIXTURE",
+        None,
+        str,
+        "a JSON file's path",
+        "Fixture document to load at start into an empty database; reset returns to it.",
+        metavar="PATH",
+    ),
+    Setting(
+        "load_fixture",
+        "STATEROOM_LOAD_FIXTURE",
+        False,
+        truth,
+        _BOOL,
+        "Load the fixture also into a database that holds something.",
+    ),
+    Setting(
+        "compat",
+        "STATEROOM_COMPAT",
+        "3.3",
+        one_of(*COMPAT),
+        "3.3",
+        "Airflow version to be like.",
+        metavar="VERSION",
+    ),
+    Setting(
+        "jwt_secret",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        None,
+        filled,
+        "a text",
+        "Secret that signs tokens; with it every request needs one.",
+    ),
+    Setting(
+        "open_control",
+        "STATEROOM_OPEN_CONTROL",
+        False,
+        truth,
+        _BOOL,
+        "Leave /_stateroom open although there is a secret (loopback only).",
+    ),
+    Setting(
+        "allow_host",
+        "STATEROOM_ALLOW_HOSTS",
+        (),
+        hosts,
+        "host names between commas, without ports",
+        "Host names that requests may use beside IP addresses and localhost.",
+        metavar="NAMES",
+    ),
+    Setting(
+        "insecure",
+        "STATEROOM_INSECURE",
+        False,
+        truth,
+        _BOOL,
+        "Listen beyond this machine without a secret.",
+    ),
+    Setting(
+        "backend",
+        "AIRFLOW__WORKERS__STATE_STORE_BACKEND",
+        "metastore",
+        str,
+        "a name or a dotted path",
+        "Where the gateway keeps values: metastore (the database), file, object, memory, or a class's dotted path.",
+        older="AIRFLOW__WORKERS__STATE_BACKEND",
+        metavar="NAME",
+    ),
+    Setting(
+        "backend_timeout",
+        "STATEROOM_BACKEND_TIMEOUT",
+        30.0,
+        seconds,
+        "a number of seconds",
+        "Seconds after which a call of the backend is given up.",
+        metavar="SECONDS",
+    ),
+    Setting(
+        "durable",
+        "STATEROOM_DURABLE",
+        False,
+        truth,
+        _BOOL,
+        "Wait for the disk on each write: survives a power cut.",
+    ),
+    Setting(
+        "journal_limit",
+        "STATEROOM_JOURNAL_LIMIT",
+        16.0,
+        mebibytes,
+        "a number of MiB, or 0",
+        "MiB of the journal that each namespace keeps; the oldest events go first, 0 keeps none.",
+        metavar="MIB",
+    ),
+    Setting(
+        "max_body",
+        "STATEROOM_MAX_BODY",
+        16 * 2**20,
+        size,
+        "a size such as 16MiB",
+        "Largest request body; a larger one gets 413.",
+        metavar="SIZE",
+    ),
+    Setting(
+        "log_level",
+        "STATEROOM_LOG_LEVEL",
+        "info",
+        one_of("debug", "info", "warning", "error"),
+        "debug, info, warning or error",
+        "What is logged to standard error: debug, info, warning or error.",
+        metavar="LEVEL",
+    ),
+    Setting(
+        "default_retention_days",
+        _AIRFLOW + "DEFAULT_RETENTION_DAYS",
+        30,
+        whole(-(2**31)),
+        "a number of days",
+        'Days until a task\'s entry expires where a write says "default"; 0 for never.',
+        option=False,
+    ),
+    Setting(
+        "clear_on_success",
+        _AIRFLOW + "CLEAR_ON_SUCCESS",
+        False,
+        truth,
+        _BOOL,
+        "Drop a task instance's entries when it reports success.",
+        option=False,
+    ),
+    Setting(
+        "max_value_storage_bytes",
+        _AIRFLOW + "MAX_VALUE_STORAGE_BYTES",
+        65535,
+        whole(0),
+        "a number of bytes",
+        "Largest value that the Core API takes; 0 for any.",
+        option=False,
+    ),
+    Setting(
+        "state_cleanup_batch_size",
+        _AIRFLOW + "STATE_CLEANUP_BATCH_SIZE",
+        0,
+        whole(0),
+        "a number of rows",
+        "Rows that clean removes per transaction; 0 for all at once.",
+        option=False,
+    ),
+    Setting(
+        "maximum_page_limit",
+        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT",
+        100,
+        whole(1),
+        "a number of rows",
+        "Most rows in one page of a Core API list.",
+        option=False,
+    ),
+    Setting(
+        "users",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",
+        (("admin", "admin"), ("op", "op"), ("user", "user"), ("viewer", "viewer")),
+        users,
+        "name:role between commas",
+        "Users that may log in, with their roles.",
+        option=False,
+    ),
+    Setting(
+        "passwords_file",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
+        None,
+        str,
+        "a JSON file's path",
+        "Their passwords, as a JSON object; without it each is made at start and printed.",
+        option=False,
+    ),
+    Setting(
+        "all_admins",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS",
+        False,
+        truth,
+        _BOOL,
+        "Log everybody in as admin.",
+        option=False,
+    ),
+)
+
+
+def load(environ: Mapping[str, str], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All settings: what was given, else the environment, else the default.
+
+    :param given: values that are settled already, such as a test's; a text is read like an option's.
+    :raises SettingError: for a value that cannot be, with its name, and what was expected.
+    """
+    given = given or {}
+    return {row.name: _settled(row, environ, given.get(row.name)) for row in SETTINGS}
+
+
+def _settled(row: Setting, environ: Mapping[str, str], given: Any) -> Any:
+    if isinstance(given, str):
+        return row.parse(given, row.flag)
+    if given is not None:
+        return given
+    for variable in (row.variable, row.older):
+        if text := environ.get(variable, ""):
+            return row.parse(text, variable)
+    return row.default
+
+
+def is_loopback(host: str) -> bool:
+    """Whether listening on this address means that only this machine can call."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
