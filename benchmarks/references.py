@@ -26,6 +26,7 @@ from state.model.scopes import TaskScope
 from state.model.values import Encoded
 from state.process import ServerProcess
 from state.store.store import Store
+from state.store.tables import scopes, task_instances
 from state.worker.accessors import TaskStateStoreAccessor
 
 SCOPE = TaskScope("bench", "run", "task")
@@ -78,8 +79,8 @@ def _timed(act: Callable[[], object]) -> float:
 def in_one_process(rounds: int = 3000) -> dict[str, Pair]:
     """A call of the store, bare and through an accessor, in µs."""
     namespace = Store(":memory:").namespace()
-    ti_id = namespace.create_task_instance(SCOPE)["id"]
-    rows = namespace.task_instance(ti_id)
+    ti_id = task_instances.create_task_instance(namespace, SCOPE)["id"]
+    rows = scopes.task_instance(namespace, ti_id)
     expiry = namespace.clock.now()
     seen = {}
     for name, hooks in (("plain", None), ("reference", Hooks(Free(), "free"))):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from state.model.scopes import TaskScope
 from state.store import fixtures, snapshots
 from state.store.store import Store
+from state.store.tables import scopes, task_instances
 
 TASKS, KEYS, TIMES = 100, 100, 7
 
@@ -29,10 +30,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"{folder}/bench.db")
         namespace, small = store.namespace(), store.create_namespace("small")
-        scopes = [TaskScope("d", "r", f"task-{number}") for number in range(TASKS)]
-        small.create_task_instance(scopes[0])
-        for scope in scopes:
-            namespace.create_task_instance(scope)
+        places = [TaskScope("d", "r", f"task-{number}") for number in range(TASKS)]
+        task_instances.create_task_instance(small, places[0])
+        for scope in places:
+            task_instances.create_task_instance(namespace, scope)
         entries = [
             {
                 "dag_id": "d",
@@ -41,7 +42,7 @@ def main() -> None:
                 "key": f"k{key}",
                 "value": {"job": key},
             }
-            for scope in scopes
+            for scope in places
             for key in range(KEYS)
         ]
 
@@ -49,8 +50,8 @@ def main() -> None:
             fixtures.apply(namespace, {"task_state_store": entries})
 
         def change_few() -> None:
-            for scope in scopes[:10]:
-                namespace.task(scope).set("k1", 1)
+            for scope in places[:10]:
+                scopes.task(namespace, scope).set("k1", 1)
 
         overwrite()
         print(
@@ -61,9 +62,12 @@ def main() -> None:
             f"restore    {milliseconds(restore, change_few):6.1f} ms where ten of 10,000 rows had changed (goal 50)"
         )
         print(f"restore    {milliseconds(restore, overwrite):6.1f} ms where all had (goal 50)")
-        clear = lambda: [namespace.task(scope).clear() for scope in scopes]  # noqa: E731
+        clear = lambda: [scopes.task(namespace, scope).clear() for scope in places]  # noqa: E731
         print(f"restore    {milliseconds(restore, clear):6.1f} ms where all were gone (goal 50)")
-        key = lambda: (small.create_task_instance(scopes[0]), small.task(scopes[0]).set("k", 1))  # noqa: E731
+        key = lambda: (
+            task_instances.create_task_instance(small, places[0]),
+            scopes.task(small, places[0]).set("k", 1),
+        )  # noqa: E731
         print(
             f"reset      {milliseconds(lambda: fixtures.apply(small, {}, True), key):6.1f} ms of one task (goal 5)"
         )

@@ -15,6 +15,7 @@ from state.model.faults import Call
 from state.model.scopes import StoreScope, scope_document
 from state.store.faults import Fired
 from state.store.journal.writer import NUMBERS
+from state.store.tables import scopes
 
 from .error_handlers import rendered
 from .errors import Injected
@@ -86,7 +87,7 @@ def said_of(fired: Fired, what: str = "") -> str:
 
 def _call(call: Asked) -> Call:
     """What faults are matched against: the coordinates that are known, or else those that were named."""
-    place = g.namespace.place(call.scope_id) if call.scope_id is not None else None
+    place = scopes.place(g.namespace, call.scope_id) if call.scope_id is not None else None
     view_args = request.view_args or {}
     if not place and "dag_id" in view_args:
         named = {name: view_args[name] for name in ("dag_id", "run_id", "task_id")}
@@ -194,7 +195,7 @@ def backend() -> Backend:
         fired.append(one)
         return backend_fault(one)
 
-    return replace(found, hooks=FaultyHooks(found.hooks, take, namespace.store.ending.wait))
+    return replace(found, hooks=FaultyHooks(found.hooks, take, namespace.database.ending.wait))
 
 
 def taken(namespace: Any, call: Call) -> Fired | None:

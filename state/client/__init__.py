@@ -1,7 +1,7 @@
 """All that reaches a Stateroom over HTTP.
 
-``Stateroom`` is one namespace of a running service in the hands of a test or a script; ``StateroomClient`` gives keyspaces
-over HTTP. They are loaded when they are first asked for, because requests takes longer to import than the service to start.
+``Stateroom`` is one namespace of a running service in the hands of a test or a script; ``StateroomClient``
+gives keyspaces over HTTP. They are loaded when they are first asked for: requests is slow to import.
 """
 
 from __future__ import annotations

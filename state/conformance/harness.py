@@ -19,14 +19,15 @@ from ..errors import KeyNotFound
 from ..model import envelope
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 from ..store.store import Store
+from ..store.tables import assets, scopes, task_instances
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 
 SECONDS = 60  # a child that takes longer is killed
 _REFS = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
-from state.backends import load
-from state.scopes import AssetScope, TaskScope
+from state.backends.loading import load
+from state.model.scopes import AssetScope, TaskScope
 spec, options, kind, fields, key, value, ti_id = json.loads(sys.stdin.read())
 scope = (TaskScope if kind == "task" else AssetScope)(**fields)
 print(json.dumps(load(spec, **options).serialize(scope, key, value, ti_id)))
@@ -121,7 +122,7 @@ class Bench:
         store = Store(str(self.folder / "kit.db"))
         try:
             namespace = store.namespace()
-            namespace.create_asset(str(self.asset.name), "kit://asset")
+            assets.create_asset(namespace, str(self.asset.name), "kit://asset")
             yield namespace
         finally:
             store.close()
@@ -129,11 +130,13 @@ class Bench:
     def accessor(self, namespace: Any, scope: StoreScope) -> Any:
         """The accessor of a scope over a database, with a fresh backend; a task's is its next attempt."""
         if isinstance(scope, TaskScope):
-            ti_id = namespace.create_task_instance(scope)["id"]
+            ti_id = task_instances.create_task_instance(namespace, scope)["id"]
             return TaskStateStoreAccessor(
-                namespace.task_instance(ti_id), scope, self.hooks(), ti_id
+                scopes.task_instance(namespace, ti_id), scope, self.hooks(), ti_id
             )
-        return AssetStateStoreAccessor(namespace.asset(name=scope.name), scope, self.hooks())
+        return AssetStateStoreAccessor(
+            scopes.asset(namespace, name=scope.name), scope, self.hooks()
+        )
 
     def killed_at(self, step: str, scope: StoreScope, act: Callable[[Any], None]) -> None:
         """Run ``act(accessor)`` in a child that is killed (SIGKILL) at a step of it.
@@ -171,9 +174,9 @@ class Bench:
     def stored_ref(self, namespace: Any, scope: StoreScope, key: str) -> str | None:
         """The reference in the row of a key, or None."""
         keyspace = (
-            namespace.task(scope)
+            scopes.task(namespace, scope)
             if isinstance(scope, TaskScope)
-            else namespace.asset(name=scope.name)
+            else scopes.asset(namespace, name=scope.name)
         )
         try:
             return envelope.unwrap(keyspace.get(key))

@@ -20,7 +20,7 @@ from ..model.reference_facts import Facts
 from ..model.retention import expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope, Writer
 from ..store.namespace import Namespace
-from ..store.tables import references
+from ..store.tables import assets, references, scopes
 from ..store.tables.entries import Keyspace
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .backend import Backend, Result, _Own
@@ -47,7 +47,10 @@ class Gateway:
     def of_task(cls, backend: Backend, namespace: Namespace, ti_id: str, writer: Writer) -> Gateway:
         """:raises TaskInstanceNotFound: if there is none of this id."""
         return cls(
-            backend, namespace.task_instance(ti_id, writer), namespace.scope_of(ti_id), ti_id
+            backend,
+            scopes.task_instance(namespace, ti_id, writer),
+            scopes.scope_of(namespace, ti_id),
+            ti_id,
         )
 
     @classmethod
@@ -55,8 +58,10 @@ class Gateway:
         cls, backend: Backend, namespace: Namespace, by: str, value: str, writer: Writer
     ) -> Gateway:
         """:raises AssetNotFound: if there is no active one."""
-        name = namespace.asset_by(by, value)["name"]
-        return cls(backend, namespace.asset(name=name, writer=writer), AssetScope(name=name))
+        name = assets.asset_by(namespace, by, value)["name"]
+        return cls(
+            backend, scopes.asset(namespace, name=name, writer=writer), AssetScope(name=name)
+        )
 
     def get(self, key: str) -> Any:
         """The value of a key.
@@ -126,7 +131,7 @@ class Gateway:
         namespace = self._keyspace.namespace
         for ref, vouched_by in references.released_from(namespace, place):
             if self._backend.is_gone(ref, vouched_by):
-                references.forget(namespace.store, ref)
+                references.forget(namespace.database, ref)
 
     def clear(self) -> None:
         """Remove every key, then their objects; raises as :meth:`delete`."""
@@ -248,7 +253,7 @@ class _Rows:
 
     def remove_replaced(self) -> None:
         """Remove the object that the row no longer points at; the set has succeeded, whatever becomes of this."""
-        ref, hooks, store = self._replaced, self._backend.hooks, self._keyspace.namespace.store
+        ref, hooks, store = self._replaced, self._backend.hooks, self._keyspace.namespace.database
         if ref is None or hooks is None or not hooks.has("remove_ref"):
             return
         try:

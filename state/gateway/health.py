@@ -48,7 +48,7 @@ def check(namespace: Namespace, backend: Backend, after: int, limit: int) -> dic
 
 def _look(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> tuple[str, str | None]:
     """What stands behind one row, and what the backend raised if it cannot be said."""
-    store, ref = namespace.store, row["ref"]
+    store, ref = namespace.database, row["ref"]
     try:
         if row["health"] == "orphan":
             health = backend.run(lambda call: _look_at_orphan(backend, row))

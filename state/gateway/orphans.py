@@ -18,7 +18,7 @@ from ..errors import BackendFailed, ForeignReference
 from ..model.clock import Clock
 from ..store.namespace import Namespace
 from ..store.tables import references
-from ..store.tables.namespaces import DEFAULT
+from ..store.tables.namespaces import DEFAULT, listed
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
@@ -86,12 +86,12 @@ def _orphan(
     namespace: Namespace, backend: Backend, ref: str, size: int | None, listed_at: datetime | None
 ) -> Orphan | None:
     """What is known of an object; None if a row points at it, or if it is gone."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         known = references.known(db, ref)
         if references.is_held(db, ref):
             return None
     if listed_at is None and backend.is_gone(ref, known.vouched_by):
-        references.forget(namespace.store, ref)
+        references.forget(namespace.database, ref)
         return None
     written_at = max(moment for moment in (listed_at, known.written_at) if moment is not None)
     return Orphan(ref, size, written_at, _is_ours(namespace, backend, ref, known))
@@ -105,7 +105,7 @@ def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references
     """
     if backend.name in known.vouched_by:
         return True
-    under_prefix = f"/{namespace.store.database_id}/" in ref
+    under_prefix = f"/{namespace.database.database_id}/" in ref
     if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
         return True
     claimed = backend.name in known.backends and backend.name not in BUILTIN
@@ -120,8 +120,8 @@ def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str)
         realm = backend.hooks.backend.realm_of(ref)
     except ForeignReference:
         return False
-    names = [row["name"] for row in namespace.store.namespaces()]
-    return realm not in {layout.realm(f"{namespace.store.database_id}/{name}") for name in names}
+    names = [row["name"] for row in listed(namespace.database)]
+    return realm not in {layout.realm(f"{namespace.database.database_id}/{name}") for name in names}
 
 
 def _is_older(moment: datetime, seconds: float) -> bool:
@@ -165,7 +165,7 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
         return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:
-        return references.remove(namespace.store, orphan.ref, still, hooks.backend.remove_ref)
+        return references.remove(namespace.database, orphan.ref, still, hooks.backend.remove_ref)
 
     try:
         return "removed" if backend.run(act) else "in use again"

@@ -48,7 +48,7 @@ def resolve(
     """
     outcome = _resolve(backend, row, largest)
     if outcome.word in _SENTENCES:
-        references.set_health(namespace.store, row["ref_id"], outcome.word)
+        references.set_health(namespace.database, row["ref_id"], outcome.word)
     return outcome
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import NotFound
 from ..model.faults import Call, Fault
 from ..model.scopes import CONTROL
+from .database.connections import Database
 from .database.sql import in_range
-from .journal.journal import Event
-
-if TYPE_CHECKING:
-    from .namespace import Namespace
+from .journal.journal import Event, Journal
 
 
 class Fired(NamedTuple):
@@ -32,6 +30,20 @@ class Fired(NamedTuple):
     delay: float
 
 
+class FaultyNames:
+    """The names of the namespaces that have faults: asked for each call, before its namespace is looked up."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        rows = db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)")
+        self.names = frozenset(row[0] for row in rows)
+
+    def add(self, name: str) -> None:
+        self.names |= {name}
+
+    def remove(self, name: str) -> None:
+        self.names -= {name}
+
+
 class Faults:
     """The faults of one namespace; false where there are none.
 
@@ -39,10 +51,16 @@ class Faults:
     answer is the last that is asked, so that two of them in a row make a sequence.
     """
 
-    def __init__(self, namespace: Namespace) -> None:
-        self._namespace, self._store = namespace, namespace.store
+    def __init__(
+        self, database: Database, journal: Journal, ns: int, name: str, faulty: FaultyNames
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._ns = ns
+        self._name = name
+        self._faulty = faulty
         self._faults: dict[int, Fault] = {}
-        if namespace.name in self._store.faulty:
+        if name in faulty.names:
             self.reload()
 
     def __bool__(self) -> bool:
@@ -55,22 +73,24 @@ class Faults:
 
     def reload(self) -> None:
         """Ask those that are in the database now."""
-        with self._store.reading() as db:
+        with self._database.reading() as db:
             rows = db.execute(
-                "SELECT fault_id, fault FROM faults WHERE ns = ?", (self._namespace.ns,)
+                "SELECT fault_id, fault FROM faults WHERE ns = ?", (self._ns,)
             ).fetchall()
         self._show({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})
 
     def _show(self, faults: dict[int, Fault]) -> None:
         self._faults = dict(sorted(faults.items()))
-        name, faulty = self._namespace.name, self._store.faulty
-        self._store.faulty = faulty | {name} if faults else faulty - {name}
+        if faults:
+            self._faulty.add(self._name)
+        else:
+            self._faulty.remove(self._name)
 
     def add(self, fault: Fault) -> dict[str, Any]:
         """Set a fault; as :meth:`listed` shows it."""
-        with self._store.lock:
-            with self._store.transaction() as db:
-                row = (self._namespace.ns, json.dumps(fault.to_json()))
+        with self._database.lock:
+            with self._database.transaction() as db:
+                row = (self._ns, json.dumps(fault.to_json()))
                 (fault_id,) = db.execute(
                     "INSERT INTO faults (ns, fault) VALUES (?, ?) RETURNING fault_id", row
                 ).fetchone()
@@ -80,10 +100,10 @@ class Faults:
 
     def listed(self) -> list[dict[str, Any]]:
         """Each fault with its ``id``, how many calls it was asked about and fitted, and how often it fired."""
-        with self._store.reading() as db:
+        with self._database.reading() as db:
             rows = db.execute(
                 "SELECT fault_id, fault, matched, fired FROM faults WHERE ns = ? ORDER BY fault_id",
-                (self._namespace.ns,),
+                (self._ns,),
             ).fetchall()
         return [
             {"id": row[0], **json.loads(row[1]), "matched": row[2], "fired": row[3]} for row in rows
@@ -95,9 +115,9 @@ class Faults:
         :raises NotFound: if there is none of this id.
         :raises OutOfRange: for an id that no row can have.
         """
-        with self._store.lock:
-            with self._store.transaction() as db:
-                where = (self._namespace.ns, in_range("id", fault_id))
+        with self._database.lock:
+            with self._database.transaction() as db:
+                where = (self._ns, in_range("id", fault_id))
                 if not db.execute(
                     "DELETE FROM faults WHERE ns = ? AND fault_id = ?", where
                 ).rowcount:
@@ -107,15 +127,15 @@ class Faults:
 
     def clear(self) -> None:
         """Remove all."""
-        with self._store.lock:
-            with self._store.transaction() as db:
+        with self._database.lock:
+            with self._database.transaction() as db:
                 if self.forget(db):
                     self._note(db, "all faults removed")
             self.forgotten()
 
     def forget(self, db: sqlite3.Connection) -> int:
         """Remove all inside the caller's transaction; call :meth:`forgotten` after it. How many there were."""
-        return db.execute("DELETE FROM faults WHERE ns = ?", (self._namespace.ns,)).rowcount
+        return db.execute("DELETE FROM faults WHERE ns = ?", (self._ns,)).rowcount
 
     def forgotten(self) -> None:
         """Ask none of them any more."""
@@ -132,7 +152,7 @@ class Faults:
         fitting = [(one, fault) for one, fault in mine if fault.fits(call)]
         fired: list[Fired] = []
         if fitting:
-            with self._store.transaction() as db:
+            with self._database.transaction() as db:
                 for fault_id, fault in fitting:
                     found = _count(db, fault_id, fault)
                     if found is not None:
@@ -158,12 +178,10 @@ class Faults:
         """
         note = f"fault {fired.fault_id}: {what}"
         by = replace(CONTROL, ti_id=ti_id)
-        self._namespace.journal.note(
-            Event("fault", by, scope_id, key, status, parent=parent, note=note)
-        )
+        self._journal.note(Event("fault", by, scope_id, key, status, parent=parent, note=note))
 
     def _note(self, db: sqlite3.Connection, note: str) -> None:
-        self._namespace.journal.write(db, Event("fault", CONTROL, note=note))
+        self._journal.write(db, Event("fault", CONTROL, note=note))
 
 
 def _count(db: sqlite3.Connection, fault_id: int, fault: Fault) -> Fired | None:
@@ -175,10 +193,3 @@ def _count(db: sqlite3.Connection, fault_id: int, fault: Fault) -> Fired | None:
         return None
     db.execute("UPDATE faults SET fired = fired + 1 WHERE fault_id = ?", (fault_id,))
     return Fired(fault_id, fault, fault.delay(row[0]))
-
-
-def faulty(db: sqlite3.Connection) -> frozenset[str]:
-    """The names of the namespaces that have faults."""
-    return frozenset(
-        row[0] for row in db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)")
-    )

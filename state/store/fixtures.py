@@ -14,10 +14,12 @@ from ..model.scopes import API_WRITER, CONTROL, TaskScope, Writer
 from . import snapshots
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import references
+from .tables import namespaces, references, scopes
 from .tables.assets import put_asset
+from .tables.dag_runs import put_run
 from .tables.namespaces import write_clock
-from .tables.task_instances import put_attempt, put_run, put_scope
+from .tables.scopes import put_scope
+from .tables.task_instances import put_attempt
 
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
@@ -35,8 +37,8 @@ def apply(
     config = dict(document.get("config", {}))
     says_secret = forget or "jwt_secret" in config
     secret, own = config.pop("jwt_secret", None), {"ns": namespace.ns}
-    with namespace.store.lock:  # so that what is remembered changes in the order of the commits
-        with namespace.store.transaction(_references(document)) as db:
+    with namespace.database.lock:  # so that what is remembered changes in the order of the commits
+        with namespace.database.transaction(_references(document)) as db:
             seq = namespace.journal.write(
                 db, Event("reset" if forget else "fixture", writer, status=204)
             )
@@ -45,12 +47,12 @@ def apply(
                 namespace.journal.removals(
                     db, seq, writer, f"e.scope_id IN ({snapshots.SCOPE_IDS})", own
                 )
-                namespace.forget(db)
+                namespaces.forget(namespace, db)
                 namespace.faults.forget(db)
                 write_clock(db, namespace, Clock())
             else:
                 config = namespace.config | config
-            namespace.put_config(config, db)
+            namespaces.put_config(namespace, config, db)
             _apply_parts(db, namespace, document, seq)
         namespace.config = config
         if forget:
@@ -62,7 +64,7 @@ def apply(
 
 def _keep(db: sqlite3.Connection, namespace: Namespace) -> None:
     """Take the snapshot ``before-reset`` of what a file would lose."""
-    if namespace.store.is_file and snapshots.holds_something(db, namespace):
+    if namespace.database.is_file and snapshots.holds_something(db, namespace):
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
 
 
@@ -118,7 +120,7 @@ def _put_task_entry(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
     scope = TaskScope(item["dag_id"], item["run_id"], item["task_id"], item.get("map_index", -1))
-    lookup = namespace.task(scope).lookup
+    lookup = scopes.task(namespace, scope).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
@@ -156,7 +158,7 @@ def _writer(
         scope = TaskScope(
             writer["dag_id"], writer["run_id"], writer["task_id"], writer.get("map_index", -1)
         )
-        lookup = namespace.task(scope).lookup
+        lookup = scopes.task(namespace, scope).lookup
         row = db.execute(
             f"SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL AND scope_id = ({lookup.sql})",
             lookup.parameters,
@@ -212,7 +214,7 @@ def _put_entry(
 
 def export(namespace: Namespace) -> Document:
     """What the namespace holds now, in a stable order; secrets are not part of it."""
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         parts = {name: _rows(db, sql, namespace.ns) for name, sql in _EXPORTS.items()}
     for asset in parts["assets"]:
         asset["active"] = bool(asset["active"])
@@ -280,7 +282,7 @@ def counts(namespace: Namespace) -> dict[str, int]:
         "keys": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
             LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
     }
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         return {
             noun: db.execute(f"SELECT count(*) FROM {source}", (namespace.ns,)).fetchone()[0]
             for noun, source in sources.items()

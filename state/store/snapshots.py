@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import SnapshotNotFound
 from ..model import values
@@ -16,10 +16,9 @@ from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import CONTROL
 from .journal.journal import Event
 from .journal.places import place_of
+from .namespace import Namespace
+from .tables import namespaces, scopes
 from .tables.namespaces import check_name, write_clock
-
-if TYPE_CHECKING:
-    from .namespace import Namespace
 
 BEFORE_RESET = "before-reset"
 _OF_RUNS = "run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)"
@@ -57,7 +56,7 @@ def take(namespace: Namespace, name: str) -> dict[str, Any]:
     :raises InvalidName: for a name that cannot be.
     """
     check_name(name)
-    with namespace.store.transaction() as db:
+    with namespace.database.transaction() as db:
         take_within(db, namespace, name)
         namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))
     return next(row for row in listed(namespace) if row["name"] == name)
@@ -95,7 +94,7 @@ def holds_something(db: sqlite3.Connection, namespace: Namespace) -> bool:
 
 def listed(namespace: Namespace) -> list[dict[str, Any]]:
     """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys``, ``size`` in bytes."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         rows = db.execute(
             "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name",
             (namespace.ns,),
@@ -111,7 +110,7 @@ def drop(namespace: Namespace, name: str) -> None:
 
     :raises SnapshotNotFound: if there is none of this name.
     """
-    with namespace.store.transaction() as db:
+    with namespace.database.transaction() as db:
         db.execute("DELETE FROM snapshots WHERE snapshot_pk = ?", (_find(db, namespace, name)[0],))
 
 
@@ -136,12 +135,12 @@ def restore(namespace: Namespace, name: str) -> None:
 
     :raises SnapshotNotFound: if there is none of this name.
     """
-    with namespace.store.lock:  # so that what is remembered changes in the order of the commits
-        with namespace.store.transaction() as db:
+    with namespace.database.lock:  # so that what is remembered changes in the order of the commits
+        with namespace.database.transaction() as db:
             snapshot, config, clock, faults = _find(db, namespace, name)
             seq = namespace.journal.write(db, Event("restore", CONTROL, status=204, note=name))
             _restore_rows(db, namespace, snapshot, seq)
-            namespace.put_config(json.loads(config), db)
+            namespaces.put_config(namespace, json.loads(config), db)
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))
             _restore_faults(db, namespace, json.loads(faults))
         namespace.config = json.loads(config)
@@ -151,7 +150,7 @@ def restore(namespace: Namespace, name: str) -> None:
 
 def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, seq: int) -> None:
     own = {"ns": namespace.ns, "snapshot": snapshot}
-    namespace.remember_places(db)
+    scopes.remember_places(namespace, db)
     _drop_new_entries(db, namespace, own, seq)
     for table in ("dag_runs", "assets", "scopes", "task_instances"):
         key, _, mine = _TABLES[table]
@@ -263,7 +262,7 @@ def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[d
     :returns: items ``{scope, key, value}``, of changed ones ``{scope, key, before, after}``, by their place.
     :raises SnapshotNotFound: if there is none of a name.
     """
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         before, after = _keys(db, namespace, a), _keys(db, namespace, b)
     return {
         "added": [_item(place, value=after[place]) for place in after if place not in before],

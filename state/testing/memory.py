@@ -23,6 +23,7 @@ from ..store import fixtures
 from ..store.explain.explain import explain
 from ..store.namespace import Namespace
 from ..store.store import Store
+from ..store.tables import assets, scopes, task_instances
 from ..worker.accessors import AssetStateStoreAccessors, Keyspace
 from ..worker.context import asset_scope
 
@@ -38,29 +39,31 @@ class Memory(Workers):
         super().__init__(_Clock(self._namespace))
 
     def begin(self, scope: TaskScope) -> Attempt:
-        made = self._namespace.create_task_instance(scope)
+        made = task_instances.create_task_instance(self._namespace, scope)
         return Attempt(made["id"], scope, made["try_number"])
 
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
         clear = bool(self._namespace.config.get("clear_on_success"))
         delay = facts.get("retry_delay_seconds")
-        self._namespace.set_state(attempt.id, state, clear, _writer(attempt), retry_delay=delay)
+        task_instances.set_state(
+            self._namespace, attempt.id, state, clear, _writer(attempt), retry_delay=delay
+        )
 
     def keyspace(self, attempt: Attempt) -> Keyspace:
-        return self._namespace.task_instance(attempt.id, _writer(attempt))
+        return scopes.task_instance(self._namespace, attempt.id, _writer(attempt))
 
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
         writer = (
             _writer(attempt) if attempt else Writer(AssetStateStoreWriterKind.API, api="execution")
         )
         if scope.name is not None:
-            self._namespace.create_asset(scope.name, scope.uri)
-            return self._namespace.asset(name=scope.name, writer=writer)
+            assets.create_asset(self._namespace, scope.name, scope.uri)
+            return scopes.asset(self._namespace, name=scope.name, writer=writer)
         try:
-            self._namespace.asset_by("uri", str(scope.uri))
+            assets.asset_by(self._namespace, "uri", str(scope.uri))
         except NotFound:
-            self._namespace.create_asset(str(scope.uri), scope.uri)
-        return self._namespace.asset(uri=scope.uri, writer=writer)
+            assets.create_asset(self._namespace, str(scope.uri), scope.uri)
+        return scopes.asset(self._namespace, uri=scope.uri, writer=writer)
 
     def task(self, dag_id: str = "dag", task_id: str = "task") -> Task:
         """The accessor of the first attempt of a task instance."""

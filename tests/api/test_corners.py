@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from state.errors import TaskInstanceNotFound
+from state.store.tables import scopes
 
 DEEP = "[" * 900 + "]" * 900
 
@@ -63,11 +64,11 @@ def test_task_instance_that_is_up_for_retry_has_a_new_id_and_keeps_its_state(
         == 204
     )
     with pytest.raises(TaskInstanceNotFound):
-        namespace.task_instance(made["id"]).get("k")
+        scopes.task_instance(namespace, made["id"]).get("k")
     again = client.post(
         "/_stateroom/task-instances", json={"dag_id": "d", "run_id": "r", "task_id": "t"}
     ).json
-    assert (again["try_number"], namespace.task_instance(again["id"]).get("k")) == (2, 1)
+    assert (again["try_number"], scopes.task_instance(namespace, again["id"]).get("k")) == (2, 1)
 
 
 @pytest.mark.parametrize("version", ["garbage", "2027-01-01T12:00"])

@@ -8,6 +8,7 @@ import pytest
 from state.errors import NamespaceDropped
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store.store import Store
+from state.store.tables import assets, scopes, task_instances
 from tests.support.world import ASSET_KEY, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI, WORLD, bearer
 
 ODD = "019b0000-0000-7000-8000-00000000ffff"
@@ -237,9 +238,9 @@ def test_a_query_that_cannot_be_is_refused(world, query):
 @pytest.fixture
 def keyspace(store):
     namespace = store.namespace()
-    made = namespace.create_task_instance(TaskScope("d", "r", "t"))
+    made = task_instances.create_task_instance(namespace, TaskScope("d", "r", "t"))
     writer = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
-    return namespace.task_instance(made["id"], writer)
+    return scopes.task_instance(namespace, made["id"], writer)
 
 
 def test_a_write_that_is_rolled_back_leaves_no_event_and_loses_no_read(store, keyspace):
@@ -265,13 +266,13 @@ def test_reads_reach_the_file_within_a_moment_by_themselves(store, keyspace):
 def test_closing_writes_what_is_left(tmp_path):
     path = str(tmp_path / "kept.db")
     first = Store(path)
-    first.namespace().create_asset("orders")
-    first.namespace().asset(name="orders").set("k", 1)
-    first.namespace().asset(name="orders").get("k")
+    assets.create_asset(first.namespace(), "orders")
+    scopes.asset(first.namespace(), name="orders").set("k", 1)
+    scopes.asset(first.namespace(), name="orders").get("k")
     first.close()
     second = Store(path)
     events = second.namespace().journal.events()
-    second.namespace().asset(name="orders").set("k", 2)
+    scopes.asset(second.namespace(), name="orders").set("k", 2)
     assert [event["op"] for event in events] == ["create", "set", "get"]
     assert second.namespace().journal.bounds()[1] > events[-1]["seq"]
     second.close()
@@ -317,8 +318,8 @@ def test_a_reader_that_follows_the_numbers_misses_nothing(store, keyspace):
 @pytest.mark.parametrize("size", [10, 2000])
 def test_the_oldest_go_when_there_is_too_much(size):
     store = Store(journal_limit=100_000)
-    store.namespace().create_asset("orders")
-    keyspace = store.namespace().asset(name="orders")
+    assets.create_asset(store.namespace(), "orders")
+    keyspace = scopes.asset(store.namespace(), name="orders")
     for number in range(120_000 // (200 + size) + 50):
         keyspace.set("k", f"{number:0{size}}")
     deadline = time.monotonic() + 10
@@ -338,9 +339,9 @@ def _held(store):
 
 def test_without_a_journal_everything_else_works():
     store = Store(journal_limit=0)
-    store.namespace().create_asset("orders")
-    store.namespace().asset(name="orders").set("k", 1)
-    assert store.namespace().asset(name="orders").get("k") == 1
+    assets.create_asset(store.namespace(), "orders")
+    scopes.asset(store.namespace(), name="orders").set("k", 1)
+    assert scopes.asset(store.namespace(), name="orders").get("k") == 1
     assert store.namespace().journal.events() == []
     store.close()
 

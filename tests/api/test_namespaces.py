@@ -9,6 +9,7 @@ from app import create_app
 from state.errors import NamespaceDropped
 from state.model.clock import Clock
 from state.store.store import Store
+from state.store.tables import assets, scopes
 from tests.support.world import ASSET_KEY, CORE_TASK, TASK_KEY, TI, WORLD
 
 NAMES = ["a", "A", "0", "a.b", "Test-1_x", "n" * 100]
@@ -146,18 +147,18 @@ def test_writers_in_many_namespaces_at_once_see_only_their_own(world):
 
 def test_a_write_into_a_namespace_that_was_dropped_meanwhile_is_refused_and_harms_no_other(store):
     gone = store.create_namespace("gone")
-    gone.create_asset("orders")
+    assets.create_asset(gone, "orders")
     store.drop_namespace("gone")
     with pytest.raises(NamespaceDropped):
-        gone.create_asset("customers")
-    kept = store.namespace().create_asset("orders")
+        assets.create_asset(gone, "customers")
+    kept = assets.create_asset(store.namespace(), "orders")
     assert kept["id"] == 1
 
 
 def test_a_dropped_namespaces_reads_are_forgotten(store):
     gone = store.create_namespace("gone")
-    gone.create_asset("orders")
-    keyspace = gone.asset(name="orders")
+    assets.create_asset(gone, "orders")
+    keyspace = scopes.asset(gone, name="orders")
     keyspace.set("k", 1)
     keyspace.get("k")
     store.drop_namespace("gone")
@@ -167,12 +168,12 @@ def test_a_dropped_namespaces_reads_are_forgotten(store):
 
 def test_numbers_never_start_again_also_after_a_drop_and_a_restart(tmp_path):
     first = Store(str(tmp_path / "kept.db"))
-    first.create_namespace("gone").create_asset("orders")
+    assets.create_asset(first.create_namespace("gone"), "orders")
     last = first.namespace("gone").journal.bounds()[1]
     first.drop_namespace("gone")
     first.close()
     second = Store(str(tmp_path / "kept.db"))
-    second.namespace().create_asset("orders")
+    assets.create_asset(second.namespace(), "orders")
     assert second.namespace().journal.bounds()[0] > last > 0
     second.close()
 

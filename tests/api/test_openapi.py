@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from openapi_spec_validator import validate
 
 from state.process import ServerProcess
 from web.api.operations import OPERATIONS
@@ -56,8 +55,12 @@ def operations(document):
     }
 
 
+@pytest.mark.extra
 def test_the_description_is_valid(document):
-    validate(document)
+    validator = pytest.importorskip(
+        "openapi_spec_validator", reason="needs openapi-spec-validator: requirements-dev.txt"
+    )
+    validator.validate(document)
 
 
 def test_every_route_is_described(app):
@@ -110,6 +113,7 @@ def test_apispec_is_loaded_when_the_description_is_first_asked_for():
     subprocess.run([sys.executable, "-c", program], check=True, cwd=DEMO.parent.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("served_with", "known", "asked_with", "answered_with"),
     [
@@ -130,6 +134,7 @@ def test_schemathesis_finds_nothing_outside_it(
     served_with, known, asked_with, answered_with, tmp_path
 ):
     """One or two thousand requests, right and wrong."""
+    pytest.importorskip("schemathesis", reason="needs schemathesis: requirements-dev.txt")
     (tmp_path / "schemathesis.toml").write_text("\n".join(["[parameters]", NO_WAIT, *known]))
     with ServerProcess(["--db", ":memory:", "--fixture", str(DEMO), *served_with]) as process:
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{process.url}/openapi.json"]

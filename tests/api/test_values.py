@@ -7,6 +7,7 @@ import pytest
 
 from state.model import envelope, tokens
 from state.model.reference_facts import Facts
+from state.store.tables import task_instances
 from tests.support.values import SCOPE, Values
 from tests.support.waiting import wait_for
 
@@ -43,7 +44,7 @@ def test_a_value_comes_back_as_it_was_and_the_row_holds_its_reference(values, va
 
 def test_a_later_attempt_finds_what_the_first_one_stored(values):
     values.put({"job": 1})
-    again = values.namespace.create_task_instance(SCOPE)["id"]
+    again = task_instances.create_task_instance(values.namespace, SCOPE)["id"]
     assert values.call("GET", f"/_stateroom/values/ti/{again}") == (200, {"value": {"job": 1}})
     assert values.call("GET")[0] == 404
 
@@ -284,8 +285,8 @@ def test_a_set_succeeds_although_the_old_object_cannot_be_removed(raising):
 
 def test_an_object_whose_row_cannot_be_written_is_an_orphan(values, monkeypatch):
     def superseded(**_):
-        values.namespace.create_task_instance(
-            SCOPE
+        task_instances.create_task_instance(
+            values.namespace, SCOPE
         )  # the attempt ends while the backend is at work
         return original(**_)
 

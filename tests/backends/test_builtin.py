@@ -16,6 +16,7 @@ from state.errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMiss
 from state.model.scopes import AssetScope, TaskScope
 from state.model.values import Encoded
 from tests.support.objects import TASK, TRICKY, put
+from tests.support.packages import NEEDS_FSSPEC
 
 ASSET = AssetScope(name="asset")
 VALUES = [
@@ -49,7 +50,13 @@ MAKERS = {
 }
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[NEEDS_FSSPEC] if name.startswith("object") else [])
+        for name in MAKERS
+    ],
+    ids=MAKERS,
+)
 def make(request, tmp_path):
     """Makes one more instance on the same place."""
     return lambda **options: MAKERS[request.param](tmp_path / "base", **options)

@@ -25,6 +25,7 @@ import os, signal, sys
 from state.backends.files import FileBackend
 from state.model.scopes import TaskScope
 from state.model.values import Encoded
+from tests.support.packages import NEEDS_FSSPEC
 
 class Deadly(Encoded):
     def pieces(self):
@@ -95,7 +96,9 @@ def test_a_failed_write_leaves_nothing(backend, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "make", [FileBackend, lambda base: ObjectBackend(f"file://{base}")], ids=["file", "object"]
+    "make",
+    [FileBackend, pytest.param(lambda base: ObjectBackend(f"file://{base}"), marks=NEEDS_FSSPEC)],
+    ids=["file", "object"],
 )
 @pytest.mark.parametrize(
     "link", ["local", "local/default/tasks/dag", "local/default/tasks/dag/run/task/-1/key"]

@@ -9,6 +9,7 @@ from state.backends.base import BaseStoreBackend
 from state.backends.files import FileBackend
 from state.backends.loading import Choice, chosen, load, load_chosen, options_from
 from state.errors import BadBackend, SettingError
+from tests.support.packages import NEEDS_FSSPEC
 
 RELEASED, PROPOSED = "AIRFLOW__WORKERS__STATE_STORE_BACKEND", "AIRFLOW__WORKERS__STATE_BACKEND"
 HERE = "tests.backends.test_loading"
@@ -36,7 +37,13 @@ def test_metastore_is_the_database_itself():
     assert load("metastore") is None
 
 
-@pytest.mark.parametrize("name", loading.BUILTIN)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[NEEDS_FSSPEC] if name == "object" else [])
+        for name in loading.BUILTIN
+    ],
+)
 def test_each_built_in_backend_loads_by_its_name(name, tmp_path):
     hooks = load(name, base=f"file://{tmp_path}", realm="db/ns")
     assert hooks.name == name
@@ -145,6 +152,7 @@ def test_without_fsspec_the_object_backend_says_what_to_install(monkeypatch):
         load("object", base="memory://base")
 
 
+@NEEDS_FSSPEC
 @pytest.mark.parametrize("base", ["s4://bucket", "nonsense://bucket"])
 def test_an_unknown_storage_is_named(base):
     with pytest.raises(BadBackend, match="cannot reach its base: Protocol not known"):

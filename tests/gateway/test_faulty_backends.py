@@ -51,7 +51,7 @@ def test_the_gateways_backend_is_slow(values, latency, status):
     began = time.monotonic()
     assert values.call("GET")[0] == status
     assert 0.1 <= time.monotonic() - began < 5
-    values.namespace.store.release()
+    values.namespace.database.release()
 
 
 def test_calls_past_the_backend_meet_none_of_its_faults(values):

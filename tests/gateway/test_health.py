@@ -18,7 +18,7 @@ from state.model.clock import Clock
 from state.model.reference_facts import OLDER_THAN, Facts
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.store import Store
-from state.store.tables import references
+from state.store.tables import assets, references, scopes, task_instances
 from tests.support import small_backends
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -32,8 +32,8 @@ class Kept:
         self.store, self.namespace = store, store.namespace()
         self.files = cls(str(base), f"{store.database_id}/default")
         self.backend = Backend(Hooks(self.files, name), Calls(), 10)
-        ti_id = self.namespace.create_task_instance(SCOPE)["id"]
-        self.task = self.namespace.task_instance(ti_id)
+        ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
+        self.task = scopes.task_instance(self.namespace, ti_id)
         self.values = Gateway.of_task(self.backend, self.namespace, ti_id, API_WRITER)
 
     def put(self, key, value):
@@ -88,7 +88,7 @@ def test_a_whole_object_is_ok(kept):
 
 
 def test_an_asset_is_checked_too(kept):
-    kept.namespace.create_asset("orders")
+    assets.create_asset(kept.namespace, "orders")
     Gateway.of_asset(kept.backend, kept.namespace, "name", "orders", API_WRITER).set("k", 1)
     assert kept.check() == {"ok": 1}
 
@@ -255,9 +255,9 @@ def test_another_namespaces_object_stays(kept):
     with kept.store.transaction() as db:
         db.execute("INSERT INTO namespaces (name) VALUES ('other')")
     other = kept.store.namespace("other")
-    other.create_asset("orders")
+    assets.create_asset(other, "orders")
     ref = kept.loose(1)
-    other.asset(name="orders").set("k", envelope.wrap(ref))
+    scopes.asset(other, name="orders").set("k", envelope.wrap(ref))
     age(ref, 99 * DAY)
     age_ledger(kept, 99 * DAY)
     assert kept.remove(older_than=0) == ([], {})

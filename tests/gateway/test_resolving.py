@@ -7,6 +7,7 @@ import pytest
 from state.gateway.gateway import Gateway
 from state.gateway.resolve import resolve
 from state.model.scopes import API_WRITER, TaskScope
+from state.store.tables import scopes, task_instances
 from state.store.views import details, keys
 
 VALUE = {"rows": 3}
@@ -20,7 +21,7 @@ class Desk:
     def __init__(self, app):
         service = app.extensions["stateroom"]
         self.namespace, self.backend = service.store.namespace(), service.backend
-        self.ti_id = self.namespace.create_task_instance(SCOPE)["id"]
+        self.ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
 
     def put(self, value=VALUE):
         Gateway.of_task(self.backend, self.namespace, self.ti_id, API_WRITER).put(
@@ -80,14 +81,14 @@ def test_an_object_that_is_no_json_is_corrupt(desk):
 @pytest.mark.parametrize(("backend", "word"), [("Folder", "foreign"), ("PlainFolder", "refused")])
 def test_what_this_backend_is_not_known_to_have_made_is_not_read(desk, backend, word, monkeypatch):
     at = desk(backend)
-    at.namespace.task(SCOPE).set("report", FOREIGN)
+    scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
     assert at.resolve().word == word
 
 
 def test_without_a_backend_nothing_is_resolved(start):
     at = Desk(start())
-    at.namespace.task(SCOPE).set("report", FOREIGN)
+    scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
     assert at.resolve().word == "refused"
 
 

@@ -7,6 +7,8 @@ from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
 from state.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
     with servers.stateroom(tmp_path) as ours, servers.empty_route() as empty:

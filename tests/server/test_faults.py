@@ -11,6 +11,7 @@ from app import create_app
 from state.model.faults import Fault
 from state.process import ServerProcess
 from state.store import fixtures
+from state.store.tables import scopes
 from tests.support.connections import running
 from tests.support.world import TASK_KEY, WORLD
 from web.request.parsing import load_fixture
@@ -43,7 +44,7 @@ def faults(namespace):
 
 
 def held(namespace):
-    return namespace.task_instance(TASK_KEY.split("/")[-2]).get("job_id")
+    return scopes.task_instance(namespace, TASK_KEY.split("/")[-2]).get("job_id")
 
 
 @pytest.mark.parametrize(("moment", "value"), [("before", "job-42"), ("after", "new")])
@@ -143,7 +144,7 @@ def wait_until_busy(server, count):
 def test_calls_that_wait_hold_nobody_up_and_too_many_are_refused(
     server, faults, namespace, connect
 ):
-    namespace.store.create_namespace("calm")
+    namespace.database.create_namespace("calm")
     faults.add(Fault(latency=60.0))
     waiting = [connect(server).send("GET", TASK_KEY) for _ in range(WAITING_THREADS)]
     wait_until_busy(server, WAITING_THREADS)
@@ -151,7 +152,7 @@ def test_calls_that_wait_hold_nobody_up_and_too_many_are_refused(
     assert (status, headers["retry-after"]) == (429, "1")
     for path in ("/ns/calm/api/v2/assets", "/_stateroom/health", "/_stateroom/faults"):
         assert connect(server).send("GET", path).answer()[0] == 200
-    namespace.store.release()
+    namespace.database.release()
     assert {connection.answer()[0] for connection in waiting} == {200}
 
 
@@ -161,7 +162,7 @@ def test_a_wait_for_the_journal_holds_nobody_up(server, namespace, connect):
     wait_until_busy(server, 50)
     assert connect(server).send("GET", "/_stateroom/journal").answer()[0] == 200
     assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
-    namespace.store.release()
+    namespace.database.release()
     assert {connection.answer()[0] for connection in waiting} == {200}
 
 

@@ -12,6 +12,7 @@ from flask import Flask, request
 
 from app import create_app
 from state.process import service_path
+from state.store.tables import assets
 from tests.support.connections import MAX_BODY, PATIENCE, Connection, running
 from web.server.lanes import SLOW_QUEUE, SLOW_THREADS, WRITE_THREADS
 from web.server.waitress import Server
@@ -182,7 +183,7 @@ def test_writes_that_wait_do_not_delay_reads(server, stuck, connect):
 def test_reads_over_http_do_not_wait_for_an_open_transaction(tmp_path, connect):
     app = create_app({"db": str(tmp_path / "s.db")})
     store = app.extensions["stateroom"].store
-    asset = store.namespace().create_asset("a")["id"]
+    asset = assets.create_asset(store.namespace(), "a")["id"]
     with running(app) as server:
         with store.transaction():
             path, body = "/execution/store/asset/by-name/value?name=a&key=k", b'{"value": 1}'

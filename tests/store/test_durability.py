@@ -16,6 +16,7 @@ from state.process import ServerProcess, StartFailed
 from state.store import fixtures
 from state.store.database import opening
 from state.store.store import Store
+from state.store.tables import assets, scopes, task_instances
 
 KILLS = 12
 WRITERS = 4
@@ -63,6 +64,7 @@ def stored(process, made):
             return found
 
 
+@pytest.mark.slow
 def test_every_acknowledged_write_survives_kill_9(tmp_path):
     arguments = ["--db", str(tmp_path / "s.db"), "--log-level", "error"]
     with ServerProcess(arguments) as process:
@@ -119,7 +121,7 @@ def disk(tmp_path):
 def full(disk):
     """A store of 50 keys on a disk that has just been filled up."""
     store = Store(str(disk.folder / "s.db"))
-    keyspace = store.namespace().asset(store.namespace().create_asset("a")["id"])
+    keyspace = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
     for number in range(50):
         keyspace.set(f"key {number}", number)
     disk.fill()
@@ -131,7 +133,9 @@ def is_whole(store):
     """Whether SQLite finds nothing wrong, and the 50 keys are what they were."""
     with store.reading() as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
-    values = {entry.key: entry.value for entry in store.namespace().asset(name="a").list()[0]}
+    values = {
+        entry.key: entry.value for entry in scopes.asset(store.namespace(), name="a").list()[0]
+    }
     return verdict == "ok" and all(values[f"key {number}"] == number for number in range(50))
 
 
@@ -142,7 +146,7 @@ def write_until_full(keyspace):
 
 
 def test_a_full_disk_refuses_the_write_and_harms_no_row(full, disk):
-    keyspace = full.namespace().asset(name="a")
+    keyspace = scopes.asset(full.namespace(), name="a")
     with pytest.raises(DatabaseFull, match="has no room left; nothing was changed"):
         write_until_full(keyspace)
     assert is_whole(full)
@@ -153,7 +157,7 @@ def test_a_full_disk_refuses_the_write_and_harms_no_row(full, disk):
 
 def test_a_full_disk_keeps_every_key_for_the_next_start(full, disk):
     with pytest.raises(DatabaseFull):
-        write_until_full(full.namespace().asset(name="a"))
+        write_until_full(scopes.asset(full.namespace(), name="a"))
     full.close()
     disk.make_room()
     again = Store(full.path)
@@ -241,7 +245,7 @@ def test_over_http_a_full_disk_is_507_until_there_is_room(disk):
 def test_a_database_at_its_size_limit_refuses_the_write_and_harms_no_row(tmp_path):
     """What a full disk does, for machines where no small one can be mounted."""
     store = Store(str(tmp_path / "s.db"))
-    keyspace = store.namespace().asset(store.namespace().create_asset("a")["id"])
+    keyspace = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
     for number in range(50):
         keyspace.set(f"key {number}", number)
     with store.transaction() as db:
@@ -259,8 +263,8 @@ def test_a_database_at_its_size_limit_refuses_the_write_and_harms_no_row(tmp_pat
 
 def test_a_failed_write_keeps_the_old_value(tmp_path):
     store = Store(str(tmp_path / "s.db"))
-    store.namespace().create_task_instance(TaskScope("d", "r", "t"))
-    keyspace = store.namespace().task(TaskScope("d", "r", "t"))
+    task_instances.create_task_instance(store.namespace(), TaskScope("d", "r", "t"))
+    keyspace = scopes.task(store.namespace(), TaskScope("d", "r", "t"))
     keyspace.set("k", "old")
     with store.transaction() as db:
         db.execute("PRAGMA max_page_count = 1")

@@ -12,6 +12,7 @@ from state.store import fixtures
 from state.store.explain.explain import explain
 from state.store.journal.journal import Event
 from state.store.store import Store
+from state.store.tables import assets, expiry, scopes, task_instances
 from state.store.tables.namespaces import set_clock
 from tests.support.world import EXTRACT, MAPPED, RUN, TI
 
@@ -25,8 +26,8 @@ def namespace(store):
     """One whose clock stands still, with a task instance that runs and an asset."""
     namespace = store.namespace()
     set_clock(namespace, Clock().freeze().set(NOW))
-    namespace.create_task_instance(SUBMIT)
-    namespace.create_asset("orders", "s3://warehouse/orders")
+    task_instances.create_task_instance(namespace, SUBMIT)
+    assets.create_asset(namespace, "orders", "s3://warehouse/orders")
     return namespace
 
 
@@ -35,9 +36,9 @@ def put(namespace):
     """Sets a key that expires after some days, or never."""
 
     def put(key="job_id", days=None, scope=SUBMIT, **said):
-        if namespace.scope_id(scope=scope) is None:
-            namespace.create_task_instance(scope)
-        namespace.task(scope).set(
+        if scopes.scope_id(namespace, scope=scope) is None:
+            task_instances.create_task_instance(namespace, scope)
+        scopes.task(namespace, scope).set(
             key, 1, None if days is None else NOW + timedelta(days=days), **said
         )
 
@@ -53,8 +54,8 @@ def said(namespace):
 
 def retry(namespace, days):
     """The task's attempt reports that the next one follows after some days; the id of the one that ended."""
-    ti_id = namespace.create_task_instance(SUBMIT)["id"]
-    namespace.set_state(ti_id, "up_for_retry", False, retry_delay=days * 86_400)
+    ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
+    task_instances.set_state(namespace, ti_id, "up_for_retry", False, retry_delay=days * 86_400)
     return ti_id
 
 
@@ -113,7 +114,7 @@ def test_a_key_that_was_expired_when_it_was_written_says_so(put, said):
 
 def test_a_key_without_expiry_stays_until_somebody_deletes_it(namespace, put, said):
     put()
-    namespace.asset(name="orders").set("watermark", 1)
+    scopes.asset(namespace, name="orders").set("watermark", 1)
     assert said() == "'job_id' never expires: it stays until somebody deletes it."
     assert "asset state does not expire" in said(ORDERS, "watermark")
 
@@ -140,7 +141,7 @@ def test_a_retry_that_comes_in_time_or_has_begun_is_not_called_out(namespace, pu
     retry(namespace, days=29)
     assert "Beware" not in said()
     retry(namespace, days=40)
-    namespace.create_task_instance(SUBMIT)
+    task_instances.create_task_instance(namespace, SUBMIT)
     assert "Beware" not in said()
 
 
@@ -160,7 +161,7 @@ def test_an_attempt_that_asked_too_late_is_named(namespace, put, said):
 
 def read_in_vain(namespace, ti_id):
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
-    return Event("get", writer, namespace.scope_id(ti_id=ti_id), "job_id", 404)
+    return Event("get", writer, scopes.scope_id(namespace, ti_id=ti_id), "job_id", 404)
 
 
 # ---------------------------------------------------------------- how it went
@@ -173,10 +174,10 @@ def test_what_was_never_written_says_since_when_the_journal_knows(said):
 
 def test_a_deleted_key_says_when_and_by_whom(namespace, put, said):
     put()
-    ti_id = namespace.create_task_instance(SUBMIT)["id"]
+    ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
-    namespace.task_instance(ti_id, writer).delete("job_id")
-    namespace.task(SUBMIT).delete("job_id")  # it is gone already: not this one
+    scopes.task_instance(namespace, ti_id, writer).delete("job_id")
+    scopes.task(namespace, SUBMIT).delete("job_id")  # it is gone already: not this one
     advance(namespace, days=2)
     assert (
         said()
@@ -190,7 +191,7 @@ def test_a_cleaned_key_says_when_it_had_expired_and_that_the_retry_came_too_late
     put(days=30)
     retry(namespace, days=40)
     advance(namespace, days=31)
-    namespace.clean(False, 0)
+    expiry.clean(namespace, False, 0)
     assert (
         "It had expired at 2030-01-31T00:00:00Z, and a clean removed it less than a second ago"
         in said()
@@ -203,14 +204,17 @@ def test_a_cleaned_key_says_when_it_had_expired_and_that_the_retry_came_too_late
 
 def test_a_cleared_key_says_who_cleared(namespace, put, said):
     put()
-    namespace.task(SUBMIT).clear()
+    scopes.task(namespace, SUBMIT).clear()
     assert "It went when the API cleared every key" in said()
 
 
 def test_a_success_that_cleared_is_told(namespace, put, said):
     put()
-    namespace.set_state(
-        namespace.create_task_instance(SUBMIT)["id"], "success", clear_on_success=True
+    task_instances.set_state(
+        namespace,
+        task_instances.create_task_instance(namespace, SUBMIT)["id"],
+        "success",
+        clear_on_success=True,
     )
     assert "It went when the task reported success" in said()
 
@@ -223,7 +227,7 @@ def test_a_reset_is_told_also_where_the_task_instance_went_with_it(namespace, pu
 
 def test_without_a_journal_nothing_is_known():
     store = Store(journal_limit=0)
-    store.namespace().create_asset("orders")
+    assets.create_asset(store.namespace(), "orders")
     sentence = explain(store.namespace(), ORDERS, "k")["sentence"]
     assert (
         sentence
@@ -288,7 +292,7 @@ def test_a_key_that_is_spelt_alike_is_named(namespace, put, asked):
     ],
 )
 def test_an_asset_by_its_uri_inactive_or_another(namespace, asked, why):
-    namespace.asset(name="orders").set("watermark", 1)
+    scopes.asset(namespace, name="orders").set("watermark", 1)
     retired = {"id": 9, "name": "retired", "uri": "r", "active": False}
     entry = {"asset": "retired", "key": "watermark", "value": 1}
     fixtures.apply(namespace, {"assets": [retired], "asset_state_store": [entry]})
@@ -316,7 +320,7 @@ def test_a_superseded_id_is_led_to_the_current_one(namespace, put):
 def test_a_superseded_id_of_a_key_that_went_says_both(namespace, put, said):
     put()
     old = retry(namespace, days=0)
-    namespace.task(SUBMIT).delete("job_id")
+    scopes.task(namespace, SUBMIT).delete("job_id")
     assert "superseded" in said(None, ti_id=old) and "It was deleted by the API" in said(
         None, ti_id=old
     )
@@ -324,7 +328,7 @@ def test_a_superseded_id_of_a_key_that_went_says_both(namespace, put, said):
 
 def test_ids_that_never_were_and_ids_that_are(namespace, put, said):
     put()
-    current = namespace.create_task_instance(SUBMIT)["id"]
+    current = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     assert "ever had the id 019b" in said(None, ti_id=TI)
     assert said(None, ti_id=current) == said()
 

@@ -10,6 +10,7 @@ import pytest
 from state.errors import BadDocument, KeyNotFound, TaskInstanceNotFound
 from state.store import fixtures
 from state.store.store import Store
+from state.store.tables import scopes
 from web.request.parsing import load_fixture
 
 ONE, TWO = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
@@ -57,7 +58,7 @@ def put(namespace, document, forget=False):
 
 
 def row_of(namespace):
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         (config,) = db.execute(
             "SELECT config FROM namespaces WHERE ns = ?", (namespace.ns,)
         ).fetchone()
@@ -94,9 +95,11 @@ def test_the_order_of_an_export_does_not_depend_on_that_of_the_writes(namespace,
 @pytest.mark.parametrize("value", ["1e400", "[NaN]", '{"a": -Infinity}'])
 def test_what_the_wire_lets_in_can_be_exported_and_imported(namespace, other, value):
     put(namespace, {"dag_runs": [RUN], "task_instances": [TI]})
-    namespace.task_instance(ONE).set("k", [json.loads(value)])
+    scopes.task_instance(namespace, ONE).set("k", [json.loads(value)])
     put(other, fixtures.export(namespace))
-    assert other.task_instance(ONE).text("k") == namespace.task_instance(ONE).text("k")
+    assert scopes.task_instance(other, ONE).text("k") == scopes.task_instance(namespace, ONE).text(
+        "k"
+    )
 
 
 BAD_ROWS = [
@@ -176,9 +179,9 @@ def test_a_new_id_for_known_coordinates_is_the_next_attempt(namespace):
     put(namespace, {"task_instances": [{**PLACE, "id": TWO, "state": "running"}]})
     (attempt,) = fixtures.export(namespace)["task_instances"]
     assert (attempt["id"], attempt["try_number"], attempt["max_tries"]) == (TWO, 2, 2)
-    assert namespace.task_instance(TWO).get("") == {"a": [None, 1.5]}
+    assert scopes.task_instance(namespace, TWO).get("") == {"a": [None, 1.5]}
     with pytest.raises(TaskInstanceNotFound):
-        namespace.task_instance(ONE).get("")
+        scopes.task_instance(namespace, ONE).get("")
 
 
 def test_over_http_the_old_id_is_gone_and_the_state_stays(client):
@@ -207,7 +210,7 @@ def test_reset_returns_to_the_document_and_forgets_the_rest(namespace):
 def test_reset_leaves_no_row_of_any_kind(namespace):
     put(namespace, DOCUMENT)
     put(namespace, {}, forget=True)
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         tables = ("dag_runs", "scopes", "task_instances", "assets", "entries")
         assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [
             0
@@ -234,7 +237,7 @@ def test_a_failing_document_leaves_secret_and_configuration(namespace):
 
 def test_documents_at_once_lose_nothing_of_each_others_configuration(namespace, monkeypatch):
     """A second document that comes between the commit of the first and what is remembered of it has to wait."""
-    store, pool, other = namespace.store, ThreadPoolExecutor(1), []
+    store, pool, other = namespace.database, ThreadPoolExecutor(1), []
 
     @contextlib.contextmanager
     def and_then_another(refs):
@@ -291,9 +294,9 @@ def test_a_readers_export_is_of_one_moment(tmp_path):
 
 def test_a_deleted_key_stays_deleted_until_a_document_brings_it(namespace):
     put(namespace, DOCUMENT)
-    namespace.task_instance(ONE).clear()
+    scopes.task_instance(namespace, ONE).clear()
     put(namespace, {**DOCUMENT, "task_state_store": []})
     with pytest.raises(KeyNotFound):
-        namespace.task_instance(ONE).get("")
+        scopes.task_instance(namespace, ONE).get("")
     put(namespace, DOCUMENT)
-    assert namespace.task_instance(ONE).get("") == {"a": [None, 1.5]}
+    assert scopes.task_instance(namespace, ONE).get("") == {"a": [None, 1.5]}

@@ -8,6 +8,7 @@ from state.client.http import StateroomClient
 from state.errors import AssetNotFound, NotFound, TaskInstanceNotFound
 from state.model.scopes import WATCHER, TaskScope
 from state.store.store import Store
+from state.store.tables import assets, scopes, task_instances
 from state.testing.contracts import ExpiryContract, KeyspaceContract, ListingContract
 
 _numbers = itertools.count(1)
@@ -23,17 +24,17 @@ def store(request, tmp_path):
 class TestSqliteTask(KeyspaceContract, ExpiryContract, ListingContract):
     @pytest.fixture
     def keyspaces(self, store):
-        scopes = [TaskScope("d", "r", "t"), TaskScope("d", "r", "t", 0)]
-        for scope in scopes:
-            store.namespace().create_task_instance(scope)
-        return tuple(store.namespace().task(scope) for scope in scopes)
+        places = [TaskScope("d", "r", "t"), TaskScope("d", "r", "t", 0)]
+        for scope in places:
+            task_instances.create_task_instance(store.namespace(), scope)
+        return tuple(scopes.task(store.namespace(), scope) for scope in places)
 
 
 class TestSqliteAsset(KeyspaceContract, ListingContract):
     @pytest.fixture
     def keyspaces(self, store):
         return tuple(
-            store.namespace().asset(store.namespace().create_asset(name)["id"])
+            scopes.asset(store.namespace(), assets.create_asset(store.namespace(), name)["id"])
             for name in ("a", "b")
         )
 
@@ -46,7 +47,7 @@ def service(served):
 
 
 @pytest.fixture
-def task_instances(service):
+def attempts(service):
     """Two attempts' descriptions, of a run that no other test uses."""
     run = f"run {next(_numbers)} ü+%2F"
     asked = [
@@ -58,7 +59,7 @@ def task_instances(service):
 
 
 @pytest.fixture
-def assets(service):
+def two_assets(service):
     names = [f"asset {next(_numbers)} ü&=?/" for _ in range(2)]
     return [
         service.call("POST", "/_stateroom/assets", json={"name": name, "uri": f"x://{name}"}).json()
@@ -68,42 +69,42 @@ def assets(service):
 
 class TestExecutionApiTask(KeyspaceContract, ExpiryContract):
     @pytest.fixture
-    def keyspaces(self, service, task_instances):
-        return tuple(service.task(made["id"]) for made in task_instances)
+    def keyspaces(self, service, attempts):
+        return tuple(service.task(made["id"]) for made in attempts)
 
 
 class TestCoreApiTask(KeyspaceContract, ExpiryContract):
     @pytest.fixture
-    def keyspaces(self, service, task_instances):
+    def keyspaces(self, service, attempts):
         places = [
             [made[name] for name in ("dag_id", "run_id", "task_id", "map_index")]
-            for made in task_instances
+            for made in attempts
         ]
         return tuple(service.task_by_scope(TaskScope(*place)) for place in places)
 
 
 class TestExecutionApiAssetByName(KeyspaceContract):
     @pytest.fixture
-    def keyspaces(self, service, assets):
-        return tuple(service.asset(name=asset["name"]) for asset in assets)
+    def keyspaces(self, service, two_assets):
+        return tuple(service.asset(name=asset["name"]) for asset in two_assets)
 
 
 class TestExecutionApiAssetByUri(KeyspaceContract):
     @pytest.fixture
-    def keyspaces(self, service, assets):
-        return tuple(service.asset(uri=asset["uri"]) for asset in assets)
+    def keyspaces(self, service, two_assets):
+        return tuple(service.asset(uri=asset["uri"]) for asset in two_assets)
 
 
 class TestCoreApiAsset(KeyspaceContract):
     @pytest.fixture
-    def keyspaces(self, service, assets):
-        return tuple(service.asset_by_id(asset["id"]) for asset in assets)
+    def keyspaces(self, service, two_assets):
+        return tuple(service.asset_by_id(asset["id"]) for asset in two_assets)
 
 
 @pytest.mark.parametrize("key", [".", ".."])
 @pytest.mark.parametrize("verb", ["get", "set", "delete"])
-def test_the_client_refuses_keys_that_http_drops(service, task_instances, key, verb):
-    keyspace = service.task(task_instances[0]["id"])
+def test_the_client_refuses_keys_that_http_drops(service, attempts, key, verb):
+    keyspace = service.task(attempts[0]["id"])
     keyspace.set("bystander", 1)
     with pytest.raises(ValueError, match="cannot be sent over HTTP"):
         getattr(keyspace, verb)(key, *([1] if verb == "set" else []))
@@ -117,8 +118,8 @@ def test_the_client_refuses_ids_that_http_drops(service, place):
 
 
 @pytest.mark.parametrize("key", [".", ".."])
-def test_assets_by_name_take_those_keys_because_they_travel_in_the_query(service, assets, key):
-    keyspace = service.asset(name=assets[0]["name"])
+def test_assets_by_name_take_those_keys_because_they_travel_in_the_query(service, two_assets, key):
+    keyspace = service.asset(name=two_assets[0]["name"])
     keyspace.set(key, 1)
     assert keyspace.get(key) == 1
 
@@ -134,7 +135,10 @@ def test_the_client_tells_a_missing_scope_from_a_missing_key(service):
 
 
 def test_an_unknown_scope_is_an_error_for_every_verb(store):
-    task, asset = store.namespace().task_instance("nobody"), store.namespace().asset(uri="nothing")
+    task, asset = (
+        scopes.task_instance(store.namespace(), "nobody"),
+        scopes.asset(store.namespace(), uri="nothing"),
+    )
     for keyspace, error in ((task, TaskInstanceNotFound), (asset, AssetNotFound)):
         for verb, arguments in (
             ("get", "k"),
@@ -148,17 +152,17 @@ def test_an_unknown_scope_is_an_error_for_every_verb(store):
 
 
 def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
-    made = store.namespace().create_asset("n", "u://n")
-    store.namespace().asset(made["id"]).set("k", 1)
+    made = assets.create_asset(store.namespace(), "n", "u://n")
+    scopes.asset(store.namespace(), made["id"]).set("k", 1)
     assert (
-        store.namespace().asset(name="n").get("k")
-        == store.namespace().asset(uri="u://n").get("k")
+        scopes.asset(store.namespace(), name="n").get("k")
+        == scopes.asset(store.namespace(), uri="u://n").get("k")
         == 1
     )
 
 
 def test_an_entry_says_who_wrote_it(store):
     namespace = store.namespace()
-    asset = namespace.create_asset("n")["id"]
-    namespace.asset(asset, writer=WATCHER).set("k", 1)
-    assert namespace.asset(asset).entry("k").writer_kind == "watcher"
+    asset = assets.create_asset(namespace, "n")["id"]
+    scopes.asset(namespace, asset, writer=WATCHER).set("k", 1)
+    assert scopes.asset(namespace, asset).entry("k").writer_kind == "watcher"

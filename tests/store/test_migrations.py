@@ -15,6 +15,7 @@ from state.store.database import opening
 from state.store.database.migrations import migrations
 from state.store.database.ownership import owner
 from state.store.store import Store
+from state.store.tables import assets, scopes
 
 FIRST_RELEASE = Path(__file__).parent / "first_release.sql"
 RELEASED = {"tables": "d7663ed2a7530f90faf7f4f4f6118e71fc3f7382659209acaa86e0626db9af40"}
@@ -77,13 +78,13 @@ def test_released_steps_are_as_they_were_released():
 def test_a_file_of_the_first_release_opens_with_its_data(first_release):
     store = Store(str(first_release))
     namespace = store.namespace()
-    task = namespace.task(TaskScope("etl", "r1", "load"))
+    task = scopes.task(namespace, TaskScope("etl", "r1", "load"))
     assert {entry.key: entry.value for entry in task.list()[0]} == {
         "big/key ü": {"__airflow_state_ref__": "s3://b/k"},
         "job_id": "application_1",
     }
     assert task.entry("job_id").expires_at == "2030-01-01T00:00:00.000000Z"
-    watermark = namespace.asset(name="orders").entry("watermark")
+    watermark = scopes.asset(namespace, name="orders").entry("watermark")
     assert (watermark.value, watermark.task_id) == ([1, None, {"a": 1.5}], "load")
     assert namespace.config == {"default_retention_days": 7}
     store.close()
@@ -92,9 +93,9 @@ def test_a_file_of_the_first_release_opens_with_its_data(first_release):
 def test_a_file_of_the_first_release_can_be_written_and_exported(first_release):
     store = Store(str(first_release))
     namespace = store.namespace()
-    namespace.task_instance("01900000-0000-7000-8000-000000000002").set("new", 1)
+    scopes.task_instance(namespace, "01900000-0000-7000-8000-000000000002").set("new", 1)
     assert len(fixtures.export(namespace)["task_state_store"]) == 3
-    assert namespace.create_asset("next")["id"] == 3
+    assert assets.create_asset(namespace, "next")["id"] == 3
     store.close()
 
 

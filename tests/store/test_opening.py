@@ -15,6 +15,7 @@ from state.process import ServerProcess, service_path
 from state.store.database import opening
 from state.store.database.ownership import lock_path, owner
 from state.store.store import Store
+from state.store.tables import assets, scopes
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def path(tmp_path):
     """A sound database with 300 keys in it, closed."""
     path = tmp_path / "state.db"
     store = Store(str(path))
-    asset = store.namespace().asset(store.namespace().create_asset("a")["id"])
+    asset = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
     for number in range(300):
         asset.set(f"key {number}", "x" * 200)
     store.close()
@@ -181,7 +182,7 @@ def test_an_empty_file_counts_as_new(tmp_path):
     path = tmp_path / "empty.db"
     path.touch()
     store = Store(str(path))
-    store.namespace().create_asset("a")
+    assets.create_asset(store.namespace(), "a")
     store.close()
     assert path.read_bytes().startswith(opening.MAGIC)
 
@@ -211,7 +212,7 @@ def killed(path):
 
 def test_the_log_of_a_killed_process_is_read(killed):
     store = Store(str(killed))
-    assert store.namespace().asset(name="a").get("late") == "write"
+    assert scopes.asset(store.namespace(), name="a").get("late") == "write"
     store.close()
     assert sorted(os.listdir(killed.parent)) == ["state.db", "state.db.lock"]
 
@@ -273,15 +274,15 @@ def test_damage_that_is_met_while_serving_is_named(path):
     for at in range(1, path.stat().st_size // 4096):
         xor(path, at * 4096)
     with pytest.raises(CorruptDatabase, match="is damaged"):
-        store.namespace().asset(name="a").get("key 1")
+        scopes.asset(store.namespace(), name="a").get("key 1")
     with pytest.raises(CorruptDatabase):
-        store.namespace().asset(name="a").set("key 1", 1)
+        scopes.asset(store.namespace(), name="a").set("key 1", 1)
     store.close()
 
 
 def test_a_closed_store_does_not_open_the_file_again(path):
     store = Store(str(path))
-    keyspace = store.namespace().asset(name="a")
+    keyspace = scopes.asset(store.namespace(), name="a")
     store.close()
     with pytest.raises(StoreError, match="was closed"):
         keyspace.get("key 1")
@@ -292,7 +293,7 @@ def test_a_relative_path_means_the_same_file_wherever_the_process_goes(path, tmp
     store = Store("state.db")
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "away")
-    assert store.namespace().asset(name="a").get("key 1") == "x" * 200
+    assert scopes.asset(store.namespace(), name="a").get("key 1") == "x" * 200
     store.close()
     assert os.listdir(tmp_path / "away") == []
 

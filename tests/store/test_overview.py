@@ -3,6 +3,7 @@
 import pytest
 
 from state.model.scopes import API_WRITER, TaskScope
+from state.store.tables import assets, scopes, task_instances
 from state.store.views import details, history, keys, lists
 from state.store.views.lists import Asked, order
 
@@ -16,14 +17,16 @@ def filled(store):
     """Two runs of a dag with three tasks in all, and an asset."""
     namespace = store.namespace()
     for run_id, task_id in ((RUN, "extract"), (RUN, "load"), (LATER, "extract")):
-        namespace.create_task_instance(TaskScope("etl", run_id, task_id))
-    namespace.create_asset("orders", "s3://bucket/orders")
-    extract = namespace.task(TaskScope("etl", RUN, "extract"), API_WRITER)
+        task_instances.create_task_instance(namespace, TaskScope("etl", run_id, task_id))
+    assets.create_asset(namespace, "orders", "s3://bucket/orders")
+    extract = scopes.task(namespace, TaskScope("etl", RUN, "extract"), API_WRITER)
     for key, size in SIZES.items():
         extract.set(key, "x" * size)
     extract.set("ref", {"__airflow_state_ref__": "s3://bucket/1"})
-    namespace.task(TaskScope("etl", RUN, "load")).set("broken", {"__airflow_state_ref__": 1})
-    namespace.asset(name="orders").set("watermark", "2026")
+    scopes.task(namespace, TaskScope("etl", RUN, "load")).set(
+        "broken", {"__airflow_state_ref__": 1}
+    )
+    scopes.asset(namespace, name="orders").set("watermark", "2026")
     return namespace
 
 
@@ -47,7 +50,7 @@ def test_runs_are_counted_with_what_they_hold(filled):
 
 def test_totals_are_those_of_one_namespace(filled, store):
     other = store.create_namespace("other")
-    other.create_asset("orders")
+    assets.create_asset(other, "orders")
     assert lists.totals(other, Asked())["keys"] == 0
     assert lists.totals(filled, Asked()) == {
         "runs": 2, "tasks": 3, "assets": 1, "keys": 6, "references": 1, "expired": 0, "unhealthy": 0, "malformed": 1
@@ -98,7 +101,7 @@ def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
 
 
 def test_a_large_value_is_not_read_for_a_list(filled):
-    extract = filled.task(TaskScope("etl", RUN, "extract"))
+    extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
     extract.set("large", "x" * 200_000)
     (row,) = keys.found(filled, Asked(("large",)), order("keys", "key", False), 50, 0)
     assert (row["beginning"], row["size"]) == ("", 200_002)
@@ -106,20 +109,20 @@ def test_a_large_value_is_not_read_for_a_list(filled):
 
 def test_map_indices_near_one_are_shown_in_order(filled):
     for index in range(100):
-        filled.create_task_instance(TaskScope("etl", RUN, "many", index))
+        task_instances.create_task_instance(filled, TaskScope("etl", RUN, "many", index))
     place = details.task(filled, TaskScope("etl", RUN, "many", 50))
     indices = [row["map_index"] for row in details.siblings(filled, place)]
     assert indices == sorted(indices) and 50 in indices and len(indices) == 60
 
 
 def test_the_current_attempt_stands_first(filled):
-    filled.create_task_instance(TaskScope("etl", RUN, "extract"))
+    task_instances.create_task_instance(filled, TaskScope("etl", RUN, "extract"))
     place = details.task(filled, TaskScope("etl", RUN, "extract"))
     assert [row["try_number"] for row in details.attempts(filled, place["scope_id"])] == [2, 1]
 
 
 def test_history_leaves_out_what_changed_nothing(filled):
-    extract = filled.task(TaskScope("etl", RUN, "extract"))
+    extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
     extract.get("a")
     extract.delete("a")
     extract.delete("a")

@@ -15,7 +15,7 @@ from state.store import fixtures, snapshots
 from state.store.database import opening
 from state.store.database.migrations import APPLICATION_ID, migrations
 from state.store.store import Store
-from state.store.tables import references
+from state.store.tables import assets, expiry, references, scopes, task_instances
 
 A, B = envelope.wrap("s3://bucket/a"), envelope.wrap("s3://bucket/b")
 FACTS = Facts("file", 3, "a" * 64)
@@ -29,12 +29,12 @@ def namespace(store):
 
 @pytest.fixture
 def ti_id(namespace):
-    return namespace.create_task_instance(SCOPE)["id"]
+    return task_instances.create_task_instance(namespace, SCOPE)["id"]
 
 
 @pytest.fixture
 def task(namespace, ti_id):
-    return namespace.task_instance(ti_id)
+    return scopes.task_instance(namespace, ti_id)
 
 
 def ledger(namespace):
@@ -112,12 +112,14 @@ WAYS = {
     "patch": lambda namespace, task, ti_id: task.replace("k", 1),
     "delete": lambda namespace, task, ti_id: task.delete("k"),
     "clear": lambda namespace, task, ti_id: task.clear(),
-    "clean": lambda namespace, task, ti_id: namespace.clean(dry_run=False, batch_size=1),
+    "clean": lambda namespace, task, ti_id: expiry.clean(namespace, dry_run=False, batch_size=1),
     "reset": lambda namespace, task, ti_id: (
         fixtures.apply(namespace, {}, forget=True),
         snapshots.drop(namespace, "before-reset"),
     ),
-    "clear_on_success": lambda namespace, task, ti_id: namespace.set_state(ti_id, "success", True),
+    "clear_on_success": lambda namespace, task, ti_id: task_instances.set_state(
+        namespace, ti_id, "success", True
+    ),
 }
 
 
@@ -191,7 +193,7 @@ def test_an_imported_envelope_is_unchecked_and_exported_again(namespace, task):
     document = fixtures.export(namespace)
     fixtures.apply(namespace, document, forget=True)
     assert fixtures.export(namespace) == document
-    assert namespace.task(SCOPE).stored("k")[1:] == (None, None)
+    assert scopes.task(namespace, SCOPE).stored("k")[1:] == (None, None)
 
 
 def test_an_import_releases_what_it_overwrites(namespace, task):
@@ -214,8 +216,8 @@ def test_no_object_is_removed_while_a_row_in_any_namespace_holds_it(store, names
     with store.transaction() as db:
         db.execute("INSERT INTO namespaces (name) VALUES ('other')")
     other = store.namespace("other")
-    other.create_asset("orders")
-    other.asset(name="orders").set("k", A)
+    assets.create_asset(other, "orders")
+    scopes.asset(other, name="orders").set("k", A)
     task.delete("k")
     assert not references.remove(store, "s3://bucket/a", lambda db: True, pytest.fail)
 
@@ -275,7 +277,7 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
             )
     monkeypatch.undo()
     store = Store(path)
-    store.namespace().task(TaskScope("d", "r", "t")).delete("k")
+    scopes.task(store.namespace(), TaskScope("d", "r", "t")).delete("k")
     row = ledger(store.namespace())["s3://b/ü"]
     assert (row["health"], row["written_at"]) == ("orphan", "2026-01-01T00:00:00.000000Z")
     store.close()

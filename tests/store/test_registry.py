@@ -14,6 +14,7 @@ from state.errors import (
 )
 from state.model.clock import Clock
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.store.tables import assets, expiry, scopes, task_instances
 from state.store.tables.entries import clear_all_map_indices
 
 SCOPE = TaskScope("d", "r", "t")
@@ -24,18 +25,30 @@ def as_task(made):
 
 
 def test_known_coordinates_get_the_next_attempt(namespace):
-    first, second = namespace.create_task_instance(SCOPE), namespace.create_task_instance(SCOPE)
+    first, second = (
+        task_instances.create_task_instance(namespace, SCOPE),
+        task_instances.create_task_instance(namespace, SCOPE),
+    )
     assert (first["try_number"], second["try_number"], first["id"] != second["id"]) == (1, 2, True)
 
 
 def test_the_next_attempt_reads_what_the_one_before_wrote(namespace):
-    namespace.task_instance(namespace.create_task_instance(SCOPE)["id"]).set("job_id", 7)
-    assert namespace.task_instance(namespace.create_task_instance(SCOPE)["id"]).get("job_id") == 7
+    scopes.task_instance(
+        namespace, task_instances.create_task_instance(namespace, SCOPE)["id"]
+    ).set("job_id", 7)
+    assert (
+        scopes.task_instance(
+            namespace, task_instances.create_task_instance(namespace, SCOPE)["id"]
+        ).get("job_id")
+        == 7
+    )
 
 
 def test_a_superseded_attempt_is_unknown_to_every_verb(namespace):
-    zombie = namespace.task_instance(namespace.create_task_instance(SCOPE)["id"])
-    namespace.create_task_instance(SCOPE)
+    zombie = scopes.task_instance(
+        namespace, task_instances.create_task_instance(namespace, SCOPE)["id"]
+    )
+    task_instances.create_task_instance(namespace, SCOPE)
     for act in (
         lambda: zombie.get("k"),
         lambda: zombie.set("k", 1),
@@ -47,19 +60,19 @@ def test_a_superseded_attempt_is_unknown_to_every_verb(namespace):
 
 
 def test_a_superseded_attempt_cannot_sign_for_an_asset(namespace):
-    zombie = as_task(namespace.create_task_instance(SCOPE))
-    namespace.create_task_instance(SCOPE)
-    namespace.create_asset("a")
+    zombie = as_task(task_instances.create_task_instance(namespace, SCOPE))
+    task_instances.create_task_instance(namespace, SCOPE)
+    assets.create_asset(namespace, "a")
     with pytest.raises(TaskInstanceNotFound):
-        namespace.asset(name="a", writer=zombie).set("k", 1)
+        scopes.asset(namespace, name="a", writer=zombie).set("k", 1)
 
 
 def test_an_assets_entry_names_the_task_that_wrote_it_also_after_its_next_attempt(namespace):
-    writer = as_task(namespace.create_task_instance(SCOPE))
-    namespace.create_asset("a")
-    namespace.asset(name="a", writer=writer).set("k", 1)
-    namespace.create_task_instance(SCOPE)
-    entry = namespace.asset(name="a").entry("k")
+    writer = as_task(task_instances.create_task_instance(namespace, SCOPE))
+    assets.create_asset(namespace, "a")
+    scopes.asset(namespace, name="a", writer=writer).set("k", 1)
+    task_instances.create_task_instance(namespace, SCOPE)
+    entry = scopes.asset(namespace, name="a").entry("k")
     assert (entry.writer_kind, entry.dag_id, entry.run_id, entry.task_id, entry.map_index) == (
         "task",
         "d",
@@ -70,13 +83,13 @@ def test_an_assets_entry_names_the_task_that_wrote_it_also_after_its_next_attemp
 
 
 def test_a_try_number_may_be_given(namespace):
-    assert namespace.create_task_instance(SCOPE, 5)["try_number"] == 5
-    assert namespace.create_task_instance(SCOPE)["try_number"] == 6
+    assert task_instances.create_task_instance(namespace, SCOPE, 5)["try_number"] == 5
+    assert task_instances.create_task_instance(namespace, SCOPE)["try_number"] == 6
 
 
 def test_ids_are_uuids_of_version_7_in_the_order_of_time(namespace):
     ids = [
-        namespace.create_task_instance(TaskScope("d", "r", str(number)))["id"]
+        task_instances.create_task_instance(namespace, TaskScope("d", "r", str(number)))["id"]
         for number in range(5)
     ]
     assert {UUID(ti_id).version for ti_id in ids} == {7}
@@ -88,23 +101,23 @@ def test_ids_are_uuids_of_version_7_in_the_order_of_time(namespace):
 )
 def test_each_task_instance_has_a_keyspace_of_its_own(namespace, other):
     for scope in (SCOPE, other):
-        namespace.create_task_instance(scope)
-    namespace.task(SCOPE).set("k", 1)
-    assert namespace.task(other).list() == ([], 0)
+        task_instances.create_task_instance(namespace, scope)
+    scopes.task(namespace, SCOPE).set("k", 1)
+    assert scopes.task(namespace, other).list() == ([], 0)
 
 
 def test_clearing_all_map_indices_leaves_other_tasks(namespace):
-    scopes = [
+    places = [
         SCOPE,
         TaskScope("d", "r", "t", 0),
         TaskScope("d", "r", "t", 1),
         TaskScope("d", "r", "other"),
     ]
-    for scope in scopes:
-        namespace.create_task_instance(scope)
-        namespace.task(scope).set("k", 1)
+    for scope in places:
+        task_instances.create_task_instance(namespace, scope)
+        scopes.task(namespace, scope).set("k", 1)
     clear_all_map_indices(namespace, SCOPE)
-    assert [namespace.task(scope).list()[1] for scope in scopes] == [0, 0, 0, 1]
+    assert [scopes.task(namespace, scope).list()[1] for scope in places] == [0, 0, 0, 1]
 
 
 def test_clearing_all_map_indices_of_an_unknown_task_is_an_error(namespace):
@@ -114,57 +127,59 @@ def test_clearing_all_map_indices_of_an_unknown_task_is_an_error(namespace):
 
 @pytest.mark.parametrize(("clear", "left"), [(True, 0), (False, 1)])
 def test_success_may_clear_the_keys(namespace, clear, left):
-    made = namespace.create_task_instance(SCOPE)
-    namespace.task(SCOPE).set("k", 1)
-    assert namespace.set_state(made["id"], "success", clear_on_success=clear)
-    assert namespace.task(SCOPE).list()[1] == left
+    made = task_instances.create_task_instance(namespace, SCOPE)
+    scopes.task(namespace, SCOPE).set("k", 1)
+    assert task_instances.set_state(namespace, made["id"], "success", clear_on_success=clear)
+    assert scopes.task(namespace, SCOPE).list()[1] == left
 
 
 def test_failure_keeps_the_keys(namespace):
-    made = namespace.create_task_instance(SCOPE)
-    namespace.task(SCOPE).set("k", 1)
-    namespace.set_state(made["id"], "failed", clear_on_success=True)
-    assert namespace.task(SCOPE).get("k") == 1
+    made = task_instances.create_task_instance(namespace, SCOPE)
+    scopes.task(namespace, SCOPE).set("k", 1)
+    task_instances.set_state(namespace, made["id"], "failed", clear_on_success=True)
+    assert scopes.task(namespace, SCOPE).get("k") == 1
 
 
 def test_a_state_may_be_reported_twice_but_not_changed_again(namespace):
-    made = namespace.create_task_instance(SCOPE)
-    assert namespace.set_state(made["id"], "failed", False) is True
-    assert namespace.set_state(made["id"], "failed", False) is False
+    made = task_instances.create_task_instance(namespace, SCOPE)
+    assert task_instances.set_state(namespace, made["id"], "failed", False) is True
+    assert task_instances.set_state(namespace, made["id"], "failed", False) is False
     with pytest.raises(InvalidTransition):
-        namespace.set_state(made["id"], "success", False)
+        task_instances.set_state(namespace, made["id"], "success", False)
 
 
 def test_an_asset_is_made_once(namespace):
-    first = namespace.create_asset("a", "u://a")
-    assert namespace.create_asset("a") == namespace.create_asset("a", "u://a") == first
+    first = assets.create_asset(namespace, "a", "u://a")
+    assert (
+        assets.create_asset(namespace, "a") == assets.create_asset(namespace, "a", "u://a") == first
+    )
 
 
 def test_an_asset_without_a_uri_has_its_name_for_one(namespace):
-    assert namespace.create_asset("a")["uri"] == "a"
+    assert assets.create_asset(namespace, "a")["uri"] == "a"
 
 
 @pytest.mark.parametrize(("name", "uri"), [("a", "u://other"), ("other", "u://a")])
 def test_two_active_assets_share_neither_name_nor_uri(namespace, name, uri):
-    namespace.create_asset("a", "u://a")
+    assets.create_asset(namespace, "a", "u://a")
     with pytest.raises(BadDocument, match="already has the (name|uri)"):
-        namespace.create_asset(name, uri)
+        assets.create_asset(namespace, name, uri)
 
 
 def test_a_number_that_no_row_can_hold_is_an_error(namespace):
     for act in (
-        lambda: namespace.asset(2**63),
-        lambda: namespace.task(TaskScope("d", "r", "t", -(2**63) - 1)),
+        lambda: scopes.asset(namespace, 2**63),
+        lambda: scopes.task(namespace, TaskScope("d", "r", "t", -(2**63) - 1)),
     ):
         with pytest.raises(OutOfRange):
             act()
 
 
 def test_an_asset_that_is_no_longer_there_is_unknown_to_a_keyspace_that_is_kept(namespace):
-    kept = namespace.asset(name="a")
+    kept = scopes.asset(namespace, name="a")
     with pytest.raises(AssetNotFound):
         kept.get("k")
-    namespace.create_asset("a")
+    assets.create_asset(namespace, "a")
     kept.set("k", 1)
     assert kept.get("k") == 1
 
@@ -172,21 +187,25 @@ def test_an_asset_that_is_no_longer_there_is_unknown_to_a_keyspace_that_is_kept(
 @pytest.fixture
 def expiring(namespace):
     """Five keys that expire a day apart, and one that never does; the clock stands at the third's moment."""
-    namespace.create_task_instance(SCOPE)
+    task_instances.create_task_instance(namespace, SCOPE)
     start = datetime(2026, 1, 1, tzinfo=timezone.utc)
     namespace.clock = Clock(frozen_at=start + timedelta(days=2, microseconds=1))
     for day in range(5):
-        namespace.task(SCOPE).set(f"day {day}", 1, start + timedelta(days=day))
-    namespace.task(SCOPE).set("never", 1)
+        scopes.task(namespace, SCOPE).set(f"day {day}", 1, start + timedelta(days=day))
+    scopes.task(namespace, SCOPE).set("never", 1)
     return namespace
 
 
 @pytest.mark.parametrize("batch", [0, 1, 2, 3, 100])
 def test_clean_removes_what_has_expired(expiring, batch):
-    assert expiring.clean(dry_run=False, batch_size=batch) == 3
-    assert [entry.key for entry in expiring.task(SCOPE).list()[0]] == ["day 3", "day 4", "never"]
+    assert expiry.clean(expiring, dry_run=False, batch_size=batch) == 3
+    assert [entry.key for entry in scopes.task(expiring, SCOPE).list()[0]] == [
+        "day 3",
+        "day 4",
+        "never",
+    ]
 
 
 def test_a_dry_run_only_counts(expiring):
-    assert expiring.clean(dry_run=True, batch_size=0) == 3
-    assert expiring.task(SCOPE).list()[1] == 6
+    assert expiry.clean(expiring, dry_run=True, batch_size=0) == 3
+    assert scopes.task(expiring, SCOPE).list()[1] == 6

@@ -6,7 +6,7 @@ from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store import fixtures, snapshots
-from state.store.tables import references
+from state.store.tables import assets, references, scopes, task_instances
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
@@ -16,34 +16,34 @@ SCOPE = TaskScope("d", "r", "t")
 @pytest.fixture
 def namespace(store):
     """A namespace with a task instance, whose attempt wrote a key of its own and one of an asset's."""
-    made = store.namespace().create_task_instance(SCOPE)
-    store.namespace().create_asset("orders")
+    made = task_instances.create_task_instance(store.namespace(), SCOPE)
+    assets.create_asset(store.namespace(), "orders")
     by = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
-    store.namespace().task_instance(made["id"], by).set("k", "old")
-    store.namespace().asset(name="orders", writer=by).set("watermark", 1)
+    scopes.task_instance(store.namespace(), made["id"], by).set("k", "old")
+    scopes.asset(store.namespace(), name="orders", writer=by).set("watermark", 1)
     return store.namespace()
 
 
 @pytest.fixture
 def task(namespace):
-    return namespace.task(SCOPE)
+    return scopes.task(namespace, SCOPE)
 
 
 def changes(namespace):
     """Everything that a snapshot has to bring back, by what changes it."""
     return {
-        "a value": lambda: namespace.task(SCOPE).set("k", "new"),
-        "a new key": lambda: namespace.task(SCOPE).set("more", 1),
-        "a deleted key": lambda: namespace.task(SCOPE).delete("k"),
-        "a key deleted and set again": lambda: (namespace.task(SCOPE).delete("k"), namespace.task(SCOPE).set("k", 0)),
-        "everything cleared": lambda: (namespace.task(SCOPE).clear(), namespace.asset(name="orders").clear()),
-        "the next attempt": lambda: namespace.create_task_instance(SCOPE),
-        "another run": lambda: namespace.create_task_instance(TaskScope("d", "r2", "t")),
-        "another asset": lambda: namespace.create_asset("customers"),
+        "a value": lambda: scopes.task(namespace, SCOPE).set("k", "new"),
+        "a new key": lambda: scopes.task(namespace, SCOPE).set("more", 1),
+        "a deleted key": lambda: scopes.task(namespace, SCOPE).delete("k"),
+        "a key deleted and set again": lambda: (scopes.task(namespace, SCOPE).delete("k"), scopes.task(namespace, SCOPE).set("k", 0)),
+        "everything cleared": lambda: (scopes.task(namespace, SCOPE).clear(), scopes.asset(namespace, name="orders").clear()),
+        "the next attempt": lambda: task_instances.create_task_instance(namespace, SCOPE),
+        "another run": lambda: task_instances.create_task_instance(namespace, TaskScope("d", "r2", "t")),
+        "another asset": lambda: assets.create_asset(namespace, "customers"),
         "a reset": lambda: fixtures.apply(namespace, {}, forget=True),
         "a reset, and the same again": lambda: (
-            fixtures.apply(namespace, {}, forget=True), namespace.create_task_instance(SCOPE),
-            namespace.create_asset("orders"), namespace.task(SCOPE).set("k", "again"),
+            fixtures.apply(namespace, {}, forget=True), task_instances.create_task_instance(namespace, SCOPE),
+            assets.create_asset(namespace, "orders"), scopes.task(namespace, SCOPE).set("k", "again"),
         ),
         "the configuration": lambda: fixtures.apply(namespace, {"config": {"clear_on_success": True}}),
         "nothing": lambda: None,
@@ -69,10 +69,10 @@ def test_what_was_restored_goes_on_as_if_nothing_had_happened(namespace, change)
     snapshots.take(namespace, "s")
     changes(namespace)[change]()
     snapshots.restore(namespace, "s")
-    namespace.task_instance(ti_id).set("k", "on")
-    assert namespace.asset(name="orders").entry("watermark").task_id == "t"
+    scopes.task_instance(namespace, ti_id).set("k", "on")
+    assert scopes.asset(namespace, name="orders").entry("watermark").task_id == "t"
     snapshots.restore(namespace, "s")
-    assert namespace.task(SCOPE).get("k") == "old"
+    assert scopes.task(namespace, SCOPE).get("k") == "old"
 
 
 @pytest.mark.parametrize("change", NAMES)
@@ -93,10 +93,10 @@ def test_the_journal_tells_what_a_restore_did_to_each_key(namespace, change):
 
 
 def test_assets_that_exchanged_their_names_get_them_back(namespace):
-    namespace.create_asset("customers")
+    assets.create_asset(namespace, "customers")
     snapshots.take(namespace, "s")
     before = fixtures.export(namespace)
-    with namespace.store.transaction() as db:
+    with namespace.database.transaction() as db:
         db.execute("UPDATE assets SET active = 0")
         db.execute("UPDATE assets SET name = uri, uri = name || id")
         db.execute("UPDATE assets SET name = 'orders', uri = 'orders', active = 1 WHERE id = 2")
@@ -132,7 +132,7 @@ def test_snapshots_of_two_namespaces_are_apart(namespace, store):
     snapshots.take(namespace, "s")
     snapshots.take(other, "s")
     snapshots.restore(other, "s")
-    assert namespace.task(SCOPE).get("k") == "old"
+    assert scopes.task(namespace, SCOPE).get("k") == "old"
     store.drop_namespace("other")
     assert [row["name"] for row in snapshots.listed(namespace)] == ["s"]
 
@@ -153,12 +153,12 @@ def test_without_a_journal_a_restore_works_too(tmp_path):
     from state.store.store import Store
 
     store = Store(str(tmp_path / "s.db"), journal_limit=0)
-    store.namespace().create_task_instance(SCOPE)
-    store.namespace().task(SCOPE).set("k", 1)
+    task_instances.create_task_instance(store.namespace(), SCOPE)
+    scopes.task(store.namespace(), SCOPE).set("k", 1)
     snapshots.take(store.namespace(), "s")
-    store.namespace().task(SCOPE).set("k", 2)
+    scopes.task(store.namespace(), SCOPE).set("k", 2)
     snapshots.restore(store.namespace(), "s")
-    assert store.namespace().task(SCOPE).get("k") == 1
+    assert scopes.task(store.namespace(), SCOPE).get("k") == 1
     store.close()
 
 
@@ -171,7 +171,7 @@ def test_a_reference_that_a_snapshot_holds_is_no_orphan_and_comes_back(namespace
     task.delete("k")
     assert references.released(namespace) == []
     assert not references.remove(
-        namespace.store, "s3://bucket/a", lambda db: True, lambda ref: None
+        namespace.database, "s3://bucket/a", lambda db: True, lambda ref: None
     )
     snapshots.restore(namespace, "s")
     (row,), _ = references.page(namespace, None, None, 10, 0)
@@ -310,11 +310,14 @@ OTHER = "019b0000-0000-7000-8000-000000000009"
 @pytest.fixture
 def two(namespace):
     """Two task instances that share an asset: what a keyspace of each does."""
-    made = [namespace.create_task_instance(TaskScope("d", "r", name)) for name in ("one", "two")]
+    made = [
+        task_instances.create_task_instance(namespace, TaskScope("d", "r", name))
+        for name in ("one", "two")
+    ]
     writers = [
         Writer(AssetStateStoreWriterKind.TASK, attempt["id"], "execution") for attempt in made
     ]
-    return [namespace.asset(name="orders", writer=writer) for writer in writers]
+    return [scopes.asset(namespace, name="orders", writer=writer) for writer in writers]
 
 
 def lost(namespace):

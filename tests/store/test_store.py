@@ -7,6 +7,7 @@ import pytest
 
 from state.errors import KeyNotFound, NamespaceNotFound
 from state.store.store import Store
+from state.store.tables import assets, scopes
 
 PATIENCE = 10  # seconds until a thread counts as stuck
 
@@ -26,7 +27,7 @@ def file_store(tmp_path):
 
 
 def keyspace_of(store, name="a"):
-    return store.namespace().asset(store.namespace().create_asset(name)["id"])
+    return scopes.asset(store.namespace(), assets.create_asset(store.namespace(), name)["id"])
 
 
 def in_thread(action):
@@ -170,7 +171,7 @@ def test_what_is_written_is_there_after_reopening(tmp_path):
     keyspace_of(store).set("k", {"a": 1})
     store.close()
     store = Store(path)
-    assert store.namespace().asset(name="a").get("k") == {"a": 1}
+    assert scopes.asset(store.namespace(), name="a").get("k") == {"a": 1}
     store.close()
 
 

@@ -1,7 +1,7 @@
 """A caller of the gateway."""
 
 from state.model.scopes import TaskScope
-from state.store.tables import references
+from state.store.tables import assets, references, scopes, task_instances
 
 SCOPE = TaskScope("etl", "r1", "load")
 
@@ -12,9 +12,9 @@ class Values:
     def __init__(self, app):
         self.http, self.service = app.test_client(), app.extensions["stateroom"]
         self.namespace = self.service.store.namespace()
-        self.ti_id = self.namespace.create_task_instance(SCOPE)["id"]
-        self.namespace.create_asset("orders", "s3://bucket/orders")
-        self.task = self.namespace.task_instance(self.ti_id)
+        self.ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
+        assets.create_asset(self.namespace, "orders", "s3://bucket/orders")
+        self.task = scopes.task_instance(self.namespace, self.ti_id)
         self.backend = self.service.backend.hooks and self.service.backend.hooks.backend
         self.path = f"/_stateroom/values/ti/{self.ti_id}"
 

@@ -15,6 +15,7 @@ from schemas.fields.airflow import DEFAULT
 from state.model.clock import to_wire
 from state.model.retention import default_expiry
 from state.model.scopes import TaskScope
+from state.store.tables import assets, scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
 from ..request.auth import access
@@ -56,7 +57,7 @@ def _page_size(asked: dict[str, Any]) -> int:
 
 
 def _task(coordinates: dict[str, str], map_index: int) -> Keyspace:
-    keyspace: Keyspace = g.namespace.task(TaskScope(map_index=map_index, **coordinates))
+    keyspace: Keyspace = scopes.task(g.namespace, TaskScope(map_index=map_index, **coordinates))
     return keyspace
 
 
@@ -134,7 +135,7 @@ def clear_task_state_store(**coordinates: str) -> Any:
 
 
 def _asset(asset_id: int) -> Keyspace:
-    keyspace: Keyspace = g.namespace.asset(asset_id)
+    keyspace: Keyspace = scopes.asset(g.namespace, asset_id)
     return keyspace
 
 
@@ -198,11 +199,11 @@ def get_assets() -> Response:
     """List a page of the assets: the active ones, unless ``only_active=false``."""
     (asked,) = read(query(_ASSETS, several=("order_by",)))
     chosen, order = assets_where(asked), assets_order(asked["order_by"])
-    rows, total = g.namespace.assets(
-        asked["only_active"], *chosen, order, _page_size(asked), asked["offset"]
+    rows, total = assets.assets(
+        g.namespace, asked["only_active"], *chosen, order, _page_size(asked), asked["offset"]
     )
-    assets = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]
-    return json_answer({"assets": assets, "total_entries": total})
+    documents = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]
+    return json_answer({"assets": documents, "total_entries": total})
 
 
 def _with_times(asset: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from schemas import execution as schemas
 from schemas.fields import datetimes
 from state.model.reference_facts import HEADER, Facts, replaced_header
 from state.model.scopes import AssetStateStoreWriterKind, Writer
+from state.store.tables import assets, scopes, task_instances
 from state.store.tables.entries import Keyspace
 
 from ..errors import Refused
@@ -127,7 +128,9 @@ def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None =
 
 
 def _task(task_instance_id: str) -> Keyspace:
-    keyspace: Keyspace = g.namespace.task_instance(task_instance_id, _attempt(task_instance_id))
+    keyspace: Keyspace = scopes.task_instance(
+        g.namespace, task_instance_id, _attempt(task_instance_id)
+    )
     return keyspace
 
 
@@ -180,8 +183,8 @@ def ti_update_state(task_instance_id: str) -> Any:
         path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
     )
     ti_id, delay = place["task_instance_id"], update.get("retry_delay_seconds")
-    changed = g.namespace.set_state(
-        ti_id, update["state"], setting("clear_on_success"), _attempt(ti_id), delay
+    changed = task_instances.set_state(
+        g.namespace, ti_id, update["state"], setting("clear_on_success"), _attempt(ti_id), delay
     )
     return no_content() if changed else Response(status=200)
 
@@ -190,8 +193,9 @@ def ti_update_state(task_instance_id: str) -> Any:
 
 
 def _asset(by: str, value: str) -> Keyspace:
-    keyspace: Keyspace = g.namespace.asset(writer=writer(), **{by: value})
-    return keyspace
+    name = value if by == "name" else None
+    uri = value if by == "uri" else None
+    return scopes.asset(g.namespace, name=name, uri=uri, writer=writer())
 
 
 @bp.get(_ASSET_VALUE)
@@ -228,4 +232,4 @@ def clear_asset_state_store(by: str) -> Any:
 def get_asset(by: str) -> Response:
     """Get an active asset, by name or by uri."""
     (asked,) = read(query(_WHICH_ASSET[by]))
-    return json_answer(_ASSET.dump(g.namespace.asset_by(by, asked[by])))
+    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, asked[by])))

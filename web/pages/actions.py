@@ -13,7 +13,7 @@ from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
 from state.model.scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
-from state.store.tables import references
+from state.store.tables import references, scopes
 from state.store.views import details, history, keys
 
 from ..errors import Refused
@@ -36,11 +36,11 @@ def _gateway(place: dict[str, Any]) -> Gateway:
     if place["asset_id"] is not None:
         return Gateway(
             backend,
-            namespace.asset(place["asset_id"], writer=PAGE),
+            scopes.asset(namespace, place["asset_id"], writer=PAGE),
             AssetScope(name=place["asset"]),
         )
     scope = TaskScope(place["dag_id"], place["run_id"], place["task_id"], place["map_index"])
-    return Gateway(backend, namespace.task(scope, PAGE), scope, place["id"])
+    return Gateway(backend, scopes.task(namespace, scope, PAGE), scope, place["id"])
 
 
 @bp.post("/task")

@@ -11,6 +11,7 @@ from flask import Blueprint, g, redirect, render_template, request
 from schemas.fields.datetimes import from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
+from state.store.tables import expiry
 from state.store.tables.namespaces import set_clock
 
 from ..errors import Refused, status_of
@@ -45,7 +46,7 @@ def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
         typed=request.form,
         wrong=wrong or {},
         now=to_text(clock.now()),
-        expired=g.namespace.clean(True, 0),
+        expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),
         **snapshots.facts(),
     ), status
@@ -111,7 +112,7 @@ def _real_time() -> tuple[str, None]:
 
 
 def _clean() -> tuple[str, None]:
-    removed = g.namespace.clean(False, setting("state_cleanup_batch_size"))
+    removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"))
     return f"Cleaned: {count(removed, 'expired key')} removed.", None
 
 

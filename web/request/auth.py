@@ -93,7 +93,8 @@ def _check_scope(scope: Any) -> None:
         raise Refused(
             403,
             (
-                "Invalid auth token: 1 validation error for TIClaims\nscope\n  Input should be 'execution' or 'workload' "
+                "Invalid auth token: 1 validation error for TIClaims\nscope\n"
+                "  Input should be 'execution' or 'workload' "
                 f"[type=literal_error, {shown}]\n    For further information visit "
                 "https://errors.pydantic.dev/2.14/v/literal_error"
             ),

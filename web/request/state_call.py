@@ -10,6 +10,7 @@ from state.errors import OutOfRange, StateError
 from state.masking import masked
 from state.model.scopes import AssetStateStoreWriterKind, StoreScope, TaskScope, Writer
 from state.store.journal.journal import Event
+from state.store.tables import scopes
 
 _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
 _OPS = {
@@ -74,7 +75,7 @@ def note_refusal(error: StateError, status: int) -> None:
 
 def _scope_id(place: dict[str, Any]) -> int | None:
     try:
-        found: int | None = g.namespace.scope_id(**_named(place))
+        found: int | None = scopes.scope_id(g.namespace, **_named(place))
     except OutOfRange:  # nobody's state can be there
         return None
     return found

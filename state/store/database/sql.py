@@ -25,3 +25,11 @@ def rows(db: sqlite3.Connection, sql: str, values: Any) -> list[dict[str, Any]]:
     cursor = db.execute(sql, values)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def row_as_dict(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
+    """One row by its columns' names, empty if there is none."""
+    cursor = db.execute(sql, parameters)
+    return dict(
+        zip([column[0] for column in cursor.description], cursor.fetchone() or (), strict=False)
+    )

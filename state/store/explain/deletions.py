@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...model.clock import from_text, to_text
 from ...model.durations import words
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
+from ..namespace import Namespace
 
 _EVENT = """SELECT j.seq, j.at, j.real_at, j.actor, j.api, t.try_number, j.expires_at, p.op
     FROM journal j LEFT JOIN journal p ON p.seq = j.parent

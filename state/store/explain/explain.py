@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text, to_wire
 from ...model.durations import words
 from ...model.scopes import AssetScope, StoreScope, TaskScope
 from ..journal.places import scope_id_of
+from ..namespace import Namespace
+from ..tables import scopes
 from . import deletions
 from .deletions import second
 from .suggestions import Miss, misses
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
 
 _NAMED_AT_MOST = 80  # letters of a key, in a sentence
 _ENTRY = (
@@ -68,8 +67,8 @@ def explain(
         ``expired``, ``expires_by``, and ``near``: where it is instead, each with a ``why``.
     :raises OutOfRange: for a map index that no row can hold.
     """
-    namespace.store.log.flush()
-    with namespace.store.snapshot() as db:
+    namespace.journal.flush()
+    with namespace.database.snapshot() as db:
         if ti_id is not None:
             asked, near = _by_attempt(db, namespace, ti_id, key)
         else:
@@ -113,7 +112,9 @@ def document(scope: StoreScope) -> dict[str, Any]:
 
 def _by_name(db: sqlite3.Connection, namespace: Namespace, scope: StoreScope, key: str) -> _Asked:
     lookup = (
-        namespace.task(scope) if isinstance(scope, TaskScope) else namespace.asset(name=scope.name)
+        scopes.task(namespace, scope)
+        if isinstance(scope, TaskScope)
+        else scopes.asset(namespace, name=scope.name)
     ).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is not None:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ...errors import NamespaceDropped
-from ...model.clock import to_text
+from ...model.clock import Clock, to_text
 from ...model.scopes import CONTROL, StoreScope, Writer
+from ..database.connections import Database
 from ..database.sql import in_range
 from . import retries
 from .documents import EVENTS, document
 from .places import scope_id_of
-from .writer import COLUMNS, Row
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
+from .writer import COLUMNS, Log, Row
 
 
 class Event(NamedTuple):
@@ -50,14 +49,28 @@ class Event(NamedTuple):
 
 
 class Journal:
-    """What happened in one namespace."""
+    """What happened in one namespace.
 
-    def __init__(self, namespace: Namespace) -> None:
-        self._namespace, self._log = namespace, namespace.store.log
+    :param clock: gives the namespace's clock, which may change.
+    """
+
+    def __init__(self, database: Database, log: Log, ns: int, clock: Callable[[], Clock]) -> None:
+        self._database = database
+        self._log = log
+        self._ns = ns
+        self._clock = clock
 
     @property
     def is_kept(self) -> bool:
         return self._log.limit > 0
+
+    def flush(self) -> None:
+        """Write the reads and refusals that wait for their batch."""
+        self._log.flush()
+
+    def drop(self, db: sqlite3.Connection) -> None:
+        """Take no more events of this namespace, which the caller's transaction drops."""
+        self._log.drop(db, self._ns)
 
     def number(self) -> int:
         """The number of an event that will be written in the transaction that runs now."""
@@ -77,10 +90,10 @@ class Journal:
         return self._log.note(self._row(event))
 
     def _row(self, event: Event) -> Row:
-        clock, writer = self._namespace.clock, event.writer
+        clock, writer = self._clock(), event.writer
         at = None if clock.is_real else to_text(clock.now())
         return (
-            self._namespace.ns,
+            self._ns,
             at,
             time.time(),
             writer.kind.value,
@@ -122,8 +135,8 @@ class Journal:
             else "NULL, NULL, NULL, NULL"
         )
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
-        first = self._log.reserve(self._namespace.ns, count)
-        said = [self._namespace.ns, at, real_at, *rest[:4]]
+        first = self._log.reserve(self._ns, count)
+        said = [self._ns, at, real_at, *rest[:4]]
         constants = ", ".join("NULL" if one is None else _quoted(one) for one in said)
         db.execute(
             f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (), {constants},
@@ -147,17 +160,17 @@ class Journal:
         :param equal: columns that have to have a value: ``op``, ``api``, ``key``, ``ti_id``, ``parent``, ``status``.
         """
         self._log.flush()
-        with self._namespace.store.reading() as db:
+        with self._database.reading() as db:
             conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
-            parameters = [self._namespace.ns, in_range("after", after), *equal.values()]
+            parameters = [self._ns, in_range("after", after), *equal.values()]
             if scope is not None:
                 conditions.append("j.scope_id = ?")
-                parameters.append(scope_id_of(db, self._namespace.ns, scope))
+                parameters.append(scope_id_of(db, self._ns, scope))
             order = "DESC" if newest else "ASC"
             sql = f"{EVENTS} WHERE {' AND '.join(conditions)} ORDER BY j.seq {order} LIMIT ?"
             rows = db.execute(sql, (*parameters, limit)).fetchall()
             found = [document(row) for row in (reversed(rows) if newest else rows)]
-            retries.mark(db, self._namespace.ns, found)
+            retries.mark(db, self._ns, found)
         return found
 
     def wait(
@@ -172,7 +185,7 @@ class Journal:
             seen, written = self._log.commits(), self._log.written
             found = self.events(after, limit, **filters)
             left = deadline - time.monotonic()
-            if self._log.is_dropped(self._namespace.ns):
+            if self._log.is_dropped(self._ns):
                 raise NamespaceDropped()
             if found or left <= 0 or self._log.is_closed:
                 return found
@@ -182,7 +195,7 @@ class Journal:
     def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
         """The number of the last call of a kind on a key, or None if there is none."""
         self._log.flush()
-        with self._namespace.store.reading() as db:
+        with self._database.reading() as db:
             sql = "SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ? AND parent IS NULL"
             found: int | None = db.execute(sql, (scope_id, key, op)).fetchone()[0]
         return found
@@ -190,9 +203,9 @@ class Journal:
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and of the newest event that are kept; 0 where there is none."""
         self._log.flush()
-        with self._namespace.store.reading() as db:
+        with self._database.reading() as db:
             sql = "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM journal WHERE ns = ?"
-            oldest, newest = db.execute(sql, (self._namespace.ns,)).fetchone()
+            oldest, newest = db.execute(sql, (self._ns,)).fetchone()
         return int(oldest), int(newest)
 
 

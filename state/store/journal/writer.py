@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..store import Store
+from ..database.connections import Database
 
 # where the numbers go of the events that this thread's request makes, if somebody wants them
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
@@ -34,8 +33,8 @@ class Log:
     :param limit: bytes that each namespace may fill, the oldest events go first; 0 keeps no journal at all.
     """
 
-    def __init__(self, store: Store, limit: int) -> None:
-        self._store, self.limit = store, limit
+    def __init__(self, database: Database, limit: int) -> None:
+        self._database, self.limit = database, limit
         self._lock = threading.Lock()
         self._last = self._reached = self.written = (
             0  # numbers: given out, in this transaction, in the database
@@ -141,7 +140,7 @@ class Log:
     def flush(self) -> None:
         """Write the batch now."""
         if self._pending:
-            with self._store.transaction():
+            with self._database.transaction():
                 pass  # it is written at the end of every transaction
 
     def drop(self, db: sqlite3.Connection, ns: int) -> None:
@@ -211,7 +210,7 @@ class Log:
     def _trim(self) -> None:
         for ns, size in list(self._sizes.items()):
             if size == _UNKNOWN or size > self.limit:
-                with self._store.transaction() as db:
+                with self._database.transaction() as db:
                     self._sizes[ns] = self._trimmed(db, ns)
 
     def _trimmed(self, db: sqlite3.Connection, ns: int) -> int:

@@ -3,13 +3,85 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...errors import BadDocument
+from ...errors import AssetNotFound, BadDocument
 from ...model.clock import to_text
+from ...model.scopes import CONTROL
+from ..database.sql import in_range
+from ..journal.journal import Event
+from ..namespace import Namespace
 
-if TYPE_CHECKING:
-    from ..namespace import Namespace
+
+def asset_by(namespace: Namespace, attribute: str, value: str) -> dict[str, str]:
+    """The name and the uri of an active asset.
+
+    :param attribute: ``name`` or ``uri``.
+    :raises AssetNotFound: if there is none.
+    """
+    sql = {
+        name: f"SELECT name, uri FROM assets WHERE ns = ? AND {name} = ? AND active"
+        for name in ("name", "uri")
+    }
+    with namespace.database.reading() as db:
+        row = db.execute(sql[attribute], (namespace.ns, value)).fetchone()
+    if row is None:
+        raise AssetNotFound.unknown(attribute, value)
+    return {"name": row[0], "uri": row[1]}
+
+
+def assets(
+    namespace: Namespace,
+    active: bool,
+    where: str,
+    parameters: tuple[Any, ...],
+    order: str,
+    limit: int,
+    offset: int,
+) -> tuple[list[sqlite3.Row], int]:
+    """Assets as rows (id, name, uri, active, created_at, updated_at), and how many there are in all.
+
+    :param where: further conditions in SQL over ``name`` and ``uri``, beginning with AND, or nothing.
+    :param order: an ORDER BY clause's terms.
+    """
+    source = f"FROM assets WHERE ns = ? {'AND active' if active else ''} {where}"
+    with namespace.database.snapshot() as db:
+        (total,) = db.execute(f"SELECT count(*) {source}", (namespace.ns, *parameters)).fetchone()
+        cursor = db.execute(
+            f"SELECT id, name, uri, active, created_at, updated_at {source} ORDER BY {order} LIMIT ? OFFSET ?",
+            (namespace.ns, *parameters, limit, in_range("offset", offset)),
+        )
+        cursor.row_factory = sqlite3.Row
+        return cursor.fetchall(), total
+
+
+def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dict[str, Any]:
+    """Make an active asset, or return the active one of this name.
+
+    :raises BadDocument: if the name or the uri belongs to another active asset.
+    :raises OutOfRange: if an asset has the highest id that there is.
+    """
+    with namespace.database.transaction() as db:
+        row = db.execute(
+            "SELECT id, uri FROM assets WHERE ns = ? AND name = ? AND active", (namespace.ns, name)
+        ).fetchone()
+        if row is not None and uri in (None, row[1]):
+            return {"id": row[0], "name": name, "uri": row[1]}
+        (last,) = db.execute(
+            "SELECT coalesce(max(id), 0) FROM assets WHERE ns = ?", (namespace.ns,)
+        ).fetchone()
+        asset_id = in_range("id", last + 1)
+        asset = {
+            "id": asset_id,
+            "name": name,
+            "uri": uri if uri is not None else name,
+            "active": True,
+        }
+        scope_id = put_asset(db, namespace, asset, "")
+        namespace.journal.write(
+            db, Event("create", CONTROL, scope_id, status=201, note=f"asset {name}")
+        )
+    return {name: asset[name] for name in ("id", "name", "uri")}
 
 
 def put_asset(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import KeyNotFound, TaskInstanceNotFound
 from ...model import envelope, values
@@ -16,10 +16,8 @@ from ...model.reference_facts import Facts
 from ...model.scopes import API_WRITER, Writer
 from ..database.sql import in_range
 from ..journal.journal import Event
+from ..namespace import Namespace
 from . import references
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
 
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 _ENTRIES = {  # Airflow tells who wrote an asset's entry only, and looking for the writer doubles the time of a list
@@ -131,7 +129,7 @@ class Keyspace:
     def stored(self, key: str) -> Stored:
         """What is stored under a key, in one statement; otherwise like :meth:`get`."""
         sql = _stored_sql(self.lookup.sql)
-        with self.namespace.store.reading() as db:
+        with self.namespace.database.reading() as db:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
         if row is None:
             raise self.lookup.missing()
@@ -152,7 +150,7 @@ class Keyspace:
 
         :raises KeyNotFound: if there is none.
         """
-        with self.namespace.store.snapshot() as db:
+        with self.namespace.database.snapshot() as db:
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
             row = scope and db.execute(_ENTRY[self.what], (*scope, key)).fetchone()
         entry = Entry(*row) if row else None
@@ -165,7 +163,7 @@ class Keyspace:
     def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:
         """Entries by key in code point order, and how many there are in all; an unknown scope holds none."""
         in_range("offset", offset)
-        with self.namespace.store.snapshot() as db:
+        with self.namespace.database.snapshot() as db:
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
             if scope is None:
                 return [], 0
@@ -221,7 +219,7 @@ class Keyspace:
         namespace, writer = self.namespace, self.writer
         text, kind = values.dumps(value), envelope.kind(value)
         ref = envelope.unwrap(value) if kind == "reference" else None
-        with namespace.store.transaction((ref,) if ref else ()) as db:
+        with namespace.database.transaction((ref,) if ref else ()) as db:
             scope_id = self._scope_id(db)
             if must_exist and not self._holds(db, scope_id, key):
                 raise KeyNotFound(self.what, key)
@@ -258,7 +256,7 @@ class Keyspace:
 
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is no error, as in Airflow."""
-        with self.namespace.store.transaction() as db:
+        with self.namespace.database.transaction() as db:
             scope_id = self._scope_id(db)
             gone = db.execute(
                 "DELETE FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
@@ -270,18 +268,18 @@ class Keyspace:
 
     def clear(self) -> None:
         """Remove every key of the scope."""
-        with self.namespace.store.transaction() as db:
+        with self.namespace.database.transaction() as db:
             scope_id = self._scope_id(db)
             _clear(db, self.namespace, self.writer, scope_id, "e.scope_id = ?", (scope_id,))
 
     def require(self) -> None:
         """Raise the error for an unknown scope, or do nothing."""
-        with self.namespace.store.reading() as db:
+        with self.namespace.database.reading() as db:
             self._scope_id(db)
 
     def scope_id(self) -> int:
         """The scope's row; otherwise like :meth:`require`."""
-        with self.namespace.store.reading() as db:
+        with self.namespace.database.reading() as db:
             return self._scope_id(db)
 
     def _scope_id(self, db: sqlite3.Connection) -> int:
@@ -325,8 +323,24 @@ def _clear(
     (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
     note = f"{count} key{'s' if count != 1 else ''}"
     seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
-    namespace.journal.removals(db, seq, writer, where, parameters)
-    db.execute(f"DELETE FROM entries AS e WHERE {where}", parameters)
+    remove_with_effects(db, namespace, writer, seq, where, parameters)
+
+
+def remove_with_effects(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    writer: Writer,
+    parent: int,
+    where: str,
+    parameters: tuple[Any, ...],
+) -> int:
+    """Remove entries inside the caller's transaction, with an event for each; how many there were.
+
+    :param parent: the number of the event of which these are effects.
+    :param where: which entries, in SQL over ``e``.
+    """
+    namespace.journal.removals(db, parent, writer, where, parameters)
+    return db.execute(f"DELETE FROM entries AS e WHERE {where}", parameters).rowcount
 
 
 def clear_all_map_indices(namespace: Namespace, scope: Any, writer: Writer = API_WRITER) -> None:
@@ -337,7 +351,7 @@ def clear_all_map_indices(namespace: Namespace, scope: Any, writer: Writer = API
     where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?"
     scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
     parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
-    with namespace.store.transaction() as db:
+    with namespace.database.transaction() as db:
         found = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()
         if found is None:
             raise TaskInstanceNotFound.by_coordinates(

@@ -6,16 +6,17 @@ import difflib
 import json
 import re
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import InvalidName, NamespaceExists, NamespaceNotFound
 from ...model.clock import Clock, to_text, to_wire
 from ...model.scopes import CONTROL
+from ..database.connections import Database
+from ..faults import FaultyNames
 from ..journal.journal import Event
+from ..journal.writer import Log
 from ..namespace import Namespace
-
-if TYPE_CHECKING:
-    from ..store import Store
+from .scopes import remember_places
 
 DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -32,16 +33,24 @@ def check_name(name: str) -> str:
     return name
 
 
-def load(store: Store, name: str) -> Namespace:
+def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namespace:
     """Read a namespace; raises as :meth:`Store.namespace`."""
-    with store.reading() as db:
+    with database.reading() as db:
         row = db.execute(
             "SELECT ns, config, clock, fixture, created_at FROM namespaces WHERE name = ?", (name,)
         ).fetchone()
         if row is None:
             raise NamespaceNotFound(name, near(db, name))
     return Namespace(
-        store, row[0], name, row[1], Clock.from_json(json.loads(row[2])), row[3], row[4]
+        database,
+        log,
+        faulty,
+        row[0],
+        name,
+        config=json.loads(row[1]),
+        clock=Clock.from_json(json.loads(row[2])),
+        fixture=json.loads(row[3]) if row[3] else None,
+        created_at=row[4] or "",
     )
 
 
@@ -55,9 +64,9 @@ def near(db: sqlite3.Connection, name: str) -> list[str]:
     return [folded[known] for known in alike] or sorted(names)[:_NEAR]
 
 
-def listed(store: Store) -> list[dict[str, Any]]:
+def listed(database: Database) -> list[dict[str, Any]]:
     """Every namespace by name: when it was made, how many dag runs, task instances, assets and keys it holds."""
-    with store.snapshot() as db:
+    with database.snapshot() as db:
         rows = db.execute(
             """SELECT n.name, n.created_at,
             (SELECT count(*) FROM dag_runs r WHERE r.ns = n.ns),
@@ -76,11 +85,11 @@ def listed(store: Store) -> list[dict[str, Any]]:
     ]
 
 
-def create(store: Store, name: str, fixture: dict[str, Any] | None = None) -> None:
+def create(database: Database, name: str, fixture: dict[str, Any] | None = None) -> None:
     """Make an empty namespace; raises as :meth:`Store.create_namespace`."""
     check_name(name)
     text = None if fixture is None else json.dumps(fixture)
-    with store.transaction() as db:
+    with database.transaction() as db:
         if db.execute("SELECT 1 FROM namespaces WHERE name = ?", (name,)).fetchone():
             raise NamespaceExists(f"there is a namespace {name!r} already")
         row = (name, to_text(Clock().now()), text)
@@ -96,8 +105,8 @@ def drop(namespace: Namespace) -> None:
         raise NamespaceExists(
             "the namespace 'default' always is; POST /_stateroom/reset empties it"
         )
-    with namespace.store.transaction() as db:
-        namespace.store.log.drop(db, namespace.ns)
+    with namespace.database.transaction() as db:
+        namespace.journal.drop(db)
         heir = "(SELECT ns FROM namespaces WHERE name = ?)"
         db.execute(f"UPDATE refs SET ns = {heir} WHERE ns = ?", (DEFAULT, namespace.ns))
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
@@ -105,8 +114,8 @@ def drop(namespace: Namespace) -> None:
 
 def set_clock(namespace: Namespace, clock: Clock) -> None:
     """Give a namespace another clock, which it keeps over a restart."""
-    with namespace.store.lock:
-        with namespace.store.transaction() as db:
+    with namespace.database.lock:
+        with namespace.database.transaction() as db:
             write_clock(db, namespace, clock)
             note = f"{to_wire(to_text(clock.now()))}, " + (
                 "frozen" if clock.frozen_at else "running"
@@ -122,3 +131,15 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
     db.execute(
         "UPDATE namespaces SET clock = ? WHERE ns = ?", (json.dumps(clock.to_json()), namespace.ns)
     )
+
+
+def forget(namespace: Namespace, db: sqlite3.Connection) -> None:
+    """Remove every run, asset and entry, inside the caller's transaction."""
+    remember_places(namespace, db)
+    db.execute("DELETE FROM dag_runs WHERE ns = ?", (namespace.ns,))
+    db.execute("DELETE FROM assets WHERE ns = ?", (namespace.ns,))
+
+
+def put_config(namespace: Namespace, config: dict[str, Any], db: sqlite3.Connection) -> None:
+    """Write the configuration, inside the caller's transaction; :attr:`config` is the caller's to set after it."""
+    db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (json.dumps(config), namespace.ns))

@@ -9,16 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text
 from ...model.reference_facts import Facts
 from ...model.scopes import Writer
+from ..database.connections import Database
 from ..database.sql import in_range
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
-    from ..store import Store
+from ..namespace import Namespace
 
 _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
     OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
@@ -90,7 +88,7 @@ def record_orphan(
     namespace: Namespace, place: tuple[int | None, str], ref: str, facts: Facts, by: Writer
 ) -> None:
     """Enter a reference that the service's backend made and no row will point at; one that a row holds stays held."""
-    with namespace.store.transaction() as db:
+    with namespace.database.transaction() as db:
         held = db.execute(
             """SELECT 1 FROM entries e JOIN refs f USING (ref_id) WHERE e.scope_id = ? AND e.key = ? AND f.ref = ?""",
             (*place, ref),
@@ -145,7 +143,7 @@ def page(
     ]
     where = " AND ".join(f"{name} = ?" for name, _ in conditions) or "1"
     values = [*parameters, *(value for _, value in conditions)]
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) FROM ({sql} WHERE {where})", values).fetchone()
         rows = _rows(
             db,
@@ -157,7 +155,7 @@ def page(
 
 def after(namespace: Namespace, ref_id: int, limit: int) -> tuple[list[dict[str, Any]], int]:
     """The references after one, in the order they were made, and how many remain in all."""
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         (total,) = db.execute(
             "SELECT count(*) FROM refs WHERE ns = ? AND ref_id > ?", (namespace.ns, ref_id)
         ).fetchone()
@@ -169,7 +167,7 @@ def after(namespace: Namespace, ref_id: int, limit: int) -> tuple[list[dict[str,
 
 def released(namespace: Namespace) -> list[dict[str, Any]]:
     """The references of a namespace that no row in any namespace points at."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         return _rows(
             db, f"SELECT * FROM ({_ROWS}) WHERE health = 'orphan' ORDER BY ref_id", [namespace.ns]
         )
@@ -177,7 +175,7 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
 
 def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[str, set[str]]]:
     """The last references that a key held and no row points at any more, with who vouches for them."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         rows = db.execute(
             """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
             ORDER BY ref_id DESC LIMIT 50""",
@@ -190,7 +188,7 @@ def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[st
 
 def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
     """What the ledger knows of a reference that a key holds or held; None if nothing."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         found = _rows(
             db,
             f"{_ROWS} AND f.scope_id = ? AND f.key = ? AND f.ref = ?",
@@ -205,18 +203,18 @@ def _rows(db: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[dict[
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def set_health(store: Store, ref_id: int, health: str) -> None:
+def set_health(database: Database, ref_id: int, health: str) -> None:
     """Note what a check found."""
-    with store.transaction() as db:
+    with database.transaction() as db:
         db.execute(
             "UPDATE refs SET health = ?, checked_at = ? WHERE ref_id = ?",
             (health, real_time(), ref_id),
         )
 
 
-def forget(store: Store, ref: str) -> None:
+def forget(database: Database, ref: str) -> None:
     """Drop the released rows of a reference whose object is gone."""
-    with store.transaction() as db:
+    with database.transaction() as db:
         _forget(db, ref)
 
 
@@ -228,7 +226,10 @@ def _forget(db: sqlite3.Connection, ref: str) -> None:
 
 
 def remove(
-    store: Store, ref: str, may: Callable[[sqlite3.Connection], bool], act: Callable[[str], None]
+    database: Database,
+    ref: str,
+    may: Callable[[sqlite3.Connection], bool],
+    act: Callable[[str], None],
 ) -> bool:
     """Remove the object behind a reference that no row points at; whether it was removed.
 
@@ -238,20 +239,20 @@ def remove(
     :param may: further conditions, asked in the same transaction.
     :param act: removes the object; what it raises is raised, and the ledger keeps the reference.
     """
-    with store.transaction() as db:
+    with database.transaction() as db:
         if is_held(db, ref) or not may(db):
             return False
-        store.begin_removal(ref)
+        database.begin_removal(ref)
     try:
         act(ref)
-        forget(store, ref)
+        forget(database, ref)
     finally:
-        store.end_removal(ref)
+        database.end_removal(ref)
     return True
 
 
 def healths(namespace: Namespace) -> dict[str, int]:
     """How many references there are of each health."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         sql = f"SELECT health, count(*) FROM ({_ROWS}) GROUP BY health"
         return dict(db.execute(sql, (namespace.ns,)).fetchall())

@@ -1,70 +1,29 @@
-"""Rows made or updated, inside the caller's transaction: runs, scopes, attempts, assets."""
+"""The table of task instances: attempts, the current one of each scope and those before it."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import Any
 
-from ...errors import BadDocument
+from ...errors import BadDocument, InvalidTransition, TaskInstanceNotFound
 from ...model.clock import to_text
-from ...model.scopes import TaskScope
-from ..database.sql import in_range
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
+from ...model.scopes import CONTROL, TaskScope, Writer
+from ..database.sql import in_range, row_as_dict
+from ..journal.journal import Event
+from ..journal.places import scope_id_of
+from ..namespace import Namespace
+from .dag_runs import put_run
+from .entries import remove_with_effects
+from .scopes import put_scope
 
 
 def new_id() -> str:
     """A UUID of version 7: time first, as Airflow makes them, so that new rows are neighbours in the index."""
     stamp = time.time_ns() // 1_000_000
     return str(uuid.UUID(int=stamp << 80 | 7 << 76 | 2 << 62 | uuid.uuid4().int & ((1 << 62) - 1)))
-
-
-def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:
-    """Create or update a dag run; what ``run`` does not say stays, or is what a manual run would have."""
-    place = (namespace.ns, run["dag_id"], run["run_id"])
-    known = _row(
-        db,
-        "SELECT logical_date, run_after, state FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?",
-        place,
-    )
-    row = {"logical_date": None, "run_after": None, "state": "running", **known, **run}
-    after = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
-    (pk,) = db.execute(
-        """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = excluded.logical_date,
-        run_after = excluded.run_after, state = excluded.state RETURNING run_pk""",
-        (*place, row["logical_date"], after, row["state"]),
-    ).fetchone()
-    return int(pk)
-
-
-def _row(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
-    """One row by its columns' names, empty if there is none."""
-    cursor = db.execute(sql, parameters)
-    return dict(
-        zip([column[0] for column in cursor.description], cursor.fetchone() or (), strict=False)
-    )
-
-
-def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
-    """The scope of a task instance, made if it is not there; one that a reset took away gets its old id."""
-    place = (run_pk, task_id, map_index)
-    row = db.execute(
-        "SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ? AND region = ''",
-        place,
-    ).fetchone()
-    if row is None:
-        row = db.execute(
-            """INSERT INTO scopes (scope_id, run_pk, task_id, map_index) VALUES (
-            (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
-             WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3) RETURNING scope_id""",
-            place,
-        ).fetchone()
-    scope_id: int = row[0]
-    return scope_id
 
 
 def put_attempt(
@@ -78,14 +37,14 @@ def put_attempt(
     :raises BadDocument: if the id is another scope's.
     :raises OutOfRange: if it would be the attempt after the highest number that there is.
     """
-    known = _row(
+    known = row_as_dict(
         db,
         "SELECT scope_id, try_number, max_tries, state FROM task_instances WHERE ns = ? AND id = ?",
         (namespace.ns, attempt["id"]),
     )
     if known.get("scope_id", scope_id) != scope_id:
         raise BadDocument("id", f"the id {attempt['id']} belongs to another task instance")
-    following = _row(
+    following = row_as_dict(
         db,
         """SELECT coalesce(max(try_number), 0) + 1 AS try_number, coalesce(max(max_tries), 0) AS max_tries
         FROM task_instances WHERE scope_id = ?""",
@@ -105,6 +64,90 @@ def put_attempt(
         row,
     )
     return int(row["try_number"])
+
+
+def create_task_instance(
+    namespace: Namespace, scope: TaskScope, try_number: int | None = None
+) -> dict[str, Any]:
+    """Make a running attempt of a task instance, and its dag run if need be; known coordinates get the next one.
+
+    :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
+    :raises OutOfRange: if the last attempt had the highest number that there is.
+    """
+    attempt = {
+        "id": new_id(),
+        "state": "running",
+        **({"try_number": try_number} if try_number else {}),
+    }
+    with namespace.database.transaction() as db:
+        run_pk = put_run(db, namespace, {"dag_id": scope.dag_id, "run_id": scope.run_id})
+        scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
+        made = put_attempt(db, namespace, scope_id, attempt)
+        by = replace(CONTROL, ti_id=str(attempt["id"]))
+        namespace.journal.write(
+            db, Event("create", by, scope_id, status=201, note=f"attempt {made}")
+        )
+    return _attempt(str(attempt["id"]), scope, made)
+
+
+def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
+    """The current attempt of a task instance, as :meth:`create_task_instance` returns it.
+
+    :raises TaskInstanceNotFound: if there is none.
+    """
+    with namespace.database.reading() as db:
+        row = db.execute(
+            "SELECT id, try_number FROM task_instances WHERE scope_id = ? AND superseded_at IS NULL",
+            (scope_id_of(db, namespace.ns, scope),),
+        ).fetchone()
+    if row is None:
+        raise TaskInstanceNotFound.by_coordinates(**asdict(scope))
+    return _attempt(row[0], scope, row[1])
+
+
+def set_state(
+    namespace: Namespace,
+    ti_id: str,
+    state: str,
+    clear_on_success: bool,
+    writer: Writer = CONTROL,
+    retry_delay: float | None = None,
+) -> bool:
+    """Report a task instance's new state; True if it changed, False if it had this state already.
+
+    One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its state stays.
+
+    :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
+    :param retry_delay: seconds until the next attempt, if the worker says.
+    :raises TaskInstanceNotFound: if there is none of this id.
+    :raises InvalidTransition: if it is not running.
+    """
+    with namespace.database.transaction() as db:
+        row = db.execute(
+            """SELECT ti_pk, scope_id, state, try_number FROM task_instances
+            WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
+            (namespace.ns, ti_id),
+        ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound("Task Instance not found")
+        if row[2] == state:
+            return False
+        if row[2] != "running":
+            raise InvalidTransition(row[2])
+        db.execute(
+            "UPDATE task_instances SET state = ?, retry_delay = ? WHERE ti_pk = ?",
+            (state, retry_delay, row[0]),
+        )
+        seq = namespace.journal.write(
+            db, Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}")
+        )
+        if state == "up_for_retry":
+            put_attempt(
+                db, namespace, row[1], {"id": new_id(), "try_number": row[3], "state": state}
+            )
+        if state == "success" and clear_on_success:
+            remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (row[1],))
+    return True
 
 
 def _attempt(ti_id: str, scope: TaskScope, try_number: int) -> dict[str, Any]:

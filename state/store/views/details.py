@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import AssetNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
 from ...model.scopes import TaskScope
 from ..database.sql import in_range, rows
+from ..namespace import Namespace
 from .lists import ONLY
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
 
 _ATTEMPTS = 50  # shown of a task instance
 _SIBLINGS = 60  # map indices shown beside one
@@ -31,7 +29,7 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
         scope.task_id,
         in_range("map_index", scope.map_index),
     )
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         found = rows(
             db,
             """SELECT s.scope_id, r.run_pk, r.dag_id, r.run_id, r.state AS run_state, r.run_after, r.logical_date,
@@ -51,7 +49,7 @@ def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
 
     :raises AssetNotFound: if there is none.
     """
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         found = rows(
             db,
             """SELECT s.scope_id, a.id AS asset_id, a.name AS asset, a.uri, a.active, a.created_at
@@ -68,7 +66,7 @@ def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:
 
     :raises AssetNotFound: if there is none.
     """
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         found = rows(
             db, "SELECT id FROM assets WHERE ns = ? AND name = ? AND active", (namespace.ns, name)
         )
@@ -79,7 +77,7 @@ def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:
 
 def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
     """The attempts of a task instance, the current one first."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         return rows(
             db,
             """SELECT id, try_number, max_tries, state, superseded_at FROM task_instances WHERE scope_id = ?
@@ -90,7 +88,7 @@ def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
 
 def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]]:
     """The map indices of a task in its run, those near this one, with their numbers of keys; by index."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         found = rows(
             db,
             """SELECT s.map_index, t.state, (SELECT count(*) FROM entries e WHERE e.scope_id = s.scope_id) AS keys
@@ -103,7 +101,7 @@ def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]
 
 def holds(namespace: Namespace, scope_id: int) -> dict[str, int]:
     """How many ``keys`` a task instance or asset holds, and how many of each kind that can be filtered by."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         (found,) = rows(
             db,
             f"""SELECT count(*) AS keys, {_SUMS} FROM entries e LEFT JOIN refs f ON f.ref_id = e.ref_id

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...model.clock import from_text, to_text
 from ...model.envelope import MARKER
 from ...model.events import Step, lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import rows
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
+from ..namespace import Namespace
 
 Story = list[dict[str, Any]]
 
@@ -68,23 +66,24 @@ _EVENT = f"SELECT {_COLUMNS} {_SOURCE}"
 
 def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
     """The newest writes that took effect, the newest first."""
-    namespace.store.log.flush()
+    namespace.journal.flush()
     sql = f"{_EVENT} WHERE j.ns = ? AND {_WRITES} AND ifnull(j.status, 200) < 400 ORDER BY j.seq DESC LIMIT ?"
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         return [_dated(row) for row in rows(db, sql, (namespace.ns, limit))]
 
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
     """What changed a key, the newest first."""
     sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {_CHANGED} ORDER BY j.seq DESC LIMIT ?"
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         return [_dated(row) for row in rows(db, sql, (scope_id, key, limit))]
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
     """One change of a key, with its whole value as ``text`` (None where it was deleted); None if there is none."""
-    sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE j.seq = ? AND j.scope_id = ? AND j.key = ? AND {_CHANGED}"
-    with namespace.store.reading() as db:
+    where = f"j.seq = ? AND j.scope_id = ? AND j.key = ? AND {_CHANGED}"
+    sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE {where}"
+    with namespace.database.reading() as db:
         found = rows(db, sql, (seq, scope_id, key))
     return _dated(found[0]) if found else None
 
@@ -98,6 +97,6 @@ def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime)
     """The number of a key's last change up to an aware moment of the namespace's clock; None if there is none."""
     sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {_CHANGED}
         AND CASE WHEN j.at IS NULL THEN j.real_at <= ? ELSE j.at <= ? END"""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         (found,) = db.execute(sql, (scope_id, key, moment.timestamp(), to_text(moment))).fetchone()
     return None if found is None else int(found)

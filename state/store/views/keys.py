@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..database.sql import in_range, rows
+from ..namespace import Namespace
 from .lists import ASSET_SIDE, TASK_SIDE, Asked, Order, conditions
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
 
 _BEGINNING, _LONGER = (
     200,
@@ -46,7 +44,7 @@ def found(
             values |= more
             sides.append(f"SELECT {columns} {side} AND e.entry_id IS NOT NULL {where}")
     chosen = f"SELECT * FROM ({' UNION ALL '.join(sides)}) ORDER BY {by.terms('entry_id')} LIMIT :limit OFFSET :offset"
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         page = rows(db, chosen, {**values, "limit": limit, "offset": in_range("offset", offset)})
         return _facts(db, [row["entry_id"] for row in page])
 
@@ -65,14 +63,14 @@ def of_scope(
 ) -> list[dict[str, Any]]:
     """A page of the keys of one task instance or asset."""
     sql = f"SELECT entry_id FROM entries WHERE scope_id = ? ORDER BY {by.terms('entry_id')} LIMIT ? OFFSET ?"
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         page = rows(db, sql, (scope_id, limit, in_range("offset", offset)))
         return _facts(db, [row["entry_id"] for row in page])
 
 
 def one(namespace: Namespace, scope_id: int, key: str) -> dict[str, Any] | None:
     """All that is known of one key, with its whole value's JSON as ``text``; None if it is not there."""
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         sql = _FACTS.replace("SELECT ", "SELECT e.value AS text, ", 1)
         known = rows(db, f"{sql} WHERE e.scope_id = ? AND e.key = ?", (scope_id, key))
     return known[0] if known else None

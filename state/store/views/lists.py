@@ -6,13 +6,11 @@ Counting reads rows and no values; values are read for the rows of one page only
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...model.clock import to_text
 from ..database.sql import in_range, rows
-
-if TYPE_CHECKING:
-    from ..namespace import Namespace
+from ..namespace import Namespace
 
 UNHEALTHY = ("missing", "corrupt", "changed")
 _NOT_PLAIN = "e.kind <> 'value'"  # as the index entries_not_plain says it
@@ -102,7 +100,7 @@ def order(show: str, name: str, down: bool) -> Order:
 def totals(namespace: Namespace, asked: Asked) -> dict[str, int]:
     """How many ``runs``, ``tasks``, ``assets`` and ``keys`` fit, and how many keys of each of :data:`ONLY`."""
     found: dict[str, int] = dict.fromkeys(("runs", "tasks", "assets", "keys", *ONLY), 0)
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         for side, sql in _totals_of_all() if asked.anything else _totals_of(asked):
             where, values = conditions(namespace, asked, side)
             (row,) = rows(db, sql + where, values)
@@ -157,7 +155,7 @@ def _totals_of_all() -> list[tuple[str, str]]:
 def is_empty(namespace: Namespace) -> bool:
     """Whether there is neither a dag run nor an asset."""
     sql = "SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = :ns) OR EXISTS (SELECT 1 FROM assets WHERE ns = :ns)"
-    with namespace.store.reading() as db:
+    with namespace.database.reading() as db:
         return not db.execute(sql, {"ns": namespace.ns}).fetchone()[0]
 
 
@@ -234,7 +232,7 @@ def _held(by: Order, source: str, where: str) -> str | None:
 def _page(
     namespace: Namespace, sql: str, values: dict[str, Any], limit: int, offset: int
 ) -> list[dict[str, Any]]:
-    with namespace.store.snapshot() as db:
+    with namespace.database.snapshot() as db:
         return rows(db, sql, {**values, "limit": limit, "offset": in_range("offset", offset)})
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g
 from schemas.control import faults as schemas
 from state.model.faults import Call, Fault
 from state.model.scopes import AssetScope, StoreScope, TaskScope
+from state.store.tables import scopes
 
 from ...errors import InvalidInput
 from ...faults import backend_fault, said_of, taken
@@ -80,5 +81,5 @@ def _scope_id(named: dict[str, Any]) -> int | None:
         scope = TaskScope(
             named["dag_id"], named["run_id"], named["task_id"], named.get("map_index", -1)
         )
-    found: int | None = g.namespace.scope_id(scope=scope) if scope is not None else None
+    found: int | None = scopes.scope_id(g.namespace, scope=scope) if scope is not None else None
     return found

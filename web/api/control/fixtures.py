@@ -12,6 +12,7 @@ from state import __version__
 from state.model import tokens
 from state.model.scopes import TaskScope
 from state.store import fixtures
+from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
 
 from ...request.parsing import load, load_fixture, query, read
@@ -101,7 +102,9 @@ def _naming(ignored: list[str]) -> dict[str, str]:
 def get_task_instance() -> Response:
     """Say which attempt of a task instance is the current one, with a token for its worker."""
     (asked,) = read(query(_WHICH))
-    return json_answer(_with_token(g.namespace.current_task_instance(TaskScope(**asked))))
+    return json_answer(
+        _with_token(task_instances.current_task_instance(g.namespace, TaskScope(**asked)))
+    )
 
 
 @bp.post("/task-instances")
@@ -110,7 +113,7 @@ def create_task_instance() -> Any:
     asked, ignored = load(_TASK_INSTANCE, g.body, strict=_is_strict())
     run_id = asked.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
     scope = TaskScope(asked["dag_id"], run_id, asked["task_id"], asked["map_index"])
-    made = g.namespace.create_task_instance(scope, asked.get("try_number"))
+    made = task_instances.create_task_instance(g.namespace, scope, asked.get("try_number"))
     return json_answer(_with_token(made), 201), _naming(ignored)
 
 
@@ -125,14 +128,14 @@ def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
 def create_asset() -> Any:
     """Make an active asset; one of this name that is there already is returned as it is."""
     asked, ignored = load(_ASSET, g.body, strict=_is_strict())
-    return json_answer(g.namespace.create_asset(asked["name"], asked.get("uri")), 201), _naming(
-        ignored
-    )
+    return json_answer(
+        assets.create_asset(g.namespace, asked["name"], asked.get("uri")), 201
+    ), _naming(ignored)
 
 
 @bp.post("/clean")
 def clean() -> Response:
     """Remove expired entries, as ``airflow state-store clean`` does; ``?dry_run=1`` only counts them."""
     (asked,) = read(query(_CLEAN))
-    count = g.namespace.clean(asked["dry_run"], setting("state_cleanup_batch_size"))
+    count = expiry.clean(g.namespace, asked["dry_run"], setting("state_cleanup_batch_size"))
     return json_answer({"expired" if asked["dry_run"] else "removed": count})
