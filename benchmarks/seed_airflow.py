@@ -14,10 +14,16 @@ from airflow.utils.session import create_session
 from sqlalchemy import insert
 
 DAG = {
-    "bundle_name": "bench", "is_stale": False, "is_paused": False, "max_active_tasks": 16, "max_active_runs": 16,
-    "max_consecutive_failed_dag_runs": 0, "has_task_concurrency_limits": False, "owners": "bench",
+    "bundle_name": "bench",
+    "is_stale": False,
+    "is_paused": False,
+    "max_active_tasks": 16,
+    "max_active_runs": 16,
+    "max_consecutive_failed_dag_runs": 0,
+    "has_task_concurrency_limits": False,
+    "owners": "bench",
     "fileloc": "/dev/null",
-}  # fmt: skip
+}
 TASK = {
     "max_tries": 0,
     "pool": "default_pool",

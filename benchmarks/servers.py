@@ -21,15 +21,27 @@ SECRET = "a-secret-for-benchmarks-that-is-long-enough-for-hs512-0123456789abcdef
 PATIENCE = 180  # seconds until a start counts as failed
 FIXTURE = {
     "dag_runs": [
-        {"dag_id": "bench", "run_id": "manual__1", "logical_date": "2026-01-01T00:00:00Z", "state": "running"}
+        {
+            "dag_id": "bench",
+            "run_id": "manual__1",
+            "logical_date": "2026-01-01T00:00:00Z",
+            "state": "running",
+        }
     ],
     "task_instances": [
-        {"id": f"019b0000-0000-7000-8000-00000000000{n}", "dag_id": "bench", "run_id": "manual__1", "task_id": task,
-         "map_index": -1, "state": "running", "try_number": 1}
+        {
+            "id": f"019b0000-0000-7000-8000-00000000000{n}",
+            "dag_id": "bench",
+            "run_id": "manual__1",
+            "task_id": task,
+            "map_index": -1,
+            "state": "running",
+            "try_number": 1,
+        }
         for n, task in ((1, "one"), (2, "twenty"))
     ],
     "assets": [{"id": 1, "name": "orders", "uri": "s3://bench/orders", "active": True}],
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,12 @@ class JobOperator(ResumableJobMixin, BaseOperator):
 def attempt(ti_id, operator):
     """Run an attempt of the operator."""
     supervisor = InProcessTestSupervisor(
-        id=uuid.UUID(ti_id), pid=os.getpid(), process=psutil.Process(), process_log=structlog.get_logger(),
+        id=uuid.UUID(ti_id),
+        pid=os.getpid(),
+        process=psutil.Process(),
+        process_log=structlog.get_logger(),
         client=Client(base_url=conf.get("core", "execution_api_server_url"), token="any"),
-    )  # fmt: skip
+    )
     supervisor.comms = InProcessSupervisorComms(supervisor=supervisor)
     scope = TaskScope(dag_id="etl", run_id="test", task_id="submit", map_index=-1)
     with set_supervisor_comms(supervisor.comms):

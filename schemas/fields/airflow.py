@@ -61,14 +61,11 @@ class JsonValue(Field):
             message = "value contains non-finite numbers; NaN and Inf are not JSON representable"
             raise ValidationError([value_error(message)])
         if self.limit > 0 and len(values.dumps(value)) > self.limit:
-            raise ValidationError(
-                [
-                    value_error(
-                        f"value exceeds max_value_storage_bytes ({self.limit}); raise [state_store] max_value_storage_bytes "
-                        "or set it to 0 to disable the limit"
-                    )
-                ]
+            message = (
+                f"value exceeds max_value_storage_bytes ({self.limit}); raise [state_store] "
+                "max_value_storage_bytes or set it to 0 to disable the limit"
             )
+            raise ValidationError([value_error(message)])
         return value
 
 

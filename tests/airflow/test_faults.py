@@ -77,9 +77,13 @@ def test_the_sdk_gets_over_what_passes(faulty, members):
 
 @pytest.mark.parametrize(
     ("members", "raised"),
-    [({"status": 503}, "ServerResponseError"), ({"close": "before"}, "RemoteProtocolError"),
-     ({"truncate": True}, "RemoteProtocolError"), ({"latency": 5}, "ReadTimeout")],
-)  # fmt: skip
+    [
+        ({"status": 503}, "ServerResponseError"),
+        ({"close": "before"}, "RemoteProtocolError"),
+        ({"truncate": True}, "RemoteProtocolError"),
+        ({"latency": 5}, "ReadTimeout"),
+    ],
+)
 def test_the_sdk_gives_up_on_what_stays(faulty, members, raised):
     faulty.fault(op="get", **members)
     assert faulty.task("get", "job")["raised"] == raised

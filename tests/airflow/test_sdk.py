@@ -12,12 +12,43 @@ from tests.support.airflow_process import moment
 pytestmark = pytest.mark.airflow
 
 VALUES = [
-    "x", "", "naïve ☃ 𝄞", "\x00\n", 0, 1, -1, 2**53 + 1, 2**63 - 1, 1.0, 0.1, -0.0, 1e300, True, False, [], {},
-    [1, [None, {"a": 1.0}]], {"b": 1, "a": {"": None}}, {"__airflow_state_ref__": "s3://bucket/key"},
-]  # fmt: skip
+    "x",
+    "",
+    "naïve ☃ 𝄞",
+    "\x00\n",
+    0,
+    1,
+    -1,
+    2**53 + 1,
+    2**63 - 1,
+    1.0,
+    0.1,
+    -0.0,
+    1e300,
+    True,
+    False,
+    [],
+    {},
+    [1, [None, {"a": 1.0}]],
+    {"b": 1, "a": {"": None}},
+    {"__airflow_state_ref__": "s3://bucket/key"},
+]
 KEYS = [
-    "job_id", "a/b", "/a", "a/", "a//b", "a%2Fb", "100%", "a b+c", "ü☃/𝄞", "?q=1#f", "..a", "a;b=c", "clear", "k" * 512,
-]  # fmt: skip
+    "job_id",
+    "a/b",
+    "/a",
+    "a/",
+    "a//b",
+    "a%2Fb",
+    "100%",
+    "a b+c",
+    "ü☃/𝄞",
+    "?q=1#f",
+    "..a",
+    "a;b=c",
+    "clear",
+    "k" * 512,
+]
 
 
 @pytest.fixture

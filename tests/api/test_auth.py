@@ -315,13 +315,33 @@ def test_neither_secrets_nor_tokens_are_logged(start, caplog):
 # ---------------------------------------------------------------- web pages: the Host
 
 ALLOWED_HOSTS = [
-    "localhost", "LOCALHOST:8103", "localhost.", "a.b.localhost:1", "127.0.0.1", "127.0.0.1:8103", "10.1.2.3",
-    "[::1]", "[::1]:8103", "[fe80::1]", "stateroom.test", "StateRoom.Test.:80", "",
-]  # fmt: skip
+    "localhost",
+    "LOCALHOST:8103",
+    "localhost.",
+    "a.b.localhost:1",
+    "127.0.0.1",
+    "127.0.0.1:8103",
+    "10.1.2.3",
+    "[::1]",
+    "[::1]:8103",
+    "[fe80::1]",
+    "stateroom.test",
+    "StateRoom.Test.:80",
+    "",
+]
 FOREIGN_HOSTS = [
-    "evil.example", "evil.example:8103", "localhost.evil.example", "127.0.0.1.evil.example", "notlocalhost",
-    "evil.example.", "stateroom.test.evil.example", "0x7f.1", "2130706433", "[::1", "::1",
-]  # fmt: skip
+    "evil.example",
+    "evil.example:8103",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "notlocalhost",
+    "evil.example.",
+    "stateroom.test.evil.example",
+    "0x7f.1",
+    "2130706433",
+    "[::1",
+    "::1",
+]
 PATHS = [
     "/execution/health",
     TASK_KEY,

@@ -143,12 +143,19 @@ def test_the_size_limit_is_configured(world):
 
 
 def test_assets_are_chosen_and_ordered(world):
-    world.put("/_stateroom/fixture", json={"assets": [
-        {"id": 2, "name": "old", "uri": "u2", "active": False}, {"id": 3, "name": "orbit", "uri": "u3"},
-    ]})  # fmt: skip
-    names = lambda query: [
-        asset["name"] for asset in world.get("/api/v2/assets" + query).json["assets"]
-    ]  # noqa: E731
+    world.put(
+        "/_stateroom/fixture",
+        json={
+            "assets": [
+                {"id": 2, "name": "old", "uri": "u2", "active": False},
+                {"id": 3, "name": "orbit", "uri": "u3"},
+            ]
+        },
+    )
+
+    def names(query):
+        return [asset["name"] for asset in world.get("/api/v2/assets" + query).json["assets"]]
+
     assert names("") == ["orders", "orbit"]
     assert names("?name_prefix_pattern=or&order_by=name") == ["orbit", "orders"]
     assert names("?only_active=false&order_by=-id") == ["orbit", "old", "orders"]

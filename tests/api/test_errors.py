@@ -75,9 +75,12 @@ def test_a_path_that_the_control_api_does_not_have(world, path):
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("POST", "/api/v2/version", "GET"), ("PATCH", "/api/v2/assets/1/state-store/k", "GET"),
-     ("GET", "/_stateroom/reset", "POST")],
-)  # fmt: skip
+    [
+        ("POST", "/api/v2/version", "GET"),
+        ("PATCH", "/api/v2/assets/1/state-store/k", "GET"),
+        ("GET", "/_stateroom/reset", "POST"),
+    ],
+)
 def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
     answer = world.open(path, method=method)
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)

@@ -31,8 +31,10 @@ def test_reads_and_writes_are_told_in_their_order_with_their_values(world, journ
     world.delete(TASK_KEY)
     world.get(TASK_KEY)
     events = journal()
-    assert told(events) == [(op, "job_id", status) for op, status in
-                            [("set", 204), ("get", 200), ("delete", 204), ("get", 404)]]  # fmt: skip
+    assert told(events) == [
+        (op, "job_id", status)
+        for op, status in [("set", 204), ("get", 200), ("delete", 204), ("get", 404)]
+    ]
     assert events[0]["value"] == {"page": 1}
     assert events[1]["saw"] == events[0]["seq"]
     assert events[0]["scope"] == {**EXTRACT, "map_index": -1}
@@ -80,8 +82,9 @@ def test_a_clear_is_told_with_each_key_that_it_removed(world, journal):
     world.delete(f"/execution/store/ti/{TI}")
     _, clear, *effects = journal()
     assert (clear["op"], clear["note"]) == ("clear", "2 keys")
-    assert {(e["op"], e["key"], e["parent"]) for e in effects} == {("delete", key, clear["seq"]) for key in
-                                                                  ("job_id", "second")}  # fmt: skip
+    assert {(e["op"], e["key"], e["parent"]) for e in effects} == {
+        ("delete", key, clear["seq"]) for key in ("job_id", "second")
+    }
 
 
 def test_a_success_that_clears_is_told_with_what_went(world, journal):
@@ -109,8 +112,13 @@ def test_clean_and_reset_are_told(world, journal):
     world.put(TASK_KEY, json={"value": 1, "expires_at": "2020-01-01T00:00:00Z"})
     world.post("/_stateroom/clean")
     world.post("/_stateroom/reset?to=empty")
-    assert told(journal()) == [("set", "job_id", 204), ("clean", None, 200), ("delete", "job_id", None),
-                               ("reset", None, 204), ("delete", "watermark", None)]  # fmt: skip
+    assert told(journal()) == [
+        ("set", "job_id", 204),
+        ("clean", None, 200),
+        ("delete", "job_id", None),
+        ("reset", None, 204),
+        ("delete", "watermark", None),
+    ]
 
 
 def test_what_a_reset_took_away_is_still_told_by_its_place_and_goes_on_after_it(world, journal):

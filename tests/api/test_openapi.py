@@ -16,10 +16,14 @@ UNDESCRIBED = {
     "openapi.get_openapi",
 }  # the catch-all for wrong paths, and the description itself
 OPTIONS = [
-    "--seed=8103", "--max-examples=15", "--phases=examples,coverage,fuzzing", "--generation-database=none",
+    "--seed=8103",
+    "--max-examples=15",
+    "--phases=examples,coverage,fuzzing",
+    "--generation-database=none",
     "--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-    "--report-har-path=requests.har", "--no-color",
-]  # fmt: skip
+    "--report-har-path=requests.har",
+    "--no-color",
+]
 # of the demo fixture; with them most requests get past "not found"
 KNOWN = [
     '"path.dag_id" = "etl"',

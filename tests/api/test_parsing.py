@@ -9,9 +9,34 @@ from tests.support.world import CORE_TASK, TASK_KEY, TI
 from web.request.parsing import _load_again, is_json
 
 ODD_KEYS = [
-    "/a", "a/", "a//b", "//", "a b", "a%2Fb", "%", "?", "#", "a?b=c", "&", "+", "é", "注文", "🎈", "..x", "a\\b", "'",
-    "\"", "a;b", "~", "\t", "\0", "x" * 1000, "state-store", "clear", "None",
-]  # fmt: skip
+    "/a",
+    "a/",
+    "a//b",
+    "//",
+    "a b",
+    "a%2Fb",
+    "%",
+    "?",
+    "#",
+    "a?b=c",
+    "&",
+    "+",
+    "é",
+    "注文",
+    "🎈",
+    "..x",
+    "a\\b",
+    "'",
+    '"',
+    "a;b",
+    "~",
+    "\t",
+    "\0",
+    "x" * 1000,
+    "state-store",
+    "clear",
+    "None",
+]
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -42,8 +67,12 @@ def test_neighbouring_keys_are_different_keys(world):
         world.put(f"{CORE_TASK}/{quote(key, safe='')}", json={"value": number})
     entries = world.get(CORE_TASK).json["task_state_store"]
     assert {entry["key"]: entry["value"] for entry in entries if entry["key"] != "job_id"} == {
-        "a": 0, "/a": 1, "a/": 2, "A": 3, "%61": 4,
-    }  # fmt: skip
+        "a": 0,
+        "/a": 1,
+        "a/": 2,
+        "A": 3,
+        "%61": 4,
+    }
 
 
 def test_no_key_is_redirected(world):
@@ -62,11 +91,18 @@ def test_of_a_parameter_given_twice_the_last_counts(world):
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("application/json", True), ("application/json; charset=utf-8", True), ("Application/JSON", True),
-        ("application/problem+json", True), ("", False), ("text/plain", False), ("application/jsonp", False),
-        ("application/x-www-form-urlencoded", False), ("text/json", False), ("application/json-seq", False),
+        ("application/json", True),
+        ("application/json; charset=utf-8", True),
+        ("Application/JSON", True),
+        ("application/problem+json", True),
+        ("", False),
+        ("text/plain", False),
+        ("application/jsonp", False),
+        ("application/x-www-form-urlencoded", False),
+        ("text/json", False),
+        ("application/json-seq", False),
     ],
-)  # fmt: skip
+)
 def test_what_counts_as_json(kind, expected):
     assert is_json(kind) == expected
 

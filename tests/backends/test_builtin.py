@@ -171,12 +171,31 @@ def test_a_moved_base_is_named(make, tmp_path):
 
 
 HOSTILE = [
-    "/etc/passwd", "file:///etc/passwd", "{base}/../secret", "{base}", "{base}/", "{base}/local/default", "",
-    "{base}/local/default/tasks/dag/run/task/-1/key/../../../../../../../../secret", "{ref}/..", "{ref}\x00", "{ref}\n",
-    "{ref}/../{name}", "{ref}.exe/", "{parent}//{name}", "{parent}/./{name}", "{upper}", "file://{ref}", "s3://b/{name}",
-    "{base}/local/%2e%2e/tasks/dag/run/task/-1/key/{name}", '{{"a": 1}}', "\ud800", "x" * 100_000,
-    "//" + ":" * 100_000, "a?" + "key" * 30_000,
-]  # fmt: skip
+    "/etc/passwd",
+    "file:///etc/passwd",
+    "{base}/../secret",
+    "{base}",
+    "{base}/",
+    "{base}/local/default",
+    "",
+    "{base}/local/default/tasks/dag/run/task/-1/key/../../../../../../../../secret",
+    "{ref}/..",
+    "{ref}\x00",
+    "{ref}\n",
+    "{ref}/../{name}",
+    "{ref}.exe/",
+    "{parent}//{name}",
+    "{parent}/./{name}",
+    "{upper}",
+    "file://{ref}",
+    "s3://b/{name}",
+    "{base}/local/%2e%2e/tasks/dag/run/task/-1/key/{name}",
+    '{{"a": 1}}',
+    "\ud800",
+    "x" * 100_000,
+    "//" + ":" * 100_000,
+    "a?" + "key" * 30_000,
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:40])

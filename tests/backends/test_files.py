@@ -18,6 +18,7 @@ from state.backends.objects import ObjectBackend
 from state.errors import BadBackend, ForeignReference
 from state.model.values import Encoded
 from tests.support.objects import TASK, put
+from tests.support.packages import NEEDS_FSSPEC
 
 ROOT = Path(__file__).parents[2]
 DIES = """
@@ -25,7 +26,6 @@ import os, signal, sys
 from state.backends.files import FileBackend
 from state.model.scopes import TaskScope
 from state.model.values import Encoded
-from tests.support.packages import NEEDS_FSSPEC
 
 class Deadly(Encoded):
     def pieces(self):

@@ -49,13 +49,19 @@ def pages(space):
     )
     return [
         *(space.url + path for path in lists),
-        space.task_page(), space.task_page(task_id="load", map_index=30),
+        space.task_page(),
+        space.task_page(task_id="load", map_index=30),
         *(space.key_page(key) for key in keys),
-        space.url + "/asset?asset_id=1", space.url + "/asset?asset_id=2",
-        space.task_page().replace("/task?", "/ask?"), space.key_page("report").replace("/key?", "/ask?"),
-        space.url + "/references", space.url + "/references/orphans", space.url + "/bench",
-        space.url + "/nowhere", space.url + "/key?asset_id=1&key=none",
-    ]  # fmt: skip
+        space.url + "/asset?asset_id=1",
+        space.url + "/asset?asset_id=2",
+        space.task_page().replace("/task?", "/ask?"),
+        space.key_page("report").replace("/key?", "/ask?"),
+        space.url + "/references",
+        space.url + "/references/orphans",
+        space.url + "/bench",
+        space.url + "/nowhere",
+        space.url + "/key?asset_id=1&key=none",
+    ]
 
 
 def violations(page):

@@ -248,11 +248,14 @@ def test_a_fault_is_for_the_place_that_it_names(stateroom, task):
     assert stateroom.task("etl", "other").get("job_id") is None
 
 
-@pytest.mark.parametrize(("what", "said", "kept"), [
-    ({"close": "before"}, "closed the connection without an answer", None),
-    ({"close": "after"}, "closed the connection without an answer", 1),
-    ({"status": 500, "after": True}, "500", 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("what", "said", "kept"),
+    [
+        ({"close": "before"}, "closed the connection without an answer", None),
+        ({"close": "after"}, "closed the connection without an answer", 1),
+        ({"status": 500, "after": True}, "500", 1),
+    ],
+)
 def test_a_fault_as_a_context_goes_with_its_block(stateroom, task, what, said, kept):
     with stateroom.faults.add("set", **what), pytest.raises(StateError, match=said):
         task.set("job_id", 1)
@@ -266,9 +269,14 @@ def test_an_answer_that_breaks_off_is_told_apart(stateroom, task):
         task.get("job_id")
 
 
-@pytest.mark.parametrize(("backend", "error"), [
-    ("missing", ObjectMissing), ("corrupt", ObjectCorrupt), ("refused", PermissionError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("backend", "error"),
+    [
+        ("missing", ObjectMissing),
+        ("corrupt", ObjectCorrupt),
+        ("refused", PermissionError),
+    ],
+)
 def test_a_workers_backend_fails_where_a_fault_says_so(stateroom, backend, error):
     stateroom.backend(Upper)
     task = stateroom.task("etl", "submit")
@@ -504,9 +512,11 @@ def test_the_state_is_a_dict_of_places(stateroom, task):
     stateroom.task("etl", "submit", run_id="manual__1").set("job_id", 3)
     stateroom.asset("orders").set("watermark", 4)
     assert stateroom.state == {
-        "etl/submit": {"job_id": 1}, "etl/load[3]": {"page": 2}, "etl/submit @ manual__1": {"job_id": 3},
+        "etl/submit": {"job_id": 1},
+        "etl/load[3]": {"page": 2},
+        "etl/submit @ manual__1": {"job_id": 3},
         "asset orders": {"watermark": 4},
-    }  # fmt: skip
+    }
 
 
 def test_differences_are_aligned_under_their_places(stateroom, task):

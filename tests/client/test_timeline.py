@@ -68,8 +68,10 @@ def test_the_history_of_a_key_has_what_changed_it(stateroom, task):
     task.clear()
     story = stateroom.history("page", of=task)
     assert [(event.op, event.value, event.try_number) for event in story] == [
-        ("set", 1, 1), ("set", 2, 2), ("delete", None, 2)
-    ]  # fmt: skip
+        ("set", 1, 1),
+        ("set", 2, 2),
+        ("delete", None, 2),
+    ]
 
 
 def test_the_value_at_any_moment_is_known(stateroom, task):

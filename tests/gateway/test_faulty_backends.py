@@ -26,9 +26,12 @@ def values(app_with):
 
 @pytest.mark.parametrize(
     ("kind", "reason", "cls"),
-    [("missing", "missing", "ObjectMissing"), ("corrupt", "corrupt", "ObjectCorrupt"),
-     ("refused", "backend_failed", "PermissionError")],
-)  # fmt: skip
+    [
+        ("missing", "missing", "ObjectMissing"),
+        ("corrupt", "corrupt", "ObjectCorrupt"),
+        ("refused", "backend_failed", "PermissionError"),
+    ],
+)
 def test_the_gateways_backend_fails_to_read(values, kind, reason, cls):
     values.http.post("/_stateroom/faults", json={"backend": kind, "times": 1})
     status, body = values.call("GET")
@@ -64,8 +67,11 @@ def test_the_journal_says_what_the_gateways_backend_did(values):
     values.http.post("/_stateroom/faults", json={"op": "get", "backend": "corrupt"})
     values.call("GET")
     fault = values.http.get("/_stateroom/journal?op=fault").json["events"][-1]
-    (parent,) = [event for event in values.http.get("/_stateroom/journal").json["events"]
-                 if event["seq"] == fault["parent"]]  # fmt: skip
+    (parent,) = [
+        event
+        for event in values.http.get("/_stateroom/journal").json["events"]
+        if event["seq"] == fault["parent"]
+    ]
     assert fault["note"] == "fault 1: the backend's object was corrupt"
     assert (fault["status"], parent["op"], parent["key"], parent["api"]) == (
         502,

@@ -95,9 +95,12 @@ def test_an_asset_is_checked_too(kept):
 
 @pytest.mark.parametrize(
     ("damage", "health"),
-    [(os.unlink, "missing"), (lambda ref: Path(ref).write_text("2"), "corrupt"),
-     (lambda ref: Path(ref).write_text('{"'), "corrupt")],
-)  # fmt: skip
+    [
+        (os.unlink, "missing"),
+        (lambda ref: Path(ref).write_text("2"), "corrupt"),
+        (lambda ref: Path(ref).write_text('{"'), "corrupt"),
+    ],
+)
 def test_a_damaged_object_is_found(kept, damage, health):
     damage(kept.put("k", 1))
     assert (kept.check(), kept.health()) == ({health: 1}, health)

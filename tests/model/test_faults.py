@@ -40,9 +40,14 @@ def test_a_fault_fits_calls_by_operation_scope_and_key(members, call, fits):
 
 @pytest.mark.parametrize(
     ("when", "fires"),
-    [({}, [1, 2, 3, 4]), ({"nth": 2}, [2]), ({"times": 2}, [1, 2]), ({"probability": 0.0}, []),
-     ({"probability": 1.0}, [1, 2, 3, 4])],
-)  # fmt: skip
+    [
+        ({}, [1, 2, 3, 4]),
+        ({"nth": 2}, [2]),
+        ({"times": 2}, [1, 2]),
+        ({"probability": 0.0}, []),
+        ({"probability": 1.0}, [1, 2, 3, 4]),
+    ],
+)
 def test_a_fault_fires_always_or_on_the_calls_that_it_says(when, fires):
     assert [count for count in range(1, 5) if Fault(status=500, **when).fires(count)] == fires
 

@@ -8,11 +8,19 @@ from web.pages.formatting import address, count, json_type, preview, size, span,
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0, "0 seconds"), (1, "1 second"), (89.4, "89 seconds"), (91, "2 minutes"), (5400, "90 minutes"),
-        (5500, "2 hours"), (36 * 3600, "36 hours"), (40 * 3600, "2 days"), (30 * 86400, "30 days"),
-        (-86400 * 3, "3 days"), (900 * 86400, "2 years"),
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (89.4, "89 seconds"),
+        (91, "2 minutes"),
+        (5400, "90 minutes"),
+        (5500, "2 hours"),
+        (36 * 3600, "36 hours"),
+        (40 * 3600, "2 days"),
+        (30 * 86400, "30 days"),
+        (-86400 * 3, "3 days"),
+        (900 * 86400, "2 years"),
     ],
-)  # fmt: skip
+)
 def test_a_span_is_said_in_one_unit(seconds, words):
     assert span(seconds) == words
 

@@ -81,7 +81,7 @@ import pathlib, pytest
 def test_it(stateroom, value):
     with pathlib.Path("names").open("a") as file:
         print(stateroom.namespace, file=file)
-""").assert_outcomes(passed=3)  # fmt: skip
+""").assert_outcomes(passed=3)
     names = "\n".join(
         name.rpartition("-")[0] for name in (pytester.path / "names").read_text().split()
     )
@@ -108,22 +108,28 @@ def test_a_failed_test_says_what_happened_in_its_namespace(run):
         ["stateroom", "etl/submit", "begins", "attempt 3"],
         ["try 3", "etl/submit", "get", "nothing"],
     ]
-    assert [lines[1].count('"job-42"   until 20'), lines[3].count('-> "job-42"'), lines[5].count("-> nothing there")] \
-        == [1, 1, 1]  # fmt: skip
+    assert [
+        lines[1].count('"job-42"   until 20'),
+        lines[3].count('-> "job-42"'),
+        lines[5].count("-> nothing there"),
+    ] == [1, 1, 1]
     assert told[0].startswith("  etl/submit: There is no 'nothing' here.")
 
 
 def test_a_comparison_that_fails_shows_what_differs(run):
-    run(FAILING).stdout.fnmatch_lines([
-        "E*assert the state is not as expected:",
-        "E*etl/submit",
-        'E *job_id  is "job-42"   expected "job-43"',
-        "E *page    is not there  expected 1",
-    ])  # fmt: skip
+    run(FAILING).stdout.fnmatch_lines(
+        [
+            "E*assert the state is not as expected:",
+            "E*etl/submit",
+            'E *job_id  is "job-42"   expected "job-43"',
+            "E *page    is not there  expected 1",
+        ]
+    )
 
 
 def test_the_report_tells_which_references_broke(run):
-    lines, _ = section(run("""
+    lines, _ = section(
+        run("""
 def test_it(stateroom, tmp_path):
     stateroom.backend("file", base=str(tmp_path))
     task = stateroom.task("etl", "submit")
@@ -131,7 +137,8 @@ def test_it(stateroom, tmp_path):
     [file] = [path for path in tmp_path.rglob("*") if path.is_file()]
     file.unlink()
     task.get("job_id")
-"""))  # fmt: skip
+""")
+    )
     assert re.search(
         r"try 1 +etl/submit +get .*BROKEN, ObjectMissing: there is no object behind the reference …",
         lines[-1],
@@ -140,7 +147,8 @@ def test_it(stateroom, tmp_path):
 
 @pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
 def test_every_phase_that_fails_has_the_section(run, phase):
-    lines, _ = section(run(f"""
+    lines, _ = section(
+        run(f"""
 import pytest
 
 @pytest.fixture
@@ -152,7 +160,8 @@ def careless(stateroom):
 
 def test_it(careless):
     assert {phase != "call"}
-"""))  # fmt: skip
+""")
+    )
     assert "job_id" in lines[-1]
 
 
@@ -165,11 +174,12 @@ def test_it(task_state_store, asset_state_store):
 
 def test_no_server(request):
     assert "server" not in vars(next(one for one in request.config.stash._storage.values() if hasattr(one, "kept")))
-""")  # fmt: skip
+""")
     result.assert_outcomes(failed=1, passed=1)
     assert [line.split()[1:5] for line in section(result)[0] if " set " in line] == [
-        ["try", "1", "dag/task", "set"], ["dag/task", "try", "1", "asset"],
-    ]  # fmt: skip
+        ["try", "1", "dag/task", "set"],
+        ["dag/task", "try", "1", "asset"],
+    ]
 
 
 def test_only_failed_tests_leave_their_namespaces_where_that_was_asked_for(run, shared):
@@ -198,7 +208,8 @@ def test_a_test_that_did_not_fail_leaves_nothing(run, shared, outcome):
 
 def test_a_server_that_died_is_an_error_with_a_reason_not_a_crash_of_the_run(run):
     with ServerProcess(["--db", ":memory:"]) as server:
-        result = run(f"""
+        result = run(
+            f"""
 import os, signal
 
 def test_it(stateroom):
@@ -206,7 +217,10 @@ def test_it(stateroom):
 
 def test_next(stateroom):
     pass
-""", "--stateroom-url", server.url)  # fmt: skip
+""",
+            "--stateroom-url",
+            server.url,
+        )
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(
         ["*Unreachable: * is it *running?", "stateroom: *was not dropped: *running?"]
@@ -220,7 +234,7 @@ import pathlib
 def test_it(stateroom_server):
     pathlib.Path({str(tmp_path / "url")!r}).write_text(stateroom_server.url)
     raise KeyboardInterrupt
-""")  # fmt: skip
+""")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     with (
         Stateroom((tmp_path / "url").read_text()) as handle,

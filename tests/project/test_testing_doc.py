@@ -65,9 +65,14 @@ def airflow(environ):
 def run(command, folder, environ, fails=False):
     """What a command prints."""
     done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environ, text=True, timeout=PATIENCE,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environ,
+        text=True,
+        timeout=PATIENCE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
 

@@ -13,8 +13,10 @@ from web.server import app as routes
 def test_the_second_answer_is_the_first(world, path):
     first, second = world.get(path), world.get(path)
     assert (first.status_code, first.data, first.headers.get("Allow")) == (
-        second.status_code, second.data, second.headers.get("Allow"),
-    )  # fmt: skip
+        second.status_code,
+        second.data,
+        second.headers.get("Allow"),
+    )
 
 
 def test_a_method_is_a_place_of_its_own(world):

@@ -54,9 +54,17 @@ def test_a_wrong_variable_stops_the_start(runner, name, value, expected):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--port", "http"), ("--compat", "4"), ("--max-body", "lots"), ("--jwt-secret", ""), ("--host", ""), ("--db", ""),
-     ("--allow-host", "a:1"), ("--log-level", "INFO ")],
-)  # fmt: skip
+    [
+        ("--port", "http"),
+        ("--compat", "4"),
+        ("--max-body", "lots"),
+        ("--jwt-secret", ""),
+        ("--host", ""),
+        ("--db", ""),
+        ("--allow-host", "a:1"),
+        ("--log-level", "INFO "),
+    ],
+)
 def test_a_wrong_option_stops_the_start(runner, option, value):
     result = runner.invoke(command, obj=create_app, args=[option, value])
     assert result.exit_code == 2

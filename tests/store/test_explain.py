@@ -155,8 +155,10 @@ def test_an_attempt_that_asked_too_late_is_named(namespace, put, said):
     put()
     old = retry(namespace, days=0)
     namespace.journal.note(read_in_vain(namespace, old))
-    assert said().endswith("Try 2, superseded at 2030-01-01T00:00:00Z, asked for it after that and was told 404: "
-                           "its id is gone.")  # fmt: skip
+    assert said().endswith(
+        "Try 2, superseded at 2030-01-01T00:00:00Z, asked for it after that and was told 404: "
+        "its id is gone."
+    )
 
 
 def read_in_vain(namespace, ti_id):
@@ -242,15 +244,43 @@ def test_without_a_journal_nothing_is_known():
 @pytest.mark.parametrize(
     ("asked", "unknown", "why"),
     [
-        (TaskScope("etl", "run+1", "submit", 3), "no map index 3", "the same task has it without a map index"),
-        (TaskScope("etl", "run+1", "load"), "is mapped in that run", "the same task has it for map index 1"),
-        (TaskScope("etl", "run+1", "load", 7), "no map index 7", "the same task has it for map index 1"),
-        (TaskScope("etl", "run+2", "submit"), "no run 'run+2'", "the same task has it in the run run+1"),
-        (TaskScope("etl", "run 1", "submit"), "no run 'run 1'", "a + in a query has to be sent as %2B"),
-        (TaskScope("elt", "run+1", "submit"), "no run of a dag 'elt'", "the same run and task of dag etl has it"),
-        (TaskScope("etl", "run+1", "sbmit"), "no task 'sbmit'", "the task submit of the same run has it"),
+        (
+            TaskScope("etl", "run+1", "submit", 3),
+            "no map index 3",
+            "the same task has it without a map index",
+        ),
+        (
+            TaskScope("etl", "run+1", "load"),
+            "is mapped in that run",
+            "the same task has it for map index 1",
+        ),
+        (
+            TaskScope("etl", "run+1", "load", 7),
+            "no map index 7",
+            "the same task has it for map index 1",
+        ),
+        (
+            TaskScope("etl", "run+2", "submit"),
+            "no run 'run+2'",
+            "the same task has it in the run run+1",
+        ),
+        (
+            TaskScope("etl", "run 1", "submit"),
+            "no run 'run 1'",
+            "a + in a query has to be sent as %2B",
+        ),
+        (
+            TaskScope("elt", "run+1", "submit"),
+            "no run of a dag 'elt'",
+            "the same run and task of dag etl has it",
+        ),
+        (
+            TaskScope("etl", "run+1", "sbmit"),
+            "no task 'sbmit'",
+            "the task submit of the same run has it",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_unknown_and_where_the_key_is(namespace, put, asked, unknown, why):
     put()
     put(scope=TaskScope("etl", "run+1", "load", 1))
@@ -360,14 +390,25 @@ def ask(world):
 
 
 def test_a_key_is_explained(world, ask):
-    world.put("/_stateroom/fixture", json={"task_state_store": [
-        {**EXTRACT, "key": "old", "value": 1, "expires_at": "2020-01-01T00:00:00Z"}]})  # fmt: skip
+    world.put(
+        "/_stateroom/fixture",
+        json={
+            "task_state_store": [
+                {**EXTRACT, "key": "old", "value": 1, "expires_at": "2020-01-01T00:00:00Z"}
+            ]
+        },
+    )
     told = ask(**EXTRACT, key="old").json
     assert "is still readable" in told.pop("sentence")
     assert told == {
-        "key": "old", "scope": {**EXTRACT, "map_index": -1}, "found": True, "expires_at": "2020-01-01T00:00:00Z",
-        "expired": True, "expires_by": "caller", "near": [],
-    }  # fmt: skip
+        "key": "old",
+        "scope": {**EXTRACT, "map_index": -1},
+        "found": True,
+        "expires_at": "2020-01-01T00:00:00Z",
+        "expired": True,
+        "expires_by": "caller",
+        "near": [],
+    }
 
 
 def test_who_counted_depends_on_who_wrote(world, ask):
@@ -394,8 +435,15 @@ def test_a_missing_key_of_a_mapped_task_is_no_error(ask):
 
 @pytest.mark.parametrize(
     "query",
-    [{}, {"key": "k"}, {"asset": "orders"}, {"asset": "orders", "key": ""}, {"ti_id": "x", "key": "k"},
-     {"asset": "orders", "ti_id": MAPPED, "key": "k"}, {**EXTRACT, "map_index": 2**63, "key": "k"}],
-)  # fmt: skip
+    [
+        {},
+        {"key": "k"},
+        {"asset": "orders"},
+        {"asset": "orders", "key": ""},
+        {"ti_id": "x", "key": "k"},
+        {"asset": "orders", "ti_id": MAPPED, "key": "k"},
+        {**EXTRACT, "map_index": 2**63, "key": "k"},
+    ],
+)
 def test_a_question_that_names_no_key_or_not_one_place_is_refused(ask, query):
     assert ask(**query).status_code == 422

@@ -32,15 +32,33 @@ DOCUMENT = {
     "task_instances": [TI],
     "assets": [ASSET, {"id": 2, "name": "a", "uri": "u://a", "active": False}],
     "task_state_store": [
-        {**PLACE, "key": "", "value": {"a": [None, 1.5]}, "expires_at": "2030-01-01T00:00:00Z", "updated_at": WHEN},
+        {
+            **PLACE,
+            "key": "",
+            "value": {"a": [None, 1.5]},
+            "expires_at": "2030-01-01T00:00:00Z",
+            "updated_at": WHEN,
+        },
         {**PLACE, "key": "a/b ü", "value": "\ud800", "expires_at": None, "updated_at": WHEN},
     ],
     "asset_state_store": [
-        {"asset": "a", "key": "k", "value": 0, "updated_at": WHEN, "last_updated_by": {"kind": "task", **PLACE}},
-        {"asset": "a", "asset_id": 2, "key": "k", "value": "inactive's", "updated_at": WHEN,
-         "last_updated_by": {"kind": "watcher"}},
+        {
+            "asset": "a",
+            "key": "k",
+            "value": 0,
+            "updated_at": WHEN,
+            "last_updated_by": {"kind": "task", **PLACE},
+        },
+        {
+            "asset": "a",
+            "asset_id": 2,
+            "key": "k",
+            "value": "inactive's",
+            "updated_at": WHEN,
+            "last_updated_by": {"kind": "watcher"},
+        },
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -53,8 +53,15 @@ def test_totals_are_those_of_one_namespace(filled, store):
     assets.create_asset(other, "orders")
     assert lists.totals(other, Asked())["keys"] == 0
     assert lists.totals(filled, Asked()) == {
-        "runs": 2, "tasks": 3, "assets": 1, "keys": 6, "references": 1, "expired": 0, "unhealthy": 0, "malformed": 1
-    }  # fmt: skip
+        "runs": 2,
+        "tasks": 3,
+        "assets": 1,
+        "keys": 6,
+        "references": 1,
+        "expired": 0,
+        "unhealthy": 0,
+        "malformed": 1,
+    }
 
 
 @pytest.mark.parametrize(

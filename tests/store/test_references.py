@@ -48,9 +48,16 @@ def test_facts_travel_in_a_header():
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "backend=file", "backend=file; size=-1; sha256=" + "a" * 64, "backend=file; size=1; sha256=xyz",
-     "backend=; size=1; sha256=" + "a" * 64, "backend=file; size=1" + "0" * 30 + "; sha256=" + "a" * 64],
-)  # fmt: skip
+    [
+        None,
+        "",
+        "backend=file",
+        "backend=file; size=-1; sha256=" + "a" * 64,
+        "backend=file; size=1; sha256=xyz",
+        "backend=; size=1; sha256=" + "a" * 64,
+        "backend=file; size=1" + "0" * 30 + "; sha256=" + "a" * 64,
+    ],
+)
 def test_a_header_that_is_no_claim_claims_nothing(text):
     assert Facts.from_header(text) is None
 
@@ -290,17 +297,31 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
         ("s3://user:p@ss@host/k", "s3://***@host/k"),
         ("redis://:pass@host/0", "redis://***@host/0"),
         ("simplecache::s3://key:secret@bucket/x", "simplecache::s3://***@bucket/x"),
-        ("https://h/o?X-Amz-Credential=A%2F1&X-Amz-Signature=abc&x=1",
-         "https://h/o?X-Amz-Credential=***&X-Amz-Signature=***&x=1"),
+        (
+            "https://h/o?X-Amz-Credential=A%2F1&X-Amz-Signature=abc&x=1",
+            "https://h/o?X-Amz-Credential=***&X-Amz-Signature=***&x=1",
+        ),
         ("https://h/o?X-Goog-Signature=abc", "https://h/o?X-Goog-Signature=***"),
         ("https://h/o?sv=2020&sig=a%2Bb%3D", "https://h/o?sv=2020&sig=***"),
-        ("https://h/o?AWSAccessKeyId=A&Signature=b&Key-Pair-Id=c", "https://h/o?AWSAccessKeyId=***&Signature=***&Key-Pair-Id=***"),
+        (
+            "https://h/o?AWSAccessKeyId=A&Signature=b&Key-Pair-Id=c",
+            "https://h/o?AWSAccessKeyId=***&Signature=***&Key-Pair-Id=***",
+        ),
         ("az://AccountName=x;AccountKey=abc==;End=1", "az://AccountName=x;AccountKey=***;End=1"),
-        ("h?access_token=t&api_key=k&client_secret=s", "h?access_token=***&api_key=***&client_secret=***"),
-        ("OSError: no route to 's3://u:p@h/k?sig=x'", "OSError: no route to 's3://***@h/k?sig=***'"),
-        ("s3://conn_id@bucket/manual__2026-01-01T00:00:00+00:00/key=1", "s3://conn_id@bucket/manual__2026-01-01T00:00:00+00:00/key=1"),
+        (
+            "h?access_token=t&api_key=k&client_secret=s",
+            "h?access_token=***&api_key=***&client_secret=***",
+        ),
+        (
+            "OSError: no route to 's3://u:p@h/k?sig=x'",
+            "OSError: no route to 's3://***@h/k?sig=***'",
+        ),
+        (
+            "s3://conn_id@bucket/manual__2026-01-01T00:00:00+00:00/key=1",
+            "s3://conn_id@bucket/manual__2026-01-01T00:00:00+00:00/key=1",
+        ),
         ("/data/a:b@c.json", "/data/a:b@c.json"),
     ],
-)  # fmt: skip
+)
 def test_credentials_are_masked_and_nothing_else(text, shown):
     assert masked(text) == shown

@@ -35,19 +35,31 @@ def changes(namespace):
         "a value": lambda: scopes.task(namespace, SCOPE).set("k", "new"),
         "a new key": lambda: scopes.task(namespace, SCOPE).set("more", 1),
         "a deleted key": lambda: scopes.task(namespace, SCOPE).delete("k"),
-        "a key deleted and set again": lambda: (scopes.task(namespace, SCOPE).delete("k"), scopes.task(namespace, SCOPE).set("k", 0)),
-        "everything cleared": lambda: (scopes.task(namespace, SCOPE).clear(), scopes.asset(namespace, name="orders").clear()),
+        "a key deleted and set again": lambda: (
+            scopes.task(namespace, SCOPE).delete("k"),
+            scopes.task(namespace, SCOPE).set("k", 0),
+        ),
+        "everything cleared": lambda: (
+            scopes.task(namespace, SCOPE).clear(),
+            scopes.asset(namespace, name="orders").clear(),
+        ),
         "the next attempt": lambda: task_instances.create_task_instance(namespace, SCOPE),
-        "another run": lambda: task_instances.create_task_instance(namespace, TaskScope("d", "r2", "t")),
+        "another run": lambda: task_instances.create_task_instance(
+            namespace, TaskScope("d", "r2", "t")
+        ),
         "another asset": lambda: assets.create_asset(namespace, "customers"),
         "a reset": lambda: fixtures.apply(namespace, {}, forget=True),
         "a reset, and the same again": lambda: (
-            fixtures.apply(namespace, {}, forget=True), task_instances.create_task_instance(namespace, SCOPE),
-            assets.create_asset(namespace, "orders"), scopes.task(namespace, SCOPE).set("k", "again"),
+            fixtures.apply(namespace, {}, forget=True),
+            task_instances.create_task_instance(namespace, SCOPE),
+            assets.create_asset(namespace, "orders"),
+            scopes.task(namespace, SCOPE).set("k", "again"),
         ),
-        "the configuration": lambda: fixtures.apply(namespace, {"config": {"clear_on_success": True}}),
+        "the configuration": lambda: fixtures.apply(
+            namespace, {"config": {"clear_on_success": True}}
+        ),
         "nothing": lambda: None,
-    }  # fmt: skip
+    }
 
 
 NAMES = list(changes(None))
@@ -253,8 +265,14 @@ def test_a_key_has_a_history_over_restore_and_reset(start):
     client.post("/_stateroom/snapshots/s/restore")
     client.post("/_stateroom/reset")
     told = [(event["op"], event.get("value")) for event in story(client)["history"]]
-    assert told == [("set", "job-42"), ("set", 2), ("set", "job-42"), ("delete", None), ("set", "job-42"),
-                    ("delete", None)]  # fmt: skip
+    assert told == [
+        ("set", "job-42"),
+        ("set", 2),
+        ("set", "job-42"),
+        ("delete", None),
+        ("set", "job-42"),
+        ("delete", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,13 @@ def test_scopes_of_airflows_classes_are_taken(environ, make, protocol, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(("name", "value", "message"), [
-    ("BASE", "", "set STATEROOM_BACKEND_BASE"), ("THRESHOLD", "100", "Airflow 3.3"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("BASE", "", "set STATEROOM_BACKEND_BASE"),
+        ("THRESHOLD", "100", "Airflow 3.3"),
+    ],
+)
 def test_what_a_worker_cannot_use_is_refused(environ, name, value, message):
     environ.setenv(f"STATEROOM_BACKEND_{name}", value)
     with pytest.raises(BadBackend, match=message):
