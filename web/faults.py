@@ -19,8 +19,9 @@ from state.store.tables import scopes
 
 from .error_handlers import rendered
 from .errors import Injected
+from .operation import operation_of
 from .request.auth import require_role
-from .request.state_call import Asked, asked, operation
+from .request.state_call import Asked, asked
 from .responses import CUT, NOTHING
 from .service import service
 
@@ -37,7 +38,8 @@ _EFFECT = {"get": "read", "list": "read"}
 def configure(app: Flask) -> None:
     """Let faults happen to the calls on somebody's state, once all views are there."""
     for endpoint, view in app.view_functions.items():
-        if operation(endpoint) in _OPS:
+        operation = operation_of(app, endpoint)
+        if operation is not None and operation.state_op in _OPS:
             app.view_functions[endpoint] = _exposed(view)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,13 +64,26 @@ def _show(
     lines.show(events, min(last or len(events), len(events)))
     if not events and not follow and not as_json():
         click.echo("nothing has happened here yet", err=True)
+    if follow:
+        with _exit_on_interrupt():
+            while True:
+                page = _page(client, wanted, events, wait=_WAIT)
+                events = (events + page)[-_PAGE:]
+                lines.show(events, len(page))
+
+
+@contextmanager
+def _exit_on_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, with exit status 0.
+
+    A KeyboardInterrupt could strike while urllib3 holds the lock of its pool; the pool's own clean-up would then wait
+    for that lock for ever.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     try:
-        while follow:
-            page = _page(client, wanted, events, wait=_WAIT)
-            events = (events + page)[-_PAGE:]
-            lines.show(events, len(page))
-    except KeyboardInterrupt:
-        pass
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _before(client: StateroomClient, wanted: dict[str, Any], last: int) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ LAYERS = (  # each may import what stands below it, and its own modules
     ("web.error_handlers",),
     ("web.startup",),
     ("web.request",),
-    ("web",),
+    ("web",),  # service, settings, errors, operation: what all of it shares
     ("schemas",),
     ("state.__main__",),
     ("state.cli",),

@@ -18,6 +18,7 @@ from state.model.scopes import TaskScope
 from state.store.tables import assets, scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
+from ..operation import NO_BODY, operation
 from ..request.auth import access
 from ..request.parsing import body, path, query, read, read_body
 from ..responses import json_answer, no_content, text_answer
@@ -62,6 +63,9 @@ def _task(coordinates: dict[str, str], map_index: int) -> Keyspace:
 
 
 @bp.get(_TASK)
+@operation(
+    (200, schemas.TaskStateStoreCollectionResponse), query=schemas.TaskListQuery, state_op="list"
+)
 @access("task")
 def list_task_state_store(**coordinates: str) -> Response:
     """List a page of a task instance's entries, by key; one that is unknown has none."""
@@ -73,6 +77,7 @@ def list_task_state_store(**coordinates: str) -> Response:
 
 
 @bp.get(_TASK + "/<key:key>")
+@operation((200, schemas.TaskStateStoreResponse), query=schemas.TaskScopeQuery, state_op="get")
 @access("task")
 def get_task_state_store(key: str, **coordinates: str) -> Response:
     """Get one entry of a task instance."""
@@ -81,6 +86,7 @@ def get_task_state_store(key: str, **coordinates: str) -> Response:
 
 
 @bp.put(_TASK + "/<key:key>")
+@operation(NO_BODY, query=schemas.TaskScopeQuery, body=schemas.TaskStateStoreBody, state_op="set")
 @access("task")
 def set_task_state_store(key: str, **coordinates: str) -> Any:
     """Create or overwrite one entry of a task instance."""
@@ -99,6 +105,12 @@ def set_task_state_store(key: str, **coordinates: str) -> Any:
 
 
 @bp.patch(_TASK + "/<key:key>")
+@operation(
+    (200, {"type": "null"}),
+    query=schemas.TaskScopeQuery,
+    body=schemas.TaskStateStorePatchBody,
+    state_op="set",
+)
 @access("task")
 def patch_task_state_store(key: str, **coordinates: str) -> Response:
     """Replace the value of an entry that is there; its expiry stays."""
@@ -111,6 +123,7 @@ def patch_task_state_store(key: str, **coordinates: str) -> Response:
 
 
 @bp.delete(_TASK + "/<key:key>")
+@operation(NO_BODY, query=schemas.TaskScopeQuery, state_op="delete")
 @access("task")
 def delete_task_state_store(key: str, **coordinates: str) -> Any:
     """Delete one entry of a task instance."""
@@ -120,6 +133,7 @@ def delete_task_state_store(key: str, **coordinates: str) -> Any:
 
 
 @bp.delete(_TASK)
+@operation(NO_BODY, query=schemas.ClearQuery, state_op="clear")
 @access("task")
 def clear_task_state_store(**coordinates: str) -> Any:
     """Delete every entry of a task instance, or with ``all_map_indices`` of the task at any index."""
@@ -144,6 +158,9 @@ def _require_asset(found: dict[str, int]) -> None:
 
 
 @bp.get(_ASSET)
+@operation(
+    (200, schemas.AssetStateStoreCollectionResponse), query=schemas.Pagination, state_op="list"
+)
 @access("asset")
 def list_asset_state_store(asset_id: str) -> Response:
     """List a page of an asset's entries, by key."""
@@ -155,6 +172,7 @@ def list_asset_state_store(asset_id: str) -> Response:
 
 
 @bp.get(_ASSET + "/<key:key>")
+@operation((200, schemas.AssetStateStoreResponse), state_op="get")
 @access("asset")
 def get_asset_state_store(asset_id: str, key: str) -> Response:
     """Get one entry of an asset."""
@@ -163,6 +181,7 @@ def get_asset_state_store(asset_id: str, key: str) -> Response:
 
 
 @bp.put(_ASSET + "/<key:key>")
+@operation(NO_BODY, body=schemas.AssetStateStoreBody, state_op="set")
 @access("asset")
 def set_asset_state_store(asset_id: str, key: str) -> Any:
     """Create or overwrite one entry of an asset."""
@@ -173,6 +192,7 @@ def set_asset_state_store(asset_id: str, key: str) -> Any:
 
 
 @bp.delete(_ASSET + "/<key:key>")
+@operation(NO_BODY, state_op="delete")
 @access("asset")
 def delete_asset_state_store(asset_id: str, key: str) -> Any:
     """Delete one entry of an asset."""
@@ -182,6 +202,7 @@ def delete_asset_state_store(asset_id: str, key: str) -> Any:
 
 
 @bp.delete(_ASSET)
+@operation(NO_BODY, state_op="clear")
 @access("asset")
 def clear_asset_state_store(asset_id: str) -> Any:
     """Delete every entry of an asset."""
@@ -194,6 +215,7 @@ def clear_asset_state_store(asset_id: str) -> Any:
 
 
 @bp.get("/assets")
+@operation((200, schemas.AssetCollectionResponse), query=schemas.AssetsQuery, also=(400,))
 @access("asset")
 def get_assets() -> Response:
     """List a page of the assets: the active ones, unless ``only_active=false``."""
@@ -212,6 +234,7 @@ def _with_times(asset: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/version")
+@operation((200, schemas.VersionInfo), open=True)
 def get_version() -> Response:
     """Say which Airflow is spoken."""
     version, commit = AIRFLOW_VERSION[setting("compat")]
@@ -219,6 +242,7 @@ def get_version() -> Response:
 
 
 @bp.get("/monitor/health")
+@operation((200, schemas.HealthInfoResponse), open=True)
 def get_health() -> Response:
     """Say that the database answers; a scheduler, triggerer or Dag processor has never been seen."""
     parts: dict[str, Any] = {

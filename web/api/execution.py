@@ -9,12 +9,13 @@ from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
 from schemas.fields import datetimes
-from state.model.reference_facts import HEADER, Facts, replaced_header
+from state.model.reference_facts import HEADER, REPLACED, Facts, replaced_header
 from state.model.scopes import AssetStateStoreWriterKind, Writer
 from state.store.tables import assets, scopes, task_instances
 from state.store.tables.entries import Keyspace
 
 from ..errors import Refused
+from ..operation import NO_BODY, operation
 from ..request.auth import authenticate_worker, refreshed_token, writer
 from ..request.parsing import body, header_problem, path, query, read, read_body
 from ..responses import json_answer, no_content, text_answer
@@ -35,10 +36,15 @@ _TASK_PATH = schemas.TaskStateStorePath()
 _TASK_INSTANCE_PATH = schemas.TaskInstancePath()
 _TASK_BODY = schemas.TaskStateStorePutBody()
 _ASSET_BODY = schemas.AssetStateStorePutBody()
-_KEY_BY = {"name": schemas.AssetKeyByNameQuery(), "uri": schemas.AssetKeyByUriQuery()}
-_ASSET_BY = {"name": schemas.AssetByNameQuery(), "uri": schemas.AssetByUriQuery()}
+_KEY_QUERIES = {"name": schemas.AssetKeyByNameQuery, "uri": schemas.AssetKeyByUriQuery}
+_KEY_BY = {by: query_schema() for by, query_schema in _KEY_QUERIES.items()}
+_ASSET_QUERIES = {"name": schemas.AssetByNameQuery, "uri": schemas.AssetByUriQuery}
+_ASSET_BY = {by: query_schema() for by, query_schema in _ASSET_QUERIES.items()}
 _WHICH_ASSET = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
 _ASSET = schemas.AssetResponse()
+_VALUE = (200, schemas.TaskStateStoreResponse)
+_REF = {HEADER: "What is known of a reference in the value: its backend, size and SHA-256."}
+_REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
 
 
 @bp.before_app_request
@@ -101,6 +107,7 @@ def echo(response: Response) -> Response:
 
 
 @bp.get("/health")
+@operation((200, schemas.HealthcheckResponse), open=True)
 def health() -> Response:
     """Say that the Execution API answers."""
     read()
@@ -145,6 +152,7 @@ def _attempt(task_instance_id: str) -> Writer:
 
 
 @bp.get(_TASK_KEY)
+@operation(_VALUE, headers=_REF, state_op="get")
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
@@ -152,6 +160,7 @@ def get_task_state_store(task_instance_id: str, key: str) -> Response:
 
 
 @bp.put(_TASK_KEY)
+@operation(NO_BODY, body=schemas.TaskStateStorePutBody, headers=_REPLACED, state_op="set")
 def set_task_state_store(task_instance_id: str, key: str) -> Any:
     """Create or overwrite one key of a task instance."""
     place, entry = read(
@@ -161,6 +170,7 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 
 
 @bp.delete(_TASK_KEY)
+@operation(NO_BODY, state_op="delete")
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
@@ -169,6 +179,7 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
 
 
 @bp.delete("/store/ti/<task_instance_id>")
+@operation(NO_BODY, state_op="clear")
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
@@ -177,6 +188,12 @@ def clear_task_state_store(task_instance_id: str) -> Any:
 
 
 @bp.patch("/task-instances/<task_instance_id>/state")
+@operation(
+    NO_BODY,
+    body=tuple(map(type, schemas.TI_STATE_UPDATE.values())),
+    also=(200, 409),
+    state_op="state",
+)
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
     place, update = read(
@@ -199,6 +216,7 @@ def _asset(by: str, value: str) -> Keyspace:
 
 
 @bp.get(_ASSET_VALUE)
+@operation((200, schemas.AssetStateStoreResponse), by=_KEY_QUERIES, headers=_REF, state_op="get")
 def get_asset_state_store(by: str) -> Response:
     """Get one key of an active asset, by name or by uri."""
     (asked,) = read(query(_KEY_BY[by]))
@@ -206,6 +224,9 @@ def get_asset_state_store(by: str) -> Response:
 
 
 @bp.put(_ASSET_VALUE)
+@operation(
+    NO_BODY, body=schemas.AssetStateStorePutBody, by=_KEY_QUERIES, headers=_REPLACED, state_op="set"
+)
 def set_asset_state_store(by: str) -> Any:
     """Create or overwrite one key of an active asset; the writer is the token's task instance."""
     asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
@@ -213,6 +234,7 @@ def set_asset_state_store(by: str) -> Any:
 
 
 @bp.delete(_ASSET_VALUE)
+@operation(NO_BODY, by=_KEY_QUERIES, state_op="delete")
 def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (asked,) = read(query(_KEY_BY[by]))
@@ -221,6 +243,7 @@ def delete_asset_state_store(by: str) -> Any:
 
 
 @bp.delete("/store/asset/by-<any(name, uri):by>/clear")
+@operation(NO_BODY, by=_ASSET_QUERIES, state_op="clear")
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (asked,) = read(query(_ASSET_BY[by]))
@@ -229,6 +252,7 @@ def clear_asset_state_store(by: str) -> Any:
 
 
 @bp.get("/assets/by-<any(name, uri):by>")
+@operation((200, schemas.AssetResponse), by=_ASSET_QUERIES)
 def get_asset(by: str) -> Response:
     """Get an active asset, by name or by uri."""
     (asked,) = read(query(_WHICH_ASSET[by]))

@@ -1,8 +1,9 @@
 """``/openapi.json``: the three APIs described from their schemas, made when it is first asked for.
 
-apispec writes it: unlike flask-smorest it leaves views, blueprints and errors alone, and those have to answer exactly
-as Airflow does. ``operations`` says what each view takes and gives; here stands what follows from a call's API, path
-and method: who may make it, which errors it can end with, and in which shape.
+apispec writes it: unlike flask-smorest it leaves views, blueprints and errors alone, and those have to
+answer exactly as Airflow does. Each view says what it takes and gives (:mod:`web.operation`). Here stands
+what follows from a call's API, path and method: who may make it, which errors it can end with, and in
+which shape.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from schemas.control import fixtures
 from schemas.fields.base import Field
 from state import __version__
 
+from ..operation import Operation, Query, operation_of
 from ..responses import text_answer
-from .operations import OPERATIONS, Operation
 
 bp = Blueprint("openapi", __name__)
 _ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own Control API.
@@ -117,6 +118,20 @@ _SERVERS = [
     },
 ]
 
+# of an operation's id, where generated clients know it under another
+_KNOWN_AS = {
+    "journal_api.explain_key": "explain_api.explain_key",
+    "journal_api.get_history": "snapshots_api.get_history",
+}
+# of a schema's name: by its class or its module, where generated clients know it under another
+_PARTS = {
+    "fixtures": "Control",
+    "Change": "Snapshots",
+    "History": "Snapshots",
+    "Explanation": "Explain",
+    "Miss": "Explain",
+}
+
 
 @bp.get("/openapi.json")
 def get_openapi() -> Response:
@@ -144,7 +159,7 @@ def describe() -> dict[str, Any]:
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": about}
         spec.components.security_scheme(name, scheme)
     for rule in current_app.url_map.iter_rules():
-        operation = OPERATIONS.get(rule.endpoint)
+        operation = operation_of(current_app, rule.endpoint)
         if operation is not None:
             for path, query in _paths(rule.rule, operation):
                 for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
@@ -157,7 +172,8 @@ def describe() -> dict[str, Any]:
 def _schema_name(schema: Any) -> str:
     """``CoreTaskStateStoreResponse``: two APIs may have a schema of one name."""
     cls = schema if isinstance(schema, type) else type(schema)
-    part = cls.__module__.rsplit(".", 1)[-1].capitalize()
+    module = cls.__module__.rsplit(".", 1)[-1]
+    part = _PARTS.get(cls.__name__) or _PARTS.get(module) or module.capitalize()
     return cls.__name__ if cls.__name__.startswith(part) else f"{part}{cls.__name__}"
 
 
@@ -173,7 +189,7 @@ def _field_properties(self: Any, field: Any, **_: Any) -> dict[str, Any]:
     return found
 
 
-def _paths(rule: str, operation: Operation) -> list[tuple[str, type[Schema] | None]]:
+def _paths(rule: str, operation: Operation) -> list[tuple[str, Query | None]]:
     """A rule's paths in OpenAPI's spelling; one that goes by name or by uri is two."""
     path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule)
     if operation.by is None:
@@ -182,13 +198,13 @@ def _paths(rule: str, operation: Operation) -> list[tuple[str, type[Schema] | No
 
 
 def _described(
-    endpoint: str, method: str, path: str, operation: Operation, query: type[Schema] | None
+    endpoint: str, method: str, path: str, operation: Operation, query: Query | None
 ) -> dict[str, Any]:
     part, name = endpoint.split(".")
     doc = current_app.view_functions[endpoint].__doc__ or ""
     described: dict[str, Any] = {
         "tags": [_APIS[part].tag],
-        "operationId": re.sub(r"\W+", "_", f"{part} {name} {_suffix(path)}").strip("_"),
+        "operationId": _operation_id(endpoint, path),
         "summary": doc.strip().split("\n")[0],
         "parameters": [
             *_path_parameters(path),
@@ -202,6 +218,11 @@ def _described(
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation)}
     return described
+
+
+def _operation_id(endpoint: str, path: str) -> str:
+    known_as = _KNOWN_AS.get(endpoint, endpoint)
+    return re.sub(r"\W+", "_", f"{known_as} {_suffix(path)}").strip("_")
 
 
 def _suffix(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flask import g, request
+from flask import current_app, g, request
 
 from state.errors import OutOfRange, StateError
 from state.masking import masked
@@ -12,16 +12,9 @@ from state.model.scopes import AssetStateStoreWriterKind, StoreScope, TaskScope,
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
+from ..operation import operation_of
+
 _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
-_OPS = {
-    "get": "get",
-    "set": "set",
-    "patch": "set",
-    "delete": "delete",
-    "clear": "clear",
-    "list": "list",
-    "ti": "state",
-}
 _NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 
 
@@ -40,18 +33,13 @@ class Asked(NamedTuple):
         return number
 
 
-def operation(endpoint: str) -> str | None:
-    """What the views of an endpoint do to somebody's state, or None if they do nothing to it."""
-    blueprint, _, view = endpoint.partition(".")
-    of_state = "state_store" in view or "value" in view or view == "ti_update_state"
-    return _OPS.get(view.partition("_")[0]) if blueprint in _APIS and of_state else None
-
-
 def asked() -> Asked | None:
     """What the request asks for, if it is a call on somebody's state."""
-    op, place = operation(request.endpoint or ""), request.view_args or {}
-    if op is None or "namespace" not in g:
+    operation = operation_of(current_app, request.endpoint)
+    if operation is None or operation.state_op is None or "namespace" not in g:
         return None
+    op = operation.state_op
+    place = request.view_args or {}
     return Asked(op, _caller(place), _scope_id(place), place.get("key", request.args.get("key")))
 
 

@@ -14,6 +14,7 @@ from state.store.explain.explain import explain
 from state.store.views import history
 
 from ...errors import InvalidInput
+from ...operation import operation
 from ...request.parsing import query, read
 from ...responses import json_answer
 from ...service import setting
@@ -29,6 +30,7 @@ _EQUAL = ("op", "api", "key", "ti_id")
 
 
 @bp.get("/journal")
+@operation((200, schemas.Events), query=schemas.JournalQuery)
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
     (asked,) = read(query(_JOURNAL))
@@ -40,6 +42,7 @@ def list_events() -> Response:
 
 
 @bp.get("/history")
+@operation((200, schemas.History), query=schemas.HistoryQuery)
 def get_history() -> Response:
     """Tell the story of a key, or what it was at a moment."""
     (asked,) = read(query(_HISTORY))
@@ -52,6 +55,7 @@ def get_history() -> Response:
 
 
 @bp.get("/explain")
+@operation((200, schemas.Explanation), query=schemas.ExplainQuery)
 def explain_key() -> Response:
     """Say when a key goes and why it is still readable, or why it is not there and where it is instead."""
     (asked,) = read(query(_EXPLAIN))

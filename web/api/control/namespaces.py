@@ -14,6 +14,7 @@ from state.store import fixtures
 from state.store.tables.namespaces import set_clock
 
 from ...errors import InvalidInput
+from ...operation import NO_BODY, operation
 from ...request.parsing import body, read
 from ...responses import json_answer, no_content
 from ...service import PREFIX, service
@@ -25,6 +26,7 @@ _NAMESPACE, _CLOCK = schemas.NamespaceBody(), schemas.ClockBody()
 
 
 @bp.get("/namespaces")
+@operation((200, schemas.Namespaces))
 def list_namespaces() -> Response:
     """List all namespaces, whichever is asked."""
     rows = [_namespace(row) for row in service().store.namespaces()]
@@ -36,6 +38,7 @@ def _namespace(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/namespaces")
+@operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,))
 def create_namespace() -> Any:
     """Make an empty namespace, or one that begins with a fixture."""
     asked = read(body(_NAMESPACE))[0]
@@ -53,6 +56,7 @@ def create_namespace() -> Any:
 
 
 @bp.delete("/namespaces/<name>")
+@operation(NO_BODY, also=(409,))
 def drop_namespace(name: str) -> Any:
     """Drop a namespace with all that it holds."""
     service().store.drop_namespace(name)
@@ -60,6 +64,7 @@ def drop_namespace(name: str) -> Any:
 
 
 @bp.get("/clock")
+@operation((200, schemas.Clock))
 def get_clock() -> Response:
     """Say what the namespace's clock shows."""
     return _shown(g.namespace.clock)
@@ -75,6 +80,7 @@ def _shown(clock: Clock) -> Response:
 
 
 @bp.patch("/clock")
+@operation((200, schemas.Clock), body=schemas.ClockBody)
 def set_namespace_clock() -> Response:
     """Freeze the namespace's clock or let it go on, set it, advance it, in this order."""
     (asked,) = read(body(_CLOCK))
@@ -104,6 +110,7 @@ def _beyond() -> InvalidInput:
 
 
 @bp.delete("/clock")
+@operation(NO_BODY)
 def reset_clock() -> Any:
     """Let the namespace's clock show real time again."""
     set_clock(g.namespace, Clock())

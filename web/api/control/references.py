@@ -13,6 +13,7 @@ from state.model.clock import to_text, to_wire
 from state.store.tables import references
 
 from ...errors import Refused
+from ...operation import BACKEND_ERRORS, operation
 from ...request.auth import require_admin
 from ...request.parsing import body, query, read
 from ...responses import json_answer
@@ -34,6 +35,7 @@ def admit() -> None:
 
 
 @bp.get("")
+@operation((200, schemas.References), query=schemas.ReferencesQuery)
 def list_references() -> Response:
     """List a page of the references that are held or were released, oldest first; credentials in them are masked."""
     (asked,) = read(query(_LIST))
@@ -69,6 +71,7 @@ def _reference(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/check")
+@operation((200, schemas.Checked), body=schemas.CheckBody, also=BACKEND_ERRORS)
 def check() -> Response:
     """Check a page of the references: are the objects there, and what was written?"""
     (asked,) = read(body(_CHECK))
@@ -83,6 +86,7 @@ def check() -> Response:
 
 
 @bp.get("/orphans")
+@operation((200, schemas.Orphans), query=schemas.OrphansQuery, also=BACKEND_ERRORS)
 def list_orphans() -> Response:
     """List a page of the objects that no row points at, with what would become of each."""
     (asked,) = read(query(_ORPHANS))
@@ -103,6 +107,7 @@ def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
 
 
 @bp.post("/orphans/remove")
+@operation((200, schemas.Removed), body=schemas.RemoveBody, also=BACKEND_ERRORS)
 def remove_orphans() -> Response:
     """Remove objects that no row points at, that are this database's, and that are older than ``older_than``."""
     (asked,) = read(body(_REMOVE))

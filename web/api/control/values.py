@@ -14,6 +14,7 @@ from state.model import values
 
 from ...errors import InvalidInput, Refused
 from ...faults import backend
+from ...operation import BACKEND_ERRORS, NO_BODY, operation
 from ...request.auth import authenticate_value_caller, writer
 from ...request.parsing import body, path, queries, query, read
 from ...responses import no_content, text_answer
@@ -25,7 +26,9 @@ bp = Blueprint("values_api", __name__, url_prefix="/_stateroom/values")
 _TASK, _ASSET = "/ti/<task_instance_id>", "/asset/by-<any(name, uri):by>"
 _TASK_PATH = execution.TaskInstancePath()
 _ASSET_BY = {"name": execution.AssetByNameQuery(), "uri": execution.AssetByUriQuery()}
+_KEY_BY = {"name": execution.AssetKeyByNameQuery, "uri": execution.AssetKeyByUriQuery}
 _BODY = schemas.ValueBody()
+_VALUE = (200, execution.TaskStateStoreResponse)
 
 
 @bp.before_request
@@ -66,6 +69,7 @@ def _refuse(where: str, message: str) -> InvalidInput:
 
 
 @bp.get(_TASK)
+@operation(_VALUE, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="get")
 def get_task_value(task_instance_id: str) -> Response:
     """Get one value of a task instance."""
     key = _key()
@@ -73,6 +77,9 @@ def get_task_value(task_instance_id: str) -> Response:
 
 
 @bp.put(_TASK)
+@operation(
+    NO_BODY, query=schemas.KeyOption, body=schemas.ValueBody, also=BACKEND_ERRORS, state_op="set"
+)
 def set_task_value(task_instance_id: str) -> Any:
     """Set one value of a task instance."""
     key, (entry,) = _key(), read(body(_BODY))
@@ -87,6 +94,7 @@ def set_task_value(task_instance_id: str) -> Any:
 
 
 @bp.delete(_TASK)
+@operation(NO_BODY, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="delete")
 def delete_task_value(task_instance_id: str) -> Any:
     """Delete one value of a task instance."""
     key = _key()
@@ -95,6 +103,7 @@ def delete_task_value(task_instance_id: str) -> Any:
 
 
 @bp.get(_ASSET)
+@operation(_VALUE, also=BACKEND_ERRORS, by=_KEY_BY, state_op="get")
 def get_asset_value(by: str) -> Response:
     """Get one value of an active asset, by name or by uri."""
     key = _key()
@@ -102,6 +111,7 @@ def get_asset_value(by: str) -> Response:
 
 
 @bp.put(_ASSET)
+@operation(NO_BODY, body=schemas.ValueBody, also=BACKEND_ERRORS, by=_KEY_BY, state_op="set")
 def set_asset_value(by: str) -> Any:
     """Set one value of an active asset, which does not expire."""
     key, (entry,) = _key(), read(body(_BODY))
@@ -116,6 +126,7 @@ def set_asset_value(by: str) -> Any:
 
 
 @bp.delete(_ASSET)
+@operation(NO_BODY, also=BACKEND_ERRORS, by=_KEY_BY, state_op="delete")
 def delete_asset_value(by: str) -> Any:
     """Delete one value of an active asset."""
     key = _key()

@@ -1,0 +1,64 @@
+"""What a view says about itself, in one place: what it takes and gives, and what it does to somebody's state.
+
+``/openapi.json``, the journal and the faults read it here. A view of an API without it fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask
+from marshmallow import Schema
+
+View = TypeVar("View", bound=Callable[..., Any])
+Query = type[Schema]
+Body = type[Schema] | tuple[type[Schema], ...]
+
+NO_BODY = (204, None)
+BACKEND_ERRORS = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a view takes and gives.
+
+    :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
+    :param body: a schema, or several of which one has to fit.
+    :param also: further statuses of its own.
+    :param by: the queries of a path that goes by name or by uri.
+    :param open: whether it needs no token even where there is a secret.
+    :param forms: whether its body may be a form too.
+    :param headers: of its answer, with what they say.
+    :param state_op: what it does to the state of a task instance or an asset, as the journal and the faults name it:
+        ``get``, ``set``, ``delete``, ``clear``, ``list`` or ``state``; None if it does nothing to it.
+    """
+
+    answer: tuple[int, type[Schema] | dict[str, Any] | None]
+    query: Query | None = None
+    body: Body | None = None
+    also: tuple[int, ...] = ()
+    by: dict[str, Query] | None = None
+    open: bool = False
+    forms: bool = False
+    headers: dict[str, str] | None = None
+    state_op: str | None = None
+
+
+def operation(
+    answer: tuple[int, type[Schema] | dict[str, Any] | None], **more: Any
+) -> Callable[[View], View]:
+    """Say of a view what it takes and gives; parameters as of :class:`Operation`."""
+    described = Operation(answer, **more)
+
+    def decorate(view: View) -> View:
+        view.operation = described  # type: ignore[attr-defined]  # a function takes any attribute
+        return view
+
+    return decorate
+
+
+def operation_of(app: Flask, endpoint: str | None) -> Operation | None:
+    """What the view of an endpoint says about itself; None where there is no view, or it says nothing."""
+    return getattr(app.view_functions.get(endpoint or ""), "operation", None)
