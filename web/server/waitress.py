@@ -127,6 +127,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._trigger_lock = threading.Lock()
+        self._trigger_is_open = True
+        super().__init__(*args, **kwargs)
+
     def readable(self) -> bool:
         if len(self._map) >= self.adj.connection_limit:
             self._make_room()
@@ -143,8 +148,15 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             channel.will_close = True
 
     def pull_trigger(self) -> None:
-        if self._fileno in self._map:  # after close the trigger's descriptor may be another file's
-            super().pull_trigger()
+        with self._trigger_lock:  # after close the trigger's descriptor may be another file's
+            if self._trigger_is_open:
+                super().pull_trigger()
+
+    def close_trigger(self) -> None:
+        """Wake the server's loop no more, from any thread."""
+        with self._trigger_lock:
+            self._trigger_is_open = False
+            self.trigger.close()
 
 
 class Server:
@@ -216,6 +228,7 @@ class Server:
         self._lanes.shutdown()
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
+        self._server.close_trigger()
         wasyncore.close_all(self._sockets)
 
 
