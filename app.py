@@ -32,7 +32,7 @@ def create_app(
     parsing.configure(app)
     error_handlers.register(app)
     app.extensions["stateroom"] = startup.build_service(values, environ or {})
-    app.before_request(guard.keep_pages_away)
+    app.before_request(guard.check_request)
     for api in (execution, core, login):
         app.register_blueprint(api.bp)
     control.register(app)

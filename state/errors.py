@@ -26,7 +26,7 @@ StateError
 │   ├── BackendTimeout       the service's backend did not answer before the deadline
 │   └── BackendBusy          all of the backend's threads are taken, perhaps by calls that hang
 ├── ServiceError           a service answered with an error that has no class of its own here
-├── Unreachable            nobody answers at the address
+├── Unreachable            no service answers at the address
 ├── NotInTime              a key did not get the value that was waited for
 ├── SettingError           a setting with a value that cannot be
 └── StoreError             the database file; each has an exit status of its own
@@ -127,7 +127,7 @@ class NamespaceDropped(NotFound):
 class NamespaceNotFound(NotFound):
     """No namespace has this name.
 
-    :param near: names that are spelt alike.
+    :param near: similar names.
     """
 
     reason = "namespace_not_found"
@@ -167,7 +167,7 @@ class InvalidName(StateError):
 
     def __init__(self, name: str) -> None:
         rule = "a letter or digit, then at most 99 letters, digits, dots, dashes and underscores"
-        super().__init__(f"{name[:120]!r} is no name: {rule}")
+        super().__init__(f"invalid name {name[:120]!r}: {rule}")
 
 
 class InvalidTransition(StateError):

@@ -131,7 +131,7 @@ def _answer_http(error: HTTPException) -> Response:
             Refused(413, f"the body is larger than {limit} bytes (--max-body)", "body_too_large")
         )
     if is_for_people():
-        return _page(error.code or 500, f"There is no page {request.method} {request.path}.")
+        return _page(error.code or 500, f"Page not found: {request.path}")
     if api_name() == "_stateroom":
         message = (
             f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"

@@ -19,7 +19,7 @@ class Keys:
     """The secrets in force, and the tokens that were found good.
 
     :param start: the secret given at start, or None.
-    :param own: what signs tokens where no secret is given; new in each process.
+    :param own: the random signing key of this process, used where no secret is given.
     """
 
     start: str | None

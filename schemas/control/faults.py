@@ -39,7 +39,7 @@ class Fault(Control):
 
 
 class Counted(Fault):
-    """A fault, how many calls it was asked about and fitted, and how often it fired."""
+    """A fault, how many calls it matched, and how often it fired."""
 
     id = fields.Int(required=True)
     matched = fields.Int(required=True)

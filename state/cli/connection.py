@@ -101,7 +101,7 @@ def _inside(url: str, whole: bool) -> str:
     name = "" if whole else given("ns") or own or os.environ.get("STATEROOM_NAMESPACE") or ""
     if name and not name.strip("."):
         raise click.UsageError(
-            f"{name!r} is no name of a namespace"
+            f"invalid namespace name {name!r}"
         )  # and HTTP clients would drop it from the path
     return root + _NAMESPACE + quote(name, safe="") if name else root
 

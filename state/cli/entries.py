@@ -58,7 +58,7 @@ def list_entries(**where: Any) -> None:
     elif rows:
         click.echo(table(rows))
     else:
-        click.echo("nothing is stored here; try: stateroom set --help", err=True)
+        click.echo("no keys match; try: stateroom set --help", err=True)
 
 
 @click.command("get")

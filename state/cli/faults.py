@@ -21,7 +21,7 @@ def faults() -> None:
 
 @faults.command("list")
 def list_faults() -> None:
-    """List the faults in the order they are asked, with how many calls each fitted and how often it fired."""
+    """List the faults in the order they are asked, with how many calls each matched and how often it fired."""
     with connected() as client:
         found = client.call("GET", _PATH).json()["faults"]
     if as_json():
@@ -34,7 +34,8 @@ def list_faults() -> None:
 
 def _line(found: dict[str, Any]) -> str:
     rule = {name: value for name, value in found.items() if name not in ("id", "matched", "fired")}
-    return f"{found['id']:>4}  {Fault.from_json(rule)}  (fitted {found['matched']}, fired {found['fired']})"
+    counts = f"({found['matched']} calls matched, fired {found['fired']} times)"
+    return f"{found['id']:>4}  {Fault.from_json(rule)}  {counts}"
 
 
 def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
@@ -47,7 +48,7 @@ def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> An
         seconds = [-1.0]
     if not all(0 <= one <= LONGEST for one in seconds):
         raise click.BadParameter(
-            f"{text!r} is no time; write seconds up to {LONGEST:g}, such as 1.5, or 0.5-2"
+            f"invalid duration {text!r}; write seconds up to {LONGEST:g}, such as 1.5, or 0.5-2"
         )
     return seconds[0] if len(seconds) == 1 else seconds
 

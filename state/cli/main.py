@@ -93,8 +93,8 @@ def cli() -> None:
 
     The options below may also follow a command's name.
 
-    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11 nobody
-    answers; with --db also 3 to 8, why the file cannot be opened.
+    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11 service
+    unreachable; with --db also 3 to 8, why the file cannot be opened.
     """
 
 
@@ -155,7 +155,7 @@ def serve(arguments: tuple[str, ...]) -> None:
 def ready(wait: float) -> None:
     """Say whether the service is ready, for health checks.
 
-    Exit status 0 if it is, 10 if it answers that it is not, 11 if nobody answers.
+    Exit status 0 if it is, 10 if it answers that it is not, 11 if the service is unreachable.
     """
     deadline = time.monotonic() + wait
     while True:

@@ -56,7 +56,7 @@ def drop_namespace(name: str) -> None:
     """Drop the namespace NAME with all that it holds."""
     if not name.strip("."):
         raise click.UsageError(
-            f"{name!r} is no name of a namespace"
+            f"invalid namespace name {name!r}"
         )  # and HTTP clients would drop it from the path
     with connected(whole=True) as client:
         client.call("DELETE", f"{_PATH}/{quote(name, safe='')}")

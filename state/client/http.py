@@ -68,7 +68,7 @@ class StateroomClient:
 
         :raises NotFound: for 404, as :class:`~state.errors.KeyNotFound` where it is a key that is missing.
         :raises ServiceError: for every other answer that is an error.
-        :raises Unreachable: if nobody answers.
+        :raises Unreachable: if the service does not answer.
         :raises ValueError: if the address is none.
         """
         headers = {**self.headers, **(kwargs.pop("headers", None) or {})}

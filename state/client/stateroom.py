@@ -41,7 +41,7 @@ class Stateroom(Connection):
     :param namespace: its name; ``default`` without one.
     :param token: an admin's, where a secret is set.
     :param over: whose connections are used; without it, there are some of its own.
-    :raises Unreachable: from any member, if nobody answers.
+    :raises Unreachable: from any member, if the service does not answer.
     """
 
     def __init__(

@@ -79,7 +79,9 @@ def _check(value: Any, where: str) -> None:
         for index, item in enumerate(value):
             _check(item, f"{where}[{index}]")
     elif not isinstance(value, str | int):
-        raise TypeError(f"{where} is a {kind.__name__}, which JSON has not; convert it first")
+        raise TypeError(
+            f"{where} is of the type {kind.__name__}, which is not JSON-serialisable; convert it first"
+        )
 
 
 def finite(value: Any) -> Any:

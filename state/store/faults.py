@@ -99,7 +99,7 @@ class Faults:
         return {"id": fault_id, **fault.to_json(), "matched": 0, "fired": 0}
 
     def listed(self) -> list[dict[str, Any]]:
-        """Each fault with its ``id``, how many calls it was asked about and fitted, and how often it fired."""
+        """Each fault with its ``id``, how many calls it matched, and how often it fired."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT fault_id, fault, matched, fired FROM faults WHERE ns = ? ORDER BY fault_id",

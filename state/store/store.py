@@ -41,7 +41,7 @@ class Store(Database):
     def namespace(self, name: str = "default") -> Namespace:
         """A namespace by its name.
 
-        :raises NamespaceNotFound: if there is none of this name; it names those that are spelt alike.
+        :raises NamespaceNotFound: if there is none of this name; the message names similar ones.
         """
         found = self._namespaces.get(name)
         if found is None:
@@ -69,7 +69,7 @@ class Store(Database):
         """Drop a namespace with all that it holds; objects behind its references become orphans of ``default``.
 
         :raises NamespaceNotFound: if there is none of this name.
-        :raises NamespaceExists: for ``default``, which always is.
+        :raises NamespaceExists: for ``default``, which cannot be dropped.
         """
         with self.lock:
             dropped = self.namespace(name)

@@ -82,7 +82,7 @@ def test_clear_says_what_will_be_lost(space, look, objects):
     space.put(ti, "b", 2)
     page = look(space.task_page())
     page.get_by_role("link", name="Clear…").click()
-    assert "3 keys, of which 2 references; their objects go too" in page.inner_text("main")
+    assert "3 keys, 2 references among them; their objects go too" in page.inner_text("main")
     page.get_by_role("button", name="Clear 3 keys").click()
     assert "No state yet" in page.inner_text("main")
     assert not [path for path in objects.rglob(f"{space.name}/tasks/**/*") if path.is_file()]
@@ -148,7 +148,7 @@ def test_somebody_elses_write_is_not_overwritten_unseen(space, look):
     space.write(ti, "cursor", 2)
     page.get_by_label("Value, as JSON").fill("10")
     page.get_by_role("button", name="Save").click()
-    assert "Somebody else wrote" in page.inner_text("[role=alert]")
+    assert "This key changed" in page.inner_text("[role=alert]")
     page.get_by_role("button", name="Save").click()
     assert space.read(ti, "cursor") == 10
 
@@ -191,7 +191,7 @@ def test_remove_orphans(space, look):
     page = look(space.url + "/references")
     page.get_by_role("link", name="Orphans…").click()
     assert "it is too young" in page.inner_text("main")
-    page.get_by_role("link", name="older than no time at all").click()
+    page.get_by_role("link", name="any age").click()
     page.get_by_role("button", name="Remove 1 object").click()
     assert "1 object removed." in page.inner_text(".said")
 
@@ -217,7 +217,7 @@ def test_make_and_drop_a_namespace(space, look):
     name = f"{space.name}-child"
     page = look(space.url + "/bench")
     page.get_by_label("New namespace").fill(name)
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create", exact=True).click()
     assert page.url.endswith(f"/ns/{name}/") and "No state yet" in page.inner_text("main")
     page.get_by_role("link", name="Bench").click()
     row = page.locator("tr", has=page.get_by_role("link", name=name, exact=True))
@@ -246,7 +246,7 @@ def test_switch_a_fault_on_and_see_what_it_did(space, look):
     page.get_by_label("Operation").select_option("set")
     page.get_by_label("Key").fill("job_*")
     page.get_by_label("When").select_option("on call number")
-    page.get_by_role("button", name="Set it").click()
+    page.get_by_role("button", name="Add fault").click()
     answer = space.http.put(f"{space.url}/execution/store/ti/{ti}/job_id", json={"value": 1})
     assert answer.status_code == 503
     page.reload()
@@ -260,7 +260,7 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
     space.write(ti, "cursor", {"page": 1})
     page = look(space.url + "/bench")
     page.get_by_label("New snapshot").fill("before")
-    page.get_by_role("button", name="Take it").click()
+    page.get_by_role("button", name="Take snapshot").click()
     assert "The snapshot before holds 1 key." in page.inner_text(".said")
     space.write(ti, "cursor", {"page": 2})
     page.get_by_role("link", name="Compare before with now").click()

@@ -46,7 +46,7 @@ def test_get_of_an_asset_and_of_a_missing_key(run):
 
 def test_clear_takes_every_key_of_one_task_instance(run):
     assert run("clear", *TASK).exit_code == 0
-    assert run("list", *TASK).output == "nothing is stored here; try: stateroom set --help\n"
+    assert run("list", *TASK).output == "no keys match; try: stateroom set --help\n"
     assert "progress" in run("list", "--task", "load").output
 
 

@@ -76,7 +76,7 @@ def test_a_malformed_envelope_may_be_mended(backed):
 
 def test_clearing_takes_the_objects_along(backed, tmp_path):
     asked = text_of(backed.get(TASK.replace("/task", "/ask")))
-    assert "2 keys, of which 1 reference; its object goes too" in asked
+    assert "2 keys, 1 reference among them; its object goes too" in asked
     assert "2 keys are gone" in text_of(send(backed, TASK, action="clear"))
     assert objects(tmp_path) == []
 
@@ -149,7 +149,7 @@ def test_a_moment_that_never_was_cannot_be_restored(world, seq):
         ({"action": "set", "moment": "tomorrow"}, "is no moment"),
         ({"action": "create_namespace", "name": "a b"}, "a b"),
         ({"action": "create_namespace", "name": "default"}, "already"),
-        ({"action": "drop_namespace", "name": "default", "sure": "default"}, "always is"),
+        ({"action": "drop_namespace", "name": "default", "sure": "default"}, "cannot be dropped"),
         ({"action": "drop_namespace", "name": "one", "sure": "two"}, "Nothing was dropped"),
         ({"action": "drop_namespace", "name": "nowhere", "sure": "nowhere"}, "no namespace"),
         ({"action": "take_snapshot", "name": "a/b"}, "a/b"),

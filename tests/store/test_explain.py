@@ -83,7 +83,7 @@ def advance(namespace, days):
 )
 def test_a_key_that_will_expire_says_when_and_by_whose_clock(put, said, by, counted):
     put(days=29, expires_by=by)
-    first = "'job_id' expires in 29 days, at 2030-01-30T00:00:00Z, and goes with the first clean after that. "
+    first = "'job_id' expires in 29 days, at 2030-01-30T00:00:00Z, and is removed by the next clean after that. "
     assert said().startswith(first + counted)
 
 
@@ -207,7 +207,7 @@ def test_a_cleaned_key_says_when_it_had_expired_and_that_the_retry_came_too_late
 def test_a_cleared_key_says_who_cleared(namespace, put, said):
     put()
     scopes.task(namespace, SUBMIT).clear()
-    assert "It went when the API cleared every key" in said()
+    assert "It was deleted when all keys were cleared by the API" in said()
 
 
 def test_a_success_that_cleared_is_told(namespace, put, said):
@@ -218,13 +218,13 @@ def test_a_success_that_cleared_is_told(namespace, put, said):
         "success",
         clear_on_success=True,
     )
-    assert "It went when the task reported success" in said()
+    assert "It was deleted when the task reported success" in said()
 
 
 def test_a_reset_is_told_also_where_the_task_instance_went_with_it(namespace, put, said):
     put()
     fixtures.apply(namespace, {}, forget=True)
-    assert said().startswith("There is no run of a dag 'etl'. It went with the reset ")
+    assert said().startswith("There is no run of a dag 'etl'. It was deleted by the reset ")
 
 
 def test_without_a_journal_nothing_is_known():
@@ -302,7 +302,7 @@ def test_a_key_that_is_spelt_alike_is_named(namespace, put, asked):
     put("watermark")
     told = explain(namespace, SUBMIT, asked)
     assert told["near"] == [
-        {"scope": vars(SUBMIT), "key": "job_id", "why": "'job_id' is there, spelt alike"}
+        {"scope": vars(SUBMIT), "key": "job_id", "why": "did you mean 'job_id'?"}
     ]
 
 

@@ -315,7 +315,7 @@ def _headers(about: dict[str, str]) -> dict[str, Any]:
 
 
 _PHRASES = {
-    401: "No token, or one that is over",
+    401: "No token, or one that has expired",
     403: "Not with this token, or not from a web page of somebody else's",
     413: "The body is longer than --max-body",
     421: "The host is not allowed (--allow-host)",

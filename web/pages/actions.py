@@ -127,7 +127,7 @@ def _check_current(form: forms.Form, row: dict[str, Any] | None) -> None:
     seen, now = request.form.get("seen", ""), row["updated_at"] if row else ""
     if seen != now:
         form.wrong["seen"] = (
-            "Somebody else wrote this key while you typed. Look at what it holds now, then save again."
+            "This key changed while you were editing. Check its value now, then save again."
         )
 
 

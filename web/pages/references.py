@@ -25,7 +25,7 @@ bp.before_request(sessions.admit)
 bp.after_request(sessions.keep)
 _AT_ONCE = 25  # references that one step of a check looks behind
 _ORPHANS = 200  # that are listed, and removed at once
-_AGES = {OLDER_THAN: "a day", 3600: "an hour", 0: "no time at all"}
+_AGES = {OLDER_THAN: "older than a day", 3600: "older than an hour", 0: "any age"}
 
 
 @bp.get("/references")

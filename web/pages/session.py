@@ -95,7 +95,7 @@ def log_in(token: str) -> str | None:
     try:
         claims = keys.claims(token.strip(), str(keys.start), tokens.CORE_AUDIENCE, Clock())
     except tokens.Expired:
-        return "This token is over. Make a new one."
+        return "This token has expired. Make a new one."
     except tokens.Invalid:
         return "This is no token of this service, or it was signed with another secret."
     if str(claims.get("role")).lower() != "admin":
@@ -143,7 +143,8 @@ def _ask_for_login() -> Any:
     if request.method == "GET" and request.endpoint != "ui.live":
         return redirect(f"{request.script_root}/login?{urlencode({'next': here()})}", 303)
     raise Refused(
-        401, "Your login is over; log in again, then go back to your form and send it once more."
+        401,
+        "Your login has expired; log in again, then go back to your form and send it once more.",
     )
 
 

@@ -150,7 +150,7 @@ def require_role(entity: str) -> None:
 def core_role() -> str:
     """The role of the person who asks, in small letters; admin where there is no secret.
 
-    :raises Refused: 401 without a token or with one that is over, 403 with a wrong one.
+    :raises Refused: 401 without a token or with an expired one, 403 with a wrong one.
     """
     keys = service().keys
     secret = keys.checking(g.namespace)

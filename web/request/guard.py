@@ -1,4 +1,4 @@
-"""What comes in at all: nothing that only a web page of somebody else's would send, and into which namespace."""
+"""Check Host and Origin, and select the namespace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .auth import may_know_names
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-def keep_pages_away() -> None:
+def check_request() -> None:
     """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
 
     :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.

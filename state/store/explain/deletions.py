@@ -1,4 +1,4 @@
-"""How a key went, as the journal tells it."""
+"""Explain how a key was deleted, from the journal."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def _went(went: _Event, was: _Event | None, namespace: Namespace) -> str:
         expiry = f" at {second(was.expires_at)}" if was and was.expires_at else ""
         return f"It had expired{expiry}, and a clean removed it {when}."
     if went.parent_op == "state":
-        return f"It went when the task reported success {when} (clear_on_success)."
+        return f"It was deleted when the task reported success {when} (clear_on_success)."
     if went.parent_op == "clear":
-        return f"It went when {by} cleared every key {when}."
+        return f"It was deleted when all keys were cleared by {by} {when}."
     if went.parent_op is not None:
-        return f"It went with the {went.parent_op} {when}."
+        return f"It was deleted by the {went.parent_op} {when}."
     return f"It was deleted by {by} {when}."
 
 

@@ -180,8 +180,14 @@ def _missing(db: sqlite3.Connection, namespace: Namespace, asked: _Asked, near: 
     if not (asked.before and near):
         parts.append(deletions.story(db, namespace, known, asked.key))
     if near:
-        parts.append(f"But {near[0].why}.")
+        parts.append(_suggestion(asked, near[0]))
     return " ".join(parts)
+
+
+def _suggestion(asked: _Asked, miss: Miss) -> str:
+    if miss.scope == asked.scope and miss.key != asked.key:
+        return f"Did you mean {miss.key!r}?"
+    return f"But {miss.why}."
 
 
 def _found(
@@ -217,7 +223,7 @@ def _expiry(
         told += f"is readable until a clean runs, and {since}."
     else:
         sooner = ", unless the task succeeds before (clear_on_success)" if clears else ""
-        told = f"{name} expires in {words(left)}, at {moment}, and goes with the first clean after that{sooner}."
+        told = f"{name} expires in {words(left)}, at {moment}, and is removed by the next clean after that{sooner}."
     return [told, _whose(clock, entry.expires_by)]
 
 

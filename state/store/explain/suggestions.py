@@ -69,9 +69,7 @@ def _spelt_alike(
         key=lambda one: -closeness(one, key),
     )
     return [
-        Miss(scope, one, f"{one!r} is there, spelt alike")
-        for one in near[:_SHOWN]
-        if scope is not None
+        Miss(scope, one, f"did you mean {one!r}?") for one in near[:_SHOWN] if scope is not None
     ]
 
 

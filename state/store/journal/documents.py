@@ -1,4 +1,4 @@
-"""Events as they are sent: rows of the journal with the places and attempts that they name."""
+"""Journal rows as JSON, with the scopes and attempts that they name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal's numbers and its batch of reads, of one database; a namespace's own side of it is ``journal``."""
+"""Number events, write reads in batches, and keep the journal within its size limit."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Keyspace:
     while runs and assets come and go.
 
     :param what: ``Task`` or ``Asset``, for messages.
-    :param writer: whose name a write bears.
+    :param writer: who is recorded as the writer.
     """
 
     def __init__(

@@ -103,7 +103,7 @@ def drop(namespace: Namespace) -> None:
     """
     if namespace.name == DEFAULT:
         raise NamespaceExists(
-            "the namespace 'default' always is; POST /_stateroom/reset empties it"
+            "the namespace 'default' cannot be dropped; POST /_stateroom/reset empties it"
         )
     with namespace.database.transaction() as db:
         namespace.journal.drop(db)
