@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import BadBackend, SettingError
 from . import loading
@@ -16,36 +16,12 @@ BUILTIN = {
     "object": "state.backends.objects.ObjectBackend",
     "memory": "state.backends.memory.MemoryBackend",
 }
-# what names the backend, in the order in which it counts: variable, and the option as Airflow's documents spell it
-_NAMED_BY = (
-    ("AIRFLOW__WORKERS__STATE_STORE_BACKEND", "[workers] state_store_backend"),
-    ("AIRFLOW__WORKERS__STATE_BACKEND", "[workers] state_backend"),
-)
 _OPTIONS = {
     "base": "STATEROOM_BACKEND_BASE",
     "threshold": "STATEROOM_BACKEND_THRESHOLD",
     "compression": "STATEROOM_BACKEND_COMPRESSION",
     "realm": "STATEROOM_BACKEND_REALM",
 }
-
-
-class Choice(NamedTuple):
-    """Which backend is wanted.
-
-    :param spec: a built-in name or a dotted path.
-    :param named_by: the option and the variable that say so, or an empty text for the default.
-    """
-
-    spec: str
-    named_by: str = ""
-
-
-def chosen(environ: Mapping[str, str]) -> Choice:
-    """The backend that an environment names: Airflow's released variable, then the proposal's, then ``metastore``."""
-    for variable, option in _NAMED_BY:
-        if spec := environ.get(variable, "").strip():
-            return Choice(spec, f"{option} ({variable})")
-    return Choice(METASTORE)
 
 
 def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, Any]:
@@ -99,23 +75,6 @@ def load(spec: str, **options: Any) -> Hooks | None:
         _check_options(spec, _parameters(cls), options)
     check_class(cls)
     return Hooks(_made(cls, spec, options), spec)
-
-
-def load_chosen(environ: Mapping[str, str], **options: Any) -> Hooks | None:
-    """The backend that an environment names, with the options that it sets.
-
-    :param options: further ones for a built-in backend, such as ``realm``.
-    :raises BadBackend: as :func:`load`, naming Airflow's option and variable too.
-    """
-    spec, named_by = chosen(environ)
-    if spec in BUILTIN:
-        options = {**options_from(environ, spec), **options}
-    else:
-        options = {}
-    try:
-        return load(spec, **options)
-    except BadBackend as error:
-        raise BadBackend(f"{named_by}: {error}") from error
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:

@@ -17,7 +17,7 @@ from ..masking import masked
 from ..model import envelope, values
 from ..model.clock import to_text
 from ..model.reference_facts import Facts
-from ..model.retention import expiry
+from ..model.retention import UnusableRetention, expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope, Writer
 from ..store.namespace import Namespace
 from ..store.tables import assets, references, scopes
@@ -92,7 +92,8 @@ class Gateway:
 
         :param retention: for tasks only, as an accessor takes it.
         :param default_days: what None stands for.
-        :raises ValueError: for a value or a retention that no accessor takes; nothing was called.
+        :raises UnusableRetention: for a retention that ends beyond the calendar; nothing was called.
+        :raises ValueError: for a value that no accessor takes; nothing was called.
         :raises BackendError: as :meth:`Backend.run` says.
         """
         _check_value(value)
@@ -167,7 +168,7 @@ def _check_moment(moment: datetime) -> None:
     try:
         to_text(moment)
     except OverflowError:
-        raise ValueError(
+        raise UnusableRetention(
             f"retention ends at {moment}, in UTC beyond the year 9999; use never"
         ) from None
 

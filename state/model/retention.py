@@ -7,6 +7,10 @@ from datetime import datetime, timedelta
 from ..errors import InvalidRetention
 
 
+class UnusableRetention(ValueError):
+    """A retention that ends beyond the calendar."""
+
+
 def default_expiry(days: int, now: datetime) -> datetime | None:
     """When an entry written now with the default retention expires.
 
@@ -31,7 +35,7 @@ def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> dateti
     :param wanted: a retention; None applies the default.
     :raises TypeError: for anything else, such as a number of days.
     :raises InvalidRetention: if the default applies and cannot.
-    :raises ValueError: if the moment lies beyond the year 9999.
+    :raises UnusableRetention: if the moment lies beyond the year 9999.
     """
     if wanted is None:
         return default_expiry(default_days, now)
@@ -44,6 +48,6 @@ def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> dateti
     try:
         return now + wanted
     except OverflowError:
-        raise ValueError(
+        raise UnusableRetention(
             f"retention {wanted} ends beyond the year 9999; use NEVER_EXPIRE"
         ) from None

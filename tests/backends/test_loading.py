@@ -7,11 +7,10 @@ import pytest
 from state.backends import loading
 from state.backends.base import BaseStoreBackend
 from state.backends.files import FileBackend
-from state.backends.loading import Choice, chosen, load, load_chosen, options_from
+from state.backends.loading import load, options_from
 from state.errors import BadBackend, SettingError
 from tests.support.packages import NEEDS_FSSPEC
 
-RELEASED, PROPOSED = "AIRFLOW__WORKERS__STATE_STORE_BACKEND", "AIRFLOW__WORKERS__STATE_BACKEND"
 HERE = "tests.backends.test_loading"
 
 
@@ -92,33 +91,6 @@ def test_a_built_in_backend_says_which_option_it_does_not_take():
         load("file", base="/base", compression="gzip")
 
 
-@pytest.mark.parametrize(
-    ("environ", "choice"),
-    [
-        ({}, Choice("metastore", "")),
-        (
-            {RELEASED: "file", PROPOSED: "memory"},
-            Choice("file", f"[workers] state_store_backend ({RELEASED})"),
-        ),
-        (
-            {RELEASED: " ", PROPOSED: "memory"},
-            Choice("memory", f"[workers] state_backend ({PROPOSED})"),
-        ),
-    ],
-)
-def test_the_released_variable_wins(environ, choice):
-    assert chosen(environ) == choice
-
-
-@pytest.mark.parametrize("variable", [RELEASED, PROPOSED])
-def test_a_backend_that_cannot_be_loaded_names_the_option_that_named_it(variable):
-    option = "state_store_backend" if variable == RELEASED else "state_backend"
-    with pytest.raises(
-        BadBackend, match=rf"^\[workers\] {option} \({variable}\): the backend 'a\.B' cannot"
-    ):
-        load_chosen({variable: "a.B"})
-
-
 def test_the_options_of_a_built_in_backend_come_from_the_environment():
     environ = {
         "STATEROOM_BACKEND_BASE": "/base",
@@ -134,16 +106,6 @@ def test_the_options_of_a_built_in_backend_come_from_the_environment():
 def test_a_threshold_is_a_number(text):
     with pytest.raises(SettingError, match="STATEROOM_BACKEND_THRESHOLD"):
         options_from({"STATEROOM_BACKEND_THRESHOLD": text})
-
-
-def test_an_environment_makes_a_whole_backend(tmp_path):
-    environ = {
-        PROPOSED: "file",
-        "STATEROOM_BACKEND_BASE": str(tmp_path),
-        "STATEROOM_BACKEND_THRESHOLD": "9",
-    }
-    backend = load_chosen(environ, realm="db/ns").backend
-    assert (backend.base, backend.realm, backend.threshold) == (str(tmp_path), "db/ns", 9)
 
 
 def test_without_fsspec_the_object_backend_says_what_to_install(monkeypatch):

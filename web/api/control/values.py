@@ -11,6 +11,7 @@ from schemas import execution
 from schemas.control import values as schemas
 from state.gateway.gateway import Gateway
 from state.model import values
+from state.model.retention import UnusableRetention
 
 from ...errors import InvalidInput, Refused
 from ...faults import backend
@@ -86,10 +87,10 @@ def set_task_value(task_instance_id: str) -> Any:
     gateway, retention = _task(task_instance_id), entry.get("retention")
     try:
         gateway.set(key, entry["value"], retention, setting("default_retention_days"))
+    except UnusableRetention as error:
+        raise _refuse("retention", str(error)) from None
     except ValueError as error:
-        raise _refuse(
-            "retention" if str(error).startswith("retention") else "value", str(error)
-        ) from None
+        raise _refuse("value", str(error)) from None
     return no_content()
 
 
