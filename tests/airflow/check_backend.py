@@ -4,10 +4,10 @@ import json
 import sys
 
 from state.backends.hooks import import_class
-from state.conformance import report, runner
+from state.conformance import report, run
 from state.conformance.samples import CHECKS
 
 cls = import_class(sys.argv[1])
-results = runner(CHECKS, cls, sys.argv[1], (sys.argv[1], {}))
+results = run(CHECKS, cls, sys.argv[1], (sys.argv[1], {}))
 print(report.text(sys.argv[1], results))
 print(json.dumps({result.check.name: result.outcome for result in results}))
