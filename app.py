@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from web import error_handlers, faults, pages, settings, startup
+from web import error_handlers, pages, settings, startup
 from web.api import control, core, execution, login, not_emulated, openapi
 from web.request import guard, parsing
 from web.server.app import App
@@ -39,7 +39,6 @@ def create_app(
     app.register_blueprint(not_emulated.bp)
     app.register_blueprint(openapi.bp)
     pages.register(app)
-    faults.configure(app)
     return app
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -35,30 +34,21 @@ _BACKEND = {
 _EFFECT = {"get": "read", "list": "read"}
 
 
-def configure(app: Flask) -> None:
-    """Let faults happen to the calls on somebody's state, once all views are there."""
-    for endpoint, view in app.view_functions.items():
-        operation = operation_of(app, endpoint)
-        if operation is not None and operation.state_op in _OPS:
-            app.view_functions[endpoint] = _exposed(view)
+def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
+    """Answer a request in a namespace that has faults; they happen to calls on somebody's state only.
+
+    :param view: answers the request without faults.
+    """
+    operation = operation_of(app, request.endpoint)
+    if operation is None or operation.state_op not in _OPS:
+        return view()
+    entity = getattr(app.view_functions[str(request.endpoint)], "entity", None)
+    if entity is not None:
+        require_role(entity)
+    return _play(view)
 
 
-def _exposed(view: Callable[..., Any]) -> Callable[..., Any]:
-    entity = getattr(view, "entity", None)
-
-    @functools.wraps(view)
-    def exposed(**place: Any) -> Any:
-        if not g.namespace.faults:
-            return view(**place)
-        if entity is not None:
-            require_role(entity)
-        return _play(view, place)
-
-    return exposed
-
-
-def _play(view: Callable[..., Any], place: dict[str, Any]) -> Response:
-    """Answer a call in a namespace that has faults."""
+def _play(view: Callable[[], Any]) -> Response:
     call = asked()
     assert call is not None
     fired = g.namespace.faults.take(_call(call))
@@ -67,7 +57,7 @@ def _play(view: Callable[..., Any], place: dict[str, Any]) -> Response:
         service().store.ending.wait(delay)
     decided = fired[-1] if fired and fired[-1].fault.answers else None
     g.backend_faults = []
-    answer, parent, what = _played(lambda: view(**place), call, decided)
+    answer, parent, what = _played(view, call, decided)
     status = None if request.environ.get(CUT) == NOTHING else answer.status_code
     for one in (*fired, *g.backend_faults):
         said = said_of(one, what if one is decided else "")

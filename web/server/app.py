@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, Request
+from flask import Flask, Request, g
 from werkzeug.routing import Map, MapAdapter, Rule
 
+from .. import faults
 from ..service import NAMESPACE, PREFIX
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Adapter(MapAdapter):
 
 
 class App(Flask):
-    """Flask without looks at what no request of ours has: asynchronous views, and rules for one host only.
+    """Flask with namespaces in paths, and with faults; without asynchronous views and rules for one host only.
 
     ``/ns/<name>`` before any path moves into ``SCRIPT_NAME``: views, and links to them, never see it.
     """
@@ -66,9 +67,8 @@ class App(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:
             return super().create_url_adapter(None)
-        host = (
-            request.environ.get("HTTP_HOST") or "localhost"
-        )  # which hosts are allowed is web.auth's to say
+        # which hosts are allowed is web.request.guard's to say
+        host = request.environ.get("HTTP_HOST") or "localhost"
         query = request.query_string.decode("latin-1")
         return Adapter(
             self.url_map,
@@ -80,6 +80,12 @@ class App(Flask):
             request.method,
             query,
         )
+
+    def dispatch_request(self) -> Any:
+        namespace = g.get("namespace")
+        if namespace is not None and namespace.faults:
+            return faults.dispatch(self, super().dispatch_request)
+        return super().dispatch_request()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
