@@ -97,7 +97,7 @@ def test_delete_a_key_and_restore_it_from_its_history(space, look):
     page.get_by_role("button", name="Delete it").click()
     assert "is deleted" in page.inner_text(".said")
     page.goto(space.key_page("cursor"))
-    page.get_by_role("link", name="Look").last.click()
+    page.get_by_role("link", name="View").last.click()
     page.get_by_role("button", name="Restore this").click()
     assert space.read(ti, "cursor") == {"page": 1}
 
@@ -107,7 +107,7 @@ def test_an_earlier_reference_whose_object_has_gone_is_not_restored(space, look)
     space.put(ti, "cursor", {"page": 1})
     space.put(ti, "cursor", {"page": 2})
     page = look(space.key_page("cursor"))
-    page.get_by_role("link", name="Look").last.click()
+    page.get_by_role("link", name="View").last.click()
     page.get_by_role("button", name="Restore this").click()
     assert "its object is gone" in page.inner_text("[role=alert]")
     assert space.read(ti, "cursor") == {"page": 2}
