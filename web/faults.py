@@ -10,9 +10,11 @@ from flask import Flask, Response, current_app, g, request
 
 from state.backends.wrappers import BackendFault, FaultyHooks
 from state.gateway.backend import Backend
+from state.model.events import CLOSED
 from state.model.faults import Call
-from state.model.scopes import StoreScope, scope_document
+from state.model.scopes import CONTROL, StoreScope, scope_document
 from state.store.faults import Fired
+from state.store.journal.journal import Event
 from state.store.journal.writer import NUMBERS
 from state.store.tables import scopes
 
@@ -57,13 +59,18 @@ def _play(view: Callable[[], Any]) -> Response:
         service().store.ending.wait(delay)
     decided = fired[-1] if fired and fired[-1].fault.answers else None
     g.backend_faults = []
-    answer, parent, what = _played(view, call, decided)
+    played = _played(view, call, decided)
+    answer = played.answer
     status = None if request.environ.get(CUT) == NOTHING else answer.status_code
     for one in (*fired, *g.backend_faults):
-        said = said_of(one, what if one is decided else "")
-        g.namespace.faults.note(
-            one, said, parent, call.scope_id, call.key, status, call.writer.ti_id
+        what, outcome = ("", None)
+        if one is decided:
+            what, outcome = (played.what, played.outcome)
+        event = Event(
+            "fault", replace(CONTROL, ti_id=call.writer.ti_id), call.scope_id, call.key, status
         )
+        event = event._replace(parent=played.parent, outcome=outcome)
+        g.namespace.faults.note(one, said_of(one, what), event)
     return answer
 
 
@@ -94,11 +101,13 @@ class _Played(NamedTuple):
 
     :param parent: the number of the request's event in the journal.
     :param what: what the fault did that decided the answer.
+    :param outcome: ``closed`` if it closed the connection, before the answer or in its middle.
     """
 
     answer: Response
     parent: int | None
     what: str = ""
+    outcome: str | None = None
 
 
 def _played(view: Callable[[], Any], call: Asked, decided: Fired | None) -> _Played:
@@ -127,17 +136,16 @@ def _played(view: Callable[[], Any], call: Asked, decided: Fired | None) -> _Pla
 
 def _closed_before(call: Asked, decided: Fired, effect: str) -> _Played:
     parent = call.note(None, f"fault {decided.fault_id} closed the connection")
-    return _Played(Response(status=503), parent, f"closed before the {effect}")
+    return _Played(Response(status=503), parent, f"closed before the {effect}", CLOSED)
 
 
 def _closed_after(view: Callable[[], Any], effect: str) -> _Played:
     played = _viewed(view)
     status = played.answer.status_code
-    return played._replace(
-        what=f"closed after the {effect}"
-        if status < 400
-        else f"closed instead of answering {status}"
-    )
+    what = f"closed after the {effect}"
+    if status >= 400:
+        what = f"closed instead of answering {status}"
+    return played._replace(what=what, outcome=CLOSED)
 
 
 def _replaced(played: _Played, error: Injected, effect: str) -> _Played:
@@ -149,7 +157,8 @@ def _truncated(played: _Played) -> _Played:
     length = len(played.answer.get_data())
     request.environ[CUT] = length // 2
     sent = f"sent {length // 2} of {length} bytes, then closed"
-    return played._replace(what=f"{played.what}, {sent}" if played.what else sent)
+    what = f"{played.what}, {sent}" if played.what else sent
+    return played._replace(what=what, outcome=CLOSED)
 
 
 def _viewed(view: Callable[[], Any]) -> _Played:

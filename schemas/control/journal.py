@@ -64,6 +64,8 @@ class Event(Schema):
     parent = fields.Int(required=True, allow_none=True)
     saw = fields.Int(required=True, allow_none=True)
     note = fields.Str(required=True, allow_none=True)
+    delay = fields.Float(required=True, allow_none=True)
+    outcome = fields.Str(required=True, allow_none=True)
 
 
 class Events(Schema):

@@ -28,6 +28,9 @@ class Event:
     :param kind: ``value``, ``reference`` or ``malformed``.
     :param parent: the event that this one is an effect of.
     :param saw: for reads, the number of the write whose value was read.
+    :param note: a sentence for people.
+    :param delay: for a fault, the seconds that it made the call wait.
+    :param outcome: what the status does not tell: ``key_not_found``, ``unchanged``, ``closed``, or a new task state.
     :param lost: in the history of a key, the number of the write that this one overwrote unseen.
     """
 
@@ -49,6 +52,8 @@ class Event:
     parent: int | None
     saw: int | None
     note: str | None
+    delay: float | None = None
+    outcome: str | None = None
     lost: int | None = None
 
     @classmethod
@@ -99,6 +104,8 @@ _AS_SENT = (
     "parent",
     "saw",
     "note",
+    "delay",
+    "outcome",
 )
 
 
@@ -127,7 +134,7 @@ def lost_updates(events: list[Event]) -> list[LostUpdate]:
             event.ti_id,
             event.by,
             event.status,
-            event.note,
+            event.outcome,
             event.saw,
         )
         for event in events

@@ -11,6 +11,7 @@ from typing import Any
 from ..backends.wrappers import Failure
 from ..masking import masked
 from ..model import envelope, fixture_files
+from ..model.events import KEY_NOT_FOUND
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
 from .events import Event, lost_updates
@@ -110,7 +111,7 @@ def _outcome(event: Event, seen: str) -> str:
 
 
 def _refusal(event: Event) -> str:
-    if event.op == "get" and event.status == 404 and not event.note:
+    if event.op == "get" and event.outcome == KEY_NOT_FOUND:
         return "-> nothing there"
     return f"-> {event.status} {printable(masked(event.note or ''))}".rstrip()
 
@@ -152,7 +153,7 @@ def worth_telling(
     """
     rows = {(scope_from(row), row["key"]): row for row in fixture_files.rows(dict(document))}
     last = {event.scope: event for event in events if event.op in ("state", "create")}
-    waiting = {scope for scope, event in last.items() if "up_for_retry" in (event.note or "")}
+    waiting = {scope for scope, event in last.items() if event.outcome == "up_for_retry"}
     missed = [
         (event.scope, event.key)
         for event in events

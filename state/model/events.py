@@ -21,12 +21,19 @@ OPS = (
 )
 
 
+# outcomes of a call that its status does not tell; one that took effect has none
+UNCHANGED = "unchanged"  # a delete of a key that was not there
+KEY_NOT_FOUND = "key_not_found"  # a read of a key that was not there
+CLOSED = "closed"  # a fault closed the connection before the call took effect
+
+
 class Step(NamedTuple):
     """What an event says of a key.
 
     :param place: which key, of whom; anything that compares.
     :param ti_id: the attempt's, or None.
     :param by: the kind of the actor.
+    :param outcome: what the status does not tell, such as :data:`UNCHANGED`.
     :param saw: for reads, the number of the write whose value was read.
     """
 
@@ -36,7 +43,7 @@ class Step(NamedTuple):
     ti_id: str | None
     by: str
     status: int | None
-    note: str | None
+    outcome: str | None
     saw: int | None
 
     @property
@@ -50,13 +57,13 @@ class Step(NamedTuple):
 
     @property
     def _found_nothing(self) -> bool:
-        return self.status == 404 and self.note is None
+        return self.outcome == KEY_NOT_FOUND
 
     @property
     def changed(self) -> bool:
         """Whether it changed its key: a refused call, and a delete of what was not there, did not."""
-        done = (self.status or 200) < 400
-        return done and (self.op == "set" or (self.op == "delete" and self.note is None))
+        took_effect = (self.status or 200) < 400 and self.outcome is None
+        return took_effect and self.op in ("set", "delete")
 
 
 class Lost(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..errors import NotFound
@@ -161,24 +160,14 @@ class Faults:
                             break
         return fired
 
-    def note(
-        self,
-        fired: Fired,
-        what: str,
-        parent: int | None,
-        scope_id: int | None,
-        key: str | None,
-        status: int | None = None,
-        ti_id: str | None = None,
-    ) -> None:
+    def note(self, fired: Fired, what: str, event: Event) -> None:
         """Write into the journal what a fault did.
 
-        :param parent: the number of the request's event, if it has one.
-        :param status: what was answered, if anything was.
+        :param what: in words.
+        :param event: of op ``fault``; its parent is the number of the request's event, its status what was answered.
         """
         note = f"fault {fired.fault_id}: {what}"
-        by = replace(CONTROL, ti_id=ti_id)
-        self._journal.note(Event("fault", by, scope_id, key, status, parent=parent, note=note))
+        self._journal.note(event._replace(note=note, delay=fired.delay or None))
 
     def _note(self, db: sqlite3.Connection, note: str) -> None:
         self._journal.write(db, Event("fault", CONTROL, note=note))

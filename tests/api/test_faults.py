@@ -1,6 +1,7 @@
 """Faults over HTTP: set, listed, removed; what they do to answers, and what the journal says of them."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 
@@ -264,3 +265,31 @@ def test_a_retry_is_told_where_only_the_retry_is_read(world, fault):
     last = world.get("/_stateroom/journal").json["last"]
     (event,) = world.get(f"/_stateroom/journal?after={last - 1}").json["events"]
     assert "probably a retry" in event["note"]
+
+
+HISTORY = "/_stateroom/history?" + urlencode({**EXTRACT, "key": "job_id"})
+
+
+def test_a_set_that_was_cut_off_before_it_took_effect_is_no_change(world, fault):
+    before = world.get(HISTORY).json["history"]
+    assert before
+    fault(op="set", times=1, close="before")
+    world.put(TASK_KEY, json={"value": 1})
+    assert world.get(HISTORY).json["history"] == before
+
+
+def test_no_behaviour_depends_on_the_wording_of_a_note(world, fault):
+    fault(op="set", times=1, close="after")
+    world.put(TASK_KEY, json={"value": 1})
+    world.delete(TASK_KEY + "-that-is-not-there")
+    store = world.application.extensions["stateroom"].store
+    history = world.get(HISTORY).json["history"]
+    with store.transaction() as db:
+        db.execute("UPDATE journal SET note = 'reworded' WHERE note IS NOT NULL")
+    world.put(TASK_KEY, json={"value": 1})
+    last = world.get("/_stateroom/journal").json["last"]
+    (event,) = world.get(f"/_stateroom/journal?after={last - 1}").json["events"]
+    assert "probably a retry" in event["note"]
+    deletes = f"{HISTORY}-that-is-not-there"
+    assert world.get(deletes).json["history"] == []
+    assert len(world.get(HISTORY).json["history"]) == len(history) + 1

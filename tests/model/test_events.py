@@ -2,7 +2,7 @@
 
 import pytest
 
-from state.model.events import CALLS, OPS, Lost, Step, lost_updates
+from state.model.events import CALLS, KEY_NOT_FOUND, OPS, Lost, Step, lost_updates
 
 
 def steps(story):
@@ -10,11 +10,16 @@ def steps(story):
     last = None
     for seq, word in enumerate(story.split(), 1):
         op, who, refused = word.rstrip("!")[:-1], word.rstrip("!")[-1], word.endswith("!")
-        status = 503 if refused else 404 if op == "get" and last is None else 200
-        by, saw = ("stateroom", None) if who == "0" else ("task", last if op == "get" else None)
-        yield Step(
-            seq, "key", op, None if who == "0" else who, by, status, "no" if refused else None, saw
-        )
+        step = Step(seq, "key", op, who, "task", status=200, outcome=None, saw=None)
+        if who == "0":
+            step = step._replace(ti_id=None, by="stateroom")
+        if refused:
+            step = step._replace(status=503)
+        elif op == "get" and last is None:
+            step = step._replace(status=404, outcome=KEY_NOT_FOUND)
+        elif op == "get":
+            step = step._replace(saw=last)
+        yield step
         if op != "get" and not refused:
             last = seq if op == "set" else None
 

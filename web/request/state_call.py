@@ -8,6 +8,7 @@ from flask import current_app, g, request
 
 from state.errors import OutOfRange, StateError
 from state.masking import masked
+from state.model.events import CLOSED
 from state.model.scopes import AssetStateStoreWriterKind, StoreScope, TaskScope, Writer
 from state.store.journal.journal import Event
 from state.store.tables import scopes
@@ -27,8 +28,14 @@ class Asked(NamedTuple):
     key: str | None
 
     def note(self, status: int | None, note: str) -> int:
-        """Write it into the journal as one that had no effect; its number."""
-        event = Event(self.op, self.writer, self.scope_id, self.key, status, note=note)
+        """Write it into the journal as one that had no effect; its number.
+
+        :param status: that was answered, or None where a fault closed the connection.
+        """
+        outcome = CLOSED if status is None else None
+        event = Event(
+            self.op, self.writer, self.scope_id, self.key, status, note=note, outcome=outcome
+        )
         number: int = g.namespace.journal.note(event)
         return number
 

@@ -278,3 +278,22 @@ def keys_that_pages_look_for(db: Database) -> None:
     db.execute(
         "CREATE INDEX entries_not_plain ON entries (scope_id, kind, ref_id) WHERE kind <> 'value'"
     )
+
+
+@migrations()
+def outcomes_in_the_journal(db: Database) -> None:
+    """What code asks of an event stands in columns; up to here it stood in the notes, which are read this once."""
+    statements = """
+    ALTER TABLE journal ADD COLUMN delay REAL;
+    ALTER TABLE journal ADD COLUMN outcome TEXT;
+    UPDATE journal SET outcome = 'unchanged' WHERE op = 'delete' AND note = 'there was no such key';
+    UPDATE journal SET outcome = 'key_not_found' WHERE op = 'get' AND status = 404 AND note IS NULL;
+    UPDATE journal SET outcome = 'closed' WHERE parent IS NULL AND status IS NULL
+        AND op IN ('get', 'set', 'delete', 'clear', 'list') AND note LIKE '% closed the connection';
+    UPDATE journal SET outcome = 'closed' WHERE op = 'fault' AND parent IS NOT NULL AND note LIKE '%closed%';
+    UPDATE journal SET outcome = substr(note, instr(note, ' → ') + 3) WHERE op = 'state' AND note LIKE '% → %';
+    UPDATE journal SET delay = cast(substr(note, instr(note, 'delayed ') + 8) AS REAL)
+        WHERE op = 'fault' AND parent IS NOT NULL AND note LIKE '%: delayed %'
+    """
+    for statement in statements.split(";"):
+        db.execute(statement)

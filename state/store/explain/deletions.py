@@ -13,10 +13,10 @@ from ..namespace import Namespace
 _EVENT = """SELECT j.seq, j.at, j.real_at, j.actor, j.api, t.try_number, j.expires_at, p.op
     FROM journal j LEFT JOIN journal p ON p.seq = j.parent
     LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id WHERE"""
-_SET = f"{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'set' AND ifnull(j.status, 0) < 400 ORDER BY j.seq DESC"
-# a delete that found nothing has a note that says so
+_SET = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'set' AND ifnull(j.status, 0) < 400
+    AND j.outcome IS NULL ORDER BY j.seq DESC"""
 _DELETE = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'delete' AND j.seq > ?
-    AND ifnull(j.status, 0) < 400 AND j.note IS NULL ORDER BY j.seq"""
+    AND ifnull(j.status, 0) < 400 AND j.outcome IS NULL ORDER BY j.seq"""
 _FIRST = "SELECT at, real_at FROM journal WHERE ns = ? ORDER BY seq LIMIT 1"
 _RETRIES = """SELECT superseded_at, retry_delay FROM task_instances
     WHERE scope_id = ? AND retry_delay IS NOT NULL AND superseded_at IS NOT NULL ORDER BY ti_pk DESC LIMIT 1"""

@@ -12,7 +12,7 @@ from ...model.clock import to_text, to_wire
 from .places import place_of
 
 EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key, j.status, j.value,
-    j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note,
+    j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note, j.delay, j.outcome,
     coalesce(r.dag_id, f.dag_id), coalesce(r.run_id, f.run_id), coalesce(s.task_id, f.task_id),
     coalesce(s.map_index, f.map_index), coalesce(a.name, f.asset)
     FROM journal j LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
@@ -41,6 +41,8 @@ def document(row: Sequence[Any]) -> dict[str, Any]:
         parent,
         saw,
         note,
+        delay,
+        outcome,
         *place,
     ) = row
     shown = value if kind in (None, "value") else masked(value)
@@ -62,6 +64,8 @@ def document(row: Sequence[Any]) -> dict[str, Any]:
         "parent": parent,
         "saw": saw,
         "note": note,
+        "delay": delay,
+        "outcome": outcome,
     }
 
 

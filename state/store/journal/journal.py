@@ -32,6 +32,9 @@ class Event(NamedTuple):
     :param expires_by: by whose clock the expiry was counted.
     :param parent: the number of the event of which this one is an effect.
     :param saw: for reads, the number of the write whose value was read.
+    :param note: a sentence for people; no code reads it.
+    :param delay: seconds that a fault made the call wait.
+    :param outcome: a word of :mod:`state.model.events`, or the new state of a task instance.
     """
 
     op: str
@@ -46,6 +49,8 @@ class Event(NamedTuple):
     parent: int | None = None
     saw: int | None = None
     note: str | None = None
+    delay: float | None = None
+    outcome: str | None = None
 
 
 class Journal:
@@ -140,7 +145,7 @@ class Journal:
         constants = ", ".join("NULL" if one is None else _quoted(one) for one in said)
         db.execute(
             f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (), {constants},
-            e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL {source}""",
+            e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL, NULL, NULL {source}""",
             parameters,
         )
 

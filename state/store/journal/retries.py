@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from typing import Any, NamedTuple
 
+from ...model.events import CLOSED
+
 WINDOW = 60.0  # seconds of real time in which the same call again is a retry, rather than a new one
 
-_HITS = "SELECT parent, note, status FROM journal WHERE ns = ? AND op = 'fault' AND real_at > ? AND parent IS NOT NULL"
+_HITS = """SELECT parent, delay, outcome, status FROM journal
+    WHERE ns = ? AND op = 'fault' AND real_at > ? AND parent IS NOT NULL"""
 _CALLS = """SELECT seq, real_at, value, actor, ti_id, api, op, scope_id, key FROM journal
     WHERE ns = ? AND parent IS NULL AND real_at > ? AND seq <= ?
     AND scope_id IN (SELECT p.scope_id FROM journal f JOIN journal p ON p.seq = f.parent
                      WHERE f.ns = ? AND f.op = 'fault' AND f.real_at > ?)"""
 _RESETS = "SELECT seq FROM journal WHERE ns = ? AND op = 'reset' AND real_at > ?"
-_DELAYED = re.compile(r"delayed ([\d.e+-]+) s")
 
 
 class _Call(NamedTuple):
@@ -59,11 +60,10 @@ def _retries(hits: list[Any], resets: list[int], rows: sqlite3.Cursor) -> dict[i
     """The numbers of the calls that repeat one, and after how many seconds."""
     delays: dict[int, float] = {}
     failed: dict[int, bool] = {}
-    for parent, note, status in hits:
-        delays[parent] = delays.get(parent, 0.0) + sum(
-            float(seconds) for seconds in _DELAYED.findall(note)
-        )
-        failed[parent] = failed.get(parent, False) or (status or 0) >= 400 or "closed" in note
+    for parent, delay, outcome, status in hits:
+        delays[parent] = delays.get(parent, 0.0) + (delay or 0.0)
+        has_failed = (status or 0) >= 400 or outcome == CLOSED
+        failed[parent] = failed.get(parent, False) or has_failed
     calls: dict[Any, list[_Call]] = {}
     for seq, ended, value, *who in rows:
         begun, epoch = ended - delays.get(seq, 0.0), sum(reset < seq for reset in resets)

@@ -13,13 +13,13 @@ from ..database.connections import Database
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds that a read waits for its batch
 COLUMNS = """seq, ns, at, real_at, actor, ti_id, api, op, scope_id, key, status, value, kind, expires_at, expires_by,
-    parent, saw, note"""
+    parent, saw, note, delay, outcome"""
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
 _PAUSE = 0.02  # seconds between two looks of a waiting reader
 _OVERHEAD = 200  # bytes of an event beside its texts, indexes included
 _UNKNOWN = -1  # how much a namespace holds that was not looked at yet
 _KEPT = 0.9  # of the limit, after the oldest were dropped
-_INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES ({', '.join('?' * 18)})"
+_INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES ({', '.join('?' * 20)})"
 _TEXTS = (9, 11, 17)  # where key, value and note stand in a row
 _SIZE = (
     f"({_OVERHEAD} + ifnull(length(value), 0) + ifnull(length(key), 0) + ifnull(length(note), 0))"

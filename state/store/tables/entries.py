@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ...errors import KeyNotFound, TaskInstanceNotFound
 from ...model import envelope, values
 from ...model.clock import to_text
+from ...model.events import KEY_NOT_FOUND, UNCHANGED
 from ...model.reference_facts import Facts
 from ...model.scopes import API_WRITER, Writer
 from ..database.sql import in_range
@@ -142,8 +143,10 @@ class Keyspace:
         return Stored(row[0], facts, row[2] if row[5] else None)
 
     def _note_read(self, scope_id: int, key: str, saw: int | None) -> None:
-        status = 404 if saw is None else 200
-        self.namespace.journal.note(Event("get", self.writer, scope_id, key, status, saw=saw))
+        event = Event("get", self.writer, scope_id, key, 200, saw=saw)
+        if saw is None:
+            event = event._replace(status=404, outcome=KEY_NOT_FOUND)
+        self.namespace.journal.note(event)
 
     def entry(self, key: str) -> Entry:
         """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's Core API.
@@ -258,13 +261,13 @@ class Keyspace:
         """Remove a key; one that is not there is no error, as in Airflow."""
         with self.namespace.database.transaction() as db:
             scope_id = self._scope_id(db)
-            gone = db.execute(
+            deleted = db.execute(
                 "DELETE FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
             ).rowcount
-            note = None if gone else "there was no such key"
-            self.namespace.journal.write(
-                db, Event("delete", self.writer, scope_id, key, 204, note=note)
-            )
+            event = Event("delete", self.writer, scope_id, key, 204)
+            if not deleted:
+                event = event._replace(note="there was no such key", outcome=UNCHANGED)
+            self.namespace.journal.write(db, event)
 
     def clear(self) -> None:
         """Remove every key of the scope."""

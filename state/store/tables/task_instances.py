@@ -139,7 +139,8 @@ def set_state(
             (state, retry_delay, row[0]),
         )
         seq = namespace.journal.write(
-            db, Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}")
+            db,
+            Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}", outcome=state),
         )
         if state == "up_for_retry":
             put_attempt(

@@ -30,7 +30,7 @@ def history(namespace: Namespace, scope: StoreScope, key: str) -> Story:
 
 def _step(event: dict[str, Any]) -> Step:
     actor = event["actor"]
-    facts = {name: event[name] for name in ("seq", "op", "status", "note", "saw")}
+    facts = {name: event[name] for name in ("seq", "op", "status", "outcome", "saw")}
     return Step(place=None, ti_id=actor["ti_id"], by=actor["kind"], **facts)
 
 
@@ -49,7 +49,7 @@ def at(story: Story, moment: datetime | int) -> dict[str, Any] | None:
 
 _BEGINNING = 200  # characters of a value that a list shows
 _WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
-_CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND ifnull(j.note, '') <> 'there was no such key'"
+_CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND j.outcome IS NULL"
 _COLUMNS = f"""j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.scope_id, j.key, j.status,
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
     substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind, j.expires_at, j.parent, j.note,
@@ -67,7 +67,8 @@ _EVENT = f"SELECT {_COLUMNS} {_SOURCE}"
 def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
     """The newest writes that took effect, the newest first."""
     namespace.journal.flush()
-    sql = f"{_EVENT} WHERE j.ns = ? AND {_WRITES} AND ifnull(j.status, 200) < 400 ORDER BY j.seq DESC LIMIT ?"
+    sql = f"""{_EVENT} WHERE j.ns = ? AND {_WRITES} AND ifnull(j.status, 200) < 400
+        AND ifnull(j.outcome, '') <> 'closed' ORDER BY j.seq DESC LIMIT ?"""
     with namespace.database.reading() as db:
         return [_dated(row) for row in rows(db, sql, (namespace.ns, limit))]
 

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, g
 
 from schemas.control import faults as schemas
 from state.model.faults import Call, Fault
-from state.model.scopes import AssetScope, StoreScope, TaskScope
+from state.model.scopes import CONTROL, AssetScope, StoreScope, TaskScope
+from state.store.journal.journal import Event
 from state.store.tables import scopes
 
 from ...errors import InvalidInput
@@ -72,7 +73,9 @@ def take_fault() -> Response:
     parent = (
         g.namespace.journal.latest(asked["op"], scope_id, key) if asked["op"] == "get" else None
     )
-    g.namespace.faults.note(fired, said_of(fired), parent, scope_id, key)
+    g.namespace.faults.note(
+        fired, said_of(fired), Event("fault", CONTROL, scope_id, key, parent=parent)
+    )
     found = backend_fault(fired)
     return json_answer(
         {"fault": {"id": found.fault_id, "backend": found.kind, "delay": found.delay}}
