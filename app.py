@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask
-
 from web import error_handlers, pages, settings, startup
 from web.api import control, core, execution, login, not_emulated, openapi
+from web.api.control import values
 from web.request import guard, parsing
 from web.server.app import App
 from web.server.serve import serve
@@ -16,7 +15,7 @@ from web.server.serve import serve
 
 def create_app(
     config: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
-) -> Flask:
+) -> App:
     """Put the service together: settings, store, then the blueprints of each API and of the pages.
 
     :param config: settings by their names; missing ones come from ``environ``, then from the defaults.
@@ -25,19 +24,16 @@ def create_app(
     :raises StoreError: if the database cannot be opened.
     :raises BadBackend: if the backend cannot be loaded.
     """
-    values = settings.load(environ or {}, config)
+    options = settings.load(environ or {}, config)
     app = App(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = values["max_body"]
-    app.config["MAX_FORM_MEMORY_SIZE"] = values["max_body"]
+    app.config["MAX_CONTENT_LENGTH"] = options["max_body"]
+    app.config["MAX_FORM_MEMORY_SIZE"] = options["max_body"]
     parsing.configure(app)
     error_handlers.register(app)
-    app.extensions["stateroom"] = startup.build_service(values, environ or {})
+    app.extensions["stateroom"] = startup.build_service(options, environ or {})
     app.before_request(guard.check_request)
-    for api in (execution, core, login):
+    for api in (execution, core, login, control, values, not_emulated, openapi):
         app.register_blueprint(api.bp)
-    control.register(app)
-    app.register_blueprint(not_emulated.bp)
-    app.register_blueprint(openapi.bp)
     pages.register(app)
     return app
 

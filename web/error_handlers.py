@@ -86,8 +86,8 @@ def api_name() -> str:
 
 def is_for_people() -> bool:
     """Whether a page is asked for: by a view of the pages, or by a browser that knows no better path."""
-    if request.blueprint is not None:
-        return request.blueprint.startswith("ui")
+    if request.blueprints:
+        return request.blueprints[-1] == "ui"
     return api_name() not in _APIS and "text/html" in request.headers.get("Accept", "")
 
 

@@ -26,7 +26,7 @@ from .request.state_call import Asked, asked
 from .responses import CUT, NOTHING
 from .service import service
 
-_OPS = frozenset({"get", "set", "delete", "clear", "list"})
+OPS = frozenset({"get", "set", "delete", "clear", "list"})
 _BACKEND = {
     "missing": "the backend's object was missing",
     "corrupt": "the backend's object was corrupt",
@@ -42,7 +42,7 @@ def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
     :param view: answers the request without faults.
     """
     operation = operation_of(app, request.endpoint)
-    if operation is None or operation.state_op not in _OPS:
+    if operation is None or operation.state_op not in OPS:
         return view()
     entity = getattr(app.view_functions[str(request.endpoint)], "entity", None)
     if entity is not None:

@@ -1,6 +1,7 @@
 """What a view says about itself, in one place: what it takes and gives, and what it does to somebody's state.
 
-``/openapi.json``, the journal and the faults read it here. A view of an API without it fails a test.
+``/openapi.json``, the journal, the faults and the server's lanes read it here. A view of an API
+without it fails a test.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ Query = type[Schema]
 Body = type[Schema] | tuple[type[Schema], ...]
 
 NO_BODY = (204, None)
+
+# lanes, see web/server/lanes.py; a view that names none answers at once
+SLOW = "slow"  # counts, sorts, or writes many rows
+BACKEND = "backend"  # calls the state backend
+WAITING = "waiting"  # waits on purpose
+
 BACKEND_ERRORS = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend
 
 
@@ -33,6 +40,8 @@ class Operation:
     :param headers: of its answer, with what they say.
     :param state_op: what it does to the state of a task instance or an asset, as the journal and the faults name it:
         ``get``, ``set``, ``delete``, ``clear``, ``list`` or ``state``; None if it does nothing to it.
+    :param lane: which threads answer it; None for those of the short calls.
+    :param waits: the query parameter with which it waits on purpose.
     """
 
     answer: tuple[int, type[Schema] | dict[str, Any] | None]
@@ -44,6 +53,8 @@ class Operation:
     forms: bool = False
     headers: dict[str, str] | None = None
     state_op: str | None = None
+    lane: str | None = None
+    waits: str | None = None
 
 
 def operation(
@@ -54,6 +65,16 @@ def operation(
 
     def decorate(view: View) -> View:
         view.operation = described  # type: ignore[attr-defined]  # a function takes any attribute
+        return lane(described.lane)(view) if described.lane else view
+
+    return decorate
+
+
+def lane(name: str) -> Callable[[View], View]:
+    """Say of a page which threads answer it; an API's view says it in its :func:`operation`."""
+
+    def decorate(view: View) -> View:
+        view.lane = name  # type: ignore[attr-defined]  # a function takes any attribute
         return view
 
     return decorate

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 
 from state.gateway.backend import Backend
 from state.store.namespace import Namespace
@@ -41,13 +41,6 @@ class Service:
     fixture: dict[str, Any] | None = None
     _backends: dict[str, Backend] = field(default_factory=dict)
 
-    def waits(self, path: str) -> bool:
-        """Whether a call may wait on purpose: one on the state of a namespace that has faults."""
-        if not self.store.faulty:
-            return False
-        name = path.removeprefix(PREFIX).partition("/")[0] if path.startswith(PREFIX) else DEFAULT
-        return name in self.store.faulty
-
     def backend_of(self, namespace: Namespace) -> Backend:
         """The backend of a namespace; a built-in one keeps to the namespace's own part of its base."""
         if namespace.name == DEFAULT:
@@ -60,7 +53,11 @@ class Service:
 
 def service() -> Service:
     """The service of the app that handles this request."""
-    return cast(Service, current_app.extensions["stateroom"])
+    return service_of(current_app)
+
+
+def service_of(app: Flask) -> Service:
+    return cast(Service, app.extensions["stateroom"])
 
 
 def setting(name: str) -> Any:

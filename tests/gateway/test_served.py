@@ -236,7 +236,7 @@ def stuck(app_with):
     values = Values(app)
     values.put(1)
     values.backend.hang_in = "deserialize"
-    server = Server(app, "127.0.0.1", 0, 2**20)
+    server = Server(app, "127.0.0.1", 0, 2**20, app.lane)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     values.url, values.callers = server.url, []

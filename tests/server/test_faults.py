@@ -34,7 +34,7 @@ def app():
 @pytest.fixture
 def server(app):
     service = app.extensions["stateroom"]
-    with running(app, service.waits, service.store.release) as server:
+    with running(app, service.store.release) as server:
         yield server
 
 
@@ -169,7 +169,7 @@ def test_a_wait_for_the_journal_holds_nobody_up(server, namespace, connect):
 def test_ending_does_not_wait_for_waits(app, connect):
     service = app.extensions["stateroom"]
     service.store.namespace().faults.add(Fault(latency=60.0))
-    with running(app, service.waits, service.store.release) as server:
+    with running(app, service.store.release) as server:
         waiting = [
             connect(server).send("GET", path)
             for path in (TASK_KEY, "/_stateroom/journal?after=99&wait=60")

@@ -1,5 +1,6 @@
 """The server, over raw sockets: connections stay open, lanes do not block each other, refusals are JSON."""
 
+import functools
 import json
 import re
 import subprocess
@@ -8,12 +9,14 @@ import threading
 import time
 
 import pytest
-from flask import Flask, request
+from flask import request
 
 from app import create_app
 from state.process import service_path
 from state.store.tables import assets
 from tests.support.connections import MAX_BODY, PATIENCE, Connection, running
+from web.operation import SLOW, lane
+from web.server.app import App
 from web.server.lanes import SLOW_QUEUE, SLOW_THREADS, WRITE_THREADS
 from web.server.waitress import Server
 
@@ -23,9 +26,12 @@ class Stuck:
 
     def __init__(self):
         self.began, self.go, self.ended = threading.Semaphore(0), threading.Event(), []
-        self.app = Flask("stuck")
+        self.app = App("stuck")
         for path in ("/_stateroom/stuck/<number>", "/stuck/<number>"):
-            self.app.add_url_rule(path, path, self.stuck, methods=["GET", "PUT"])
+            view = functools.partial(self.stuck)
+            if path.startswith("/_stateroom/"):
+                lane(SLOW)(view)
+            self.app.add_url_rule(path, path, view, methods=["GET", "PUT"])
         self.app.add_url_rule("/fast", "fast", lambda: "fast", methods=["GET", "PUT", "HEAD"])
         self.app.add_url_rule("/_stateroom/health", "health", lambda: "healthy")
         self.app.add_url_rule(

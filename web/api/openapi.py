@@ -200,7 +200,7 @@ def _paths(rule: str, operation: Operation) -> list[tuple[str, Query | None]]:
 def _described(
     endpoint: str, method: str, path: str, operation: Operation, query: Query | None
 ) -> dict[str, Any]:
-    part, name = endpoint.split(".")
+    part = endpoint.split(".")[-2]
     doc = current_app.view_functions[endpoint].__doc__ or ""
     described: dict[str, Any] = {
         "tags": [_APIS[part].tag],
@@ -221,7 +221,8 @@ def _described(
 
 
 def _operation_id(endpoint: str, path: str) -> str:
-    known_as = _KNOWN_AS.get(endpoint, endpoint)
+    own = endpoint.removeprefix("control.")
+    known_as = _KNOWN_AS.get(own, own)
     return re.sub(r"\W+", "_", f"{known_as} {_suffix(path)}").strip("_")
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from . import actions, browse, formatting, key, namespace, references, session
+
+bp = Blueprint(
+    "ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
+)
+bp.before_request(session.admit)
+bp.after_request(session.keep)
+for part in (browse, key, actions, references, namespace, session):
+    bp.register_blueprint(part.bp)
 
 
 def register(app: Flask) -> None:
     """Serve the pages beside the APIs."""
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     formatting.register(app)
-    for part in (browse, key, actions, references, namespace, session):
-        app.register_blueprint(part.bp)
+    app.register_blueprint(bp)

@@ -17,6 +17,7 @@ from state.store.tables import references, scopes
 from state.store.views import details, history, keys
 
 from ..errors import Refused
+from ..operation import BACKEND, SLOW, lane
 from ..service import service
 from . import forms
 from . import session as sessions
@@ -25,9 +26,7 @@ from .examples import recipe
 from .key import key_asked, row_of, show
 from .urls import key_url, place_url
 
-bp = Blueprint("ui_acts", __name__)
-bp.before_request(sessions.admit)
-bp.after_request(sessions.keep)
+bp = Blueprint("actions", __name__)
 PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 
 
@@ -44,12 +43,14 @@ def _gateway(place: dict[str, Any]) -> Gateway:
 
 
 @bp.post("/task")
+@lane(BACKEND)
 def act_on_task() -> Any:
     """Add a key to a task instance, or clear it."""
     return _act_on_place(task_place())
 
 
 @bp.post("/asset")
+@lane(BACKEND)
 def act_on_asset() -> Any:
     """Add a key to an asset, or clear it."""
     return _act_on_place(asset_place())
@@ -99,6 +100,7 @@ def _clear(place: dict[str, Any]) -> Any:
 
 
 @bp.post("/key")
+@lane(BACKEND)
 def act_on_key() -> Any:
     """Edit, delete or restore a key, or look behind its reference."""
     acts = {"save": _save, "delete": _delete, "resolve": _resolve, "restore": _restore}
@@ -202,6 +204,7 @@ def _resolve_earlier(place: dict[str, Any], key: str, ref: str) -> Outcome:
 
 
 @bp.get("/ask")
+@lane(SLOW)
 def ask() -> Any:
     """Say what a deletion would take with it, and ask."""
     place, key = any_place(), request.args.get("key")

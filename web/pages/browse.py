@@ -12,16 +12,13 @@ from state.model.scopes import TaskScope
 from state.store.views import details, history, keys, lists
 
 from ..errors import Refused
+from ..operation import SLOW, WAITING, lane
 from ..service import PREFIX, service
 from . import session as sessions
 from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, place_args, place_url, read, to
 
-bp = Blueprint(
-    "ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
-)
-bp.before_request(sessions.admit)
-bp.after_request(sessions.keep)
+bp = Blueprint("browse", __name__)
 _LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.found}
 _LATEST = 12  # writes
 _WAIT = 25  # seconds that a page waits for the next write
@@ -55,6 +52,7 @@ def backend_name() -> str:
 
 
 @bp.get("/")
+@lane(SLOW)
 def show_overview() -> Any:
     """Dag runs, task instances, assets and keys with what they hold, and the latest writes."""
     narrowed = bool(request.args.get("q") or request.args.get("only"))
@@ -87,6 +85,7 @@ def _live() -> dict[str, Any]:
 
 
 @bp.get("/live")
+@lane(WAITING)
 def live() -> Response:
     """The latest writes as a piece of a page, as soon as something happens after the event ``after``."""
     g.namespace.journal.wait(_WAIT, number("after", 0), limit=1)
@@ -147,12 +146,14 @@ def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
 
 
 @bp.get("/task")
+@lane(SLOW)
 def show_task() -> Any:
     """A task instance: its keys, its attempts, its map indices."""
     return show_place(task_place())
 
 
 @bp.get("/asset")
+@lane(SLOW)
 def show_asset() -> Any:
     """An asset and its keys."""
     return show_place(asset_place())

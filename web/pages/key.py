@@ -17,17 +17,15 @@ from state.store.views import history, keys
 from state.store.views import history as timeline
 
 from ..errors import Refused
+from ..operation import SLOW, lane
 from ..service import setting
-from . import session as sessions
 from .browse import any_place, backend_name
 from .examples import recipe
 from .formatting import pretty, tree
 from .forms import default_at
 from .urls import number
 
-bp = Blueprint("ui_key", __name__)
-bp.before_request(sessions.admit)
-bp.after_request(sessions.keep)
+bp = Blueprint("key", __name__)
 _HISTORY = 50  # changes
 _LONGEST = 200_000  # bytes of a value that is compared
 _LINES = 400  # of a comparison
@@ -60,6 +58,7 @@ def visible(row: dict[str, Any]) -> str:
 
 
 @bp.get("/key")
+@lane(SLOW)
 def show_key() -> Any:
     """What is stored under a key, and what was; for one that never was, where it is instead."""
     place, key = any_place(), key_asked()
@@ -161,6 +160,7 @@ def _diff(place: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
 
 
 @bp.get("/key/raw")
+@lane(SLOW)
 def show_raw() -> Response:
     """The stored JSON as it is, but for credentials in a reference."""
     place, key = any_place(), key_asked()

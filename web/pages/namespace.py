@@ -15,6 +15,7 @@ from state.store.tables import expiry
 from state.store.tables.namespaces import set_clock
 
 from ..errors import Refused, status_of
+from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, service, setting
 from . import faults, snapshots
 from . import session as sessions
@@ -22,14 +23,13 @@ from .faults import Wrong
 from .formatting import count
 from .urls import to
 
-bp = Blueprint("ui_bench", __name__)
-bp.before_request(sessions.admit)
-bp.after_request(sessions.keep)
+bp = Blueprint("namespace", __name__)
 _UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
 _SHOWN = 200  # namespaces
 
 
 @bp.get("/bench")
+@lane(SLOW)
 def show_bench() -> Any:
     """All that one does to a whole namespace."""
     return _page()
@@ -53,6 +53,7 @@ def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
 
 
 @bp.post("/bench")
+@lane(BACKEND)
 def act() -> Any:
     """Do one thing, and say what was done; what was typed wrong comes back with its fault."""
     action = request.form.get("action", "")

@@ -15,20 +15,20 @@ from state.store.tables import references
 from state.store.views.lists import UNHEALTHY
 
 from ..errors import Refused
+from ..operation import BACKEND, SLOW, lane
 from ..service import service
 from . import session as sessions
 from .formatting import count
 from .urls import ROWS, List, number, one_of, to
 
-bp = Blueprint("ui_references", __name__)
-bp.before_request(sessions.admit)
-bp.after_request(sessions.keep)
+bp = Blueprint("references", __name__)
 _AT_ONCE = 25  # references that one step of a check looks behind
 _ORPHANS = 200  # that are listed, and removed at once
 _AGES = {OLDER_THAN: "older than a day", 3600: "older than an hour", 0: "any age"}
 
 
 @bp.get("/references")
+@lane(SLOW)
 def show_references() -> Any:
     """A page of the references, with how many there are of each health."""
     return _page()
@@ -55,6 +55,7 @@ def _page(progress: dict[str, Any] | None = None) -> Any:
 
 
 @bp.post("/references")
+@lane(BACKEND)
 def check() -> Any:
     """Look behind the next references; the page that follows goes on where this one stopped."""
     done = upkeep.check(g.namespace, service().backend_of(g.namespace), _given("after"), _AT_ONCE)
@@ -85,6 +86,7 @@ def _given(name: str) -> int:
 
 
 @bp.get("/references/orphans")
+@lane(BACKEND)
 def show_orphans() -> Any:
     """Objects that no key points at, and what would become of each."""
     older_than = _age(request.args.get("older_than"))
@@ -122,6 +124,7 @@ def _age(text: str | None) -> int:
 
 
 @bp.post("/references/orphans")
+@lane(BACKEND)
 def remove_orphans() -> Any:
     """Remove those that are this database's and old enough."""
     older_than = _age(request.form.get("older_than"))

@@ -126,7 +126,7 @@ def admit() -> Any:
 
 
 def _is_admitted() -> bool:
-    if is_logged_in() or request.blueprint == "ui_login":
+    if is_logged_in() or request.blueprint == "ui.login":
         return True
     if bearer() is None:
         return False
@@ -140,7 +140,7 @@ def _has_form_token() -> bool:
 
 
 def _ask_for_login() -> Any:
-    if request.method == "GET" and request.endpoint != "ui.live":
+    if request.method == "GET" and request.endpoint != "ui.browse.live":
         return redirect(f"{request.script_root}/login?{urlencode({'next': here()})}", 303)
     raise Refused(
         401,
@@ -168,9 +168,7 @@ def is_own_path(path: str) -> bool:
     )
 
 
-bp = Blueprint("ui_login", __name__)
-bp.before_request(sessions.admit)
-bp.after_request(sessions.keep)
+bp = Blueprint("login", __name__)
 
 
 def _next() -> str:

@@ -51,7 +51,7 @@ def asked() -> Asked | None:
 
 
 def _caller(place: dict[str, Any]) -> Writer:
-    api, ti_id = _APIS[str(request.blueprint)], g.get("ti_id")
+    api, ti_id = _APIS[request.blueprints[-1]], g.get("ti_id")
     if api == "execution":
         ti_id = ti_id or place.get("task_instance_id")
     if ti_id is None:

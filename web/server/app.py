@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request, g
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, MapAdapter, Rule
 
+from state.store.tables.namespaces import DEFAULT
+
 from .. import faults
-from ..service import NAMESPACE, PREFIX
+from ..operation import WAITING, Operation
+from ..service import NAMESPACE, PREFIX, service_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -80,6 +84,34 @@ class App(Flask):
             request.method,
             query,
         )
+
+    def lane(self, method: str, path: str, query: str) -> str | None:
+        """Which threads answer a call, as its view says; None for those of the short calls.
+
+        :param path: decoded as in WSGI, each byte a character.
+        """
+        name = DEFAULT
+        if path.startswith(PREFIX):
+            name, _, rest = path.removeprefix(PREFIX).partition("/")
+            path = f"/{rest}"
+        view = self._view(method, path)
+        operation: Operation | None = getattr(view, "operation", None)
+        if operation is not None:
+            if operation.state_op in faults.OPS and name in service_of(self).store.faulty:
+                return WAITING
+            if operation.waits and f"&{operation.waits}=" in f"&{query}":
+                return WAITING
+        lane: str | None = getattr(view, "lane", None)
+        return lane
+
+    def _view(self, method: str, path: str) -> Any:
+        text = path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
+        adapter = Adapter(self.url_map, "localhost", "", "", "http", text, method)
+        try:
+            rule, _ = adapter.match(return_rule=True)
+        except HTTPException:
+            return None
+        return self.view_functions[rule.endpoint]
 
     def dispatch_request(self) -> Any:
         namespace = g.get("namespace")

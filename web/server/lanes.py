@@ -1,21 +1,23 @@
 """Lanes: which threads a call is handled by.
 
-Each lane has threads of its own. A call that may take long goes to the slow lane, whose queue is bounded. One that
-calls the backend, and one that waits on purpose (for the journal, or because of a fault), goes to a lane where it waits
-for nobody else. When those are full, the call is refused. Of the short calls, writes have a lane apart from reads,
-since they wait for each other and for a long one's transaction. So long, stuck or waiting calls never keep short ones
-waiting, and no write keeps a read waiting.
+Each lane has threads of its own, and a view names its lane (``web/operation.py``). A call that may
+take long goes to the slow lane, whose queue is bounded. A call of the state backend, and one that waits
+on purpose (for the journal, or because of a fault), goes to a lane without a queue: where its threads
+are busy, the call is refused. Short writes have a lane apart from short reads, because they wait for
+each other and for the transaction of a long call. So long, stuck or waiting calls never delay short
+ones, and no write delays a read.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from ..operation import BACKEND, SLOW, WAITING
 
 log = logging.getLogger("stateroom")
 
@@ -26,12 +28,7 @@ SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 WAITING_THREADS = 64
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
-_BACKEND = re.compile(r"/_stateroom/(values/|references/(check|orphans))")
-_PAGE = re.compile(
-    r"(?:/ns/[^/]*)?/(live|task|asset|key|key/raw|ask|references|references/orphans|bench)?"
-)
-_VALUES, _JOURNAL = "/_stateroom/values/", "/_stateroom/journal"
-_WAIT = re.compile(r"(?:^|&)wait=")
+LaneOf = Callable[[str, str, str], str | None]
 
 
 class Lane:
@@ -94,17 +91,19 @@ class Lane:
 class Lanes:
     """waitress's dispatcher: sends each call to the lane it belongs to.
 
-    :param waits: says of a path whether its call may wait on purpose.
+    :param lane_of: names the lane of a method, path and query; None for a short call.
     :param full: makes the error with which a call is refused that has no room.
     """
 
-    def __init__(self, waits: Callable[[str], bool], full: Callable[[str], Exception]) -> None:
-        self._waits, self._full = waits, full
+    def __init__(self, lane_of: LaneOf, full: Callable[[str], Exception]) -> None:
+        self._lane_of = lane_of
+        self._full = full
         self.reads = Lane("read", READ_THREADS)
         self.writes = Lane("write", WRITE_THREADS)
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
         self.backend = Lane("values", BACKEND_THREADS, 0)
         self.waiting = Lane("waiting", WAITING_THREADS, 0)
+        self._named = {SLOW: self.slow, BACKEND: self.backend, WAITING: self.waiting}
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
@@ -115,25 +114,12 @@ class Lanes:
     def _lane(self, request: Any) -> Lane:
         if request.error is not None:
             return self.reads
-        if self._may_wait(request):
-            return self.waiting
-        if page := _PAGE.fullmatch(request.path):
-            return self._page_lane(str(page[1]), request.command)
-        if is_slow(request):
-            return self.backend if _BACKEND.search(request.path) else self.slow
+        name = self._lane_of(request.command, request.path, request.query)
+        if name is not None:
+            return self._named[name]
+        if request.body_bytes_received > LONG_BODY:
+            return self.slow
         return self.reads if request.command in ("GET", "HEAD") else self.writes
-
-    def _page_lane(self, page: str, command: str) -> Lane:
-        """A page counts and sorts; a form, and the list of orphans, ask the backend; ``live`` waits."""
-        if page == "live":
-            return self.waiting
-        return self.backend if command == "POST" or page == "references/orphans" else self.slow
-
-    def _may_wait(self, request: Any) -> bool:
-        path: str = request.path
-        if "/_stateroom/" not in path or _VALUES in path:
-            return self._waits(path)
-        return path.endswith(_JOURNAL) and _WAIT.search(request.query) is not None
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """Let the calls that run end, for ``timeout`` seconds in all; the waiting ones are dropped."""
@@ -144,11 +130,3 @@ class Lanes:
         for lane in lanes:
             lane.join(deadline)
         return True
-
-
-def is_slow(request: Any) -> bool:
-    """Whether a call may take long: a long body, or Stateroom's own API but for its health."""
-    if request.body_bytes_received > LONG_BODY:
-        return True
-    path: str = request.path
-    return "/_stateroom/" in path and not path.endswith("/_stateroom/health")

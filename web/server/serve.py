@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from flask import Flask
 
 from state.errors import SettingError, StateError
 from state.masking import masked
@@ -24,6 +23,7 @@ from state.store.database.connections import MEMORY
 from .. import settings as rows
 from ..service import Service
 from ..settings import is_loopback
+from .app import App
 from .banner import banner, stateroom
 from .serve_options import Serve, options
 from .waitress import Server
@@ -32,7 +32,7 @@ CANNOT_LISTEN = 9  # exit status
 _ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 
 
-CreateApp = Callable[[Mapping[str, Any], Mapping[str, str]], Flask]
+CreateApp = Callable[[Mapping[str, Any], Mapping[str, str]], App]
 
 
 def serve(create_app: CreateApp) -> NoReturn:
@@ -94,7 +94,7 @@ def _serve(create_app: CreateApp, given: dict[str, Any]) -> None:
             settings["host"],
             settings["port"],
             settings["max_body"],
-            made.waits,
+            app.lane,
             made.store.release,
         )
     except OSError as error:

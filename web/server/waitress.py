@@ -19,7 +19,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error, RequestEntityTooLarge
 
 from ..responses import CUT, NOTHING
-from .lanes import Lanes
+from .lanes import LaneOf, Lanes
 
 RETRY_AFTER = 1  # seconds
 CONNECTIONS = 1000  # open at once; for another one those that were idle longest are closed
@@ -164,7 +164,7 @@ class Server:
 
     :param port: 0 takes a free one; :attr:`url` says which.
     :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read at all.
-    :param waits: says of a path whether its call may wait on purpose, so that it must not take a fast lane's thread.
+    :param lane_of: names the lane of a method, path and query; None for a short call.
     :param release: ends such waits when the server ends.
     :raises OSError: if the address is taken or cannot be listened on.
     """
@@ -175,11 +175,11 @@ class Server:
         host: str,
         port: int,
         max_body: int,
-        waits: Callable[[str], bool] = lambda path: False,
+        lane_of: LaneOf = lambda method, path, query: None,
         release: Callable[[], None] = lambda: None,
     ) -> None:
         self._sockets: dict[int, Any] = {}
-        self._lanes, self._release = Lanes(waits, LaneFull), release
+        self._lanes, self._release = Lanes(lane_of, LaneFull), release
         self._serving = threading.RLock()
         self._closing = False
         try:

@@ -1,13 +1,16 @@
-"""The Control API under ``/_stateroom``: a module for each noun."""
+"""The Control API under ``/_stateroom``: a module for each noun.
+
+All of it is for admins, but for the values: a task's own token opens those too.
+"""
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Blueprint
 
-from . import faults, fixtures, journal, namespaces, references, snapshots, values
+from . import faults, fixtures, journal, namespaces, references, snapshots
+from .admission import admit
 
-
-def register(app: Flask) -> None:
-    """Serve the Control API."""
-    for noun in (fixtures, values, references, journal, namespaces, snapshots, faults):
-        app.register_blueprint(noun.bp)
+bp = Blueprint("control", __name__, url_prefix="/_stateroom")
+bp.before_request(admit)
+for noun in (fixtures, references, journal, namespaces, snapshots, faults):
+    bp.register_blueprint(noun.bp)

@@ -14,25 +14,23 @@ from state.store.tables import scopes
 
 from ...errors import InvalidInput
 from ...faults import backend_fault, said_of, taken
-from ...operation import NO_BODY, operation
+from ...operation import NO_BODY, SLOW, operation
 from ...request.parsing import body, load, read
 from ...responses import json_answer, no_content
-from .admission import admit
 
-bp = Blueprint("faults_api", __name__, url_prefix="/_stateroom/faults")
-bp.before_request(admit)
+bp = Blueprint("faults_api", __name__, url_prefix="/faults")
 _FAULT, _TAKE = schemas.Fault(), schemas.TakeBody()
 
 
 @bp.get("")
-@operation((200, schemas.Faults))
+@operation((200, schemas.Faults), lane=SLOW)
 def list_faults() -> Response:
     """List the faults, in the order they are asked, with how often each met its call and fired."""
     return json_answer({"faults": g.namespace.faults.listed()})
 
 
 @bp.post("")
-@operation((201, schemas.Counted), body=schemas.Fault)
+@operation((201, schemas.Counted), body=schemas.Fault, lane=SLOW)
 def add_fault() -> Response:
     """Set a fault; a member that no fault has is refused."""
     asked, _ = load(_FAULT, g.body, strict=True)
@@ -46,7 +44,7 @@ def add_fault() -> Response:
 
 
 @bp.delete("")
-@operation(NO_BODY)
+@operation(NO_BODY, lane=SLOW)
 def clear_faults() -> Any:
     """Remove all faults."""
     g.namespace.faults.clear()
@@ -54,7 +52,7 @@ def clear_faults() -> Any:
 
 
 @bp.delete("/<int:fault_id>")
-@operation(NO_BODY)
+@operation(NO_BODY, lane=SLOW)
 def remove_fault(fault_id: int) -> Any:
     """Remove one fault."""
     g.namespace.faults.remove(fault_id)
@@ -62,7 +60,7 @@ def remove_fault(fault_id: int) -> Any:
 
 
 @bp.post("/take")
-@operation((200, schemas.Taken), body=schemas.TakeBody)
+@operation((200, schemas.Taken), body=schemas.TakeBody, lane=SLOW)
 def take_fault() -> Response:
     """Count a call that a worker makes of its own backend, and say what the backend is to do wrong, or null."""
     (asked,) = read(body(_TAKE))

@@ -15,22 +15,18 @@ from state.store import fixtures
 from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
 
-from ...operation import NO_BODY, operation
+from ...operation import NO_BODY, SLOW, operation
 from ...request.parsing import load, load_fixture, query, read
 from ...responses import json_answer, no_content
 from ...service import service, setting
-from .admission import admit
 
-bp = Blueprint("control_api", __name__, url_prefix="/_stateroom")
+bp = Blueprint("control_api", __name__)
 _TASK_INSTANCE = schemas.TaskInstanceBody()
 _ASSET, _WHICH = schemas.AssetBody(), schemas.TaskInstanceQuery()
 _RESET, _STRICT, _CLEAN = schemas.ResetOptions(), schemas.StrictOption(), schemas.CleanOptions()
 _NAMED_AT_MOST, _NAME_AT_MOST = 50, 120  # members, letters of each
 _IGNORED = {"Stateroom-Ignored": "Members of the body that its schema does not know."}
 _STARTED = time.monotonic()
-
-
-bp.before_request(admit)
 
 
 @bp.get("/health")
@@ -53,7 +49,7 @@ def health() -> Response:
 
 
 @bp.post("/reset")
-@operation(NO_BODY, query=schemas.ResetOptions)
+@operation(NO_BODY, query=schemas.ResetOptions, lane=SLOW)
 def reset() -> Any:
     """Forget everything, or return to the fixture loaded at start; ``?to=empty`` forgets that too."""
     (asked,) = read(query(_RESET))
@@ -69,14 +65,14 @@ def _first_fixture() -> dict[str, Any]:
 
 
 @bp.get("/fixture")
-@operation((200, schemas.Fixture))
+@operation((200, schemas.Fixture), lane=SLOW)
 def get_fixture() -> Response:
     """Export what the namespace holds as a fixture document; secrets are not part of it."""
     return json_answer(fixtures.export(g.namespace))
 
 
 @bp.put("/fixture")
-@operation(NO_BODY, query=schemas.StrictOption, body=schemas.Fixture, headers=_IGNORED)
+@operation(NO_BODY, query=schemas.StrictOption, body=schemas.Fixture, headers=_IGNORED, lane=SLOW)
 def put_fixture() -> Any:
     """Create or update what a fixture document names, and leave the rest."""
     document, ignored = load_fixture(g.body, strict=_is_strict())
@@ -105,7 +101,7 @@ def _naming(ignored: list[str]) -> dict[str, str]:
 
 
 @bp.get("/task-instances")
-@operation((200, schemas.TaskInstanceMade), query=schemas.TaskInstanceQuery, also=(404,))
+@operation((200, schemas.TaskInstanceMade), query=schemas.TaskInstanceQuery, also=(404,), lane=SLOW)
 def get_task_instance() -> Response:
     """Say which attempt of a task instance is the current one, with a token for its worker."""
     (asked,) = read(query(_WHICH))
@@ -120,6 +116,7 @@ def get_task_instance() -> Response:
     query=schemas.StrictOption,
     body=schemas.TaskInstanceBody,
     headers=_IGNORED,
+    lane=SLOW,
 )
 def create_task_instance() -> Any:
     """Make a task instance, or its next attempt, with its dag run if need be, and a token for its worker."""
@@ -139,7 +136,11 @@ def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/assets")
 @operation(
-    (201, schemas.AssetMade), query=schemas.StrictOption, body=schemas.AssetBody, headers=_IGNORED
+    (201, schemas.AssetMade),
+    query=schemas.StrictOption,
+    body=schemas.AssetBody,
+    headers=_IGNORED,
+    lane=SLOW,
 )
 def create_asset() -> Any:
     """Make an active asset; one of this name that is there already is returned as it is."""
@@ -150,7 +151,7 @@ def create_asset() -> Any:
 
 
 @bp.post("/clean")
-@operation((200, schemas.Cleaned), query=schemas.CleanOptions)
+@operation((200, schemas.Cleaned), query=schemas.CleanOptions, lane=SLOW)
 def clean() -> Response:
     """Remove expired entries, as ``airflow state-store clean`` does; ``?dry_run=1`` only counts them."""
     (asked,) = read(query(_CLEAN))

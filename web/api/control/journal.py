@@ -14,14 +14,12 @@ from state.store.explain.explain import explain
 from state.store.views import history
 
 from ...errors import InvalidInput
-from ...operation import operation
+from ...operation import SLOW, operation
 from ...request.parsing import query, read
 from ...responses import json_answer
 from ...service import setting
-from .admission import admit
 
-bp = Blueprint("journal_api", __name__, url_prefix="/_stateroom")
-bp.before_request(admit)
+bp = Blueprint("journal_api", __name__)
 _JOURNAL = schemas.JournalQuery()
 _HISTORY = schemas.HistoryQuery()
 _EXPLAIN = schemas.ExplainQuery()
@@ -30,7 +28,7 @@ _EQUAL = ("op", "api", "key", "ti_id")
 
 
 @bp.get("/journal")
-@operation((200, schemas.Events), query=schemas.JournalQuery)
+@operation((200, schemas.Events), query=schemas.JournalQuery, lane=SLOW, waits="wait")
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
     (asked,) = read(query(_JOURNAL))
@@ -42,7 +40,7 @@ def list_events() -> Response:
 
 
 @bp.get("/history")
-@operation((200, schemas.History), query=schemas.HistoryQuery)
+@operation((200, schemas.History), query=schemas.HistoryQuery, lane=SLOW)
 def get_history() -> Response:
     """Tell the story of a key, or what it was at a moment."""
     (asked,) = read(query(_HISTORY))
@@ -55,7 +53,7 @@ def get_history() -> Response:
 
 
 @bp.get("/explain")
-@operation((200, schemas.Explanation), query=schemas.ExplainQuery)
+@operation((200, schemas.Explanation), query=schemas.ExplainQuery, lane=SLOW)
 def explain_key() -> Response:
     """Say when a key goes and why it is still readable, or why it is not there and where it is instead."""
     (asked,) = read(query(_EXPLAIN))

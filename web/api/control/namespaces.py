@@ -14,19 +14,17 @@ from state.store import fixtures
 from state.store.tables.namespaces import set_clock
 
 from ...errors import InvalidInput
-from ...operation import NO_BODY, operation
+from ...operation import NO_BODY, SLOW, operation
 from ...request.parsing import body, read
 from ...responses import json_answer, no_content
 from ...service import PREFIX, service
-from .admission import admit
 
-bp = Blueprint("namespaces_api", __name__, url_prefix="/_stateroom")
-bp.before_request(admit)
+bp = Blueprint("namespaces_api", __name__)
 _NAMESPACE, _CLOCK = schemas.NamespaceBody(), schemas.ClockBody()
 
 
 @bp.get("/namespaces")
-@operation((200, schemas.Namespaces))
+@operation((200, schemas.Namespaces), lane=SLOW)
 def list_namespaces() -> Response:
     """List all namespaces, whichever is asked."""
     rows = [_namespace(row) for row in service().store.namespaces()]
@@ -38,7 +36,7 @@ def _namespace(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/namespaces")
-@operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,))
+@operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,), lane=SLOW)
 def create_namespace() -> Any:
     """Make an empty namespace, or one that begins with a fixture."""
     asked = read(body(_NAMESPACE))[0]
@@ -56,7 +54,7 @@ def create_namespace() -> Any:
 
 
 @bp.delete("/namespaces/<name>")
-@operation(NO_BODY, also=(409,))
+@operation(NO_BODY, also=(409,), lane=SLOW)
 def drop_namespace(name: str) -> Any:
     """Drop a namespace with all that it holds."""
     service().store.drop_namespace(name)
@@ -64,7 +62,7 @@ def drop_namespace(name: str) -> Any:
 
 
 @bp.get("/clock")
-@operation((200, schemas.Clock))
+@operation((200, schemas.Clock), lane=SLOW)
 def get_clock() -> Response:
     """Say what the namespace's clock shows."""
     return _shown(g.namespace.clock)
@@ -80,7 +78,7 @@ def _shown(clock: Clock) -> Response:
 
 
 @bp.patch("/clock")
-@operation((200, schemas.Clock), body=schemas.ClockBody)
+@operation((200, schemas.Clock), body=schemas.ClockBody, lane=SLOW)
 def set_namespace_clock() -> Response:
     """Freeze the namespace's clock or let it go on, set it, advance it, in this order."""
     (asked,) = read(body(_CLOCK))
@@ -110,7 +108,7 @@ def _beyond() -> InvalidInput:
 
 
 @bp.delete("/clock")
-@operation(NO_BODY)
+@operation(NO_BODY, lane=SLOW)
 def reset_clock() -> Any:
     """Let the namespace's clock show real time again."""
     set_clock(g.namespace, Clock())

@@ -13,29 +13,20 @@ from state.model.clock import to_text, to_wire
 from state.store.tables import references
 
 from ...errors import Refused
-from ...operation import BACKEND_ERRORS, operation
-from ...request.auth import require_admin
+from ...operation import BACKEND, BACKEND_ERRORS, SLOW, operation
 from ...request.parsing import body, query, read
 from ...responses import json_answer
 from ...service import service
-from .admission import read_json
 
-bp = Blueprint("references_api", __name__, url_prefix="/_stateroom/references")
+bp = Blueprint("references_api", __name__, url_prefix="/references")
 _LIST, _ORPHANS = schemas.ReferencesQuery(), schemas.OrphansQuery()
 _CHECK, _REMOVE = schemas.CheckBody(), schemas.RemoveBody()
 _MOST = 1000  # rows in one page
 _TASK = ("dag_id", "run_id", "task_id", "map_index")
 
 
-@bp.before_request
-def admit() -> None:
-    """Only admins, where a secret was given at start."""
-    require_admin()
-    read_json()
-
-
 @bp.get("")
-@operation((200, schemas.References), query=schemas.ReferencesQuery)
+@operation((200, schemas.References), query=schemas.ReferencesQuery, lane=SLOW)
 def list_references() -> Response:
     """List a page of the references that are held or were released, oldest first; credentials in them are masked."""
     (asked,) = read(query(_LIST))
@@ -71,7 +62,7 @@ def _reference(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/check")
-@operation((200, schemas.Checked), body=schemas.CheckBody, also=BACKEND_ERRORS)
+@operation((200, schemas.Checked), body=schemas.CheckBody, also=BACKEND_ERRORS, lane=BACKEND)
 def check() -> Response:
     """Check a page of the references: are the objects there, and what was written?"""
     (asked,) = read(body(_CHECK))
@@ -86,7 +77,7 @@ def check() -> Response:
 
 
 @bp.get("/orphans")
-@operation((200, schemas.Orphans), query=schemas.OrphansQuery, also=BACKEND_ERRORS)
+@operation((200, schemas.Orphans), query=schemas.OrphansQuery, also=BACKEND_ERRORS, lane=BACKEND)
 def list_orphans() -> Response:
     """List a page of the objects that no row points at, with what would become of each."""
     (asked,) = read(query(_ORPHANS))
@@ -107,7 +98,7 @@ def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
 
 
 @bp.post("/orphans/remove")
-@operation((200, schemas.Removed), body=schemas.RemoveBody, also=BACKEND_ERRORS)
+@operation((200, schemas.Removed), body=schemas.RemoveBody, also=BACKEND_ERRORS, lane=BACKEND)
 def remove_orphans() -> Response:
     """Remove objects that no row points at, that are this database's, and that are older than ``older_than``."""
     (asked,) = read(body(_REMOVE))

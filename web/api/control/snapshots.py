@@ -9,18 +9,16 @@ from flask import Blueprint, Response, g
 from schemas.control import snapshots as schemas
 from state.store import snapshots
 
-from ...operation import NO_BODY, operation
+from ...operation import NO_BODY, SLOW, operation
 from ...request.parsing import query, read
 from ...responses import json_answer, no_content
-from .admission import admit
 
-bp = Blueprint("snapshots_api", __name__, url_prefix="/_stateroom")
-bp.before_request(admit)
+bp = Blueprint("snapshots_api", __name__)
 _DIFF = schemas.DiffQuery()
 
 
 @bp.get("/snapshots")
-@operation((200, schemas.Snapshots))
+@operation((200, schemas.Snapshots), lane=SLOW)
 def list_snapshots() -> Response:
     """List the namespace's snapshots."""
     found = snapshots.listed(g.namespace)
@@ -28,14 +26,14 @@ def list_snapshots() -> Response:
 
 
 @bp.put("/snapshots/<name>")
-@operation((201, schemas.Snapshot))
+@operation((201, schemas.Snapshot), lane=SLOW)
 def take_snapshot(name: str) -> Response:
     """Take a snapshot of all that the namespace holds, in place of one of the same name."""
     return json_answer(snapshots.take(g.namespace, name), 201)
 
 
 @bp.post("/snapshots/<name>/restore")
-@operation(NO_BODY)
+@operation(NO_BODY, lane=SLOW)
 def restore_snapshot(name: str) -> Any:
     """Return to a snapshot."""
     snapshots.restore(g.namespace, name)
@@ -43,7 +41,7 @@ def restore_snapshot(name: str) -> Any:
 
 
 @bp.delete("/snapshots/<name>")
-@operation(NO_BODY)
+@operation(NO_BODY, lane=SLOW)
 def drop_snapshot(name: str) -> Any:
     """Drop a snapshot."""
     snapshots.drop(g.namespace, name)
@@ -51,7 +49,7 @@ def drop_snapshot(name: str) -> Any:
 
 
 @bp.get("/snapshots/diff")
-@operation((200, schemas.Diff), query=schemas.DiffQuery, also=(404,))
+@operation((200, schemas.Diff), query=schemas.DiffQuery, also=(404,), lane=SLOW)
 def diff_snapshots() -> Response:
     """Say which keys were added, removed and changed from one snapshot to another, or to now."""
     (asked,) = read(query(_DIFF))

@@ -15,7 +15,7 @@ from state.model.retention import UnusableRetention
 
 from ...errors import InvalidInput, Refused
 from ...faults import backend
-from ...operation import BACKEND_ERRORS, NO_BODY, operation
+from ...operation import BACKEND, BACKEND_ERRORS, NO_BODY, operation
 from ...request.auth import authenticate_value_caller, writer
 from ...request.parsing import body, path, queries, query, read
 from ...responses import no_content, text_answer
@@ -70,7 +70,7 @@ def _refuse(where: str, message: str) -> InvalidInput:
 
 
 @bp.get(_TASK)
-@operation(_VALUE, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="get")
+@operation(_VALUE, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="get", lane=BACKEND)
 def get_task_value(task_instance_id: str) -> Response:
     """Get one value of a task instance."""
     key = _key()
@@ -79,7 +79,12 @@ def get_task_value(task_instance_id: str) -> Response:
 
 @bp.put(_TASK)
 @operation(
-    NO_BODY, query=schemas.KeyOption, body=schemas.ValueBody, also=BACKEND_ERRORS, state_op="set"
+    NO_BODY,
+    query=schemas.KeyOption,
+    body=schemas.ValueBody,
+    also=BACKEND_ERRORS,
+    state_op="set",
+    lane=BACKEND,
 )
 def set_task_value(task_instance_id: str) -> Any:
     """Set one value of a task instance."""
@@ -95,7 +100,7 @@ def set_task_value(task_instance_id: str) -> Any:
 
 
 @bp.delete(_TASK)
-@operation(NO_BODY, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="delete")
+@operation(NO_BODY, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="delete", lane=BACKEND)
 def delete_task_value(task_instance_id: str) -> Any:
     """Delete one value of a task instance."""
     key = _key()
@@ -104,7 +109,7 @@ def delete_task_value(task_instance_id: str) -> Any:
 
 
 @bp.get(_ASSET)
-@operation(_VALUE, also=BACKEND_ERRORS, by=_KEY_BY, state_op="get")
+@operation(_VALUE, also=BACKEND_ERRORS, by=_KEY_BY, state_op="get", lane=BACKEND)
 def get_asset_value(by: str) -> Response:
     """Get one value of an active asset, by name or by uri."""
     key = _key()
@@ -112,7 +117,9 @@ def get_asset_value(by: str) -> Response:
 
 
 @bp.put(_ASSET)
-@operation(NO_BODY, body=schemas.ValueBody, also=BACKEND_ERRORS, by=_KEY_BY, state_op="set")
+@operation(
+    NO_BODY, body=schemas.ValueBody, also=BACKEND_ERRORS, by=_KEY_BY, state_op="set", lane=BACKEND
+)
 def set_asset_value(by: str) -> Any:
     """Set one value of an active asset, which does not expire."""
     key, (entry,) = _key(), read(body(_BODY))
@@ -127,7 +134,7 @@ def set_asset_value(by: str) -> Any:
 
 
 @bp.delete(_ASSET)
-@operation(NO_BODY, also=BACKEND_ERRORS, by=_KEY_BY, state_op="delete")
+@operation(NO_BODY, also=BACKEND_ERRORS, by=_KEY_BY, state_op="delete", lane=BACKEND)
 def delete_asset_value(by: str) -> Any:
     """Delete one value of an active asset."""
     key = _key()
