@@ -47,7 +47,6 @@ _REF = {HEADER: "What is known of a reference in the value: its backend, size an
 _REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
 
 
-@bp.before_app_request
 def check_version() -> None:
     """Route by the version header as Airflow does, which compares texts: older versions know no store.
 
@@ -55,13 +54,10 @@ def check_version() -> None:
     """
     environ = request.environ
     text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
-    if text == VERSION or not environ["PATH_INFO"].startswith("/execution/"):
+    if text == VERSION:
         return
-    if (
-        text < _FIRST_VERSION
-        or text < VERSION
-        and environ["PATH_INFO"].startswith("/execution/store")
-    ):
+    is_store = environ["PATH_INFO"].startswith("/execution/store")
+    if text < _FIRST_VERSION or (text < VERSION and is_store):
         raise Refused(404, "Not Found")
     if text not in _VERSIONS:
         g.header_problems = _date_problems(text)
@@ -86,6 +82,7 @@ def _date_problems(text: str) -> list[dict[str, Any]]:
 @bp.before_request
 def admit() -> None:
     """The body is parsed before the caller is known, as in Airflow."""
+    check_version()
     read_body()
     if request.endpoint != "execution_api.health":
         authenticate_worker()

@@ -18,6 +18,7 @@ from ..error_handlers import api_name, to_path_without_slash
 from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
 from ..responses import json_answer
+from .execution import check_version
 
 bp = Blueprint("not_emulated", __name__)
 _VARIABLE = re.compile(r"\\{\w+(:path)?\\}")
@@ -49,34 +50,39 @@ def templates(path: str) -> dict[str, str]:
     return found
 
 
-@bp.before_app_request
 def refuse() -> Response | None:
     """Say of a route that Airflow has, and no view here, that it is not emulated.
 
+    :returns: a redirect to the path without its last slash, or None for a path that Airflow has not either.
     :raises NotEmulated: to whoever may ask.
     """
-    endpoint = request.endpoint  # None where no rule takes the path
-    if endpoint is not None and not endpoint.startswith(bp.name):
+    is_execution = api_name() == "execution"
+    if is_execution:
+        check_version()
+    routes = templates(request.path)
+    if request.method in routes:
+        authenticate_worker() if is_execution else core_role()
+        raise NotEmulated(routes[request.method])
+    if routes:
+        if isinstance(request.routing_exception, NotFound):
+            raise MethodNotAllowed(sorted(routes))
         return None
-    found = templates(request.path)
-    if request.method in found:
-        authenticate_worker() if api_name() == "execution" else core_role()
-        raise NotEmulated(found[request.method])
-    if found and isinstance(request.routing_exception, NotFound):
-        raise MethodNotAllowed(sorted(found))
-    is_there = api_name() == "execution" and templates(request.path.rstrip("/"))
-    return to_path_without_slash() if is_there and not found else None
+    if is_execution and templates(request.path.rstrip("/")):
+        return to_path_without_slash()
+    return None
 
 
 @bp.get("/api/<key:rest>")
 def unknown(rest: str) -> Response:
     """Answer as Airflow does; that this takes every path is also why a write to one is 405."""
+    refuse()
     return json_answer({"error": "API route not found"}, 404)
 
 
 @bp.get("/api/v1/<key:rest>")
 def removed(rest: str) -> Response:
     """Say where the API of Airflow 2 went."""
+    refuse()
     message = (
         "/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead."
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, Request, g
+from flask import Flask, Request, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, MapAdapter, Rule
 
 from state.store.tables.namespaces import DEFAULT
 
 from .. import faults
+from ..api import not_emulated
 from ..operation import WAITING, Operation
 from ..service import NAMESPACE, PREFIX, service_of
 
@@ -105,17 +106,23 @@ class App(Flask):
         return lane
 
     def _view(self, method: str, path: str) -> Any:
-        text = path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
-        adapter = Adapter(self.url_map, "localhost", "", "", "http", text, method)
-        try:
-            rule, _ = adapter.match(return_rule=True)
-        except HTTPException:
-            return None
-        return self.view_functions[rule.endpoint]
+        if not path.isascii():
+            path = path.encode("latin-1").decode("utf-8", "replace")
+        known = cast(Routes, self.url_map).known.get((method, path[1:]))
+        if known is None:
+            adapter = Adapter(self.url_map, "localhost", "", "", "http", path, method)
+            try:
+                known = cast(Found, adapter.match(return_rule=True))
+            except HTTPException:
+                return None
+        return self.view_functions[known[0].endpoint]
 
     def dispatch_request(self) -> Any:
-        namespace = g.get("namespace")
-        if namespace is not None and namespace.faults:
+        if request.routing_exception is not None:
+            redirect = not_emulated.refuse()
+            if redirect is not None:
+                return redirect
+        elif (namespace := g.get("namespace")) is not None and namespace.faults:
             return faults.dispatch(self, super().dispatch_request)
         return super().dispatch_request()
 
