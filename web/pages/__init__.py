@@ -10,7 +10,7 @@ bp = Blueprint(
     "ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
 bp.before_request(session.admit)
-bp.after_request(session.keep)
+bp.after_request(session.fence)
 for part in (browse, key, actions, references, namespace, session):
     bp.register_blueprint(part.bp)
 
@@ -19,4 +19,8 @@ def register(app: Flask) -> None:
     """Serve the pages beside the APIs."""
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     formatting.register(app)
+    keys = app.extensions["stateroom"].keys
+    app.secret_key = keys.start or keys.own
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    app.session_interface = session.PageSessions()
     app.register_blueprint(bp)

@@ -39,7 +39,7 @@ def common() -> dict[str, Any]:
         "clock": namespace.clock if namespace else None,
         "root": request.script_root,
         "prefix": PREFIX,
-        "csrf": lambda: sessions.session()["csrf"],
+        "csrf": sessions.csrf,
         "heard": sessions.heard,
         "login": sessions,
         "origin": request.host_url.rstrip("/") + request.script_root,

@@ -8,8 +8,20 @@ import time
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, g, redirect, render_template, request
-from itsdangerous import BadSignature, URLSafeSerializer
+from flask import (
+    Blueprint,
+    Flask,
+    Request,
+    Response,
+    current_app,
+    flash,
+    get_flashed_messages,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from state.model import tokens
 from state.model.clock import Clock
@@ -18,62 +30,59 @@ from ..errors import Refused
 from ..request.auth import bearer, require_admin
 from ..responses import HEADERS
 from ..service import service
-from . import session as sessions
 
 _LONGEST = 3000  # characters of the cookie; browsers keep 4096
 
 
-def _cookie() -> str:
-    """The cookie's name; browsers share cookies among the ports of a host."""
-    return f"stateroom-{request.environ.get('HTTP_HOST', '').rpartition(':')[2]}".rstrip("-")
+class PageSessions(SecureCookieSessionInterface):
+    """Flask's sessions, for the pages only: a call of an API that has no cookie pays nothing for them."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name with the port, because browsers share cookies among the ports of a host."""
+        port = request.environ.get("HTTP_HOST", "").rpartition(":")[2]
+        return f"stateroom-{port}".rstrip("-")
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.scheme == "https"
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if "HTTP_COOKIE" not in request.environ:
+            return self.session_class()
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session.accessed:
+            super().save_session(app, session, response)
 
 
-def _signer() -> URLSafeSerializer:
-    keys = service().keys
-    return URLSafeSerializer(keys.start or keys.own, salt="stateroom page")
-
-
-def session() -> dict[str, Any]:
-    """The session of this request: ``csrf``, and perhaps ``until`` (of the login) and ``said``."""
-    if "session" not in g:
-        known = _read()
-        g.session = known or {"csrf": secrets.token_urlsafe(18)}
-        g.session_was = dict(g.session) if known else None
-    return cast(dict[str, Any], g.session)
-
-
-def _read() -> dict[str, Any] | None:
-    try:
-        found = _signer().loads(request.cookies.get(_cookie(), ""))
-    except BadSignature:
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("csrf"), str) else None
-
-
-def keep(response: Response) -> Response:
-    """Send the session where it has changed, and the headers that fence a page in."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if "session" in g and g.session != g.session_was:
-        text = _signer().dumps(g.session)
-        secure = request.scheme == "https"
-        response.set_cookie(
-            _cookie(), text, httponly=True, samesite="Strict", secure=secure, path="/"
-        )
-    return response
+def csrf() -> str:
+    """The token that each form of this session carries."""
+    if "csrf" not in session:
+        session["csrf"] = secrets.token_urlsafe(18)
+    return str(session["csrf"])
 
 
 def say(text: str, **more: Any) -> None:
     """Leave a message for the next page that is shown; one that is too long for a cookie goes without ``more``."""
-    said = {"text": text[:500], **more}
-    if len(str(_signer().dumps(said))) > _LONGEST:
-        said = {"text": text[:500]}
-    session()["said"] = said
+    message = {"text": text[:500], **more}
+    signer = PageSessions().get_signing_serializer(current_app)
+    assert signer is not None
+    if len(signer.dumps(message)) > _LONGEST:
+        message = {"text": text[:500]}
+    flash(message)  # type: ignore[arg-type]  # declared for texts, takes what JSON takes
 
 
 def heard() -> dict[str, Any] | None:
     """The message that was left, once."""
-    return cast("dict[str, Any] | None", session().pop("said", None))
+    messages = cast("list[dict[str, Any]]", get_flashed_messages())
+    return messages[-1] if messages else None
+
+
+def fence(response: Response) -> Response:
+    """Send the headers that keep other sites out of a page."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 # ---------------------------------------------------------------- login
@@ -86,7 +95,7 @@ def needs_login() -> bool:
 
 
 def is_logged_in() -> bool:
-    return not needs_login() or session().get("until", 0) > time.time()
+    return not needs_login() or session.get("until", 0) > time.time()
 
 
 def log_in(token: str) -> str | None:
@@ -100,15 +109,13 @@ def log_in(token: str) -> str | None:
         return "This is no token of this service, or it was signed with another secret."
     if str(claims.get("role")).lower() != "admin":
         return f"This is a token of the role {claims.get('role')!r}; the pages need an admin's."
-    g.session, g.session_was = (
-        {"csrf": secrets.token_urlsafe(18), "until": int(claims["exp"])},
-        None,
-    )
+    session.clear()
+    session["until"] = int(claims["exp"])
     return None
 
 
 def log_out() -> None:
-    g.session, g.session_was = {"csrf": secrets.token_urlsafe(18)}, None
+    session.clear()
 
 
 def admit() -> Any:
@@ -136,7 +143,7 @@ def _is_admitted() -> bool:
 
 def _has_form_token() -> bool:
     given = request.form.get("csrf", "")
-    return hmac.compare_digest(given.encode("utf-8", "replace"), session()["csrf"].encode())
+    return hmac.compare_digest(given.encode("utf-8", "replace"), csrf().encode())
 
 
 def _ask_for_login() -> Any:
@@ -173,13 +180,13 @@ bp = Blueprint("login", __name__)
 
 def _next() -> str:
     path = request.values.get("next", "/")
-    return request.script_root + (path if sessions.is_own_path(path) else "/")
+    return request.script_root + (path if is_own_path(path) else "/")
 
 
 @bp.get("/login")
 def login() -> Any:
     """Ask for a token, or go on where none is needed."""
-    if sessions.is_logged_in():
+    if is_logged_in():
         return redirect(_next(), 303)
     return render_template("login.html", wrong=None, next=request.args.get("next", "/"))
 
@@ -188,9 +195,9 @@ def login() -> Any:
 def open_session() -> Any:
     """Log in, or out."""
     if request.form.get("action") == "logout":
-        sessions.log_out()
+        log_out()
         return redirect(f"{request.script_root}/login", 303)
-    wrong = sessions.log_in(request.form.get("token", "")) if sessions.needs_login() else None
+    wrong = log_in(request.form.get("token", "")) if needs_login() else None
     if wrong:
         return render_template("login.html", wrong=wrong, next=request.form.get("next", "/")), 401
     return redirect(_next(), 303)
