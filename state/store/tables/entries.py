@@ -87,12 +87,13 @@ class Stored(NamedTuple):
 class Lookup:
     """How a keyspace finds its scope: a SELECT of one ``scope_id``, and the error if it finds none.
 
-    :param missing: None where Airflow reads an unknown scope as an empty one (the Core API's GETs).
+    :param ti_id: the task instance whose row the SELECT finds; its ``ti_pk`` is the second column then.
     """
 
     sql: str
     parameters: tuple[Any, ...]
     missing: Callable[[], Exception]
+    ti_id: str | None = None
 
 
 class Keyspace:
@@ -155,7 +156,7 @@ class Keyspace:
         """
         with self.namespace.database.snapshot() as db:
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
-            row = scope and db.execute(_ENTRY[self.what], (*scope, key)).fetchone()
+            row = scope and db.execute(_ENTRY[self.what], (scope[0], key)).fetchone()
         entry = Entry(*row) if row else None
         if scope:
             self._note_read(scope[0], key, entry and entry.seq)
@@ -171,9 +172,9 @@ class Keyspace:
             if scope is None:
                 return [], 0
             (total,) = db.execute(
-                "SELECT count(*) FROM entries WHERE scope_id = ?", scope
+                "SELECT count(*) FROM entries WHERE scope_id = ?", (scope[0],)
             ).fetchone()
-            rows = db.execute(_PAGE[self.what], (*scope, limit, offset)).fetchall()
+            rows = db.execute(_PAGE[self.what], (scope[0], limit, offset)).fetchall()
         note = f"{len(rows)} of {total} keys"
         self.namespace.journal.note(Event("list", self.writer, scope[0], None, 200, note=note))
         return [Entry(*row) for row in rows], total
@@ -223,9 +224,11 @@ class Keyspace:
         text, kind = values.dumps(value), envelope.kind(value)
         ref = envelope.unwrap(value) if kind == "reference" else None
         with namespace.database.transaction((ref,) if ref else ()) as db:
-            scope_id = self._scope_id(db)
+            scope = self._scope(db)
+            scope_id = scope[0]
             if must_exist and not self._holds(db, scope_id, key):
                 raise KeyNotFound(self.what, key)
+            writer_pk = self._writer_pk(db, scope)
             seq = namespace.journal.number()
             row = (
                 scope_id,
@@ -237,7 +240,7 @@ class Keyspace:
                 expiry,
                 expires_by,
             )
-            wrote = db.execute(sql, (*row, writer.kind.value, self._writer_pk(db), seq))
+            wrote = db.execute(sql, (*row, writer.kind.value, writer_pk, seq))
             held, expiry, expires_by = wrote.fetchone()
             event = Event(
                 "set",
@@ -286,11 +289,15 @@ class Keyspace:
             return self._scope_id(db)
 
     def _scope_id(self, db: sqlite3.Connection) -> int:
+        scope_id: int = self._scope(db)[0]
+        return scope_id
+
+    def _scope(self, db: sqlite3.Connection) -> Any:
+        """The scope's row, as :attr:`lookup` selects it."""
         row = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
         if row is None:
             raise self.lookup.missing()
-        scope_id: int = row[0]
-        return scope_id
+        return row
 
     def _holds(self, db: sqlite3.Connection, scope_id: int, key: str) -> bool:
         row = db.execute(
@@ -298,9 +305,12 @@ class Keyspace:
         ).fetchone()
         return row is not None
 
-    def _writer_pk(self, db: sqlite3.Connection) -> int | None:
+    def _writer_pk(self, db: sqlite3.Connection, scope: Any) -> int | None:
         if self.writer.ti_id is None:
             return None
+        if self.writer.ti_id == self.lookup.ti_id:  # a task writes its own state
+            own: int = scope[1]
+            return own
         row = db.execute(
             "SELECT ti_pk FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
             (self.namespace.ns, self.writer.ti_id),

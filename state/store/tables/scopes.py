@@ -13,7 +13,8 @@ from ..journal.places import scope_id_of
 from ..namespace import Namespace
 from .entries import Keyspace, Lookup
 
-_BY_ID = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
+_CURRENT = "FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
+_BY_ID = f"SELECT scope_id, ti_pk {_CURRENT}"
 _BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ? AND s.region = ''"""
 _ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
@@ -27,7 +28,7 @@ _REMEMBER_ASSETS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, asset_
 
 def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER) -> Keyspace:
     """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is unknown."""
-    lookup = Lookup(_BY_ID, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id))
+    lookup = Lookup(_BY_ID, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id)
     return Keyspace(namespace, "Task", lookup, writer)
 
 
@@ -115,7 +116,7 @@ def scope_of(namespace: Namespace, ti_id: str) -> TaskScope:
     with namespace.database.reading() as db:
         row = db.execute(
             f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
-            FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id = ({_BY_ID})""",
+            FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id = (SELECT scope_id {_CURRENT})""",
             (namespace.ns, ti_id),
         ).fetchone()
     if row is None:
