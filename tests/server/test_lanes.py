@@ -35,7 +35,7 @@ from web.server.app import App
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "/ns/other"])
-def test_a_call_takes_the_lane_that_its_view_names(open_app, prefix, method, path, lane):
+def test_a_call_takes_the_lane_that_its_view_names(open_app, world, prefix, method, path, lane):
     path, _, query = (prefix + path).partition("?")
     assert open_app.lane(method, path, query) == lane
 
