@@ -14,7 +14,8 @@ MAX_BODY = 100_000
 def running(app, *waits):
     """A server in a thread of its own.
 
-    :param waits: which calls wait, and what ends the waits, as :class:`web.server.waitress.Server` takes them.
+    :param waits: which calls wait and what ends the waits, as in
+        :class:`web.server.waitress.Server`.
     """
     server = Server(app, "127.0.0.1", 0, MAX_BODY, *waits)
     thread = threading.Thread(target=server.run)
