@@ -1,7 +1,7 @@
-"""Stateroom beside a real Airflow and beside an empty Flask route, in one run: ``python -m benchmarks.compare``.
+"""Compare Stateroom with Airflow and an empty Flask route: ``python -m benchmarks.compare``.
 
-Repetitions are outermost, short and many, and the servers take turns, so that what else the machine does hits all of
-them alike and spoils few.
+Repetitions are outermost, short and many, and the servers take turns, so that other load on the
+machine affects all of them alike.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ ONE, TWENTY = (task["id"] for task in servers.FIXTURE["task_instances"])
 VALUE = {"value": {"job": "j-123", "n": 1}}
 LIST = "/api/v2/dags/bench/dagRuns/manual__1/taskInstances/twenty/state-store?limit=20"
 EMPTY = Request("GET", "/")
-# name → at least so many times Airflow's requests/s with (1, 8) connections, at least so much of the empty route with 1
+# name → least ratio to Airflow's requests/s with (1, 8) connections,
+# least ratio to the empty route's with 1
 GOALS = {
     "GET": (10, 10, 0.65),
     "PUT": (8, 10, 0.45),

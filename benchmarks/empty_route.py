@@ -1,4 +1,4 @@
-"""A Flask app with one route that does nothing, behind Stateroom's server class: the limit of what can be reached."""
+"""A Flask app with one empty route on Stateroom's server: the upper limit of its speed."""
 
 from flask import Flask
 

@@ -1,4 +1,6 @@
-"""What faults cost where none is set, and what calls that they delay do to others: ``python -m benchmarks.faults``.
+"""The cost of faults when none is set, and of delayed calls for others.
+
+    python -m benchmarks.faults
 
 The cost is processor time of the app alone, without a server: over sockets it drowns in the noise.
 """
@@ -25,7 +27,9 @@ from web import faults
 from .load import Request, run
 from .servers import FIXTURE
 
-TURNS, CALLS, WAITS = 60, 300, 50
+TURNS = 60
+CALLS = 300
+WAITS = 50
 KEY = f"/execution/store/ti/{FIXTURE['task_instances'][0]['id']}/key0"
 BODY = json.dumps({"value": {"job": "4711", "step": 3}}).encode()
 
@@ -81,7 +85,8 @@ def compare() -> None:
 
 def beside_delays(url: str) -> None:
     """Print what delayed calls in one namespace do to GETs in another."""
-    client, request = StateroomClient(url), Request("GET", KEY)
+    client = StateroomClient(url)
+    request = Request("GET", KEY)
     client.call("PUT", "/_stateroom/fixture", json=FIXTURE)
     client.call("PUT", KEY, json={"value": 1})
     client.call("POST", "/_stateroom/namespaces", json={"name": "slow", "fixture": FIXTURE})

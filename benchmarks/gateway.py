@@ -1,6 +1,7 @@
-"""GETs elsewhere while 20 calls hang in the backend, against none: ``python benchmarks/gateway.py``.
+"""Measure other GETs while 20 calls hang in the backend: ``python benchmarks/gateway.py``.
 
-Prints both p99 (the best of the rounds each) and ends with status 1 if the second is over twice the first.
+Prints the p99 without and with them (the best round of each); exits with status 1 if the second is
+over twice the first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from state.client.http import StateroomClient  # noqa: E402 - after the checkout is on the path
 from state.process import ServerProcess  # noqa: E402
 
-STUCK, ROUNDS, CALLS = 20, 5, 1500
+STUCK = 20
+ROUNDS = 5
+CALLS = 1500
 
 
 def p99(client: StateroomClient, path: str) -> float:
@@ -59,10 +62,8 @@ def main() -> int:
             made = client.call(
                 "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
             ).json()
-            task, values = (
-                f"/execution/store/ti/{made['id']}",
-                f"/_stateroom/values/ti/{made['id']}?key=k",
-            )
+            task = f"/execution/store/ti/{made['id']}"
+            values = f"/_stateroom/values/ti/{made['id']}?key=k"
             client.call("PUT", values, json={"value": 1})
             client.call("PUT", f"{task}/plain", json={"value": 1, "expires_at": None})
             p99(client, f"{task}/plain")

@@ -1,6 +1,8 @@
-"""GET and PUT at a thousand, a hundred thousand and a million rows: ``python -m benchmarks.growth``.
+"""GET and PUT at a thousand, a hundred thousand and a million rows.
 
-They go to rows all over the table, so that no page of the database is warm because the row before lay on it.
+    python -m benchmarks.growth
+
+Requests are spread over the table, so that no database page is warm from the request before.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def fill(path: Path, rows: int) -> None:
 
 def spread(method: str, rows: int) -> list[Request]:
     """Requests for rows that :func:`fill` has added, the same in each run."""
-    token, body = tokens.for_role(servers.SECRET, "admin"), VALUE if method == "PUT" else None
+    token = tokens.for_role(servers.SECRET, "admin")
+    body = VALUE if method == "PUT" else None
     task = "/api/v2/dags/bench/dagRuns/manual__1/taskInstances/filler-{}/state-store/key-{:03d}"
     places = (divmod(row, _BATCH) for row in random.Random(0).sample(range(rows), _ASKED))
     return [Request(method, task.format(*place), token, body) for place in places]

@@ -18,7 +18,9 @@ from state.process import ServerProcess
 from .load import Request, run
 from .servers import FIXTURE
 
-TURNS, SLICE, WAITS = 10, 1.0, 50
+TURNS = 10
+SLICE = 1.0
+WAITS = 50
 TASK = f"/execution/store/ti/{FIXTURE['task_instances'][0]['id']}"
 CALLS = {
     "GET": (Request("GET", f"{TASK}/key{{n}}"), 0.90),

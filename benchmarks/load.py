@@ -1,4 +1,4 @@
-"""A closed-loop load: each connection is a thread that sends one prepared request and waits for the whole answer."""
+"""A closed-loop load: each connection's thread sends a request and waits for the answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """One request, as it goes over the wire but for its connection's number, which ``{n}`` in the path stands for."""
+    """One HTTP request; ``{n}`` in the path stands for the connection's number."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a load saw: requests per second, and the 50th and 99th percentile of the waits, in milliseconds."""
+    """The result of a load: requests per second, and p50 and p99 of the waits in milliseconds."""
 
     rps: float
     p50: float
@@ -56,7 +56,8 @@ class Connection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(request)
         head, rest = self._head()
-        status, lower = int(head[9:12]), head.lower()
+        status = int(head[9:12])
+        lower = head.lower()
         length = 0 if status == 204 else int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
         while len(rest) < length:
             rest += self._read()
@@ -95,7 +96,8 @@ def run(url: str, requests: Sequence[Request], connections: int, seconds: float)
     barrier = threading.Barrier(connections + 1)
 
     def work(number: int) -> None:
-        connection, mine = Connection(url), waits[number]
+        connection = Connection(url)
+        mine = waits[number]
         turns = itertools.cycle([request.to_bytes(host, number) for request in requests])
         for _ in range(20):
             connection.call(next(turns))

@@ -1,4 +1,7 @@
-"""What namespaces cost: ``python -m benchmarks.namespaces`` makes a thousand and compares with none beside one."""
+"""Compare a service with a thousand namespaces and with one.
+
+python -m benchmarks.namespaces
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from pathlib import Path
 from state.client.http import StateroomClient
 from state.process import ServerProcess
 
-MANY, CALLS = 1000, 2000
+MANY = 1000
+CALLS = 2000
 FIXTURE = {
     "dag_runs": [{"dag_id": "d", "run_id": "r"}],
     "task_instances": [
@@ -58,10 +62,12 @@ def main() -> None:
         client = StateroomClient(process.url)
         client.call("PUT", "/_stateroom/fixture", json=FIXTURE)
         get(client, KEY)
-        alone, before = get(client, KEY), resident(process.process.pid)
+        alone = get(client, KEY)
+        before = resident(process.process.pid)
         made = each(client, "POST", "/_stateroom/namespaces", {"fixture": FIXTURE})
         each(client, "GET", f"/ns/{{name}}{KEY}")
-        beside, after = get(client, f"/ns/ns500{KEY}"), resident(process.process.pid)
+        beside = get(client, f"/ns/ns500{KEY}")
+        after = resident(process.process.pid)
         reset = each(client, "POST", "/ns/{name}/_stateroom/reset")
         dropped = each(client, "DELETE", "/_stateroom/namespaces/{name}")
     print(

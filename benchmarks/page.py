@@ -1,6 +1,6 @@
 """How long the pages take with ten thousand task instances: ``python -m benchmarks.page``.
 
-Each page is asked for over HTTP, one at a time, so that a figure is what the server took, and a little more.
+Pages are requested over HTTP one at a time, so that a figure is the server's time and little more.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _entry(scope_id: int, number: int) -> tuple[int, str, str, str, int, str]:
 
 def measure(url: str, times: int) -> dict[str, float]:
     """Seconds of each page, the median of so many times."""
-    session, seen = requests.Session(), {}
+    session = requests.Session()
+    seen = {}
     for name, path in PAGES.items():
         seen[name] = statistics.median(_timed(session, url + path) for _ in range(times))
     return seen

@@ -55,7 +55,7 @@ class Free(BaseStoreBackend):
 
 
 class Pair(NamedTuple):
-    """A call by hand and ours: medians in µs, and the medians of what each round said of their ratio and difference."""
+    """A call by hand and ours: medians in µs, and medians of each round's ratio and difference."""
 
     bare: float
     ours: float
@@ -64,7 +64,7 @@ class Pair(NamedTuple):
 
 
 def in_turns(rounds: int, bare: Callable[[], object], ours: Callable[[], object]) -> Pair:
-    """Call both in turn; rounds are compared one by one, because a disk or a machine changes its pace."""
+    """Call both in turn and compare each round, because the machine's speed varies."""
     seen = [(_timed(bare), _timed(ours)) for _ in range(rounds)]
     columns = zip(*((one, other, other / one, other - one) for one, other in seen), strict=True)
     return Pair(*(statistics.median(column) for column in columns))
@@ -105,7 +105,8 @@ def over_http(rounds: int = 1000) -> dict[str, Pair]:
         made = client.call(
             "POST", "/_stateroom/task-instances", json={"dag_id": "bench", "task_id": "task"}
         ).json()
-        rows, url = client.task(made["id"]), f"{server.url}/execution/store/ti/{made['id']}/bench"
+        rows = client.task(made["id"])
+        url = f"{server.url}/execution/store/ti/{made['id']}/bench"
         accessor = TaskStateStoreAccessor(rows, SCOPE, Hooks(Free(), "free"), made["id"])
         accessor.set("bench", SMALL)
         body = {"value": rows.get("bench"), "expires_at": "2030-01-01T00:00:00.000000Z"}
@@ -123,7 +124,8 @@ def over_http(rounds: int = 1000) -> dict[str, Pair]:
 
 def file_set(folder: Path, rounds: int = 500) -> dict[str, Pair]:
     """1 KiB written, synced and renamed by hand, and by the file backend, in µs."""
-    backend, number = FileBackend(folder / "base"), iter(range(10**9))
+    backend = FileBackend(folder / "base")
+    number = iter(range(10**9))
 
     def by_hand() -> None:
         name = f"{folder}/{next(number)}"
@@ -168,7 +170,8 @@ def peaks(folder: Path, size: int = 64 * MIB) -> dict[str, float]:
 def _peaks(hooks: Hooks | None, value: Any) -> dict[str, float]:
     assert hooks is not None
     encoded_size = Encoded.of(value).size
-    seen, ref = {}, ""
+    seen = {}
+    ref = ""
     for verb in ("set", "get"):
         tracemalloc.start()
         if verb == "set":

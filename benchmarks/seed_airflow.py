@@ -1,4 +1,4 @@
-"""Put a fixture document into a migrated Airflow database, through Airflow's own models. Runs in Airflow's venv."""
+"""Put a fixture document into a migrated Airflow database, in Airflow's environment."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The three servers that are measured beside each other: Stateroom, a real Airflow, and an empty Flask route."""
+"""The three servers that are compared: Stateroom, a real Airflow, an empty Flask route."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def empty_route() -> Iterator[Running]:
 
 @contextmanager
 def airflow(venv: Path, folder: Path) -> Iterator[Running]:
-    """A real ``airflow api-server`` (3.3.2) with one worker, on SQLite, from nothing, holding the same fixture."""
+    """A real ``airflow api-server`` (3.3.2) with one worker, on SQLite, with the same fixture."""
     home = folder / "airflow"
     (home / "dags").mkdir(parents=True)
     fixture = folder / "airflow-fixture.json"

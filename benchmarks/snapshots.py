@@ -1,4 +1,7 @@
-"""How long a snapshot and its restore take: ``python -m benchmarks.snapshots`` with ten thousand rows in a file."""
+"""Time a snapshot and its restore with ten thousand rows in a file.
+
+python -m benchmarks.snapshots
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from state.store import fixtures, snapshots
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 
-TASKS, KEYS, TIMES = 100, 100, 7
+TASKS = 100
+KEYS = 100
+TIMES = 7
 
 
 def milliseconds(act: Callable[[], object], between: Callable[[], object]) -> float:
@@ -29,7 +34,8 @@ def milliseconds(act: Callable[[], object], between: Callable[[], object]) -> fl
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"{folder}/bench.db")
-        namespace, small = store.namespace(), store.create_namespace("small")
+        namespace = store.namespace()
+        small = store.create_namespace("small")
         places = [TaskScope("d", "r", f"task-{number}") for number in range(TASKS)]
         task_instances.create_task_instance(small, places[0])
         for scope in places:

@@ -1,4 +1,4 @@
-"""The story of proposal #67530: a task keeps three values, a file backend keeps them on disk, the API shows references.
+"""Proposal #67530: a task sets values, a backend stores files, the API shows references.
 
 python examples/proposal_story.py
 """
@@ -17,7 +17,7 @@ SCOPE = TaskScope("etl", "manual__1", "submit")
 
 
 def submit(**context):
-    """What a ``@task`` function would do: store a job id, a dict and a number, and read them back."""
+    """Store a job id, a dict and a number like a ``@task`` function, and read them back."""
     store = context["task_state_store"]
     store.set("job_id", "job-4711")
     store.set("secret-dict", {"user": "etl", "token": "t0p"})

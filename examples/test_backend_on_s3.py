@@ -1,4 +1,4 @@
-"""A backend of one's own that keeps values in S3, against a real S3 protocol on this machine (moto's server)."""
+"""A custom backend that keeps values in S3, tested against moto's local S3 server."""
 
 import json
 
@@ -16,7 +16,9 @@ ACCESS = {"aws_access_key_id": "me", "aws_secret_access_key": "secret", "region_
 
 
 class S3Backend(BaseStoreBackend):
-    """Keeps the values of tasks at ``s3://state/<dag>/<run>/<task>/<map index>/<key>``; those of assets in their rows.
+    """Keeps values of tasks in S3, and values of assets in their rows.
+
+    An object is at ``s3://state/<dag>/<run>/<task>/<map index>/<key>``.
 
     :param endpoint: of the S3; Amazon's without one.
     """
@@ -46,7 +48,7 @@ class S3Backend(BaseStoreBackend):
         return f"{scope.dag_id}/{scope.run_id}/{scope.task_id}/{scope.map_index}/"
 
     def paths(self, prefix=""):
-        """What is in the bucket."""
+        """Return the paths in the bucket."""
         return [
             row["Key"]
             for row in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
@@ -75,7 +77,7 @@ def backend(stateroom, endpoint):
     backend.s3.close()
 
 
-def test_the_value_is_in_the_bucket_and_the_reference_in_the_database(stateroom, backend):
+def test_value_is_in_the_bucket_and_reference_in_the_database(stateroom, backend):
     task = stateroom.task("etl", "report")
     task.set("rows", [1, 2, 3])
     assert task.retry().get("rows") == [1, 2, 3]
@@ -89,10 +91,11 @@ def test_clear_leaves_neither_rows_nor_objects(stateroom, backend):
     for key in ("rows", "page"):
         task.set(key, 1)
     task.clear()
-    assert (stateroom.state, backend.paths()) == ({}, [])
+    assert stateroom.state == {}
+    assert backend.paths() == []
 
 
-def test_an_object_that_somebody_removed_is_an_error_not_a_missing_key(stateroom, backend):
+def test_removed_object_is_an_error_not_a_missing_key(stateroom, backend):
     task = stateroom.task("etl", "report")
     task.set("rows", 1)
     backend.s3.delete_object(Bucket=BUCKET, Key="etl/test/report/-1/rows")

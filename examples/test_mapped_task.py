@@ -1,4 +1,4 @@
-"""Each instance of a mapped task has state of its own: one that fails does not take the others' progress along."""
+"""Each instance of a mapped task has its own state; one that fails loses no other's progress."""
 
 import pytest
 
@@ -6,11 +6,11 @@ PAGES = {"north": 3, "south": 2, "west": 4}
 
 
 class TooManyRequests(Exception):
-    """What the pages come from has had enough for now."""
+    """The server refuses more requests for now."""
 
 
 def crawl(region, budget, task_state_store, **_):
-    """The task, mapped over regions: go on after the page that was fetched last."""
+    """The task, mapped over regions: continue after the last fetched page."""
     for page in range(task_state_store.get("page", 0) + 1, PAGES[region] + 1):
         if budget == 0:
             raise TooManyRequests

@@ -1,10 +1,10 @@
-"""A task that submits a job must not submit it twice, even though its worker may die at any moment."""
+"""A task must not submit its job twice, although its worker may die at any moment."""
 
 import pytest
 
 
 def submit_and_wait(cluster, task_state_store, **_):
-    """The task: submit a job once, whatever happens, and wait for it."""
+    """The task: submit a job once and wait for it."""
     job_id = task_state_store.get("job_id")
     if job_id is None:
         job_id = cluster.submit()
@@ -20,7 +20,8 @@ class Cluster:
     """Where the jobs run. Its worker dies while it waits, as often as it is told."""
 
     def __init__(self, deaths):
-        self.jobs, self.deaths = [], deaths
+        self.jobs = []
+        self.deaths = deaths
 
     def submit(self):
         self.jobs.append(f"job-{len(self.jobs) + 1}")
@@ -35,7 +36,8 @@ class Cluster:
 
 @pytest.mark.parametrize("deaths", [1, 2])
 def test_the_next_attempt_waits_for_the_job_of_the_first(stateroom, deaths):
-    cluster, task = Cluster(deaths), stateroom.task("etl", "submit")
+    cluster = Cluster(deaths)
+    task = stateroom.task("etl", "submit")
     for _ in range(deaths):
         with pytest.raises(WorkerDied):
             submit_and_wait(cluster, **task.context())
@@ -45,10 +47,11 @@ def test_the_next_attempt_waits_for_the_job_of_the_first(stateroom, deaths):
     assert len(stateroom.journal.calls("set", key="job_id")) == 1
 
 
-def test_a_worker_that_dies_before_it_has_written_the_id_submits_twice(stateroom):
+def test_worker_that_dies_before_writing_the_id_submits_twice(stateroom):
     """The gap that no store can close: between the cluster's answer and the write."""
-    cluster, first = Cluster(deaths=0), stateroom.task("etl", "submit")
-    cluster.submit()  # and then the worker was gone
+    cluster = Cluster(deaths=0)
+    first = stateroom.task("etl", "submit")
+    cluster.submit()  # then the worker died
     submit_and_wait(cluster, **first.retry().context())
     assert cluster.jobs == ["job-1", "job-2"]
 

@@ -1,4 +1,4 @@
-"""Fixtures: an app on a memory database, its client, services that are really served, real Airflow clients."""
+"""Fixtures: an app on a memory database, its client, served processes, Airflow clients."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def app_with(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def open_app():
-    """An app for tests that leave nothing but rows behind; making one takes longer than such a test."""
+    """An app shared by tests that leave only rows behind; making one takes longer than a test."""
     app = create_app({"db": ":memory:"})
     yield app
     app.extensions["stateroom"].store.close()
@@ -81,7 +81,7 @@ def world(open_app):
 
 @pytest.fixture
 def start():
-    """Makes apps with given settings, on a memory database unless they say otherwise; each is closed at the end."""
+    """Makes apps with given settings, on a memory database by default; closes them at the end."""
     apps = []
 
     def start(**settings):

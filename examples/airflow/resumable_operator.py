@@ -1,4 +1,4 @@
-"""An operator on Airflow's ResumableJobMixin, and a worker that runs one attempt of it in a process of its own.
+"""An operator on Airflow's ResumableJobMixin, and a worker process that runs one attempt.
 
 python resumable_operator.py TI_ID FOLDER [crash]
 
@@ -38,7 +38,8 @@ class JobOperator(ResumableJobMixin, BaseOperator):
 
     def __init__(self, *, cluster, crash=False, **kwargs):
         super().__init__(**kwargs)
-        self.cluster, self.crash = Path(cluster), crash
+        self.cluster = Path(cluster)
+        self.crash = crash
 
     def execute(self, context):
         return self.execute_resumable(context)

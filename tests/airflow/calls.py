@@ -1,4 +1,4 @@
-"""Runs in Airflow's environment: reads a call as a JSON line, writes what came of it as a JSON line."""
+"""Run in Airflow's environment: read calls as JSON lines, write results as JSON lines."""
 
 import json
 import sys
@@ -8,7 +8,8 @@ from datetime import datetime
 
 def answer_all(call):
     """Answer until the input ends; whatever Airflow prints goes to standard error."""
-    answers, sys.stdout = sys.stdout, sys.stderr
+    answers = sys.stdout
+    sys.stdout = sys.stderr
     for line in sys.stdin:
         print(_answer(call, json.loads(line, object_hook=_moment)), file=answers, flush=True)
 

@@ -1,4 +1,4 @@
-"""Runs the conformance kit on a backend in Airflow's environment; prints each check's outcome as JSON."""
+"""Run the conformance kit on a backend in Airflow's environment; print outcomes as JSON."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Calls ``apache-airflow-client``; a body is built by ``from_dict``, or by its class where it is ``{"$new": …}``."""
+"""Call ``apache-airflow-client``; build a body by ``from_dict``, or by its class for ``$new``."""
 
 from functools import lru_cache
 
@@ -26,7 +26,7 @@ def call(asked):
 
 
 def methods(api):
-    """The public methods, without the two other spellings that each of them has."""
+    """Return the public methods, without the two variants that each of them has."""
     return [
         name
         for name in vars(api)

@@ -1,4 +1,7 @@
-"""One life of a key through a backend, told as JSON: ``python life.py DOTTED.PATH task|asset sync|async FOLDER``."""
+"""Set, read and delete a key through a backend, and print the results as JSON.
+
+python life.py DOTTED.PATH task|asset sync|async FOLDER
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ from state.model.scopes import AssetScope, TaskScope
 from state.worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from tests.support.keyspaces import Rows
 
-TASK, ASSET = TaskScope("dag", "run", "task", 1), AssetScope(name="orders", uri="s3://orders")
+TASK = TaskScope("dag", "run", "task", 1)
+ASSET = AssetScope(name="orders", uri="s3://orders")
 VALUE = {"é": [1, None, "x" * 100]}
 
 
 def main(spec: str, kind: str, style: str, folder: str) -> None:
-    rows, said = Rows(), Said()
+    rows = Rows()
+    said = Said()
     logging.getLogger("stateroom").addHandler(said)
     loaded: list = []
 
@@ -61,7 +66,7 @@ def main(spec: str, kind: str, style: str, folder: str) -> None:
 
 
 class Said(logging.Handler):
-    """The warnings."""
+    """Collects warnings."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

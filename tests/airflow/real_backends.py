@@ -1,4 +1,4 @@
-"""Backends on the real base class of Airflow's Task SDK; what they are called with goes into ``CALLS``."""
+"""Backends on the real base class of Airflow's Task SDK; ``CALLS`` records their arguments."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ class FileBackend(BaseStoreBackend):
 
 
 class TasksOnly(FileBackend):
-    """Leaves assets to the base's default hooks, which Airflow takes for references to JSON text."""
+    """Uses the default hooks for assets, which store JSON text as the reference."""
 
     serialize_asset_state_store_to_ref = BaseStoreBackend.serialize_asset_state_store_to_ref
     deserialize_asset_state_store_from_ref = BaseStoreBackend.deserialize_asset_state_store_from_ref
 
 
 class Keeps(FileBackend):
-    """Cannot remove."""
+    """Cannot delete objects."""
 
     def delete(self, scope, key, *, session=None):
         raise NotImplementedError("write once")

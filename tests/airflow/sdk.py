@@ -1,4 +1,4 @@
-"""Calls the Task SDK's own client, as a task's worker does."""
+"""Call the Task SDK's own client, as a task's worker does."""
 
 from functools import lru_cache
 from operator import attrgetter
@@ -33,7 +33,7 @@ def call(asked):
 def facts(response):
     try:
         text = response.text
-    except httpx.ResponseNotRead:  # the SDK reads no error but what is exactly application/json
+    except httpx.ResponseNotRead:  # the SDK reads errors only if they are exactly application/json
         text = None
     return {"content_type": response.headers.get("content-type"), "text": text}
 

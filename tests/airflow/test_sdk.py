@@ -127,38 +127,39 @@ def test_the_expiry_that_the_worker_computed_is_kept(worker, core_client, place,
     assert (datetime.fromisoformat(entry["expires_at"]) if entry["expires_at"] else None) == at
 
 
-def test_a_task_instance_that_nobody_knows_looks_like_a_missing_key(worker, place, sdk):
+def test_unknown_task_instance_looks_like_a_missing_key(worker, place, sdk):
     unknown = {"id": str(uuid.uuid4()), "token": worker.made["token"]}
     answer = sdk.call(place.worker(unknown), "task_state_store.get", unknown["id"], "job")
     assert answer == worker.task("get", "job")
     assert answer["error"] == "TASK_STORE_NOT_FOUND"
 
 
-def test_a_write_to_a_task_instance_that_nobody_knows_is_an_error(worker, place, sdk):
+def test_write_to_an_unknown_task_instance_is_an_error(worker, place, sdk):
     unknown = {"id": str(uuid.uuid4()), "token": worker.made["token"]}
     answer = sdk.call(place.worker(unknown), "task_state_store.set", unknown["id"], "job", 1, None)
-    assert (answer["raised"], answer["status"]) == ("ServerResponseError", 404)
+    assert answer["raised"] == "ServerResponseError"
+    assert answer["status"] == 404
 
 
-def test_a_404_has_exactly_the_content_type_that_the_sdk_takes_for_a_missing_key(worker):
+def test_404_has_the_content_type_the_sdk_reads_as_a_missing_key(worker):
     answer = worker.call("get", f"store/ti/{worker.id}/nothing")
-    assert (answer["raised"], answer["status"]) == ("ServerResponseError", 404)
+    assert answer["raised"] == "ServerResponseError"
+    assert answer["status"] == 404
     assert answer["content_type"] == "application/json"
     assert json.loads(answer["text"])["detail"]["reason"] == "not_found"
 
 
 @pytest.mark.parametrize("verb", ["get", "set", "delete", "clear"])
-def test_another_task_instances_state_is_refused_where_there_is_a_secret(worker, sdk, place, verb):
-    other, args = (
-        Worker(sdk, place),
-        {"get": ["k"], "set": ["k", 1], "delete": ["k"], "clear": []}[verb],
-    )
+def test_other_task_instances_state_is_refused_if_a_secret_is_set(worker, sdk, place, verb):
+    other = Worker(sdk, place)
+    args = {"get": ["k"], "set": ["k", 1], "delete": ["k"], "clear": []}[verb]
     other.task("set", "k", "theirs")
     answer = worker.task(verb, *args, ti_id=other.id)
     if place.secret is None:
         assert "raised" not in answer
     else:
-        assert (answer["raised"], answer["status"]) == ("ServerResponseError", 403)
+        assert answer["raised"] == "ServerResponseError"
+        assert answer["status"] == 403
         assert other.task("get", "k")["value"] == "theirs"
 
 
@@ -182,9 +183,7 @@ def test_name_and_uri_reach_the_same_entry(worker, asset):
     assert worker.asset("get", "watermark", uri=asset["uri"])["value"] == 7
 
 
-def test_the_last_writer_of_an_assets_entry_is_the_tokens_task_instance(
-    worker, asset, core_client, place
-):
+def test_last_writer_of_an_asset_entry_is_the_tokens_instance(worker, asset, core_client, place):
     worker.asset("set", "k", 1, name=asset["name"])
     found = core_client.call(place.person, "AssetApi.get_assets", name_pattern=asset["name"])[
         "value"
@@ -209,4 +208,5 @@ def test_a_mistyped_namespace_is_an_error_and_no_missing_key(worker, sdk):
     """The SDK takes a 404 of exactly ``application/json`` for a missing key (Task SDK 1.3.2)."""
     lost = {**worker.connection, "url": worker.connection["url"] + "/ns/oops"}
     answer = sdk.call(lost, "task_state_store.get", worker.id, "job")
-    assert (answer["raised"], answer["status"]) == ("HTTPStatusError", 404)
+    assert answer["raised"] == "HTTPStatusError"
+    assert answer["status"] == 404

@@ -9,10 +9,12 @@ class Worker:
     """A new task instance, and the SDK's client with its token."""
 
     def __init__(self, sdk, place):
-        self._sdk, name = sdk, uuid.uuid4().hex
+        self._sdk = sdk
+        name = uuid.uuid4().hex
         self.coordinates = {"dag_id": "etl", "run_id": "r1", "task_id": name}
         self.made = place.control("task-instances", self.coordinates)
-        self.id, self.connection = self.made["id"], place.worker(self.made)
+        self.id = self.made["id"]
+        self.connection = place.worker(self.made)
 
     def call(self, method, *args, **kwargs):
         return self._sdk.call(self.connection, method, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Files: written at once, safe from crashes, confined to their folder."""
+"""Files: written atomically, safe from crashes, confined to their folder."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_empty_base_is_refused():
         FileBackend("")
 
 
-def test_a_killed_writer_leaves_the_old_object_and_a_part_that_can_be_found(backend, tmp_path):
+def test_killed_writer_leaves_the_old_object_and_a_listed_part(backend, tmp_path):
     ref = put(backend)
     child = subprocess.run(
         [sys.executable, "-c", DIES, str(tmp_path / "base")], cwd=ROOT, timeout=60
@@ -70,9 +70,10 @@ def test_a_killed_writer_leaves_the_old_object_and_a_part_that_can_be_found(back
     assert [found for found, _, _ in backend.iter_refs()] == [ref]
 
 
-def test_data_reach_the_disk_before_the_name_and_the_folders_after_it(backend, monkeypatch):
+def test_data_is_synced_before_the_name_and_folders_after(backend, monkeypatch):
     events = []
-    note_sync, note_move = os.fsync, os.replace
+    note_sync = os.fsync
+    note_move = os.replace
     monkeypatch.setattr(
         os, "fsync", lambda fd: (events.append(os.readlink(f"/proc/self/fd/{fd}")), note_sync(fd))
     )

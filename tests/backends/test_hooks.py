@@ -1,4 +1,4 @@
-"""Backends of both styles behind one face, and classes that cannot be one."""
+"""Backends of both styles behind one interface, and invalid backend classes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Proposed(Removes, BaseStateBackend):
 
 
 class Returns(Released):
-    """Returns what its test wants."""
+    """Returns the reference that a test sets."""
 
     ref = None
 
@@ -64,9 +64,10 @@ def test_the_proposals_hooks_cannot_do_without_ti_id():
         Hooks(Proposed(), "mine").serialize(TASK, "key", 1, None)
 
 
-def test_a_pair_that_is_not_overridden_means_plain_json_for_that_kind():
+def test_hooks_not_overridden_store_plain_json_for_that_kind():
     hooks = Hooks(Released(), "mine")
-    assert (hooks.serves(TASK), hooks.serves(ASSET)) == (True, False)
+    assert hooks.serves(TASK) is True
+    assert hooks.serves(ASSET) is False
     assert hooks.serialize(ASSET, "key", 1, None) is None
 
 

@@ -1,4 +1,4 @@
-"""Where objects are kept: any text is a safe name, and no two texts share one."""
+"""Paths of objects: any text becomes a safe name, and different texts differ."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_dag_called_assets_is_no_asset():
     assert layout.scope_path(AssetScope(name="a")) == "assets/a"
 
 
-def test_an_asset_is_kept_under_its_name_also_where_the_uri_is_known():
+def test_asset_path_uses_its_name_even_with_a_uri():
     assert layout.scope_path(AssetScope(name="a", uri="s3://a")) == layout.scope_path(
         AssetScope(name="a")
     )

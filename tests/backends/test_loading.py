@@ -1,4 +1,4 @@
-"""Loading a backend by name, and what an environment says about it."""
+"""Loading a backend by name, and its options from the environment."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_built_in_backend_says_which_option_it_does_not_take():
         load("file", base="/base", compression="gzip")
 
 
-def test_the_options_of_a_built_in_backend_come_from_the_environment():
+def test_builtin_backend_options_come_from_the_environment():
     environ = {
         "STATEROOM_BACKEND_BASE": "/base",
         "STATEROOM_BACKEND_THRESHOLD": "100",

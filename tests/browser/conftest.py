@@ -1,4 +1,4 @@
-"""A real browser on a served Stateroom; each test has a namespace of its own, and is held to what every page promises.
+"""A real browser on a served Stateroom; each test has a namespace of its own.
 
 At the end of each test: no request left this machine, and the console holds no error.
 """
@@ -17,7 +17,8 @@ from tests.support.space import Space
 
 VARIABLE = "STATEROOM_BROWSER"
 HOW = (
-    "python -m pip install -r requirements-browser.txt, and a Chromium (Debian: apt-get install chromium), "
+    "python -m pip install -r requirements-browser.txt, "
+    "and a Chromium (Debian: apt-get install chromium), "
     f"or {VARIABLE}=/path/to/chromium"
 )
 _NAMES = itertools.count(1)
@@ -30,7 +31,7 @@ def pytest_collection_modifyitems(items):
 
 
 def _executable():
-    """Where the browser is; where the variable says so it has to be there, so that CI never skips by mistake."""
+    """Path of the browser; if the variable names one it must exist, so that CI never skips."""
     given = os.environ.get(VARIABLE)
     if given:
         assert shutil.which(given), f"{VARIABLE} is {given!r}, which is no program"
@@ -80,7 +81,7 @@ def space(site):
 
 
 class Watched:
-    """What pages did that no page may do."""
+    """Collects what no page may do: outside requests and console errors."""
 
     def __init__(self):
         self.wrong = []
@@ -104,8 +105,9 @@ class Watched:
 
 @pytest.fixture
 def open_page(chromium, site):
-    """Opens pages in browsers of a kind: ``open_page(url, java_script_enabled=False, viewport=…)``."""
-    contexts, watched = [], Watched()
+    """Opens pages: ``open_page(url, java_script_enabled=False, viewport=…)``."""
+    contexts = []
+    watched = Watched()
 
     def open_page(url, origin=site, **kind):
         context = chromium.new_context(**kind)

@@ -1,4 +1,4 @@
-"""What people come for, walked as they would walk it, with scripts and without."""
+"""What people do with the pages, with scripts and without."""
 
 import json
 
@@ -29,12 +29,13 @@ def test_a_filter_stays_in_the_address(space, look):
     assert page.get_by_role("searchbox").input_value() == "cur"
 
 
-def test_resolve_a_reference_and_see_it_missing_after_its_object_is_removed(space, look, objects):
+def test_resolve_shows_missing_after_the_object_is_removed(space, look, objects):
     ti = space.task()
     space.put(ti, "report", {"rows": 3})
     page = look(space.key_page("report"))
     page.get_by_role("button", name="Resolve it").click()
-    assert "ok" in badges(page, "#outcome") and "rows" in page.inner_text(".tree")
+    assert "ok" in badges(page, "#outcome")
+    assert "rows" in page.inner_text(".tree")
     for path in objects.rglob(f"{space.name}/**/report/*"):
         path.unlink()
     page.get_by_role("button", name="Resolve it").click()
@@ -102,7 +103,7 @@ def test_delete_a_key_and_restore_it_from_its_history(space, look):
     assert space.read(ti, "cursor") == {"page": 1}
 
 
-def test_an_earlier_reference_whose_object_has_gone_is_not_restored(space, look):
+def test_earlier_reference_to_a_deleted_object_is_not_restored(space, look):
     ti = space.task()
     space.put(ti, "cursor", {"page": 1})
     space.put(ti, "cursor", {"page": 2})
@@ -218,7 +219,8 @@ def test_make_and_drop_a_namespace(space, look):
     page = look(space.url + "/bench")
     page.get_by_label("New namespace").fill(name)
     page.get_by_role("button", name="Create", exact=True).click()
-    assert page.url.endswith(f"/ns/{name}/") and "No state yet" in page.inner_text("main")
+    assert page.url.endswith(f"/ns/{name}/")
+    assert "No state yet" in page.inner_text("main")
     page.get_by_role("link", name="Bench").click()
     row = page.locator("tr", has=page.get_by_role("link", name=name, exact=True))
     row.get_by_text("Drop…").click()
@@ -273,7 +275,7 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
 
 
 def focus(page, text, key="Tab"):
-    """Go on with the keyboard until what has the focus says this."""
+    """Press Tab until the focused element has this text."""
     for _ in range(60):
         page.keyboard.press(key)
         said = page.evaluate(
@@ -316,4 +318,5 @@ def test_a_copied_link_shows_another_what_its_sender_saw(space, look, open_page)
         page.get_by_role("columnheader", name="Key").get_by_role("link").click()
     other = open_page(page.url)
     shown = [each.locator("main table a").all_inner_texts() for each in (page, other)]
-    assert shown[0] == shown[1] and {"cursor", "current"} <= set(shown[1])
+    assert shown[0] == shown[1]
+    assert {"cursor", "current"} <= set(shown[1])

@@ -1,4 +1,4 @@
-"""What holds for every page: accessible, of any width, in light and dark, whatever the values are."""
+"""Every page is accessible at any width, in light and dark, whatever the values are."""
 
 import os
 
@@ -17,7 +17,7 @@ MALFORMED = {"__airflow_state_ref__": "", "more": True}
 
 @pytest.fixture(scope="module")
 def full(site):
-    """A namespace with something of every kind, also of the unpleasant ones; nobody changes it."""
+    """A namespace with values of every kind, hostile ones too; tests must not change it."""
     space = Space(site, f"full-{os.getpid()}")
     space.task()
     ti = space.task()
@@ -110,20 +110,19 @@ def test_hostile_texts_stay_text(full, open_page):
     assert page.title() == f"{HOSTILE} · Stateroom"
     assert HOSTILE in page.inner_text(".tree")
     page.goto(full.url + "/?show=keys")
-    assert (
-        page.get_by_role("link", name=HOSTILE).is_visible() and "owned" not in page.title().split()
-    )
+    assert page.get_by_role("link", name=HOSTILE).is_visible()
+    assert "owned" not in page.title().split()
 
 
-def test_a_large_value_shows_its_beginning_and_leads_to_the_whole(full, open_page):
+def test_large_value_shows_its_start_and_links_to_the_rest(full, open_page):
     page = open_page(full.key_page("huge"))
-    assert "This value is large" in page.inner_text("main") and len(page.content()) < 100_000
+    assert "This value is large" in page.inner_text("main")
+    assert len(page.content()) < 100_000
     answer = page.request.get(
         full.url + page.get_by_role("link", name="Raw").get_attribute("href").split(full.name)[1]
     )
-    assert len(answer.body()) > 5_000_000 and answer.headers["content-type"].startswith(
-        "text/plain"
-    )
+    assert len(answer.body()) > 5_000_000
+    assert answer.headers["content-type"].startswith("text/plain")
 
 
 def test_a_write_shows_up_live(space, open_page):
@@ -189,8 +188,10 @@ def test_the_page_says_what_was_done_as_a_command(space, open_page):
     page.get_by_role("button", name="Store it").click()
     page.get_by_text("The same from a shell").click()
     curl, python = page.locator(".said pre").all_inner_texts()
-    assert curl.startswith("curl -X PUT ") and f"/ns/{space.name}/_stateroom/values/ti/{ti}" in curl
-    assert python.startswith("StateroomClient(") and "{'page': 1}" in python
+    assert curl.startswith("curl -X PUT ")
+    assert f"/ns/{space.name}/_stateroom/values/ti/{ti}" in curl
+    assert python.startswith("StateroomClient(")
+    assert "{'page': 1}" in python
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Backends that fail on purpose: in the gateway, and in a worker whose accessor asks the service."""
+"""Backends that fail on purpose, in the gateway and in a worker connected to the service."""
 
 import asyncio
 import time
@@ -35,14 +35,17 @@ def values(app_with):
 def test_the_gateways_backend_fails_to_read(values, kind, reason, cls):
     values.http.post("/_stateroom/faults", json={"backend": kind, "times": 1})
     status, body = values.call("GET")
-    assert (status, body["detail"]["reason"], body["detail"]["class"]) == (502, reason, cls)
+    assert status == 502
+    assert body["detail"]["reason"] == reason
+    assert body["detail"]["class"] == cls
     assert values.call("GET") == (200, {"value": "first"})
 
 
 def test_the_gateways_backend_refuses_a_write_and_the_row_stays(values):
     values.http.post("/_stateroom/faults", json={"op": "set", "backend": "refused"})
     status, body = values.put("second")
-    assert (status, body["detail"]["row"]) == (502, "unchanged")
+    assert status == 502
+    assert body["detail"]["row"] == "unchanged"
     assert values.call("GET") == (200, {"value": "first"})
 
 
@@ -73,12 +76,10 @@ def test_the_journal_says_what_the_gateways_backend_did(values):
         if event["seq"] == fault["parent"]
     ]
     assert fault["note"] == "fault 1: the backend's object was corrupt"
-    assert (fault["status"], parent["op"], parent["key"], parent["api"]) == (
-        502,
-        "get",
-        "k",
-        "gateway",
-    )
+    assert fault["status"] == 502
+    assert parent["op"] == "get"
+    assert parent["key"] == "k"
+    assert parent["api"] == "gateway"
 
 
 # ---------------------------------------------------------------- a worker's own
@@ -95,7 +96,7 @@ def service(served):
 
 @pytest.fixture
 def task(service, tmp_path):
-    """An accessor over HTTP whose backend fails as the service says."""
+    """An accessor over HTTP whose backend has the faults set in the service."""
     place = {"dag_id": SCOPE.dag_id, "run_id": SCOPE.run_id, "task_id": SCOPE.task_id}
     ti_id = service.call("POST", "/_stateroom/task-instances", json=place).json()["id"]
     hooks = FaultyHooks(Hooks(Folder(tmp_path), "Folder"), taken_from(service))
@@ -112,7 +113,7 @@ def fault(service, **members):
     ("kind", "error"),
     [("missing", ObjectMissing), ("corrupt", ObjectCorrupt), ("refused", PermissionError)],
 )
-def test_a_workers_backend_fails_on_the_call_that_the_service_says(service, task, kind, error):
+def test_worker_backend_fails_on_the_call_set_in_the_service(service, task, kind, error):
     fault(service, op="get", key="k", scope={"task_id": SCOPE.task_id}, backend=kind, nth=2)
     assert task.get("k") == "first"
     with pytest.raises(error):
@@ -166,5 +167,7 @@ def test_the_journal_hangs_a_workers_fault_on_its_read(service, task):
     with pytest.raises(ObjectMissing):
         task.get("k")
     read, effect = service.call("GET", f"/_stateroom/journal?after={before}").json()["events"]
-    assert (read["op"], effect["op"], effect["parent"]) == ("get", "fault", read["seq"])
+    assert read["op"] == "get"
+    assert effect["op"] == "fault"
+    assert effect["parent"] == read["seq"]
     assert effect["note"].endswith(": the backend's object was missing")

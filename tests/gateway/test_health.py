@@ -1,4 +1,4 @@
-"""Checks and orphans: what is found, and every way in which removal could take too much."""
+"""Checks and orphans: what is reported, and what removal must not delete."""
 
 import os
 import time
@@ -29,7 +29,8 @@ class Kept:
     """One database, its backend, and a task instance's gateway over both."""
 
     def __init__(self, store, base, cls=small_backends.Folder, name="tests.Folder"):
-        self.store, self.namespace = store, store.namespace()
+        self.store = store
+        self.namespace = store.namespace()
         self.files = cls(str(base), f"{store.database_id}/default")
         self.backend = Backend(Hooks(self.files, name), Calls(), 10)
         ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
@@ -41,7 +42,7 @@ class Kept:
         return envelope.unwrap(self.task.get(key))
 
     def loose(self, value, key="loose"):
-        """An object without a row, as a set leaves it that is under way, or was killed."""
+        """An object without a row, as an unfinished set leaves it."""
         return self.files.serialize_task_state_store_to_ref(value=value, key=key, scope=SCOPE)
 
     def health(self, key="k"):
@@ -84,7 +85,8 @@ def kept(store, base):
 
 def test_a_whole_object_is_ok(kept):
     kept.put("k", {"a": 1})
-    assert (kept.check(), kept.health()) == ({"ok": 1}, "ok")
+    assert kept.check() == {"ok": 1}
+    assert kept.health() == "ok"
 
 
 def test_an_asset_is_checked_too(kept):
@@ -103,7 +105,8 @@ def test_an_asset_is_checked_too(kept):
 )
 def test_a_damaged_object_is_found(kept, damage, health):
     damage(kept.put("k", 1))
-    assert (kept.check(), kept.health()) == ({health: 1}, health)
+    assert kept.check() == {health: 1}
+    assert kept.health() == health
 
 
 def test_a_mutable_backends_other_value_is_changed(kept, monkeypatch):
@@ -123,7 +126,7 @@ def test_what_cannot_be_told_stays_unchecked(store, base):
     assert kept.check() == {"unchecked": 1}
 
 
-def test_an_error_of_the_backend_is_reported_and_the_check_goes_on(store, base):
+def test_backend_error_is_reported_and_the_check_continues(store, base):
     kept = Kept(store, base, small_backends.Raising)
     kept.put("k", 1)
     kept.put("l", 2)
@@ -145,7 +148,8 @@ def test_a_hanging_backend_ends_the_check(store, base):
 def test_a_check_goes_page_by_page(kept):
     for number in range(5):
         kept.put(f"k{number}", number)
-    pages, after = [], 0
+    pages = []
+    after = 0
     while after is not None:
         page = upkeep.check(kept.namespace, kept.backend, after, 2)
         pages.append((page["checked"], page["remaining"]))
@@ -163,7 +167,8 @@ def test_a_released_reference_whose_object_is_gone_is_forgotten(kept):
 def test_a_released_reference_whose_object_is_there_is_an_orphan(kept):
     kept.put("k", 1)
     kept.task.delete("k")
-    assert (kept.check(), kept.health()) == ({"orphan": 1}, "orphan")
+    assert kept.check() == {"orphan": 1}
+    assert kept.health() == "orphan"
 
 
 # ---------------------------------------------------------------- orphans
@@ -179,7 +184,7 @@ def test_an_old_orphan_is_removed_and_forgotten(kept):
     assert references.page(kept.namespace, None, None, 10, 0)[1] == 0
 
 
-def test_an_old_object_under_our_prefix_is_removed_although_the_ledger_does_not_know_it(kept):
+def test_old_object_under_our_prefix_missing_from_ledger_is_removed(kept):
     ref = kept.loose(1)
     age(ref, 2 * DAY)
     assert kept.remove() == ([ref], {})
@@ -204,7 +209,7 @@ def test_an_object_just_short_of_the_age_stays(kept):
     assert kept.remove() == ([], {ref: "too young"})
 
 
-def test_the_age_counts_in_real_time_whatever_the_namespaces_clock_says(kept, monkeypatch):
+def test_age_counts_in_real_time_despite_a_namespace_clock(kept, monkeypatch):
     ref = kept.put("k", 1)
     kept.task.delete("k")
     later = kept.namespace.clock.now().replace(year=2999)
@@ -221,7 +226,7 @@ def test_a_set_that_takes_the_object_up_again_makes_it_young(kept):
     assert kept.remove()[1] == {ref: "too young"}
 
 
-def test_an_object_that_was_rewritten_is_young_although_the_ledger_says_otherwise(kept):
+def test_rewritten_object_is_young_despite_its_ledger_row(kept):
     ref = kept.put("k", 1)
     kept.task.delete("k")
     age_ledger(kept, 2 * DAY)
@@ -238,9 +243,7 @@ def test_another_databases_object_stays(kept, base, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tests.Folder", "file"])
-def test_another_databases_object_stays_although_it_was_brought_into_our_ledger(
-    kept, base, tmp_path, name
-):
+def test_another_databases_object_in_our_ledger_is_not_removed(kept, base, tmp_path, name):
     other = Kept(Store(str(tmp_path / "other.db")), base)
     theirs = other.put("k", 1)
     mine = Kept(
@@ -266,7 +269,7 @@ def test_another_namespaces_object_stays(kept):
     assert kept.remove(older_than=0) == ([], {})
 
 
-def test_a_row_that_comes_between_listing_and_removal_keeps_its_object(kept, monkeypatch):
+def test_row_written_between_listing_and_removal_keeps_object(kept, monkeypatch):
     ref = kept.loose(1)
     verdict = Orphan.verdict
 
@@ -279,7 +282,7 @@ def test_a_row_that_comes_between_listing_and_removal_keeps_its_object(kept, mon
     assert os.path.exists(ref)
 
 
-def test_an_object_that_was_set_and_deleted_meanwhile_is_young_again(kept, monkeypatch):
+def test_object_set_and_deleted_meanwhile_is_young_again(kept, monkeypatch):
     ref = kept.loose(1)
     age(ref, 2 * DAY)
     verdict = Orphan.verdict
@@ -293,8 +296,8 @@ def test_an_object_that_was_set_and_deleted_meanwhile_is_young_again(kept, monke
     assert kept.remove()[1] == {ref: "in use again"}
 
 
-def test_a_set_meets_the_removal_of_its_object_and_finds_it_there_afterwards(kept, monkeypatch):
-    """The object is written, then removed as an orphan, then the row comes: the accessor writes it again."""
+def test_set_during_removal_of_its_object_leaves_the_object(kept, monkeypatch):
+    """The object is removed as an orphan before its row is set; the accessor writes it again."""
     written = kept.task.set
 
     def set(*args, **kwargs):
@@ -324,14 +327,16 @@ def test_a_failed_removal_is_told_and_the_others_go(store, base):
     kept.files.errors["remove_ref"] = OSError("disk")
     ref = kept.loose(1)
     removed, left = kept.remove(older_than=0)
-    assert removed == [] and "OSError: disk" in left[ref]
+    assert removed == []
+    assert "OSError: disk" in left[ref]
 
 
 def test_removal_stops_at_its_limit(kept):
     for number in range(5):
         kept.loose(number)
     done = remove_orphans(kept.namespace, kept.backend, 0, 2)
-    assert (len(done["removed"]), done["more"]) == (2, True)
+    assert len(done["removed"]) == 2
+    assert done["more"] is True
     assert len(list(kept.files.iter_refs())) == 3
 
 

@@ -1,4 +1,4 @@
-"""Looking behind a reference when a person asks: each outcome in words, and what the ledger knows afterwards."""
+"""Resolving a reference for a person: each outcome, and what the ledger records."""
 
 from pathlib import Path
 
@@ -16,11 +16,12 @@ FOREIGN = {"__airflow_state_ref__": "/somebody/elses/object"}
 
 
 class Desk:
-    """A reference under the key ``report`` of a task instance, and all that is needed to look behind it."""
+    """A reference under the key ``report`` of a task instance, and the means to resolve it."""
 
     def __init__(self, app):
         service = app.extensions["stateroom"]
-        self.namespace, self.backend = service.store.namespace(), service.backend
+        self.namespace = service.store.namespace()
+        self.backend = service.backend
         self.ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
 
     def put(self, value=VALUE):
@@ -49,26 +50,31 @@ def test_ok_with_the_value(desk):
     at = desk()
     at.put()
     outcome = at.resolve()
-    assert (outcome.word, outcome.text, at.row["health"]) == ("ok", '{"rows": 3}', "ok")
+    assert outcome.word == "ok"
+    assert outcome.text == '{"rows": 3}'
+    assert at.row["health"] == "ok"
 
 
 def test_missing(desk):
     at = desk()
     at.put()
     Path(at.row["ref"]).unlink()
-    assert (at.resolve().word, at.row["health"]) == ("missing", "missing")
+    assert at.resolve().word == "missing"
+    assert at.row["health"] == "missing"
 
 
 @pytest.mark.parametrize(
     ("immutable", "word", "shown"), [(True, "corrupt", None), (False, "changed", "[1]")]
 )
-def test_another_checksum_is_damage_only_where_objects_never_change(desk, immutable, word, shown):
+def test_other_checksum_is_damage_only_for_immutable_objects(desk, immutable, word, shown):
     at = desk()
     at.put()
     at.backend.hooks.backend.immutable = immutable
     Path(at.row["ref"]).write_text("[1]")
     outcome = at.resolve()
-    assert (outcome.word, outcome.text, at.row["health"]) == (word, shown, word)
+    assert outcome.word == word
+    assert outcome.text == shown
+    assert at.row["health"] == word
 
 
 def test_an_object_that_is_no_json_is_corrupt(desk):
@@ -104,7 +110,8 @@ def test_too_large_although_the_ledger_said_otherwise(desk):
     at.put("x")
     Path(at.row["ref"]).write_text('"' + "x" * 500 + '"')
     outcome = at.resolve(largest=99)
-    assert (outcome.word, outcome.text) == ("too large", None)
+    assert outcome.word == "too large"
+    assert outcome.text is None
 
 
 def test_a_backend_that_hangs_is_given_up(desk):
@@ -113,7 +120,8 @@ def test_a_backend_that_hangs_is_given_up(desk):
     at.backend.hooks.backend.hang_in = "deserialize"
     outcome = at.resolve()
     at.backend.hooks.backend.go_on.set()
-    assert outcome.word == "failed" and "did not answer within 0.1 s" in outcome.sentence
+    assert outcome.word == "failed"
+    assert "did not answer within 0.1 s" in outcome.sentence
     assert at.row["health"] == "unchecked"
 
 
@@ -122,4 +130,5 @@ def test_what_a_backend_raises_is_said_without_credentials(desk):
     at.put()
     at.backend.hooks.backend.errors["deserialize"] = OSError("no route to s3://user:hunter2@bucket")
     outcome = at.resolve()
-    assert outcome.word == "failed" and "no route to s3://***@bucket" in outcome.sentence
+    assert outcome.word == "failed"
+    assert "no route to s3://***@bucket" in outcome.sentence

@@ -1,4 +1,4 @@
-"""A served process: what is printed at start, what stops it, the wire's headers, and stuck calls beside others."""
+"""A served process: start-up errors, headers, and calls beside others that hang."""
 
 import os
 import subprocess
@@ -56,12 +56,15 @@ def test_a_backend_that_cannot_be_loaded_stops_the_start(tmp_path, backend, mess
     ended = subprocess.run(
         command, env=environ(tmp_path), capture_output=True, text=True, timeout=60
     )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert message in ended.stderr and "Traceback" not in ended.stderr
-    Store(str(tmp_path / "x.db")).close()  # and the file is free
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    Store(str(tmp_path / "x.db")).close()  # the file is unlocked
 
 
-PROPOSED, RELEASED = "AIRFLOW__WORKERS__STATE_BACKEND", "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
+PROPOSED = "AIRFLOW__WORKERS__STATE_BACKEND"
+RELEASED = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
 FOLDER = "tests.support.small_backends.Folder"
 
 
@@ -102,23 +105,23 @@ def test_the_built_in_file_backend_serves_the_gateway(filed, tmp_path):
     assert values.put({"a": 2}) == (204, None)
     assert values.call("GET") == (200, {"value": {"a": 2}})
     ((ref, row),) = values.ledger().items()
-    assert (
-        ref.startswith(f"{tmp_path}/objects/{values.service.store.database_id}/default/")
-        and row["backend"] == "file"
-    )
+    assert ref.startswith(f"{tmp_path}/objects/{values.service.store.database_id}/default/")
+    assert row["backend"] == "file"
     assert values.call("DELETE") == (204, None)
     assert not any(path.is_file() for path in (tmp_path / "objects").rglob("*"))
 
 
-def test_two_databases_share_a_base_and_leave_each_others_objects(filed):
-    mine, theirs = filed("a.db"), filed("b.db")
+def test_databases_sharing_a_base_keep_each_others_objects(filed):
+    mine = filed("a.db")
+    theirs = filed("b.db")
     theirs.put("theirs")
     mine.task.set("stolen", theirs.task.get("k"), facts=Facts.of("file", "theirs"))
     assert mine.call("GET", key="stolen")[0] == 403
     mine.call("DELETE", key="stolen")
     body = {"older_than": 0, "confirm": True}
     done = mine.http.post("/_stateroom/references/orphans/remove", json=body).get_json()
-    assert (done["removed"], [row["verdict"] for row in done["left"]]) == ([], ["unknown owner"])
+    assert done["removed"] == []
+    assert [row["verdict"] for row in done["left"]] == ["unknown owner"]
     assert theirs.call("GET") == (200, {"value": "theirs"})
 
 
@@ -178,9 +181,10 @@ def test_an_asset_has_one_scope_by_name_and_by_uri(client):
     )
 
 
-def test_what_was_written_by_name_is_cleared_by_uri_with_its_object(client, tmp_path):
+def test_clear_by_uri_removes_an_object_written_by_name(client, tmp_path):
     hooks = Hooks(small_backends.Folder(str(tmp_path)), "tests.Folder")
-    by_name, by_uri = client.asset(name="orders"), client.asset(uri="s3://bucket/orders")
+    by_name = client.asset(name="orders")
+    by_uri = client.asset(uri="s3://bucket/orders")
     AssetStateStoreAccessor(by_name, by_name.scope, hooks).set("k", {"a": 1})
     accessor = AssetStateStoreAccessor(by_uri, by_uri.scope, hooks)
     assert accessor.get("k") == {"a": 1}
@@ -217,13 +221,15 @@ MISSING = [{"type": "missing", "loc": ["query", "name"], "msg": "Field required"
 )
 def test_workers_look_an_asset_up(client, query, status, answer):
     got = requests.get(f"{client.url}/execution/assets/{query}", timeout=5)
-    assert (got.status_code, got.json()) == (status, answer)
+    assert got.status_code == status
+    assert got.json() == answer
     assert got.headers["content-type"] == "application/json"
 
 
 def test_an_asset_cannot_be_written_there(client):
     got = requests.post(f"{client.url}/execution/assets/by-name?name=orders", timeout=5)
-    assert (got.status_code, got.headers["allow"]) == (405, "GET")
+    assert got.status_code == 405
+    assert got.headers["allow"] == "GET"
 
 
 # ---------------------------------------------------------------- stuck calls
@@ -239,7 +245,8 @@ def stuck(app_with):
     server = Server(app, "127.0.0.1", 0, 2**20, app.lane)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    values.url, values.callers = server.url, []
+    values.url = server.url
+    values.callers = []
     yield values
     values.backend.go_on.set()
     for caller in values.callers:
@@ -278,7 +285,8 @@ def test_when_all_threads_are_taken_a_call_is_refused_quickly(stuck):
     hang(stuck, BACKEND_THREADS)
     start = time.monotonic()
     answer = requests.get(f"{stuck.url}{stuck.path}?key=k", timeout=5)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "1"
     assert time.monotonic() - start < 5
     assert (
         requests.get(f"{stuck.url}/_stateroom/health", timeout=5).json()["backend"]["running"]

@@ -10,7 +10,8 @@ from state.errors import NotFound
 def test_a_task_keeps_its_state_over_attempts(task_state_store):
     task_state_store.set("job_id", "job-42", retention=timedelta(days=1))
     following = task_state_store.retry()
-    assert (following.get("job_id"), following.try_number) == ("job-42", 2)
+    assert following.get("job_id") == "job-42"
+    assert following.try_number == 2
     with pytest.raises(NotFound):
         task_state_store.set("job_id", 1)
 
@@ -20,11 +21,13 @@ def test_a_retry_with_a_delay_is_an_attempt_too(task_state_store):
 
 
 def test_nothing_is_left_from_another_test(task_state_store, asset_state_store):
-    assert (task_state_store.get("job_id"), asset_state_store.get("watermark")) == (None, None)
+    assert task_state_store.get("job_id") is None
+    assert asset_state_store.get("watermark") is None
 
 
 class Asset:
-    name, uri = "orders", "s3://bucket/orders"
+    name = "orders"
+    uri = "s3://bucket/orders"
 
 
 class Nameless:
@@ -34,7 +37,8 @@ class Nameless:
 @pytest.mark.parametrize("asset", [Asset, Nameless, "orders"])
 def test_an_asset_is_there_when_it_is_asked_for(asset_state_store, asset):
     asset_state_store[asset].set("watermark", 1)
-    assert (asset_state_store[asset].get("watermark"), asset_state_store.get("watermark")) == (1, 1)
+    assert asset_state_store[asset].get("watermark") == 1
+    assert asset_state_store.get("watermark") == 1
 
 
 def test_called_directly_there_has_to_be_one_asset_as_in_airflow(asset_state_store):

@@ -35,7 +35,7 @@ def run(pytester, monkeypatch):
 
 @pytest.fixture
 def shared(served):
-    """The handle of a service that runs already."""
+    """The handle of a running service."""
     with Stateroom(served.url) as handle:
         yield handle
 
@@ -45,7 +45,7 @@ def namespaces(shared):
 
 
 def section(result):
-    """The table that a failed test's report has of its namespace, and the paragraphs below it, in lines."""
+    """Return the lines of the namespace section in a failed test's report."""
     text = "\n".join(result.outlines)
     found = re.search(r"-+ Stateroom: what happened in \S+ -+\n(.*?)\n[-=_]{3}", text, re.DOTALL)
     table, _, told = found[1].partition("\n\n") if found else ("", "", "")
@@ -182,7 +182,7 @@ def test_no_server(request):
     ]
 
 
-def test_only_failed_tests_leave_their_namespaces_where_that_was_asked_for(run, shared):
+def test_keep_on_failure_keeps_namespaces_of_failed_tests_only(run, shared):
     source = ONE_KEY + FAILING
     run(source, "--stateroom-url", shared.url).assert_outcomes(passed=2, failed=1)
     assert namespaces(shared) == []
@@ -206,7 +206,7 @@ def test_a_test_that_did_not_fail_leaves_nothing(run, shared, outcome):
     assert namespaces(shared) == []
 
 
-def test_a_server_that_died_is_an_error_with_a_reason_not_a_crash_of_the_run(run):
+def test_dead_server_is_an_error_with_a_reason_not_a_crash(run):
     with ServerProcess(["--db", ":memory:"]) as server:
         result = run(
             f"""

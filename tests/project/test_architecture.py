@@ -1,4 +1,4 @@
-"""The architecture document and its picture are those of the code."""
+"""The architecture document and its picture match the code."""
 
 import re
 import runpy

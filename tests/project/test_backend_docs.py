@@ -1,4 +1,4 @@
-"""The documents on backends and the envelope say what the code does."""
+"""The documents on backends and the envelope match the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def run(name):
-    """Run the python blocks of a document one after the other; what they defined."""
+    """Run the Python blocks of a document in order; return what they defined."""
     blocks = re.findall(
         r"^```python\n(.*?)^```$", (DOCS / name).read_text(), re.DOTALL | re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""The benchmarks run: a load against a served process, and the table of what it saw."""
+"""The benchmarks run: a load against a served process, and its table of results."""
 
 import pytest
 
@@ -15,8 +15,10 @@ def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
         compare.prepare(ours)
         seen = compare.measure([ours, empty], 0.05, 1, (1,))
     lines = compare.table(seen, (1,))
-    assert len(lines) == 5 and all("% of empty" in line for line in lines[1:])
-    assert ours.mebibytes > 0 and seen["Stateroom", "PUT", 1][0].rps > 0
+    assert len(lines) == 5
+    assert all("% of empty" in line for line in lines[1:])
+    assert ours.mebibytes > 0
+    assert seen["Stateroom", "PUT", 1][0].rps > 0
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -37,7 +39,7 @@ def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
 
 
 def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "TASKS", 1600)  # every page that is asked for finds its task
+    monkeypatch.setattr(page, "TASKS", 1600)  # every requested page finds its task
     page.fill(tmp_path / "page.db")
     with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
         assert set(page.measure(process.url, 1)) == set(page.PAGES)

@@ -1,4 +1,4 @@
-"""The documentation names every setting, every command and every option, as they are."""
+"""The documentation names every setting, command and option correctly."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.
 def test_a_setting_is_documented(row):
     words = (f"`{row.variable}`", row.help, row.written)
     lines = [line for line in SETTINGS_DOC.splitlines() if all(word in line for word in words)]
-    assert len(lines) == 1 and (not row.option or f"`{row.flag}`" in lines[0])
+    assert len(lines) == 1
+    assert not row.option or f"`{row.flag}`" in lines[0]
 
 
 def commands(group=cli, before=""):

@@ -1,4 +1,4 @@
-"""Every example that is a program runs, and does what it says; those that are tests run as tests."""
+"""Every example program runs and prints what it should; example tests run as tests."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ LAYERS = (  # each may import what stands below it, and its own modules
     ("web.error_handlers",),
     ("web.startup",),
     ("web.request",),
-    ("web",),  # service, settings, errors, operation: what all of it shares
+    ("web",),  # service, settings, errors, operation: shared by all
     ("schemas",),
     ("state.__main__",),
     ("state.cli",),
@@ -70,7 +70,7 @@ SOURCES = pytest.mark.parametrize("path", MODULES.values(), ids=MODULES)
 
 
 def imported(path):
-    """The modules that a file imports, also for types only and inside functions; relative names resolved."""
+    """Return the modules that a file imports, for types and in functions too; names absolute."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""The wheel adds two import names, and serves beside a project that has its own app, schemas and web."""
+"""The wheel adds two import names and works beside a project's own app, schemas and web."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The folder of a project with modules of the service's names, and the path the wheel's contents are on."""
+    """A project folder with modules named like the service's, and the wheel's import path."""
     folder = tmp_path_factory.mktemp("project")
     site = folder / "site"
     zipfile.ZipFile(wheel).extractall(site)
@@ -79,9 +79,7 @@ def test_the_installed_command_knows_serve(installed):
 @pytest.mark.parametrize(
     "named_too", [[], ["-p", "pytest_stateroom"]], ids=["installed", "installed and named"]
 )
-def test_the_installed_plugin_is_found_once_and_serves_beside_a_project_of_the_same_names(
-    installed, named_too
-):
+def test_installed_plugin_works_in_a_project_with_the_same_names(installed, named_too):
     project, site = installed
     test = project / "test_it.py"
     test.write_text(

@@ -1,8 +1,8 @@
-"""Every block of code in docs/testing.md runs, in an environment into which it was installed as the page says.
+"""Every block of code in docs/testing.md runs, in an environment installed as the page says.
 
-A section is run as a reader would: files get their names from their first lines, commands run in their order, and what
-is shown of their output is what they print (``…`` stands for anything). Ready-made extractors run blocks of Python in
-one process; what this page shows are files, commands, and reports of tests that fail.
+A section is run as a reader would: files get their names from their first lines, commands run
+in order, and the output shown is what they print (``…`` stands for anything). Ready-made extractors
+run blocks of Python in one process; what this page shows are files, commands, and reports of tests that fail.
 """
 
 import os
@@ -24,13 +24,13 @@ PATIENCE = 120  # seconds for one command
 
 @pytest.fixture(scope="module")
 def environ(wheel, tmp_path_factory):
-    """The environment variables of somebody who works in a new virtual environment, and has no network."""
+    """The environment variables of a new virtual environment without network."""
     home = tmp_path_factory.mktemp("reader")
     venv.create(home / "venv", with_pip=True, symlinks=True)
     (site,) = (home / "venv").glob("lib/*/site-packages")
     (site / "ours.pth").write_text(
         sysconfig.get_paths()["purelib"]
-    )  # what else it needs is there already
+    )  # its dependencies are installed already
     ours = {
         name: text
         for name, text in os.environ.items()
@@ -50,7 +50,7 @@ def environ(wheel, tmp_path_factory):
 
 @pytest.fixture
 def airflow(environ):
-    """Lets the environment find the packages of Airflow's too."""
+    """Adds Airflow's packages to the environment."""
     python = Path(
         os.environ.get("AIRFLOW_VENV")
         or pytest.skip("AIRFLOW_VENV names no environment with Airflow")
@@ -63,7 +63,7 @@ def airflow(environ):
 
 
 def run(command, folder, environ, fails=False):
-    """What a command prints."""
+    """Return what a command prints."""
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -93,7 +93,7 @@ def play(section, folder, environ):
 
 
 def check(printed, shown):
-    """Find the lines that are shown in those that were printed, in their order."""
+    """Check that the lines shown were printed, in the same order."""
     pattern = "".join(
         r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r" *\n"
         for line in shown.splitlines()

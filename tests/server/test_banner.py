@@ -1,4 +1,4 @@
-"""What the terminal says at start: right for what was started, and small enough for one screen."""
+"""The banner printed at start: correct for the settings, and fits one screen."""
 
 import shlex
 import sys
@@ -39,10 +39,11 @@ def test_it_says_who_may_do_what_and_where_values_go(start, settings, words):
 )
 def test_it_fits_a_small_screen(start, settings):
     lines = said(start(**settings)).splitlines()
-    assert len(lines) <= 14 and max(map(len, lines)) <= 80
+    assert len(lines) <= 14
+    assert max(map(len, lines)) <= 80
 
 
-def test_made_up_passwords_are_printed_once_and_those_of_a_file_never(start, tmp_path):
+def test_generated_passwords_are_printed_once_and_given_ones_never(start, tmp_path):
     made_up = start(**SECRET)
     assert f"admin/{made_up.extensions['stateroom'].passwords['admin']}" in said(made_up)
     path = tmp_path / "passwords.json"
@@ -54,20 +55,20 @@ def test_another_address_stands_in_the_calls_to_try(start):
     app = start()
     app.test_client().post("/_stateroom/assets", json={"name": "orders"})
     text = said(app, "http://127.0.0.1:5000")
-    assert (
-        "stateroom --url http://127.0.0.1:5000 list" in text
-        and "curl http://127.0.0.1:5000/api/v2/assets" in text
-    )
+    assert "stateroom --url http://127.0.0.1:5000 list" in text
+    assert "curl http://127.0.0.1:5000/api/v2/assets" in text
 
 
 def test_a_database_is_new_or_opened(start, tmp_path):
     app = start(db=str(tmp_path / "s.db"))
-    assert "s.db (new)" in said(app) and "s.db (opened)" in said(app, existed=True)
+    assert "s.db (new)" in said(app)
+    assert "s.db (opened)" in said(app, existed=True)
 
 
 def test_the_command_is_called_as_a_shell_here_would(monkeypatch, tmp_path):
     monkeypatch.chdir(process.service_path().parent)
-    assert stateroom().endswith(" -m state") and not stateroom().startswith("cd ")
+    assert stateroom().endswith(" -m state")
+    assert not stateroom().startswith("cd ")
     monkeypatch.chdir(tmp_path)
     assert stateroom().startswith(f"cd {shlex.quote(str(process.service_path().parent))} && ")
 

@@ -1,4 +1,4 @@
-"""The server, over raw sockets: connections stay open, lanes do not block each other, refusals are JSON."""
+"""The server over raw sockets: keep-alive, independent lanes, errors as JSON."""
 
 import functools
 import json
@@ -22,10 +22,12 @@ from web.server.waitress import Server
 
 
 class Stuck:
-    """An app with calls that end only when they are let go."""
+    """An app whose slow calls end only when a test releases them."""
 
     def __init__(self):
-        self.began, self.go, self.ended = threading.Semaphore(0), threading.Event(), []
+        self.began = threading.Semaphore(0)
+        self.go = threading.Event()
+        self.ended = []
         self.app = App("stuck")
         for path in ("/_stateroom/stuck/<number>", "/stuck/<number>"):
             view = functools.partial(self.stuck)
@@ -80,23 +82,23 @@ def test_a_connection_serves_many_calls(server, connect, method):
     connection = connect(server)
     for _ in range(3):
         status, headers, _ = connection.send(method, "/fast").answer(head=method == "HEAD")
-        assert (status, headers.get("connection"), headers["content-length"]) == (200, None, "4")
+        assert status == 200
+        assert headers.get("connection") is None
+        assert headers["content-length"] == "4"
 
 
 def test_a_connection_stays_open_after_204(service, connect):
     connection = connect(service)
     for _ in range(3):
         status, headers, body = connection.send("POST", "/_stateroom/reset").answer()
-        assert (status, "content-length" in headers, "transfer-encoding" in headers, body) == (
-            204,
-            False,
-            False,
-            b"",
-        )
+        assert status == 204
+        assert "content-length" not in headers
+        assert "transfer-encoding" not in headers
+        assert body == b""
     assert connection.send("GET", "/api/v2/version").answer()[0] == 200
 
 
-def test_pipelined_calls_are_answered_in_their_order_also_across_lanes(server, stuck, connect):
+def test_pipelined_calls_are_answered_in_order_across_lanes(server, stuck, connect):
     stuck.go.set()
     connection = connect(server)
     paths = ["/fast", "/_stateroom/stuck/1", "/fast", "/stuck/2", "/_stateroom/stuck/3"]
@@ -132,7 +134,9 @@ def test_a_connection_closes_when_it_should(
 def test_a_204_closes_for_those_who_ask(service, connect, version, headers):
     connection = connect(service).send("POST", "/_stateroom/reset", *headers, version=version)
     status, answered, _ = connection.answer()
-    assert (status, answered["connection"], connection.is_closed()) == (204, "close", True)
+    assert status == 204
+    assert answered["connection"] == "close"
+    assert connection.is_closed() is True
 
 
 def test_head_sends_the_length_and_no_body(service, connect):
@@ -192,7 +196,8 @@ def test_reads_over_http_do_not_wait_for_an_open_transaction(tmp_path, connect):
     asset = assets.create_asset(store.namespace(), "a")["id"]
     with running(app) as server:
         with store.transaction():
-            path, body = "/execution/store/asset/by-name/value?name=a&key=k", b'{"value": 1}'
+            path = "/execution/store/asset/by-name/value?name=a&key=k"
+            body = b'{"value": 1}'
             writers = [
                 connect(server).send("PUT", path, body=body) for _ in range(WRITE_THREADS + 3)
             ]
@@ -248,11 +253,9 @@ def test_a_full_slow_lane_answers_429_and_keeps_the_connection(server, stuck, co
     refused = connect(server)
     for _ in range(2):
         status, headers, body = refused.send("GET", "/_stateroom/stuck/0").answer()
-        assert (status, headers["retry-after"], headers["content-type"]) == (
-            429,
-            "1",
-            "application/json",
-        )
+        assert status == 429
+        assert headers["retry-after"] == "1"
+        assert headers["content-type"] == "application/json"
         assert json.loads(body)["detail"]["reason"] == "too_many_requests"
     assert refused.send("GET", "/fast").answer()[2] == b"fast"
     stuck.go.set()
@@ -279,17 +282,13 @@ def test_a_full_slow_lane_answers_429_and_keeps_the_connection(server, stuck, co
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 262_144, 431, "request_header_fields_too_large"),
     ],
 )
-def test_what_is_not_http_is_refused_in_json_and_the_connection_closed(
-    server, connect, sent, status, reason
-):
+def test_non_http_input_gets_a_json_error_and_is_closed(server, connect, sent, status, reason):
     connection = connect(server)
     connection.socket.sendall(sent)
     got, headers, body = connection.answer()
-    assert (got, headers["content-type"], headers["connection"]) == (
-        status,
-        "application/json",
-        "close",
-    )
+    assert got == status
+    assert headers["content-type"] == "application/json"
+    assert headers["connection"] == "close"
     assert json.loads(body)["detail"]["reason"] == reason
     assert connection.is_closed()
 
@@ -299,7 +298,9 @@ def test_a_far_too_large_body_is_refused_without_being_read(server, connect, len
     connection = connect(server).send("PUT", "/length", f"Content-Length: {length}")
     status, headers, body = connection.answer()
     detail = json.loads(body)["detail"]
-    assert (status, detail["reason"], headers["connection"]) == (413, "body_too_large", "close")
+    assert status == 413
+    assert detail["reason"] == "body_too_large"
+    assert headers["connection"] == "close"
     assert detail["message"] == f"the body is larger than {MAX_BODY} bytes (--max-body)"
     assert connection.is_closed()
 
@@ -311,17 +312,15 @@ def test_a_far_too_large_body_in_chunks_is_refused_once_it_is(server, connect):
     assert connection.answer()[0] == 413
 
 
-def test_a_slightly_too_large_body_is_refused_by_the_app_in_the_same_words(service, connect):
+def test_app_refuses_a_slightly_too_large_body_in_the_same_words(service, connect):
     connection = connect(service)
     connection.send(
         "PUT", "/_stateroom/fixture", "Content-Type: application/json", body=b" " * (MAX_BODY + 1)
     )
     status, _, body = connection.answer()
     message = f"the body is larger than {MAX_BODY} bytes (--max-body)"
-    assert (status, json.loads(body)["detail"]) == (
-        413,
-        {"reason": "body_too_large", "message": message},
-    )
+    assert status == 413
+    assert json.loads(body)["detail"] == {"reason": "body_too_large", "message": message}
     assert connection.send("GET", "/api/v2/version").answer()[0] == 200
 
 
@@ -343,7 +342,8 @@ def test_an_app_that_fails_is_answered_in_json(stuck, connect, caplog):
 
     with running(broken) as server:
         status, headers, body = connect(server).send("GET", "/").answer()
-    assert (status, headers["content-type"]) == (500, "application/json")
+    assert status == 500
+    assert headers["content-type"] == "application/json"
     assert json.loads(body)["detail"]["reason"] == "internal_server_error"
     assert "on purpose" in caplog.text
 
@@ -410,7 +410,7 @@ def test_the_url_is_one_that_can_be_called(stuck, host, url):
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
-def test_an_address_that_is_not_ours_is_an_os_error_and_leaves_no_thread(stuck, host):
+def test_foreign_address_is_an_os_error_and_leaves_no_thread(stuck, host):
     before = set(threading.enumerate())
     with pytest.raises(OSError, match="address"):
         Server(stuck.app, host, 0, MAX_BODY)
@@ -436,7 +436,8 @@ def test_a_process_that_cannot_listen_says_where_and_ends_with_9(stuck, options,
             *options,
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout) == (9, "")
+    assert done.returncode == 9
+    assert done.stdout == ""
     assert re.fullmatch(
         rf"stateroom: cannot listen on \S+:{server.port}: {words}.*; give another --(port|host)\n",
         done.stderr,

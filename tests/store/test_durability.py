@@ -1,4 +1,4 @@
-"""What was acknowledged is there after kill -9, and a full disk harms nothing."""
+"""Acknowledged writes survive kill -9, and a full disk damages nothing."""
 
 import contextlib
 import os
@@ -24,17 +24,17 @@ AT_LEAST = 40  # acknowledged writes before each kill
 
 
 def load_until_killed(process, ti_id, round_number):
-    """PUT from several threads and kill the service mid-load; the keys that were acknowledged, with their values."""
-    acknowledged, enough = {}, threading.Event()
+    """PUT from several threads and kill the service; return the acknowledged keys and values."""
+    acknowledged = {}
+    enough = threading.Event()
 
     def write(number):
-        keyspace, count = StateroomClient(process.url).task(ti_id), 0
+        keyspace = StateroomClient(process.url).task(ti_id)
+        count = 0
         with contextlib.suppress(StateError):
             while True:
-                key, value = (
-                    f"{round_number}/{number}/{count}",
-                    {"n": [round_number, number, count], "pad": "x" * 300},
-                )
+                key = f"{round_number}/{number}/{count}"
+                value = {"n": [round_number, number, count], "pad": "x" * 300}
                 keyspace.set(key, value)
                 acknowledged[key] = value
                 count += 1
@@ -52,11 +52,12 @@ def load_until_killed(process, ti_id, round_number):
 
 
 def stored(process, made):
-    """Everything that a task instance holds, read over HTTP page by page."""
+    """Read all keys of a task instance over HTTP, page by page."""
     path = "/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store".format(
         **made
     )
-    found, client = {}, StateroomClient(process.url)
+    found = {}
+    client = StateroomClient(process.url)
     while True:
         page = client.call("GET", path, params={"limit": "100", "offset": str(len(found))}).json()
         found |= {entry["key"]: entry["value"] for entry in page["task_state_store"]}
@@ -80,7 +81,8 @@ def test_every_acknowledged_write_survives_kill_9(tmp_path):
     with ServerProcess(arguments) as process:
         found = stored(process, made)
     lost = {key: value for key, value in acknowledged.items() if found.get(key) != value}
-    assert (lost, len(acknowledged) >= KILLS * AT_LEAST) == ({}, True)
+    assert lost == {}
+    assert len(acknowledged) >= KILLS * AT_LEAST
     assert len(found) - len(acknowledged) <= KILLS * WRITERS, (
         "more than the writes that were under way"
     )
@@ -93,10 +95,11 @@ class SmallDisk:
     """A file system of one megabyte, which can be filled up and emptied again."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.filler = folder, folder / "filler"
+        self.folder = folder
+        self.filler = folder / "filler"
 
     def fill(self, but: int = 0) -> None:
-        """Leave ``but`` bytes."""
+        """Fill the disk but for ``but`` bytes."""
         with open(self.filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
             while file.write(b"x" * 4096):
                 pass
@@ -111,7 +114,7 @@ def disk(tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "stateroom-test", str(tmp_path)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip(
-            "only root can mount a small file system; max_page_count stands in for it in another test"
+            "only root can mount a small file system; another test uses max_page_count instead"
         )
     yield SmallDisk(tmp_path)
     subprocess.run(["umount", str(tmp_path)], check=True)
@@ -130,7 +133,7 @@ def full(disk):
 
 
 def is_whole(store):
-    """Whether SQLite finds nothing wrong, and the 50 keys are what they were."""
+    """Whether SQLite's integrity check passes and the 50 keys are unchanged."""
     with store.reading() as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
     values = {
@@ -202,7 +205,7 @@ def test_a_migration_that_does_not_fit_leaves_the_file_as_it_was(full, disk, mon
 
 
 @pytest.mark.parametrize("room", range(0, 160_000, 20_000))
-def test_a_start_without_room_says_so_and_works_once_there_is_some(disk, room):
+def test_start_on_a_full_disk_fails_and_later_succeeds(disk, room):
     path = str(disk.folder / "s.db")
     disk.fill(but=room)
     try:
@@ -231,7 +234,8 @@ def test_over_http_a_full_disk_is_507_until_there_is_room(disk):
         disk.fill()
         with pytest.raises(ServiceError, match="has no room left") as caught:
             write_until_full(keyspace)
-        assert (caught.value.status, caught.value.reason) == (507, "database_full")
+        assert caught.value.status == 507
+        assert caught.value.reason == "database_full"
         assert (
             requests.post(f"{process.url}/_stateroom/reset").json()["detail"]["reason"]
             == "database_full"
@@ -239,11 +243,12 @@ def test_over_http_a_full_disk_is_507_until_there_is_room(disk):
         assert keyspace.get("before") == 1
         disk.make_room()
         keyspace.set("after", 2)
-        assert (keyspace.get("before"), keyspace.get("after")) == (1, 2)
+        assert keyspace.get("before") == 1
+        assert keyspace.get("after") == 2
 
 
-def test_a_database_at_its_size_limit_refuses_the_write_and_harms_no_row(tmp_path):
-    """What a full disk does, for machines where no small one can be mounted."""
+def test_full_database_refuses_the_write_and_keeps_its_rows(tmp_path):
+    """Simulate a full disk where a small one cannot be mounted."""
     store = Store(str(tmp_path / "s.db"))
     keyspace = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
     for number in range(50):

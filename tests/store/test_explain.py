@@ -1,4 +1,4 @@
-"""Why a key is there or not: sentences, and where it is instead."""
+"""Explain why a key exists or not, and which similar keys exist."""
 
 import re
 from datetime import datetime, timedelta, timezone
@@ -23,7 +23,7 @@ ORDERS = AssetScope(name="orders")
 
 @pytest.fixture
 def namespace(store):
-    """One whose clock stands still, with a task instance that runs and an asset."""
+    """A namespace with a frozen clock, a running task instance and an asset."""
     namespace = store.namespace()
     set_clock(namespace, Clock().freeze().set(NOW))
     task_instances.create_task_instance(namespace, SUBMIT)
@@ -53,7 +53,7 @@ def said(namespace):
 
 
 def retry(namespace, days):
-    """The task's attempt reports that the next one follows after some days; the id of the one that ended."""
+    """Report the attempt as up for retry in some days; return its id."""
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     task_instances.set_state(namespace, ti_id, "up_for_retry", False, retry_delay=days * 86_400)
     return ti_id
@@ -63,7 +63,7 @@ def advance(namespace, days):
     set_clock(namespace, namespace.clock.advance(timedelta(days=days)))
 
 
-# ---------------------------------------------------------------- when a key goes
+# ---------------------------------------------------------------- when a key expires
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,8 @@ def test_a_key_without_expiry_stays_until_somebody_deletes_it(namespace, put, sa
 @pytest.mark.parametrize("days", [None, 1])
 def test_clear_on_success_is_told(put, said, days):
     put(days=days)
-    assert "the task succeeds" in said(clears=True) and "clear_on_success" not in said()
+    assert "the task succeeds" in said(clears=True)
+    assert "clear_on_success" not in said()
 
 
 def test_a_retry_delay_longer_than_what_is_left_is_called_out(namespace, put, said):
@@ -136,7 +137,7 @@ def test_a_retry_delay_longer_than_what_is_left_is_called_out(namespace, put, sa
     assert "Beware: the next attempt is due since 2030-02-10T00:00:00Z" in said()
 
 
-def test_a_retry_that_comes_in_time_or_has_begun_is_not_called_out(namespace, put, said):
+def test_no_warning_for_a_timely_or_running_retry(namespace, put, said):
     put(days=30)
     retry(namespace, days=29)
     assert "Beware" not in said()
@@ -166,10 +167,10 @@ def read_in_vain(namespace, ti_id):
     return Event("get", writer, scopes.scope_id(namespace, ti_id=ti_id), "job_id", 404)
 
 
-# ---------------------------------------------------------------- how it went
+# ---------------------------------------------------------------- how it was deleted
 
 
-def test_what_was_never_written_says_since_when_the_journal_knows(said):
+def test_unwritten_key_is_explained_with_the_journals_start(said):
     begins = "There is no 'job_id' here. No write of it is in the journal, which begins at "
     assert re.fullmatch(re.escape(begins) + r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\.", said())
 
@@ -187,9 +188,7 @@ def test_a_deleted_key_says_when_and_by_whom(namespace, put, said):
     )
 
 
-def test_a_cleaned_key_says_when_it_had_expired_and_that_the_retry_came_too_late(
-    namespace, put, said
-):
+def test_cleaned_key_is_explained_with_its_expiry_and_late_retry(namespace, put, said):
     put(days=30)
     retry(namespace, days=40)
     advance(namespace, days=31)
@@ -221,7 +220,7 @@ def test_a_success_that_cleared_is_told(namespace, put, said):
     assert "It was deleted when the task reported success" in said()
 
 
-def test_a_reset_is_told_also_where_the_task_instance_went_with_it(namespace, put, said):
+def test_reset_is_explained_without_its_task_instance(namespace, put, said):
     put()
     fixtures.apply(namespace, {}, forget=True)
     assert said().startswith("There is no run of a dag 'etl'. It was deleted by the reset ")
@@ -238,7 +237,7 @@ def test_without_a_journal_nothing_is_known():
     store.close()
 
 
-# ---------------------------------------------------------------- where it is instead
+# ---------------------------------------------------------------- similar keys
 
 
 @pytest.mark.parametrize(
@@ -285,10 +284,11 @@ def test_what_is_unknown_and_where_the_key_is(namespace, put, asked, unknown, wh
     put()
     put(scope=TaskScope("etl", "run+1", "load", 1))
     told = explain(namespace, asked, "job_id")
-    assert unknown in told["sentence"] and why in told["sentence"] + str(told["near"])
+    assert unknown in told["sentence"]
+    assert why in told["sentence"] + str(told["near"])
 
 
-def test_of_many_map_indices_the_nearest_are_named_and_the_rest_counted(namespace, put):
+def test_nearest_map_indices_are_named_and_the_rest_counted(namespace, put):
     for index in range(9):
         put(scope=TaskScope("etl", "run+1", "load", index))
     near = explain(namespace, TaskScope("etl", "run+1", "load", 20), "job_id")["near"]
@@ -339,21 +339,22 @@ def test_a_superseded_id_is_led_to_the_current_one(namespace, put):
     put()
     old = retry(namespace, days=0)
     told = explain(namespace, None, "job_id", ti_id=old)
-    assert told["found"] is False and told["scope"] == vars(SUBMIT)
+    assert told["found"] is False
+    assert told["scope"] == vars(SUBMIT)
     assert (
         "This id was that of try 2, superseded at 2030-01-01T00:00:00Z: whoever asks by it"
         in told["sentence"]
     )
-    assert told["near"][0]["key"] == "job_id" and "current id" in told["near"][0]["why"]
+    assert told["near"][0]["key"] == "job_id"
+    assert "current id" in told["near"][0]["why"]
 
 
 def test_a_superseded_id_of_a_key_that_went_says_both(namespace, put, said):
     put()
     old = retry(namespace, days=0)
     scopes.task(namespace, SUBMIT).delete("job_id")
-    assert "superseded" in said(None, ti_id=old) and "It was deleted by the API" in said(
-        None, ti_id=old
-    )
+    assert "superseded" in said(None, ti_id=old)
+    assert "It was deleted by the API" in said(None, ti_id=old)
 
 
 def test_ids_that_never_were_and_ids_that_are(namespace, put, said):
@@ -367,7 +368,8 @@ def test_another_namespace_is_never_near(store, namespace, put):
     put()
     other = store.create_namespace("other")
     told = explain(other, SUBMIT, "job_id")
-    assert told["near"] == [] and "No write of it is in the journal." in told["sentence"]
+    assert told["near"] == []
+    assert "No write of it is in the journal." in told["sentence"]
 
 
 def test_a_long_key_is_shortened_and_a_hostile_one_escaped(said):
@@ -429,7 +431,8 @@ def test_the_setting_clear_on_success_is_seen(world, ask):
 
 def test_a_missing_key_of_a_mapped_task_is_no_error(ask):
     answer = ask(dag_id="etl", run_id=RUN, task_id="mapped", key="job_id")
-    assert (answer.status_code, answer.json["found"]) == (200, False)
+    assert answer.status_code == 200
+    assert answer.json["found"] is False
     assert [miss["scope"]["task_id"] for miss in answer.json["near"]] == ["extract"]
 
 
@@ -445,5 +448,5 @@ def test_a_missing_key_of_a_mapped_task_is_no_error(ask):
         {**EXTRACT, "map_index": 2**63, "key": "k"},
     ],
 )
-def test_a_question_that_names_no_key_or_not_one_place_is_refused(ask, query):
+def test_explain_without_a_key_or_a_single_scope_is_refused(ask, query):
     assert ask(**query).status_code == 422

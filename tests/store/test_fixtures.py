@@ -1,4 +1,4 @@
-"""Fixture documents: all or nothing in, the same document out."""
+"""Fixture documents: applied completely or not at all, and exported unchanged."""
 
 import contextlib
 import json
@@ -13,7 +13,8 @@ from state.store.store import Store
 from state.store.tables import scopes
 from web.request.parsing import load_fixture
 
-ONE, TWO = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
+ONE = "01900000-0000-7000-8000-000000000001"
+TWO = "01900000-0000-7000-8000-000000000002"
 RUN = {
     "dag_id": "d",
     "run_id": "r",
@@ -100,7 +101,7 @@ def test_putting_an_export_back_changes_nothing(namespace):
     assert fixtures.export(namespace) == DOCUMENT
 
 
-def test_the_order_of_an_export_does_not_depend_on_that_of_the_writes(namespace, other):
+def test_order_of_an_export_is_independent_of_the_writes(namespace, other):
     shuffled = {
         name: part[::-1] if isinstance(part, list) else part
         for name, part in reversed(DOCUMENT.items())
@@ -155,15 +156,19 @@ BAD_ROWS = [
 def test_one_bad_row_changes_nothing_and_is_named(client, namespace, part, row, where):
     before = fixtures.export(namespace)
     answer = client.put("/_stateroom/fixture", json={**DOCUMENT, part: [*DOCUMENT[part], row]})
-    assert (400 <= answer.status_code < 500, where in answer.text) == (True, True), answer.text
-    assert (fixtures.export(namespace), namespace.config, row_of(namespace)) == (before, {}, {})
+    assert 400 <= answer.status_code < 500, answer.text
+    assert where in answer.text, answer.text
+    assert fixtures.export(namespace) == before
+    assert namespace.config == {}
+    assert row_of(namespace) == {}
 
 
 def test_a_failing_reset_changes_nothing(namespace):
     put(namespace, DOCUMENT)
     with pytest.raises(BadDocument):
         put(namespace, {"config": {"clear_on_success": False}, "task_instances": [TI]}, forget=True)
-    assert (fixtures.export(namespace), row_of(namespace)) == (DOCUMENT, DOCUMENT["config"])
+    assert fixtures.export(namespace) == DOCUMENT
+    assert row_of(namespace) == DOCUMENT["config"]
 
 
 def test_state_is_touched_only_where_the_document_carries_state(namespace):
@@ -186,17 +191,17 @@ def test_what_a_document_says_is_null_becomes_null(namespace):
         {"dag_runs": [{**RUN, "logical_date": None}], "task_instances": [{**TI, "state": None}]},
     )
     document = fixtures.export(namespace)
-    assert (document["dag_runs"][0]["logical_date"], document["task_instances"][0]["state"]) == (
-        None,
-        None,
-    )
+    assert document["dag_runs"][0]["logical_date"] is None
+    assert document["task_instances"][0]["state"] is None
 
 
 def test_a_new_id_for_known_coordinates_is_the_next_attempt(namespace):
     put(namespace, DOCUMENT)
     put(namespace, {"task_instances": [{**PLACE, "id": TWO, "state": "running"}]})
     (attempt,) = fixtures.export(namespace)["task_instances"]
-    assert (attempt["id"], attempt["try_number"], attempt["max_tries"]) == (TWO, 2, 2)
+    assert attempt["id"] == TWO
+    assert attempt["try_number"] == 2
+    assert attempt["max_tries"] == 2
     assert scopes.task_instance(namespace, TWO).get("") == {"a": [None, 1.5]}
     with pytest.raises(TaskInstanceNotFound):
         scopes.task_instance(namespace, ONE).get("")
@@ -217,12 +222,12 @@ def test_reset_returns_to_the_document_and_forgets_the_rest(namespace):
     namespace.jwt_secret = "s"
     put(namespace, {"assets": [ASSET]}, forget=True)
     document = fixtures.export(namespace)
-    assert (document["assets"], document["task_instances"], document["config"]) == ([ASSET], [], {})
-    assert (namespace.config, namespace.jwt_secret, fixtures.counts(namespace)["keys"]) == (
-        {},
-        None,
-        0,
-    )
+    assert document["assets"] == [ASSET]
+    assert document["task_instances"] == []
+    assert document["config"] == {}
+    assert namespace.config == {}
+    assert namespace.jwt_secret is None
+    assert fixtures.counts(namespace)["keys"] == 0
 
 
 def test_reset_leaves_no_row_of_any_kind(namespace):
@@ -250,12 +255,15 @@ def test_a_failing_document_leaves_secret_and_configuration(namespace):
             namespace,
             {"config": {"jwt_secret": "new", "maximum_page_limit": 6}, "task_instances": [TI]},
         )
-    assert (namespace.jwt_secret, namespace.config) == ("old", {"maximum_page_limit": 5})
+    assert namespace.jwt_secret == "old"
+    assert namespace.config == {"maximum_page_limit": 5}
 
 
-def test_documents_at_once_lose_nothing_of_each_others_configuration(namespace, monkeypatch):
-    """A second document that comes between the commit of the first and what is remembered of it has to wait."""
-    store, pool, other = namespace.database, ThreadPoolExecutor(1), []
+def test_concurrent_documents_keep_each_others_configuration(namespace, monkeypatch):
+    """A second document waits until the first is committed and its configuration is kept."""
+    store = namespace.database
+    pool = ThreadPoolExecutor(1)
+    other = []
 
     @contextlib.contextmanager
     def and_then_another(refs):
@@ -291,9 +299,10 @@ def test_an_empty_database_is_empty_until_anything_is_put(namespace):
 
 
 def test_a_readers_export_is_of_one_moment(tmp_path):
-    """A run that is exported without its task instance, or the other way round, could not be imported."""
+    """An export with a run but not its task instance could not be imported."""
     store = Store(str(tmp_path / "s.db"))
-    namespace, stop = store.namespace(), threading.Event()
+    namespace = store.namespace()
+    stop = threading.Event()
 
     def churn():
         while not stop.is_set():

@@ -1,4 +1,4 @@
-"""One contract for every keyspace: over SQLite in a file and in memory, and over HTTP through both APIs."""
+"""One contract for every keyspace: SQLite in a file, in memory, and HTTP through both APIs."""
 
 import itertools
 
@@ -118,7 +118,7 @@ def test_the_client_refuses_ids_that_http_drops(service, place):
 
 
 @pytest.mark.parametrize("key", [".", ".."])
-def test_assets_by_name_take_those_keys_because_they_travel_in_the_query(service, two_assets, key):
+def test_assets_by_name_accept_dot_keys_in_the_query(service, two_assets, key):
     keyspace = service.asset(name=two_assets[0]["name"])
     keyspace.set(key, 1)
     assert keyspace.get(key) == 1
@@ -135,10 +135,8 @@ def test_the_client_tells_a_missing_scope_from_a_missing_key(service):
 
 
 def test_an_unknown_scope_is_an_error_for_every_verb(store):
-    task, asset = (
-        scopes.task_instance(store.namespace(), "nobody"),
-        scopes.asset(store.namespace(), uri="nothing"),
-    )
+    task = scopes.task_instance(store.namespace(), "nobody")
+    asset = scopes.asset(store.namespace(), uri="nothing")
     for keyspace, error in ((task, TaskInstanceNotFound), (asset, AssetNotFound)):
         for verb, arguments in (
             ("get", "k"),

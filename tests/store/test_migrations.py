@@ -42,7 +42,8 @@ def extended(monkeypatch):
 
 def digests():
     """The hash of the SQL that each step runs, without regard to its layout."""
-    said, found = [], {}
+    said = []
+    found = {}
     db = Database(
         memory=True,
         execute_plugins=False,
@@ -85,7 +86,8 @@ def test_a_file_of_the_first_release_opens_with_its_data(first_release):
     }
     assert task.entry("job_id").expires_at == "2030-01-01T00:00:00.000000Z"
     watermark = scopes.asset(namespace, name="orders").entry("watermark")
-    assert (watermark.value, watermark.task_id) == ([1, None, {"a": 1.5}], "load")
+    assert watermark.value == [1, None, {"a": 1.5}]
+    assert watermark.task_id == "load"
     assert namespace.config == {"default_retention_days": 7}
     store.close()
 

@@ -1,4 +1,4 @@
-"""What the pages list: counted, searched, sorted, a page at a time, each namespace by itself."""
+"""Lists for the pages: counts, search, sorting and paging, per namespace."""
 
 import pytest
 
@@ -7,7 +7,8 @@ from state.store.tables import assets, scopes, task_instances
 from state.store.views import details, history, keys, lists
 from state.store.views.lists import Asked, order
 
-RUN, LATER = "manual__1", "manual__2"
+RUN = "manual__1"
+LATER = "manual__2"
 EVERYTHING = Asked()
 SIZES = {"a": 1, "b": 20, "c": 3}
 
@@ -90,14 +91,15 @@ def test_keys_sort_by_size_and_come_a_page_at_a_time(filled):
 
 
 @pytest.mark.parametrize("sort", ["keys", "references", "tasks", "run", "dag", "updated_at"])
-def test_a_page_of_runs_is_the_same_whether_it_was_chosen_before_or_after_counting(filled, sort):
+def test_page_of_runs_is_the_same_selected_before_or_after_counting(filled, sort):
     whole = [row["run_id"] for row in runs(filled, sort=sort)]
     parts = [
         row["run_id"]
         for offset in (0, 1)
         for row in runs(filled, sort=sort, limit=1, offset=offset)
     ]
-    assert parts == whole and len(whole) == 2
+    assert parts == whole
+    assert len(whole) == 2
 
 
 def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
@@ -111,7 +113,8 @@ def test_a_large_value_is_not_read_for_a_list(filled):
     extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
     extract.set("large", "x" * 200_000)
     (row,) = keys.found(filled, Asked(("large",)), order("keys", "key", False), 50, 0)
-    assert (row["beginning"], row["size"]) == ("", 200_002)
+    assert row["beginning"] == ""
+    assert row["size"] == 200_002
 
 
 def test_map_indices_near_one_are_shown_in_order(filled):
@@ -119,7 +122,9 @@ def test_map_indices_near_one_are_shown_in_order(filled):
         task_instances.create_task_instance(filled, TaskScope("etl", RUN, "many", index))
     place = details.task(filled, TaskScope("etl", RUN, "many", 50))
     indices = [row["map_index"] for row in details.siblings(filled, place)]
-    assert indices == sorted(indices) and 50 in indices and len(indices) == 60
+    assert indices == sorted(indices)
+    assert 50 in indices
+    assert len(indices) == 60
 
 
 def test_the_current_attempt_stands_first(filled):

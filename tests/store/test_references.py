@@ -1,4 +1,4 @@
-"""The ledger: a reference is held by its row, released by whatever way the row goes, and never forgotten with it."""
+"""The ledger: a row holds its reference; deleting the row releases it but keeps it listed."""
 
 import contextlib
 import sqlite3
@@ -17,7 +17,8 @@ from state.store.database.migrations import APPLICATION_ID, migrations
 from state.store.store import Store
 from state.store.tables import assets, expiry, references, scopes, task_instances
 
-A, B = envelope.wrap("s3://bucket/a"), envelope.wrap("s3://bucket/b")
+A = envelope.wrap("s3://bucket/a")
+B = envelope.wrap("s3://bucket/b")
 FACTS = Facts("file", 3, "a" * 64)
 SCOPE = TaskScope("etl", "r1", "load")
 
@@ -64,7 +65,8 @@ def test_a_header_that_is_no_claim_claims_nothing(text):
 
 def test_a_replaced_reference_travels_percent_encoded():
     (value,) = replaced_header("s3://b/ü\r\nX: y").values()
-    assert value.isascii() and "\n" not in value
+    assert value.isascii()
+    assert "\n" not in value
     assert replaced_from(value) == "s3://b/ü\r\nX: y"
 
 
@@ -75,13 +77,13 @@ def test_a_reference_too_long_for_a_header_is_left_out():
 def test_an_envelope_enters_the_ledger_with_its_facts(namespace, task):
     task.set("k", A, facts=FACTS)
     row = ledger(namespace)["s3://bucket/a"]
-    assert (row["backend"], row["size"], row["sha256"]) == ("file", 3, "a" * 64)
-    assert (row["health"], row["released_at"], row["key"], row["task_id"]) == (
-        "unchecked",
-        None,
-        "k",
-        "load",
-    )
+    assert row["backend"] == "file"
+    assert row["size"] == 3
+    assert row["sha256"] == "a" * 64
+    assert row["health"] == "unchecked"
+    assert row["released_at"] is None
+    assert row["key"] == "k"
+    assert row["task_id"] == "load"
     assert task.fetch("k") == (A, FACTS)
 
 
@@ -108,7 +110,7 @@ def test_set_says_which_reference_it_replaced(task):
     assert task.set("k", 2) is None
 
 
-def test_a_reference_that_another_row_holds_is_not_reported_as_replaced(task):
+def test_reference_held_by_another_row_is_not_reported_replaced(task):
     task.set("k", A)
     task.set("copy", A)
     assert task.set("k", 1) is None
@@ -143,10 +145,8 @@ def test_setting_a_reference_again_revives_it(namespace, task):
     for value in (A, B, A):
         task.set("k", value)
     rows = ledger(namespace)
-    assert (rows["s3://bucket/a"]["health"], rows["s3://bucket/b"]["health"]) == (
-        "unchecked",
-        "orphan",
-    )
+    assert rows["s3://bucket/a"]["health"] == "unchecked"
+    assert rows["s3://bucket/b"]["health"] == "orphan"
 
 
 def test_a_failed_write_leaves_the_ledger_as_it_was(namespace, task, monkeypatch):
@@ -167,9 +167,7 @@ def test_a_write_without_facts_forgets_those_of_the_value_before(task):
 @pytest.mark.parametrize(
     ("claim", "vouched_by"), [(None, "file"), (FACTS, "file"), (Facts("x", 1, "b" * 64), None)]
 )
-def test_what_the_service_vouched_for_stays_so_unless_another_backend_is_claimed(
-    task, claim, vouched_by
-):
+def test_verified_backend_stays_until_another_one_is_given(task, claim, vouched_by):
     task.set("k", A, facts=FACTS, vouched=True)
     task.set("k", A, facts=claim)
     assert task.stored("k").vouched_by == vouched_by
@@ -192,7 +190,8 @@ def test_a_late_object_that_a_row_holds_is_none(namespace, task):
     task.set("k", A)
     references.record_orphan(namespace, (task.scope_id(), "k"), "s3://bucket/a", FACTS, task.writer)
     row = ledger(namespace)["s3://bucket/a"]
-    assert (row["health"], row["released_at"]) == ("unchecked", None)
+    assert row["health"] == "unchecked"
+    assert row["released_at"] is None
 
 
 def test_an_imported_envelope_is_unchecked_and_exported_again(namespace, task):
@@ -215,10 +214,11 @@ def test_pages_are_filtered_and_counted(namespace, task):
         task.set(f"k{number}", envelope.wrap(f"ref{number}"), facts=FACTS if number else None)
     task.delete("k1")
     found, total = references.page(namespace, "unchecked", "file", 2, 1)
-    assert ([row["ref"] for row in found], total) == (["ref3", "ref4"], 3)
+    assert [row["ref"] for row in found] == ["ref3", "ref4"]
+    assert total == 3
 
 
-def test_no_object_is_removed_while_a_row_in_any_namespace_holds_it(store, namespace, task):
+def test_object_held_in_any_namespace_is_not_removed(store, namespace, task):
     task.set("k", A)
     with store.transaction() as db:
         db.execute("INSERT INTO namespaces (name) VALUES ('other')")
@@ -229,14 +229,14 @@ def test_no_object_is_removed_while_a_row_in_any_namespace_holds_it(store, names
     assert not references.remove(store, "s3://bucket/a", lambda db: True, pytest.fail)
 
 
-def test_a_write_waits_for_the_removal_of_the_object_that_it_points_at(store, task):
+def test_write_waits_for_the_removal_of_its_object(store, task):
     task.set("k", A)
     task.delete("k")
     order, writer = [], threading.Thread(target=lambda: (task.set("k", A), order.append("written")))
 
     def remove(ref):
         writer.start()
-        task.set("other", B)  # another reference's write does not wait
+        task.set("other", B)  # a write of another reference does not wait
         writer.join(0.2)
         order.append("removed")
 
@@ -286,7 +286,8 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
     store = Store(path)
     scopes.task(store.namespace(), TaskScope("d", "r", "t")).delete("k")
     row = ledger(store.namespace())["s3://b/ü"]
-    assert (row["health"], row["written_at"]) == ("orphan", "2026-01-01T00:00:00.000000Z")
+    assert row["health"] == "orphan"
+    assert row["written_at"] == "2026-01-01T00:00:00.000000Z"
     store.close()
 
 

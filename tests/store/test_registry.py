@@ -1,4 +1,4 @@
-"""Task instances, their attempts, and assets: which id leads to which keyspace."""
+"""Task instances, their attempts, and assets: which id belongs to which keyspace."""
 
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
@@ -25,11 +25,11 @@ def as_task(made):
 
 
 def test_known_coordinates_get_the_next_attempt(namespace):
-    first, second = (
-        task_instances.create_task_instance(namespace, SCOPE),
-        task_instances.create_task_instance(namespace, SCOPE),
-    )
-    assert (first["try_number"], second["try_number"], first["id"] != second["id"]) == (1, 2, True)
+    first = task_instances.create_task_instance(namespace, SCOPE)
+    second = task_instances.create_task_instance(namespace, SCOPE)
+    assert first["try_number"] == 1
+    assert second["try_number"] == 2
+    assert first["id"] != second["id"]
 
 
 def test_the_next_attempt_reads_what_the_one_before_wrote(namespace):
@@ -67,19 +67,17 @@ def test_a_superseded_attempt_cannot_sign_for_an_asset(namespace):
         scopes.asset(namespace, name="a", writer=zombie).set("k", 1)
 
 
-def test_an_assets_entry_names_the_task_that_wrote_it_also_after_its_next_attempt(namespace):
+def test_asset_entry_names_its_writer_after_the_next_attempt(namespace):
     writer = as_task(task_instances.create_task_instance(namespace, SCOPE))
     assets.create_asset(namespace, "a")
     scopes.asset(namespace, name="a", writer=writer).set("k", 1)
     task_instances.create_task_instance(namespace, SCOPE)
     entry = scopes.asset(namespace, name="a").entry("k")
-    assert (entry.writer_kind, entry.dag_id, entry.run_id, entry.task_id, entry.map_index) == (
-        "task",
-        "d",
-        "r",
-        "t",
-        -1,
-    )
+    assert entry.writer_kind == "task"
+    assert entry.dag_id == "d"
+    assert entry.run_id == "r"
+    assert entry.task_id == "t"
+    assert entry.map_index == -1
 
 
 def test_a_try_number_may_be_given(namespace):
@@ -175,7 +173,7 @@ def test_a_number_that_no_row_can_hold_is_an_error(namespace):
             act()
 
 
-def test_an_asset_that_is_no_longer_there_is_unknown_to_a_keyspace_that_is_kept(namespace):
+def test_deleted_asset_is_not_found_by_an_older_keyspace(namespace):
     kept = scopes.asset(namespace, name="a")
     with pytest.raises(AssetNotFound):
         kept.get("k")
@@ -186,7 +184,7 @@ def test_an_asset_that_is_no_longer_there_is_unknown_to_a_keyspace_that_is_kept(
 
 @pytest.fixture
 def expiring(namespace):
-    """Five keys that expire a day apart, and one that never does; the clock stands at the third's moment."""
+    """Five keys that expire a day apart and one that never does; now is the third's expiry."""
     task_instances.create_task_instance(namespace, SCOPE)
     start = datetime(2026, 1, 1, tzinfo=timezone.utc)
     namespace.clock = Clock(frozen_at=start + timedelta(days=2, microseconds=1))

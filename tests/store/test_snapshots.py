@@ -1,4 +1,4 @@
-"""A snapshot keeps all that a namespace holds; a restore brings all of it back, and the journal tells."""
+"""A snapshot copies a whole namespace; a restore brings it back and is in the journal."""
 
 import pytest
 
@@ -15,7 +15,7 @@ SCOPE = TaskScope("d", "r", "t")
 
 @pytest.fixture
 def namespace(store):
-    """A namespace with a task instance, whose attempt wrote a key of its own and one of an asset's."""
+    """A namespace whose task instance wrote a key of its own and one of an asset."""
     made = task_instances.create_task_instance(store.namespace(), SCOPE)
     assets.create_asset(store.namespace(), "orders")
     by = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
@@ -30,7 +30,7 @@ def task(namespace):
 
 
 def changes(namespace):
-    """Everything that a snapshot has to bring back, by what changes it."""
+    """Change everything that a snapshot has to restore."""
     return {
         "a value": lambda: scopes.task(namespace, SCOPE).set("k", "new"),
         "a new key": lambda: scopes.task(namespace, SCOPE).set("more", 1),
@@ -76,7 +76,7 @@ def test_a_restore_brings_everything_back(namespace, change):
 
 @pytest.mark.parametrize("change", NAMES)
 def test_what_was_restored_goes_on_as_if_nothing_had_happened(namespace, change):
-    """The attempt's id is known, its key can be set, the writer of the asset's key is still known."""
+    """The attempt's id is valid, its key can be set, the asset key's writer is still known."""
     ti_id = fixtures.export(namespace)["task_instances"][0]["id"]
     snapshots.take(namespace, "s")
     changes(namespace)[change]()
@@ -177,7 +177,7 @@ def test_without_a_journal_a_restore_works_too(tmp_path):
 # ---------------------------------------------------------------- references
 
 
-def test_a_reference_that_a_snapshot_holds_is_no_orphan_and_comes_back(namespace, task):
+def test_reference_held_by_a_snapshot_is_kept_and_restored(namespace, task):
     task.set("k", envelope.wrap("s3://bucket/a"))
     snapshots.take(namespace, "s")
     task.delete("k")
@@ -187,7 +187,8 @@ def test_a_reference_that_a_snapshot_holds_is_no_orphan_and_comes_back(namespace
     )
     snapshots.restore(namespace, "s")
     (row,), _ = references.page(namespace, None, None, 10, 0)
-    assert (row["released_at"], row["task_id"]) == (None, "t")
+    assert row["released_at"] is None
+    assert row["task_id"] == "t"
     snapshots.drop(namespace, "s")
     task.delete("k")
     assert [row["ref"] for row in references.released(namespace)] == ["s3://bucket/a"]
@@ -218,7 +219,8 @@ def test_a_diff_over_http(world):
     world.put("/_stateroom/snapshots/a")
     world.put(TASK_KEY, json={"value": "new"})
     (changed,) = world.get("/_stateroom/snapshots/diff?a=a").json["changed"]
-    assert (changed["before"], changed["after"]) == ("job-42", "new")
+    assert changed["before"] == "job-42"
+    assert changed["after"] == "new"
     assert world.get("/_stateroom/snapshots/diff?a=x").status_code == 404
     assert world.get("/_stateroom/snapshots/diff").status_code == 422
     assert world.delete("/_stateroom/snapshots/a").status_code == 204
@@ -327,7 +329,7 @@ OTHER = "019b0000-0000-7000-8000-000000000009"
 
 @pytest.fixture
 def two(namespace):
-    """Two task instances that share an asset: what a keyspace of each does."""
+    """Keyspaces of one asset for two task instances."""
     made = [
         task_instances.create_task_instance(namespace, TaskScope("d", "r", name))
         for name in ("one", "two")
@@ -360,9 +362,7 @@ def lost(namespace):
         ("get1 delete2 set1", [False, True]),
     ],
 )
-def test_an_update_that_another_overwrote_without_having_read_it_is_marked(
-    namespace, two, steps, expected
-):
+def test_update_overwritten_without_being_read_is_marked_lost(namespace, two, steps, expected):
     for number, step in enumerate(steps.split()):
         keyspace = two[int(step[-1]) - 1]
         if step.startswith("set"):
@@ -386,4 +386,5 @@ def test_a_history_over_http_marks_them(world):
     world.put(f"{CORE_TASK}/job_id", json={"value": "by a person"})
     world.put(TASK_KEY, json={"value": "by the task"})
     *_, person, task = story(world)["history"]
-    assert (task["actor"]["ti_id"], task["lost"]) == (TI, person["seq"])
+    assert task["actor"]["ti_id"] == TI
+    assert task["lost"] == person["seq"]

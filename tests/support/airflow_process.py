@@ -14,7 +14,8 @@ from state.model import tokens
 
 SCRIPTS = Path(__file__).parents[1] / "airflow"
 HOW = (
-    "AIRFLOW_VENV names no environment with Airflow: python3 -m venv .venv-airflow && .venv-airflow/bin/pip install "
+    "AIRFLOW_VENV is not an environment with Airflow: "
+    "python3 -m venv .venv-airflow && .venv-airflow/bin/pip install "
     "-r requirements-airflow.txt; AIRFLOW_VENV=.venv-airflow python -m pytest -m airflow"
 )
 
@@ -70,7 +71,7 @@ class Place:
     password: str
 
     def control(self, path, document):
-        """What ``POST /_stateroom/…`` made, asked for as an admin."""
+        """Return the answer to ``POST /_stateroom/…`` as an admin."""
         token = tokens.for_role(self.secret, "admin") if self.secret else ""
         answer = requests.post(
             f"{self.url}/_stateroom/{path}",
@@ -89,7 +90,7 @@ class Place:
         return {"url": self.url, "token": answer.json()["access_token"]}
 
     def worker(self, task_instance):
-        """The connection of a task instance's worker; where there is a secret, the token is made with it."""
+        """The connection of a task instance's worker, with a token if there is a secret."""
         token = (
             tokens.for_task_instance(self.secret, task_instance["id"])
             if self.secret

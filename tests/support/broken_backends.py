@@ -1,4 +1,4 @@
-"""A sound backend in a few lines, and what it becomes when one thing in it is wrong."""
+"""A correct backend in a few lines, and variants with one mistake each."""
 
 import hashlib
 import json
@@ -62,7 +62,7 @@ class Sound(BaseStoreBackend):
 
 
 class Broken(Sound):
-    """Wires the hooks to overridden write and read."""
+    """Calls the overridden write and read in its hooks."""
 
     def serialize_task_state_store_to_ref(self, *, value, key, scope):
         return self.write(value=value, key=key, scope=scope)
@@ -203,7 +203,7 @@ class AsyncForgets(Broken):
 
 
 class UriOnly(Broken):
-    """Keeps assets under their uri where it knows one: name and uri lead to two places."""
+    """Keeps assets under their uri if it has one, so name and uri have different paths."""
 
     def folder(self, scope):
         if isinstance(scope, TaskScope):
@@ -212,7 +212,7 @@ class UriOnly(Broken):
 
 
 class AttemptInReference(BaseStateBackend):
-    """In the proposal's style, with the attempt's id in the path, as its own examples had it."""
+    """In the proposal's style, with the attempt's id in the path, as in its examples."""
 
     def __init__(self, root):
         self.root = Path(root)

@@ -1,4 +1,4 @@
-"""A keyspace in a dict, with JSON text in its rows as in the database, that tells in which order things happened."""
+"""A keyspace in a dict, with JSON text in its rows, that records the order of events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ class Rows:
     """
 
     def __init__(self, events=None):
-        self.rows, self.facts, self.expiries = {}, {}, {}
+        self.rows = {}
+        self.facts = {}
+        self.expiries = {}
         self.events = [] if events is None else events
 
     def fetch(self, key):

@@ -1,4 +1,4 @@
-"""A browser without scripts and without a screen: reads pages and sends their forms."""
+"""Read pages and send their forms, without a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 def text_of(answer):
-    """What a person reads: no tags, no runs of blanks."""
+    """Return the visible text: no tags, no repeated blanks."""
     body = re.sub(r"<head>.*?</head>", "", answer.get_data(as_text=True), flags=re.S)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
@@ -23,6 +23,6 @@ def form_token(answer):
 
 
 def send(client, path, **fields):
-    """Open a page, then send its form with the token that it carries; the pages that follow are followed."""
+    """Open a page, send its form with the page's token, and follow redirects."""
     token = form_token(client.get("/bench"))
     return client.post(path, data={"csrf": token, **fields}, follow_redirects=True)

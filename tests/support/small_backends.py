@@ -1,4 +1,4 @@
-"""Small backends for tests: files in a folder, with and without the optional abilities, hanging, raising."""
+"""Small backends for tests: plain, with optional abilities, hanging, raising."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from state.model.scopes import TaskScope
 
 
 class PlainFolder(BaseStoreBackend):
-    """Immutable files; it can neither list, nor remove one, nor say what is its own."""
+    """Immutable files, without the optional abilities."""
 
     immutable = True
 
@@ -91,11 +91,13 @@ class Keeping(Folder):
 
 
 class Hanging(Folder):
-    """Waits in the hook that a test names until the test lets it go."""
+    """Waits in the hook that a test names, until the test releases it."""
 
     def __init__(self, base=None, realm="realm"):
         super().__init__(base, realm)
-        self.hang_in, self.entered, self.go_on = None, threading.Semaphore(0), threading.Event()
+        self.hang_in = None
+        self.entered = threading.Semaphore(0)
+        self.go_on = threading.Event()
 
     def _maybe(self, where):
         if self.hang_in == where:
@@ -128,7 +130,7 @@ class Sleeping(Folder):
 
 
 class Raising(Folder):
-    """Raises what a test names, where it names it."""
+    """Raises the exception that a test sets, in the hook that it names."""
 
     def __init__(self, base=None, realm="realm"):
         super().__init__(base, realm)
@@ -154,7 +156,7 @@ class Raising(Folder):
 
 
 class Broken(Folder):
-    """Cannot even be made."""
+    """Raises in its constructor."""
 
     def __init__(self):
         raise OSError("no route to s3://user:hunter2@bucket")

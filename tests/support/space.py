@@ -17,7 +17,9 @@ class Space:
     """
 
     def __init__(self, base, name, headers=None):
-        self.base, self.name, self.url = base, name, f"{base}/ns/{name}"
+        self.base = base
+        self.name = name
+        self.url = f"{base}/ns/{name}"
         self.http = requests.Session()
         self.http.headers.update(headers or {})
         self.http.post(f"{base}/_stateroom/namespaces", json={"name": name}).raise_for_status()

@@ -10,7 +10,8 @@ class Values:
     """A caller of the gateway, with one task instance and one asset."""
 
     def __init__(self, app):
-        self.http, self.service = app.test_client(), app.extensions["stateroom"]
+        self.http = app.test_client()
+        self.service = app.extensions["stateroom"]
         self.namespace = self.service.store.namespace()
         self.ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
         assets.create_asset(self.namespace, "orders", "s3://bucket/orders")

@@ -1,4 +1,4 @@
-"""What the tests' services hold, where it is reached, and who may ask for it."""
+"""The fixture of the tests' services, its URLs, and its users."""
 
 from state.model import tokens
 

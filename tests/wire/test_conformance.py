@@ -1,4 +1,4 @@
-"""Replays what a real Airflow 3.3.2 answered: the recorded corpus, and siblings of its scenarios (docs/fidelity.md)."""
+"""Replay recorded answers of Airflow 3.3.2: the corpus and its siblings (docs/fidelity.md)."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ DEVIATIONS = {  # scenario: the steps in which Stateroom answers otherwise on pu
 if sys.version_info >= (
     3,
     13,
-):  # its json module names another fault, and place, of a comma before a bracket
+):  # its json module reports another error and position for a comma before a bracket
     DEVIATIONS["exec-body.bad-json-1"] = "s3 s4"
 
 
@@ -58,7 +58,7 @@ def report(request, served, tmp_path_factory):
 
 
 def missed(report):
-    """Scenario, step and line of the score of each answer that is not Airflow's; tagged ones count like the rest."""
+    """Return scenario, step and score line of each answer that differs from Airflow's."""
     return [
         (row["scenario"], row["step"], line)
         for row in report["steps"]

@@ -1,4 +1,4 @@
-"""The worker's side: values, warnings, and in which order object and row change."""
+"""Accessors: values, warnings, and the order in which object and row change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Frozen:
 
 
 class Recording(MemoryBackend):
-    """Notes what it does, in the list that its rows note theirs in."""
+    """Records its calls in the same list as its rows."""
 
     def __init__(self, events, base, threshold=0):
         super().__init__(base, threshold=threshold)
@@ -181,14 +181,15 @@ def test_the_same_value_again_keeps_its_object(rows, backend):
     assert accessor.get("key") == 1
 
 
-def test_a_value_that_shrinks_below_the_threshold_removes_the_object_after_the_row(rows, request):
+def test_shrinking_below_the_threshold_removes_object_after_row(rows, request):
     backend = Recording(rows.events, f"memory://{request.node.nodeid}", threshold=10)
     accessor = task(rows, backend)
     accessor.set("key", "x" * 100)
     rows.events.clear()
     accessor.set("key", "x")
     assert rows.events == ["row written", "object removed"]
-    assert (rows.fetch("key")[0], list(backend.iter_refs())) == ("x", [])
+    assert rows.fetch("key")[0] == "x"
+    assert list(backend.iter_refs()) == []
 
 
 def test_shrinking_works_for_a_backend_that_removes_by_key_only(rows):
@@ -196,7 +197,8 @@ def test_shrinking_works_for_a_backend_that_removes_by_key_only(rows):
     accessor = task(rows, backend)
     accessor.set("key", "large")
     accessor.set("key", "small")
-    assert (accessor.get("key"), backend.objects) == ("small", {})
+    assert accessor.get("key") == "small"
+    assert backend.objects == {}
 
 
 def test_a_replaced_object_that_cannot_be_removed_fails_no_set(rows, backend, monkeypatch, caplog):
@@ -207,7 +209,9 @@ def test_a_replaced_object_that_cannot_be_removed_fails_no_set(rows, backend, mo
     )
     accessor.set("key", 2)
     assert accessor.get("key") == 2
-    assert "key 'key'" in caplog.text and "is down" in caplog.text and "me:pw" not in caplog.text
+    assert "key 'key'" in caplog.text
+    assert "is down" in caplog.text
+    assert "me:pw" not in caplog.text
 
 
 def test_a_replaced_object_of_somebody_else_is_left_alone(rows, backend):
@@ -218,9 +222,7 @@ def test_a_replaced_object_of_somebody_else_is_left_alone(rows, backend):
     assert other.holds(ref)
 
 
-def test_an_object_that_a_delete_took_between_object_and_row_is_written_again(
-    rows, backend, monkeypatch
-):
+def test_object_deleted_before_its_row_is_written_again(rows, backend, monkeypatch):
     write = rows.set
     monkeypatch.setattr(
         rows, "set", lambda key, *args: (backend.delete(TASK, key), write(key, *args))[1]
@@ -238,7 +240,7 @@ def test_a_missing_object_is_an_error_and_not_the_default(rows, backend):
         accessor.get("key", "default")
 
 
-def test_an_immutable_object_that_is_not_what_the_ledger_says_is_corrupt(rows, backend):
+def test_immutable_object_differing_from_the_ledger_is_corrupt(rows, backend):
     accessor = task(rows, backend)
     accessor.set("key", 1)
     rows.facts["key"] = Facts.of("mine", 2)
@@ -252,10 +254,8 @@ def test_a_changed_object_of_another_backend_is_a_warning(rows, caplog):
     accessor.set("key", 1)
     backend.objects["key"] = 2
     assert accessor.get("key") == 2
-    assert (
-        "TaskScope(dag_id='dag'" in caplog.text
-        and "key 'key': the object behind key has changed" in caplog.text
-    )
+    assert "TaskScope(dag_id='dag'" in caplog.text
+    assert "key 'key': the object behind key has changed" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_what_is_no_envelope_comes_back_raw_with_a_warning(rows, backend, caplog
     assert f"task_id='task', map_index=-1) key 'the key' {said}" in caplog.text
 
 
-def test_without_a_backend_a_reference_comes_back_raw_with_a_warning(rows, caplog):
+def test_reference_is_returned_raw_with_a_warning_if_no_backend(rows, caplog):
     rows.set("key", {MARKER: "ref"})
     assert asset(rows).get("key") == {MARKER: "ref"}
     assert (
@@ -281,7 +281,7 @@ def test_without_a_backend_a_reference_comes_back_raw_with_a_warning(rows, caplo
     )
 
 
-def test_plain_values_are_no_news_without_a_backend_or_below_the_threshold(rows, request, caplog):
+def test_no_warning_for_plain_values_below_threshold_or_no_backend(rows, request, caplog):
     rows.set("key", 1)
     for backend in (None, Recording([], f"memory://{request.node.nodeid}", threshold=10)):
         assert task(rows, backend).get("key") == 1
@@ -340,9 +340,7 @@ def test_a_retention_becomes_a_moment(rows, retention, days, expires_at):
 
 
 @pytest.mark.parametrize("retention", [30, 1.5, "30", True])
-def test_a_retention_that_is_no_timedelta_is_refused_before_anything_is_written(
-    rows, backend, retention
-):
+def test_retention_not_a_timedelta_is_refused_before_writing(rows, backend, retention):
     with pytest.raises(TypeError, match=r"timedelta\(days=…\) perhaps"):
         task(rows, backend).set("key", 1, retention=retention)
     assert rows.events == []
@@ -372,7 +370,7 @@ def test_a_uri_whose_name_nobody_knows_is_kept_under_the_uri(rows, backend):
 
 
 @pytest.mark.parametrize("verb", ["delete", "clear", "adelete", "aclear"])
-def test_a_backend_that_cannot_remove_keeps_its_object_with_a_warning(
+def test_backend_without_remove_keeps_object_with_a_warning(
     rows, tmp_path, monkeypatch, caplog, verb
 ):
     monkeypatch.setattr("tests.support.proposal_file_backend.ROOT", tmp_path)
@@ -381,10 +379,8 @@ def test_a_backend_that_cannot_remove_keeps_its_object_with_a_warning(
     run(accessor, verb, *(["key"] if "delete" in verb else []))
     assert accessor.get("key") is None
     assert (tmp_path / "ti_ti-1/key.json").exists()
-    assert (
-        "the backend keeps the object (worker-side only)" in caplog.text
-        and "map_index=-1)" in caplog.text
-    )
+    assert "the backend keeps the object (worker-side only)" in caplog.text
+    assert "map_index=-1)" in caplog.text
 
 
 @pytest.mark.parametrize("make", [task, asset])
@@ -396,9 +392,7 @@ def test_the_proposals_own_backend_runs_as_it_is(rows, tmp_path, monkeypatch, ma
     assert rows.ref("secret-dict").startswith(str(tmp_path))
 
 
-def test_the_next_attempt_finds_what_the_first_one_stored_with_a_backend_that_uses_ti_id(
-    rows, tmp_path, monkeypatch
-):
+def test_next_attempt_reads_state_of_a_backend_that_uses_ti_id(rows, tmp_path, monkeypatch):
     monkeypatch.setattr("tests.support.proposal_file_backend.ROOT", tmp_path)
     first, second = (
         TaskStateStoreAccessor(rows, TASK, Hooks(ProposalFileBackend(), "p"), ti)
@@ -407,7 +401,8 @@ def test_the_next_attempt_finds_what_the_first_one_stored_with_a_backend_that_us
     first.set("job_id", "j-1")
     assert second.get("job_id") == "j-1"
     second.set("job_id", "j-2")
-    assert (first.get("job_id"), rows.ref("job_id")) == ("j-2", str(tmp_path / "ti_2/job_id.json"))
+    assert first.get("job_id") == "j-2"
+    assert rows.ref("job_id") == str(tmp_path / "ti_2/job_id.json")
 
 
 def test_the_next_attempt_finds_what_the_first_one_stored(rows, backend):
@@ -417,7 +412,8 @@ def test_the_next_attempt_finds_what_the_first_one_stored(rows, backend):
     first.set("job_id", "j-1")
     assert second.get("job_id") == "j-1"
     second.clear()
-    assert (first.get("job_id"), list(backend.iter_refs())) == (None, [])
+    assert first.get("job_id") is None
+    assert list(backend.iter_refs()) == []
 
 
 def test_a_backend_for_tasks_only_leaves_assets_plain(rows):
@@ -426,10 +422,11 @@ def test_a_backend_for_tasks_only_leaves_assets_plain(rows):
     accessor.set("key", 1)
     accessor.delete("key")
     accessor.clear()
-    assert (backend.calls, rows.events) == ([], ["row written", "row deleted", "rows cleared"])
+    assert backend.calls == []
+    assert rows.events == ["row written", "row deleted", "rows cleared"]
 
 
-def test_the_loop_goes_on_while_a_backend_and_a_keyspace_are_slow(rows, request, monkeypatch):
+def test_event_loop_runs_while_backend_and_keyspace_are_slow(rows, request, monkeypatch):
     fetch = rows.fetch
     monkeypatch.setattr(rows, "fetch", lambda key: (time.sleep(0.5), fetch(key))[1])
     accessor = task(rows, Slow(f"memory://{request.node.nodeid}"))
@@ -446,8 +443,9 @@ async def _life(accessor):
 
 
 async def _longest_gap(work):
-    """The times between the beats of a loop while it does some work."""
-    job, beats = asyncio.ensure_future(work), [time.monotonic()]
+    """Return the longest time between two steps of a loop while ``work`` runs."""
+    job = asyncio.ensure_future(work)
+    beats = [time.monotonic()]
     while not job.done():
         await asyncio.sleep(0.001)
         beats.append(time.monotonic())
@@ -460,7 +458,8 @@ class TestAccessorsOfAssets:
 
     class Thing:
         def __init__(self, name=None, uri=None):
-            self.name, self.uri = name, uri
+            self.name = name
+            self.uri = uri
 
     def several(self, *scopes):
         return AssetStateStoreAccessors((scope, asset(Rows(), scope=scope)) for scope in scopes)
@@ -468,7 +467,8 @@ class TestAccessorsOfAssets:
     def test_each_asset_has_its_own(self):
         both = self.several(ASSET, AssetScope(name="other"))
         both[self.Thing("asset")].set("key", 1)
-        assert (both["asset"].get("key"), both["other"].get("key")) == (1, None)
+        assert both["asset"].get("key") == 1
+        assert both["other"].get("key") is None
 
     def test_an_asset_is_found_by_its_uri_too(self):
         one = self.several(AssetScope(name="asset", uri="s3://asset"))
@@ -501,4 +501,5 @@ class TestAccessorsOfAssets:
 
 
 def test_accessors_say_whose_they_are(rows):
-    assert "dag_id='dag'" in repr(task(rows)) and "name='asset'" in repr(asset(rows))
+    assert "dag_id='dag'" in repr(task(rows))
+    assert "name='asset'" in repr(asset(rows))

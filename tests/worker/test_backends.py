@@ -11,7 +11,7 @@ from state.worker.backends import FileBackend, ObjectBackend
 
 @dataclass(frozen=True)
 class Theirs:
-    """A task's scope of a class that is not ours."""
+    """A task scope of a foreign class."""
 
     dag_id: str = "etl"
     run_id: str = "r"
@@ -37,7 +37,8 @@ def test_scopes_of_airflows_classes_are_taken(environ, make, protocol, tmp_path)
     if protocol:
         pytest.importorskip("fsspec", reason="needs requirements-s3.txt")
     environ.setenv("STATEROOM_BACKEND_BASE", f"{protocol}{tmp_path}")
-    backend, scope = make(), Theirs()
+    backend = make()
+    scope = Theirs()
     ref = backend.serialize_task_state_store_to_ref(value=1, key="k", scope=scope)
     assert backend.deserialize_task_state_store_from_ref(ref) == 1
     assert "/database/mine/tasks/etl/r/submit/-1/k/" in ref

@@ -16,11 +16,12 @@ TASK = TaskScope("dag", "run", "task", 2)
 
 
 class Asset:
-    name, uri = "orders", "s3://orders"
+    name = "orders"
+    uri = "s3://orders"
 
 
 def submit(task_state_store, ti, **_):
-    """What a task with an external job does."""
+    """Submit an external job once, like a task."""
     job_id = task_state_store.get("job_id")
     if job_id is None:
         job_id = f"job-of-try-{ti.try_number}"
@@ -43,14 +44,14 @@ def test_both_names_of_a_store_are_one_object():
 def test_the_rest_says_which_run_it_is():
     found = context(Rows(), TASK, "ti-1", params={"a": 1}, conf={"b": 2})
     ti = found["ti"]
-    assert (ti.id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index) == (
-        "ti-1",
-        "dag",
-        "run",
-        "task",
-        2,
-    )
-    assert (found["run_id"], found["dag_run"].conf, found["params"]) == ("run", {"b": 2}, {"a": 1})
+    assert ti.id == "ti-1"
+    assert ti.dag_id == "dag"
+    assert ti.run_id == "run"
+    assert ti.task_id == "task"
+    assert ti.map_index == 2
+    assert found["run_id"] == "run"
+    assert found["dag_run"].conf == {"b": 2}
+    assert found["params"] == {"a": 1}
     assert found["task_instance"] is ti
 
 
@@ -61,7 +62,7 @@ def test_an_asset_is_reached_by_itself_and_directly(asset):
     assert found[Asset].get("watermark") == 5
 
 
-def test_without_inlets_and_outlets_there_is_no_asset_state_as_in_airflow():
+def test_no_asset_state_without_inlets_and_outlets_as_in_airflow():
     assert not {"asset_state", "asset_state_store"} & context(Rows(), TASK, "ti-1").keys()
 
 
