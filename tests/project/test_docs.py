@@ -70,9 +70,8 @@ def test_the_readme_shows_what_the_start_prints():
     from web.server.banner import banner
 
     app = create_app({"db": ":memory:", "fixture": str(ROOT / "examples/demo.json")})
-    command = ".venv/bin/python -m state"
     printed = banner(
-        app.extensions["stateroom"], "http://127.0.0.1:8103", False, command
+        app.extensions["stateroom"], "http://127.0.0.1:8103", False, "stateroom"
     ).splitlines()
     shown = (ROOT / "README.md").read_text()
     assert [line for line in printed if "database" not in line and line not in shown] == []

@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -65,16 +64,29 @@ def test_a_database_is_new_or_opened(start, tmp_path):
     assert "s.db (opened)" in said(app, existed=True)
 
 
-def test_the_command_is_called_as_a_shell_here_would(monkeypatch, tmp_path):
-    monkeypatch.chdir(process.service_path().parent)
-    assert stateroom().endswith(" -m state")
-    assert not stateroom().startswith("cd ")
-    monkeypatch.chdir(tmp_path)
-    assert stateroom().startswith(f"cd {shlex.quote(str(process.service_path().parent))} && ")
+@pytest.fixture
+def python(monkeypatch, tmp_path):
+    """The running Python, in an environment that has no script of ours yet."""
+    python = tmp_path / "an environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(python))
+    return python
 
 
-def test_an_installed_one_is_called_by_its_script(monkeypatch, tmp_path):
-    monkeypatch.setattr("web.server.banner.service_path", lambda: Path("/x/state/_service/app.py"))
+def test_a_checkout_that_is_not_installed_is_called_as_a_module(monkeypatch, tmp_path, python):
+    folder = process.service_path().parent
+    monkeypatch.chdir(folder)
+    assert stateroom() == f"{shlex.quote(str(python))} -m state"
     monkeypatch.chdir(tmp_path)
+    assert stateroom() == f"cd {shlex.quote(str(folder))} && {shlex.quote(str(python))} -m state"
+
+
+def test_an_installed_one_is_called_by_its_script(monkeypatch, tmp_path, python):
+    script = python.with_name("stateroom")
+    script.touch(0o755)
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert stateroom() == "stateroom"
     monkeypatch.setenv("PATH", "")
-    assert shlex.split(stateroom()) == [str(Path(sys.executable).with_name("stateroom"))]
+    assert stateroom() == shlex.quote(str(script))
+    monkeypatch.chdir(tmp_path)
+    assert stateroom() == "'an environment/bin/stateroom'"

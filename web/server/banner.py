@@ -116,17 +116,21 @@ def _login(made: Service, url: str, command: str) -> str:
 
 def stateroom() -> str:
     """How a shell in this folder calls the command line of this very Stateroom."""
-    service, python = service_path(), Path(sys.executable)
-    if service.parent.name == "_service":
-        return _called(python.with_name("stateroom"))
-    if service.parent == Path.cwd():
-        return f"{_called(python)} -m state"
-    return f"cd {shlex.quote(str(service.parent))} && {shlex.quote(str(python))} -m state"
+    python = Path(sys.executable)
+    script = python.with_name("stateroom")
+    if script.exists():
+        return _shortest(script)
+    folder = service_path().parent  # a checkout that was not installed
+    if folder == Path.cwd():
+        return f"{_shortest(python)} -m state"
+    return f"cd {shlex.quote(str(folder))} && {shlex.quote(str(python))} -m state"
 
 
-def _called(program: Path) -> str:
-    """A program's shortest name: within this folder, on the PATH, or all of it."""
+def _shortest(program: Path) -> str:
+    """A program's shortest name: on the PATH, within this folder, or all of it."""
+    on_path = shutil.which(program.name)
+    if on_path and Path(on_path) == program:
+        return program.name
     if program.is_relative_to(Path.cwd()):
         return shlex.quote(str(program.relative_to(Path.cwd())))
-    found = shutil.which(program.name)
-    return program.name if found and Path(found) == program else shlex.quote(str(program))
+    return shlex.quote(str(program))
