@@ -78,7 +78,8 @@ class KeyspaceContract:
     def test_a_value_comes_back_as_it_was_set(self, keyspace: Any, value: Any) -> None:
         keyspace.set("k", value)
         got = keyspace.get("k")
-        assert (got, type(got)) == (value, type(value))
+        assert got == value
+        assert type(got) is type(value)
 
     def test_a_missing_key_is_an_error_that_names_it(self, keyspace: Any) -> None:
         with pytest.raises(KeyNotFound, match="'it'") as caught:
@@ -174,7 +175,8 @@ class ListingContract:
         for key in keys:
             keyspace.set(key, 1)
         entries, total = keyspace.list()
-        assert ([entry.key for entry in entries], total) == (sorted(keys), len(keys))
+        assert [entry.key for entry in entries] == sorted(keys)
+        assert total == len(keys)
 
     @pytest.mark.parametrize(
         ("limit", "offset", "expected"), [(2, 0, "ab"), (2, 3, "de"), (9, 4, "e"), (2, 5, "")]
@@ -185,7 +187,8 @@ class ListingContract:
         for key in "edcba":
             keyspace.set(key, 1)
         entries, total = keyspace.list(limit, offset)
-        assert ("".join(entry.key for entry in entries), total) == (expected, 5)
+        assert "".join(entry.key for entry in entries) == expected
+        assert total == 5
 
     def test_setting_again_forgets_the_expiry(self, keyspace: Any) -> None:
         keyspace.set("k", 1, datetime(2030, 1, 1, tzinfo=timezone.utc))
@@ -197,7 +200,8 @@ class ListingContract:
         keyspace.set("k", 1, datetime(2030, 1, 1, tzinfo=timezone.utc))
         keyspace.replace("k", 2)
         entry = keyspace.entry("k")
-        assert (entry.value, entry.expires_at) == (2, "2030-01-01T00:00:00.000000Z")
+        assert entry.value == 2
+        assert entry.expires_at == "2030-01-01T00:00:00.000000Z"
 
     def test_a_key_that_is_not_there_cannot_be_replaced(self, keyspace: Any) -> None:
         with pytest.raises(KeyNotFound):

@@ -24,7 +24,8 @@ def test_the_tree_in_the_docstring_is_the_tree():
 @pytest.mark.parametrize("kind", OURS)
 def test_every_error_has_a_status_and_a_reason(kind):
     error = kind.__new__(kind)
-    assert 400 <= status_of(error) < 600 and kind.reason.replace("_", "").isalpha()
+    assert 400 <= status_of(error) < 600
+    assert kind.reason.replace("_", "").isalpha()
 
 
 def test_only_the_database_and_the_backend_may_answer_5xx():
@@ -42,16 +43,19 @@ def test_a_failure_of_the_database_is_answered_in_each_shape(start, monkeypatch)
     client.post("/_stateroom/assets", json={"name": "a"})
     core = client.put("/api/v2/assets/1/state-store/k", json={"value": 1})
     execution = client.put("/execution/store/asset/by-name/value?name=a&key=k", json={"value": 1})
-    assert (core.status_code, core.json) == (507, {"detail": "no room left"})
+    assert core.status_code == 507
+    assert core.json == {"detail": "no room left"}
     facts = {"reason": "database_full", "message": "no room left"}
-    assert (execution.status_code, execution.json) == (507, {"detail": facts})
+    assert execution.status_code == 507
+    assert execution.json == {"detail": facts}
 
 
 def test_what_nobody_foresaw_is_a_500_that_says_so(start, monkeypatch):
     client = start().test_client()
     monkeypatch.setattr("state.store.fixtures.export", lambda namespace: 1 / 0)
     answer = client.get("/_stateroom/fixture")
-    assert (answer.status_code, answer.json["detail"]["reason"]) == (500, "internal_error")
+    assert answer.status_code == 500
+    assert answer.json["detail"]["reason"] == "internal_error"
     assert "ZeroDivisionError" in answer.json["detail"]["message"]
 
 
@@ -70,7 +74,8 @@ def test_a_path_that_is_not_there(world, path, body):
 @pytest.mark.parametrize("path", ["/_stateroom/nowhere", "/_stateroom", "/_stateroom/"])
 def test_a_path_that_the_control_api_does_not_have(world, path):
     detail = world.get(path).json["detail"]
-    assert detail["reason"] == "not_found" and path in detail["message"]
+    assert detail["reason"] == "not_found"
+    assert path in detail["message"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,8 @@ def test_a_path_that_the_control_api_does_not_have(world, path):
 )
 def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
     answer = world.open(path, method=method)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == allowed
 
 
 @pytest.mark.parametrize(
@@ -104,11 +110,10 @@ def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
 )
 def test_what_airflow_has_and_stateroom_does_not_is_said(world, method, path, route):
     answer = world.open(path, method=method, json={})
-    assert (answer.status_code, answer.content_type) == (400, "application/json")
-    assert (answer.json["detail"]["reason"], answer.json["detail"]["route"]) == (
-        "not_emulated",
-        route,
-    )
+    assert answer.status_code == 400
+    assert answer.content_type == "application/json"
+    assert answer.json["detail"]["reason"] == "not_emulated"
+    assert answer.json["detail"]["route"] == route
 
 
 def test_these_two_know_their_status():

@@ -1,5 +1,6 @@
-"""The Execution API: every status of every route, and its two error shapes. Its bodies are replayed in full by
-``tests/wire/test_conformance.py``."""
+"""The Execution API: every status of every route, and its two error shapes. Its bodies are replayed
+in full by ``tests/wire/test_conformance.py``.
+"""
 
 import pytest
 
@@ -102,13 +103,15 @@ def test_a_task_that_is_not_running_cannot_report(world):
     answer = world.patch(STATE, json={"state": "failed", "end_date": "2026-01-01T00:00:00Z"})
     message = "TI was not in the running state so it cannot be updated"
     detail = {"reason": "invalid_state", "message": message, "previous_state": "success"}
-    assert (answer.status_code, answer.json) == (409, {"detail": detail})
+    assert answer.status_code == 409
+    assert answer.json == {"detail": detail}
 
 
 def test_a_value_that_cannot_be_sent_is_named_instead_of_a_crash(world):
     world.put(TASK_KEY, data='{"value": [NaN]}', content_type="application/json")
     answer = world.get(TASK_KEY)
-    assert (answer.status_code, answer.json["detail"]["reason"]) == (422, "unreadable_value")
+    assert answer.status_code == 422
+    assert answer.json["detail"]["reason"] == "unreadable_value"
 
 
 def test_an_older_version_of_the_api_knows_no_store(world):

@@ -1,4 +1,6 @@
-"""Faults over HTTP: set, listed, removed; what they do to answers, and what the journal says of them."""
+"""Faults over HTTP: set, listed, removed; what they do to answers, and what the journal says of
+them.
+"""
 
 import json
 from urllib.parse import urlencode
@@ -77,7 +79,8 @@ def test_all_faults_are_removed_at_once_and_by_a_reset(world, fault):
 )
 def test_what_is_no_fault_is_refused_with_its_place(world, body, where):
     answer = world.post(FAULTS, json=body)
-    assert (answer.status_code, answer.json["detail"]["where"]) == (422, where)
+    assert answer.status_code == 422
+    assert answer.json["detail"]["where"] == where
     assert world.get(FAULTS).json == {"faults": []}
 
 
@@ -111,7 +114,8 @@ def test_only_admins_set_faults_where_there_is_a_secret(guarded):
 def test_a_status_comes_in_the_shape_of_the_api_that_is_asked(world, fault, path, shape):
     fault(status=418)
     answer = world.get(path)
-    assert (answer.status_code, answer.content_type) == (418, "application/json")
+    assert answer.status_code == 418
+    assert answer.content_type == "application/json"
     assert shape(answer.json["detail"])
 
 
@@ -218,7 +222,9 @@ def test_the_fault_is_an_effect_of_its_call(world, fault):
     last = world.get("/_stateroom/journal?limit=1").json["last"]
     query = {"after": last - 2, **EXTRACT}
     call, effect = world.get("/_stateroom/journal", query_string=query).json["events"]
-    assert (call["op"], call["status"], effect["parent"]) == ("set", 204, call["seq"])
+    assert call["op"] == "set"
+    assert call["status"] == 204
+    assert effect["parent"] == call["seq"]
     assert effect["scope"] == {**EXTRACT, "map_index": -1}
     assert effect["actor"] == {"kind": "stateroom", "ti_id": TI, "try_number": 1}
 
@@ -232,7 +238,8 @@ def test_the_same_call_again_is_told_as_a_retry(world, fault, told, members):
     world.put(TASK_KEY, json={"value": 1})
     world.put(TASK_KEY, json={"value": 1})
     (again,) = [note for op, _, note in told() if op == "set" and note and "same call" in note]
-    assert again.startswith("same call again after ") and again.endswith(" s, probably a retry")
+    assert again.startswith("same call again after ")
+    assert again.endswith(" s, probably a retry")
 
 
 @pytest.mark.parametrize(
@@ -270,7 +277,7 @@ def test_a_retry_is_told_where_only_the_retry_is_read(world, fault):
 HISTORY = "/_stateroom/history?" + urlencode({**EXTRACT, "key": "job_id"})
 
 
-def test_a_set_that_was_cut_off_before_it_took_effect_is_no_change(world, fault):
+def test_a_set_cut_off_before_it_took_effect_is_no_change(world, fault):
     before = world.get(HISTORY).json["history"]
     assert before
     fault(op="set", times=1, close="before")

@@ -34,7 +34,8 @@ def names(client):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_namespace_is_made_listed_and_dropped(client, name):
     made = client.post("/_stateroom/namespaces", json={"name": name})
-    assert (made.status_code, made.json["path"]) == (201, f"/ns/{name}")
+    assert made.status_code == 201
+    assert made.json["path"] == f"/ns/{name}"
     assert name in names(client)
     assert client.get(f"/ns/{name}/_stateroom/fixture").json["assets"] == []
     assert client.delete(f"/_stateroom/namespaces/{name}").status_code == 204
@@ -44,13 +45,15 @@ def test_a_namespace_is_made_listed_and_dropped(client, name):
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_a_name_that_cannot_be_is_refused(client, name):
     answer = client.post("/_stateroom/namespaces", json={"name": name})
-    assert (answer.status_code, answer.json["detail"]["reason"]) == (400, "invalid_name")
+    assert answer.status_code == 400
+    assert answer.json["detail"]["reason"] == "invalid_name"
     assert names(client) == ["default"]
 
 
 def test_a_second_of_the_same_name_is_a_conflict(one):
     answer = one.post("/_stateroom/namespaces", json={"name": "one"})
-    assert (answer.status_code, answer.json["detail"]["reason"]) == (409, "namespace_exists")
+    assert answer.status_code == 409
+    assert answer.json["detail"]["reason"] == "namespace_exists"
     assert one.get("/ns/one" + TASK_KEY).json == {"value": "job-42"}
 
 
@@ -62,7 +65,8 @@ def test_the_default_always_is(client):
 def test_one_whose_fixture_is_wrong_is_not_made(client):
     fixture = {"task_instances": WORLD["task_instances"]}
     answer = client.post("/_stateroom/namespaces", json={"name": "one", "fixture": fixture})
-    assert (answer.status_code, answer.json["detail"]["where"]) == (422, "task_instances[0].run_id")
+    assert answer.status_code == 422
+    assert answer.json["detail"]["where"] == "task_instances[0].run_id"
     assert names(client) == ["default"]
 
 
@@ -72,7 +76,9 @@ def test_one_whose_fixture_is_wrong_is_not_made(client):
 def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
     answer = one.get("/ns/oen" + path)
     said = str(answer.json["detail"])
-    assert (answer.status_code, "no namespace 'oen'" in said, "'one'" in said) == (404, True, True)
+    assert answer.status_code == 404
+    assert "no namespace 'oen'" in said
+    assert "'one'" in said
 
 
 def test_a_mistyped_name_is_no_missing_key_to_the_sdk(one):
@@ -99,7 +105,7 @@ def test_the_configuration_is_its_own(one):
     assert [answer.status_code for answer in answers] == [204, 422]
 
 
-def test_reset_returns_to_the_fixture_it_was_made_with_and_leaves_the_others(one):
+def test_reset_returns_one_namespace_to_its_fixture(one):
     for prefix in ("", "/ns/one"):
         one.put(prefix + TASK_KEY, json={"value": "changed"})
     assert one.post("/ns/one/_stateroom/reset").status_code == 204
@@ -145,7 +151,7 @@ def test_writers_in_many_namespaces_at_once_see_only_their_own(world):
     assert seen == {name: [[name, number] for number in range(40)] for name in spaces}
 
 
-def test_a_write_into_a_namespace_that_was_dropped_meanwhile_is_refused_and_harms_no_other(store):
+def test_a_write_into_a_dropped_namespace_is_refused(store):
     gone = store.create_namespace("gone")
     assets.create_asset(gone, "orders")
     store.drop_namespace("gone")
@@ -166,7 +172,7 @@ def test_a_dropped_namespaces_reads_are_forgotten(store):
     assert store.namespace().journal.events() == []
 
 
-def test_numbers_never_start_again_also_after_a_drop_and_a_restart(tmp_path):
+def test_numbers_go_on_after_a_drop_and_a_restart(tmp_path):
     first = Store(str(tmp_path / "kept.db"))
     assets.create_asset(first.create_namespace("gone"), "orders")
     last = first.namespace("gone").journal.bounds()[1]
@@ -200,7 +206,7 @@ def test_each_namespace_has_objects_of_its_own(filing):
     assert client.get(f"/ns/two/_stateroom/values/ti/{TI}?key=k").json == {"value": 1}
 
 
-def test_the_objects_of_a_dropped_namespace_are_orphans_that_default_can_remove(filing):
+def test_objects_of_a_dropped_namespace_are_orphans_of_default(filing):
     client, folder = filing
     client.post("/_stateroom/namespaces", json={"name": "gone", "fixture": WORLD})
     client.put(f"/ns/gone/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
@@ -258,7 +264,7 @@ def test_a_clock_that_cannot_be_is_refused_and_stays(world, clock, change):
     assert world.get("/_stateroom/clock").json["now"] == "2030-01-01T00:00:00Z"
 
 
-def test_a_clock_that_reaches_its_end_stands_there_and_can_be_set_back(world, clock):
+def test_a_clock_stops_at_its_end_and_can_be_set_back(world, clock):
     clock(now="9999-12-31T23:59:59.999Z")
     time.sleep(0.01)
     assert world.get("/_stateroom/clock").json["now"] == "9999-12-31T23:59:59.999999Z"
@@ -271,10 +277,8 @@ def test_updated_at_expiry_and_clean_follow_the_clock(world, clock):
     clock(now="2030-01-01T00:00:00Z", frozen=True)
     world.put(f"{CORE_TASK}/k", json={"value": 1, "expires_at": "default"})
     entry = world.get(f"{CORE_TASK}/k").json
-    assert (entry["updated_at"], entry["expires_at"]) == (
-        "2030-01-01T00:00:00Z",
-        "2030-01-31T00:00:00Z",
-    )
+    assert entry["updated_at"] == "2030-01-01T00:00:00Z"
+    assert entry["expires_at"] == "2030-01-31T00:00:00Z"
     assert world.post("/_stateroom/clean").json == {"removed": 0}
     clock(advance=31 * 86400)
     assert world.get(f"{CORE_TASK}/k").json["value"] == 1
@@ -294,7 +298,8 @@ def test_reset_and_delete_return_to_real_time(world, clock):
 def test_a_clock_that_is_frozen_and_let_go_loses_no_time(clock):
     clock(now="2030-01-01T00:00:00Z", frozen=True)
     shown = clock(frozen=False).json
-    assert (shown["frozen"], shown["now"][:16]) == (False, "2030-01-01T00:00")
+    assert shown["frozen"] is False
+    assert shown["now"][:16] == "2030-01-01T00:00"
 
 
 def test_what_a_clock_remembers_is_what_it_was():

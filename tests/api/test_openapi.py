@@ -107,7 +107,7 @@ def test_who_may_call(operations, operation, security):
     assert operations[operation]["security"] == security
 
 
-def test_apispec_is_loaded_when_the_description_is_first_asked_for():
+def test_apispec_is_loaded_with_the_first_description():
     program = """if True:
         import sys, app
         client = app.create_app({"db": ":memory:"}).test_client()

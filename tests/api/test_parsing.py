@@ -77,10 +77,8 @@ def test_neighbouring_keys_are_different_keys(world):
 
 def test_no_key_is_redirected(world):
     answer = world.get(f"/execution/store/ti/{TI}//a")
-    assert (answer.status_code, answer.json["detail"]["message"]) == (
-        404,
-        "Task state store key '/a' not found",
-    )
+    assert answer.status_code == 404
+    assert answer.json["detail"]["message"] == "Task state store key '/a' not found"
 
 
 def test_of_a_parameter_given_twice_the_last_counts(world):
@@ -113,7 +111,9 @@ def test_what_counts_as_json(kind, expected):
 def test_broken_json_is_named_by_its_place(world, body):
     answer = world.put(TASK_KEY, data=body, content_type="application/json")
     (problem,) = answer.json["detail"]
-    assert (answer.status_code, problem["type"], problem["loc"][0]) == (422, "json_invalid", "body")
+    assert answer.status_code == 422
+    assert problem["type"] == "json_invalid"
+    assert problem["loc"][0] == "body"
     assert 0 <= problem["loc"][1] <= len(body)
 
 
@@ -144,11 +144,12 @@ def test_there_is_no_head_and_no_options_where_airflow_has_none(world):
     ] == [405] * 3
 
 
-def test_what_was_read_before_is_read_again_and_what_is_long_is_not_kept(world):
+def test_short_parameters_are_cached_and_long_ones_are_not(world):
     _load_again.cache_clear()
     for _ in range(3):
         assert world.get("/api/v2/assets?limit=1&order_by=-name").json["total_entries"] == 1
         assert world.get("/api/v2/assets?limit=x").status_code == 422
         assert world.get("/api/v2/assets?order_by=name&order_by=" + "x" * 2000).status_code == 400
     found = _load_again.cache_info()
-    assert (found.hits, found.currsize) == (2, 1)
+    assert found.hits == 2
+    assert found.currsize == 1

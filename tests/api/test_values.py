@@ -1,4 +1,6 @@
-"""The gateway over HTTP: values as the task would see them, and what a slow, broken or hostile backend can't do."""
+"""The gateway over HTTP: values as the task would see them, and what a slow, broken or hostile
+backend can't do.
+"""
 
 import json
 import threading
@@ -36,7 +38,7 @@ def raising(app_with):
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None]}, "text", 0, False, 1.5, [], {}, "ü😀\u0000"])
-def test_a_value_comes_back_as_it_was_and_the_row_holds_its_reference(values, value):
+def test_a_value_is_returned_and_the_row_holds_its_reference(values, value):
     assert values.put(value) == (204, None)
     assert values.call("GET") == (200, {"value": value})
     assert envelope.kind(values.task.get("k")) == "reference"
@@ -61,11 +63,9 @@ def test_an_asset_is_one_by_name_and_by_uri(values):
 def test_delete_removes_row_object_and_ledger_entry(values):
     values.put(1)
     assert values.call("DELETE")[0] == 204
-    assert (values.call("GET")[0], list(values.backend.iter_refs()), values.ledger()) == (
-        404,
-        [],
-        {},
-    )
+    assert values.call("GET")[0] == 404
+    assert list(values.backend.iter_refs()) == []
+    assert values.ledger() == {}
 
 
 def test_delete_of_nothing_is_no_error(values):
@@ -108,7 +108,7 @@ def test_without_retention_the_default_applies(values):
         ({"value": [{"a": float("nan")}]}, "body.value"),
     ],
 )
-def test_what_no_accessor_takes_is_refused_before_the_backend_is_called(values, body, where):
+def test_an_invalid_value_is_refused_before_the_backend(values, body, where):
     status, answer = values.call("PUT", data=json.dumps(body), content_type="application/json")
     assert status == 422
     assert answer["detail"]["errors"][0]["where"] == where
@@ -145,14 +145,16 @@ def test_whose_values_is_unknown_is_404(values, path, method):
     status, answer = values.call(
         method, f"/_stateroom/values/{path}", query=query, json={"value": 1}
     )
-    assert (status, answer["detail"]["reason"]) == (404, "not_found")
+    assert status == 404
+    assert answer["detail"]["reason"] == "not_found"
     assert list(values.backend.iter_refs()) == []
 
 
 def test_without_a_backend_values_stay_in_the_database(app):
     values = Values(app)
     values.put({"a": 1})
-    assert (values.task.get("k"), values.call("GET")) == ({"a": 1}, (200, {"value": {"a": 1}}))
+    assert values.task.get("k") == {"a": 1}
+    assert values.call("GET") == (200, {"value": {"a": 1}})
 
 
 # ---------------------------------------------------------------- references are hostile input
@@ -167,20 +169,19 @@ def secret_file(tmp_path):
 
 @pytest.mark.parametrize("backend", ["PlainFolder", "Folder"])
 @pytest.mark.parametrize("claimed", [False, True])
-def test_a_forged_reference_is_refused_whatever_its_header_claims(
-    app_with, secret_file, backend, claimed
-):
+def test_a_forged_reference_is_refused_whatever_its_header(app_with, secret_file, backend, claimed):
     values = Values(app_with(backend))
     facts = Facts.of(f"tests.support.small_backends.{backend}", "hunter2") if claimed else None
     headers = {"Stateroom-Ref": facts.to_header()} if facts else {}
     path = f"/execution/store/ti/{values.ti_id}/k"
     values.http.put(path, json={"value": envelope.wrap(str(secret_file))}, headers=headers)
     status, answer = values.call("GET")
-    assert (status, answer["detail"]["reason"]) == (403, "refused")
+    assert status == 403
+    assert answer["detail"]["reason"] == "refused"
     assert "hunter2" not in json.dumps(answer)
 
 
-def test_a_forged_reference_is_not_removed_when_it_is_overwritten(values, secret_file):
+def test_overwriting_a_forged_reference_removes_nothing(values, secret_file):
     values.task.set(
         "k", envelope.wrap(str(secret_file)), facts=Facts.of(values.service.backend.name, "hunter2")
     )
@@ -188,7 +189,7 @@ def test_a_forged_reference_is_not_removed_when_it_is_overwritten(values, secret
     assert secret_file.exists()
 
 
-def test_another_keys_reference_is_refused_where_only_the_ledger_vouches(app_with):
+def test_the_reference_of_another_key_is_refused(app_with):
     values = Values(app_with("PlainFolder"))
     values.put("mine")
     values.task.set("stolen", values.task.get("k"))
@@ -196,7 +197,7 @@ def test_another_keys_reference_is_refused_where_only_the_ledger_vouches(app_wit
     assert values.call("GET", key="stolen")[0] == 403
 
 
-def test_overwriting_a_copy_leaves_the_object_that_another_row_holds(values):
+def test_overwriting_a_copy_keeps_the_object_of_another_row(values):
     values.put("mine")
     values.task.set("copy", values.task.get("k"))
     values.call("PUT", key="copy", json={"value": 2})
@@ -206,18 +207,16 @@ def test_overwriting_a_copy_leaves_the_object_that_another_row_holds(values):
 # ---------------------------------------------------------------- backends that raise
 
 
-def test_an_exception_is_502_with_class_and_message_and_the_row_unchanged(raising):
+def test_an_exception_is_502_and_leaves_the_row_unchanged(raising):
     raising.put(1)
     before = raising.task.entry("k")
     raising.backend.errors["serialize"] = PermissionError("no access to s3://me:secret@bucket/k")
     status, answer = raising.put(2)
     detail = answer["detail"]
-    assert (status, detail["class"], detail["row"], detail["reason"]) == (
-        502,
-        "PermissionError",
-        "unchanged",
-        "backend_failed",
-    )
+    assert status == 502
+    assert detail["class"] == "PermissionError"
+    assert detail["row"] == "unchanged"
+    assert detail["reason"] == "backend_failed"
     assert "no access to s3://***@bucket/k" in detail["message"]
     assert raising.task.entry("k") == before
 
@@ -225,10 +224,11 @@ def test_an_exception_is_502_with_class_and_message_and_the_row_unchanged(raisin
 @pytest.mark.parametrize(
     "error", [ValueError("x"), TypeError("x"), KeyError("k"), SystemExit(1), TimeoutError()]
 )
-def test_no_exception_of_a_backend_is_taken_for_the_callers_fault(raising, error):
+def test_a_backends_exception_is_never_the_callers_error(raising, error):
     raising.backend.errors["serialize"] = error
     status, answer = raising.put(1)
-    assert (status, answer["detail"]["class"]) == (502, type(error).__name__)
+    assert status == 502
+    assert answer["detail"]["class"] == type(error).__name__
 
 
 def test_a_missing_object_is_an_error_not_a_missing_key(values):
@@ -236,11 +236,9 @@ def test_a_missing_object_is_an_error_not_a_missing_key(values):
     for ref, *_ in values.backend.iter_refs():
         values.backend.remove_ref(ref)
     status, answer = values.call("GET")
-    assert (status, answer["detail"]["reason"], answer["detail"]["class"]) == (
-        502,
-        "missing",
-        "ObjectMissing",
-    )
+    assert status == 502
+    assert answer["detail"]["reason"] == "missing"
+    assert answer["detail"]["class"] == "ObjectMissing"
 
 
 def test_a_damaged_object_is_an_error(values, tmp_path):
@@ -257,14 +255,16 @@ def test_what_is_not_json_does_not_break_the_route(values, monkeypatch, bad):
     hooks = values.service.backend.hooks
     monkeypatch.setattr(hooks, "deserialize", lambda scope, ref: bad)
     status, answer = values.call("GET")
-    assert (status, answer["detail"]["reason"]) == (502, "bad_backend")
+    assert status == 502
+    assert answer["detail"]["reason"] == "bad_backend"
 
 
 def test_a_delete_that_raises_says_that_the_row_is_gone(raising):
     raising.put(1)
     raising.backend.errors["delete"] = OSError("disk")
     status, answer = raising.call("DELETE")
-    assert (status, answer["detail"]["row"]) == (502, "changed")
+    assert status == 502
+    assert answer["detail"]["row"] == "changed"
     assert [row["health"] for row in raising.ledger().values()] == ["orphan"]
 
 
@@ -275,7 +275,7 @@ def test_a_backend_that_cannot_delete_leaves_an_orphan(app_with):
     assert [row["health"] for row in values.ledger().values()] == ["orphan"]
 
 
-def test_a_set_succeeds_although_the_old_object_cannot_be_removed(raising):
+def test_a_set_succeeds_if_the_old_object_cannot_be_removed(raising):
     raising.put(1)
     raising.backend.errors["remove_ref"] = OSError("disk")
     assert raising.put(2)[0] == 204
@@ -301,16 +301,14 @@ def test_an_object_whose_row_cannot_be_written_is_an_orphan(values, monkeypatch)
 # ---------------------------------------------------------------- backends that hang
 
 
-def test_after_the_deadline_a_set_changes_no_row_and_its_late_object_is_an_orphan(hanging):
+def test_a_set_after_the_deadline_leaves_only_an_orphan(hanging):
     hanging.put(1)
     before = hanging.task.entry("k")
     hanging.backend.hang_in = "serialize"
     status, answer = hanging.put(2)
-    assert (status, answer["detail"]["reason"], answer["detail"]["row"]) == (
-        504,
-        "backend_timeout",
-        "unchanged",
-    )
+    assert status == 504
+    assert answer["detail"]["reason"] == "backend_timeout"
+    assert answer["detail"]["row"] == "unchanged"
     hanging.backend.go_on.set()
     wait_for(lambda: len(hanging.ledger()) == 2)
     assert hanging.task.entry("k") == before
@@ -331,7 +329,8 @@ def test_after_the_deadline_it_is_told_that_the_row_was_changed(hanging, method,
     hanging.put(1)
     hanging.backend.hang_in = hook
     status, answer = hanging.call(method, json={"value": 2})
-    assert (status, answer["detail"]["row"]) == (504, "changed")
+    assert status == 504
+    assert answer["detail"]["row"] == "changed"
 
 
 def test_stuck_calls_show_in_health(hanging):
@@ -347,12 +346,13 @@ def test_stuck_calls_show_in_health(hanging):
     }
 
 
-def test_when_all_threads_are_stuck_a_call_is_refused_with_retry_after(hanging):
+def test_a_call_without_a_free_thread_gets_retry_after(hanging):
     hanging.put(1)
     hanging.backend.hang_in, hanging.service.backend.calls.most = "deserialize", 2
     assert [hanging.call("GET")[0] for _ in range(2)] == [504, 504]
     answer = hanging.http.get(hanging.path, query_string={"key": "k"})
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "1"
 
 
 def test_a_hanging_backend_holds_no_lock(hanging):
@@ -382,7 +382,8 @@ def test_a_tasks_own_token_opens_its_values_and_names_the_writer(guarded):
     headers = bearer(tokens.for_task_instance(SECRET, guarded.ti_id))
     assert guarded.call("PUT", json={"value": 1}, headers=headers)[0] == 204
     (row,) = guarded.ledger().values()
-    assert (row["writer_kind"], row["writer_ti_id"]) == ("task", guarded.ti_id)
+    assert row["writer_kind"] == "task"
+    assert row["writer_ti_id"] == guarded.ti_id
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,8 @@ def test_set_get_delete_of_a_task_instance(run):
 def test_get_of_an_asset_and_of_a_missing_key(run):
     assert run("get", "watermark", "--asset", "orders").output == '"2026-01-01T23:59:59Z"\n'
     missing = run("get", "nothing", "--asset", "orders")
-    assert (missing.exit_code, missing.output) == (
-        1,
-        "stateroom: Asset state store key 'nothing' not found\n",
-    )
+    assert missing.exit_code == 1
+    assert missing.output == "stateroom: Asset state store key 'nothing' not found\n"
 
 
 def test_clear_takes_every_key_of_one_task_instance(run):
@@ -52,7 +50,8 @@ def test_clear_takes_every_key_of_one_task_instance(run):
 
 def test_list_is_a_table_or_json(run, service):
     lines = run("list", "--asset", "orders").output.splitlines()
-    assert lines[0].split() == ["OF", "KEY", "VALUE", "UPDATED", "EXPIRES"] and len(lines) == 3
+    assert lines[0].split() == ["OF", "KEY", "VALUE", "UPDATED", "EXPIRES"]
+    assert len(lines) == 3
     rows = json.loads(
         run("list", "--asset", "orders", where=("--url", service.url, "--json")).output
     )
@@ -72,7 +71,8 @@ def test_list_is_a_table_or_json(run, service):
 )
 def test_a_wrong_call_ends_with_2_and_says_why(run, arguments, words):
     result = run(*arguments)
-    assert result.exit_code == 2 and words in result.output
+    assert result.exit_code == 2
+    assert words in result.output
 
 
 def test_clean_counts_and_removes_expired_entries(run):
@@ -93,7 +93,8 @@ def test_export_and_import_into_a_file(run, tmp_path):
 
 def test_a_file_that_is_not_there_is_not_made_by_reading_it(run, tmp_path):
     result = run("list", where=("--db", str(tmp_path / "typo.db")))
-    assert result.exit_code == 2 and "there is no file" in result.output
+    assert result.exit_code == 2
+    assert "there is no file" in result.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -102,7 +103,8 @@ def test_db_talks_to_the_process_that_owns_the_file(tmp_path):
         result = CliRunner().invoke(
             cli, ["--db", str(tmp_path / "owned.db"), "get", "job_id", *TASK]
         )
-    assert (result.exit_code, result.output) == (0, '"job-4711"\n')
+    assert result.exit_code == 0
+    assert result.output == '"job-4711"\n'
 
 
 def test_a_negative_number_is_a_value_too(run):
@@ -131,7 +133,9 @@ def test_a_document_may_come_from_standard_input(run):
 @pytest.mark.parametrize("place", ["missing/x.json", "."])
 def test_an_export_that_cannot_be_written_says_why(run, tmp_path, place):
     result = run("export", str(tmp_path / place))
-    assert result.exit_code == 2 and place in result.output and "Traceback" not in result.output
+    assert result.exit_code == 2
+    assert place in result.output
+    assert "Traceback" not in result.output
 
 
 def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):
@@ -140,17 +144,20 @@ def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):
         json.dumps({"task_instances": [{"id": "x"}], "config": {"clear_on_success": True}})
     )
     result = run("import", str(document))
-    assert result.exit_code == 10 and "task_instances[0].id" in result.output
+    assert result.exit_code == 10
+    assert "task_instances[0].id" in result.output
     assert json.loads(run("export").output)["config"] == {}
 
 
 def test_ready_and_an_address_where_nobody_is(run, service):
     assert run("ready").output == f"healthy: {service.url}\n"
     nobody = run("ready", where=("--url", "http://127.0.0.1:9"))
-    assert nobody.exit_code == 11 and "nothing answers at http://127.0.0.1:9" in nobody.output
+    assert nobody.exit_code == 11
+    assert "nothing answers at http://127.0.0.1:9" in nobody.output
 
 
 def test_token_is_one_that_the_service_takes():
     result = CliRunner().invoke(cli, ["token", "--role", "admin", "--jwt-secret", SECRET])
     claims = tokens.verified(result.output.strip(), SECRET, tokens.CORE_AUDIENCE)
-    assert (claims["sub"], claims["role"]) == ("admin", "admin")
+    assert claims["sub"] == "admin"
+    assert claims["role"] == "admin"

@@ -54,7 +54,8 @@ def test_options_stand_before_the_name_or_after_it(run, database):
 )
 def test_an_address_and_a_file_exclude_each_other(run, arguments):
     result = run(*arguments)
-    assert result.exit_code == 2 and "--url and --db exclude each other" in result.output
+    assert result.exit_code == 2
+    assert "--url and --db exclude each other" in result.output
 
 
 def test_a_file_wins_over_the_address_in_the_environment(run, database):
@@ -64,9 +65,8 @@ def test_a_file_wins_over_the_address_in_the_environment(run, database):
 @pytest.mark.parametrize("url", ["foo", "127.0.0.1:8103", "http://"])
 def test_what_is_no_address_is_said(run, url):
     result = run("list", "--url", url)
-    assert (
-        result.exit_code == 2 and "is not an address such as http://127.0.0.1:8103" in result.output
-    )
+    assert result.exit_code == 2
+    assert "is not an address such as http://127.0.0.1:8103" in result.output
 
 
 def test_an_answer_of_something_else_is_said(run, monkeypatch):
@@ -74,7 +74,8 @@ def test_an_answer_of_something_else_is_said(run, monkeypatch):
     page.status_code, page._content = 200, b"<html>"
     monkeypatch.setattr("requests.Session.request", lambda *_, **__: page)
     result = run("ready", "--url", "http://a.example")
-    assert result.exit_code == 10 and "did not answer in JSON; is it a Stateroom?" in result.output
+    assert result.exit_code == 10
+    assert "did not answer in JSON; is it a Stateroom?" in result.output
 
 
 def test_a_namespace_is_an_address(run):
@@ -100,7 +101,8 @@ def test_a_missing_token_is_said_with_what_to_do(run):
         result = run("list", "--url", service.url)
         token = run("token", "--role", "admin", "--jwt-secret", SECRET).output.strip()
         assert run("list", "--url", service.url, "--token", token).exit_code == 0
-    assert result.exit_code == 10 and "stateroom token --role admin" in result.output
+    assert result.exit_code == 10
+    assert "stateroom token --role admin" in result.output
 
 
 def test_a_private_service_answers_to_its_command_only(run, database, monkeypatch):
@@ -112,12 +114,14 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
     )
     assert run("list", "--db", database).exit_code == 0
     ((arguments, environ),) = seen
-    assert "127.0.0.1" in arguments and "STATEROOM_HOST" not in environ
+    assert "127.0.0.1" in arguments
+    assert "STATEROOM_HOST" not in environ
     assert len(environ["AIRFLOW__API_AUTH__JWT_SECRET"]) == 64
 
 
 def test_ready_asks_the_owner_of_a_file_and_starts_nobody(run, database):
     nobody = run("ready", "--db", database)
-    assert (nobody.exit_code, nobody.output) == (11, f"stateroom: nobody serves {database}\n")
+    assert nobody.exit_code == 11
+    assert nobody.output == f"stateroom: nobody serves {database}\n"
     with ServerProcess(["--db", database]) as service:
         assert run("ready", "--db", database, "--wait", "5").output == f"healthy: {service.url}\n"

@@ -38,7 +38,8 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *_: os.stat(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError):
         fixture_files.write(path, "new")
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_write_keeps_a_link_and_the_mode(tmp_path):
@@ -47,11 +48,9 @@ def test_a_write_keeps_a_link_and_the_mode(tmp_path):
     path.chmod(0o640)
     link.symlink_to(path)
     fixture_files.write(link, "new")
-    assert (path.read_text(), link.is_symlink(), path.stat().st_mode & 0o777) == (
-        "new",
-        True,
-        0o640,
-    )
+    assert path.read_text() == "new"
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_what_is_no_file_is_written_to(tmp_path):
@@ -75,7 +74,8 @@ def test_what_a_terminal_would_obey_is_escaped(letter):
 
 def test_what_is_too_wide_is_cut():
     line = lines_of(key="k" * 500, value="v" * 500)[1]
-    assert "k" * 71 + "…" in line and len(line) < 200
+    assert "k" * 71 + "…" in line
+    assert len(line) < 200
 
 
 def test_credentials_in_a_reference_are_masked():

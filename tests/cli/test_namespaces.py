@@ -44,9 +44,8 @@ def nightly(run):
 def test_a_namespace_is_made_listed_and_dropped(run, served):
     assert run("namespaces", "create", "x").output == f"{served.url}/ns/x\n"
     lines = run("namespaces", "list").output.splitlines()
-    assert [line.split()[0] for line in lines] == ["NAME", "default", "x"] and lines[2].split()[
-        -4:
-    ] == ["0"] * 4
+    assert [line.split()[0] for line in lines] == ["NAME", "default", "x"]
+    assert lines[2].split()[-4:] == ["0"] * 4
     assert run("namespaces", "drop", "x").exit_code == 0
     assert run("namespaces", "drop", "x").exit_code == 1
 
@@ -57,7 +56,8 @@ def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
         run("--json", "namespaces", "create", "x", "--fixture", str(tmp_path / "world.json")).output
     )
     listed = {row["name"]: row for row in json.loads(run("--json", "namespaces", "list").output)}
-    assert made["path"] == "/ns/x" and listed["x"]["keys"] == 2
+    assert made["path"] == "/ns/x"
+    assert listed["x"]["keys"] == 2
     assert run("--ns", "x", "get", "job_id", *TASK).output == '"job-42"\n'
     run("namespaces", "drop", "x")
 
@@ -72,13 +72,13 @@ def test_every_command_goes_to_the_namespace_that_is_said(run, served, nightly):
     assert "job_id" in run("list").output
 
 
-def test_an_option_wins_over_the_address_and_that_over_the_environment(served, run, nightly):
+def test_an_option_wins_over_address_and_environment(served, run, nightly):
     address = ["--url", f"{served.url}/ns/default", "get", "job_id", *TASK]
     assert CliRunner().invoke(cli, address, env={"STATEROOM_NAMESPACE": nightly}).exit_code == 0
     assert CliRunner().invoke(cli, [*address, "--ns", nightly]).exit_code == 1
 
 
-def test_namespaces_are_asked_of_the_service_whatever_namespace_is_said(run):
+def test_namespaces_are_the_services_whatever_ns_says(run):
     assert (
         run("--ns", "gone", "namespaces", "list", env={"STATEROOM_NAMESPACE": "gone"}).exit_code
         == 0
@@ -91,15 +91,15 @@ def test_namespaces_are_asked_of_the_service_whatever_namespace_is_said(run):
 )
 def test_dots_are_no_name_that_could_lead_elsewhere(run, name, arguments):
     done = run(*[name if word == "NAME" else word for word in arguments])
-    assert (done.exit_code, "invalid namespace name" in done.output) == (2, True)
+    assert done.exit_code == 2
+    assert "invalid namespace name" in done.output
     assert run("get", "job_id", *TASK).exit_code == 0
 
 
 def test_a_mistyped_namespace_is_told_with_those_that_are_near(run, nightly):
     done = run("--ns", "nightl", "list")
-    assert (
-        done.exit_code == 1 and "there is no namespace 'nightl'; there is 'nightly'" in done.output
-    )
+    assert done.exit_code == 1
+    assert "there is no namespace 'nightl'; there is 'nightly'" in done.output
 
 
 def test_a_namespace_in_a_file_that_nobody_serves(tmp_path):
@@ -155,7 +155,8 @@ def test_freeze_without_a_moment_and_tokens(run):
 )
 def test_a_clock_that_cannot_be(run, arguments, status, words):
     done = run("clock", *arguments)
-    assert (done.exit_code, words in done.output) == (status, True)
+    assert done.exit_code == status
+    assert words in done.output
 
 
 # ---------------------------------------------------------------- snapshots
@@ -225,7 +226,8 @@ def test_several_near_misses_are_a_table(run):
         "explain", "job_id", "--dag", "etl", "--run", RUN, "--task", "mapped"
     ).output.splitlines()
     assert lines[0].startswith("The task mapped is mapped in that run: name a map index. But ")
-    assert lines[2].split() == ["NEAR", "KEY", "WHY"] and len(lines) == 5
+    assert lines[2].split() == ["NEAR", "KEY", "WHY"]
+    assert len(lines) == 5
 
 
 def test_an_attempt_is_named_by_its_id(run):
@@ -245,7 +247,8 @@ def test_the_story_of_a_key_and_what_it_was(run, served):
     told = json.loads(run("--json", "history", "job_id", *TASK).output)
     lines = run("history", "job_id", *TASK).output.splitlines()
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OP", "WHAT"]
-    assert lines[-1].endswith('try 1      set     "job-43"') and '"job-42"' in lines[-2]
+    assert lines[-1].endswith('try 1      set     "job-43"')
+    assert '"job-42"' in lines[-2]
     assert run("history", "job_id", "--at", str(told[-2]["seq"]), *TASK).output == '"job-42"\n'
 
 
@@ -255,8 +258,10 @@ def test_a_moment_at_which_there_was_none(run):
     early, late = (
         run("history", "job_id", "--at", at, *TASK) for at in ("2020-01-01T00:00:00Z", str(deleted))
     )
-    assert (early.exit_code, late.exit_code) == (1, 1)
-    assert "there was no 'job_id' at 2020" in early.output and f"(event {deleted})" in late.output
+    assert early.exit_code == 1
+    assert late.exit_code == 1
+    assert "there was no 'job_id' at 2020" in early.output
+    assert f"(event {deleted})" in late.output
 
 
 def test_a_lost_update_is_marked(run, served):
@@ -297,17 +302,23 @@ def told(run, nightly, served):
 def test_the_journal_is_a_table_of_who_did_what(told):
     lines = told()
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"]
-    assert "  stateroom  " in lines[1] and lines[1].rstrip().endswith("fixture")
+    assert "  stateroom  " in lines[1]
+    assert lines[1].rstrip().endswith("fixture")
     set_line, get_line, missed, refused = lines[-4:]
-    assert f"try 1      etl/extract @ {RUN}" in set_line and '{"page": 1, "text": "xxx' in set_line
-    assert len(set_line) < 200 and '-> {"page": 1' in get_line
-    assert r"none\x1b" in missed and missed.endswith("-> nothing there") and "-> 422 " in refused
+    assert f"try 1      etl/extract @ {RUN}" in set_line
+    assert '{"page": 1, "text": "xxx' in set_line
+    assert len(set_line) < 200
+    assert '-> {"page": 1' in get_line
+    assert r"none\x1b" in missed
+    assert missed.endswith("-> nothing there")
+    assert "-> 422 " in refused
 
 
 def test_the_journal_of_one_place_leaves_its_name_out(told):
     lines = told(*TASK, "--key", "job_id")
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OP", "KEY", "WHAT"]
-    assert len(lines) == 5 and not any("etl/extract" in line for line in lines)
+    assert len(lines) == 5
+    assert not any("etl/extract" in line for line in lines)
 
 
 def test_the_last_ones_and_those_of_one_operation(told):
@@ -317,7 +328,8 @@ def test_the_last_ones_and_those_of_one_operation(told):
         told("--op", "get", "--last", "2"),
     )
     numbers = [[line.split()[0] for line in lines[1:]] for lines in (everything, last, reads)]
-    assert (numbers[1], numbers[2]) == (numbers[0][-2:], numbers[0][-3:-1])
+    assert numbers[1] == numbers[0][-2:]
+    assert numbers[2] == numbers[0][-3:-1]
     assert f"-> what {numbers[0][-4]} wrote" in reads[1]
 
 

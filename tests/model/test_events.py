@@ -6,7 +6,9 @@ from state.model.events import CALLS, KEY_NOT_FOUND, OPS, Lost, Step, lost_updat
 
 
 def steps(story):
-    """``"get1 set2"``: attempts 1 and 2 do one thing after the other; ``get1!`` is refused, ``set0`` is Stateroom's."""
+    """``"get1 set2"``: attempts 1 and 2 do one thing after the other; ``get1!`` is refused,
+    ``set0`` is Stateroom's.
+    """
     last = None
     for seq, word in enumerate(story.split(), 1):
         op, who, refused = word.rstrip("!")[:-1], word.rstrip("!")[-1], word.endswith("!")
@@ -38,9 +40,10 @@ def steps(story):
         ("get1 set2! set1", []),
     ],
 )
-def test_a_write_over_what_its_attempt_had_not_seen_is_a_lost_update(story, expected):
+def test_a_write_over_an_unseen_change_is_a_lost_update(story, expected):
     assert lost_updates(steps(story)) == expected
 
 
 def test_what_is_called_is_among_what_happens():
-    assert set(CALLS) < set(OPS) and len(set(OPS)) == len(OPS)
+    assert set(CALLS) < set(OPS)
+    assert len(set(OPS)) == len(OPS)

@@ -55,16 +55,15 @@ def test_an_edit_makes_a_new_object_and_removes_the_old_one(backed, tmp_path):
     (before,) = objects(tmp_path)
     save(backed, "report", '{"rows": 4}')
     (after,) = objects(tmp_path)
-    assert before != after and backed.get(REPORT).json == {"value": {"rows": 4}}
+    assert before != after
+    assert backed.get(REPORT).json == {"value": {"rows": 4}}
 
 
 def test_a_foreign_reference_stays_as_it_is(backed):
     backed.put(f"/execution/store/ti/{TI}/theirs", json={"value": FOREIGN})
     answer = save(backed, "theirs", '"mine"')
-    assert (
-        answer.status_code == 422
-        and "Foreign: a reference is edited through the backend" in text_of(answer)
-    )
+    assert answer.status_code == 422
+    assert "Foreign: a reference is edited through the backend" in text_of(answer)
     assert "elses" in backed.get(RAW + "theirs").get_data(as_text=True)
 
 
@@ -98,7 +97,8 @@ def test_a_backend_that_fails_keeps_what_was_typed(app_with):
     client.put("/_stateroom/fixture", json=WORLD)
     app.extensions["stateroom"].backend.hooks.backend.errors["serialize"] = OSError("disk full")
     answer = send(client, TASK, action="add", key="new", value="[1, 2]", expires="never")
-    assert answer.status_code == 422 and "disk full" in text_of(answer)
+    assert answer.status_code == 422
+    assert "disk full" in text_of(answer)
     assert "[1, 2]</textarea>" in answer.get_data(as_text=True)
 
 
@@ -113,7 +113,7 @@ def test_an_earlier_value_is_restored_with_the_expiry_of_now(world):
     assert "2040-01-01" in text_of(world.get(KEY + key))
 
 
-def test_an_earlier_reference_is_restored_while_its_object_exists(backed, tmp_path):
+def test_an_earlier_reference_is_restored_if_its_object_exists(backed, tmp_path):
     (path,) = objects(tmp_path)
     text = path.read_text()
     backed.put(f"/execution/store/ti/{TI}/report", json={"value": "inline"})
@@ -128,14 +128,16 @@ def test_an_earlier_reference_without_its_object_says_so(backed, tmp_path):
     assert not [path for path in objects(tmp_path) if Path(path).read_text() != "4"]
     seq = re.findall(r"at=(\d+)", backed.get(KEY + "report").get_data(as_text=True))[-1]
     answer = send(backed, KEY + "report", action="restore", seq=seq)
-    assert answer.status_code == 409 and "Its object cannot be read" in text_of(answer)
+    assert answer.status_code == 409
+    assert "Its object cannot be read" in text_of(answer)
     assert backed.get(REPORT).json == {"value": 4}
 
 
 @pytest.mark.parametrize("seq", ["", "0", "x", "99999999", "9" * 30])
 def test_a_moment_that_never_was_cannot_be_restored(world, seq):
     answer = send(world, KEY + "job_id", action="restore", seq=seq)
-    assert answer.status_code == 409 and "not in the journal any more" in text_of(answer)
+    assert answer.status_code == 409
+    assert "not in the journal any more" in text_of(answer)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,8 @@ def test_a_moment_that_never_was_cannot_be_restored(world, seq):
 )
 def test_what_the_bench_cannot_do_it_says(world, fields, complaint):
     answer = send(world, "/bench", **fields)
-    assert answer.status_code >= 400 and complaint in text_of(answer)
+    assert answer.status_code >= 400
+    assert complaint in text_of(answer)
 
 
 @pytest.fixture
@@ -203,7 +206,8 @@ def test_the_line_after_an_act_does_it_again(shelf):
     (event,) = shelf.http.get(f"{shelf.url}/_stateroom/journal?op=set&after={before}").json()[
         "events"
     ]
-    assert (event["key"], event["status"]) == ("it's", 204)
+    assert event["key"] == "it's"
+    assert event["status"] == 204
     assert json.loads(fields["value"]) == shelf.read(
         event["actor"]["ti_id"] or shelf.task(), "it's"
     )
@@ -246,7 +250,8 @@ def test_a_fault_is_set_as_the_form_says(world, fields, fault):
 )
 def test_a_fault_that_cannot_be_says_why_and_stays_in_the_form(world, fields, complaint):
     answer = send(world, "/bench", action="set_fault", pattern="kept", **fields)
-    assert answer.status_code == 422 and complaint in text_of(answer)
+    assert answer.status_code == 422
+    assert complaint in text_of(answer)
     assert 'value="kept"' in answer.get_data(as_text=True)
 
 
@@ -259,5 +264,6 @@ def test_a_comparison_masks_credentials(world):
     ref = {"__airflow_state_ref__": "s3://user:sesame@bucket/key"}
     world.put(f"/execution/store/ti/{TI}/report", json={"value": ref})
     page = world.get("/bench?a=masked")
-    assert "s3://***@bucket" in text_of(page) and "sesame" not in page.get_data(as_text=True)
+    assert "s3://***@bucket" in text_of(page)
+    assert "sesame" not in page.get_data(as_text=True)
     send(world, "/bench", action="drop_snapshot", name="masked")

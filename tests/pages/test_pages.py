@@ -62,7 +62,8 @@ def test_every_column_of_a_list_sorts(world, show):
 )
 def test_what_no_link_says_is_refused_in_words(world, query):
     answer = world.get(f"/?{query}", headers=HTML)
-    assert answer.status_code == 400 and "expected" in text_of(answer)
+    assert answer.status_code == 400
+    assert "expected" in text_of(answer)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,8 @@ def test_what_no_link_says_is_refused_in_words(world, query):
 )
 def test_what_is_not_there_is_a_page_that_says_so(world, path):
     answer = world.get(path, headers=HTML)
-    assert answer.status_code in (400, 404) and answer.content_type == "text/html; charset=utf-8"
+    assert answer.status_code in (400, 404)
+    assert answer.content_type == "text/html; charset=utf-8"
     assert "Back to the overview" in text_of(answer)
 
 
@@ -85,7 +87,8 @@ def test_what_is_not_there_is_a_page_that_says_so(world, path):
 def test_a_key_that_is_not_there_leads_to_where_it_is(world, path, near):
     answer = world.get(path, headers=HTML)
     (link,) = re.findall(r'<li><a href="([^"]+)">', answer.get_data(as_text=True))
-    assert answer.status_code == 404 and world.get(html.unescape(link)).status_code == 200
+    assert answer.status_code == 404
+    assert world.get(html.unescape(link)).status_code == 200
     assert f"key={near}" in link
 
 
@@ -106,13 +109,15 @@ def test_a_key_says_when_it_goes_and_by_whose_clock(world):
 )
 def test_an_unknown_path_is_a_page_for_browsers_outside_the_apis(world, path, accept, expected):
     answer = world.get(path, headers={"Accept": accept})
-    assert (answer.status_code, answer.content_type) == (404, expected)
+    assert answer.status_code == 404
+    assert answer.content_type == expected
 
 
 def test_an_unknown_namespace_lists_those_that_are_near(world):
     world.post("/_stateroom/namespaces", json={"name": "nightly"})
     answer = world.get("/ns/nightyl/", headers=HTML)
-    assert answer.status_code == 404 and 'href="/ns/nightly/"' in answer.get_data(as_text=True)
+    assert answer.status_code == 404
+    assert 'href="/ns/nightly/"' in answer.get_data(as_text=True)
     world.delete("/_stateroom/namespaces/nightly")
 
 
@@ -121,7 +126,8 @@ def test_links_stay_in_the_namespace(world):
     world.post("/ns/one/_stateroom/assets", json={"name": "orders"})
     page = world.get("/ns/one/?show=assets").get_data(as_text=True)
     links = set(re.findall(r'(?:href|action|src|data-url)="([^"]+)"', page))
-    assert links and [link for link in links if not link.startswith(("/ns/one/", "#"))] == []
+    assert links
+    assert [link for link in links if not link.startswith(("/ns/one/", "#"))] == []
     world.delete("/_stateroom/namespaces/one")
 
 
@@ -130,10 +136,8 @@ def test_every_page_is_fenced_in(world):
         headers = world.get(path, headers=HTML).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
-        assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == (
-            "nosniff",
-            "no-store",
-        )
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
 
 
 def test_no_page_has_inline_script_or_style(world):
@@ -146,7 +150,9 @@ def test_no_page_has_inline_script_or_style(world):
 def test_a_key_shows_kind_size_writer_and_expiry(world):
     put(world, "report", REFERENCE)
     shown = text_of(world.get(KEY + "report"))
-    assert "Kind reference" in shown and "Expires never" in shown and "not checked yet" in shown
+    assert "Kind reference" in shown
+    assert "Expires never" in shown
+    assert "not checked yet" in shown
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,9 @@ def test_a_key_shows_kind_size_writer_and_expiry(world):
 def test_credentials_in_references_are_masked_everywhere(world, path):
     put(world, "report", REFERENCE)
     page = world.get(path).get_data(as_text=True)
-    assert "sesame" not in page and "=abc" not in page and "report" in page + path
+    assert "sesame" not in page
+    assert "=abc" not in page
+    assert "report" in page + path
 
 
 def test_the_past_of_a_reference_is_masked_too(world):
@@ -165,16 +173,15 @@ def test_the_past_of_a_reference_is_masked_too(world):
     first, second = re.findall(r"at=(\d+)", history)[:2]
     compared = world.get(f"{KEY}report&a={first}&b={second}").get_data(as_text=True)
     earlier = world.get(f"{KEY}report&at={second}").get_data(as_text=True)
-    assert "s3://" in history + compared and "sesame" not in history + compared + earlier
+    assert "s3://" in history + compared
+    assert "sesame" not in history + compared + earlier
 
 
 def test_the_raw_value_is_plain_text(world):
     put(world, "page", {"html": "<script>"})
     answer = world.get(RAW + "page")
-    assert (answer.content_type, answer.get_data(as_text=True)) == (
-        "text/plain; charset=utf-8",
-        '{"html": "<script>"}',
-    )
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.get_data(as_text=True) == '{"html": "<script>"}'
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
@@ -200,7 +207,7 @@ def test_values_that_hardly_can_be_shown_are_shown(world, text):
 # ---------------------------------------------------------------- forms
 
 
-def test_a_form_without_its_token_changes_nothing_and_is_shown_again(world):
+def test_a_form_without_its_token_is_shown_again(world):
     answer = world.post(KEY + "job_id", data={"action": "save", "value": "13", "expires": "never"})
     assert answer.status_code == 403
     assert 'name="value" value="13"' in answer.get_data(as_text=True)
@@ -209,14 +216,17 @@ def test_a_form_without_its_token_changes_nothing_and_is_shown_again(world):
 
 def test_the_session_cookie_is_kept_from_scripts_and_other_sites(world):
     cookie = world.get("/bench").headers["Set-Cookie"]
-    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert "Path=/" in cookie
 
 
 def test_a_form_from_another_site_is_refused(world):
     token = form_token(world.get("/bench"))
     fields = {"csrf": token, "action": "delete"}
     answer = world.post(KEY + "job_id", data=fields, headers={"Origin": "http://evil.example"})
-    assert answer.status_code == 403 and world.get(RAW + "job_id").status_code == 200
+    assert answer.status_code == 403
+    assert world.get(RAW + "job_id").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -238,7 +248,8 @@ def test_wrong_input_is_named_and_nothing_of_it_is_lost(world, typed, complaint)
         r'name="seen" value="([^"]*)"', world.get(KEY + "job_id").get_data(as_text=True)
     )[1]
     answer = send(world, KEY + "job_id", action="save", seen=seen, value=typed, expires="never")
-    assert answer.status_code == 422 and complaint in text_of(answer)
+    assert answer.status_code == 422
+    assert complaint in text_of(answer)
     assert world.get(RAW + "job_id").get_data(as_text=True) == '"job-42"'
     assert typed[:1000].replace('"', "&#34;") in answer.get_data(as_text=True)
 
@@ -253,11 +264,13 @@ def test_wrong_input_is_named_and_nothing_of_it_is_lost(world, typed, complaint)
 )
 def test_expiry_is_what_was_chosen(world, fields, expires):
     answer = send(world, TASK, action="add", key="new", value="[1]", **fields)
-    assert answer.status_code == 200 and "is stored" in text_of(answer)
+    assert answer.status_code == 200
+    assert "is stored" in text_of(answer)
     stored = world.get(
         "/api/v2/dags/etl/dagRuns/manual__2026-01-01T00:00:00+00:00/taskInstances/extract/state-store/new"
     )
-    assert (stored.json["value"], stored.json["expires_at"]) == ([1], expires)
+    assert stored.json["value"] == [1]
+    assert stored.json["expires_at"] == expires
 
 
 @pytest.mark.parametrize(
@@ -273,7 +286,8 @@ def test_expiry_is_what_was_chosen(world, fields, expires):
 )
 def test_a_key_that_cannot_be_added_says_why(world, fields, complaint):
     answer = send(world, TASK, action="add", **fields)
-    assert answer.status_code == 422 and complaint in text_of(answer)
+    assert answer.status_code == 422
+    assert complaint in text_of(answer)
 
 
 def test_an_edit_keeps_the_expiry_if_asked(world):
@@ -290,12 +304,14 @@ def test_the_journal_says_that_it_was_the_page(world):
     before = world.get("/_stateroom/journal").json["last"]
     send(world, TASK, action="add", key="new", value="1", expires="never")
     (event,) = world.get(f"/_stateroom/journal?op=set&key=new&after={before}").json["events"]
-    assert (event["api"], event["actor"]["kind"]) == ("page", "api")
+    assert event["api"] == "page"
+    assert event["actor"]["kind"] == "api"
 
 
 def test_an_assets_keys_do_not_expire(world):
     answer = send(world, "/asset?asset_id=1", action="add", key="new", value="1")
-    assert "Expires" not in text_of(answer) and "is stored" in text_of(answer)
+    assert "Expires" not in text_of(answer)
+    assert "is stored" in text_of(answer)
 
 
 @pytest.mark.parametrize("path", [TASK, KEY + "job_id", "/bench"])
@@ -309,9 +325,8 @@ def test_a_value_at_a_moment(world):
     world.patch("/_stateroom/clock", json={"advance": 3600})
     put(world, "tide", "second")
     shown = text_of(world.get(KEY + "tide&at=2030-01-01T00:30"))
-    assert "2030-01-01 00:00:00 UTC" in shown and "“ first ”" in shown.replace(
-        "“first”", "“ first ”"
-    )
+    assert "2030-01-01 00:00:00 UTC" in shown
+    assert "“ first ”" in shown.replace("“first”", "“ first ”")
     assert "no such key then" in text_of(world.get(KEY + "tide&at=2029-01-01T00:00"))
     assert "is no moment" in text_of(world.get(KEY + "tide&at=yesterday"))
 
@@ -337,9 +352,8 @@ def test_a_lost_update_is_marked(world):
 
 def test_without_a_login_pages_lead_to_it(guarded):
     answer = guarded.get(TASK)
-    assert answer.status_code == 303 and answer.headers["Location"].startswith(
-        "/login?next=%2Ftask%3F"
-    )
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/login?next=%2Ftask%3F")
 
 
 def test_a_login_opens_the_pages_until_its_token_is_over(guarded):
@@ -348,7 +362,8 @@ def test_a_login_opens_the_pages_until_its_token_is_over(guarded):
     answer = guarded.post(
         "/login", data={"csrf": form_token(page), "token": token, "next": "/bench"}
     )
-    assert answer.headers["Location"] == "/bench" and guarded.get("/bench").status_code == 200
+    assert answer.headers["Location"] == "/bench"
+    assert guarded.get("/bench").status_code == 200
     assert token not in str(answer.headers)
 
 

@@ -1,4 +1,6 @@
-"""The spellings of numbers, moments and ids that pydantic 2.14 takes; each pair was asked of pydantic itself."""
+"""The spellings of numbers, moments and ids that pydantic 2.14 takes; each pair was asked of
+pydantic itself.
+"""
 
 import pytest
 from marshmallow import ValidationError
