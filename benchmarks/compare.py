@@ -74,9 +74,8 @@ def measure(
 
 def table(seen: Seen, connections: tuple[int, ...]) -> list[str]:
     """Ratios of medians, with the goal beside each."""
-    lines = [
-        f"{'':<11}{'conn':>5}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}  beside Airflow and the empty route"
-    ]
+    columns = f"{'':<11}{'conn':>5}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}"
+    lines = [f"{columns}  beside Airflow and the empty route"]
     for name in GOALS:
         for count in connections:
             ours = _median(seen[("Stateroom", name, count)])
@@ -94,26 +93,26 @@ def table(seen: Seen, connections: tuple[int, ...]) -> list[str]:
 def _beside_airflow(seen: Seen, name: str, count: int, ours: Measured) -> str:
     if ("Airflow", name, count) not in seen:
         return ""
-    theirs = _median(seen[("Airflow", name, count)])
+    airflow = _median(seen[("Airflow", name, count)])
     goal = GOALS[name][0 if count == 1 else 1]
-    note = f"{_mark(ours.rps >= goal * theirs.rps)} {ours.rps / theirs.rps:.1f}x of {theirs.rps:.0f}/s (goal {goal}x)"
+    ratio = ours.rps / airflow.rps
+    note = f"{_mark(ratio >= goal)} {ratio:.1f}x of {airflow.rps:.0f}/s (goal {goal}x)"
     if count == 1:
         return note
-    return f"{note}, {_mark(ours.p99 <= theirs.p99 / 4)} p99 {ours.p99 / theirs.p99:.2f} of {theirs.p99} ms (goal 0.25)"
+    part = ours.p99 / airflow.p99
+    return f"{note}, {_mark(part <= 0.25)} p99 {part:.2f} of {airflow.p99} ms (goal 0.25)"
 
 
 def _beside_empty(seen: Seen, name: str, count: int, ours: Measured) -> str:
     share = ours.rps / _median(seen[("empty route", name, count)]).rps
-    goal = GOALS[name][2] if count == 1 else None
-    return (
-        f"{_mark(share >= goal)} {share:.0%} of empty (goal {goal:.0%})"
-        if goal
-        else f"{share:.0%} of empty"
-    )
+    goal = GOALS[name][2]
+    if count > 1 or goal is None:
+        return f"{share:.0%} of empty"
+    return f"{_mark(share >= goal)} {share:.0%} of empty (goal {goal:.0%})"
 
 
 def _mark(reached: bool) -> str:
-    return "ok" if reached else "SHORT"
+    return "ok" if reached else "MISSED"
 
 
 def _median(runs: list[Measured]) -> Measured:
@@ -133,7 +132,7 @@ def main() -> None:
     options.add_argument(
         "--repetitions", type=int, default=9, help="of each load on each server (default: 9)"
     )
-    given = options.parse_args()
+    settings = options.parse_args()
     connections = (1, 8)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -141,29 +140,34 @@ def main() -> None:
             stack.enter_context(servers.stateroom(folder)),
             stack.enter_context(servers.empty_route()),
         ]
-        if given.airflow and (Path(given.airflow) / "bin/airflow").exists():
+        if settings.airflow and (Path(settings.airflow) / "bin/airflow").exists():
             running.append(
-                stack.enter_context(servers.airflow(Path(given.airflow).absolute(), folder))
+                stack.enter_context(servers.airflow(Path(settings.airflow).absolute(), folder))
             )
         else:
             print(
-                "Airflow is left out: --airflow (or AIRFLOW_VENV) names no environment with apache-airflow 3.3.2\n"
+                "Airflow is left out: --airflow (or AIRFLOW_VENV) is not an environment "
+                "with apache-airflow 3.3.2\n"
             )
         for server in running:
             if server.name != "empty route":
                 prepare(server)
                 print(
-                    f"{server.name:<11}first answer after {server.seconds} s, {server.mebibytes} MiB resident"
+                    f"{server.name:<11}first answer after {server.seconds} s, "
+                    f"{server.mebibytes} MiB resident"
                 )
         print("goals: Stateroom under 0.5 s and under 60 MiB\n")
         print(
             "\n".join(
-                table(measure(running, given.seconds, given.repetitions, connections), connections)
+                table(
+                    measure(running, settings.seconds, settings.repetitions, connections),
+                    connections,
+                )
             )
         )
-        print(
-            f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: beyond {os.cpu_count()} all figures suffer"
-        )
+        cores = os.cpu_count()
+        load = os.getloadavg()[0]
+        print(f"\n{cores} cores, load {load:.1f}: figures are too low if it is above {cores}")
 
 
 if __name__ == "__main__":

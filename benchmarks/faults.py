@@ -97,7 +97,7 @@ def beside_delays(url: str) -> None:
     beside = min(run(url, [request], 4, 1.0).p99 for _ in range(10))
     for connection in waiting:
         connection.close()
-    verdict = f"{beside / quiet:.2f} times  {'ok' if beside <= 2 * quiet else 'SHORT'} (2)"
+    verdict = f"{beside / quiet:.2f} times  {'ok' if beside <= 2 * quiet else 'MISSED'} (2)"
     print(f"p99 of GET: {quiet:.2f} ms, beside {WAITS} delayed calls {beside:.2f} ms: {verdict}")
 
 

@@ -74,7 +74,8 @@ def main() -> int:
             for connection in connections:
                 connection.close()
     print(
-        f"p99 of GET: {without:.2f} ms with none stuck, {stuck:.2f} ms with {STUCK} stuck: {stuck / without:.2f} times"
+        f"p99 of GET: {without:.2f} ms with none stuck, {stuck:.2f} ms with {STUCK} stuck: "
+        f"{stuck / without:.2f} times"
     )
     return int(stuck > 2 * without)
 

@@ -38,10 +38,11 @@ def compare(with_it: str, without: str) -> None:
                 pair = (with_it, without) if turn % 2 else (without, with_it)
                 seen = {url: run(url, [request], connections, SLICE).rps for url in pair}
                 ratios.append(seen[with_it] / seen[without])
-            kept = statistics.median(ratios)
-            verdict = "ok" if kept >= goal else "SHORT"
+            ratio = statistics.median(ratios)
+            verdict = "ok" if ratio >= goal else "MISSED"
             print(
-                f"{name} {connections} connections: {kept:.0%} of the throughput without it  {verdict} ({goal:.0%})"
+                f"{name} {connections} connections: {ratio:.0%} of the throughput without it  "
+                f"{verdict} ({goal:.0%})"
             )
 
 
@@ -55,9 +56,10 @@ def beside_waits(url: str) -> None:
     for connection in waiting:
         connection.close()
     times = beside / quiet
-    verdict = "ok" if times <= 2 else "SHORT"
+    verdict = "ok" if times <= 2 else "MISSED"
     print(
-        f"p99 of GET: {quiet:.2f} ms, beside {WAITS} waits {beside:.2f} ms: {times:.2f} times  {verdict} (2)"
+        f"p99 of GET: {quiet:.2f} ms, beside {WAITS} waits {beside:.2f} ms: "
+        f"{times:.2f} times  {verdict} (2)"
     )
 
 

@@ -97,7 +97,7 @@ def run(url: str, requests: Sequence[Request], connections: int, seconds: float)
 
     def work(number: int) -> None:
         connection = Connection(url)
-        mine = waits[number]
+        own = waits[number]
         turns = itertools.cycle([request.to_bytes(host, number) for request in requests])
         for _ in range(20):
             connection.call(next(turns))
@@ -105,7 +105,7 @@ def run(url: str, requests: Sequence[Request], connections: int, seconds: float)
         until = time.perf_counter() + seconds
         while (begun := time.perf_counter()) < until:
             status = connection.call(next(turns))
-            mine.append(time.perf_counter() - begun)
+            own.append(time.perf_counter() - begun)
             if status >= 300:
                 failures.append(f"{requests[0].method} {requests[0].path} answered {status}")
                 break
@@ -124,6 +124,10 @@ def run(url: str, requests: Sequence[Request], connections: int, seconds: float)
 
 
 def _summary(waits: list[list[float]], took: float) -> Measured:
-    ordered = sorted(wait for mine in waits for wait in mine)
-    at = lambda part: round(1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))], 2)  # noqa: E731
+    ordered = sorted(wait for own in waits for wait in own)
+
+    def at(part: float) -> float:
+        index = min(len(ordered) - 1, int(part * len(ordered)))
+        return round(1000 * ordered[index], 2)
+
     return Measured(round(len(ordered) / took, 1), at(0.5), at(0.99))

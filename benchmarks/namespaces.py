@@ -71,11 +71,11 @@ def main() -> None:
         reset = each(client, "POST", "/ns/{name}/_stateroom/reset")
         dropped = each(client, "DELETE", "/_stateroom/namespaces/{name}")
     print(
-        f"{MANY} namespaces: made in {made:.2f} ms each, reset in {reset:.2f} ms (goal 5), dropped in {dropped:.2f} ms"
+        f"{MANY} namespaces: made in {made:.2f} ms each, reset in {reset:.2f} ms (goal 5), "
+        f"dropped in {dropped:.2f} ms"
     )
-    print(
-        f"memory {before:.1f} MiB before, {after:.1f} MiB with all: {(after - before) * 1024 / MANY:.1f} KiB each"
-    )
+    size = (after - before) * 1024 / MANY
+    print(f"memory {before:.1f} MiB before, {after:.1f} MiB with all: {size:.1f} KiB each")
     print(f"GET {alone:.0f} µs alone, {beside:.0f} µs in one of them: {beside / alone:.2f} times")
 
 

@@ -38,13 +38,13 @@ def measure(rounds: int = ROUNDS) -> dict[str, float]:
     """The median of the differences to a run without the plugin, in ms; the runs take turns."""
     with_it = ("-p", "pytest_stateroom")
     cases = {"not used": UNUSED, "100 tests, memory": MEMORY, "100 tests, server": USED}
-    found: dict[str, list[float]] = {name: [] for name in cases}
+    differences: dict[str, list[float]] = {name: [] for name in cases}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
             bare = seconds(Path(folder), UNUSED)
             for name, source in cases.items():
-                found[name].append(seconds(Path(folder), source, *with_it) - bare)
-    return {name: statistics.median(each) * 1000 for name, each in found.items()}
+                differences[name].append(seconds(Path(folder), source, *with_it) - bare)
+    return {name: statistics.median(each) * 1000 for name, each in differences.items()}
 
 
 def main() -> None:

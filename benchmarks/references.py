@@ -87,12 +87,15 @@ def in_one_process(rounds: int = 3000) -> dict[str, Pair]:
         accessor = TaskStateStoreAccessor(rows, SCOPE, hooks, ti_id)
         accessor.set(name, SMALL)
         stored, facts = rows.fetch(name)
-        bare = lambda name=name, stored=stored, facts=facts: rows.set(name, stored, expiry, facts)  # noqa: E731
-        sets = in_turns(rounds, bare, lambda name=name, one=accessor: one.set(name, SMALL))
+        sets = in_turns(
+            rounds,
+            lambda name=name, stored=stored, facts=facts: rows.set(name, stored, expiry, facts),
+            lambda name=name, accessor=accessor: accessor.set(name, SMALL),
+        )
         gets = in_turns(
             rounds,
             lambda name=name: rows.fetch(name),
-            lambda name=name, one=accessor: one.get(name),
+            lambda name=name, accessor=accessor: accessor.get(name),
         )
         seen |= {f"set, {name}": sets, f"get, {name}": gets}
     return seen
@@ -161,9 +164,9 @@ def peaks(folder: Path, size: int = 64 * MIB) -> dict[str, float]:
     }
     return {
         f"{name}, {what}, {verb}": peak
-        for name, given in options.items()
+        for name, arguments in options.items()
         for what, value in values.items()
-        for verb, peak in _peaks(load(name.partition(",")[0], **given), value).items()
+        for verb, peak in _peaks(load(name.partition(",")[0], **arguments), value).items()
     }
 
 
@@ -188,16 +191,18 @@ def main() -> int:
     """Print every figure with its goal; exit status 1 if one is missed."""
     missed = []
 
-    def tell(goal: str, what: str, figure: float, said: str) -> None:
+    def tell(goal: str, what: str, figure: float, text: str) -> None:
         mark = "ok" if figure <= GOALS[goal] else "MISSED"
-        print(f"  {mark:<7} {what:<32} {said}")
-        missed.extend([what] if mark == "MISSED" else [])
+        print(f"  {mark:<7} {what:<32} {text}")
+        if mark == "MISSED":
+            missed.append(what)
 
     print(f"accessor, envelope and client beside bare requests, at most {GOALS['over HTTP']} times")
     for what, (bare, ours, ratio, _) in over_http().items():
         tell("over HTTP", what, ratio, f"{ratio:.2f}   ({bare:.0f} and {ours:.0f} µs)")
     print(
-        f"accessor and envelope beside a bare call in the same process, at most {GOALS['in one process']:.0f} µs more"
+        "accessor and envelope beside a bare call in the same process, "
+        f"at most {GOALS['in one process']:.0f} µs more"
     )
     for what, (bare, ours, _, more) in in_one_process().items():
         tell("in one process", what, more, f"{more:.1f} µs   ({bare:.1f} and {ours:.1f} µs)")

@@ -143,12 +143,12 @@ def _airflow_environ(home: Path, port: int) -> dict[str, str]:
 
 
 def _base_environ() -> dict[str, str]:
-    kept = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AIRFLOW", "PYTHON"))
     }
-    return {name: value for name, value in kept.items() if name != "VIRTUAL_ENV"}
+    return {name: value for name, value in variables.items() if name != "VIRTUAL_ENV"}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 
 from state.model.scopes import TaskScope
 from state.store import fixtures, snapshots
@@ -36,9 +37,9 @@ def main() -> None:
         store = Store(f"{folder}/bench.db")
         namespace = store.namespace()
         small = store.create_namespace("small")
-        places = [TaskScope("d", "r", f"task-{number}") for number in range(TASKS)]
-        task_instances.create_task_instance(small, places[0])
-        for scope in places:
+        task_scopes = [TaskScope("d", "r", f"task-{number}") for number in range(TASKS)]
+        task_instances.create_task_instance(small, task_scopes[0])
+        for scope in task_scopes:
             task_instances.create_task_instance(namespace, scope)
         entries = [
             {
@@ -48,7 +49,7 @@ def main() -> None:
                 "key": f"k{key}",
                 "value": {"job": key},
             }
-            for scope in places
+            for scope in task_scopes
             for key in range(KEYS)
         ]
 
@@ -56,28 +57,29 @@ def main() -> None:
             fixtures.apply(namespace, {"task_state_store": entries})
 
         def change_few() -> None:
-            for scope in places[:10]:
+            for scope in task_scopes[:10]:
                 scopes.task(namespace, scope).set("k1", 1)
 
+        def clear() -> None:
+            for scope in task_scopes:
+                scopes.task(namespace, scope).clear()
+
+        def add_key() -> None:
+            task_instances.create_task_instance(small, task_scopes[0])
+            scopes.task(small, task_scopes[0]).set("k", 1)
+
         overwrite()
-        print(
-            f"take       {milliseconds(lambda: snapshots.take(namespace, 's'), lambda: None):6.1f} ms"
-        )
-        restore = lambda: snapshots.restore(namespace, "s")  # noqa: E731
-        print(
-            f"restore    {milliseconds(restore, change_few):6.1f} ms where ten of 10,000 rows had changed (goal 50)"
-        )
+        take = partial(snapshots.take, namespace, "s")
+        print(f"take       {milliseconds(take, lambda: None):6.1f} ms")
+
+        restore = partial(snapshots.restore, namespace, "s")
+        after_few = milliseconds(restore, change_few)
+        print(f"restore    {after_few:6.1f} ms where ten of 10,000 rows had changed (goal 50)")
         print(f"restore    {milliseconds(restore, overwrite):6.1f} ms where all had (goal 50)")
-        clear = lambda: [scopes.task(namespace, place).clear() for place in places]  # noqa: E731
-        print(f"restore    {milliseconds(restore, clear):6.1f} ms where all were gone (goal 50)")
+        print(f"restore    {milliseconds(restore, clear):6.1f} ms where all were deleted (goal 50)")
 
-        def key() -> None:
-            task_instances.create_task_instance(small, places[0])
-            scopes.task(small, places[0]).set("k", 1)
-
-        print(
-            f"reset      {milliseconds(lambda: fixtures.apply(small, {}, True), key):6.1f} ms of one task (goal 5)"
-        )
+        reset = partial(fixtures.apply, small, {}, True)
+        print(f"reset      {milliseconds(reset, add_key):6.1f} ms of one task (goal 5)")
         store.close()
 
 

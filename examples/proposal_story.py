@@ -39,8 +39,9 @@ def main():
         for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
             print(f"  {path.relative_to(folder)}: {path.read_text()}")
         print("the Core API:")
-        place = f"/api/v2/dags/{SCOPE.dag_id}/dagRuns/{SCOPE.run_id}/taskInstances/{SCOPE.task_id}/state-store"
-        for entry in client.call("GET", place).json()["task_state_store"]:
+        run = f"/api/v2/dags/{SCOPE.dag_id}/dagRuns/{SCOPE.run_id}"
+        path = f"{run}/taskInstances/{SCOPE.task_id}/state-store"
+        for entry in client.call("GET", path).json()["task_state_store"]:
             print(f"  {entry['key']}: {json.dumps(entry['value']).replace(folder, '…')}")
 
 

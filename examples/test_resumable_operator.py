@@ -62,7 +62,7 @@ def test_a_job_that_failed_meanwhile_is_run_again(stateroom, cluster, work):
     assert [call.by for call in stateroom.journal.calls("set")] == ["task", "task"]
 
 
-def test_the_id_may_lie_in_a_file_that_the_worker_wrote(stateroom, work, tmp_path, monkeypatch):
+def test_the_id_may_be_in_a_file_that_the_worker_wrote(stateroom, work, tmp_path, monkeypatch):
     monkeypatch.setenv(
         "PYTHONPATH", str(WORKER.parent.parent.parent)
     )  # where Stateroom is not installed beside Airflow

@@ -12,7 +12,7 @@ import pytest
 from app import create_app
 from state.process import ServerProcess
 from state.store.store import Store
-from tests.support.airflow_process import AirflowProcess, Place
+from tests.support.airflow_process import AirflowProcess, ServedStateroom
 from tests.support.connections import Connection
 from tests.support.world import SECRET, WORLD, admin
 
@@ -128,14 +128,14 @@ def recorded_fixture():
 
 
 @pytest.fixture(scope="session", params=[None, "a secret of 64 bytes " * 4], ids=["open", "secret"])
-def place(request, tmp_path_factory):
+def server(request, tmp_path_factory):
     """A served Stateroom for real Airflow clients: an open one, and one with a secret."""
     passwords = tmp_path_factory.mktemp("passwords") / "passwords.json"
     passwords.write_text('{"admin": "sesame"}')
     environ = {**os.environ, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords)}
     secret = ["--jwt-secret", request.param] if request.param else []
     with ServerProcess(["--db", ":memory:", *secret], environ) as process:
-        yield Place(process.url, request.param, "sesame")
+        yield ServedStateroom(process.url, request.param, "sesame")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 python resumable_operator.py TI_ID FOLDER [crash]
 
-The worker is real but for one thing: nobody schedules it. Task state goes the way it goes in a
-task: the Task SDK's accessor, its supervisor, its client, to the address in
+The worker is real, except that no scheduler starts it. Task state goes the same way as in a task:
+through the Task SDK's accessor, supervisor and client, to the address in
 ``AIRFLOW__CORE__EXECUTION_API_SERVER_URL``.
 """
 

@@ -14,9 +14,9 @@ def answer_all(call):
         print(_answer(call, json.loads(line, object_hook=_moment)), file=answers, flush=True)
 
 
-def _answer(call, asked):
+def _answer(call, request):
     try:
-        return json.dumps(call(asked), default=datetime.isoformat)
+        return json.dumps(call(request), default=datetime.isoformat)
     except Exception:
         return json.dumps({"crashed": traceback.format_exc()})
 

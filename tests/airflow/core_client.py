@@ -11,14 +11,14 @@ def connect(url, token):
     return airflow.ApiClient(airflow.Configuration(host=url, access_token=token))
 
 
-def call(asked):
-    api_name, _, name = asked["method"].partition(".")
+def call(request):
+    api_name, _, name = request["method"].partition(".")
     api = getattr(airflow, api_name)
     if name == "*":
         return {"value": methods(api)}
     try:
-        answer = getattr(api(connect(asked["url"], asked["token"])), name)(
-            **arguments(asked["kwargs"])
+        answer = getattr(api(connect(request["url"], request["token"])), name)(
+            **arguments(request["kwargs"])
         )
     except airflow.ApiException as error:
         return {"raised": type(error).__name__, "status": error.status, "text": error.body}
@@ -34,10 +34,10 @@ def methods(api):
     ]
 
 
-def arguments(given):
+def arguments(members):
     return {
         name: body(name, value) if name.endswith("_body") else value
-        for name, value in given.items()
+        for name, value in members.items()
     }
 
 

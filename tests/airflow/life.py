@@ -23,8 +23,8 @@ VALUE = {"é": [1, None, "x" * 100]}
 
 def main(spec: str, kind: str, style: str, folder: str) -> None:
     rows = Rows()
-    said = Said()
-    logging.getLogger("stateroom").addHandler(said)
+    warnings = Warnings()
+    logging.getLogger("stateroom").addHandler(warnings)
     loaded: list = []
 
     def accessor(ti_id):
@@ -34,10 +34,10 @@ def main(spec: str, kind: str, style: str, folder: str) -> None:
         return AssetStateStoreAccessor(rows, ASSET, loaded[-1])
 
     def call(verb, *args):
-        one = getattr(
-            accessor("ti-2" if verb == "get" else "ti-1"), ("a" if style == "async" else "") + verb
-        )(*args)
-        return asyncio.run(one) if style == "async" else one
+        attempt = accessor("ti-2" if verb == "get" else "ti-1")
+        if style == "async":
+            return asyncio.run(getattr(attempt, f"a{verb}")(*args))
+        return getattr(attempt, verb)(*args)
 
     def objects():
         return sorted(
@@ -61,11 +61,11 @@ def main(spec: str, kind: str, style: str, folder: str) -> None:
     story["calls"] = sorted(
         set(getattr(sys.modules[type(loaded[0].backend).__module__], "CALLS", []))
     )
-    story["warnings"] = said.lines
+    story["warnings"] = warnings.lines
     print("STORY " + json.dumps(story))
 
 
-class Said(logging.Handler):
+class Warnings(logging.Handler):
     """Collects warnings."""
 
     def __init__(self) -> None:

@@ -67,7 +67,7 @@ class FileBackend(BaseStoreBackend):
 
 
 class TasksOnly(FileBackend):
-    """Uses the default hooks for assets, which store JSON text as the reference."""
+    """Inherits the default hooks for assets, whose JSON text Airflow takes for references."""
 
     serialize_asset_state_store_to_ref = BaseStoreBackend.serialize_asset_state_store_to_ref
     deserialize_asset_state_store_from_ref = BaseStoreBackend.deserialize_asset_state_store_from_ref

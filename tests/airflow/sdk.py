@@ -13,10 +13,12 @@ def connect(base_url, token):
     return Client(base_url=base_url, token=token)
 
 
-def call(asked):
-    method = attrgetter(asked["method"])(connect(asked["url"] + "/execution/", asked["token"]))
+def call(request):
+    method = attrgetter(request["method"])(
+        connect(request["url"] + "/execution/", request["token"])
+    )
     try:
-        answer = method(*asked["args"], **asked["kwargs"])
+        answer = method(*request["args"], **request["kwargs"])
     except httpx.HTTPStatusError as error:
         return {
             "raised": type(error).__name__,

@@ -16,9 +16,9 @@ class Api:
     :param where: arguments of every call.
     """
 
-    def __init__(self, client, place, name, **where):
+    def __init__(self, client, server, name, **where):
         self._client = client
-        self._place = place
+        self._server = server
         self._name = name
         self._where = where
         self.called = set()
@@ -26,43 +26,43 @@ class Api:
     def __call__(self, method, **kwargs):
         self.called.add(method)
         return self._client.call(
-            self._place.person, f"{self._name}.{method}", **self._where, **kwargs
+            self._server.person, f"{self._name}.{method}", **self._where, **kwargs
         )
 
     def value(self, method, **kwargs):
         return self(method, **kwargs)["value"]
 
     def methods(self):
-        return set(self._client.call(self._place.person, f"{self._name}.*")["value"])
+        return set(self._client.call(self._server.person, f"{self._name}.*")["value"])
 
 
 @pytest.fixture
-def task(core_client, place):
+def task(core_client, server):
     """The task-state API, at a new task instance."""
-    made = place.control(
+    made = server.control(
         "task-instances", {"dag_id": "etl", "run_id": "r1", "task_id": uuid.uuid4().hex}
     )
     where = {"dag_id": "etl", "dag_run_id": "r1", "task_id": made["task_id"]}
-    return Api(core_client, place, "TaskStateStoreApi", **where)
+    return Api(core_client, server, "TaskStateStoreApi", **where)
 
 
 @pytest.fixture
-def asset(core_client, place):
+def asset(core_client, server):
     """The asset-state API, at a new asset."""
-    made = place.control("assets", {"name": uuid.uuid4().hex})
-    return Api(core_client, place, "AssetStateStoreApi", asset_id=made["id"])
+    made = server.control("assets", {"name": uuid.uuid4().hex})
+    return Api(core_client, server, "AssetStateStoreApi", asset_id=made["id"])
 
 
-def test_a_wrong_password_gets_no_token_where_there_is_a_secret(place):
+def test_a_wrong_password_gets_no_token_where_there_is_a_secret(server):
     answer = requests.post(
-        place.url + "/auth/token", json={"username": "admin", "password": "wrong"}
+        server.url + "/auth/token", json={"username": "admin", "password": "wrong"}
     )
-    assert answer.status_code == (401 if place.secret else 201)
+    assert answer.status_code == (401 if server.secret else 201)
 
 
-def test_client_without_login_is_refused_if_a_secret_is_set(core_client, place):
-    answer = core_client.call({"url": place.url, "token": "nonsense"}, "AssetApi.get_assets")
-    assert answer.get("status") == (403 if place.secret else None)
+def test_client_without_login_is_refused_if_a_secret_is_set(core_client, server):
+    answer = core_client.call({"url": server.url, "token": "nonsense"}, "AssetApi.get_assets")
+    assert answer.get("status") == (403 if server.secret else None)
 
 
 def test_every_method_of_the_task_api_works(task):
@@ -147,22 +147,22 @@ def test_a_list_is_paged_by_key(task):
     assert page["total_entries"] == 3
 
 
-def test_an_asset_is_found_by_its_name(core_client, place):
+def test_an_asset_is_found_by_its_name(core_client, server):
     name = uuid.uuid4().hex
-    made = place.control("assets", {"name": name, "uri": f"s3://{name}"})
-    page = core_client.call(place.person, "AssetApi.get_assets", name_pattern=name)["value"]
-    assert [(found["id"], found["uri"]) for found in page["assets"]] == [
+    made = server.control("assets", {"name": name, "uri": f"s3://{name}"})
+    page = core_client.call(server.person, "AssetApi.get_assets", name_pattern=name)["value"]
+    assert [(asset["id"], asset["uri"]) for asset in page["assets"]] == [
         (made["id"], f"s3://{name}")
     ]
 
 
-def test_version_and_health(core_client, place):
-    assert core_client.call(place.person, "VersionApi.get_version")["value"]["version"] == "3.3.2"
-    health = core_client.call(place.person, "MonitorApi.get_health")["value"]
+def test_version_and_health(core_client, server):
+    assert core_client.call(server.person, "VersionApi.get_version")["value"]["version"] == "3.3.2"
+    health = core_client.call(server.person, "MonitorApi.get_health")["value"]
     assert health["metadatabase"]["status"] == "healthy"
 
 
-def test_what_is_not_emulated_says_so(core_client, place):
-    answer = core_client.call(place.person, "DAGApi.get_dags")
+def test_what_is_not_emulated_says_so(core_client, server):
+    answer = core_client.call(server.person, "DAGApi.get_dags")
     assert answer["status"] == 400
     assert json.loads(answer["text"])["detail"]["reason"] == "not_emulated"

@@ -69,7 +69,7 @@ def faulty(impatient, served):
 @pytest.mark.parametrize(
     "members", [{"status": 503}, {"close": "before"}, {"close": "after"}, {"truncate": True}]
 )
-def test_the_sdk_gets_over_what_passes(faulty, members):
+def test_the_sdk_survives_temporary_faults(faulty, members):
     faulty.fault(op="get", times=ATTEMPTS - 1, **members)
     assert faulty.task("get", "job")["value"] == 1
     assert faulty.fired() == [ATTEMPTS - 1]
@@ -84,7 +84,7 @@ def test_the_sdk_gets_over_what_passes(faulty, members):
         ({"latency": 5}, "ReadTimeout"),
     ],
 )
-def test_the_sdk_gives_up_on_what_stays(faulty, members, raised):
+def test_the_sdk_gives_up_on_lasting_faults(faulty, members, raised):
     faulty.fault(op="get", **members)
     assert faulty.task("get", "job")["raised"] == raised
     assert faulty.fired() == [ATTEMPTS]
@@ -116,7 +116,7 @@ def test_a_write_that_was_kept_and_never_confirmed_is_sent_again(faulty):
     assert faulty.notes("fault")[-1].endswith("closed after the write")
 
 
-def test_a_client_that_gave_up_waiting_is_told_as_one(faulty):
+def test_a_retry_after_a_timeout_is_recorded_as_one(faulty):
     faulty.fault(op="get", times=1, latency=1)
     assert faulty.task("get", "job")["value"] == 1
     wait_for(lambda: len(faulty.notes("get")) == 2)

@@ -49,12 +49,12 @@ def live(tmp_path):
             style,
             str(objects),
         ]
-        done = subprocess.run(
+        result = subprocess.run(
             script, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
-        assert done.returncode == 0, done.stderr
+        assert result.returncode == 0, result.stderr
         return json.loads(
-            next(line for line in done.stdout.splitlines() if line.startswith("STORY "))[6:]
+            next(line for line in result.stdout.splitlines() if line.startswith("STORY "))[6:]
         )
 
     return run
@@ -63,7 +63,7 @@ def live(tmp_path):
 @pytest.mark.parametrize("spec", [OWN, FILES])
 @BOTH
 @EITHER
-def test_a_key_lives_and_dies(live, spec, kind, style):
+def test_a_key_is_set_read_and_deleted(live, spec, kind, style):
     story = live(spec, kind, style)
     folder = "dag/run/task/1" if kind == "task" else "assets/orders"
     assert list(story["row"]) == [MARKER]

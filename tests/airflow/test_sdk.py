@@ -52,15 +52,15 @@ KEYS = [
 
 
 @pytest.fixture
-def worker(sdk, place):
-    return Worker(sdk, place)
+def worker(sdk, server):
+    return Worker(sdk, server)
 
 
 @pytest.fixture
-def asset(place):
+def asset(server):
     """A new asset's name and uri."""
     name = uuid.uuid4().hex
-    place.control("assets", {"name": name, "uri": f"s3://bucket/{name}"})
+    server.control("assets", {"name": name, "uri": f"s3://bucket/{name}"})
     return {"name": name, "uri": f"s3://bucket/{name}"}
 
 
@@ -77,8 +77,8 @@ def test_set_overwrites(worker):
     assert worker.task("get", "job")["value"] == 2
 
 
-def test_clear_forgets_every_key_of_this_task_instance_only(worker, sdk, place):
-    other = Worker(sdk, place)
+def test_clear_forgets_every_key_of_this_task_instance_only(worker, sdk, server):
+    other = Worker(sdk, server)
     for each in (worker, other):
         each.task("set", "a", 1)
         each.task("set", "b", 2)
@@ -105,38 +105,44 @@ def test_every_key_is_its_own(worker, asset, key):
         kind("set", key + "x", "another", **extra)
         assert kind("get", key, **extra)["value"] == key
         kind("delete", key, **extra)
-        found = [
+        errors = [
             kind("get", each, **extra)["class"] == "ErrorResponse" for each in (key, key + "x")
         ]
-        assert found == [True, False]
+        assert errors == [True, False]
 
 
 @pytest.mark.parametrize("lifetime", [None, timedelta(days=30), timedelta(microseconds=1)])
-def test_the_expiry_that_the_worker_computed_is_kept(worker, core_client, place, lifetime):
-    at = datetime.now(timezone.utc) + lifetime if lifetime else None
-    worker.task("set", "job", 1, expires_at=moment(at) if at else None)
-    where = {
+def test_the_expiry_that_the_worker_computed_is_kept(worker, core_client, server, lifetime):
+    expiry = None
+    expires_at = None
+    if lifetime:
+        expiry = datetime.now(timezone.utc) + lifetime
+        expires_at = moment(expiry)
+    worker.task("set", "job", 1, expires_at=expires_at)
+    key = {
         "dag_id": "etl",
         "dag_run_id": "r1",
         "task_id": worker.coordinates["task_id"],
         "key": "job",
     }
-    entry = core_client.call(place.person, "TaskStateStoreApi.get_task_state_store", **where)[
-        "value"
-    ]
-    assert (datetime.fromisoformat(entry["expires_at"]) if entry["expires_at"] else None) == at
+    answer = core_client.call(server.person, "TaskStateStoreApi.get_task_state_store", **key)
+    stored = answer["value"]["expires_at"]
+    if expiry is None:
+        assert stored is None
+    else:
+        assert datetime.fromisoformat(stored) == expiry
 
 
-def test_unknown_task_instance_looks_like_a_missing_key(worker, place, sdk):
+def test_unknown_task_instance_looks_like_a_missing_key(worker, server, sdk):
     unknown = {"id": str(uuid.uuid4()), "token": worker.made["token"]}
-    answer = sdk.call(place.worker(unknown), "task_state_store.get", unknown["id"], "job")
+    answer = sdk.call(server.worker(unknown), "task_state_store.get", unknown["id"], "job")
     assert answer == worker.task("get", "job")
     assert answer["error"] == "TASK_STORE_NOT_FOUND"
 
 
-def test_write_to_an_unknown_task_instance_is_an_error(worker, place, sdk):
+def test_write_to_an_unknown_task_instance_is_an_error(worker, server, sdk):
     unknown = {"id": str(uuid.uuid4()), "token": worker.made["token"]}
-    answer = sdk.call(place.worker(unknown), "task_state_store.set", unknown["id"], "job", 1, None)
+    answer = sdk.call(server.worker(unknown), "task_state_store.set", unknown["id"], "job", 1, None)
     assert answer["raised"] == "ServerResponseError"
     assert answer["status"] == 404
 
@@ -150,12 +156,12 @@ def test_404_has_the_content_type_the_sdk_reads_as_a_missing_key(worker):
 
 
 @pytest.mark.parametrize("verb", ["get", "set", "delete", "clear"])
-def test_other_task_instances_state_is_refused_if_a_secret_is_set(worker, sdk, place, verb):
-    other = Worker(sdk, place)
+def test_other_instances_state_is_refused_if_a_secret_is_set(worker, sdk, server, verb):
+    other = Worker(sdk, server)
     args = {"get": ["k"], "set": ["k", 1], "delete": ["k"], "clear": []}[verb]
     other.task("set", "k", "theirs")
     answer = worker.task(verb, *args, ti_id=other.id)
-    if place.secret is None:
+    if server.secret is None:
         assert "raised" not in answer
     else:
         assert answer["raised"] == "ServerResponseError"
@@ -183,13 +189,13 @@ def test_name_and_uri_reach_the_same_entry(worker, asset):
     assert worker.asset("get", "watermark", uri=asset["uri"])["value"] == 7
 
 
-def test_last_writer_of_an_asset_entry_is_the_tokens_instance(worker, asset, core_client, place):
+def test_last_writer_of_an_asset_entry_is_the_tokens_instance(worker, asset, core_client, server):
     worker.asset("set", "k", 1, name=asset["name"])
-    found = core_client.call(place.person, "AssetApi.get_assets", name_pattern=asset["name"])[
+    assets = core_client.call(server.person, "AssetApi.get_assets", name_pattern=asset["name"])[
         "value"
     ]["assets"]
-    where = {"asset_id": found[0]["id"], "key": "k"}
-    entry = core_client.call(place.person, "AssetStateStoreApi.get_asset_state_store", **where)[
+    where = {"asset_id": assets[0]["id"], "key": "k"}
+    entry = core_client.call(server.person, "AssetStateStoreApi.get_asset_state_store", **where)[
         "value"
     ]
     by = entry["last_updated_by"]
@@ -199,7 +205,7 @@ def test_last_writer_of_an_asset_entry_is_the_tokens_instance(worker, asset, cor
     }
 
 
-def test_an_asset_that_nobody_knows_looks_like_a_missing_key(worker):
+def test_an_unknown_asset_looks_like_a_missing_key(worker):
     assert worker.asset("get", "k", name="no such asset")["error"] == "ASSET_STORE_NOT_FOUND"
     assert worker.asset("set", "k", 1, name="no such asset")["status"] == 404
 

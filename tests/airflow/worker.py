@@ -8,13 +8,13 @@ DONE = {"class": "OKResponse", "ok": True, "type": "OKResponse"}
 class Worker:
     """A new task instance, and the SDK's client with its token."""
 
-    def __init__(self, sdk, place):
+    def __init__(self, sdk, server):
         self._sdk = sdk
         name = uuid.uuid4().hex
         self.coordinates = {"dag_id": "etl", "run_id": "r1", "task_id": name}
-        self.made = place.control("task-instances", self.coordinates)
+        self.made = server.control("task-instances", self.coordinates)
         self.id = self.made["id"]
-        self.connection = place.worker(self.made)
+        self.connection = server.worker(self.made)
 
     def call(self, method, *args, **kwargs):
         return self._sdk.call(self.connection, method, *args, **kwargs)

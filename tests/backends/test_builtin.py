@@ -155,14 +155,14 @@ def test_objects_are_listed_with_size_and_time(backend):
 
 
 def test_realms_share_a_base_but_not_their_objects(make):
-    mine = make(realm="db/one")
-    theirs = make(realm="db/two")
-    ref = put(theirs)
-    assert theirs.owns_ref(ref) is True
-    assert mine.owns_ref(ref) is False
-    assert list(mine.iter_refs()) == []
-    mine.clear(TASK)
-    assert mine.read(ref).value() == 1
+    first = make(realm="db/one")
+    second = make(realm="db/two")
+    ref = put(second)
+    assert second.owns_ref(ref) is True
+    assert first.owns_ref(ref) is False
+    assert list(first.iter_refs()) == []
+    first.clear(TASK)
+    assert first.read(ref).value() == 1
 
 
 def test_a_moved_base_is_named(make, tmp_path):

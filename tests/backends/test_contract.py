@@ -60,10 +60,10 @@ def test_airflows_own_backend_fails_just_the_known_checks(tmp_path):
         "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH": f"file://{tmp_path}/objects",
     }
     call = [Path(venv).absolute() / "bin/python", ROOT / "tests/airflow/check_backend.py", OWN]
-    done = subprocess.run(
+    result = subprocess.run(
         call, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
-    rows = json.loads(done.stdout.splitlines()[-1])
+    rows = json.loads(result.stdout.splitlines()[-1])
     assert {name for name, outcome in rows.items() if outcome == "failed"} == set(KNOWN), (
-        done.stdout
+        result.stdout
     )

@@ -63,11 +63,11 @@ def test_killed_writer_leaves_the_old_object_and_a_listed_part(backend, tmp_path
     )
     assert child.returncode == -signal.SIGKILL
     assert backend.read(ref).value() == 1
-    [unfinished] = {found for found, _, _ in backend.iter_refs()} - {ref}
+    [unfinished] = {path for path, _, _ in backend.iter_refs()} - {ref}
     with pytest.raises(ForeignReference, match="unfinished"):
         backend.read(unfinished)
     backend.remove_ref(unfinished)
-    assert [found for found, _, _ in backend.iter_refs()] == [ref]
+    assert [path for path, _, _ in backend.iter_refs()] == [ref]
 
 
 def test_data_is_synced_before_the_name_and_folders_after(backend, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_failed_write_leaves_nothing(backend, monkeypatch):
 @pytest.mark.parametrize(
     "link", ["local", "local/default/tasks/dag", "local/default/tasks/dag/run/task/-1/key"]
 )
-def test_a_symbolic_link_leads_nowhere(tmp_path, make, link):
+def test_a_symbolic_link_is_not_followed(tmp_path, make, link):
     backend = make(tmp_path / "base")
     ref = put(backend)
     inside = tmp_path / "base" / link

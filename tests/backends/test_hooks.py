@@ -59,7 +59,7 @@ def test_the_proposals_hooks_are_given_ti_id_and_asset_ref():
     assert hooks.deserialize(ASSET, "asset:1") == "1"
 
 
-def test_the_proposals_hooks_cannot_do_without_ti_id():
+def test_the_proposals_hooks_need_ti_id():
     with pytest.raises(BadBackend, match="ti_id"):
         Hooks(Proposed(), "mine").serialize(TASK, "key", 1, None)
 

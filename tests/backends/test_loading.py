@@ -53,7 +53,7 @@ def test_a_class_loads_by_its_dotted_path():
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         (
             "files",
@@ -66,10 +66,10 @@ def test_a_class_loads_by_its_dotted_path():
         (".", "cannot be imported"),
     ],
 )
-def test_what_cannot_be_loaded_says_why(spec, said):
+def test_a_load_error_says_why(spec, message):
     with pytest.raises(BadBackend) as caught:
         load(spec)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_constructor_that_raises_is_named_with_what_it_said():

@@ -95,7 +95,7 @@ def test_the_reference_is_the_objects_url(accessor, hooks):
     assert objects(hooks)[0].startswith(f"s3://{BUCKET}/")
 
 
-def test_an_overwritten_object_goes(accessor, hooks):
+def test_an_overwritten_object_is_removed(accessor, hooks):
     for value in (1, 2, 3):
         accessor.set("key", value)
     assert accessor.get("key") == 3
@@ -122,17 +122,17 @@ def test_clear_of_all_map_indices(make):
     assert objects(hooks) == []
 
 
-def test_another_worker_sees_what_this_one_did(make):
-    one = make()
-    other = make()
+def test_another_worker_sees_the_changes(make):
+    first = make()
+    second = make()
     rows = Rows()
-    assert objects(other) == []  # and remembers that listing
-    TaskStateStoreAccessor(rows, TASK, one, "ti-1").set("key", 1)
-    assert TaskStateStoreAccessor(rows, TASK, other, "ti-2").get("key") == 1
-    assert objects(one) == objects(other)
-    assert other.backend.holds(rows.ref("key")) is True
-    one.clear(TASK)
-    assert not other.backend.holds(rows.ref("key"))
+    assert objects(second) == []  # and remembers that listing
+    TaskStateStoreAccessor(rows, TASK, first, "ti-1").set("key", 1)
+    assert TaskStateStoreAccessor(rows, TASK, second, "ti-2").get("key") == 1
+    assert objects(first) == objects(second)
+    assert second.backend.holds(rows.ref("key")) is True
+    first.clear(TASK)
+    assert not second.backend.holds(rows.ref("key"))
 
 
 def test_a_missing_object_is_an_error(accessor, hooks):
@@ -189,10 +189,12 @@ def test_threads_share_a_backend(hooks):
 
     def work(number):
         try:
-            one = TaskStateStoreAccessor(rows, TaskScope("dag", "run", "task", number), hooks, "ti")
+            accessor = TaskStateStoreAccessor(
+                rows, TaskScope("dag", "run", "task", number), hooks, "ti"
+            )
             for turn in range(5):
-                one.set(f"key {number}", [number, turn])
-                assert one.get(f"key {number}") == [number, turn]
+                accessor.set(f"key {number}", [number, turn])
+                assert accessor.get(f"key {number}") == [number, turn]
         except Exception as error:  # carried to the thread that asks
             failures.append(error)
 

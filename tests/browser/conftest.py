@@ -32,14 +32,14 @@ def pytest_collection_modifyitems(items):
 
 def _executable():
     """Path of the browser; if the variable names one it must exist, so that CI never skips."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        assert shutil.which(given), f"{VARIABLE} is {given!r}, which is no program"
-        return shutil.which(given)
-    found = next(
+    program = os.environ.get(VARIABLE)
+    if program:
+        assert shutil.which(program), f"{VARIABLE} is {program!r}, which is not a program"
+        return shutil.which(program)
+    path = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
-    return found or pytest.skip(f"there is no Chromium: {HOW}")
+    return path or pytest.skip(f"there is no Chromium: {HOW}")
 
 
 @pytest.fixture(scope="session")
@@ -88,15 +88,15 @@ class Watched:
 
     def watch(self, page, origin):
         page.on("pageerror", lambda error: self.wrong.append(f"script: {error}"))
-        page.on("console", lambda said: self._console(said))
+        page.on("console", lambda message: self._console(message))
         page.on("request", lambda request: self._request(request.url, origin))
 
-    def _console(self, said):
+    def _console(self, message):
         if (
-            said.type in ("error", "warning")
-            and "the server responded with a status of 4" not in said.text
+            message.type in ("error", "warning")
+            and "the server responded with a status of 4" not in message.text
         ):
-            self.wrong.append(f"console: {said.text}")
+            self.wrong.append(f"console: {message.text}")
 
     def _request(self, url, origin):
         if not url.startswith((origin, "data:")):

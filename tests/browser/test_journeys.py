@@ -44,7 +44,7 @@ def test_resolve_shows_missing_after_the_object_is_removed(space, look, objects)
     assert page.get_by_role("link", name="unhealthy 1").is_visible()
 
 
-def test_edit_a_value_with_a_mistake_and_mend_it(space, look):
+def test_edit_a_value_with_a_mistake_and_correct_it(space, look):
     ti = space.task()
     space.put(ti, "cursor", {"page": 7})
     page = look(space.key_page("cursor"))
@@ -141,7 +141,7 @@ def test_a_foreign_reference_is_neither_resolved_nor_overwritten(space, look):
     assert space.stored(ti, "theirs") == foreign
 
 
-def test_somebody_elses_write_is_not_overwritten_unseen(space, look):
+def test_a_concurrent_write_is_not_overwritten_unseen(space, look):
     ti = space.task()
     space.write(ti, "cursor", 1)
     page = look(space.key_page("cursor"))
@@ -275,13 +275,13 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
 
 
 def focus(page, text, key="Tab"):
-    """Press Tab until the focused element has this text."""
+    """Press a key until the focused element has this text."""
     for _ in range(60):
         page.keyboard.press(key)
-        said = page.evaluate(
+        label = page.evaluate(
             "(document.activeElement.innerText || document.activeElement.name || '').trim()"
         )
-        if said == text:
+        if label == text:
             return
     raise AssertionError(f"the keyboard does not reach {text!r}")
 

@@ -67,10 +67,10 @@ def pages(space):
 def violations(page):
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    results = Axe().run(page).response["violations"]
     return [
         (page.url, each["id"], node["html"][:120], node["failureSummary"][:300])
-        for each in found
+        for each in results
         if each["impact"] in ("serious", "critical")
         for node in each["nodes"][:3]
     ]
@@ -87,13 +87,18 @@ def test_axe_finds_nothing_serious(full, open_page, scheme):
     assert wrong == []
 
 
-CUT_OFF = """Array.from(document.querySelectorAll("main section, main table, main form, main pre, main dl, main p"))
-    .filter(each => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right + 1)
-    .map(each => ` ${each.tagName} ${each.className} is wider than what it stands in`)"""
+CUT_OFF = """Array.from(document.querySelectorAll(
+        "main section, main table, main form, main pre, main dl, main p"
+    ))
+    .filter(each => {
+        const container = each.parentElement.getBoundingClientRect();
+        return each.getBoundingClientRect().right > container.right + 1;
+    })
+    .map(each => ` ${each.tagName} ${each.className} is wider than its container`)"""
 
 
 @pytest.mark.parametrize("width", [360, 768, 1000, 1100, 1250, 1600])
-def test_no_page_scrolls_sideways_or_lets_anything_hang_out(full, open_page, width):
+def test_no_page_scrolls_sideways_or_overflows(full, open_page, width):
     page = open_page(full.url + "/", viewport={"width": width, "height": 800})
     wide = []
     for url in pages(full):
@@ -133,7 +138,7 @@ def test_a_write_shows_up_live(space, open_page):
     page.wait_for_selector("#live .key >> text=cursor", timeout=3000)
 
 
-def test_an_empty_namespace_fills_before_ones_eyes(space, open_page):
+def test_an_empty_namespace_updates_live(space, open_page):
     page = open_page(space.url + "/")
     assert "No state yet" in page.inner_text("main")
     space.write(space.task(), "cursor", 1)
@@ -169,7 +174,7 @@ def test_the_keyboard_reaches_the_content_and_the_search(space, open_page):
     assert page.evaluate("document.activeElement.id") == "q"
 
 
-def test_what_has_the_focus_is_seen(space, open_page):
+def test_the_focus_is_visible(space, open_page):
     space.write(space.task(), "cursor", 1)
     page = open_page(space.key_page("cursor"))
     outlines = []

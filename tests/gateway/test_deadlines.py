@@ -86,7 +86,7 @@ def test_an_abandoned_call_changes_no_row(calls, go):
     assert info.value.row_changed is False
 
 
-def test_a_change_before_the_deadline_is_told(calls, go):
+def test_a_change_before_the_deadline_is_reported(calls, go):
     def act(call):
         with call.changing_row():
             pass

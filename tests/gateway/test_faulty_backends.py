@@ -97,8 +97,8 @@ def service(served):
 @pytest.fixture
 def task(service, tmp_path):
     """An accessor over HTTP whose backend has the faults set in the service."""
-    place = {"dag_id": SCOPE.dag_id, "run_id": SCOPE.run_id, "task_id": SCOPE.task_id}
-    ti_id = service.call("POST", "/_stateroom/task-instances", json=place).json()["id"]
+    scope = {"dag_id": SCOPE.dag_id, "run_id": SCOPE.run_id, "task_id": SCOPE.task_id}
+    ti_id = service.call("POST", "/_stateroom/task-instances", json=scope).json()["id"]
     hooks = FaultyHooks(Hooks(Folder(tmp_path), "Folder"), taken_from(service))
     accessor = TaskStateStoreAccessor(service.task(ti_id), SCOPE, hooks, ti_id)
     accessor.set("k", "first")

@@ -55,8 +55,8 @@ class Kept:
         return upkeep.check(self.namespace, self.backend, 0, 100)["health"]
 
     def remove(self, older_than=OLDER_THAN, limit=100):
-        done = remove_orphans(self.namespace, self.backend, older_than, limit)
-        return [one.ref for one in done["removed"]], {one.ref: why for one, why in done["left"]}
+        result = remove_orphans(self.namespace, self.backend, older_than, limit)
+        return [one.ref for one in result["removed"]], {one.ref: why for one, why in result["left"]}
 
 
 def age(ref, seconds):
@@ -120,7 +120,7 @@ def test_another_backends_reference_is_foreign(kept):
     assert kept.check() == {"foreign": 1}
 
 
-def test_what_cannot_be_told_stays_unchecked(store, base):
+def test_undecidable_references_stay_unchecked(store, base):
     kept = Kept(store, base, small_backends.PlainFolder)
     kept.task.set("k", envelope.wrap(kept.loose(1)), facts=Facts.of(kept.backend.name, 1))
     assert kept.check() == {"unchecked": 1}
@@ -184,7 +184,7 @@ def test_an_old_orphan_is_removed_and_forgotten(kept):
     assert references.page(kept.namespace, None, None, 10, 0)[1] == 0
 
 
-def test_old_object_under_our_prefix_missing_from_ledger_is_removed(kept):
+def test_old_object_under_our_prefix_not_in_ledger_is_removed(kept):
     ref = kept.loose(1)
     age(ref, 2 * DAY)
     assert kept.remove() == ([ref], {})
@@ -217,7 +217,7 @@ def test_age_counts_in_real_time_despite_a_namespace_clock(kept, monkeypatch):
     assert kept.remove() == ([], {ref: "too young"})
 
 
-def test_a_set_that_takes_the_object_up_again_makes_it_young(kept):
+def test_a_set_of_the_same_object_makes_it_young(kept):
     ref = kept.put("k", 1)
     age_ledger(kept, 2 * DAY)
     kept.put("k", 1)
@@ -235,25 +235,25 @@ def test_rewritten_object_is_young_despite_its_ledger_row(kept):
 
 def test_another_databases_object_stays(kept, base, tmp_path):
     other = Kept(Store(str(tmp_path / "other.db")), base)
-    theirs = other.put("k", 1)
+    ref = other.put("k", 1)
     listing = Kept(kept.store, base, small_backends.Listing)
-    age(theirs, 99 * DAY)
-    assert listing.remove(older_than=0) == ([], {theirs: "unknown owner"})
+    age(ref, 99 * DAY)
+    assert listing.remove(older_than=0) == ([], {ref: "unknown owner"})
     other.store.close()
 
 
 @pytest.mark.parametrize("name", ["tests.Folder", "file"])
 def test_another_databases_object_in_our_ledger_is_not_removed(kept, base, tmp_path, name):
     other = Kept(Store(str(tmp_path / "other.db")), base)
-    theirs = other.put("k", 1)
-    mine = Kept(
+    ref = other.put("k", 1)
+    thief = Kept(
         kept.store, base, small_backends.Listing if name == "file" else small_backends.Folder, name
     )
-    mine.task.set("stolen", envelope.wrap(theirs), facts=Facts.of(name, 1))
-    mine.task.delete("stolen")
-    age_ledger(mine, 99 * DAY)
-    assert mine.remove(older_than=0) == ([], {theirs: "unknown owner"})
-    assert os.path.exists(theirs)
+    thief.task.set("stolen", envelope.wrap(ref), facts=Facts.of(name, 1))
+    thief.task.delete("stolen")
+    age_ledger(thief, 99 * DAY)
+    assert thief.remove(older_than=0) == ([], {ref: "unknown owner"})
+    assert os.path.exists(ref)
     other.store.close()
 
 
@@ -322,21 +322,21 @@ def test_another_backends_orphan_stays(kept):
     assert kept.remove(older_than=0) == ([], {"s3://elsewhere/x": "unknown owner"})
 
 
-def test_a_failed_removal_is_told_and_the_others_go(store, base):
+def test_a_failed_removal_is_reported_and_others_are_removed(store, base):
     kept = Kept(store, base, small_backends.Raising)
     kept.files.errors["remove_ref"] = OSError("disk")
     ref = kept.loose(1)
-    removed, left = kept.remove(older_than=0)
+    removed, failures = kept.remove(older_than=0)
     assert removed == []
-    assert "OSError: disk" in left[ref]
+    assert "OSError: disk" in failures[ref]
 
 
 def test_removal_stops_at_its_limit(kept):
     for number in range(5):
         kept.loose(number)
-    done = remove_orphans(kept.namespace, kept.backend, 0, 2)
-    assert len(done["removed"]) == 2
-    assert done["more"] is True
+    result = remove_orphans(kept.namespace, kept.backend, 0, 2)
+    assert len(result["removed"]) == 2
+    assert result["more"] is True
     assert len(list(kept.files.iter_refs())) == 3
 
 

@@ -31,8 +31,8 @@ class Desk:
 
     @property
     def row(self):
-        place = details.task(self.namespace, SCOPE)
-        return keys.one(self.namespace, place["scope_id"], "report")
+        task = details.task(self.namespace, SCOPE)
+        return keys.one(self.namespace, task["scope_id"], "report")
 
     def resolve(self, **kwargs):
         return resolve(self.namespace, self.backend, self.row, **kwargs)
@@ -105,7 +105,7 @@ def test_too_large_is_known_before_it_is_read(desk, monkeypatch):
     assert at.resolve(largest=99).word == "too large"
 
 
-def test_too_large_although_the_ledger_said_otherwise(desk):
+def test_too_large_although_the_ledger_has_a_smaller_size(desk):
     at = desk()
     at.put("x")
     Path(at.row["ref"]).write_text('"' + "x" * 500 + '"')
@@ -114,7 +114,7 @@ def test_too_large_although_the_ledger_said_otherwise(desk):
     assert outcome.text is None
 
 
-def test_a_backend_that_hangs_is_given_up(desk):
+def test_a_hanging_backend_times_out(desk):
     at = desk("Hanging", backend_timeout=0.1)
     at.put()
     at.backend.hooks.backend.hang_in = "deserialize"
@@ -125,7 +125,7 @@ def test_a_backend_that_hangs_is_given_up(desk):
     assert at.row["health"] == "unchecked"
 
 
-def test_what_a_backend_raises_is_said_without_credentials(desk):
+def test_backend_errors_are_shown_without_credentials(desk):
     at = desk("Raising")
     at.put()
     at.backend.hooks.backend.errors["deserialize"] = OSError("no route to s3://user:hunter2@bucket")

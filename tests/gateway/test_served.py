@@ -112,17 +112,17 @@ def test_the_built_in_file_backend_serves_the_gateway(filed, tmp_path):
 
 
 def test_databases_sharing_a_base_keep_each_others_objects(filed):
-    mine = filed("a.db")
-    theirs = filed("b.db")
-    theirs.put("theirs")
-    mine.task.set("stolen", theirs.task.get("k"), facts=Facts.of("file", "theirs"))
-    assert mine.call("GET", key="stolen")[0] == 403
-    mine.call("DELETE", key="stolen")
+    first = filed("a.db")
+    second = filed("b.db")
+    second.put("theirs")
+    first.task.set("stolen", second.task.get("k"), facts=Facts.of("file", "theirs"))
+    assert first.call("GET", key="stolen")[0] == 403
+    first.call("DELETE", key="stolen")
     body = {"older_than": 0, "confirm": True}
-    done = mine.http.post("/_stateroom/references/orphans/remove", json=body).get_json()
-    assert done["removed"] == []
-    assert [row["verdict"] for row in done["left"]] == ["unknown owner"]
-    assert theirs.call("GET") == (200, {"value": "theirs"})
+    result = first.http.post("/_stateroom/references/orphans/remove", json=body).get_json()
+    assert result["removed"] == []
+    assert [row["verdict"] for row in result["left"]] == ["unknown owner"]
+    assert second.call("GET") == (200, {"value": "theirs"})
 
 
 # ---------------------------------------------------------------- the wire

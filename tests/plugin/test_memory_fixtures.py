@@ -35,7 +35,7 @@ class Nameless:
 
 
 @pytest.mark.parametrize("asset", [Asset, Nameless, "orders"])
-def test_an_asset_is_there_when_it_is_asked_for(asset_state_store, asset):
+def test_an_asset_is_created_on_access(asset_state_store, asset):
     asset_state_store[asset].set("watermark", 1)
     assert asset_state_store[asset].get("watermark") == 1
     assert asset_state_store.get("watermark") == 1
@@ -49,13 +49,13 @@ def test_called_directly_there_has_to_be_one_asset_as_in_airflow(asset_state_sto
 
 
 def test_a_task_function_takes_them(task_state_store, asset_state_store):
-    found = task_state_store.context(assets=["orders"])
-    found["asset_state_store"].set("watermark", 1)
-    assert found["task_state_store"] is task_state_store
+    context = task_state_store.context(assets=["orders"])
+    context["asset_state_store"].set("watermark", 1)
+    assert context["task_state_store"] is task_state_store
     assert asset_state_store["orders"].get("watermark") == 1
 
 
-def test_the_attempt_is_told_to_be_done(task_state_store):
+def test_the_attempt_can_be_reported_as_done(task_state_store):
     task_state_store.set("job_id", 1)
     task_state_store.report("success")
     assert task_state_store.get("job_id") == 1

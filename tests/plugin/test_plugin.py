@@ -47,9 +47,9 @@ def namespaces(shared):
 def section(result):
     """Return the lines of the namespace section in a failed test's report."""
     text = "\n".join(result.outlines)
-    found = re.search(r"-+ Stateroom: what happened in \S+ -+\n(.*?)\n[-=_]{3}", text, re.DOTALL)
-    table, _, told = found[1].partition("\n\n") if found else ("", "", "")
-    return table.splitlines(), told.splitlines()
+    match = re.search(r"-+ Stateroom: what happened in \S+ -+\n(.*?)\n[-=_]{3}", text, re.DOTALL)
+    table, _, notes = match[1].partition("\n\n") if match else ("", "", "")
+    return table.splitlines(), notes.splitlines()
 
 
 ONE_KEY = """
@@ -99,7 +99,7 @@ def test_resumes(stateroom):
 
 
 def test_a_failed_test_says_what_happened_in_its_namespace(run):
-    lines, told = section(run(FAILING))
+    lines, notes = section(run(FAILING))
     assert [re.split(r" {2,}", line.strip())[1:5] for line in lines] == [
         ["stateroom", "etl/submit", "begins", "attempt 1"],
         ["try 1", "etl/submit", "set", "job_id"],
@@ -113,7 +113,7 @@ def test_a_failed_test_says_what_happened_in_its_namespace(run):
         lines[3].count('-> "job-42"'),
         lines[5].count("-> nothing there"),
     ] == [1, 1, 1]
-    assert told[0].startswith("  etl/submit: There is no 'nothing' here.")
+    assert notes[0].startswith("  etl/submit: There is no 'nothing' here.")
 
 
 def test_a_comparison_that_fails_shows_what_differs(run):
@@ -127,7 +127,7 @@ def test_a_comparison_that_fails_shows_what_differs(run):
     )
 
 
-def test_the_report_tells_which_references_broke(run):
+def test_the_report_shows_broken_references(run):
     lines, _ = section(
         run("""
 def test_it(stateroom, tmp_path):
@@ -139,10 +139,9 @@ def test_it(stateroom, tmp_path):
     task.get("job_id")
 """)
     )
-    assert re.search(
-        r"try 1 +etl/submit +get .*BROKEN, ObjectMissing: there is no object behind the reference …",
-        lines[-1],
-    )
+    row = r"try 1 +etl/submit +get .*"
+    outcome = "BROKEN, ObjectMissing: there is no object behind the reference …"
+    assert re.search(row + outcome, lines[-1])
 
 
 @pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
@@ -165,7 +164,7 @@ def test_it(careless):
     assert "job_id" in lines[-1]
 
 
-def test_the_memory_fixtures_tell_too_and_start_no_server(run):
+def test_the_memory_fixtures_report_too_and_start_no_server(run):
     result = run("""
 def test_it(task_state_store, asset_state_store):
     task_state_store.set("job_id", 1)
@@ -173,7 +172,8 @@ def test_it(task_state_store, asset_state_store):
     assert task_state_store.retry().get("job_id") == asset_state_store.get("watermark")
 
 def test_no_server(request):
-    assert "server" not in vars(next(one for one in request.config.stash._storage.values() if hasattr(one, "kept")))
+    stash = request.config.stash._storage.values()
+    assert "server" not in vars(next(value for value in stash if hasattr(value, "kept")))
 """)
     result.assert_outcomes(failed=1, passed=1)
     assert [line.split()[1:5] for line in section(result)[0] if " set " in line] == [
@@ -182,7 +182,7 @@ def test_no_server(request):
     ]
 
 
-def test_keep_on_failure_keeps_namespaces_of_failed_tests_only(run, shared):
+def test_keep_option_keeps_namespaces_of_failed_tests_only(run, shared):
     source = ONE_KEY + FAILING
     run(source, "--stateroom-url", shared.url).assert_outcomes(passed=2, failed=1)
     assert namespaces(shared) == []
@@ -250,8 +250,10 @@ def test_the_fixtures_are_documented(run):
 
 
 def test_a_run_that_does_not_use_it_imports_nothing_of_ours():
-    program = "import sys, pytest_stateroom; print([name for name in sys.modules if name.split('.')[0] == 'state'])"
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert (
-        subprocess.check_output([sys.executable, "-c", program], text=True, env=environ) == "[]\n"
+    program = (
+        "import sys, pytest_stateroom; "
+        "print([name for name in sys.modules if name.split('.')[0] == 'state'])"
     )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    output = subprocess.check_output([sys.executable, "-c", program], text=True, env=environ)
+    assert output == "[]\n"

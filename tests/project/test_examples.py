@@ -28,6 +28,6 @@ def test_every_example_is_run():
 def test_an_example_runs(path):
     call = [sys.executable, str(path)]
     environ = {"PYTHONPATH": str(EXAMPLES.parent)}
-    done = subprocess.run(call, capture_output=True, text=True, timeout=120, env=environ)
-    assert done.returncode == 0, done.stderr
-    assert [words for words in SAYS[path.name] if words not in done.stdout] == []
+    result = subprocess.run(call, capture_output=True, text=True, timeout=120, env=environ)
+    assert result.returncode == 0, result.stderr
+    assert [words for words in SAYS[path.name] if words not in result.stdout] == []

@@ -112,8 +112,8 @@ def test_imports_point_down(path):
         and layer_of(other) <= layer_of(module)
     ]
     assert not up, (
-        f"{module} imports {', '.join(up)}, which is not below it in LAYERS; move what it needs down, "
-        "or hand it over as an argument"
+        f"{module} imports {', '.join(up)}, which is not below it in LAYERS; "
+        "move what it needs down, or hand it over as an argument"
     )
 
 

@@ -54,7 +54,7 @@ with ServerProcess(["--db", ":memory:"]) as process:
 print(app.OWNER, schemas.OWNER, web.OWNER)
 """
     environ = {"PYTHONPATH": str(site)}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
         cwd=project,
         env=environ,
@@ -62,18 +62,18 @@ print(app.OWNER, schemas.OWNER, web.OWNER)
         text=True,
         timeout=60,
     )
-    assert done.stdout.splitlines() == ["healthy", "the project the project the project"], (
-        done.stderr
+    assert result.stdout.splitlines() == ["healthy", "the project the project the project"], (
+        result.stderr
     )
 
 
 def test_the_installed_command_knows_serve(installed):
     project, site = installed
     call = [sys.executable, "-m", "state", "serve", "--help"]
-    done = subprocess.run(
+    result = subprocess.run(
         call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60
     )
-    assert "--jwt-secret" in done.stdout, done.stderr
+    assert "--jwt-secret" in result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,13 @@ def test_installed_plugin_works_in_a_project_with_the_same_names(installed, name
     project, site = installed
     test = project / "test_it.py"
     test.write_text(
-        "import app\ndef test_it(stateroom):\n    assert (stateroom.state, app.OWNER) == ({}, 'the project')"
+        "import app\n"
+        "def test_it(stateroom):\n"
+        "    assert stateroom.state == {}\n"
+        "    assert app.OWNER == 'the project'\n"
     )
     call = [sys.executable, "-m", "pytest", "-q", *named_too, str(test)]
-    done = subprocess.run(
+    result = subprocess.run(
         call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 passed" in result.stdout, result.stdout + result.stderr

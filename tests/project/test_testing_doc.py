@@ -1,8 +1,9 @@
 """Every block of code in docs/testing.md runs, in an environment installed as the page says.
 
 A section is run as a reader would: files get their names from their first lines, commands run
-in order, and the output shown is what they print (``…`` stands for anything). Ready-made extractors
-run blocks of Python in one process; what this page shows are files, commands, and reports of tests that fail.
+in order, and the output shown is what they print (``…`` stands for anything). Ready-made
+extractors run blocks of Python in one process; this page shows files, commands, and reports of
+failing tests.
 """
 
 import os
@@ -37,15 +38,15 @@ def environ(wheel, tmp_path_factory):
         if not name.startswith(("PYTHON", "STATEROOM"))
     }
     path = f"{home / 'venv' / 'bin'}:{os.environ['PATH']}"
-    found = {
+    variables = {
         **ours,
         "PATH": path,
         "HOME": str(home),
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(wheel.parent),
     }
-    run("python -m pip install --quiet stateroom", home, found)
-    return found
+    run("python -m pip install --quiet stateroom", home, variables)
+    return variables
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def airflow(environ):
 
 def run(command, folder, environ, fails=False):
     """Return what a command prints."""
-    done = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         env=environ,
@@ -73,8 +74,8 @@ def run(command, folder, environ, fails=False):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert (done.returncode != 0) == fails, done.stdout
-    return done.stdout
+    assert (result.returncode != 0) == fails, result.stdout
+    return result.stdout
 
 
 def play(section, folder, environ):
@@ -87,7 +88,8 @@ def play(section, folder, environ):
             assert kind == "console"
             commands += re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
     if not any("pytest" in command and "install" not in command for command, _ in commands):
-        commands.append(("python -m pytest -q", "")) if list(folder.glob("test_*.py")) else None
+        if list(folder.glob("test_*.py")):
+            commands.append(("python -m pytest -q", ""))
     for command, shown in commands:
         check(run(command, folder, environ, fails=" failed" in shown), shown)
 
@@ -98,21 +100,21 @@ def check(printed, shown):
         r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r" *\n"
         for line in shown.splitlines()
     )
-    found = re.search(rf"^{pattern}", f"{printed}\n", re.MULTILINE)
-    assert found, f"{printed}\n--- is not as shown:\n{shown}"
+    match = re.search(rf"^{pattern}", f"{printed}\n", re.MULTILINE)
+    assert match, f"{printed}\n--- is not as shown:\n{shown}"
 
 
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name != "A real worker"])
-def test_a_section_is_as_it_says(name, tmp_path, environ):
+def test_a_section_runs_as_written(name, tmp_path, environ):
     play(SECTIONS[name], tmp_path, environ)
 
 
 @pytest.mark.airflow
-def test_a_real_worker_is_as_it_says(tmp_path, environ, airflow):
+def test_the_section_on_a_real_worker_runs_as_written(tmp_path, environ, airflow):
     play(SECTIONS["A real worker"], tmp_path, environ)
 
 
-def test_what_is_not_as_shown_is_noticed():
+def test_output_that_differs_from_the_page_fails():
     with pytest.raises(AssertionError, match="is not as shown"):
         check("1 passed in 2s\n", "2 passed in …\n")
 

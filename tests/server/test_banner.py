@@ -12,7 +12,7 @@ URL = "http://127.0.0.1:8103"
 SECRET = {"jwt_secret": "a secret"}
 
 
-def said(app, url=URL, existed=False):
+def banner_of(app, url=URL, existed=False):
     return banner(app.extensions["stateroom"], url, existed, "stateroom")
 
 
@@ -29,39 +29,39 @@ def said(app, url=URL, existed=False):
         ),
     ],
 )
-def test_it_says_who_may_do_what_and_where_values_go(start, settings, words):
-    assert words in " ".join(said(start(**settings)).split())
+def test_it_shows_access_rules_and_storage(start, settings, words):
+    assert words in " ".join(banner_of(start(**settings)).split())
 
 
 @pytest.mark.parametrize(
     "settings", [{}, SECRET, {**SECRET, "all_admins": True}, {**SECRET, "open_control": True}]
 )
 def test_it_fits_a_small_screen(start, settings):
-    lines = said(start(**settings)).splitlines()
+    lines = banner_of(start(**settings)).splitlines()
     assert len(lines) <= 14
     assert max(map(len, lines)) <= 80
 
 
-def test_generated_passwords_are_printed_once_and_given_ones_never(start, tmp_path):
+def test_generated_passwords_are_printed_once_others_never(start, tmp_path):
     made_up = start(**SECRET)
-    assert f"admin/{made_up.extensions['stateroom'].passwords['admin']}" in said(made_up)
+    assert f"admin/{made_up.extensions['stateroom'].passwords['admin']}" in banner_of(made_up)
     path = tmp_path / "passwords.json"
     path.write_text('{"admin": "sesame"}')
-    assert "sesame" not in said(start(**SECRET, passwords_file=str(path)))
+    assert "sesame" not in banner_of(start(**SECRET, passwords_file=str(path)))
 
 
 def test_another_address_stands_in_the_calls_to_try(start):
     app = start()
     app.test_client().post("/_stateroom/assets", json={"name": "orders"})
-    text = said(app, "http://127.0.0.1:5000")
+    text = banner_of(app, "http://127.0.0.1:5000")
     assert "stateroom --url http://127.0.0.1:5000 list" in text
     assert "curl http://127.0.0.1:5000/api/v2/assets" in text
 
 
 def test_a_database_is_new_or_opened(start, tmp_path):
     app = start(db=str(tmp_path / "s.db"))
-    assert "s.db (new)" in said(app)
-    assert "s.db (opened)" in said(app, existed=True)
+    assert "s.db (new)" in banner_of(app)
+    assert "s.db (opened)" in banner_of(app, existed=True)
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_a_status_keeps_the_connection(server, faults, connect):
     assert connection.send("GET", TASK_KEY).answer()[0] == 200
 
 
-def test_a_delay_is_as_long_as_it_says(server, faults, connect):
+def test_a_delay_lasts_as_long_as_configured(server, faults, connect):
     faults.add(Fault(latency=0.3, times=1))
     began = time.monotonic()
     assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
@@ -141,9 +141,7 @@ def wait_until_busy(server, count):
         time.sleep(0.002)
 
 
-def test_calls_that_wait_hold_nobody_up_and_too_many_are_refused(
-    server, faults, namespace, connect
-):
+def test_waiting_calls_block_no_other_and_are_limited(server, faults, namespace, connect):
     namespace.database.create_namespace("calm")
     faults.add(Fault(latency=60.0))
     waiting = [connect(server).send("GET", TASK_KEY) for _ in range(WAITING_THREADS)]
@@ -157,7 +155,7 @@ def test_calls_that_wait_hold_nobody_up_and_too_many_are_refused(
     assert {connection.answer()[0] for connection in waiting} == {200}
 
 
-def test_a_wait_for_the_journal_holds_nobody_up(server, namespace, connect):
+def test_a_wait_for_the_journal_blocks_no_other_call(server, namespace, connect):
     paths = ["/_stateroom/journal?after=1000000&wait=50"] * 50
     waiting = [connect(server).send("GET", path) for path in paths]
     wait_until_busy(server, 50)

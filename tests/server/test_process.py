@@ -68,13 +68,13 @@ def test_an_open_connection_does_not_keep_it_alive():
         (["--no-such-option"], 2, "No such option"),
     ],
 )
-def test_a_failed_start_says_what_the_process_said(arguments, status, words):
+def test_a_failed_start_shows_the_output_of_the_process(arguments, status, words):
     with pytest.raises(StartFailed, match=words) as caught:
         ServerProcess(arguments)
     assert caught.value.exit_status == status
 
 
-def test_a_start_that_takes_too_long_is_given_up(monkeypatch, tmp_path):
+def test_a_start_that_takes_too_long_times_out(monkeypatch, tmp_path):
     silent = tmp_path / "silent.py"
     silent.write_text("import time; time.sleep(60)")
     monkeypatch.setattr(process, "PATIENCE", 0.2)

@@ -18,19 +18,19 @@ def test_the_second_answer_is_the_first(world, path):
     assert first.headers.get("Allow") == second.headers.get("Allow")
 
 
-def test_a_method_is_a_place_of_its_own(world):
+def test_each_method_is_cached_separately(world):
     assert world.get(TASK_KEY).status_code == 200
     assert world.put(TASK_KEY, json={"value": 2}).status_code == 204
     assert world.post(TASK_KEY, json={}).status_code == 405
     assert world.get(TASK_KEY).json == {"value": 2}
 
 
-def test_two_apps_do_not_share_what_they_know(world, start):
+def test_two_apps_do_not_share_their_cache(world, start):
     assert world.get(CORE_TASK).json["total_entries"] == 1
     assert start().test_client().get(CORE_TASK).json["total_entries"] == 0
 
 
-def test_the_places_are_bounded_in_number_and_length(start, monkeypatch):
+def test_the_cache_is_limited_in_number_and_length(start, monkeypatch):
     monkeypatch.setattr(routes, "_REMEMBERED", 10)
     app = start()
     for number in range(30):
@@ -40,7 +40,7 @@ def test_the_places_are_bounded_in_number_and_length(start, monkeypatch):
     assert all(len(path) <= routes._LONG for _, path in app.url_map.known)
 
 
-def test_what_a_view_does_to_its_arguments_stays_there(open_app):
+def test_changed_view_arguments_do_not_enter_the_cache(open_app):
     with open_app.test_request_context(TASK_KEY):
         adapter = open_app.create_url_adapter(request)
         adapter.match(return_rule=True)[1].clear()

@@ -154,11 +154,11 @@ def test_a_body_in_chunks_is_read(server, connect):
     assert connection.send("GET", "/fast").answer()[2] == b"fast"
 
 
-def test_a_client_that_goes_away_harms_nobody(server, stuck, connect):
+def test_a_client_that_disconnects_affects_no_other(server, stuck, connect):
     for number in range(3):
-        gone = Connection(server).send("GET", f"/_stateroom/stuck/{number}")
+        connection = Connection(server).send("GET", f"/_stateroom/stuck/{number}")
         stuck.wait_until_began(1)
-        gone.close()
+        connection.close()
     stuck.go.set()
     assert connect(server).send("GET", "/_stateroom/stuck/4").answer()[2] == b"4"
 
@@ -403,7 +403,7 @@ def test_port_0_takes_a_free_one(stuck):
 @pytest.mark.parametrize(
     ("host", "url"), [("0.0.0.0", "http://127.0.0.1"), ("localhost", "http://localhost")]
 )
-def test_the_url_is_one_that_can_be_called(stuck, host, url):
+def test_the_url_can_be_requested(stuck, host, url):
     server = Server(stuck.app, host, 0, MAX_BODY)
     assert server.url == f"{url}:{server.port}"
     server.close()
@@ -435,10 +435,10 @@ def test_a_process_that_cannot_listen_says_where_and_ends_with_9(stuck, options,
             str(server.port),
             *options,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 9
-    assert done.stdout == ""
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 9
+    assert result.stdout == ""
     assert re.fullmatch(
         rf"stateroom: cannot listen on \S+:{server.port}: {words}.*; give another --(port|host)\n",
-        done.stderr,
+        result.stderr,
     )

@@ -157,7 +157,7 @@ def test_every_address_but_loopback_is_beyond_this_machine(host):
         {"host": "0.0.0.0", "jwt_secret": "s", "open_control": True, "insecure": True},
     ],
 )
-def test_what_may_start(settings):
+def test_settings_that_may_start(settings):
     _check_exposure(load({}, settings))
 
 
@@ -195,7 +195,7 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("variable", "text", "name", "value"), RIGHT)
-def test_a_right_variable(variable, text, name, value):
+def test_a_valid_variable(variable, text, name, value):
     assert load({variable: text})[name] == value
 
 
@@ -207,7 +207,7 @@ def test_option_overrides_variable_which_overrides_default():
     assert settings["host"] == "127.0.0.1"
 
 
-def test_what_is_settled_can_be_settled_again():
+def test_loaded_settings_can_be_loaded_again():
     settings = load({"STATEROOM_ALLOW_HOSTS": "a.example", "STATEROOM_MAX_BODY": "1KiB"})
     assert load({}, settings) == settings
 
@@ -221,11 +221,11 @@ def test_help_explains_each_option_with_its_variable_and_default(runner, row):
 
 
 def test_allowed_hosts_may_be_given_one_by_one(runner, monkeypatch):
-    given = {}
-    monkeypatch.setattr("web.server.serve._serve", lambda _, settings: given.update(settings))
+    options = {}
+    monkeypatch.setattr("web.server.serve._serve", lambda _, settings: options.update(settings))
     runner.invoke(
         command,
         obj=create_app,
         args=["--allow-host", "a.example", "--allow-host", "b.example,c.example"],
     )
-    assert given == {"allow_host": "a.example,b.example,c.example"}
+    assert options == {"allow_host": "a.example,b.example,c.example"}

@@ -56,34 +56,34 @@ def stored(process, made):
     path = "/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store".format(
         **made
     )
-    found = {}
+    entries = {}
     client = StateroomClient(process.url)
     while True:
-        page = client.call("GET", path, params={"limit": "100", "offset": str(len(found))}).json()
-        found |= {entry["key"]: entry["value"] for entry in page["task_state_store"]}
-        if len(found) >= page["total_entries"]:
-            return found
+        page = client.call("GET", path, params={"limit": "100", "offset": str(len(entries))}).json()
+        entries |= {entry["key"]: entry["value"] for entry in page["task_state_store"]}
+        if len(entries) >= page["total_entries"]:
+            return entries
 
 
 @pytest.mark.slow
 def test_every_acknowledged_write_survives_kill_9(tmp_path):
     arguments = ["--db", str(tmp_path / "s.db"), "--log-level", "error"]
     with ServerProcess(arguments) as process:
-        place = {"dag_id": "d", "run_id": "r", "task_id": "t"}
+        scope = {"dag_id": "d", "run_id": "r", "task_id": "t"}
         made = (
             StateroomClient(process.url)
-            .call("POST", "/_stateroom/task-instances", json=place)
+            .call("POST", "/_stateroom/task-instances", json=scope)
             .json()
         )
     acknowledged = {}
     for round_number in range(KILLS):
         acknowledged |= load_until_killed(ServerProcess(arguments), made["id"], round_number)
     with ServerProcess(arguments) as process:
-        found = stored(process, made)
-    lost = {key: value for key, value in acknowledged.items() if found.get(key) != value}
+        entries = stored(process, made)
+    lost = {key: value for key, value in acknowledged.items() if entries.get(key) != value}
     assert lost == {}
     assert len(acknowledged) >= KILLS * AT_LEAST
-    assert len(found) - len(acknowledged) <= KILLS * WRITERS, (
+    assert len(entries) - len(acknowledged) <= KILLS * WRITERS, (
         "more than the writes that were under way"
     )
 

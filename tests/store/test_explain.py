@@ -35,18 +35,18 @@ def namespace(store):
 def put(namespace):
     """Sets a key that expires after some days, or never."""
 
-    def put(key="job_id", days=None, scope=SUBMIT, **said):
+    def put(key="job_id", days=None, scope=SUBMIT, **options):
         if scopes.scope_id(namespace, scope=scope) is None:
             task_instances.create_task_instance(namespace, scope)
         scopes.task(namespace, scope).set(
-            key, 1, None if days is None else NOW + timedelta(days=days), **said
+            key, 1, None if days is None else NOW + timedelta(days=days), **options
         )
 
     return put
 
 
 @pytest.fixture
-def said(namespace):
+def sentence(namespace):
     return lambda scope=SUBMIT, key="job_id", **how: explain(namespace, scope, key, **how)[
         "sentence"
     ]
@@ -71,7 +71,8 @@ def advance(namespace, days):
     [
         (
             "worker",
-            "The worker counted that by its own clock; it expires by this namespace's, which is frozen at 2030",
+            "The worker counted that by its own clock; it expires by this namespace's, "
+            "which is frozen at 2030",
         ),
         (
             "namespace",
@@ -81,82 +82,86 @@ def advance(namespace, days):
         (None, "By whose clock that was counted is not known; it expires by"),
     ],
 )
-def test_a_key_that_will_expire_says_when_and_by_whose_clock(put, said, by, counted):
+def test_a_key_that_will_expire_says_when_and_by_whose_clock(put, sentence, by, counted):
     put(days=29, expires_by=by)
-    first = "'job_id' expires in 29 days, at 2030-01-30T00:00:00Z, and is removed by the next clean after that. "
-    assert said().startswith(first + counted)
+    expiry = (
+        "'job_id' expires in 29 days, at 2030-01-30T00:00:00Z, "
+        "and is removed by the next clean after that. "
+    )
+    assert sentence().startswith(expiry + counted)
 
 
-def test_by_a_real_clock_there_is_nothing_more_to_say(namespace, put, said):
+def test_a_real_clock_adds_no_explanation(namespace, put, sentence):
     set_clock(namespace, Clock())
     put(days=29, expires_by="worker")
-    assert said().endswith(" The worker counted that by its own clock.")
+    assert sentence().endswith(" The worker counted that by its own clock.")
 
 
-def test_a_clock_that_is_ahead_is_told(namespace, put, said):
+def test_a_clock_that_is_ahead_is_mentioned(namespace, put, sentence):
     set_clock(namespace, Clock().advance(timedelta(days=3)))
     put(days=29, expires_by="worker")
-    assert "which is 3 days ahead of real time and shows 20" in said()
+    assert "which is 3 days ahead of real time and shows 20" in sentence()
 
 
-def test_an_expired_key_says_why_it_is_still_readable(namespace, put, said):
+def test_an_expired_key_says_why_it_is_still_readable(namespace, put, sentence):
     put(days=30)
     advance(namespace, days=31)
-    why = "and is still readable: as in Airflow, an expired key is readable until a clean runs, and none has run since."
-    assert f"'job_id' expired 1 day ago, at 2030-01-31T00:00:00Z, {why}" in said()
+    why = (
+        "and is still readable: as in Airflow, "
+        "an expired key is readable until a clean runs, and none has run since."
+    )
+    assert f"'job_id' expired 1 day ago, at 2030-01-31T00:00:00Z, {why}" in sentence()
     assert explain(namespace, SUBMIT, "job_id")["expired"] is True
 
 
-def test_a_key_that_was_expired_when_it_was_written_says_so(put, said):
+def test_a_key_that_was_expired_when_it_was_written_says_so(put, sentence):
     put(days=-1)
-    assert "it was so already when it was written" in said()
+    assert "it was so already when it was written" in sentence()
 
 
-def test_a_key_without_expiry_stays_until_somebody_deletes_it(namespace, put, said):
+def test_a_key_without_expiry_stays_until_somebody_deletes_it(namespace, put, sentence):
     put()
     scopes.asset(namespace, name="orders").set("watermark", 1)
-    assert said() == "'job_id' never expires: it stays until somebody deletes it."
-    assert "asset state does not expire" in said(ORDERS, "watermark")
+    assert sentence() == "'job_id' never expires: it stays until somebody deletes it."
+    assert "asset state does not expire" in sentence(ORDERS, "watermark")
 
 
 @pytest.mark.parametrize("days", [None, 1])
-def test_clear_on_success_is_told(put, said, days):
+def test_clear_on_success_is_mentioned(put, sentence, days):
     put(days=days)
-    assert "the task succeeds" in said(clears=True)
-    assert "clear_on_success" not in said()
+    assert "the task succeeds" in sentence(clears=True)
+    assert "clear_on_success" not in sentence()
 
 
-def test_a_retry_delay_longer_than_what_is_left_is_called_out(namespace, put, said):
+def test_warning_for_a_retry_delay_beyond_the_expiry(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=40)
-    assert (
-        "Beware: the next attempt is due only in 40 days (retry_delay 40 days), 10 days after the expiry."
-        in said()
-    )
+    warning = "Beware: the next attempt is due only in 40 days (retry_delay 40 days), "
+    assert f"{warning}10 days after the expiry." in sentence()
     advance(namespace, days=41)
-    assert "Beware: the next attempt is due since 2030-02-10T00:00:00Z" in said()
+    assert "Beware: the next attempt is due since 2030-02-10T00:00:00Z" in sentence()
 
 
-def test_no_warning_for_a_timely_or_running_retry(namespace, put, said):
+def test_no_warning_for_a_timely_or_running_retry(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=29)
-    assert "Beware" not in said()
+    assert "Beware" not in sentence()
     retry(namespace, days=40)
     task_instances.create_task_instance(namespace, SUBMIT)
-    assert "Beware" not in said()
+    assert "Beware" not in sentence()
 
 
-def test_a_retry_beyond_the_calendar_is_late_too(namespace, put, said):
+def test_a_retry_beyond_the_calendar_is_late_too(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=1e9)
-    assert "Beware" in said()
+    assert "Beware" in sentence()
 
 
-def test_an_attempt_that_asked_too_late_is_named(namespace, put, said):
+def test_an_attempt_that_read_too_late_is_named(namespace, put, sentence):
     put()
     old = retry(namespace, days=0)
     namespace.journal.note(read_in_vain(namespace, old))
-    assert said().endswith(
+    assert sentence().endswith(
         "Try 2, superseded at 2030-01-01T00:00:00Z, asked for it after that and was told 404: "
         "its id is gone."
     )
@@ -170,12 +175,12 @@ def read_in_vain(namespace, ti_id):
 # ---------------------------------------------------------------- how it was deleted
 
 
-def test_unwritten_key_is_explained_with_the_journals_start(said):
+def test_unwritten_key_is_explained_with_the_journals_start(sentence):
     begins = "There is no 'job_id' here. No write of it is in the journal, which begins at "
-    assert re.fullmatch(re.escape(begins) + r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\.", said())
+    assert re.fullmatch(re.escape(begins) + r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\.", sentence())
 
 
-def test_a_deleted_key_says_when_and_by_whom(namespace, put, said):
+def test_a_deleted_key_says_when_and_by_whom(namespace, put, sentence):
     put()
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
@@ -183,33 +188,33 @@ def test_a_deleted_key_says_when_and_by_whom(namespace, put, said):
     scopes.task(namespace, SUBMIT).delete("job_id")  # it is gone already: not this one
     advance(namespace, days=2)
     assert (
-        said()
+        sentence()
         == "There is no 'job_id' here. It was deleted by try 2 2 days ago, at 2030-01-01T00:00:00Z."
     )
 
 
-def test_cleaned_key_is_explained_with_its_expiry_and_late_retry(namespace, put, said):
+def test_cleaned_key_is_explained_with_its_expiry_and_late_retry(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=40)
     advance(namespace, days=31)
     expiry.clean(namespace, False, 0)
     assert (
         "It had expired at 2030-01-31T00:00:00Z, and a clean removed it less than a second ago"
-        in said()
+        in sentence()
     )
     assert (
         "due only at 2030-02-10T00:00:00Z: its retry_delay of 40 days was longer than what was left"
-        in said()
+        in sentence()
     )
 
 
-def test_a_cleared_key_says_who_cleared(namespace, put, said):
+def test_a_cleared_key_says_who_cleared(namespace, put, sentence):
     put()
     scopes.task(namespace, SUBMIT).clear()
-    assert "It was deleted when all keys were cleared by the API" in said()
+    assert "It was deleted when all keys were cleared by the API" in sentence()
 
 
-def test_a_success_that_cleared_is_told(namespace, put, said):
+def test_a_success_that_cleared_the_key_is_named(namespace, put, sentence):
     put()
     task_instances.set_state(
         namespace,
@@ -217,13 +222,13 @@ def test_a_success_that_cleared_is_told(namespace, put, said):
         "success",
         clear_on_success=True,
     )
-    assert "It was deleted when the task reported success" in said()
+    assert "It was deleted when the task reported success" in sentence()
 
 
-def test_reset_is_explained_without_its_task_instance(namespace, put, said):
+def test_reset_is_explained_without_its_task_instance(namespace, put, sentence):
     put()
     fixtures.apply(namespace, {}, forget=True)
-    assert said().startswith("There is no run of a dag 'etl'. It was deleted by the reset ")
+    assert sentence().startswith("There is no run of a dag 'etl'. It was deleted by the reset ")
 
 
 def test_without_a_journal_nothing_is_known():
@@ -241,7 +246,7 @@ def test_without_a_journal_nothing_is_known():
 
 
 @pytest.mark.parametrize(
-    ("asked", "unknown", "why"),
+    ("scope", "unknown", "why"),
     [
         (
             TaskScope("etl", "run+1", "submit", 3),
@@ -280,12 +285,12 @@ def test_without_a_journal_nothing_is_known():
         ),
     ],
 )
-def test_what_is_unknown_and_where_the_key_is(namespace, put, asked, unknown, why):
+def test_unknown_scope_is_named_with_the_key_elsewhere(namespace, put, scope, unknown, why):
     put()
     put(scope=TaskScope("etl", "run+1", "load", 1))
-    told = explain(namespace, asked, "job_id")
-    assert unknown in told["sentence"]
-    assert why in told["sentence"] + str(told["near"])
+    explanation = explain(namespace, scope, "job_id")
+    assert unknown in explanation["sentence"]
+    assert why in explanation["sentence"] + str(explanation["near"])
 
 
 def test_nearest_map_indices_are_named_and_the_rest_counted(namespace, put):
@@ -296,18 +301,18 @@ def test_nearest_map_indices_are_named_and_the_rest_counted(namespace, put):
     assert near[0]["why"] == "the same task has it for map index 8 (and 8 more like it)"
 
 
-@pytest.mark.parametrize("asked", ["job-id", "JobId", "jobid", "job_ids"])
-def test_a_key_that_is_spelt_alike_is_named(namespace, put, asked):
+@pytest.mark.parametrize("key", ["job-id", "JobId", "jobid", "job_ids"])
+def test_a_similar_key_is_suggested(namespace, put, key):
     put("job_id")
     put("watermark")
-    told = explain(namespace, SUBMIT, asked)
-    assert told["near"] == [
+    explanation = explain(namespace, SUBMIT, key)
+    assert explanation["near"] == [
         {"scope": vars(SUBMIT), "key": "job_id", "why": "did you mean 'job_id'?"}
     ]
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("scope", "why"),
     [
         (
             AssetScope(name="s3://warehouse/orders"),
@@ -321,60 +326,60 @@ def test_a_key_that_is_spelt_alike_is_named(namespace, put, asked):
         (SUBMIT, "the asset orders has it, as asset state"),
     ],
 )
-def test_an_asset_by_its_uri_inactive_or_another(namespace, asked, why):
+def test_an_asset_by_its_uri_inactive_or_another(namespace, scope, why):
     scopes.asset(namespace, name="orders").set("watermark", 1)
     retired = {"id": 9, "name": "retired", "uri": "r", "active": False}
     entry = {"asset": "retired", "key": "watermark", "value": 1}
     fixtures.apply(namespace, {"assets": [retired], "asset_state_store": [entry]})
-    assert why in explain(namespace, asked, "watermark")["near"][0]["why"]
+    assert why in explain(namespace, scope, "watermark")["near"][0]["why"]
 
 
-def test_task_state_that_is_looked_for_on_an_asset(namespace, put):
+def test_task_state_requested_from_an_asset(namespace, put):
     put()
     why = explain(namespace, ORDERS, "job_id")["near"][0]["why"]
     assert why == "the task submit of dag etl has it, as task state"
 
 
-def test_a_superseded_id_is_led_to_the_current_one(namespace, put):
+def test_a_superseded_id_names_the_current_one(namespace, put):
     put()
     old = retry(namespace, days=0)
-    told = explain(namespace, None, "job_id", ti_id=old)
-    assert told["found"] is False
-    assert told["scope"] == vars(SUBMIT)
+    explanation = explain(namespace, None, "job_id", ti_id=old)
+    assert explanation["found"] is False
+    assert explanation["scope"] == vars(SUBMIT)
     assert (
         "This id was that of try 2, superseded at 2030-01-01T00:00:00Z: whoever asks by it"
-        in told["sentence"]
+        in explanation["sentence"]
     )
-    assert told["near"][0]["key"] == "job_id"
-    assert "current id" in told["near"][0]["why"]
+    assert explanation["near"][0]["key"] == "job_id"
+    assert "current id" in explanation["near"][0]["why"]
 
 
-def test_a_superseded_id_of_a_key_that_went_says_both(namespace, put, said):
+def test_a_superseded_id_of_a_deleted_key_says_both(namespace, put, sentence):
     put()
     old = retry(namespace, days=0)
     scopes.task(namespace, SUBMIT).delete("job_id")
-    assert "superseded" in said(None, ti_id=old)
-    assert "It was deleted by the API" in said(None, ti_id=old)
+    assert "superseded" in sentence(None, ti_id=old)
+    assert "It was deleted by the API" in sentence(None, ti_id=old)
 
 
-def test_ids_that_never_were_and_ids_that_are(namespace, put, said):
+def test_unknown_and_known_ids(namespace, put, sentence):
     put()
     current = task_instances.create_task_instance(namespace, SUBMIT)["id"]
-    assert "ever had the id 019b" in said(None, ti_id=TI)
-    assert said(None, ti_id=current) == said()
+    assert "ever had the id 019b" in sentence(None, ti_id=TI)
+    assert sentence(None, ti_id=current) == sentence()
 
 
-def test_another_namespace_is_never_near(store, namespace, put):
+def test_keys_of_another_namespace_are_not_suggested(store, namespace, put):
     put()
     other = store.create_namespace("other")
-    told = explain(other, SUBMIT, "job_id")
-    assert told["near"] == []
-    assert "No write of it is in the journal." in told["sentence"]
+    explanation = explain(other, SUBMIT, "job_id")
+    assert explanation["near"] == []
+    assert "No write of it is in the journal." in explanation["sentence"]
 
 
-def test_a_long_key_is_shortened_and_a_hostile_one_escaped(said):
-    assert len(said(key="k" * 500)) < 250
-    assert "\x1b" not in said(key="\x1b[31m")
+def test_a_long_key_is_shortened_and_a_hostile_one_escaped(sentence):
+    assert len(sentence(key="k" * 500)) < 250
+    assert "\x1b" not in sentence(key="\x1b[31m")
 
 
 def test_a_map_index_that_no_row_can_hold(namespace):
@@ -400,9 +405,9 @@ def test_a_key_is_explained(world, ask):
             ]
         },
     )
-    told = ask(**EXTRACT, key="old").json
-    assert "is still readable" in told.pop("sentence")
-    assert told == {
+    explanation = ask(**EXTRACT, key="old").json
+    assert "is still readable" in explanation.pop("sentence")
+    assert explanation == {
         "key": "old",
         "scope": {**EXTRACT, "map_index": -1},
         "found": True,

@@ -112,7 +112,7 @@ def test_order_of_an_export_is_independent_of_the_writes(namespace, other):
 
 
 @pytest.mark.parametrize("value", ["1e400", "[NaN]", '{"a": -Infinity}'])
-def test_what_the_wire_lets_in_can_be_exported_and_imported(namespace, other, value):
+def test_everything_the_api_accepts_can_be_exported_and_imported(namespace, other, value):
     put(namespace, {"dag_runs": [RUN], "task_instances": [TI]})
     scopes.task_instance(namespace, ONE).set("k", [json.loads(value)])
     put(other, fixtures.export(namespace))
@@ -177,14 +177,17 @@ def test_state_is_touched_only_where_the_document_carries_state(namespace):
     assert fixtures.export(namespace) == DOCUMENT
 
 
-def test_what_a_document_does_not_say_stays(namespace):
+def test_members_missing_in_a_document_are_kept(namespace):
     put(namespace, DOCUMENT)
-    told = {"dag_runs": [{"dag_id": "d", "run_id": "r"}], "task_instances": [{"id": ONE, **PLACE}]}
-    put(namespace, told)
+    document = {
+        "dag_runs": [{"dag_id": "d", "run_id": "r"}],
+        "task_instances": [{"id": ONE, **PLACE}],
+    }
+    put(namespace, document)
     assert fixtures.export(namespace) == DOCUMENT
 
 
-def test_what_a_document_says_is_null_becomes_null(namespace):
+def test_null_members_of_a_document_become_null(namespace):
     put(namespace, {**DOCUMENT, "dag_runs": [{**RUN, "logical_date": "2026-01-01T00:00:00Z"}]})
     put(
         namespace,
@@ -207,7 +210,7 @@ def test_a_new_id_for_known_coordinates_is_the_next_attempt(namespace):
         scopes.task_instance(namespace, ONE).get("")
 
 
-def test_over_http_the_old_id_is_gone_and_the_state_stays(client):
+def test_old_id_is_not_found_over_http_and_the_state_stays(client):
     for ti_id in (ONE, TWO):
         document = {"dag_runs": [RUN], "task_instances": [{**PLACE, "id": ti_id}]}
         assert client.put("/_stateroom/fixture", json=document).status_code == 204
@@ -217,7 +220,7 @@ def test_over_http_the_old_id_is_gone_and_the_state_stays(client):
     assert client.get(f"/execution/store/ti/{TWO}/k").get_json() == {"value": 7}
 
 
-def test_reset_returns_to_the_document_and_forgets_the_rest(namespace):
+def test_reset_returns_to_the_document_and_deletes_the_rest(namespace):
     put(namespace, DOCUMENT)
     namespace.jwt_secret = "s"
     put(namespace, {"assets": [ASSET]}, forget=True)

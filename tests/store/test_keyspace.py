@@ -24,10 +24,10 @@ def store(request, tmp_path):
 class TestSqliteTask(KeyspaceContract, ExpiryContract, ListingContract):
     @pytest.fixture
     def keyspaces(self, store):
-        places = [TaskScope("d", "r", "t"), TaskScope("d", "r", "t", 0)]
-        for scope in places:
+        instances = [TaskScope("d", "r", "t"), TaskScope("d", "r", "t", 0)]
+        for scope in instances:
             task_instances.create_task_instance(store.namespace(), scope)
-        return tuple(scopes.task(store.namespace(), scope) for scope in places)
+        return tuple(scopes.task(store.namespace(), scope) for scope in instances)
 
 
 class TestSqliteAsset(KeyspaceContract, ListingContract):
@@ -50,11 +50,12 @@ def service(served):
 def attempts(service):
     """Two attempts' descriptions, of a run that no other test uses."""
     run = f"run {next(_numbers)} ü+%2F"
-    asked = [
+    descriptions = [
         {"dag_id": "a.b c", "run_id": run, "task_id": "t", "map_index": index} for index in (-1, 0)
     ]
     return [
-        service.call("POST", "/_stateroom/task-instances", json=place).json() for place in asked
+        service.call("POST", "/_stateroom/task-instances", json=description).json()
+        for description in descriptions
     ]
 
 
@@ -76,11 +77,11 @@ class TestExecutionApiTask(KeyspaceContract, ExpiryContract):
 class TestCoreApiTask(KeyspaceContract, ExpiryContract):
     @pytest.fixture
     def keyspaces(self, service, attempts):
-        places = [
+        coordinates = [
             [made[name] for name in ("dag_id", "run_id", "task_id", "map_index")]
             for made in attempts
         ]
-        return tuple(service.task_by_scope(TaskScope(*place)) for place in places)
+        return tuple(service.task_by_scope(TaskScope(*ids)) for ids in coordinates)
 
 
 class TestExecutionApiAssetByName(KeyspaceContract):
@@ -103,7 +104,7 @@ class TestCoreApiAsset(KeyspaceContract):
 
 @pytest.mark.parametrize("key", [".", ".."])
 @pytest.mark.parametrize("verb", ["get", "set", "delete"])
-def test_the_client_refuses_keys_that_http_drops(service, attempts, key, verb):
+def test_client_refuses_keys_that_http_drops(service, attempts, key, verb):
     keyspace = service.task(attempts[0]["id"])
     keyspace.set("bystander", 1)
     with pytest.raises(ValueError, match="cannot be sent over HTTP"):
@@ -111,10 +112,10 @@ def test_the_client_refuses_keys_that_http_drops(service, attempts, key, verb):
     assert keyspace.get("bystander") == 1
 
 
-@pytest.mark.parametrize("place", [("..", "r", "t"), ("d", ".", "t"), ("d", "r", "..")])
-def test_the_client_refuses_ids_that_http_drops(service, place):
+@pytest.mark.parametrize("ids", [("..", "r", "t"), ("d", ".", "t"), ("d", "r", "..")])
+def test_the_client_refuses_ids_that_http_drops(service, ids):
     with pytest.raises(ValueError, match="cannot be sent over HTTP"):
-        service.task_by_scope(TaskScope(*place))
+        service.task_by_scope(TaskScope(*ids))
 
 
 @pytest.mark.parametrize("key", [".", ".."])

@@ -42,21 +42,21 @@ def extended(monkeypatch):
 
 def digests():
     """The hash of the SQL that each step runs, without regard to its layout."""
-    said = []
-    found = {}
+    statements = []
+    hashes = {}
     db = Database(
         memory=True,
         execute_plugins=False,
-        tracer=lambda sql, parameters: said.append(f"{sql} {parameters}"),
+        tracer=lambda sql, parameters: statements.append(f"{sql} {parameters}"),
     )
     for step in migrations.pending(db):
-        said.clear()
+        statements.clear()
         step.fn(db)
-        found[step.name] = hashlib.sha256(
-            "\n".join(" ".join(line.split()) for line in said).encode()
+        hashes[step.name] = hashlib.sha256(
+            "\n".join(" ".join(line.split()) for line in statements).encode()
         ).hexdigest()
     db.close()
-    return found
+    return hashes
 
 
 def schema(path):
@@ -68,12 +68,12 @@ def schema(path):
 
 
 def test_released_steps_are_as_they_were_released():
-    found = digests()
+    hashes = digests()
     changed = {
-        name: found.get(name) for name, digest in RELEASED.items() if found.get(name) != digest
+        name: hashes.get(name) for name, digest in RELEASED.items() if hashes.get(name) != digest
     }
     assert not changed, "a released step is never edited; a change is a new step"
-    assert list(found)[: len(RELEASED)] == list(RELEASED)
+    assert list(hashes)[: len(RELEASED)] == list(RELEASED)
 
 
 def test_a_file_of_the_first_release_opens_with_its_data(first_release):

@@ -33,11 +33,11 @@ def path(tmp_path):
 def start(path):
     """Run ``python app.py`` on a file that it refuses; return exit status and message."""
     command = [sys.executable, str(service_path()), "--port", "0", "--db", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    (line,) = done.stderr.splitlines()
-    assert done.stdout == ""
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    (line,) = result.stderr.splitlines()
+    assert result.stdout == ""
     assert line.startswith("stateroom: ")
-    return done.returncode, line
+    return result.returncode, line
 
 
 def contents(folder):
@@ -77,7 +77,8 @@ def cut_to_its_header(path):
 def apply_an_unknown_step(path):
     with sqlite3.connect(path) as db:
         db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('stateroom', 'later', '')"
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+            "VALUES ('stateroom', 'later', '')"
         )
     db.close()
 
@@ -153,7 +154,7 @@ def test_a_second_process_names_the_first(path):
         assert contents(path.parent) == before
 
 
-def test_a_link_leads_to_the_same_owner(path, tmp_path):
+def test_a_symbolic_link_has_the_same_owner(path, tmp_path):
     link = tmp_path / "link.db"
     link.symlink_to(path)
     store = Store(str(path))
@@ -176,7 +177,7 @@ def test_a_clean_stop_leaves_one_file_and_an_empty_lock(path):
     assert lock_path(path).read_bytes() == b""
 
 
-def test_an_owner_says_its_process_and_address(path):
+def test_the_lock_holds_the_owners_process_and_address(path):
     store = Store(str(path))
     store.announce("http://127.0.0.1:1")
     assert owner(path) == {"pid": os.getpid(), "url": "http://127.0.0.1:1"}
@@ -226,7 +227,8 @@ def test_a_newer_releases_step_is_seen_while_only_the_log_has_it(path, tmp_path)
     (tmp_path / "copy").mkdir()
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(
-        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('stateroom', 'x', '')"
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+        "VALUES ('stateroom', 'x', '')"
     )
     for suffix in ("", "-wal"):
         shutil.copy(f"{path}{suffix}", tmp_path / "copy")
@@ -264,7 +266,7 @@ def test_a_new_file_has_its_owners_mark_before_anything_else(tmp_path):
     store.close()
 
 
-def test_an_empty_database_of_somebody_elses_is_not_taken(tmp_path):
+def test_an_empty_foreign_database_is_refused(tmp_path):
     path = tmp_path / "theirs.db"
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA application_id = 1")
@@ -273,7 +275,7 @@ def test_an_empty_database_of_somebody_elses_is_not_taken(tmp_path):
         Store(str(path))
 
 
-def test_damage_that_is_met_while_serving_is_named(path):
+def test_damage_found_while_serving_is_reported(path):
     store = Store(str(path))
     store.namespace()
     for at in range(1, path.stat().st_size // 4096):
@@ -303,7 +305,7 @@ def test_relative_path_survives_a_change_of_directory(path, tmp_path, monkeypatc
     assert os.listdir(tmp_path / "away") == []
 
 
-def test_a_lock_file_that_cannot_be_made_is_a_sentence(path):
+def test_a_lock_file_that_cannot_be_created_is_reported(path):
     lock = lock_path(path)
     lock.unlink()
     lock.mkdir()

@@ -31,13 +31,14 @@ def filled(store):
     return namespace
 
 
-def runs(namespace, asked=EVERYTHING, sort="run", down=False, limit=50, offset=0):
-    return lists.runs(namespace, asked, order("runs", sort, down), limit, offset)
+def runs(namespace, search=EVERYTHING, sort="run", down=False, limit=50, offset=0):
+    return lists.runs(namespace, search, order("runs", sort, down), limit, offset)
 
 
-def found(namespace, asked=EVERYTHING, sort="key", down=False, limit=50, offset=0):
+def key_names(namespace, search=EVERYTHING, sort="key", down=False, limit=50, offset=0):
     return [
-        row["key"] for row in keys.found(namespace, asked, order("keys", sort, down), limit, offset)
+        row["key"]
+        for row in keys.found(namespace, search, order("keys", sort, down), limit, offset)
     ]
 
 
@@ -66,7 +67,7 @@ def test_totals_are_those_of_one_namespace(filled, store):
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("search", "expected"),
     [
         (Asked(), ["a", "b", "broken", "c", "ref", "watermark"]),
         (Asked(("LOAD",)), ["broken"]),
@@ -80,18 +81,18 @@ def test_totals_are_those_of_one_namespace(filled, store):
         (Asked(dag_id="etl", run_id=LATER), []),
     ],
 )
-def test_keys_are_found_by_what_leads_to_them(filled, asked, expected):
-    assert found(filled, asked) == expected
-    assert lists.totals(filled, asked)["keys"] == len(expected)
+def test_keys_are_found_by_scope_and_name(filled, search, expected):
+    assert key_names(filled, search) == expected
+    assert lists.totals(filled, search)["keys"] == len(expected)
 
 
 def test_keys_sort_by_size_and_come_a_page_at_a_time(filled):
-    assert found(filled, sort="size", limit=2) == ["a", "c"]
-    assert found(filled, sort="size", down=True, limit=1, offset=1) == ["broken"]
+    assert key_names(filled, sort="size", limit=2) == ["a", "c"]
+    assert key_names(filled, sort="size", down=True, limit=1, offset=1) == ["broken"]
 
 
 @pytest.mark.parametrize("sort", ["keys", "references", "tasks", "run", "dag", "updated_at"])
-def test_page_of_runs_is_the_same_selected_before_or_after_counting(filled, sort):
+def test_page_of_runs_is_the_same_before_and_after_counting(filled, sort):
     whole = [row["run_id"] for row in runs(filled, sort=sort)]
     parts = [
         row["run_id"]
@@ -105,7 +106,7 @@ def test_page_of_runs_is_the_same_selected_before_or_after_counting(filled, sort
 def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
     with store.transaction() as db:
         db.execute("UPDATE refs SET health = 'missing'")
-    assert found(filled, Asked(only="unhealthy")) == ["ref"]
+    assert key_names(filled, Asked(only="unhealthy")) == ["ref"]
     assert runs(filled, Asked(only="unhealthy"))[0]["unhealthy"] == 1
 
 
@@ -120,8 +121,8 @@ def test_a_large_value_is_not_read_for_a_list(filled):
 def test_map_indices_near_one_are_shown_in_order(filled):
     for index in range(100):
         task_instances.create_task_instance(filled, TaskScope("etl", RUN, "many", index))
-    place = details.task(filled, TaskScope("etl", RUN, "many", 50))
-    indices = [row["map_index"] for row in details.siblings(filled, place)]
+    task = details.task(filled, TaskScope("etl", RUN, "many", 50))
+    indices = [row["map_index"] for row in details.siblings(filled, task)]
     assert indices == sorted(indices)
     assert 50 in indices
     assert len(indices) == 60
@@ -129,8 +130,8 @@ def test_map_indices_near_one_are_shown_in_order(filled):
 
 def test_the_current_attempt_stands_first(filled):
     task_instances.create_task_instance(filled, TaskScope("etl", RUN, "extract"))
-    place = details.task(filled, TaskScope("etl", RUN, "extract"))
-    assert [row["try_number"] for row in details.attempts(filled, place["scope_id"])] == [2, 1]
+    task = details.task(filled, TaskScope("etl", RUN, "extract"))
+    assert [row["try_number"] for row in details.attempts(filled, task["scope_id"])] == [2, 1]
 
 
 def test_history_leaves_out_what_changed_nothing(filled):
@@ -138,8 +139,8 @@ def test_history_leaves_out_what_changed_nothing(filled):
     extract.get("a")
     extract.delete("a")
     extract.delete("a")
-    place = details.task(filled, TaskScope("etl", RUN, "extract"))
-    assert [row["op"] for row in history.changes(filled, place["scope_id"], "a", 50)] == [
+    task = details.task(filled, TaskScope("etl", RUN, "extract"))
+    assert [row["op"] for row in history.changes(filled, task["scope_id"], "a", 50)] == [
         "delete",
         "set",
     ]

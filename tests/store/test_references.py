@@ -59,7 +59,7 @@ def test_facts_travel_in_a_header():
         "backend=file; size=1" + "0" * 30 + "; sha256=" + "a" * 64,
     ],
 )
-def test_a_header_that_is_no_claim_claims_nothing(text):
+def test_an_invalid_facts_header_is_ignored(text):
     assert Facts.from_header(text) is None
 
 
@@ -96,7 +96,7 @@ def test_an_envelope_without_facts_is_unchecked(namespace, task):
 @pytest.mark.parametrize(
     "value", [1, {"a": 1}, {envelope.MARKER: "x", "y": 1}, {envelope.MARKER: ""}]
 )
-def test_what_is_no_envelope_does_not_enter_the_ledger(namespace, task, value):
+def test_a_plain_value_does_not_enter_the_ledger(namespace, task, value):
     task.set("k", value, facts=FACTS)
     assert ledger(namespace) == {}
     assert task.fetch("k") == (value, None)
@@ -133,7 +133,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_reference_is_released_by_whatever_way_its_row_goes(namespace, task, ti_id, way):
+def test_a_reference_is_released_however_its_row_is_deleted(namespace, task, ti_id, way):
     task.set("k", A, namespace.clock.now())
     WAYS[way](namespace, task, ti_id)
     row = ledger(namespace)["s3://bucket/a"]
@@ -158,7 +158,7 @@ def test_a_failed_write_leaves_the_ledger_as_it_was(namespace, task, monkeypatch
     assert task.get("k") == A
 
 
-def test_a_write_without_facts_forgets_those_of_the_value_before(task):
+def test_a_write_without_facts_clears_the_previous_facts(task):
     task.set("k", A, facts=FACTS)
     task.set("k", A)
     assert task.fetch("k") == (A, None)
@@ -173,7 +173,7 @@ def test_verified_backend_stays_until_another_one_is_given(task, claim, vouched_
     assert task.stored("k").vouched_by == vouched_by
 
 
-def test_one_key_vouched_for_is_not_another(task):
+def test_a_verified_backend_applies_to_one_key_only(task):
     task.set("k", A, facts=FACTS, vouched=True)
     task.set("copy", A, facts=FACTS)
     assert task.stored("copy").vouched_by is None
@@ -186,7 +186,7 @@ def test_a_late_object_is_an_orphan(namespace, task):
     assert ledger(namespace)["s3://bucket/late"]["health"] == "orphan"
 
 
-def test_a_late_object_that_a_row_holds_is_none(namespace, task):
+def test_a_late_object_held_by_a_row_is_no_orphan(namespace, task):
     task.set("k", A)
     references.record_orphan(namespace, (task.scope_id(), "k"), "s3://bucket/a", FACTS, task.writer)
     row = ledger(namespace)["s3://bucket/a"]
@@ -270,7 +270,8 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         opening.upgrade(db)
         db.execute(
-            "INSERT INTO dag_runs (ns, dag_id, run_id, run_after, state) VALUES (1, 'd', 'r', '2026', 'running')"
+            "INSERT INTO dag_runs (ns, dag_id, run_id, run_after, state) "
+            "VALUES (1, 'd', 'r', '2026', 'running')"
         )
         db.execute("INSERT INTO scopes (run_pk, task_id, map_index) VALUES (1, 't', -1)")
         for key, value, kind in (
@@ -279,7 +280,8 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
         ):
             row = (key, value, kind, "2026-01-01T00:00:00.000000Z")
             db.execute(
-                "INSERT INTO entries (scope_id, key, value, kind, size, updated_at) VALUES (1, ?, ?, ?, 1, ?)",
+                "INSERT INTO entries (scope_id, key, value, kind, size, updated_at) "
+                "VALUES (1, ?, ?, ?, 1, ?)",
                 row,
             )
     monkeypatch.undo()

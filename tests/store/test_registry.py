@@ -174,12 +174,12 @@ def test_a_number_that_no_row_can_hold_is_an_error(namespace):
 
 
 def test_deleted_asset_is_not_found_by_an_older_keyspace(namespace):
-    kept = scopes.asset(namespace, name="a")
+    keyspace = scopes.asset(namespace, name="a")
     with pytest.raises(AssetNotFound):
-        kept.get("k")
+        keyspace.get("k")
     assets.create_asset(namespace, "a")
-    kept.set("k", 1)
-    assert kept.get("k") == 1
+    keyspace.set("k", 1)
+    assert keyspace.get("k") == 1
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def task(namespace):
 
 
 def changes(namespace):
-    """Change everything that a snapshot has to restore."""
+    """Functions that change something a snapshot has to restore, by name."""
     return {
         "a value": lambda: scopes.task(namespace, SCOPE).set("k", "new"),
         "a new key": lambda: scopes.task(namespace, SCOPE).set("more", 1),
@@ -75,7 +75,7 @@ def test_a_restore_brings_everything_back(namespace, change):
 
 
 @pytest.mark.parametrize("change", NAMES)
-def test_what_was_restored_goes_on_as_if_nothing_had_happened(namespace, change):
+def test_a_restored_namespace_can_be_used_as_before(namespace, change):
     """The attempt's id is valid, its key can be set, the asset key's writer is still known."""
     ti_id = fixtures.export(namespace)["task_instances"][0]["id"]
     snapshots.take(namespace, "s")
@@ -88,7 +88,7 @@ def test_what_was_restored_goes_on_as_if_nothing_had_happened(namespace, change)
 
 
 @pytest.mark.parametrize("change", NAMES)
-def test_the_journal_tells_what_a_restore_did_to_each_key(namespace, change):
+def test_the_journal_records_a_restore_per_key(namespace, change):
     snapshots.take(namespace, "s")
     changes(namespace)[change]()
     now = {
@@ -129,7 +129,7 @@ def test_clock_and_faults_come_back(world):
     assert [world.get(TASK_KEY).status_code for _ in range(2)] == [503, 200]
 
 
-def test_a_second_of_the_same_name_takes_the_place_of_the_first(namespace, task):
+def test_a_snapshot_of_the_same_name_replaces_the_first(namespace, task):
     snapshots.take(namespace, "s")
     task.set("k", "newer")
     assert snapshots.take(namespace, "s")["keys"] == 2
@@ -150,13 +150,13 @@ def test_snapshots_of_two_namespaces_are_apart(namespace, store):
 
 
 @pytest.mark.parametrize("act", [snapshots.restore, snapshots.drop, snapshots.diff])
-def test_one_that_is_not_there_is_told_with_those_that_are(namespace, act):
+def test_an_unknown_snapshot_is_refused_with_the_known_ones(namespace, act):
     snapshots.take(namespace, "good")
     with pytest.raises(SnapshotNotFound, match="'bad'; there is 'good'"):
         act(namespace, "bad")
 
 
-def test_a_name_that_cannot_be_is_refused(namespace):
+def test_an_invalid_name_is_refused(namespace):
     with pytest.raises(InvalidName):
         snapshots.take(namespace, "a/b")
 
@@ -203,11 +203,11 @@ def test_a_diff_says_what_was_added_removed_and_changed(namespace, task):
     task.set("k", "new")
     task.set("more", [2])
     task.delete("gone")
-    place = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+    scope = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
     expected = {
-        "added": [{"scope": place, "key": "more", "value": [2]}],
-        "removed": [{"scope": place, "key": "gone", "value": 1}],
-        "changed": [{"scope": place, "key": "k", "before": "old", "after": "new"}],
+        "added": [{"scope": scope, "key": "more", "value": [2]}],
+        "removed": [{"scope": scope, "key": "gone", "value": 1}],
+        "changed": [{"scope": scope, "key": "k", "before": "old", "after": "new"}],
     }
     assert snapshots.diff(namespace, "a") == expected
     snapshots.take(namespace, "b")
@@ -266,8 +266,8 @@ def test_a_key_has_a_history_over_restore_and_reset(start):
     client.put(TASK_KEY, json={"value": None})
     client.post("/_stateroom/snapshots/s/restore")
     client.post("/_stateroom/reset")
-    told = [(event["op"], event.get("value")) for event in story(client)["history"]]
-    assert told == [
+    events = [(event["op"], event.get("value")) for event in story(client)["history"]]
+    assert events == [
         ("set", "job-42"),
         ("set", 2),
         ("set", "job-42"),
@@ -297,8 +297,10 @@ def test_what_a_key_was_at_a_moment(start, at, expected):
     client.put(TASK_KEY, json={"value": "second"})
     client.patch("/_stateroom/clock", json={"advance": 86400})
     client.delete(TASK_KEY)
-    found = story(client, at=at)
-    assert {name: found[name] for name in ("found", "value") if name in found} == expected
+    explanation = story(client, at=at)
+    assert {
+        name: explanation[name] for name in ("found", "value") if name in explanation
+    } == expected
 
 
 def test_what_a_key_was_after_an_event(world):
@@ -318,7 +320,7 @@ def test_what_a_key_was_after_an_event(world):
         {"asset": "a", "key": "k", "at": "0001-01-01T00:00:00+12:00"},
     ],
 )
-def test_a_query_that_cannot_be_is_refused(world, query):
+def test_an_invalid_query_is_refused(world, query):
     assert world.get("/_stateroom/history", query_string=query).status_code == 422
 
 
@@ -372,7 +374,7 @@ def test_update_overwritten_without_being_read_is_marked_lost(namespace, two, st
     assert lost(namespace) == expected
 
 
-def test_a_restore_is_no_other_attempt(namespace, two):
+def test_a_restore_is_not_a_lost_update(namespace, two):
     snapshots.take(namespace, "s")
     two[1].set("watermark", 5)
     two[0].get("watermark")

@@ -123,7 +123,7 @@ def test_a_transaction_inside_another_is_refused_and_undoes_both(store):
     assert keyspace.list() == ([], 0)
 
 
-def test_a_failing_read_gives_its_connection_back(file_store):
+def test_a_failing_read_returns_its_connection(file_store):
     with pytest.raises(Exception, match="no such table"), file_store.snapshot() as db:
         db.execute("SELECT * FROM missing")
     assert [reader.in_transaction for reader in file_store._idle_readers] == [False]
@@ -177,14 +177,14 @@ def test_what_is_written_is_there_after_reopening(tmp_path):
 
 
 def test_two_memory_stores_share_nothing():
-    one = Store()
-    two = Store()
-    keyspace = keyspace_of(one)
+    first = Store()
+    second = Store()
+    keyspace = keyspace_of(first)
     keyspace.set("k", 1)
     with pytest.raises(KeyNotFound):
-        keyspace_of(two).get("k")
-    one.close()
-    two.close()
+        keyspace_of(second).get("k")
+    first.close()
+    second.close()
 
 
 def test_an_unknown_namespace_is_an_error(store):

@@ -46,8 +46,8 @@ class AirflowProcess:
 
     def call(self, connection, method, *args, **kwargs):
         """What a client's method returned or raised, as a dict."""
-        asked = {**connection, "method": method, "args": args, "kwargs": kwargs}
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
+        request = {**connection, "method": method, "args": args, "kwargs": kwargs}
+        print(json.dumps(request), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         assert line, f"{method}: the script ended; its standard error says why"
         answer = json.loads(line)
@@ -59,7 +59,7 @@ class AirflowProcess:
 
 
 @dataclass(frozen=True)
-class Place:
+class ServedStateroom:
     """A served Stateroom.
 
     :param secret: what signs its tokens, or None where it is open.

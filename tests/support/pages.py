@@ -18,11 +18,11 @@ def text_of(answer):
 
 
 def form_token(answer):
-    found = re.search(r'name="csrf" value="([^"]+)"', answer.get_data(as_text=True))
-    return found[1]
+    match = re.search(r'name="csrf" value="([^"]+)"', answer.get_data(as_text=True))
+    return match[1]
 
 
 def send(client, path, **fields):
-    """Open a page, send its form with the page's token, and follow redirects."""
+    """Send a form with the session's token, and follow redirects."""
     token = form_token(client.get("/bench"))
     return client.post(path, data={"csrf": token, **fields}, follow_redirects=True)

@@ -1,8 +1,8 @@
 """
 A custom backend for proposal #67530: its hooks take `ti_id` and `asset_ref`, not a scope.
 
-It stands for the classes that people wrote before Airflow 3.3 was released. Stateroom has to run it as it is (the
-server-side verbs raise, because such a class only ever ran on workers).
+It stands for the classes that people wrote before Airflow 3.3 was released. Stateroom has to run
+it unchanged (the server-side verbs raise, because such a class only ever ran on workers).
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class Space:
 
     def task(self, task_id="extract", map_index=-1, run_id=RUN, dag_id="etl"):
         """The id of a new attempt."""
-        place = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
-        return self._json("POST", "/_stateroom/task-instances", json=place)["id"]
+        scope = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+        return self._json("POST", "/_stateroom/task-instances", json=scope)["id"]
 
     def asset(self, name="orders", uri=None):
         """The id of an asset."""

@@ -88,14 +88,14 @@ def test_score_is_100_percent_but_for_the_deviations(report, line):
 
 def test_deviations_are_those_in_the_table(report):
     replayed = {row["scenario"] for row in report["steps"]}
-    found = {(name, step) for name, step, _ in missed(report)}
+    deviations = {(name, step) for name, step, _ in missed(report)}
     listed = {
         (name, step)
         for name, steps in DEVIATIONS.items()
         for step in steps.split()
         if name in replayed
     }
-    assert found == listed
+    assert deviations == listed
 
 
 @pytest.mark.parametrize("scenario", DEVIATIONS)

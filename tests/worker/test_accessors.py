@@ -267,7 +267,7 @@ def test_a_changed_object_of_another_backend_is_a_warning(rows, caplog):
         ({"a": 1}, "is a plain value: it was not written through the backend"),
     ],
 )
-def test_what_is_no_envelope_comes_back_raw_with_a_warning(rows, backend, caplog, stored, said):
+def test_an_invalid_envelope_is_returned_raw_with_a_warning(rows, backend, caplog, stored, said):
     rows.set("the key", stored)
     assert task(rows, backend).get("the key") == stored
     assert f"task_id='task', map_index=-1) key 'the key' {said}" in caplog.text
@@ -281,7 +281,7 @@ def test_reference_is_returned_raw_with_a_warning_if_no_backend(rows, caplog):
     )
 
 
-def test_no_warning_for_plain_values_below_threshold_or_no_backend(rows, request, caplog):
+def test_no_warning_for_small_plain_values_or_without_backend(rows, request, caplog):
     rows.set("key", 1)
     for backend in (None, Recording([], f"memory://{request.node.nodeid}", threshold=10)):
         assert task(rows, backend).get("key") == 1
@@ -306,7 +306,7 @@ def test_a_value_that_looks_like_an_envelope_is_refused(rows, backend, verb, val
         ({"a b": [math.nan]}, r"value\['a b'\]\[0\] is nan"),
     ],
 )
-def test_what_json_cannot_carry_is_refused_with_its_path(rows, backend, value, said):
+def test_values_that_json_cannot_hold_are_refused_with_a_path(rows, backend, value, said):
     with pytest.raises(ValueError, match=said):
         task(rows, backend).set("key", value)
     assert rows.events == []
@@ -362,7 +362,7 @@ def test_an_asset_by_its_name_and_by_its_uri_shares_objects(rows, backend, prefi
     assert list(backend.iter_refs()) == []
 
 
-def test_a_uri_whose_name_nobody_knows_is_kept_under_the_uri(rows, backend):
+def test_an_asset_without_a_known_name_is_stored_under_its_uri(rows, backend):
     accessor = asset(rows, backend, AssetScope(uri="s3://asset"))
     accessor.set("key", 1)
     assert "/assets-by-uri/" in rows.ref("key")
@@ -430,7 +430,7 @@ def test_event_loop_runs_while_backend_and_keyspace_are_slow(rows, request, monk
     fetch = rows.fetch
     monkeypatch.setattr(rows, "fetch", lambda key: (time.sleep(0.5), fetch(key))[1])
     accessor = task(rows, Slow(f"memory://{request.node.nodeid}"))
-    gaps = asyncio.run(_longest_gap(_life(accessor)))
+    gaps = asyncio.run(_gaps(_life(accessor)))
     assert max(gaps) < 0.4  # less than one slow call, with room for a busy machine
     assert sum(gaps) > 2  # it really was slow
 
@@ -442,8 +442,8 @@ async def _life(accessor):
     await accessor.aclear()
 
 
-async def _longest_gap(work):
-    """Return the longest time between two steps of a loop while ``work`` runs."""
+async def _gaps(work):
+    """Return the times between the steps of a loop while ``work`` runs."""
     job = asyncio.ensure_future(work)
     beats = [time.monotonic()]
     while not job.done():
@@ -471,8 +471,10 @@ class TestAccessorsOfAssets:
         assert both["other"].get("key") is None
 
     def test_an_asset_is_found_by_its_uri_too(self):
-        one = self.several(AssetScope(name="asset", uri="s3://asset"))
-        assert one[self.Thing(uri="s3://asset")] is one["asset"] is one["s3://asset"]
+        accessors = self.several(AssetScope(name="asset", uri="s3://asset"))
+        assert (
+            accessors[self.Thing(uri="s3://asset")] is accessors["asset"] is accessors["s3://asset"]
+        )
 
     @pytest.mark.parametrize("prefix", ["", "a"])
     def test_with_one_asset_its_verbs_are_here(self, prefix):
@@ -483,7 +485,7 @@ class TestAccessorsOfAssets:
         run(only, prefix + "clear")
         assert run(only, prefix + "get", "key") is None
 
-    def test_with_several_assets_one_has_to_be_said(self):
+    def test_several_assets_need_a_selection(self):
         with pytest.raises(ValueError, match="2 inlets and outlets; say which"):
             self.several(ASSET, AssetScope(name="other")).get("key")
 
@@ -500,6 +502,6 @@ class TestAccessorsOfAssets:
             self.several(ASSET).update  # noqa: B018
 
 
-def test_accessors_say_whose_they_are(rows):
+def test_repr_shows_the_scope(rows):
     assert "dag_id='dag'" in repr(task(rows))
     assert "name='asset'" in repr(asset(rows))

@@ -54,7 +54,7 @@ def test_scopes_of_airflows_classes_are_taken(environ, make, protocol, tmp_path)
         ("THRESHOLD", "100", "Airflow 3.3"),
     ],
 )
-def test_what_a_worker_cannot_use_is_refused(environ, name, value, message):
+def test_unusable_backends_are_refused(environ, name, value, message):
     environ.setenv(f"STATEROOM_BACKEND_{name}", value)
     with pytest.raises(BadBackend, match=message):
         FileBackend()

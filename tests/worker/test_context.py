@@ -36,30 +36,30 @@ def test_a_retried_task_finds_its_job():
 
 
 def test_both_names_of_a_store_are_one_object():
-    found = context(Rows(), TASK, "ti-1", assets=[(Asset, Rows())])
-    assert found["task_state"] is found["task_state_store"]
-    assert found["asset_state"] is found["asset_state_store"]
+    task_context = context(Rows(), TASK, "ti-1", assets=[(Asset, Rows())])
+    assert task_context["task_state"] is task_context["task_state_store"]
+    assert task_context["asset_state"] is task_context["asset_state_store"]
 
 
-def test_the_rest_says_which_run_it_is():
-    found = context(Rows(), TASK, "ti-1", params={"a": 1}, conf={"b": 2})
-    ti = found["ti"]
+def test_the_context_identifies_the_run():
+    task_context = context(Rows(), TASK, "ti-1", params={"a": 1}, conf={"b": 2})
+    ti = task_context["ti"]
     assert ti.id == "ti-1"
     assert ti.dag_id == "dag"
     assert ti.run_id == "run"
     assert ti.task_id == "task"
     assert ti.map_index == 2
-    assert found["run_id"] == "run"
-    assert found["dag_run"].conf == {"b": 2}
-    assert found["params"] == {"a": 1}
-    assert found["task_instance"] is ti
+    assert task_context["run_id"] == "run"
+    assert task_context["dag_run"].conf == {"b": 2}
+    assert task_context["params"] == {"a": 1}
+    assert task_context["task_instance"] is ti
 
 
 @pytest.mark.parametrize("asset", [Asset, Asset.name])
 def test_an_asset_is_reached_by_itself_and_directly(asset):
-    found = context(Rows(), TASK, "ti-1", assets=[(asset, Rows())])["asset_state_store"]
-    found.set("watermark", 5)
-    assert found[Asset].get("watermark") == 5
+    accessors = context(Rows(), TASK, "ti-1", assets=[(asset, Rows())])["asset_state_store"]
+    accessors.set("watermark", 5)
+    assert accessors[Asset].get("watermark") == 5
 
 
 def test_no_asset_state_without_inlets_and_outlets_as_in_airflow():
@@ -68,9 +68,11 @@ def test_no_asset_state_without_inlets_and_outlets_as_in_airflow():
 
 def test_values_go_through_the_backend_of_both_kinds(request):
     backend = MemoryBackend(f"memory://{request.node.nodeid}")
-    found = context(Rows(), TASK, "ti-1", assets=[(Asset, Rows())], hooks=Hooks(backend, "memory"))
-    found["task_state_store"].set("key", 1)
-    found["asset_state_store"].set("key", 1)
+    task_context = context(
+        Rows(), TASK, "ti-1", assets=[(Asset, Rows())], hooks=Hooks(backend, "memory")
+    )
+    task_context["task_state_store"].set("key", 1)
+    task_context["asset_state_store"].set("key", 1)
     refs = sorted(ref for ref, _, _ in backend.iter_refs())
     assert ["/assets/orders/key/" in refs[0], "/tasks/dag/run/task/2/key/" in refs[1]] == [
         True,
