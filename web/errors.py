@@ -70,6 +70,14 @@ class InvalidInput(errors.StateError):
         self.problems = problems
 
 
+def invalid(message: str, *loc: str) -> InvalidInput:
+    """An input that is invalid for a reason that no schema knows.
+
+    :param loc: where the input is, as in the 422 list.
+    """
+    return InvalidInput([{"type": "value_error", "loc": list(loc), "msg": message, "input": None}])
+
+
 class NotEmulated(errors.StateError):
     """A route that Airflow has and Stateroom does not.
 
