@@ -28,21 +28,22 @@ STATUS: dict[type[errors.StateError], int] = {
 }
 
 
-_SAID_AT_MOST = 5
+_MOST_SHOWN = 5  # problems in a message
 
 
 class Refused(errors.StateError):
-    """A request that is answered before its view: not authenticated, not allowed, not understood."""
+    """A request that is refused: not authenticated, not allowed or invalid."""
 
     def __init__(self, status: int, message: str, reason: str = "refused") -> None:
         super().__init__(message)
-        self.status, self.reason = status, reason
+        self.status = status
+        self.reason = reason
 
 
 class Injected(errors.StateError):
-    """What a fault answers on purpose.
+    """The answer of a fault, instead of the call's own.
 
-    :param status: of HTTP.
+    :param status: the HTTP status.
     """
 
     reason = "injected_fault"
@@ -53,7 +54,7 @@ class Injected(errors.StateError):
 
 
 class InvalidInput(errors.StateError):
-    """Inputs that do not fit their schemas.
+    """Input that does not match its schema.
 
     :param problems: the entries of the 422 list.
     """
@@ -61,13 +62,20 @@ class InvalidInput(errors.StateError):
     reason = "invalid_input"
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
-        shown = [
-            f"{fault['where']}: {fault['message']}"
-            for fault in map(_fault, problems[:_SAID_AT_MOST])
-        ]
-        more = len(problems) - len(shown)
-        super().__init__("; ".join(shown) + (f"; and {more} more" if more else ""))
+        shown = map(_fault, problems[:_MOST_SHOWN])
+        sentences = [f"{fault['where']}: {fault['message']}" for fault in shown]
+        if len(problems) > _MOST_SHOWN:
+            sentences.append(f"and {len(problems) - _MOST_SHOWN} more")
+        super().__init__("; ".join(sentences))
         self.problems = problems
+
+
+def invalid(message: str, *loc: str) -> InvalidInput:
+    """An input that is invalid for a reason that no schema knows.
+
+    :param loc: where the input is, as in the 422 list.
+    """
+    return InvalidInput([{"type": "value_error", "loc": list(loc), "msg": message, "input": None}])
 
 
 class NotEmulated(errors.StateError):
@@ -84,7 +92,7 @@ class NotEmulated(errors.StateError):
 
 
 def _fault(problem: dict[str, Any]) -> dict[str, str]:
-    """An entry of a 422 list as a person reads it."""
+    """An entry of a 422 list as a person reads it: ``where`` and ``message``."""
     if problem["type"] == "json_invalid":
         return {
             "where": f"character {problem['loc'][-1]}",
@@ -95,7 +103,9 @@ def _fault(problem: dict[str, Any]) -> dict[str, str]:
 
 def place(loc: list[str | int]) -> str:
     """A location as a person reads it: ``body.task_instances[3].run_id``."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
     return path.lstrip(".") or "body"
 
 

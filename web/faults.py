@@ -1,4 +1,4 @@
-"""Faults at work: what happens to a call on somebody's state, around its view."""
+"""Inject the faults of a namespace into the calls on state."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _BACKEND = {
     "slow": "the backend was slow",
     "refused": "the backend refused access",
 }
-_EFFECT = {"get": "read", "list": "read"}
+_KINDS = {"get": "read", "list": "read"}
 
 
 def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
-    """Answer a request in a namespace that has faults; they happen to calls on somebody's state only.
+    """Answer a request in a namespace that has faults; only calls on state have any.
 
     :param view: answers the request without faults.
     """
@@ -53,112 +53,130 @@ def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
 def _play(view: Callable[[], Any]) -> Response:
     call = asked()
     assert call is not None
-    fired = g.namespace.faults.take(_call(call))
-    delay = sum(one.delay for one in fired)
+    fired: list[Fired] = g.namespace.faults.take(_call(call))
+    delay = sum(fault.delay for fault in fired)
     if delay:
         service().store.ending.wait(delay)
-    decided = fired[-1] if fired and fired[-1].fault.answers else None
+    answering = None
+    if fired and fired[-1].fault.answers:
+        answering = fired[-1]
     g.backend_faults = []
-    played = _played(view, call, decided)
-    answer = played.answer
-    status = None if request.environ.get(CUT) == NOTHING else answer.status_code
-    for one in (*fired, *g.backend_faults):
-        what, outcome = ("", None)
-        if one is decided:
-            what, outcome = (played.what, played.outcome)
-        event = Event(
-            "fault", replace(CONTROL, ti_id=call.writer.ti_id), call.scope_id, call.key, status
-        )
-        event = event._replace(parent=played.parent, outcome=outcome)
-        g.namespace.faults.note(one, said_of(one, what), event)
-    return answer
+    played = _played(view, call, answering)
+    event = Event(
+        "fault",
+        replace(CONTROL, ti_id=call.writer.ti_id),
+        call.scope_id,
+        call.key,
+        played.answer.status_code,
+        parent=played.parent,
+    )
+    if request.environ.get(CUT) == NOTHING:
+        event = event._replace(status=None)
+    for fault in (*fired, *g.backend_faults):
+        if fault is answering:
+            note = effect_note(fault, played.effect)
+            g.namespace.faults.note(fault, note, event._replace(outcome=played.outcome))
+        else:
+            g.namespace.faults.note(fault, effect_note(fault), event)
+    return played.answer
 
 
-def said_of(fired: Fired, what: str = "") -> str:
+def effect_note(fired: Fired, effect: str = "") -> str:
     """What a fault did, for the journal.
 
-    :param what: beside the delay and what it did to the backend.
+    :param effect: on the answer; the delay and the effect on the backend are known.
     """
-    delayed = f"delayed {fired.delay:.3g} s" if fired.delay else ""
-    backend = _BACKEND[fired.fault.backend] if fired.fault.backend else ""
-    return ", ".join(part for part in (delayed, backend, what) if part)
+    effects = []
+    if fired.delay:
+        effects.append(f"delayed {fired.delay:.3g} s")
+    if fired.fault.backend:
+        effects.append(_BACKEND[fired.fault.backend])
+    if effect:
+        effects.append(effect)
+    return ", ".join(effects)
 
 
 def _call(call: Asked) -> Call:
-    """What faults are matched against: the coordinates that are known, or else those that were named."""
-    place = scopes.place(g.namespace, call.scope_id) if call.scope_id is not None else None
+    """What faults are matched against: the stored scope or, for an unknown one, the request's."""
+    scope: dict[str, Any] = {}
+    if call.scope_id is not None:
+        scope = scopes.place(g.namespace, call.scope_id) or {}
     view_args = request.view_args or {}
-    if not place and "dag_id" in view_args:
-        named = {name: view_args[name] for name in ("dag_id", "run_id", "task_id")}
-        place = {**named, "map_index": request.args.get("map_index", "-1")}
-    elif not place and view_args.get("by") == "name":
-        place = {"asset": request.args.get("name")}
-    return Call(call.op, place or {}, call.key)
+    if not scope and "dag_id" in view_args:
+        scope = {name: view_args[name] for name in ("dag_id", "run_id", "task_id")}
+        scope["map_index"] = request.args.get("map_index", "-1")
+    elif not scope and view_args.get("by") == "name":
+        scope = {"asset": request.args.get("name")}
+    return Call(call.op, scope, call.key)
 
 
 class _Played(NamedTuple):
-    """What became of a call.
+    """The answer to a call, and what a fault did to it.
 
-    :param parent: the number of the request's event in the journal.
-    :param what: what the fault did that decided the answer.
-    :param outcome: ``closed`` if it closed the connection, before the answer or in its middle.
+    :param parent: the number of the call's own event in the journal.
+    :param effect: what the fault that decided the answer did.
+    :param outcome: ``closed`` if the fault closed the connection, before or within the answer.
     """
 
     answer: Response
     parent: int | None
-    what: str = ""
+    effect: str = ""
     outcome: str | None = None
 
 
-def _played(view: Callable[[], Any], call: Asked, decided: Fired | None) -> _Played:
-    """Answer as the fault says that decides, if one does."""
-    if decided is None:
+def _played(view: Callable[[], Any], call: Asked, answering: Fired | None) -> _Played:
+    """Answer a call.
+
+    :param answering: the fault that decides the answer, if any.
+    """
+    if answering is None:
         return _viewed(view)
-    fault, effect = decided.fault, _EFFECT.get(call.op, "write")
+    fault = answering.fault
+    kind = _KINDS.get(call.op, "write")
+    if fault.close == "before":
+        return _closed_before(call, answering, kind)
     if fault.close:
-        played = (
-            _closed_before(call, decided, effect)
-            if fault.close == "before"
-            else _closed_after(view, effect)
-        )
-        request.environ[CUT] = NOTHING
-        return played
+        return _closed_after(view, kind)
     if fault.status and fault.after:
-        played = _replaced(_viewed(view), Injected(fault.status, decided.fault_id), effect)
+        played = _replaced(_viewed(view), Injected(fault.status, answering.fault_id), kind)
     elif fault.status:
-        played = _viewed(lambda: _injected(decided))._replace(
-            what=f"answered {fault.status} instead"
-        )
+        played = _viewed(lambda: _injected(answering))
+        played = played._replace(effect=f"answered {fault.status} instead")
     else:
         played = _viewed(view)
-    return _truncated(played) if fault.truncate else played
+    if fault.truncate:
+        played = _truncated(played)
+    return played
 
 
-def _closed_before(call: Asked, decided: Fired, effect: str) -> _Played:
-    parent = call.note(None, f"fault {decided.fault_id} closed the connection")
-    return _Played(Response(status=503), parent, f"closed before the {effect}", CLOSED)
+def _closed_before(call: Asked, fired: Fired, kind: str) -> _Played:
+    request.environ[CUT] = NOTHING
+    parent = call.note(None, f"fault {fired.fault_id} closed the connection")
+    return _Played(Response(status=503), parent, f"closed before the {kind}", CLOSED)
 
 
-def _closed_after(view: Callable[[], Any], effect: str) -> _Played:
+def _closed_after(view: Callable[[], Any], kind: str) -> _Played:
     played = _viewed(view)
+    request.environ[CUT] = NOTHING
     status = played.answer.status_code
-    what = f"closed after the {effect}"
+    effect = f"closed after the {kind}"
     if status >= 400:
-        what = f"closed instead of answering {status}"
-    return played._replace(what=what, outcome=CLOSED)
+        effect = f"closed instead of answering {status}"
+    return played._replace(effect=effect, outcome=CLOSED)
 
 
-def _replaced(played: _Played, error: Injected, effect: str) -> _Played:
-    what = f"answered {error.status} instead of {played.answer.status_code}, after the {effect}"
-    return _Played(rendered(error), played.parent, what)
+def _replaced(played: _Played, error: Injected, kind: str) -> _Played:
+    effect = f"answered {error.status} instead of {played.answer.status_code}, after the {kind}"
+    return _Played(rendered(error), played.parent, effect)
 
 
 def _truncated(played: _Played) -> _Played:
     length = len(played.answer.get_data())
     request.environ[CUT] = length // 2
-    sent = f"sent {length // 2} of {length} bytes, then closed"
-    what = f"{played.what}, {sent}" if played.what else sent
-    return played._replace(what=what, outcome=CLOSED)
+    effect = f"sent {length // 2} of {length} bytes, then closed"
+    if played.effect:
+        effect = f"{played.effect}, {effect}"
+    return played._replace(effect=effect, outcome=CLOSED)
 
 
 def _viewed(view: Callable[[], Any]) -> _Played:
@@ -166,43 +184,43 @@ def _viewed(view: Callable[[], Any]) -> _Played:
     numbers: list[int] = []
     token = NUMBERS.set(numbers)
     try:
-        answer, own = current_app.make_response(view()), 0
+        answer = current_app.make_response(view())
+        parent = next(iter(numbers), None)
     except Exception as error:
-        answer, own = (
-            current_app.make_response(current_app.handle_user_exception(error)),
-            -1,
-        )  # the refusal is last
+        answer = current_app.make_response(current_app.handle_user_exception(error))
+        parent = next(reversed(numbers), None)  # the refusal is written last
     finally:
         NUMBERS.reset(token)
-    return _Played(answer, numbers[own] if numbers else None)
+    return _Played(answer, parent)
 
 
-def _injected(decided: Fired) -> Response:
-    assert decided.fault.status is not None
-    raise Injected(decided.fault.status, decided.fault_id)
+def _injected(fired: Fired) -> Response:
+    assert fired.fault.status is not None
+    raise Injected(fired.fault.status, fired.fault_id)
 
 
 def backend() -> Backend:
-    """The backend of the request's namespace, with the faults that it has."""
-    found, namespace = service().backend_of(g.namespace), g.namespace
-    if found.hooks is None or not namespace.faults.of_backend:
-        return found
+    """The backend of the request's namespace, with the namespace's backend faults."""
+    namespace = g.namespace
+    backend = service().backend_of(namespace)
+    if backend.hooks is None or not namespace.faults.of_backend:
+        return backend
     fired: list[Fired] = g.setdefault("backend_faults", [])
 
     def take(op: str, scope: StoreScope, key: str | None) -> BackendFault | None:
-        one = taken(namespace, Call(op, scope_document(scope), key))
-        if one is None:
+        fault = take_backend_fault(namespace, Call(op, scope_document(scope), key))
+        if fault is None:
             return None
-        fired.append(one)
-        return backend_fault(one)
+        fired.append(fault)
+        return backend_fault(fault)
 
-    return replace(found, hooks=FaultyHooks(found.hooks, take, namespace.database.ending.wait))
+    return replace(backend, hooks=FaultyHooks(backend.hooks, take, namespace.database.ending.wait))
 
 
-def taken(namespace: Any, call: Call) -> Fired | None:
-    """What goes wrong with a call of a state backend."""
-    found: list[Fired] = namespace.faults.take(call, backend=True)
-    return found[0] if found else None
+def take_backend_fault(namespace: Any, call: Call) -> Fired | None:
+    """Count a call of a state backend, and return the fault that fires, if any."""
+    fired: list[Fired] = namespace.faults.take(call, backend=True)
+    return next(iter(fired), None)
 
 
 def backend_fault(fired: Fired) -> BackendFault:

@@ -1,4 +1,4 @@
-"""Spans of time, as people write and read them: ``31d``, ``1h30m``; "29 days"."""
+"""Durations as people write and read them: ``31d``, ``1h30m``; "29 days"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}  # in seconds
 _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _WHOLE = re.compile(rf"-?(?:{_PART.pattern})+", re.ASCII)
-_FEW = 3  # of a unit, below which the next smaller one is told too
+_FEW = 3  # of a unit, below which the next smaller one is named too
+# the most of each unit that :func:`rounded` says, before it takes the next larger one
+_MOST = {"second": 90, "minute": 90, "hour": 36, "day": 730}
 
 
 def parse(text: str) -> float:
@@ -36,5 +38,16 @@ def words(seconds: float) -> str:
     return _counted(whole, name) + (f" {_counted(rest, smaller)}" if rest else "")
 
 
+def rounded(seconds: float) -> str:
+    """A duration in one unit, for a column of a table: "29 days", "90 minutes"; without its sign."""
+    for name, size in reversed(_NAMES):
+        number = round(abs(seconds) / size)
+        if number <= _MOST.get(name, number):
+            break
+    return _counted(number, name)
+
+
 def _counted(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
+    if number != 1:
+        name += "s"
+    return f"{number:,} {name}"

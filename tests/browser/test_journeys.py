@@ -110,7 +110,7 @@ def test_earlier_reference_to_a_deleted_object_is_not_restored(space, look):
     page = look(space.key_page("cursor"))
     page.get_by_role("link", name="View").last.click()
     page.get_by_role("button", name="Restore this").click()
-    assert "its object is gone" in page.inner_text("[role=alert]")
+    assert "its object is deleted" in page.inner_text("[role=alert]")
     assert space.read(ti, "cursor") == {"page": 2}
 
 
@@ -254,7 +254,7 @@ def test_switch_a_fault_on_and_see_what_it_did(space, look):
     page.reload()
     assert "answered 503" in page.inner_text("section[aria-labelledby=faults] .did")
     page.get_by_role("button", name="Remove fault").click()
-    assert "The fault is gone." in page.inner_text(".said")
+    assert "The fault is removed." in page.inner_text(".said")
 
 
 def test_take_a_snapshot_see_what_changed_and_go_back(space, look):

@@ -76,7 +76,7 @@ def test_a_malformed_envelope_may_be_mended(backed):
 def test_clearing_takes_the_objects_along(backed, tmp_path):
     asked = text_of(backed.get(TASK.replace("/task", "/ask")))
     assert "2 keys, 1 reference among them; its object goes too" in asked
-    assert "2 keys are gone" in text_of(send(backed, TASK, action="clear"))
+    assert "2 keys deleted" in text_of(send(backed, TASK, action="clear"))
     assert objects(tmp_path) == []
 
 
@@ -143,12 +143,12 @@ def test_a_moment_that_never_was_cannot_be_restored(world, seq):
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"action": "advance", "number": "x", "unit": "days"}, "no number of days"),
+        ({"action": "advance", "number": "x", "unit": "days"}, "not a number of days"),
         (
             {"action": "advance", "number": "4000000", "unit": "days"},
             "would leave the years 1 to 9999",
         ),
-        ({"action": "set", "moment": "tomorrow"}, "is no moment"),
+        ({"action": "set", "moment": "tomorrow"}, "Invalid time"),
         ({"action": "create_namespace", "name": "a b"}, "a b"),
         ({"action": "create_namespace", "name": "default"}, "already"),
         ({"action": "drop_namespace", "name": "default", "sure": "default"}, "cannot be dropped"),
@@ -242,7 +242,7 @@ def test_a_fault_is_set_as_the_form_says(world, fields, fault):
     ("fields", "complaint"),
     [
         ({"what": "status", "amount": "200"}, "status"),
-        ({"what": "status", "amount": "x"}, "is no number"),
+        ({"what": "status", "amount": "x"}, "is not a number"),
         ({"what": "corrupt", "op": "set"}, "for a get only"),
         ({"when": "probability", "count": "7", "what": "truncate"}, "probability"),
         ({"of_dag_id": "etl", "of_asset": "orders", "what": "truncate"}, "not both"),

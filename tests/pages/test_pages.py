@@ -276,12 +276,15 @@ def test_expiry_is_what_was_chosen(world, fields, expires):
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"key": "", "value": "1"}, "at least one character"),
-        ({"key": "k" * 513, "value": "1"}, "512 characters at most"),
-        ({"key": "job_id", "value": "1"}, "There is such a key already"),
+        ({"key": "", "value": "1"}, "Write a key"),
+        ({"key": "k" * 513, "value": "1"}, "at most 512 characters"),
+        ({"key": "job_id", "value": "1"}, "This key exists already"),
         ({"key": "a\nb", "value": "1"}, "line break"),
-        ({"key": "new", "value": "1", "expires": "at", "expires_at": "tomorrow"}, "Write a moment"),
-        ({"key": "new", "value": "1", "expires": "at", "expires_at": ""}, "When?"),
+        ({"key": "new", "value": "1", "expires": "at", "expires_at": "tomorrow"}, "Write a time"),
+        (
+            {"key": "new", "value": "1", "expires": "at", "expires_at": ""},
+            "Write when the value expires",
+        ),
     ],
 )
 def test_a_key_that_cannot_be_added_says_why(world, fields, complaint):
@@ -328,7 +331,7 @@ def test_a_value_at_a_moment(world):
     assert "2030-01-01 00:00:00 UTC" in shown
     assert "“ first ”" in shown.replace("“first”", "“ first ”")
     assert "no such key then" in text_of(world.get(KEY + "tide&at=2029-01-01T00:00"))
-    assert "is no moment" in text_of(world.get(KEY + "tide&at=yesterday"))
+    assert "Invalid time" in text_of(world.get(KEY + "tide&at=yesterday"))
 
 
 def test_a_lost_update_is_marked(world):

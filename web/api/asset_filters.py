@@ -8,29 +8,35 @@ from ..errors import Refused
 
 _SORTABLE = ("id", "name", "uri", "created_at", "updated_at")
 _MAX_SORT = 10
-Condition = tuple[
-    str, tuple[str, ...]
-]  # an SQL text that begins with AND, or nothing, and its parameters
+# SQL, which begins with AND unless it is empty, and its parameters
+Condition = tuple[str, tuple[str, ...]]
 
 
-def assets_where(asked: dict[str, Any]) -> Condition:
-    """The conditions that a query's patterns make; no asset here belongs to a Dag, so ``dag_ids`` finds none."""
-    texts: list[str] = [" AND 0"] if "dag_ids" in asked else []
+def assets_where(query: dict[str, Any]) -> Condition:
+    """The condition of a query's patterns.
+
+    No asset here belongs to a Dag, so that ``dag_ids`` matches none.
+    """
+    texts: list[str] = []
     parameters: list[str] = []
+    if "dag_ids" in query:
+        texts.append(" AND 0")
     for column in ("name", "uri"):
         for kind, condition in (("pattern", _contains), ("prefix_pattern", _begins)):
-            if (pattern := asked.get(f"{column}_{kind}")) is not None:
-                found = [condition(column, term) for term in _terms(pattern)]
-                texts.append(f" AND ({' OR '.join(text for text, _ in found)})")
-                parameters += [value for _, values in found for value in values]
+            if (pattern := query.get(f"{column}_{kind}")) is not None:
+                conditions = [condition(column, term) for term in _terms(pattern)]
+                texts.append(f" AND ({' OR '.join(text for text, _ in conditions)})")
+                parameters += [value for _, values in conditions for value in values]
     return "".join(texts), tuple(parameters)
 
 
 def _terms(pattern: str) -> list[str]:
-    """What may match: the parts between bars, or the whole; a tilde alone matches all."""
+    """The alternatives of a pattern, which stand between bars; a tilde alone matches all."""
     if pattern == "~":
         return [""]
-    parts = [part.strip() for part in pattern.split("|") if part.strip()] if "|" in pattern else []
+    if "|" not in pattern:
+        return [pattern]
+    parts = [part.strip() for part in pattern.split("|") if part.strip()]
     return parts or [pattern]
 
 
@@ -47,7 +53,7 @@ def _begins(column: str, term: str) -> Condition:
 def assets_order(terms: list[str]) -> str:
     """The terms of an ORDER BY clause.
 
-    :raises Refused: for a column that may not be sorted by, or too many.
+    :raises Refused: for a column that cannot be sorted by, or too many terms.
     """
     if len(terms) > _MAX_SORT:
         raise Refused(
@@ -57,9 +63,14 @@ def assets_order(terms: list[str]) -> str:
         if name not in _SORTABLE:
             raise Refused(
                 400,
-                f"Ordering with '{name}' is disallowed or the attribute does not exist on the model",
+                f"Ordering with '{name}' is disallowed or the attribute does not exist "
+                "on the model",
             )
-    wanted = [*terms, "-id" if terms[0].startswith("-") else "id"]
-    return ", ".join(
-        f"{term.lstrip('-')} {'DESC' if term.startswith('-') else 'ASC'}" for term in wanted
-    )
+    last = "-id" if terms[0].startswith("-") else "id"
+    return ", ".join(_sql_term(term) for term in (*terms, last))
+
+
+def _sql_term(term: str) -> str:
+    if term.startswith("-"):
+        return f"{term.lstrip('-')} DESC"
+    return f"{term} ASC"

@@ -50,8 +50,8 @@ def _body(schema: type[schemas.BoundedSchema]) -> Any:
     return body(_bounded(schema, setting("max_value_storage_bytes")))
 
 
-def _page_size(asked: dict[str, Any]) -> int:
-    return int(min(asked["limit"], setting("maximum_page_limit")))
+def _page_size(parameters: dict[str, Any]) -> int:
+    return int(min(parameters["limit"], setting("maximum_page_limit")))
 
 
 # ---------------------------------------------------------------- task state
@@ -62,15 +62,28 @@ def _task(coordinates: dict[str, str], map_index: int) -> Keyspace:
     return keyspace
 
 
+def _keyspace_and_body(
+    coordinates: dict[str, str], schema: type[schemas.BoundedSchema]
+) -> tuple[Keyspace, dict[str, Any]]:
+    """Read a write; an unknown task instance is 404 even where the body is invalid."""
+    parameters, entry = read(
+        query(_SCOPE),
+        _body(schema),
+        exists=lambda parameters: _task(coordinates, parameters["map_index"]).require(),
+    )
+    return _task(coordinates, parameters["map_index"]), entry
+
+
 @bp.get(_TASK)
 @operation(
     (200, schemas.TaskStateStoreCollectionResponse), query=schemas.TaskListQuery, state_op="list"
 )
 @access("task")
 def list_task_state_store(**coordinates: str) -> Response:
-    """List a page of a task instance's entries, by key; one that is unknown has none."""
-    (asked,) = read(query(_TASK_LIST))
-    entries, total = _task(coordinates, asked["map_index"]).list(_page_size(asked), asked["offset"])
+    """List a page of a task instance's entries, by key; an unknown one has none."""
+    (parameters,) = read(query(_TASK_LIST))
+    keyspace = _task(coordinates, parameters["map_index"])
+    entries, total = keyspace.list(_page_size(parameters), parameters["offset"])
     return text_answer(
         collection("task_state_store", [task_entry(entry) for entry in entries], total)
     )
@@ -81,8 +94,8 @@ def list_task_state_store(**coordinates: str) -> Response:
 @access("task")
 def get_task_state_store(key: str, **coordinates: str) -> Response:
     """Get one entry of a task instance."""
-    (asked,) = read(query(_SCOPE))
-    return text_answer(task_entry(_task(coordinates, asked["map_index"]).entry(key)))
+    (parameters,) = read(query(_SCOPE))
+    return text_answer(task_entry(_task(coordinates, parameters["map_index"]).entry(key)))
 
 
 @bp.put(_TASK + "/<key:key>")
@@ -90,17 +103,13 @@ def get_task_state_store(key: str, **coordinates: str) -> Response:
 @access("task")
 def set_task_state_store(key: str, **coordinates: str) -> Any:
     """Create or overwrite one entry of a task instance."""
-    parts = (query(_SCOPE), _body(schemas.TaskStateStoreBody))
-    asked, entry = read(
-        *parts, exists=lambda found: _task(coordinates, found["map_index"]).require()
-    )
-    expires_at, by = entry["expires_at"], "caller"
+    keyspace, entry = _keyspace_and_body(coordinates, schemas.TaskStateStoreBody)
+    expires_at = entry["expires_at"]
+    expires_by = "caller"
     if expires_at == DEFAULT:
-        expires_at, by = (
-            default_expiry(setting("default_retention_days"), g.namespace.clock.now()),
-            "namespace",
-        )
-    _task(coordinates, asked["map_index"]).set(key, entry["value"], expires_at, expires_by=by)
+        expires_at = default_expiry(setting("default_retention_days"), g.namespace.clock.now())
+        expires_by = "namespace"
+    keyspace.set(key, entry["value"], expires_at, expires_by=expires_by)
     return no_content()
 
 
@@ -113,12 +122,9 @@ def set_task_state_store(key: str, **coordinates: str) -> Any:
 )
 @access("task")
 def patch_task_state_store(key: str, **coordinates: str) -> Response:
-    """Replace the value of an entry that is there; its expiry stays."""
-    parts = (query(_SCOPE), _body(schemas.TaskStateStorePatchBody))
-    asked, entry = read(
-        *parts, exists=lambda found: _task(coordinates, found["map_index"]).require()
-    )
-    _task(coordinates, asked["map_index"]).replace(key, entry["value"])
+    """Replace the value of an existing entry; its expiry stays."""
+    keyspace, entry = _keyspace_and_body(coordinates, schemas.TaskStateStorePatchBody)
+    keyspace.replace(key, entry["value"])
     return json_answer(None)
 
 
@@ -127,8 +133,8 @@ def patch_task_state_store(key: str, **coordinates: str) -> Response:
 @access("task")
 def delete_task_state_store(key: str, **coordinates: str) -> Any:
     """Delete one entry of a task instance."""
-    (asked,) = read(query(_SCOPE))
-    _task(coordinates, asked["map_index"]).delete(key)
+    (parameters,) = read(query(_SCOPE))
+    _task(coordinates, parameters["map_index"]).delete(key)
     return no_content()
 
 
@@ -136,12 +142,12 @@ def delete_task_state_store(key: str, **coordinates: str) -> Any:
 @operation(NO_BODY, query=schemas.ClearQuery, state_op="clear")
 @access("task")
 def clear_task_state_store(**coordinates: str) -> Any:
-    """Delete every entry of a task instance, or with ``all_map_indices`` of the task at any index."""
-    (asked,) = read(query(_CLEAR))
-    if asked["all_map_indices"]:
+    """Delete every entry of a task instance, or with ``all_map_indices`` of all its indices."""
+    (parameters,) = read(query(_CLEAR))
+    if parameters["all_map_indices"]:
         clear_all_map_indices(g.namespace, TaskScope(map_index=-1, **coordinates))
     else:
-        _task(coordinates, asked["map_index"]).clear()
+        _task(coordinates, parameters["map_index"]).clear()
     return no_content()
 
 
@@ -153,8 +159,8 @@ def _asset(asset_id: int) -> Keyspace:
     return keyspace
 
 
-def _require_asset(found: dict[str, int]) -> None:
-    _asset(found["asset_id"]).require()
+def _require_asset(segments: dict[str, int]) -> None:
+    _asset(segments["asset_id"]).require()
 
 
 @bp.get(_ASSET)
@@ -164,8 +170,11 @@ def _require_asset(found: dict[str, int]) -> None:
 @access("asset")
 def list_asset_state_store(asset_id: str) -> Response:
     """List a page of an asset's entries, by key."""
-    place, asked = read(path(_ASSET_PATH, asset_id=asset_id), query(_PAGE), exists=_require_asset)
-    entries, total = _asset(place["asset_id"]).list(_page_size(asked), asked["offset"])
+    segments, parameters = read(
+        path(_ASSET_PATH, asset_id=asset_id), query(_PAGE), exists=_require_asset
+    )
+    keyspace = _asset(segments["asset_id"])
+    entries, total = keyspace.list(_page_size(parameters), parameters["offset"])
     return text_answer(
         collection("asset_state_store", [asset_entry(entry) for entry in entries], total)
     )
@@ -176,8 +185,8 @@ def list_asset_state_store(asset_id: str) -> Response:
 @access("asset")
 def get_asset_state_store(asset_id: str, key: str) -> Response:
     """Get one entry of an asset."""
-    (place,) = read(path(_ASSET_PATH, asset_id=asset_id), exists=_require_asset)
-    return text_answer(asset_entry(_asset(place["asset_id"]).entry(key)))
+    (segments,) = read(path(_ASSET_PATH, asset_id=asset_id), exists=_require_asset)
+    return text_answer(asset_entry(_asset(segments["asset_id"]).entry(key)))
 
 
 @bp.put(_ASSET + "/<key:key>")
@@ -186,8 +195,8 @@ def get_asset_state_store(asset_id: str, key: str) -> Response:
 def set_asset_state_store(asset_id: str, key: str) -> Any:
     """Create or overwrite one entry of an asset."""
     parts = (path(_ASSET_PATH, asset_id=asset_id), _body(schemas.AssetStateStoreBody))
-    place, entry = read(*parts, exists=_require_asset)
-    _asset(place["asset_id"]).set(key, entry["value"])
+    segments, entry = read(*parts, exists=_require_asset)
+    _asset(segments["asset_id"]).set(key, entry["value"])
     return no_content()
 
 
@@ -196,8 +205,8 @@ def set_asset_state_store(asset_id: str, key: str) -> Any:
 @access("asset")
 def delete_asset_state_store(asset_id: str, key: str) -> Any:
     """Delete one entry of an asset."""
-    (place,) = read(path(_ASSET_PATH, asset_id=asset_id))
-    _asset(place["asset_id"]).delete(key)
+    (segments,) = read(path(_ASSET_PATH, asset_id=asset_id))
+    _asset(segments["asset_id"]).delete(key)
     return no_content()
 
 
@@ -206,8 +215,8 @@ def delete_asset_state_store(asset_id: str, key: str) -> Any:
 @access("asset")
 def clear_asset_state_store(asset_id: str) -> Any:
     """Delete every entry of an asset."""
-    (place,) = read(path(_ASSET_PATH, asset_id=asset_id))
-    _asset(place["asset_id"]).clear()
+    (segments,) = read(path(_ASSET_PATH, asset_id=asset_id))
+    _asset(segments["asset_id"]).clear()
     return no_content()
 
 
@@ -219,10 +228,14 @@ def clear_asset_state_store(asset_id: str) -> Any:
 @access("asset")
 def get_assets() -> Response:
     """List a page of the assets: the active ones, unless ``only_active=false``."""
-    (asked,) = read(query(_ASSETS, several=("order_by",)))
-    chosen, order = assets_where(asked), assets_order(asked["order_by"])
+    (parameters,) = read(query(_ASSETS, several=("order_by",)))
     rows, total = assets.assets(
-        g.namespace, asked["only_active"], *chosen, order, _page_size(asked), asked["offset"]
+        g.namespace,
+        parameters["only_active"],
+        *assets_where(parameters),
+        assets_order(parameters["order_by"]),
+        _page_size(parameters),
+        parameters["offset"],
     )
     documents = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]
     return json_answer({"assets": documents, "total_entries": total})
@@ -236,7 +249,7 @@ def _with_times(asset: dict[str, Any]) -> dict[str, Any]:
 @bp.get("/version")
 @operation((200, schemas.VersionInfo), open=True)
 def get_version() -> Response:
-    """Say which Airflow is spoken."""
+    """Get the version of Airflow that this API emulates."""
     version, commit = AIRFLOW_VERSION[setting("compat")]
     return json_answer({"version": version, "git_version": commit})
 
@@ -244,7 +257,7 @@ def get_version() -> Response:
 @bp.get("/monitor/health")
 @operation((200, schemas.HealthInfoResponse), open=True)
 def get_health() -> Response:
-    """Say that the database answers; a scheduler, triggerer or Dag processor has never been seen."""
+    """Get the health of the database; no scheduler, triggerer or Dag processor ever runs."""
     parts: dict[str, Any] = {
         name: {"status": None, f"latest_{name}_heartbeat": None} for name in _PARTS
     }

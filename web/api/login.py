@@ -1,4 +1,4 @@
-"""``/auth/token``: a token for a user's name and password, as Airflow's simple auth manager gives it."""
+"""``/auth/token``: a token for a user's name and password, as in Airflow's simple auth manager."""
 
 from __future__ import annotations
 
@@ -37,18 +37,17 @@ def create_token() -> Response:
 def create_token_cli() -> Response:
     """Log in for an hour; the body is read as the Core API reads its own."""
     read_body()
-    (given,) = read(body(_BODY))
-    return _token(given, _CLI_LIFETIME)
+    (credentials,) = read(body(_BODY))
+    return _token(credentials, _CLI_LIFETIME)
 
 
 @bp.get("/token")
 @operation((201, LoginResponse), also=(403,), open=True)
 def create_token_all_admins() -> Response:
     """Log in without credentials, where everybody is admin."""
-    current = service()
     if not _everybody_is_admin():
         raise Refused(403, _ALL_ADMINS)
-    return _signed("admin", "Anonymous", current.keys.signing(g.namespace), tokens.CORE_LIFETIME)
+    return _signed("admin", "Anonymous", tokens.CORE_LIFETIME)
 
 
 def _everybody_is_admin() -> bool:
@@ -70,7 +69,7 @@ def _credentials() -> dict[str, Any]:
     try:
         return dict(_BODY.load(data))
     except ValidationError as error:
-        raise Refused(422, _in_words(listed(_BODY, error, data, ()))) from None
+        raise Refused(422, _pydantic_text(listed(_BODY, error, data, ()))) from None
 
 
 def _json() -> Any:
@@ -80,47 +79,51 @@ def _json() -> Any:
         raise Refused(422, f"the body is not JSON: {error}") from None
 
 
-def _in_words(problems: list[dict[str, Any]]) -> str:
-    """The faults as pydantic's repr, which is what Airflow sends here."""
-    count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} for LoginBody"
-    lines = [
-        f"{item['loc'][0]}\n  {item['msg']} [type={item['type']}, input_value={_shown(item['input'])}, "
-        f"input_type={type(item['input']).__name__}]\n"
-        f"    For further information visit https://errors.pydantic.dev/2.14/v/{item['type']}"
-        for item in problems
-    ]
-    return "\n".join([count, *lines])
+def _pydantic_text(problems: list[dict[str, Any]]) -> str:
+    """The problems as pydantic's repr, which is what Airflow sends here."""
+    noun = "validation error" if len(problems) == 1 else "validation errors"
+    lines = [f"{len(problems)} {noun} for LoginBody"]
+    for item in problems:
+        kind = item["type"]
+        value = item["input"]
+        lines += [
+            item["loc"][0],
+            f"  {item['msg']} [type={kind}, input_value={_shortened_repr(value)}, "
+            f"input_type={type(value).__name__}]",
+            f"    For further information visit https://errors.pydantic.dev/2.14/v/{kind}",
+        ]
+    return "\n".join(lines)
 
 
-def _shown(value: Any) -> str:
+def _shortened_repr(value: Any) -> str:
     """A value's repr; of a long one the first 25 and the last 24 bytes."""
     try:
         text = repr(value).encode("utf-8", "backslashreplace")
     except RecursionError:
         return "..."
-    shown = text if len(text) <= 50 else text[:25] + b"..." + text[-24:]
-    return shown.decode("utf-8", "ignore")
+    if len(text) > 50:
+        text = text[:25] + b"..." + text[-24:]
+    return text.decode("utf-8", "ignore")
 
 
-def _token(given: dict[str, Any], lifetime: int) -> Response:
-    current, secret = service(), service().keys.signing(g.namespace)
+def _token(credentials: dict[str, Any], lifetime: int) -> Response:
+    current = service()
     roles = {name: role.lower() for name, role in current.settings["users"]}
-    name = given["username"]
+    name = credentials["username"]
     if current.settings["all_admins"]:
-        return _signed("admin", "Anonymous", secret, lifetime)
-    if not name or not given["password"]:
+        return _signed("admin", "Anonymous", lifetime)
+    if not name or not credentials["password"]:
         raise Refused(400, "Username and password must be provided")
     if current.keys.checking(g.namespace) is None:
-        return _signed(roles.get(name, "admin"), name, secret, lifetime)
-    known = current.passwords.get(name, "").encode()
-    if not (
-        hmac.compare_digest(known, given["password"].encode("utf-8", "replace"))
-        and known
-        and name in roles
-    ):
+        return _signed(roles.get(name, "admin"), name, lifetime)
+    password = current.passwords.get(name, "").encode()
+    sent = credentials["password"].encode("utf-8", "replace")
+    is_right = hmac.compare_digest(password, sent)
+    if not (is_right and password and name in roles):
         raise Refused(401, "Invalid credentials")
-    return _signed(roles[name], name, secret, lifetime)
+    return _signed(roles[name], name, lifetime)
 
 
-def _signed(role: str, name: str, secret: str, lifetime: int) -> Response:
+def _signed(role: str, name: str, lifetime: int) -> Response:
+    secret = service().keys.signing(g.namespace)
     return json_answer({"access_token": tokens.for_role(secret, role, name, lifetime)}, 201)

@@ -1,9 +1,9 @@
-"""``/openapi.json``: the three APIs described from their schemas, made when it is first asked for.
+"""``/openapi.json``: the description of the three APIs, made at the first request for it.
 
-apispec writes it: unlike flask-smorest it leaves views, blueprints and errors alone, and those have to
-answer exactly as Airflow does. Each view says what it takes and gives (:mod:`web.operation`). Here stands
-what follows from a call's API, path and method: who may make it, which errors it can end with, and in
-which shape.
+apispec makes it from the schemas: unlike flask-smorest it leaves views, blueprints and errors alone,
+and those have to answer exactly as Airflow does. Each view declares its query, body and answer (:mod:`web.operation`).
+This module adds what follows from a call's API, path and method: who may make it, and the
+status and shape of its errors.
 """
 
 from __future__ import annotations
@@ -29,27 +29,31 @@ from ..responses import text_answer
 bp = Blueprint("openapi", __name__)
 _ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own Control API.
 
-Routes of Airflow that are not described here are not emulated: they answer 400 with the reason `not_emulated`.
+Routes of Airflow that are not described here are not emulated: they answer 400 with the reason \
+`not_emulated`.
 Without a secret (`--jwt-secret`) no call needs a token."""
 _SECURITY = {
     "worker": "A task instance's token for the Execution API: `stateroom token --ti UUID`.",
-    "person": "A token from `POST /auth/token`, or `stateroom token --role admin`; the Control API wants an admin's.",
+    "person": (
+        "A token from `POST /auth/token`, or `stateroom token --role admin`; "
+        "the Control API needs an admin's."
+    ),
 }
 _VERSION_HEADER = {
     "in": "header",
     "name": "Airflow-API-Version",
     "schema": {"type": "string", "format": "date"},
-    "description": "The version that the client speaks; older ones than 2026-06-30 know no state store.",
+    "description": "The client's version of the API; those before 2026-06-30 have no state store.",
 }
 _ECHOED = {
-    "airflow-api-version": "The version that was asked for.",
-    "correlation-id": "As it was in the request, if it was.",
-    "Refreshed-API-Token": "A fresh token for a worker whose own is nearly over.",
+    "airflow-api-version": "The version of the request.",
+    "correlation-id": "The request's own, if it has one.",
+    "Refreshed-API-Token": "A new token for a worker whose own expires soon.",
 }
 _TEXT, _LIST = errors.HTTPExceptionResponse, errors.HTTPValidationError
 _REASON, _CONTROL = errors.ReasonResponse, errors.ControlResponse
 _Shapes = tuple[type[Schema], ...]
-# what the server refuses before an API sees it comes with a reason everywhere
+# the server refuses some requests before they reach an API, always with a reason
 _BY_SERVER: dict[int, _Shapes] = {
     400: (_TEXT, _REASON),
     413: (_TEXT, _REASON),
@@ -62,8 +66,9 @@ _BY_SERVER: dict[int, _Shapes] = {
 class Api:
     """What the views of a blueprint have in common.
 
-    :param tokens: each of which opens them.
-    :param errors: the bodies of errors, by their status; those of all others are ``error``.
+    :param tokens: the kinds of token that are accepted.
+    :param error: the body of an error whose status is not in ``errors``.
+    :param errors: the bodies of errors, by their status.
     """
 
     tag: str
@@ -98,7 +103,7 @@ _APIS = {
 }
 
 
-# of what examples/demo.json holds, so that an example in the description is one that works there
+# from examples/demo.json, so that the examples of the description work with it
 _EXAMPLES: dict[str, Any] = {
     "dag_id": "etl",
     "run_id": "scheduled__2026-01-02T00:00:00+00:00",
@@ -118,12 +123,12 @@ _SERVERS = [
     },
 ]
 
-# of an operation's id, where generated clients know it under another
+# the names that generated clients know, where an operation has since moved
 _KNOWN_AS = {
     "journal_api.explain_key": "explain_api.explain_key",
     "journal_api.get_history": "snapshots_api.get_history",
 }
-# of a schema's name: by its class or its module, where generated clients know it under another
+# the same for schemas: the first part of their names, by class or module
 _PARTS = {
     "fixtures": "Control",
     "Change": "Snapshots",
@@ -170,27 +175,29 @@ def describe() -> dict[str, Any]:
 
 
 def _schema_name(schema: Any) -> str:
-    """``CoreTaskStateStoreResponse``: two APIs may have a schema of one name."""
+    """``CoreTaskStateStoreResponse``: two APIs may have schemas of the same name."""
     cls = schema if isinstance(schema, type) else type(schema)
     module = cls.__module__.rsplit(".", 1)[-1]
     part = _PARTS.get(cls.__name__) or _PARTS.get(module) or module.capitalize()
-    return cls.__name__ if cls.__name__.startswith(part) else f"{part}{cls.__name__}"
+    if cls.__name__.startswith(part):
+        return cls.__name__
+    return f"{part}{cls.__name__}"
 
 
 def _field_properties(self: Any, field: Any, **_: Any) -> dict[str, Any]:
-    """An attribute function of apispec's: the JSON schema of one of our fields."""
+    """The JSON schema of one of our fields; an attribute function of apispec."""
     if not isinstance(field, Field):
         return {}
-    found = field.openapi()
-    if isinstance(found.get("items"), Schema):
-        found["items"] = self.resolve_nested_schema(found["items"])
-    if field.allow_none and isinstance(found.get("type"), str):
-        found["type"] = [found["type"], "null"]
-    return found
+    properties = field.openapi()
+    if isinstance(properties.get("items"), Schema):
+        properties["items"] = self.resolve_nested_schema(properties["items"])
+    if field.allow_none and isinstance(properties.get("type"), str):
+        properties["type"] = [properties["type"], "null"]
+    return properties
 
 
 def _paths(rule: str, operation: Operation) -> list[tuple[str, Query | None]]:
-    """A rule's paths in OpenAPI's spelling; one that goes by name or by uri is two."""
+    """A rule's paths in OpenAPI's syntax; a rule by name or by uri has two."""
     path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule)
     if operation.by is None:
         return [(path, operation.query)]
@@ -206,13 +213,14 @@ def _described(
         "tags": [_APIS[part].tag],
         "operationId": _operation_id(endpoint, path),
         "summary": doc.strip().split("\n")[0],
-        "parameters": [
-            *_path_parameters(path),
-            *([{"in": "query", "schema": query}] if query else []),
-        ],
+        "parameters": _path_parameters(path),
         "responses": _responses(part, method, path, operation),
-        "security": [] if operation.open else [*({token: []} for token in _APIS[part].tokens), {}],
+        "security": [],
     }
+    if query:
+        described["parameters"].append({"in": "query", "schema": query})
+    if not operation.open:
+        described["security"] = [*({token: []} for token in _APIS[part].tokens), {}]
     if part == "execution_api":
         described["parameters"].append(_VERSION_HEADER)
     if operation.body is not None:
@@ -222,12 +230,11 @@ def _described(
 
 def _operation_id(endpoint: str, path: str) -> str:
     own = endpoint.removeprefix("control.")
-    known_as = _KNOWN_AS.get(own, own)
-    return re.sub(r"\W+", "_", f"{known_as} {_suffix(path)}").strip("_")
-
-
-def _suffix(path: str) -> str:
-    return "by_name" if "by-name" in path else "by_uri" if "by-uri" in path else ""
+    name = _KNOWN_AS.get(own, own)
+    for by in ("by_name", "by_uri"):
+        if by.replace("_", "-") in path:
+            name += f"_{by}"
+    return re.sub(r"\W+", "_", name).strip("_")
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -249,64 +256,70 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _content(operation: Operation) -> dict[str, Any]:
-    body = operation.body
-    content = {"schema": {"anyOf": list(body)} if isinstance(body, tuple) else body}
-    kinds = [
-        "application/json",
-        *(["application/x-www-form-urlencoded"] if operation.forms else []),
-    ]
-    return {kind: content for kind in kinds}
+    schema: Any = operation.body
+    if isinstance(schema, tuple):
+        schema = {"anyOf": list(schema)}
+    content = {"application/json": {"schema": schema}}
+    if operation.forms:
+        content["application/x-www-form-urlencoded"] = {"schema": schema}
+    return content
 
 
 def _responses(part: str, method: str, path: str, operation: Operation) -> dict[str, Any]:
     status, answer = operation.answer
-    headers = {**(_ECHOED if part == "execution_api" else {}), **(operation.headers or {})}
+    headers = dict(operation.headers or {})
+    if part == "execution_api":
+        headers = {**_ECHOED, **headers}
     done: dict[str, Any] = {"description": "done", "headers": _headers(headers)}
     if answer is not None:
         done["content"] = {"application/json": {"schema": answer}}
-    empty = {
-        str(code): {"description": "nothing had to be done"}
-        for code in operation.also
-        if code < 300
-    }
-    failures = {code for code in operation.also if code >= 400} | _failures(
-        part, method, path, operation
-    )
-    return {
-        str(status): done,
-        **empty,
-        **{str(code): _error(part, code) for code in sorted(failures)},
-    }
+    responses = {str(status): done}
+    statuses = _error_statuses(part, method, path, operation)
+    for code in operation.also:
+        if code < 300:
+            responses[str(code)] = {"description": "nothing had to be done"}
+        else:
+            statuses.add(code)
+    return {**responses, **{str(code): _error(part, code) for code in sorted(statuses)}}
 
 
-def _failures(part: str, method: str, path: str, operation: Operation) -> set[int]:
-    """The errors that a call can end with because of its API, path and method."""
-    api, found = _APIS[part], {421, 500}
+def _error_statuses(part: str, method: str, path: str, operation: Operation) -> set[int]:
+    """The statuses of errors that follow from a call's API, path and method."""
+    is_control = _APIS[part].error is _CONTROL
+    statuses = {421, 500}
     if not operation.open:
-        found |= {401, 403}
+        statuses |= {401, 403}
     if method != "GET":
-        found |= {403, 507}
+        statuses |= {403, 507}
     if method in ("POST", "PUT", "PATCH"):
-        found |= {400, 413, 422, 429} | ({415} if api.error is _CONTROL else set())
+        statuses |= {400, 413, 422, 429}
+        if is_control:
+            statuses.add(415)
     if "{" in path or operation.query or operation.by:
-        found |= {422}
+        statuses.add(422)
     if part == "execution_api":  # the version header
-        found |= {404, 422}
-    if api.error is _CONTROL:  # its calls may be long
-        found |= {429}
-    return found | ({404} if "{" in path else set())
+        statuses |= {404, 422}
+    if is_control:  # its calls may be long
+        statuses.add(429)
+    if "{" in path:
+        statuses.add(404)
+    return statuses
 
 
 def _error(part: str, code: int) -> dict[str, Any]:
     api = _APIS[part]
     shapes = api.errors.get(code, (api.error,))
-    schema = shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
-    headers = {"Retry-After": "Seconds to wait."} if code in (429, 503) else {}
-    found = {
+    schema: Any = shapes[0]
+    if len(shapes) > 1:
+        schema = {"anyOf": list(shapes)}
+    headers = {}
+    if code in (429, 503):
+        headers["Retry-After"] = "Seconds to wait."
+    return {
         "description": _PHRASES.get(code) or HTTPStatus(code).phrase,
         "headers": _headers(headers),
+        "content": {"application/json": {"schema": schema}},
     }
-    return {**found, "content": {"application/json": {"schema": schema}}}
 
 
 def _headers(about: dict[str, str]) -> dict[str, Any]:
@@ -317,9 +330,9 @@ def _headers(about: dict[str, str]) -> dict[str, Any]:
 
 _PHRASES = {
     401: "No token, or one that has expired",
-    403: "Not with this token, or not from a web page of somebody else's",
+    403: "Not allowed with this token, or from another site's page",
     413: "The body is longer than --max-body",
     421: "The host is not allowed (--allow-host)",
-    429: "Too many long calls at once",
+    429: "Too many long calls at the same time",
     507: "The disk is full; nothing was changed",
 }

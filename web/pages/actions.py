@@ -1,4 +1,7 @@
-"""Acting on the pages: add, edit, delete, clear, restore, resolve. All of it as a task would have done it."""
+"""Act on keys from the pages: add, edit, delete, clear, restore and resolve them.
+
+Every action goes through the gateway, as a task's own call would.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ from state.store.views import details, history, keys
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
 from ..service import service
-from . import forms
-from . import session as sessions
+from . import forms, session
 from .browse import any_place, asset_place, show_place, task_place
 from .examples import recipe
-from .key import key_asked, row_of, show
+from .formatting import count
+from .key import key_argument, row_of, show
 from .urls import key_url, place_url
 
 bp = Blueprint("actions", __name__)
@@ -31,7 +34,8 @@ PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 
 
 def _gateway(place: dict[str, Any]) -> Gateway:
-    backend, namespace = service().backend_of(g.namespace), g.namespace
+    namespace = g.namespace
+    backend = service().backend_of(namespace)
     if place["asset_id"] is not None:
         return Gateway(
             backend,
@@ -68,7 +72,7 @@ def _act_on_place(place: dict[str, Any]) -> Any:
 def _add(place: dict[str, Any]) -> Any:
     form = forms.read(expires=place["asset_id"] is None)
     if "key" not in form.wrong and keys.one(g.namespace, place["scope_id"], form.key):
-        form.wrong["key"] = "There is such a key already; open it to edit it."
+        form.wrong["key"] = "This key exists already; open it to edit it."
     if not form.wrong:
         _put(place, form)
     if form.wrong:
@@ -77,7 +81,7 @@ def _add(place: dict[str, Any]) -> Any:
 
 
 def _put(place: dict[str, Any], form: forms.Form) -> None:
-    """Store what was typed; what goes wrong is a fault of the form, so that nothing of it is lost."""
+    """Store the form's value; an error is shown in the form, so that no input is lost."""
     try:
         _gateway(place).put(form.key, form.value, form.expires_at, form.expires_by)
     except (StateError, ValueError) as error:
@@ -85,36 +89,38 @@ def _put(place: dict[str, Any], form: forms.Form) -> None:
 
 
 def _done(place: dict[str, Any], form: forms.Form, text: str) -> Any:
-    more = {}
+    members: dict[str, str | None] = {}
     if place["asset_id"] is None:
-        more["expires_at"] = to_wire(to_text(form.expires_at)) if form.expires_at else None
-    sessions.say(text, **recipe("set", place, form.key, values.dumps(form.value), **more))
+        members["expires_at"] = None
+        if form.expires_at is not None:
+            members["expires_at"] = to_wire(to_text(form.expires_at))
+    session.say(text, **recipe("set", place, form.key, values.dumps(form.value), **members))
     return redirect(key_url({**place, "key": form.key}), 303)
 
 
 def _clear(place: dict[str, Any]) -> Any:
     held = details.holds(g.namespace, place["scope_id"])
     _gateway(place).clear()
-    sessions.say(f"Cleared: {held['keys']} keys are gone.", **recipe("clear", place))
+    session.say(f"{count(held['keys'], 'key')} deleted.", **recipe("clear", place))
     return redirect(place_url(place), 303)
 
 
 @bp.post("/key")
 @lane(BACKEND)
 def act_on_key() -> Any:
-    """Edit, delete or restore a key, or look behind its reference."""
-    acts = {"save": _save, "delete": _delete, "resolve": _resolve, "restore": _restore}
+    """Edit, delete or restore a key, or resolve its reference."""
+    actions = {"save": _save, "delete": _delete, "resolve": _resolve, "restore": _restore}
     action = request.form.get("action", "")
-    if action not in acts:
-        raise Refused(400, f"action is {action!r}; expected one of {', '.join(acts)}")
-    place, key = any_place(), key_asked()
-    return acts[action](place, key, row_of(place, key))
+    if action not in actions:
+        raise Refused(400, f"action is {action!r}; expected one of {', '.join(actions)}")
+    place = any_place()
+    key = key_argument()
+    return actions[action](place, key, row_of(place, key))
 
 
 def _save(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
-    form = forms.read(
-        expires=place["asset_id"] is None, key=key, kept=row["expires_at"] if row else None
-    )
+    expires_at = row["expires_at"] if row else None
+    form = forms.read(expires=place["asset_id"] is None, key=key, current=expires_at)
     _check_current(form, row)
     _check_owner(form, row)
     if not form.wrong:
@@ -125,28 +131,29 @@ def _save(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
 
 
 def _check_current(form: forms.Form, row: dict[str, Any] | None) -> None:
-    """Do not overwrite what somebody else wrote while one typed, unless one has seen that."""
-    seen, now = request.form.get("seen", ""), row["updated_at"] if row else ""
-    if seen != now:
+    """Refuse to overwrite a change made since the form was shown."""
+    updated_at = row["updated_at"] if row else ""
+    if request.form.get("seen", "") != updated_at:
         form.wrong["seen"] = (
             "This key changed while you were editing. Check its value now, then save again."
         )
 
 
 def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
-    if (
-        row
-        and row["kind"] == "reference"
-        and (why := refusal(service().backend_of(g.namespace), row))
-    ):
+    """Refuse to overwrite a reference that the namespace's backend did not make."""
+    if row is None or row["kind"] != "reference":
+        return
+    reason = refusal(service().backend_of(g.namespace), row)
+    if reason is not None:
         form.wrong["value"] = (
-            f"{why.word.capitalize()}: a reference is edited through the backend that made it. {why.sentence}"
+            f"{reason.word.capitalize()}: a reference is edited through the backend that made it. "
+            f"{reason.sentence}"
         )
 
 
 def _delete(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
     _gateway(place).delete(key)
-    sessions.say(f"The key {key!r} is deleted.", **recipe("delete", place, key))
+    session.say(f"The key {key!r} is deleted.", **recipe("delete", place, key))
     return redirect(place_url(place), 303)
 
 
@@ -158,12 +165,12 @@ def _resolve(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any
 
 
 def _restore(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
-    """Store again what a key held before, with the expiry of now, as if it were typed."""
-    text, why = _earlier(place, key)
+    """Store an earlier value of a key again, with the key's current expiry."""
+    text, error = _earlier_value(place, key)
     form = forms.Form({"key": key, "value": "", "expires": "default", "expires_at": ""})
     _check_owner(form, row)
-    if why or form.wrong:
-        return show(place, key, row, status=409, refused=why or form.wrong["value"])
+    if error or form.wrong:
+        return show(place, key, row, status=409, refused=error or form.wrong["value"])
     form.value = values.loads(text or "null")
     form.expires_at, form.expires_by = forms.expiry_of(place, row)
     _put(place, form)
@@ -172,42 +179,39 @@ def _restore(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any
     return _done(place, form, "The earlier value is restored.")
 
 
-def _earlier(place: dict[str, Any], key: str) -> tuple[str | None, str | None]:
-    """The JSON that a key held at an event, or why it cannot be had."""
+def _earlier_value(place: dict[str, Any], key: str) -> tuple[str | None, str | None]:
+    """The JSON that a key held at the form's event, and why it cannot be restored; one is None."""
     seq = request.form.get("seq", "")
-    event = (
-        history.event(g.namespace, place["scope_id"], key, int(seq))
-        if seq.isdecimal() and len(seq) < 16
-        else None
-    )
+    event = None
+    if seq.isdecimal() and len(seq) < 16:
+        event = history.event(g.namespace, place["scope_id"], key, int(seq))
     if event is None or event["text"] is None:
-        return None, "That moment is not in the journal any more, or there was no value then."
+        return None, "That event is not in the journal any more, or it left no value."
     if event["kind"] == "malformed":
-        return None, "What was stored then is a malformed envelope; it is not stored again."
+        return None, "That value is a malformed envelope, which cannot be stored again."
     if event["kind"] == "value":
         return event["text"], None
     ref = envelope.unwrap(values.loads(event["text"]))
     outcome = _resolve_earlier(place, key, str(ref))
-    return (
-        outcome.text,
-        None if outcome.text is not None else f"Its object cannot be read: {outcome.sentence}",
-    )
+    if outcome.text is None:
+        return None, f"Its object cannot be read: {outcome.sentence}"
+    return outcome.text, None
 
 
 def _resolve_earlier(place: dict[str, Any], key: str, ref: str) -> Outcome:
     row = references.of_key(g.namespace, place["scope_id"], key, ref)
     if row is None:
-        return Outcome(
-            "refused", "The ledger does not know this reference any more; its object is gone."
-        )
+        message = "This reference is no longer known, and its object is deleted."
+        return Outcome("refused", message)
     return resolve(g.namespace, service().backend_of(g.namespace), {**row, "ref_size": row["size"]})
 
 
 @bp.get("/ask")
 @lane(SLOW)
 def ask() -> Any:
-    """Say what a deletion would take with it, and ask."""
-    place, key = any_place(), request.args.get("key")
+    """Show what would be deleted, and ask for confirmation."""
+    place = any_place()
+    key = request.args.get("key")
     row = keys.one(g.namespace, place["scope_id"], key) if key else None
     held = details.holds(g.namespace, place["scope_id"])
     resolves = service().backend_of(g.namespace).hooks is not None

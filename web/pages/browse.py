@@ -1,4 +1,4 @@
-"""The pages, for people: overview, task instance and asset. Server-rendered; every one works without scripts."""
+"""The pages of the overview, of a task instance and of an asset; each works without scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from state.store.views import details, history, keys, lists
 from ..errors import Refused
 from ..operation import SLOW, WAITING, lane
 from ..service import PREFIX, service
-from . import session as sessions
+from . import session
 from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, place_args, place_url, read, to
 
@@ -26,7 +26,7 @@ _WAIT = 25  # seconds that a page waits for the next write
 
 @bp.app_context_processor
 def common() -> dict[str, Any]:
-    """What every page shows, an error's too."""
+    """The template variables of every page, error pages included."""
     namespace = g.get("namespace")
     return {
         "version": __version__,
@@ -39,9 +39,9 @@ def common() -> dict[str, Any]:
         "clock": namespace.clock if namespace else None,
         "root": request.script_root,
         "prefix": PREFIX,
-        "csrf": sessions.csrf,
-        "heard": sessions.heard,
-        "login": sessions,
+        "csrf": session.csrf,
+        "heard": session.heard,
+        "login": session,
         "origin": request.host_url.rstrip("/") + request.script_root,
     }
 
@@ -55,28 +55,33 @@ def backend_name() -> str:
 @lane(SLOW)
 def show_overview() -> Any:
     """Dag runs, task instances, assets and keys with what they hold, and the latest writes."""
-    narrowed = bool(request.args.get("q") or request.args.get("only"))
-    show = one_of(
-        "show", _LISTS, "keys" if narrowed else "tasks" if request.args.get("run_id") else "runs"
-    )
-    asked = read(str(show))
-    fitting = lists.totals(g.namespace, asked.asked)
-    of_each = (
-        lists.totals(g.namespace, replace(asked.asked, only=None)) if asked.asked.only else fitting
-    )
+    page = read(str(one_of("show", _LISTS, _default_list())))
+    totals = lists.totals(g.namespace, page.asked)
+    totals_of_all = totals
+    if page.asked.only:
+        totals_of_all = lists.totals(g.namespace, replace(page.asked, only=None))
     return render_template(
         "overview.html",
-        list=asked,
-        rows=_LISTS[asked.show](g.namespace, asked.asked, asked.order, ROWS, asked.offset),
-        of_each=of_each,
-        fitting=fitting,
-        total=fitting[asked.show],
+        list=page,
+        rows=_LISTS[page.show](g.namespace, page.asked, page.order, ROWS, page.offset),
+        of_each=totals_of_all,
+        fitting=totals,
+        total=totals[page.show],
         empty=lists.is_empty(g.namespace),
-        **_live(),
+        **_latest_writes(),
     )
 
 
-def _live() -> dict[str, Any]:
+def _default_list() -> str:
+    """The list of an address that names none."""
+    if request.args.get("q") or request.args.get("only"):
+        return "keys"
+    if request.args.get("run_id"):
+        return "tasks"
+    return "runs"
+
+
+def _latest_writes() -> dict[str, Any]:
     return {
         "latest": history.latest(g.namespace, _LATEST),
         "journal": g.namespace.journal.is_kept,
@@ -87,14 +92,13 @@ def _live() -> dict[str, Any]:
 @bp.get("/live")
 @lane(WAITING)
 def live() -> Response:
-    """The latest writes as a piece of a page, as soon as something happens after the event ``after``."""
+    """The latest writes as a part of a page, as soon as there is an event after ``after``."""
     g.namespace.journal.wait(_WAIT, number("after", 0), limit=1)
-    found = _live()
-    answer = Response(
-        render_template("_latest.html", **found), content_type="text/html; charset=utf-8"
-    )
-    answer.headers["Stateroom-Last"] = str(found["last"])
-    return answer
+    writes = _latest_writes()
+    html = render_template("_latest.html", **writes)
+    response = Response(html, content_type="text/html; charset=utf-8")
+    response.headers["Stateroom-Last"] = str(writes["last"])
+    return response
 
 
 def task_place() -> dict[str, Any]:
@@ -103,7 +107,7 @@ def task_place() -> dict[str, Any]:
     if missing:
         raise Refused(
             400,
-            f"the address names no {missing[0]}; ?dag_id=…&run_id=…&task_id=… name a task instance",
+            f"{missing[0]} is missing; name a task instance by ?dag_id=…&run_id=…&task_id=…",
         )
     index = number("map_index", -1)
     scope = TaskScope(
@@ -121,23 +125,26 @@ def asset_place() -> dict[str, Any]:
 
 def any_place() -> dict[str, Any]:
     """The task instance or the asset that the address names."""
-    return asset_place() if {"asset_id", "asset"} & set(request.args) else task_place()
+    if "asset_id" in request.args or "asset" in request.args:
+        return asset_place()
+    return task_place()
 
 
 def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
     """The page of a task instance or asset.
 
-    :param more: what a form that was refused had in it, and what is wrong there.
+    :param more: the form that was refused, with its input and its errors.
     """
-    asked, held = read("keys"), details.holds(g.namespace, place["scope_id"])
+    page = read("keys")
+    held = details.holds(g.namespace, place["scope_id"])
     facts = {
-        "list": asked,
+        "list": page,
         "place": place,
         "held": held,
         "total": held["keys"],
         "backend": backend_name(),
     }
-    facts["rows"] = keys.of_scope(g.namespace, place["scope_id"], asked.order, ROWS, asked.offset)
+    facts["rows"] = keys.of_scope(g.namespace, place["scope_id"], page.order, ROWS, page.offset)
     facts["default_at"] = default_at()
     if place["asset_id"] is None:
         facts["attempts"] = details.attempts(g.namespace, place["scope_id"])

@@ -1,4 +1,4 @@
-"""The same from a shell and from Python: the lines that do what the page did."""
+"""The ``curl`` and Python lines that do what a page just did."""
 
 from __future__ import annotations
 
@@ -23,12 +23,9 @@ def recipe(
     :param text: the value's JSON; a long one is left to a file.
     :param more: further members of the body, such as ``expires_at``.
     """
-    through_gateway = service().backend_of(g.namespace).hooks is not None and verb in (
-        "get",
-        "set",
-        "delete",
-    )
-    if through_gateway and (place["asset_id"] is not None or place.get("id")):
+    has_backend = service().backend_of(g.namespace).hooks is not None
+    is_reachable = place["asset_id"] is not None or place.get("id")
+    if has_backend and is_reachable and verb in ("get", "set", "delete"):
         return _gateway(verb, place, str(key), text, more)
     return _core(verb, place, key, text, more)
 
@@ -41,38 +38,46 @@ def origin() -> str:
 def _core(
     verb: str, place: dict[str, Any], key: str | None, text: str | None, more: dict[str, Any]
 ) -> Any:
+    query: dict[str, Any] = {}
     if place["asset_id"] is not None:
-        path, query = f"/api/v2/assets/{place['asset_id']}/state-store", {}
+        path = f"/api/v2/assets/{place['asset_id']}/state-store"
         keyspace = f"asset_by_id({place['asset_id']})"
     else:
         names = [_segment(place[name]) for name in ("dag_id", "run_id", "task_id")]
         path = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*names)
-        query = {"map_index": place["map_index"]} if place["map_index"] != -1 else {}
+        if place["map_index"] != -1:
+            query["map_index"] = place["map_index"]
         scope = ", ".join(repr(place[name]) for name in ("dag_id", "run_id", "task_id", *query))
         keyspace = f"task_by_scope(TaskScope({scope}))"
-    path += f"/{_segment(key)}" if key is not None else ""
-    given = ([_python(key)] if key is not None else []) + (
-        [_python_of(text)] if text is not None else []
-    )
-    if more.get("expires_at") and text is not None:
-        given.append(f"datetime.fromisoformat({more['expires_at'].replace('Z', '+00:00')!r})")
+    arguments = []
+    if key is not None:
+        path += f"/{_segment(key)}"
+        arguments.append(repr(key))
+    if text is not None:
+        arguments.append(_python_literal(text))
+        if more.get("expires_at"):
+            moment = more["expires_at"].replace("Z", "+00:00")
+            arguments.append(f"datetime.fromisoformat({moment!r})")
     return {
         "curl": _curl(verb, path, query, text, more),
-        "python": _client(f"{keyspace}.{verb}({', '.join(given)})"),
+        "python": _client(f"{keyspace}.{verb}({', '.join(arguments)})"),
     }
 
 
 def _gateway(
     verb: str, place: dict[str, Any], key: str, text: str | None, more: dict[str, Any]
 ) -> Any:
+    path = f"/_stateroom/values/ti/{place.get('id')}"
+    query = {"key": key}
     if place["asset_id"] is not None:
-        path, query = "/_stateroom/values/asset/by-name", {"name": place["asset"], "key": key}
-    else:
-        path, query = f"/_stateroom/values/ti/{place['id']}", {"key": key}
-    body = {"retention": more["retention"]} if "retention" in more else {}
+        path = "/_stateroom/values/asset/by-name"
+        query = {"name": place["asset"], "key": key}
+    body = {name: value for name, value in more.items() if name == "retention"}
     method = {"get": "GET", "set": "PUT", "delete": "DELETE"}[verb]
-    given = f', json={{"value": {_python_of(text)}}}' if text is not None else ""
-    call = f"call({method!r}, {path!r}, params={query!r}{given})"
+    json_argument = ""
+    if text is not None:
+        json_argument = f', json={{"value": {_python_literal(text)}}}'
+    call = f"call({method!r}, {path!r}, params={query!r}{json_argument})"
     return {"curl": _curl(verb, path, query, text, body), "python": _client(call)}
 
 
@@ -80,7 +85,9 @@ def _curl(
     verb: str, path: str, query: dict[str, Any], text: str | None, more: dict[str, Any]
 ) -> str:
     method = {"get": "", "set": "-X PUT ", "delete": "-X DELETE ", "clear": "-X DELETE "}[verb]
-    url = origin() + path + (f"?{urlencode(query)}" if query else "")
+    url = origin() + path
+    if query:
+        url += f"?{urlencode(query)}"
     parts = [f"curl {method}{shlex.quote(url)}"]
     if "/../" in f"{path}/" or "/./" in f"{path}/":
         parts.append("--path-as-is")
@@ -91,7 +98,9 @@ def _curl(
             f", {json.dumps(name)}: {json.dumps(value)}" for name, value in more.items()
         )
         body = f'{{"value": {text}{members}}}'
-        data = shlex.quote(body) if len(body) <= _LONGEST else "@body.json"
+        data = "@body.json"
+        if len(body) <= _LONGEST:
+            data = shlex.quote(body)
         parts.append(f"-H 'Content-Type: application/json' -d {data}")
     return " ".join(parts)
 
@@ -105,10 +114,8 @@ def _segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _python(value: Any) -> str:
-    return repr(value)
-
-
-def _python_of(text: str | None) -> str:
-    """A JSON text as Python; a long one as what was read before."""
-    return repr(json.loads(text)) if text is not None and len(text) <= _LONGEST else "value"
+def _python_literal(text: str) -> str:
+    """A JSON text as a Python literal; for a long one the name of a variable, ``value``."""
+    if len(text) > _LONGEST:
+        return "value"
+    return repr(json.loads(text))

@@ -1,4 +1,4 @@
-"""Faults on the bench: set one with a form, see how often each met its call, and what the last ones did."""
+"""The faults on the bench: a form to add one, how often each matched, what the last ones did."""
 
 from __future__ import annotations
 
@@ -33,17 +33,14 @@ WHAT = {
     "slow": "backend: slow",
     "refused": "backend: refused",
 }
-_NUMBERS = {
-    "status": "status",
-    "latency": "latency",
-    "slow": "latency",
-}  # what the form's number says of each
+# the member of a fault that the form's number sets, by what the fault does
+_NUMBERS = {"status": "status", "latency": "latency", "slow": "latency"}
 
 
 class Wrong(StateError):
-    """What was typed cannot be.
+    """Invalid input in a form.
 
-    :param field: where it was typed.
+    :param field: the field with the invalid input.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -52,18 +49,16 @@ class Wrong(StateError):
 
 
 def facts() -> dict[str, Any]:
-    """What the panel shows: the faults, what the last ones did, and what a form may say."""
-    shown = [
+    """What the panel shows: the faults, what the last ones did, and the form's choices."""
+    rows = [
         {**row, "text": str(Fault.from_json(_fault(row)))} for row in g.namespace.faults.listed()
     ]
-    did = (
-        g.namespace.journal.events(limit=_LAST, newest=True, op="fault")
-        if g.namespace.journal.is_kept
-        else []
-    )
+    events = []
+    if g.namespace.journal.is_kept:
+        events = g.namespace.journal.events(limit=_LAST, newest=True, op="fault")
     return {
-        "faults": shown,
-        "did": did[::-1],
+        "faults": rows,
+        "did": events[::-1],
         "ops": OPS,
         "when_happens": WHEN,
         "what_happens": WHAT,
@@ -85,7 +80,7 @@ def set_fault() -> tuple[str, None]:
 
 
 def _document() -> dict[str, Any]:
-    """The form as the control API would take it."""
+    """The form as the body that the Control API takes."""
     typed = {name: value.strip() for name, value in request.form.items() if value.strip()}
     document: dict[str, Any] = {"op": typed.get("op", "any")}
     if scope := {name: typed[f"of_{name}"] for name in _SCOPE if f"of_{name}" in typed}:
@@ -100,9 +95,9 @@ def _document() -> dict[str, Any]:
 
 def _what(typed: dict[str, str]) -> dict[str, Any]:
     what = typed.get("what", "status")
-    document: dict[str, Any] = (
-        {_NUMBERS[what]: _number("amount", typed)} if what in _NUMBERS else {}
-    )
+    document: dict[str, Any] = {}
+    if what in _NUMBERS:
+        document[_NUMBERS[what]] = _number("amount", typed)
     if what.startswith("close_"):
         document["close"] = what.removeprefix("close_")
     elif what == "truncate":
@@ -115,9 +110,11 @@ def _what(typed: dict[str, str]) -> dict[str, Any]:
 def _number(name: str, typed: dict[str, str]) -> float | int:
     text = typed.get(name, "")
     try:
-        return int(text) if text.isdecimal() else float(text)
+        if text.isdecimal():
+            return int(text)
+        return float(text)
     except ValueError:
-        raise Wrong("fault", f"{text[:50]!r} is no number.") from None
+        raise Wrong("fault", f"{text[:50]!r} is not a number.") from None
 
 
 def remove_fault() -> tuple[str, None]:
@@ -126,10 +123,10 @@ def remove_fault() -> tuple[str, None]:
     if not text.isdecimal() or len(text) > 18:
         raise Wrong("fault", f"there is no fault {text[:50]!r}")
     g.namespace.faults.remove(int(text))
-    return "The fault is gone.", None
+    return "The fault is removed.", None
 
 
 def clear_faults() -> tuple[str, None]:
     """Remove all faults."""
     g.namespace.faults.clear()
-    return "All faults are gone.", None
+    return "All faults are removed.", None

@@ -1,4 +1,4 @@
-"""Words for people: how long ago, how large, what kind of JSON. Filters of the templates."""
+"""The templates' filters: how long ago, how large, what kind of JSON."""
 
 from __future__ import annotations
 
@@ -10,26 +10,18 @@ from typing import Any
 from flask import Flask, g
 
 from state.masking import masked
+from state.model import durations
 from state.model.clock import Clock, from_text, to_text
 
-_UNITS = ((365 * 86400, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-_UP_TO = {
-    "year": 10**9,
-    "day": 730,
-    "hour": 36,
-    "minute": 90,
-    "second": 90,
-}  # of each unit, before the next is taken
-_HIGH, _BEGUN = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\(?:u[0-9a-fA-F]{0,3})?"
-_HALF = re.compile(
-    rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$"
-)  # an escape, or a pair, cut in two
+_HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
+_BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
+_HALF = re.compile(rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$")  # at the end of a text
 _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4})+)")
 _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
 
 
 def register(app: Flask) -> None:
-    """Make the words known to templates."""
+    """Add the filters to the app's templates."""
     for filter_ in (
         ago,
         until,
@@ -48,28 +40,26 @@ def register(app: Flask) -> None:
 
 
 def span(seconds: float) -> str:
-    """A length of time, in one unit: ``29 days``."""
-    seconds = abs(seconds)
-    number, word = 0, "second"
-    for length, unit in reversed(_UNITS):
-        number, word = round(seconds / length), unit
-        if number <= _UP_TO[unit]:
-            break
-    return count(number, word)
+    """A duration in one unit: ``29 days``."""
+    return durations.rounded(seconds)
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 key``, ``2 keys``, ``1,200 keys``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    if number != 1:
+        noun = plural or f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def _passed(text: str, clock: Clock | None = None) -> float:
-    """Seconds since a stored moment, by the namespace's clock unless another is given."""
+    """Seconds since a stored moment, by the namespace's clock by default."""
     return float(((clock or g.namespace.clock).now() - _read(text)) / timedelta(seconds=1))
 
 
 def _read(text: str) -> datetime:
-    return from_text(text) if text.endswith("Z") else datetime.fromisoformat(text)
+    if text.endswith("Z"):
+        return from_text(text)
+    return datetime.fromisoformat(text)
 
 
 def ago(text: str | None) -> str:
@@ -81,13 +71,17 @@ def ago(text: str | None) -> str:
 
 def really_ago(text: str | None) -> str:
     """When a stored moment of real time was, whatever the namespace's clock shows."""
-    return _ago(_passed(text, Clock())) if text else "–"
+    if not text:
+        return "–"
+    return _ago(_passed(text, Clock()))
 
 
 def _ago(passed: float) -> str:
     if abs(passed) < 2:
         return "just now"
-    return f"{span(passed)} ago" if passed > 0 else f"in {span(passed)}"
+    if passed < 0:
+        return f"in {span(passed)}"
+    return f"{span(passed)} ago"
 
 
 def until(text: str | None) -> str:
@@ -95,7 +89,9 @@ def until(text: str | None) -> str:
     if not text:
         return "never"
     passed = _passed(text)
-    return f"expired {span(passed)} ago" if passed > 0 else f"in {span(passed)}"
+    if passed > 0:
+        return f"expired {span(passed)} ago"
+    return f"in {span(passed)}"
 
 
 def exact(text: str | None) -> str:
@@ -110,45 +106,62 @@ def size(number: int | None) -> str:
     """Bytes: ``12 B``, ``1.2 KiB``."""
     if number is None:
         return "–"
-    value = float(number)
-    for unit in ("B", "KiB", "MiB"):
+    if number < 1000:
+        return f"{number} B"
+    value = number / 1024
+    for unit in ("KiB", "MiB"):
+        if value < 100:
+            return f"{value:.1f} {unit}"
         if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+            return f"{value:.0f} {unit}"
         value /= 1024
     return f"{value:.1f} GiB"
 
 
 def json_type(beginning: str) -> str:
-    """What kind of JSON a text begins."""
-    return _TYPES.get(beginning[:1], "number") if beginning else "–"
+    """The type of a JSON text, by its first character."""
+    if not beginning:
+        return "–"
+    return _TYPES.get(beginning[0], "number")
 
 
 def shown(value: Any) -> str:
-    """A text that can be sent: lone surrogates, which no encoding carries, as escapes."""
+    """A text that can be sent: with escapes for lone surrogates, which UTF-8 cannot encode."""
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def preview(beginning: str, most: int) -> str:
-    """The beginning of a JSON text in so many characters, with letters instead of their escapes."""
-    text = _ESCAPES.sub(_letters, _HALF.sub(r"\1…", beginning))
-    return shown(text if len(text) <= most else f"{text[: most - 1]}…")
+    """The beginning of a JSON text, shortened, with letters instead of their escapes.
+
+    :param most: characters.
+    """
+    text = _ESCAPES.sub(_unescaped, _HALF.sub(r"\1…", beginning))
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
+    return shown(text)
 
 
-def _letters(found: re.Match[str]) -> str:
-    letters = str(json.loads(f'"{found[2]}"'))
-    return found[1] + (letters if letters.isprintable() else found[2])
+def _unescaped(match: re.Match[str]) -> str:
+    letters = str(json.loads(f'"{match[2]}"'))
+    if not letters.isprintable():
+        return match[0]
+    return match[1] + letters
 
 
 def address(ref: str) -> str:
-    """A reference in one line: where it is, and the end of its path, which tells it from others."""
+    """A reference in one line: its scheme and the end of its path, which identifies it."""
     scheme, slashes, rest = ref.partition("://")
-    if len(ref) <= 60 or not slashes:
-        return ref if len(ref) <= 60 else f"{ref[:28]}…{ref[-28:]}"
+    if len(ref) <= 60:
+        return ref
+    if not slashes:
+        return f"{ref[:28]}…{ref[-28:]}"
     parts = [part if len(part) <= 24 else f"{part[:10]}…" for part in rest.split("/")[-3:]]
     return f"{scheme}://…/{'/'.join(parts)}"
 
 
-_DEEPEST, _MOST, _LONGEST = 12, 400, 2000  # levels, nodes and characters of one text that are shown
+_DEEPEST = 12  # levels that are shown
+_MOST = 400  # nodes that are shown
+_LONGEST = 2000  # characters of one text that are shown
 _OPEN = 3  # levels that are unfolded
 READABLE = 2 * 1024 * 1024  # bytes; of a larger value only the beginning is shown
 _BEGINNING = 4000  # characters
@@ -156,7 +169,10 @@ Node = dict[str, Any]
 
 
 def tree(text: str) -> Node:
-    """What a page shows of a value: its ``root`` node, or its ``beginning`` where it is too large or too deep."""
+    """A value as a page shows it.
+
+    :returns: its ``root`` node; or its ``beginning`` with ``why`` no tree is shown.
+    """
     if len(text) > READABLE:
         return {"beginning": text[:_BEGINNING], "why": "large"}
     try:
@@ -168,7 +184,7 @@ def tree(text: str) -> Node:
 
 
 def pretty(text: str) -> str:
-    """A JSON text in lines, for editing and for comparing; as it is where Python cannot read it."""
+    """A JSON text with line breaks, to edit or compare; unchanged if Python cannot parse it."""
     try:
         return shown(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
     except (ValueError, RecursionError):
@@ -180,22 +196,21 @@ class _Tree:
         self._left = _MOST
 
     def node(self, name: str | int | None, value: Any, level: int) -> Node:
-        """One node: ``name``, ``type``, and ``text`` or ``children`` with ``more`` that are not shown."""
+        """One node: ``name``, ``type``, ``text`` or ``children``, and how many ``more`` are left out."""
         self._left -= 1
-        made: Node = {
-            "name": name if not isinstance(name, str) else shown(name),
-            "open": level < _OPEN,
-        }
+        if isinstance(name, str):
+            name = shown(name)
+        node: Node = {"name": name, "open": level < _OPEN}
         if isinstance(value, dict):
-            return {**made, **self._inner("object", list(value.items()), level)}
+            return {**node, **self._inner("object", list(value.items()), level)}
         if isinstance(value, list):
-            return {**made, **self._inner("array", list(enumerate(value)), level)}
-        return {**made, **_leaf(value)}
+            return {**node, **self._inner("array", list(enumerate(value)), level)}
+        return {**node, **_leaf(value)}
 
     def _inner(self, kind: str, items: list[tuple[Any, Any]], level: int) -> Node:
-        children = []
-        for name, item in items if level < _DEEPEST else []:
-            if self._left <= 0:
+        children: list[Node] = []
+        for name, item in items:
+            if level >= _DEEPEST or self._left <= 0:
                 break
             children.append(self.node(name, item, level + 1))
         return {
@@ -213,10 +228,7 @@ def _leaf(value: Any) -> Node:
             "text": shown(value[:_LONGEST]),
             "more": max(0, len(value) - _LONGEST),
         }
-    kind = "null" if value is None else "boolean" if isinstance(value, bool) else "number"
-    text = (
-        json.dumps(value)
-        if not isinstance(value, int) or value.bit_length() < 10_000
-        else "a very long number"
-    )
-    return {"type": kind, "text": text[:_LONGEST], "more": 0}
+    if isinstance(value, int) and value.bit_length() >= 10_000:
+        return {"type": "number", "text": "a very long number", "more": 0}
+    text = json.dumps(value)
+    return {"type": json_type(text), "text": text[:_LONGEST], "more": 0}

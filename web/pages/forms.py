@@ -1,4 +1,7 @@
-"""What a person typed: a key, JSON, an expiry. Wrong input is named at its place, and nothing of it is lost."""
+"""The form of a value: a key, JSON, an expiry.
+
+Invalid input is shown again, with an error beside its field.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ _LONGEST_KEY = 512  # characters, as Airflow's column
 class Form:
     """A form that was sent.
 
-    :param typed: what was typed, by the field's name.
-    :param wrong: what is wrong with it, by the field's name.
+    :param typed: the input, by the field's name.
+    :param wrong: the errors, by the field's name.
     """
 
     typed: dict[str, str]
@@ -38,12 +41,12 @@ class Form:
         return self.typed.get("key", "")
 
 
-def read(expires: bool, key: str | None = None, kept: str | None = None) -> Form:
+def read(expires: bool, key: str | None = None, current: str | None = None) -> Form:
     """Read the form of a value.
 
-    :param expires: whether it says when the value expires.
-    :param key: of the entry that is edited; None if the form names it.
-    :param kept: the expiry of the entry that is edited.
+    :param expires: whether the form has an expiry.
+    :param key: of the edited entry; None if the form names it.
+    :param current: the expiry of the edited entry.
     """
     form = Form(
         {name: request.form.get(name, "") for name in ("key", "value", "expires", "expires_at")}
@@ -53,16 +56,16 @@ def read(expires: bool, key: str | None = None, kept: str | None = None) -> Form
     _check_key(form)
     _read_value(form)
     if expires:
-        _read_expiry(form, kept)
+        _read_expiry(form, current)
     return form
 
 
 def _check_key(form: Form) -> None:
     if not form.key:
-        form.wrong["key"] = "A key has at least one character."
+        form.wrong["key"] = "Write a key."
     elif len(form.key) > _LONGEST_KEY:
         form.wrong["key"] = (
-            f"A key has {_LONGEST_KEY} characters at most; this one has {len(form.key)}."
+            f"A key has at most {_LONGEST_KEY} characters; this one has {len(form.key)}."
         )
     elif "\n" in form.key or "\r" in form.key:
         form.wrong["key"] = "A key with a line break cannot be reached by Airflow's clients."
@@ -77,9 +80,9 @@ def _read_value(form: Form) -> None:
         form.value = json.loads(text, parse_constant=_refuse)
         values.check(form.value)
     except json.JSONDecodeError as error:
-        form.wrong["value"] = _at_its_place(text, error)
+        form.wrong["value"] = _syntax_error(text, error)
     except RecursionError:
-        form.wrong["value"] = "This is nested too deeply."
+        form.wrong["value"] = "This value is nested too deeply."
     except (ValueError, TypeError) as error:
         form.wrong["value"] = f"{error}."
     else:
@@ -90,15 +93,14 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-def _at_its_place(text: str, error: json.JSONDecodeError) -> str:
-    """What is wrong, where, and what stands there."""
-    line = (text.splitlines() or [""])[min(error.lineno, len(text.splitlines()) or 1) - 1]
+def _syntax_error(text: str, error: json.JSONDecodeError) -> str:
+    """The message about invalid JSON: where, what, and the text around it."""
+    lines = text.splitlines() or [""]
+    line = lines[min(error.lineno, len(lines)) - 1]
     near = line[max(0, error.colno - 15) : error.colno + 10].strip()
-    hint = (
-        " Text needs double quotes."
-        if error.pos == 0 and text[:1].isalpha() or text[:1] == "'"
-        else ""
-    )
+    hint = ""
+    if (error.pos == 0 and text[:1].isalpha()) or text[:1] == "'":
+        hint = " Text needs double quotes."
     return f"Line {error.lineno}, column {error.colno}: {error.msg.lower()}, near “{near}”.{hint}"
 
 
@@ -110,46 +112,71 @@ def _check_value(form: Form) -> None:
     limit = int(setting("max_value_storage_bytes"))
     size = len(values.dumps(form.value))
     if limit and size > limit and service().backend_of(g.namespace).hooks is None:
-        form.wrong["value"] = f"This has {size:,} bytes; max_value_storage_bytes allows {limit:,}."
+        form.wrong["value"] = (
+            f"This value has {size:,} bytes; max_value_storage_bytes allows {limit:,}."
+        )
 
 
-def _read_expiry(form: Form, kept: str | None) -> None:
+def _read_expiry(form: Form, current: str | None) -> None:
     choice = form.typed["expires"] or "default"
     if choice == "never":
         return
     if choice == "keep":
-        form.expires_at = from_text(kept) if kept else None
+        form.expires_at = _moment(current)
         form.expires_by = "caller"
     elif choice == "at":
         _read_moment(form)
     else:
-        form.expires_at = default_expiry(
-            int(setting("default_retention_days")), g.namespace.clock.now()
-        )
+        form.expires_at = _default_expiry()
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A stored expiry; None for never."""
+    if text is None:
+        return None
+    return from_text(text)
+
+
+def _default_expiry() -> datetime | None:
+    days = int(setting("default_retention_days"))
+    return default_expiry(days, g.namespace.clock.now())
 
 
 def _read_moment(form: Form) -> None:
     text = form.typed["expires_at"].strip()
+    if not text:
+        form.wrong["expires_at"] = "Write when the value expires."
+        return
     try:
-        moment = from_string(text)
-        form.expires_at = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        to_text(form.expires_at)
+        form.expires_at = in_utc(from_string(text))
+        to_text(form.expires_at)  # raises OverflowError
         form.expires_by = "caller"
     except (ValueError, OverflowError) as error:
-        form.wrong["expires_at"] = (
-            f"Write a moment such as 2030-12-24T18:00 (in UTC): {error}." if text else "When?"
-        )
+        form.wrong["expires_at"] = f"Write a time such as 2030-12-24T18:00 (in UTC): {error}."
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment with its time zone: UTC where it was written without one."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    return moment
 
 
 def expiry_of(place: dict[str, Any], row: dict[str, Any] | None) -> tuple[datetime | None, str]:
-    """The expiry that a restored value gets, and by whose clock: the key's own if it is there, else the default."""
-    if place["asset_id"] is not None or row is None:
-        days = 0 if place["asset_id"] is not None else int(setting("default_retention_days"))
-        return default_expiry(days, g.namespace.clock.now()), "namespace"
-    return (from_text(row["expires_at"]) if row["expires_at"] else None), "caller"
+    """The expiry of a restored value, and who chose it.
+
+    It is the key's current expiry; the default for a deleted key; none for an asset's.
+    """
+    if place["asset_id"] is not None:
+        return None, "namespace"
+    if row is None:
+        return _default_expiry(), "namespace"
+    return _moment(row["expires_at"]), "caller"
 
 
 def default_at() -> str | None:
-    """When a value that is stored now with the default retention expires, as text; None for never."""
-    moment = default_expiry(int(setting("default_retention_days")), g.namespace.clock.now())
-    return to_text(moment) if moment else None
+    """When a value that is stored now expires by default, as text; None for never."""
+    moment = _default_expiry()
+    if moment is None:
+        return None
+    return to_text(moment)

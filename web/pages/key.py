@@ -1,4 +1,4 @@
-"""The page of a key: its value as a tree, or its reference; its history; and the whole value as plain text."""
+"""The page of a key: its value as a tree or its reference, its history, its value as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from state.gateway.resolve import Outcome
 from state.masking import masked
 from state.store.explain.explain import explain
 from state.store.views import history, keys
-from state.store.views import history as timeline
 
 from ..errors import Refused
 from ..operation import SLOW, lane
@@ -32,41 +31,50 @@ _LINES = 400  # of a comparison
 EDITABLE = 256 * 1024  # bytes; a larger value is not put into a form
 
 
-def key_asked() -> str:
+def key_argument() -> str:
     """The key that the address names."""
     key = request.args.get("key")
     if not key:
-        raise Refused(400, "the address names no key; add &key=…")
+        raise Refused(400, "the address has no key; add &key=…")
     return key
 
 
 def row_of(place: dict[str, Any], key: str) -> dict[str, Any] | None:
-    """The key's row; None if it is not there but its history is.
+    """The key's row; None for a deleted key that has a history.
 
-    :raises KeyNotFound: if there is neither.
+    :raises KeyNotFound: if the key has neither.
     """
     row = keys.one(g.namespace, place["scope_id"], key)
-    if row is None and not timeline.changes(g.namespace, place["scope_id"], key, 1):
-        raise KeyNotFound("Task" if place["asset_id"] is None else "Asset", key)
+    if row is None and not history.changes(g.namespace, place["scope_id"], key, 1):
+        raise _not_found(place, key)
     return row
+
+
+def _not_found(place: dict[str, Any], key: str) -> KeyNotFound:
+    if place["asset_id"] is None:
+        return KeyNotFound("Task", key)
+    return KeyNotFound("Asset", key)
 
 
 def visible(row: dict[str, Any]) -> str:
     """A row's or an event's JSON; credentials in references are masked."""
     text: str = row["text"]
-    return text if row["kind"] == "value" else masked(text)
+    if row["kind"] == "value":
+        return text
+    return masked(text)
 
 
 @bp.get("/key")
 @lane(SLOW)
 def show_key() -> Any:
-    """What is stored under a key, and what was; for one that never was, where it is instead."""
-    place, key = any_place(), key_asked()
+    """A key's value and history; for a key that never existed, similar ones elsewhere."""
+    place = any_place()
+    key = key_argument()
     try:
         return show(place, key, row_of(place, key))
     except KeyNotFound:
-        why = explain(g.namespace, scope_of(place), key)
-        return render_template("missing.html", place=place, key=key, why=why), 404
+        explanation = explain(g.namespace, scope_of(place), key)
+        return render_template("missing.html", place=place, key=key, why=explanation), 404
 
 
 def show(
@@ -79,12 +87,10 @@ def show(
 ) -> Any:
     """The page of a key.
 
-    :param outcome: of a reference that was just resolved.
+    :param outcome: of resolving the key's reference just now.
     :param more: a form that was refused.
     """
-    shown = (
-        visible(row) if row and row["kind"] != "reference" else outcome.text if outcome else None
-    )
+    text = _shown_text(row, outcome)
     facts: dict[str, Any] = {
         "place": place,
         "key": key,
@@ -92,31 +98,46 @@ def show(
         "outcome": outcome,
         "backend": backend_name(),
     }
-    facts["tree"] = tree(shown) if shown is not None else None
-    facts["text"] = pretty(shown) if shown is not None and len(shown) <= EDITABLE else None
+    facts["tree"] = None
+    facts["text"] = None
+    if text is not None:
+        facts["tree"] = tree(text)
+        if len(text) <= EDITABLE:
+            facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
-    facts["history"] = timeline.changes(g.namespace, place["scope_id"], key, _HISTORY)
+    facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
     facts["journal"] = g.namespace.journal.is_kept
-    facts["lost"] = _lost(place, key) if facts["history"] else {}
+    facts["lost"] = _lost_updates(place, key) if facts["history"] else {}
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
-    clears = setting("clear_on_success")
-    facts["why"] = (
-        explain(g.namespace, scope_of(place), key, clears=clears)["sentence"]
-        if place.get("active", 1)
-        else None
-    )
-    return render_template("key.html", **facts, **_then(place, key), **more), status
+    facts["why"] = None
+    if place.get("active", 1):
+        clears = setting("clear_on_success")
+        explanation = explain(g.namespace, scope_of(place), key, clears=clears)
+        facts["why"] = explanation["sentence"]
+    return render_template("key.html", **facts, **_past(place, key), **more), status
 
 
-def _lost(place: dict[str, Any], key: str) -> dict[int, int]:
-    """Writes that overwrote another attempt's without having read it, and which: by their numbers."""
+def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | None:
+    """The JSON to show: the key's value, or that of its reference if it was resolved."""
+    if row and row["kind"] != "reference":
+        return visible(row)
+    if outcome is not None:
+        return outcome.text
+    return None
+
+
+def _lost_updates(place: dict[str, Any], key: str) -> dict[int, int]:
+    """Events that overwrote another attempt's write without reading it.
+
+    :returns: the number of the overwritten event, by the number of the one that overwrote it.
+    """
     story = history.history(g.namespace, scope_of(place), key)
     return {event["seq"]: event["lost"] for event in story if event["lost"]}
 
 
-def _then(place: dict[str, Any], key: str) -> dict[str, Any]:
-    """What the address asks of the past: the value at a moment, or what changed between two."""
+def _past(place: dict[str, Any], key: str) -> dict[str, Any]:
+    """What the address asks of the history: the value at a time, or a comparison of two values."""
     if "at" in request.args:
         return {"then": _at(place, key, request.args["at"]), "diff": None}
     if "a" in request.args and "b" in request.args:
@@ -125,47 +146,54 @@ def _then(place: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _at(place: dict[str, Any], key: str, at: str) -> dict[str, Any]:
-    """What a key held at a moment, which is a number of the journal or a date."""
+    """A key's value at a time, which is the number of an event or a date."""
+    try:
+        seq = _last_event(place, key, at)
+    except (ValueError, OverflowError):
+        return {"wrong": f"Invalid time “{at[:50]}”; write one such as 2026-01-31T18:00 (in UTC)."}
+    event = None
+    if seq is not None:
+        event = history.event(g.namespace, place["scope_id"], key, seq)
+    if event is None or event["text"] is None:
+        return {"event": event, "at": at, "tree": None}
+    return {"event": event, "at": at, "tree": tree(visible(event))}
+
+
+def _last_event(place: dict[str, Any], key: str, at: str) -> int | None:
+    """The number of a key's last event until a time; None if there was none.
+
+    :raises ValueError: if the time is invalid.
+    :raises OverflowError: if it is outside the years 1 to 9999.
+    """
     if at.isdecimal() and len(at) < 16:
-        seq: int | None = int(at)
-        event = timeline.event(g.namespace, place["scope_id"], key, int(at))
-    else:
-        try:
-            moment = from_string(at if at.endswith("Z") or "+" in at else f"{at}Z")
-            seq = timeline.last_before(g.namespace, place["scope_id"], key, moment)
-        except (ValueError, OverflowError):
-            return {
-                "wrong": f"“{at[:50]}” is no moment; write one such as 2026-01-31T18:00 (in UTC)."
-            }
-        event = (
-            timeline.event(g.namespace, place["scope_id"], key, seq) if seq is not None else None
-        )
-    held = visible(event) if event and event["text"] is not None else None
-    return {"event": event, "at": at, "tree": tree(held) if held is not None else None}
+        return int(at)
+    if not at.endswith("Z") and "+" not in at:
+        at += "Z"
+    return history.last_before(g.namespace, place["scope_id"], key, from_string(at))
 
 
 def _diff(place: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
-    """The lines in which a key differs between two numbers of the journal; the older one stands first."""
-    events = [timeline.event(g.namespace, place["scope_id"], key, seq) for seq in sorted((a, b))]
+    """The lines in which a key's values after two events differ; the older event comes first."""
+    events = [history.event(g.namespace, place["scope_id"], key, seq) for seq in sorted((a, b))]
     if None in events:
-        return {"wrong": "One of the two is not in the journal any more."}
+        return {"wrong": "One of the two events is not in the journal any more."}
     texts = [visible(event) if event["text"] is not None else None for event in events if event]
     if any(text is not None and len(text) > _LONGEST for text in texts):
         return {"events": events, "wrong": "These values are too large to compare here."}
     lines = [pretty(text).splitlines() if text is not None else [] for text in texts]
-    found = list(difflib.unified_diff(lines[0], lines[1], lineterm=""))[
-        2:
-    ]  # without the names of two files
-    return {"events": events, "lines": found[:_LINES], "more": max(0, len(found) - _LINES)}
+    diff = list(difflib.unified_diff(lines[0], lines[1], lineterm=""))
+    diff = diff[2:]  # without the names of two files
+    return {"events": events, "lines": diff[:_LINES], "more": max(0, len(diff) - _LINES)}
 
 
 @bp.get("/key/raw")
 @lane(SLOW)
 def show_raw() -> Response:
-    """The stored JSON as it is, but for credentials in a reference."""
-    place, key = any_place(), key_asked()
+    """The stored JSON, unchanged but for masked credentials in a reference."""
+    place = any_place()
+    key = key_argument()
     row = keys.one(g.namespace, place["scope_id"], key)
     if row is None:
-        raise KeyNotFound("Task" if place["asset_id"] is None else "Asset", key)
+        raise _not_found(place, key)
     headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
     return Response(visible(row), 200, headers, content_type="text/plain; charset=utf-8")

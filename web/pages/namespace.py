@@ -1,9 +1,9 @@
-"""The bench: namespaces, and this one's clock, expired keys, faults and snapshots."""
+"""The bench: the list of namespaces, and this one's clock, expired keys, faults and snapshots."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta, timezone
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
@@ -12,15 +12,15 @@ from schemas.fields.datetimes import from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
 from state.store.tables import expiry
-from state.store.tables.namespaces import set_clock
+from state.store.tables.namespaces import change_clock
 
 from ..errors import Refused, status_of
 from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, service, setting
-from . import faults, snapshots
-from . import session as sessions
+from . import faults, session, snapshots
 from .faults import Wrong
 from .formatting import count
+from .forms import in_utc
 from .urls import to
 
 bp = Blueprint("namespace", __name__)
@@ -31,7 +31,7 @@ _SHOWN = 200  # namespaces
 @bp.get("/bench")
 @lane(SLOW)
 def show_bench() -> Any:
-    """All that one does to a whole namespace."""
+    """The page of everything that changes a whole namespace."""
     return _page()
 
 
@@ -55,61 +55,57 @@ def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
 @bp.post("/bench")
 @lane(BACKEND)
 def act() -> Any:
-    """Do one thing, and say what was done; what was typed wrong comes back with its fault."""
+    """Do what the form says, and report it; invalid input is shown again with its error."""
     action = request.form.get("action", "")
     if action not in _ACTS:
         raise Refused(400, f"action is {action!r}; expected one of {', '.join(_ACTS)}")
     try:
-        said, path = _ACTS[action]()
+        message, path = _ACTS[action]()
     except Wrong as error:
         return _page(422, {error.field: str(error)})
     except StateError as error:
         return _page(status_of(error), {action: str(error)})
-    sessions.say(said)
+    session.say(message)
     return redirect(path or to("/bench"), 303)
 
 
 # ---------------------------------------------------------------- clock
 
 
-def _show(clock: Clock) -> str:
-    return f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
-
-
-def _set_clock(change: Any) -> tuple[str, None]:
+def _change_clock(change: Callable[[Clock], Clock]) -> tuple[str, None]:
     try:
-        with service().store.lock:
-            clock = change(g.namespace.clock)
-            to_text(clock.now())
-            set_clock(g.namespace, clock)
+        clock = change_clock(g.namespace, change)
     except OverflowError:
         raise Wrong("clock", "The clock would leave the years 1 to 9999.") from None
-    return f"{_show(clock)}{', and stands still' if clock.frozen_at else ''}.", None
+    message = f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
+    if clock.frozen_at is not None:
+        message += ", and stands still"
+    return f"{message}.", None
 
 
 def _advance() -> tuple[str, None]:
-    text, unit = request.form.get("number", ""), request.form.get("unit", "days")
+    text = request.form.get("number", "")
+    unit = request.form.get("unit", "days")
     try:
-        span = timedelta(seconds=float(text) * _UNITS.get(unit, 86400))
+        duration = timedelta(seconds=float(text) * _UNITS.get(unit, 86400))
     except (ValueError, OverflowError):
-        raise Wrong("clock", f"{text[:50]!r} is no number of {unit}.") from None
-    return _set_clock(lambda clock: clock.advance(span))
+        raise Wrong("clock", f"{text[:50]!r} is not a number of {unit}.") from None
+    return _change_clock(lambda clock: clock.advance(duration))
 
 
 def _set_to() -> tuple[str, None]:
     text = request.form.get("moment", "").strip()
     try:
-        moment = from_string(text)
+        moment = in_utc(from_string(text))
     except ValueError:
         raise Wrong(
-            "clock", f"“{text[:50]}” is no moment; write one such as 2030-12-24T18:00 (in UTC)."
+            "clock", f"Invalid time “{text[:50]}”; write one such as 2030-12-24T18:00 (in UTC)."
         ) from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return _set_clock(lambda clock: clock.set(aware))
+    return _change_clock(lambda clock: clock.set(moment))
 
 
 def _real_time() -> tuple[str, None]:
-    return _set_clock(lambda clock: replace(Clock(), tokens=clock.tokens))
+    return _change_clock(lambda clock: Clock(tokens=clock.tokens))
 
 
 def _clean() -> tuple[str, None]:
@@ -121,32 +117,30 @@ def _clean() -> tuple[str, None]:
 
 
 def _create_namespace() -> tuple[str, str]:
-    made = service().store.create_namespace(request.form.get("name", "").strip())
-    return (
-        f"The namespace {made.name} is made. You are in it now.",
-        f"{_outer()}{PREFIX}{made.name}/",
-    )
+    namespace = service().store.create_namespace(request.form.get("name", "").strip())
+    message = f"The namespace {namespace.name} is created. This is its overview."
+    return message, f"{_outer()}{PREFIX}{namespace.name}/"
 
 
 def _drop_namespace() -> tuple[str, str]:
     name = request.form.get("name", "")
     if request.form.get("sure") != name:
-        raise Wrong(
-            "drop_namespace", f"Nothing was dropped: write {name} to say that you are sure."
-        )
+        raise Wrong("drop_namespace", f"Nothing was dropped: write {name} to confirm.")
     service().store.drop_namespace(name)
-    own = g.namespace.name == name
-    return f"The namespace {name} is dropped.", f"{_outer()}/bench" if own else to("/bench")
+    message = f"The namespace {name} is dropped."
+    if g.namespace.name == name:
+        return message, f"{_outer()}/bench"
+    return message, to("/bench")
 
 
 def _outer() -> str:
-    """Where the service stands, without the namespace."""
+    """The path of the service, without the namespace."""
     return str(request.script_root.partition(PREFIX)[0])
 
 
 _ACTS: dict[str, Any] = {
-    "freeze": lambda: _set_clock(lambda clock: clock.freeze()),
-    "unfreeze": lambda: _set_clock(lambda clock: clock.unfreeze()),
+    "freeze": lambda: _change_clock(lambda clock: clock.freeze()),
+    "unfreeze": lambda: _change_clock(lambda clock: clock.unfreeze()),
     "advance": _advance,
     "set": _set_to,
     "real": _real_time,

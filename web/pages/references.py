@@ -1,4 +1,4 @@
-"""The page of references: what there is and how it is, a check with progress, orphans and their removal."""
+"""The pages of references: list and check them, list and remove orphans."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
 
-from state.gateway import health as upkeep
-from state.gateway import orphans
+from state.gateway import health, orphans
 from state.model.clock import to_text
 from state.model.reference_facts import HEALTH, OLDER_THAN
 from state.store.tables import references
@@ -17,12 +16,12 @@ from state.store.views.lists import UNHEALTHY
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
 from ..service import service
-from . import session as sessions
+from . import session
 from .formatting import count
 from .urls import ROWS, List, number, one_of, to
 
 bp = Blueprint("references", __name__)
-_AT_ONCE = 25  # references that one step of a check looks behind
+_AT_ONCE = 25  # references that one step of a check resolves
 _ORPHANS = 200  # that are listed, and removed at once
 _AGES = {OLDER_THAN: "older than a day", 3600: "older than an hour", 0: "any age"}
 
@@ -30,22 +29,22 @@ _AGES = {OLDER_THAN: "older than a day", 3600: "older than an hour", 0: "any age
 @bp.get("/references")
 @lane(SLOW)
 def show_references() -> Any:
-    """A page of the references, with how many there are of each health."""
+    """A page of the references, and how many have each health."""
     return _page()
 
 
 def _page(progress: dict[str, Any] | None = None) -> Any:
-    health = one_of("health", HEALTH)
+    selected = one_of("health", HEALTH)
     counts = references.healths(g.namespace)
     page = number("page", 1)
-    rows, total = references.page(g.namespace, health, None, ROWS, (page - 1) * ROWS)
+    rows, total = references.page(g.namespace, selected, None, ROWS, (page - 1) * ROWS)
     listed = List("references", "", page)
     return render_template(
         "references.html",
         rows=rows,
         total=total,
         list=listed,
-        health=health,
+        health=selected,
         counts=counts,
         known=HEALTH,
         all=sum(counts.values()),
@@ -57,28 +56,30 @@ def _page(progress: dict[str, Any] | None = None) -> Any:
 @bp.post("/references")
 @lane(BACKEND)
 def check() -> Any:
-    """Look behind the next references; the page that follows goes on where this one stopped."""
-    done = upkeep.check(g.namespace, service().backend_of(g.namespace), _given("after"), _AT_ONCE)
-    checked, bad = _given("checked") + done["checked"], _given("bad")
-    bad += sum(number for health, number in done["health"].items() if health in UNHEALTHY)
-    if done["next"] is not None:
-        facts = {
-            "after": done["next"],
+    """Check the next references; the form of the page that follows continues after them."""
+    step = health.check(
+        g.namespace, service().backend_of(g.namespace), _form_number("after"), _AT_ONCE
+    )
+    checked = _form_number("checked") + step["checked"]
+    bad = _form_number("bad")
+    bad += sum(counted for word, counted in step["health"].items() if word in UNHEALTHY)
+    if step["next"] is not None:
+        progress = {
+            "after": step["next"],
             "checked": checked,
             "bad": bad,
-            "of": checked + done["remaining"],
+            "of": checked + step["remaining"],
+            "errors": step["errors"],
         }
-        return _page({**facts, "errors": done["errors"]})
-    verdict = (
-        f"{bad} of them missing, corrupt or changed"
-        if bad
-        else "none is missing, corrupt or changed"
-    )
-    sessions.say(f"{count(checked, 'reference')} checked; {verdict}.")
+        return _page(progress)
+    verdict = "none is missing, corrupt or changed"
+    if bad:
+        verdict = f"{bad} of them missing, corrupt or changed"
+    session.say(f"{count(checked, 'reference')} checked; {verdict}.")
     return redirect(to("/references"), 303)
 
 
-def _given(name: str) -> int:
+def _form_number(name: str) -> int:
     text = request.form.get(name, "0")
     if not text.isdecimal() or len(text) > 18:
         raise Refused(400, f"{name} is {text[:50]!r}; expected a whole number")
@@ -88,16 +89,16 @@ def _given(name: str) -> int:
 @bp.get("/references/orphans")
 @lane(BACKEND)
 def show_orphans() -> Any:
-    """Objects that no key points at, and what would become of each."""
+    """The objects that no key points at, and whether each can be removed."""
     older_than = _age(request.args.get("older_than"))
     backend = service().backend_of(g.namespace)
-    found = list(islice(orphans.orphans(g.namespace, backend), _ORPHANS + 1))
-    rows = [_orphan(each, older_than) for each in found[:_ORPHANS]]
+    first = list(islice(orphans.orphans(g.namespace, backend), _ORPHANS + 1))
+    rows = [_orphan(orphan, older_than) for orphan in first[:_ORPHANS]]
     removable = [row for row in rows if row["verdict"] == "removable"]
     return render_template(
         "orphans.html",
         rows=rows,
-        more=len(found) > _ORPHANS,
+        more=len(first) > _ORPHANS,
         removable=removable,
         older_than=older_than,
         ages=_AGES,
@@ -106,31 +107,34 @@ def show_orphans() -> Any:
     )
 
 
-def _orphan(each: orphans.Orphan, older_than: int) -> dict[str, Any]:
-    verdict = each.verdict(older_than)
+def _orphan(orphan: orphans.Orphan, older_than: int) -> dict[str, Any]:
     return {
-        "ref": each.ref,
-        "size": each.size,
-        "written_at": to_text(each.written_at),
-        "verdict": verdict,
+        "ref": orphan.ref,
+        "size": orphan.size,
+        "written_at": to_text(orphan.written_at),
+        "verdict": orphan.verdict(older_than),
     }
 
 
 def _age(text: str | None) -> int:
+    if text is None:
+        return OLDER_THAN
     ages = {str(age): age for age in _AGES}
-    if text is not None and text not in ages:
+    if text not in ages:
         raise Refused(400, f"older_than is {text[:50]!r}; expected one of {', '.join(ages)}")
-    return ages[text] if text is not None else OLDER_THAN
+    return ages[text]
 
 
 @bp.post("/references/orphans")
 @lane(BACKEND)
 def remove_orphans() -> Any:
-    """Remove those that are this database's and old enough."""
+    """Remove the orphans that this database wrote and that are old enough."""
     older_than = _age(request.form.get("older_than"))
     done = orphans.remove_orphans(
         g.namespace, service().backend_of(g.namespace), older_than, _ORPHANS
     )
-    left = f"; {count(len(done['left']), 'other')} stayed" if done["left"] else ""
-    sessions.say(f"{count(len(done['removed']), 'object')} removed{left}.")
+    message = f"{count(len(done['removed']), 'object')} removed"
+    if done["left"]:
+        message += f"; {count(len(done['left']), 'other')} kept"
+    session.say(f"{message}.")
     return redirect(to("/references/orphans", older_than=older_than), 303)

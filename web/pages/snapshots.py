@@ -1,4 +1,4 @@
-"""Snapshots on the bench: take, restore, drop, and what changed since one."""
+"""The snapshots on the bench: take, restore, drop and compare them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ _SHOWN = 100  # keys of a comparison
 
 def facts() -> dict[str, Any]:
     """What the panel shows: the snapshots, and the comparison that the address asks for."""
-    taken = snapshots.listed(g.namespace)
-    a, b = request.args.get("a"), request.args.get("b")
-    return {"snapshots": taken, "compared": _compared(a, b or None) if a else None}
+    comparison = None
+    if a := request.args.get("a"):
+        comparison = _compare(a, request.args.get("b") or None)
+    return {"snapshots": snapshots.listed(g.namespace), "compared": comparison}
 
 
-def _compared(a: str, b: str | None) -> dict[str, Any]:
+def _compare(a: str, b: str | None) -> dict[str, Any]:
     """What changed from one snapshot to another, or to now."""
     try:
-        found = snapshots.diff(g.namespace, a, b)
+        diff = snapshots.diff(g.namespace, a, b)
     except StateError as error:
         return {"a": a, "b": b, "wrong": str(error)}
     rows = [
         {"what": what, **_row(item)}
         for what in ("added", "removed", "changed")
-        for item in found[what]
+        for item in diff[what]
     ]
     return {"a": a, "b": b, "rows": rows[:_SHOWN], "more": max(0, len(rows) - _SHOWN)}
 
@@ -60,10 +61,10 @@ def _wrong(error: StateError) -> Wrong:
 def take() -> tuple[str, None]:
     """Take a snapshot."""
     try:
-        taken = snapshots.take(g.namespace, _name())
+        snapshot = snapshots.take(g.namespace, _name())
     except StateError as error:
         raise _wrong(error) from None
-    return f"The snapshot {taken['name']} holds {count(taken['keys'], 'key')}.", None
+    return f"The snapshot {snapshot['name']} holds {count(snapshot['keys'], 'key')}.", None
 
 
 def restore() -> tuple[str, None]:

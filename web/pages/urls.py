@@ -1,4 +1,4 @@
-"""What a list's address says: search, filter, order, page; and the addresses of its neighbours."""
+"""Read a list's address (search, filter, order, page) and build the addresses of links."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _MOST_WORDS = 8
 
 @dataclass(frozen=True)
 class List:
-    """A list as its address asks for it.
+    """What an address asks of a list.
 
-    :param show: which: one of :data:`state.store.overview.SORTS`.
-    :param sort: its column, with ``-`` before it for downwards.
+    :param show: the list: a key of :data:`state.store.views.lists.SORTS`.
+    :param sort: the column to sort by, with ``-`` before it for descending.
     """
 
     show: str
@@ -63,17 +63,20 @@ DEFAULT_SORT = {"runs": "-run", "tasks": "task", "assets": "name", "keys": "key"
 
 
 def read(show: str) -> List:
-    """What the address asks of a list.
+    """Read the address of a list.
 
-    :raises Refused: 400 for what no link of ours says.
+    :raises Refused: 400 for an invalid parameter.
     """
     args = request.args
-    columns = {*SORTS[show], *(() if show == "keys" else _COUNTED)}
+    columns = set(SORTS[show])
+    if show != "keys":
+        columns.update(_COUNTED)
     sort = args.get("sort", DEFAULT_SORT[show])
     if sort.removeprefix("-") not in columns:
         raise Refused(
             400,
-            f"sort is {sort!r}; expected one of {', '.join(sorted(columns))}, perhaps with a - before it",
+            f"sort is {sort!r}; expected one of {', '.join(sorted(columns))}, "
+            "with a - before it for descending",
         )
     only = one_of("only", ONLY)
     words = tuple(args.get("q", "").split()[:_MOST_WORDS])
@@ -83,29 +86,34 @@ def read(show: str) -> List:
 
 
 def one_of(name: str, words: Any, default: str | None = None) -> str | None:
-    """A parameter that is one of a few words."""
+    """A parameter that is one of these words."""
     word = request.args.get(name) or default
     if word is not None and word not in words:
         raise Refused(400, f"{name} is {word!r}; expected one of {', '.join(words)}")
     return word
 
 
-def number(name: str, least: int, default: int | None = None) -> int:
-    """A parameter that is a whole number."""
+def number(name: str, least: int) -> int:
+    """A parameter that is a whole number; the least one by default."""
     text = request.args.get(name, "")
+    if not text:
+        return least
     try:
-        found = int(text) if text else (least if default is None else default)
-        if not least <= found < 2**31:
+        value = int(text)
+        if not least <= value < 2**31:
             raise ValueError(text)
     except ValueError:
         raise Refused(
             400, f"{name} is {text[:50]!r}; expected a whole number from {least}"
         ) from None
-    return found
+    return value
 
 
 def here(**changes: Any) -> str:
-    """This address with some parameters changed, None for gone; the page number goes with any change."""
+    """This address with some parameters changed; any change returns to the first page.
+
+    :param changes: the new values; None removes a parameter.
+    """
     args = {
         name: value
         for name, value in request.args.items()
@@ -121,7 +129,10 @@ def to(path: str, **args: Any) -> str:
     query = urlencode(
         {name: _text(value) for name, value in args.items() if value not in (None, "")}
     )
-    return f"{request.script_root}{path}{f'?{query}' if query else ''}"
+    url = f"{request.script_root}{path}"
+    if query:
+        url += f"?{query}"
+    return url
 
 
 def _text(value: Any) -> bytes:
@@ -129,20 +140,24 @@ def _text(value: Any) -> bytes:
 
 
 def place_args(row: dict[str, Any]) -> dict[str, Any]:
-    """What names the task instance or the asset of a row."""
+    """The parameters that name the task instance or the asset of a row."""
     if row.get("asset_id") is not None:
         return {"asset_id": row["asset_id"]}
     if row.get("asset") is not None:
         return {"asset": row["asset"]}
-    index = row.get("map_index")
     args = {name: row[name] for name in ("dag_id", "run_id", "task_id")}
-    return {**args, "map_index": index if index not in (None, -1) else None}
+    args["map_index"] = row.get("map_index")
+    if args["map_index"] == -1:
+        args["map_index"] = None
+    return args
 
 
 def place_url(row: dict[str, Any]) -> str:
     """The page of the task instance or asset that a row belongs to."""
     args = place_args(row)
-    return to("/task" if "task_id" in args else "/asset", **args)
+    if "task_id" in args:
+        return to("/task", **args)
+    return to("/asset", **args)
 
 
 def key_url(row: dict[str, Any], **more: Any) -> str:

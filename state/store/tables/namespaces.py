@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from ...errors import InvalidName, NamespaceExists, NamespaceNotFound
@@ -110,6 +111,19 @@ def drop(namespace: Namespace) -> None:
         heir = "(SELECT ns FROM namespaces WHERE name = ?)"
         db.execute(f"UPDATE refs SET ns = {heir} WHERE ns = ?", (DEFAULT, namespace.ns))
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
+
+
+def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Clock:
+    """Change a namespace's clock; no other write comes between.
+
+    :param change: the new clock, from the current one.
+    :raises OverflowError: if the new clock shows a moment outside the years 1 to 9999.
+    """
+    with namespace.database.lock:
+        clock = change(namespace.clock)
+        to_text(clock.now())
+        set_clock(namespace, clock)
+    return clock
 
 
 def set_clock(namespace: Namespace, clock: Clock) -> None:

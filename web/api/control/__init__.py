@@ -1,6 +1,6 @@
 """The Control API under ``/_stateroom``: a module for each noun.
 
-All of it is for admins, but for the values: a task's own token opens those too.
+All of it is for admins; only the values accept a task's own token too.
 """
 
 from __future__ import annotations

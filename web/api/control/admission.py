@@ -11,7 +11,7 @@ from ...request.parsing import is_json, read_body
 
 
 def admit() -> None:
-    """Only admins, where a secret was given at start; and only JSON, so that no page's form can write."""
+    """Admit only admins, if there is a secret, and only JSON, which no page's form can send."""
     operation = operation_of(current_app, request.endpoint)
     if operation is not None and operation.open:
         return
@@ -22,13 +22,12 @@ def admit() -> None:
 def read_json() -> None:
     """Parse the body.
 
-    :raises Refused: if there is one, and it is not said to be JSON.
+    :raises Refused: if its content type is not JSON.
     """
     read_body()
-    kind = request.content_type or ""
-    if (
-        request.method in ("PUT", "POST", "PATCH")
-        and (kind or g.get("body") is not None)
-        and not is_json(kind)
-    ):
+    if request.method not in ("PUT", "POST", "PATCH"):
+        return
+    content_type = request.content_type or ""
+    has_body = content_type or g.get("body") is not None
+    if has_body and not is_json(content_type):
         raise Refused(415, "the body must be application/json", "unsupported_media_type")

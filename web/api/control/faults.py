@@ -1,4 +1,7 @@
-"""Faults, under ``/_stateroom/faults``: set, listed, removed; and asked for by workers whose backend is to fail."""
+"""Faults, under ``/_stateroom/faults``: list, add and remove them.
+
+A worker takes the faults of its own backend here.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +15,33 @@ from state.model.scopes import CONTROL, AssetScope, StoreScope, TaskScope
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
-from ...errors import InvalidInput
-from ...faults import backend_fault, said_of, taken
+from ...errors import invalid
+from ...faults import backend_fault, effect_note, take_backend_fault
 from ...operation import NO_BODY, SLOW, operation
 from ...request.parsing import body, load, read
 from ...responses import json_answer, no_content
 
 bp = Blueprint("faults_api", __name__, url_prefix="/faults")
-_FAULT, _TAKE = schemas.Fault(), schemas.TakeBody()
+_FAULT = schemas.Fault()
+_TAKE = schemas.TakeBody()
 
 
 @bp.get("")
 @operation((200, schemas.Faults), lane=SLOW)
 def list_faults() -> Response:
-    """List the faults, in the order they are asked, with how often each met its call and fired."""
+    """List the faults, in order, with how often each matched and fired."""
     return json_answer({"faults": g.namespace.faults.listed()})
 
 
 @bp.post("")
 @operation((201, schemas.Counted), body=schemas.Fault, lane=SLOW)
 def add_fault() -> Response:
-    """Set a fault; a member that no fault has is refused."""
-    asked, _ = load(_FAULT, g.body, strict=True)
+    """Add a fault; unknown members are refused."""
+    document, _ = load(_FAULT, g.body, strict=True)
     try:
-        fault = Fault.from_json(asked)
+        fault = Fault.from_json(document)
     except ValueError as error:
-        raise InvalidInput(
-            [{"type": "value_error", "loc": ["body"], "msg": str(error), "input": None}]
-        ) from None
+        raise invalid(str(error), "body") from None
     return json_answer(g.namespace.faults.add(fault), 201)
 
 
@@ -62,31 +64,38 @@ def remove_fault(fault_id: int) -> Any:
 @bp.post("/take")
 @operation((200, schemas.Taken), body=schemas.TakeBody, lane=SLOW)
 def take_fault() -> Response:
-    """Count a call that a worker makes of its own backend, and say what the backend is to do wrong, or null."""
-    (asked,) = read(body(_TAKE))
-    fired = taken(g.namespace, Call(asked["op"], asked["scope"], asked.get("key")))
+    """Count a call of a worker's own backend, and answer the fault to inject, or null."""
+    (call,) = read(body(_TAKE))
+    op = call["op"]
+    key = call.get("key")
+    fired = take_backend_fault(g.namespace, Call(op, call["scope"], key))
     if fired is None:
         return json_answer({"fault": None})
-    scope_id, key = _scope_id(asked["scope"]), asked.get("key")
-    parent = (
-        g.namespace.journal.latest(asked["op"], scope_id, key) if asked["op"] == "get" else None
-    )
-    g.namespace.faults.note(
-        fired, said_of(fired), Event("fault", CONTROL, scope_id, key, parent=parent)
-    )
-    found = backend_fault(fired)
+    scope_id = _scope_id(call["scope"])
+    parent = None
+    if op == "get":
+        parent = g.namespace.journal.latest(op, scope_id, key)
+    event = Event("fault", CONTROL, scope_id, key, parent=parent)
+    g.namespace.faults.note(fired, effect_note(fired), event)
+    fault = backend_fault(fired)
     return json_answer(
-        {"fault": {"id": found.fault_id, "backend": found.kind, "delay": found.delay}}
+        {"fault": {"id": fault.fault_id, "backend": fault.kind, "delay": fault.delay}}
     )
 
 
-def _scope_id(named: dict[str, Any]) -> int | None:
-    scope: StoreScope | None = None
-    if "asset" in named:
-        scope = AssetScope(name=named["asset"])
-    elif {"dag_id", "run_id", "task_id"} <= set(named):
+def _scope_id(document: dict[str, Any]) -> int | None:
+    """The id of a scope; None if the document names no whole scope, or an unknown one."""
+    scope: StoreScope
+    if "asset" in document:
+        scope = AssetScope(name=document["asset"])
+    elif {"dag_id", "run_id", "task_id"} <= set(document):
         scope = TaskScope(
-            named["dag_id"], named["run_id"], named["task_id"], named.get("map_index", -1)
+            document["dag_id"],
+            document["run_id"],
+            document["task_id"],
+            document.get("map_index", -1),
         )
-    found: int | None = scopes.scope_id(g.namespace, scope=scope) if scope is not None else None
-    return found
+    else:
+        return None
+    scope_id: int | None = scopes.scope_id(g.namespace, scope=scope)
+    return scope_id

@@ -1,4 +1,4 @@
-"""The Control API: Stateroom's own, under ``/_stateroom``."""
+"""Health, fixtures, task instances, assets, reset and clean, under ``/_stateroom``."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ from ...service import service, setting
 
 bp = Blueprint("control_api", __name__)
 _TASK_INSTANCE = schemas.TaskInstanceBody()
-_ASSET, _WHICH = schemas.AssetBody(), schemas.TaskInstanceQuery()
-_RESET, _STRICT, _CLEAN = schemas.ResetOptions(), schemas.StrictOption(), schemas.CleanOptions()
-_NAMED_AT_MOST, _NAME_AT_MOST = 50, 120  # members, letters of each
+_TASK_INSTANCE_QUERY = schemas.TaskInstanceQuery()
+_ASSET = schemas.AssetBody()
+_RESET = schemas.ResetOptions()
+_STRICT = schemas.StrictOption()
+_CLEAN = schemas.CleanOptions()
+_MOST_IGNORED = 50  # members that the header names
+_LONGEST_IGNORED = 120  # characters of each
 _IGNORED = {"Stateroom-Ignored": "Members of the body that its schema does not know."}
 _STARTED = time.monotonic()
 
@@ -32,9 +36,10 @@ _STARTED = time.monotonic()
 @bp.get("/health")
 @operation((200, schemas.Health), also=(503,), open=True)
 def health() -> Response:
-    """Say whether the service is ready, what it is and which database it serves; 503 if that cannot be read."""
+    """Get the service's health, version and database; 503 if the database cannot be read."""
     current = service()
-    problem, backend = current.store.problem(), current.backend_of(g.namespace)
+    problem = current.store.problem()
+    backend = current.backend_of(g.namespace)
     facts = {
         "status": "unhealthy" if problem else "healthy",
         "version": __version__,
@@ -51,14 +56,17 @@ def health() -> Response:
 @bp.post("/reset")
 @operation(NO_BODY, query=schemas.ResetOptions, lane=SLOW)
 def reset() -> Any:
-    """Forget everything, or return to the fixture loaded at start; ``?to=empty`` forgets that too."""
-    (asked,) = read(query(_RESET))
-    fixtures.apply(g.namespace, {} if "to" in asked else _first_fixture(), forget=True)
+    """Return to the fixture given at start, if any; ``?to=empty`` removes everything."""
+    (parameters,) = read(query(_RESET))
+    document: dict[str, Any] = {}
+    if "to" not in parameters:
+        document = _first_fixture()
+    fixtures.apply(g.namespace, document, forget=True)
     return no_content()
 
 
 def _first_fixture() -> dict[str, Any]:
-    """What the namespace began with: the document given at start, or the one that it was made with."""
+    """The fixture given when the service started or, for another namespace, when it was created."""
     if g.namespace.name == DEFAULT:
         return service().fixture or {}
     return load_fixture(g.namespace.fixture or {}, strict=False)[0]
@@ -67,47 +75,49 @@ def _first_fixture() -> dict[str, Any]:
 @bp.get("/fixture")
 @operation((200, schemas.Fixture), lane=SLOW)
 def get_fixture() -> Response:
-    """Export what the namespace holds as a fixture document; secrets are not part of it."""
+    """Export the namespace as a fixture document, without its secret."""
     return json_answer(fixtures.export(g.namespace))
 
 
 @bp.put("/fixture")
 @operation(NO_BODY, query=schemas.StrictOption, body=schemas.Fixture, headers=_IGNORED, lane=SLOW)
 def put_fixture() -> Any:
-    """Create or update what a fixture document names, and leave the rest."""
+    """Create or update what a fixture document names; everything else stays."""
     document, ignored = load_fixture(g.body, strict=_is_strict())
     config = document.get("config", {})
     if "jwt_secret" in config and not service().keys.takes_secrets():
         del config["jwt_secret"]
         ignored.append("config.jwt_secret")
     fixtures.apply(g.namespace, document)
-    return "", 204, _naming(ignored)
+    return "", 204, _ignored_header(ignored)
 
 
 def _is_strict() -> bool:
-    """Whether the query asks that unknown members of the body be refused."""
-    (asked,) = read(query(_STRICT))
-    return bool(asked["strict"])
+    """Whether unknown members of the body are to be refused."""
+    (parameters,) = read(query(_STRICT))
+    return bool(parameters["strict"])
 
 
-def _naming(ignored: list[str]) -> dict[str, str]:
+def _ignored_header(ignored: list[str]) -> dict[str, str]:
     """The header that names ignored members, in ASCII and of a bounded length."""
-    shown = [
-        place.encode("unicode_escape").decode("ascii")[:_NAME_AT_MOST]
-        for place in ignored[:_NAMED_AT_MOST]
+    if not ignored:
+        return {}
+    names = [
+        path.encode("unicode_escape").decode("ascii")[:_LONGEST_IGNORED]
+        for path in ignored[:_MOST_IGNORED]
     ]
-    more = [f"and {len(ignored) - _NAMED_AT_MOST} more"] if len(ignored) > _NAMED_AT_MOST else []
-    return {"Stateroom-Ignored": ", ".join(shown + more)} if ignored else {}
+    if len(ignored) > _MOST_IGNORED:
+        names.append(f"and {len(ignored) - _MOST_IGNORED} more")
+    return {"Stateroom-Ignored": ", ".join(names)}
 
 
 @bp.get("/task-instances")
 @operation((200, schemas.TaskInstanceMade), query=schemas.TaskInstanceQuery, also=(404,), lane=SLOW)
 def get_task_instance() -> Response:
-    """Say which attempt of a task instance is the current one, with a token for its worker."""
-    (asked,) = read(query(_WHICH))
-    return json_answer(
-        _with_token(task_instances.current_task_instance(g.namespace, TaskScope(**asked)))
-    )
+    """Get the current attempt of a task instance, with a token for its worker."""
+    (parameters,) = read(query(_TASK_INSTANCE_QUERY))
+    attempt = task_instances.current_task_instance(g.namespace, TaskScope(**parameters))
+    return json_answer(_with_token(attempt))
 
 
 @bp.post("/task-instances")
@@ -119,19 +129,17 @@ def get_task_instance() -> Response:
     lane=SLOW,
 )
 def create_task_instance() -> Any:
-    """Make a task instance, or its next attempt, with its dag run if need be, and a token for its worker."""
-    asked, ignored = load(_TASK_INSTANCE, g.body, strict=_is_strict())
-    run_id = asked.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
-    scope = TaskScope(asked["dag_id"], run_id, asked["task_id"], asked["map_index"])
-    made = task_instances.create_task_instance(g.namespace, scope, asked.get("try_number"))
-    return json_answer(_with_token(made), 201), _naming(ignored)
+    """Create a task instance or its next attempt, and its dag run, with a token for its worker."""
+    document, ignored = load(_TASK_INSTANCE, g.body, strict=_is_strict())
+    run_id = document.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
+    scope = TaskScope(document["dag_id"], run_id, document["task_id"], document["map_index"])
+    attempt = task_instances.create_task_instance(g.namespace, scope, document.get("try_number"))
+    return json_answer(_with_token(attempt), 201), _ignored_header(ignored)
 
 
 def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **attempt,
-        "token": tokens.for_task_instance(service().keys.signing(g.namespace), attempt["id"]),
-    }
+    secret = service().keys.signing(g.namespace)
+    return {**attempt, "token": tokens.for_task_instance(secret, attempt["id"])}
 
 
 @bp.post("/assets")
@@ -143,17 +151,17 @@ def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
     lane=SLOW,
 )
 def create_asset() -> Any:
-    """Make an active asset; one of this name that is there already is returned as it is."""
-    asked, ignored = load(_ASSET, g.body, strict=_is_strict())
-    return json_answer(
-        assets.create_asset(g.namespace, asked["name"], asked.get("uri")), 201
-    ), _naming(ignored)
+    """Create an active asset; an existing one of this name is returned unchanged."""
+    document, ignored = load(_ASSET, g.body, strict=_is_strict())
+    asset = assets.create_asset(g.namespace, document["name"], document.get("uri"))
+    return json_answer(asset, 201), _ignored_header(ignored)
 
 
 @bp.post("/clean")
 @operation((200, schemas.Cleaned), query=schemas.CleanOptions, lane=SLOW)
 def clean() -> Response:
     """Remove expired entries, as ``airflow state-store clean`` does; ``?dry_run=1`` only counts them."""
-    (asked,) = read(query(_CLEAN))
-    count = expiry.clean(g.namespace, asked["dry_run"], setting("state_cleanup_batch_size"))
-    return json_answer({"expired" if asked["dry_run"] else "removed": count})
+    (parameters,) = read(query(_CLEAN))
+    dry_run = parameters["dry_run"]
+    count = expiry.clean(g.namespace, dry_run, setting("state_cleanup_batch_size"))
+    return json_answer({"expired" if dry_run else "removed": count})

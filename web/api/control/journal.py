@@ -13,7 +13,7 @@ from state.model.scopes import AssetScope, StoreScope, TaskScope
 from state.store.explain.explain import explain
 from state.store.views import history
 
-from ...errors import InvalidInput
+from ...errors import invalid
 from ...operation import SLOW, operation
 from ...request.parsing import query, read
 from ...responses import json_answer
@@ -23,18 +23,23 @@ bp = Blueprint("journal_api", __name__)
 _JOURNAL = schemas.JournalQuery()
 _HISTORY = schemas.HistoryQuery()
 _EXPLAIN = schemas.ExplainQuery()
-_PLACE = ("dag_id", "run_id", "task_id")
-_EQUAL = ("op", "api", "key", "ti_id")
+_TASK = ("dag_id", "run_id", "task_id")
+_FILTERS = ("op", "api", "key", "ti_id", "newest")
+_A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 
 
 @bp.get("/journal")
 @operation((200, schemas.Events), query=schemas.JournalQuery, lane=SLOW, waits="wait")
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
-    (asked,) = read(query(_JOURNAL))
-    filters = {name: asked[name] for name in (*_EQUAL, "newest") if name in asked}
-    scope, limit = scope_of(asked), min(asked["limit"], schemas.MOST)
-    events = g.namespace.journal.wait(asked["wait"], asked["after"], limit, scope=scope, **filters)
+    (parameters,) = read(query(_JOURNAL))
+    events = g.namespace.journal.wait(
+        parameters["wait"],
+        parameters["after"],
+        min(parameters["limit"], schemas.MOST),
+        scope=scope_of(parameters),
+        **{name: parameters[name] for name in _FILTERS if name in parameters},
+    )
     oldest, last = g.namespace.journal.bounds()
     return json_answer({"events": events, "oldest": oldest, "last": last})
 
@@ -42,78 +47,66 @@ def list_events() -> Response:
 @bp.get("/history")
 @operation((200, schemas.History), query=schemas.HistoryQuery, lane=SLOW)
 def get_history() -> Response:
-    """Tell the story of a key, or what it was at a moment."""
-    (asked,) = read(query(_HISTORY))
-    story = history.history(g.namespace, required_scope(asked), asked["key"])
-    if "at" not in asked:
+    """Get the history of a key, or its value at a time."""
+    (parameters,) = read(query(_HISTORY))
+    story = history.history(g.namespace, required_scope(parameters), parameters["key"])
+    if "at" not in parameters:
         return json_answer({"history": story})
-    event = history.at(story, _moment(asked["at"]))
-    known = {"value": event["value"]} if event is not None and "value" in event else {}
-    return json_answer({"found": bool(known), **known, "event": event})
+    event = history.at(story, _time(parameters["at"]))
+    if event is None or "value" not in event:
+        return json_answer({"found": False, "event": event})
+    return json_answer({"found": True, "value": event["value"], "event": event})
 
 
 @bp.get("/explain")
 @operation((200, schemas.Explanation), query=schemas.ExplainQuery, lane=SLOW)
 def explain_key() -> Response:
-    """Say when a key goes and why it is still readable, or why it is not there and where it is instead."""
-    (asked,) = read(query(_EXPLAIN))
-    scope, ti_id = scope_of(asked), asked.get("ti_id")
+    """Explain when a key expires, or why it is not found and where there is a similar one."""
+    (parameters,) = read(query(_EXPLAIN))
+    scope = scope_of(parameters)
+    ti_id = parameters.get("ti_id")
     if (scope is None) == (ti_id is None):
-        message = "name a task instance by dag_id, run_id and task_id (and map_index), an asset, or an attempt's ti_id"
-        raise InvalidInput(
-            [{"type": "value_error", "loc": ["query"], "msg": message, "input": None}]
-        )
+        raise invalid(f"{_A_TASK}, an asset, or an attempt's ti_id", "query")
     clears = setting("clear_on_success")
-    return json_answer(explain(g.namespace, scope, asked["key"], ti_id=ti_id, clears=clears))
+    return json_answer(explain(g.namespace, scope, parameters["key"], ti_id=ti_id, clears=clears))
 
 
-def scope_of(asked: dict[str, Any]) -> StoreScope | None:
+def scope_of(parameters: dict[str, Any]) -> StoreScope | None:
     """The scope that a query names, or None if it names none.
 
-    :raises InvalidInput: if it names a part of one only, or two.
+    :raises InvalidInput: if it names a part of a scope, or both a task instance and an asset.
     """
-    named = [name for name in _PLACE if name in asked]
-    if "asset" in asked and not named:
-        return AssetScope(name=asked["asset"])
-    if len(named) == len(_PLACE) and "asset" not in asked:
-        return TaskScope(asked["dag_id"], asked["run_id"], asked["task_id"], asked["map_index"])
-    if not named and "asset" not in asked:
+    has_asset = "asset" in parameters
+    parts = [name for name in _TASK if name in parameters]
+    if has_asset and not parts:
+        return AssetScope(name=parameters["asset"])
+    if len(parts) == len(_TASK) and not has_asset:
+        return TaskScope(**{name: parameters[name] for name in (*_TASK, "map_index")})
+    if not parts and not has_asset:
         return None
-    message = (
-        "name a task instance by dag_id, run_id and task_id (and map_index), or an asset, not both"
-    )
-    raise InvalidInput([{"type": "value_error", "loc": ["query"], "msg": message, "input": None}])
+    raise invalid(f"{_A_TASK}, or an asset, not both", "query")
 
 
-def required_scope(asked: dict[str, Any]) -> StoreScope:
+def required_scope(parameters: dict[str, Any]) -> StoreScope:
     """The scope that a query names.
 
     :raises InvalidInput: if it names none.
     """
-    scope = scope_of(asked)
+    scope = scope_of(parameters)
     if scope is None:
-        raise _wrong(
-            "dag_id",
-            "name a task instance by dag_id, run_id and task_id (and map_index), or an asset",
-        )
+        raise invalid(f"{_A_TASK}, or an asset", "query", "dag_id")
     return scope
 
 
-def _moment(text: str) -> datetime | int:
+def _time(text: str) -> datetime | int:
+    """A moment, or the number of an event."""
     if text.isdecimal() and len(text) < 19:
         return int(text)
     try:
         moment = datetimes.from_string(text)
-        return (
-            moment.astimezone(timezone.utc)
-            if moment.tzinfo
-            else moment.replace(tzinfo=timezone.utc)
-        )
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
-        raise _wrong("at", f"expected a moment, or the number of an event: {error}") from None
-
-
-def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(
-        [{"type": "value_error", "loc": ["query", name], "msg": message, "input": None}]
-    )
+        message = f"expected a time, or the number of an event: {error}"
+        raise invalid(message, "query", "at") from None

@@ -11,9 +11,9 @@ from flask import Blueprint, Response, g
 from schemas.control import namespaces as schemas
 from state.model.clock import Clock, to_text, to_wire
 from state.store import fixtures
-from state.store.tables.namespaces import set_clock
+from state.store.tables.namespaces import change_clock, set_clock
 
-from ...errors import InvalidInput
+from ...errors import invalid
 from ...operation import NO_BODY, SLOW, operation
 from ...request.parsing import body, read
 from ...responses import json_answer, no_content
@@ -26,7 +26,7 @@ _NAMESPACE, _CLOCK = schemas.NamespaceBody(), schemas.ClockBody()
 @bp.get("/namespaces")
 @operation((200, schemas.Namespaces), lane=SLOW)
 def list_namespaces() -> Response:
-    """List all namespaces, whichever is asked."""
+    """List all namespaces, in whichever of them this is called."""
     rows = [_namespace(row) for row in service().store.namespaces()]
     return json_answer({"namespaces": rows, "total_entries": len(rows)})
 
@@ -38,25 +38,25 @@ def _namespace(row: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/namespaces")
 @operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,), lane=SLOW)
 def create_namespace() -> Any:
-    """Make an empty namespace, or one that begins with a fixture."""
-    asked = read(body(_NAMESPACE))[0]
-    store, name = service().store, asked["name"]
-    made = store.create_namespace(name, g.body.get("fixture"))
+    """Create an empty namespace, or one with a fixture."""
+    (document,) = read(body(_NAMESPACE))
+    name = document["name"]
+    store = service().store
+    namespace = store.create_namespace(name, g.body.get("fixture"))
     try:
-        if "fixture" in asked:
-            fixtures.apply(made, asked["fixture"])
+        if "fixture" in document:
+            fixtures.apply(namespace, document["fixture"])
     except BaseException:
         store.drop_namespace(name)
         raise
-    return json_answer(
-        {"name": name, "path": f"{PREFIX}{name}", "created_at": to_wire(made.created_at)}, 201
-    )
+    created_at = to_wire(namespace.created_at)
+    return json_answer({"name": name, "path": f"{PREFIX}{name}", "created_at": created_at}, 201)
 
 
 @bp.delete("/namespaces/<name>")
 @operation(NO_BODY, also=(409,), lane=SLOW)
 def drop_namespace(name: str) -> Any:
-    """Drop a namespace with all that it holds."""
+    """Drop a namespace and everything in it."""
     service().store.drop_namespace(name)
     return no_content()
 
@@ -64,11 +64,11 @@ def drop_namespace(name: str) -> Any:
 @bp.get("/clock")
 @operation((200, schemas.Clock), lane=SLOW)
 def get_clock() -> Response:
-    """Say what the namespace's clock shows."""
-    return _shown(g.namespace.clock)
+    """Get the time of the namespace's clock."""
+    return _clock_answer(g.namespace.clock)
 
 
-def _shown(clock: Clock) -> Response:
+def _clock_answer(clock: Clock) -> Response:
     facts = {
         "frozen": clock.frozen_at is not None,
         "offset": clock.offset.total_seconds(),
@@ -80,36 +80,30 @@ def _shown(clock: Clock) -> Response:
 @bp.patch("/clock")
 @operation((200, schemas.Clock), body=schemas.ClockBody, lane=SLOW)
 def set_namespace_clock() -> Response:
-    """Freeze the namespace's clock or let it go on, set it, advance it, in this order."""
-    (asked,) = read(body(_CLOCK))
-    with service().store.lock:
-        try:
-            clock = _changed(g.namespace.clock, asked)
-            to_text(clock.now())
-        except OverflowError:
-            raise _beyond() from None
-        set_clock(g.namespace, clock)
-    return _shown(clock)
+    """Freeze or unfreeze the namespace's clock, set it, advance it, in this order."""
+    (document,) = read(body(_CLOCK))
+    try:
+        clock = change_clock(g.namespace, lambda clock: _changed(clock, document))
+    except OverflowError:
+        raise invalid("the clock would leave the years 1 to 9999", "body") from None
+    return _clock_answer(clock)
 
 
-def _changed(clock: Clock, asked: dict[str, Any]) -> Clock:
-    if "frozen" in asked:
-        clock = clock.freeze() if asked["frozen"] else clock.unfreeze()
-    if "now" in asked:
-        clock = clock.set(asked["now"])
-    if "advance" in asked:
-        clock = clock.advance(timedelta(seconds=asked["advance"]))
-    return replace(clock, tokens=asked["tokens"]) if "tokens" in asked else clock
-
-
-def _beyond() -> InvalidInput:
-    message = "the clock would leave the years 1 to 9999"
-    return InvalidInput([{"type": "value_error", "loc": ["body"], "msg": message, "input": None}])
+def _changed(clock: Clock, document: dict[str, Any]) -> Clock:
+    if "frozen" in document:
+        clock = clock.freeze() if document["frozen"] else clock.unfreeze()
+    if "now" in document:
+        clock = clock.set(document["now"])
+    if "advance" in document:
+        clock = clock.advance(timedelta(seconds=document["advance"]))
+    if "tokens" in document:
+        clock = replace(clock, tokens=document["tokens"])
+    return clock
 
 
 @bp.delete("/clock")
 @operation(NO_BODY, lane=SLOW)
 def reset_clock() -> Any:
-    """Let the namespace's clock show real time again."""
+    """Return the namespace's clock to real time."""
     set_clock(g.namespace, Clock())
     return no_content()

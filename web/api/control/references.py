@@ -1,4 +1,4 @@
-"""References known, under ``/_stateroom/references``: what there is, how it is, and what no row points at any more."""
+"""References, under ``/_stateroom/references``: list and check them, list and remove orphans."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from ...responses import json_answer
 from ...service import service
 
 bp = Blueprint("references_api", __name__, url_prefix="/references")
-_LIST, _ORPHANS = schemas.ReferencesQuery(), schemas.OrphansQuery()
-_CHECK, _REMOVE = schemas.CheckBody(), schemas.RemoveBody()
+_LIST = schemas.ReferencesQuery()
+_ORPHANS = schemas.OrphansQuery()
+_CHECK = schemas.CheckBody()
+_REMOVE = schemas.RemoveBody()
 _MOST = 1000  # rows in one page
 _TASK = ("dag_id", "run_id", "task_id", "map_index")
 
@@ -28,11 +30,14 @@ _TASK = ("dag_id", "run_id", "task_id", "map_index")
 @bp.get("")
 @operation((200, schemas.References), query=schemas.ReferencesQuery, lane=SLOW)
 def list_references() -> Response:
-    """List a page of the references that are held or were released, oldest first; credentials in them are masked."""
-    (asked,) = read(query(_LIST))
-    limit = min(asked["limit"], _MOST)
+    """List a page of the references, oldest first; credentials in them are masked."""
+    (parameters,) = read(query(_LIST))
     rows, total = references.page(
-        g.namespace, asked.get("health"), asked.get("backend"), limit, asked["offset"]
+        g.namespace,
+        parameters.get("health"),
+        parameters.get("backend"),
+        min(parameters["limit"], _MOST),
+        parameters["offset"],
     )
     return json_answer({"references": [_reference(row) for row in rows], "total_entries": total})
 
@@ -64,14 +69,14 @@ def _reference(row: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/check")
 @operation((200, schemas.Checked), body=schemas.CheckBody, also=BACKEND_ERRORS, lane=BACKEND)
 def check() -> Response:
-    """Check a page of the references: are the objects there, and what was written?"""
-    (asked,) = read(body(_CHECK))
+    """Check a page of the references: that their objects exist and are unchanged."""
+    (document,) = read(body(_CHECK))
     return json_answer(
         health.check(
             g.namespace,
             service().backend_of(g.namespace),
-            asked["after"],
-            min(asked["limit"], _MOST),
+            document["after"],
+            min(document["limit"], _MOST),
         )
     )
 
@@ -79,20 +84,20 @@ def check() -> Response:
 @bp.get("/orphans")
 @operation((200, schemas.Orphans), query=schemas.OrphansQuery, also=BACKEND_ERRORS, lane=BACKEND)
 def list_orphans() -> Response:
-    """List a page of the objects that no row points at, with what would become of each."""
-    (asked,) = read(query(_ORPHANS))
-    found = list(orphans.orphans(g.namespace, service().backend_of(g.namespace)))
-    page = found[asked["offset"] : asked["offset"] + min(asked["limit"], _MOST)]
-    rows = [_orphan(orphan, orphan.verdict(asked["older_than"])) for orphan in page]
-    return json_answer({"orphans": rows, "total_entries": len(found)})
+    """List a page of the objects that no row points at, and whether each can be removed."""
+    (parameters,) = read(query(_ORPHANS))
+    objects = list(orphans.orphans(g.namespace, service().backend_of(g.namespace)))
+    start = parameters["offset"]
+    page = objects[start : start + min(parameters["limit"], _MOST)]
+    rows = [_orphan(orphan, orphan.verdict(parameters["older_than"])) for orphan in page]
+    return json_answer({"orphans": rows, "total_entries": len(objects)})
 
 
 def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
-    written_at = to_wire(to_text(orphan.written_at))
     return {
         "ref": masked(orphan.ref),
         "size": orphan.size,
-        "written_at": written_at,
+        "written_at": to_wire(to_text(orphan.written_at)),
         "verdict": verdict,
     }
 
@@ -100,15 +105,15 @@ def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
 @bp.post("/orphans/remove")
 @operation((200, schemas.Removed), body=schemas.RemoveBody, also=BACKEND_ERRORS, lane=BACKEND)
 def remove_orphans() -> Response:
-    """Remove objects that no row points at, that are this database's, and that are older than ``older_than``."""
-    (asked,) = read(body(_REMOVE))
-    if not asked["confirm"]:
+    """Remove objects that no row points at, if this database wrote them and they are old enough."""
+    (document,) = read(body(_REMOVE))
+    if not document["confirm"]:
         raise Refused(400, "confirm is false; nothing was removed", "not_confirmed")
     done = orphans.remove_orphans(
         g.namespace,
         service().backend_of(g.namespace),
-        asked["older_than"],
-        min(asked["limit"], _MOST),
+        document["older_than"],
+        min(document["limit"], _MOST),
     )
     return json_answer(
         {

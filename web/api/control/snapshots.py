@@ -21,14 +21,14 @@ _DIFF = schemas.DiffQuery()
 @operation((200, schemas.Snapshots), lane=SLOW)
 def list_snapshots() -> Response:
     """List the namespace's snapshots."""
-    found = snapshots.listed(g.namespace)
-    return json_answer({"snapshots": found, "total_entries": len(found)})
+    rows = snapshots.listed(g.namespace)
+    return json_answer({"snapshots": rows, "total_entries": len(rows)})
 
 
 @bp.put("/snapshots/<name>")
 @operation((201, schemas.Snapshot), lane=SLOW)
 def take_snapshot(name: str) -> Response:
-    """Take a snapshot of all that the namespace holds, in place of one of the same name."""
+    """Take a snapshot of the whole namespace; it replaces one of the same name."""
     return json_answer(snapshots.take(g.namespace, name), 201)
 
 
@@ -51,6 +51,6 @@ def drop_snapshot(name: str) -> Any:
 @bp.get("/snapshots/diff")
 @operation((200, schemas.Diff), query=schemas.DiffQuery, also=(404,), lane=SLOW)
 def diff_snapshots() -> Response:
-    """Say which keys were added, removed and changed from one snapshot to another, or to now."""
-    (asked,) = read(query(_DIFF))
-    return json_answer(snapshots.diff(g.namespace, asked["a"], asked.get("b")))
+    """List the keys added, removed and changed from one snapshot to another, or to now."""
+    (parameters,) = read(query(_DIFF))
+    return json_answer(snapshots.diff(g.namespace, parameters["a"], parameters.get("b")))

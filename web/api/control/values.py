@@ -1,4 +1,4 @@
-"""The gateway under ``/_stateroom/values``: values as the task would see them, through the service's own backend."""
+"""The gateway under ``/_stateroom/values``: values as a task sees them, through the backend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from state.gateway.gateway import Gateway
 from state.model import values
 from state.model.retention import UnusableRetention
 
-from ...errors import InvalidInput, Refused
+from ...errors import Refused, invalid
 from ...faults import backend
 from ...operation import BACKEND, BACKEND_ERRORS, NO_BODY, operation
 from ...request.auth import authenticate_value_caller, writer
@@ -24,7 +24,8 @@ from ..entry_json import execution_value
 from .admission import read_json
 
 bp = Blueprint("values_api", __name__, url_prefix="/_stateroom/values")
-_TASK, _ASSET = "/ti/<task_instance_id>", "/asset/by-<any(name, uri):by>"
+_TASK = "/ti/<task_instance_id>"
+_ASSET = "/asset/by-<any(name, uri):by>"
 _TASK_PATH = execution.TaskInstancePath()
 _ASSET_BY = {"name": execution.AssetByNameQuery(), "uri": execution.AssetByUriQuery()}
 _KEY_BY = {"name": execution.AssetKeyByNameQuery, "uri": execution.AssetKeyByUriQuery}
@@ -34,7 +35,7 @@ _VALUE = (200, execution.TaskStateStoreResponse)
 
 @bp.before_request
 def admit() -> None:
-    """A task's own token opens its values, any task's an asset's; else an admin's is needed."""
+    """Admit a task to its own values, any task to an asset's, and admins to all."""
     ti_id = (request.view_args or {}).get("task_instance_id")
     if ti_id is not None:
         ti_id = read(path(_TASK_PATH, task_instance_id=ti_id))[0]["task_instance_id"]
@@ -43,10 +44,10 @@ def admit() -> None:
 
 
 def _key() -> str:
-    found = queries("key")
-    if not found or not found[-1]:
+    keys = queries("key")
+    if not keys or not keys[-1]:
         raise Refused(400, "name the key: ?key=…", "no_key")
-    return found[-1]
+    return keys[-1]
 
 
 def _task(task_instance_id: str) -> Gateway:
@@ -55,18 +56,13 @@ def _task(task_instance_id: str) -> Gateway:
 
 
 def _asset(by: str) -> Gateway:
-    (asked,) = read(query(_ASSET_BY[by]))
-    return Gateway.of_asset(backend(), g.namespace, by, asked[by], replace(writer(), api="gateway"))
+    (parameters,) = read(query(_ASSET_BY[by]))
+    caller = replace(writer(), api="gateway")
+    return Gateway.of_asset(backend(), g.namespace, by, parameters[by], caller)
 
 
 def _value(gateway: Gateway, key: str) -> Response:
     return text_answer(execution_value(key, values.dumps(gateway.get(key))))
-
-
-def _refuse(where: str, message: str) -> InvalidInput:
-    return InvalidInput(
-        [{"type": "value_error", "loc": ["body", where], "msg": message, "input": None}]
-    )
 
 
 @bp.get(_TASK)
@@ -88,14 +84,16 @@ def get_task_value(task_instance_id: str) -> Response:
 )
 def set_task_value(task_instance_id: str) -> Any:
     """Set one value of a task instance."""
-    key, (entry,) = _key(), read(body(_BODY))
-    gateway, retention = _task(task_instance_id), entry.get("retention")
+    key = _key()
+    (entry,) = read(body(_BODY))
+    retention = entry.get("retention")
+    gateway = _task(task_instance_id)
     try:
         gateway.set(key, entry["value"], retention, setting("default_retention_days"))
     except UnusableRetention as error:
-        raise _refuse("retention", str(error)) from None
+        raise invalid(str(error), "body", "retention") from None
     except ValueError as error:
-        raise _refuse("value", str(error)) from None
+        raise invalid(str(error), "body", "value") from None
     return no_content()
 
 
@@ -122,14 +120,15 @@ def get_asset_value(by: str) -> Response:
 )
 def set_asset_value(by: str) -> Any:
     """Set one value of an active asset, which does not expire."""
-    key, (entry,) = _key(), read(body(_BODY))
+    key = _key()
+    (entry,) = read(body(_BODY))
     if "retention" in entry:
-        raise _refuse("retention", "asset state does not expire; leave retention out")
+        raise invalid("asset state does not expire; leave retention out", "body", "retention")
     gateway = _asset(by)
     try:
         gateway.set(key, entry["value"])
     except ValueError as error:
-        raise _refuse("value", str(error)) from None
+        raise invalid(str(error), "body", "value") from None
     return no_content()
 
 
