@@ -1,7 +1,9 @@
-"""Stateroom for tests: a namespace for each test in a server of the run's own, started when a test first asks for it.
+"""Stateroom for tests: a namespace for each test in a server of the run's own, started when a test
+first asks for it.
 
-Fixtures: ``stateroom``, ``task_state_store``, ``asset_state_store``, ``stateroom_server``. A test that fails says what
-happened in its namespace; one that passes leaves nothing behind. docs/testing.md has a recipe for each thing.
+Fixtures: ``stateroom``, ``task_state_store``, ``asset_state_store``, ``stateroom_server``. A test
+that fails says what happened in its namespace; one that passes leaves nothing behind.
+docs/testing.md has a recipe for each thing.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--stateroom-url",
         metavar="URL",
-        help="Use the Stateroom at this address, all workers of pytest-xdist the same one.  [env: STATEROOM_URL; "
-        "default: a server of the run's own, or of each worker's]",
+        help="Use the Stateroom at this address, all workers of pytest-xdist the same one.  "
+        "[env: STATEROOM_URL; default: a server of the run's own, or of each worker's]",
     )
     group.addoption(
         "--stateroom-keep",
@@ -148,7 +150,9 @@ _BENCHES = pytest.StashKey[Benches]()
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say in a failed test's report what happened; after the last phase of a test that passed, forget it."""
+    """Say in a failed test's report what happened; after the last phase of a test that passed,
+    forget it.
+    """
     report = yield
     benches = item.stash.get(_BENCHES, None)
     if benches is None:
@@ -203,7 +207,7 @@ def _name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def stateroom_server(request: pytest.FixtureRequest) -> Stateroom:
-    """The service of this run, as the handle of its namespace ``default``, which all tests share."""
+    """The service of this run: a handle of the namespace ``default``, which all tests share."""
     return request.config.stash[_RUN].server
 
 
@@ -224,7 +228,9 @@ def _stateroom_memory(request: pytest.FixtureRequest) -> Memory:
 
 @pytest.fixture
 def task_state_store(_stateroom_memory: Memory) -> Task:
-    """What a task finds as ``context["task_state_store"]``, on memory; ``.retry()`` gives the next attempt's."""
+    """What a task finds as ``context["task_state_store"]``, on memory; ``.retry()`` gives the next
+    attempt's.
+    """
     return _stateroom_memory.task()
 
 
@@ -232,7 +238,7 @@ def task_state_store(_stateroom_memory: Memory) -> Task:
 def asset_state_store(
     _stateroom_memory: Memory, task_state_store: Task
 ) -> Iterator[AssetStateStoreAccessors]:
-    """What a task finds as ``context["asset_state_store"]``, on memory, whichever its assets are."""
+    """A task's ``context["asset_state_store"]``, in memory, for any assets."""
     from state.testing.memory import Assets
 
     yield Assets(_stateroom_memory, task_state_store)

@@ -1,7 +1,7 @@
 """Draw docs/architecture.svg from the imports in the source: python docs/draw_architecture.py
 
-A box is a package, an arrow an import; one that a longer way implies is left out. Nothing of it is placed by hand: a
-box stands one row below the lowest of those that import it.
+A box is a package, an arrow an import; one that a longer way implies is left out. Nothing of it is
+placed by hand: a box stands one row below the lowest of those that import it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def imported(path: Path, modules: dict[str, Path]) -> set[str]:
 
 
 def box_of(module: str, modules: dict[str, Path], apart: set[str]) -> str:
-    """The package that a module stands in, or the module itself where its package's modules stand apart."""
+    """The package that a module stands in, or the module itself where its package's modules stand
+    apart.
+    """
     if modules[module].name == "__init__.py" or "." not in module:
         return module
     package = module.rpartition(".")[0]
@@ -73,8 +75,8 @@ def box_of(module: str, modules: dict[str, Path], apart: set[str]) -> str:
 def imports(modules: dict[str, Path]) -> tuple[Graph, Counter[str]]:
     """Which box imports which, and how many modules each has.
 
-    A package whose modules stand above and below the packages inside it (``web``, ``state.store``) is drawn module by
-    module: as one box it would import itself through them.
+    A package whose modules stand above and below the packages inside it (``web``, ``state.store``)
+    is drawn module by module: as one box it would import itself through them.
     """
     apart: set[str] = set()
     while True:
@@ -128,7 +130,7 @@ def rows_of(graph: Graph) -> list[list[str]]:
 
 
 def places_of(rows: list[list[str]], graph: Graph) -> dict[str, Place]:
-    """Where each box stands: in its row, as near below those that import it as the others let it."""
+    """Where each box stands: in its row, as near as possible below its importers."""
     places: dict[str, Place] = {}
 
     def importers_middle(box: str) -> float:

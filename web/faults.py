@@ -72,12 +72,13 @@ def _play(view: Callable[[], Any]) -> Response:
     )
     if request.environ.get(CUT) == NOTHING:
         event = event._replace(status=None)
-    for fault in (*fired, *g.backend_faults):
+    for fault in [*fired, *g.backend_faults]:
+        note = effect_note(fault)
+        effect = event
         if fault is answering:
-            note = effect_note(fault, played.effect)
-            g.namespace.faults.note(fault, note, event._replace(outcome=played.outcome))
-        else:
-            g.namespace.faults.note(fault, effect_note(fault), event)
+            note = effect_note(answering, played.effect)
+            effect = event._replace(outcome=played.outcome)
+        g.namespace.faults.note(fault, note, effect)
     return played.answer
 
 

@@ -25,7 +25,7 @@ from .connection import as_json
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Also write JUnit XML to this file.")
 def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: str | None) -> None:
-    """Tell whether BACKEND (a built-in name or a dotted path) keeps the contract; exit status 1 if it does not.
+    """Check that BACKEND (a built-in name or a dotted path) keeps the contract; exit 1 if not.
 
     The backend really writes where it is configured to write: give it a place of its own.
     """

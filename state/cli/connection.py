@@ -1,4 +1,6 @@
-"""Which service a command talks to: the options that say so, a client of it, the private service of ``--db``."""
+"""Which service a command talks to: the options that say so, a client of it, the private service of
+``--db``.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ def as_json() -> bool:
 
 @contextmanager
 def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomClient]:
-    """A client of the namespace that the options name; in a private service, if they name a file that nobody serves.
+    """A client of the namespace that the options name; in a private service, if they name a file
+    that nobody serves.
 
     :param create: whether a database file that is not there may be made.
     :param whole: of the service as a whole, whatever namespace they name.
@@ -96,7 +99,9 @@ def running(whole: bool = False) -> StateroomClient:
 
 
 def _inside(url: str, whole: bool) -> str:
-    """The address of the namespace that is meant: an option's before the address's own before the environment's."""
+    """The address of the namespace that is meant: an option's before the address's own before the
+    environment's.
+    """
     root, _, own = url.rstrip("/").partition(_NAMESPACE)
     name = "" if whole else given("ns") or own or os.environ.get("STATEROOM_NAMESPACE") or ""
     if name and not name.strip("."):

@@ -38,9 +38,9 @@ _FORWARDED = (
 def execute(report: str | None, command: tuple[str, ...]) -> None:
     """Run COMMAND with a Stateroom of its own, and end with its exit status.
 
-    The variables that point workers, tests and this command there are set: stateroom exec -- pytest. A signal that ends
-    COMMAND is exit status 128 and its number, 127 is a command that is not there, 126 one that cannot be run. With --db
-    before it, state is kept in that file.
+    The variables that point workers, tests and this command there are set: stateroom exec --
+    pytest. A signal that ends COMMAND is exit status 128 and its number, 127 is a command that is
+    not there, 126 one that cannot be run. With --db before it, state is kept in that file.
     """
     from ..client.stateroom import Stateroom
 
@@ -107,7 +107,9 @@ class _Signals:
 
 
 def _terminal_tells_all() -> bool:
-    """Whether Ctrl-C goes to this process and the child alike, because both stand in a terminal's foreground."""
+    """Whether Ctrl-C goes to this process and the child alike, because both stand in a terminal's
+    foreground.
+    """
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

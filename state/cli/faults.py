@@ -21,7 +21,7 @@ def faults() -> None:
 
 @faults.command("list")
 def list_faults() -> None:
-    """List the faults in the order they are asked, with how many calls each matched and how often it fired."""
+    """List the faults in their order, with the calls that each matched and how often it fired."""
     with connected() as client:
         found = client.call("GET", _PATH).json()["faults"]
     if as_json():

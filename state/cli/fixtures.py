@@ -16,7 +16,8 @@ from .connection import connected
 def export_document(path: str) -> None:
     """Write all that is held as a fixture document.
 
-    It goes to standard output, or to PATH, which is replaced only once the document is safely on the disk.
+    It goes to standard output, or to PATH, which is replaced only once the document is safely on
+    the disk.
     """
     with connected() as client:
         text = fixture_files.canonical(client.ask("GET", "/_stateroom/fixture"))

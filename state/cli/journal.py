@@ -76,8 +76,8 @@ def _show(
 def _exit_on_interrupt() -> Iterator[None]:
     """Let Ctrl-C end the process at once, with exit status 0.
 
-    A KeyboardInterrupt could strike while urllib3 holds the lock of its pool; the pool's own clean-up would then wait
-    for that lock for ever.
+    A KeyboardInterrupt could strike while urllib3 holds the lock of its pool; the pool's own
+    clean-up would then wait for that lock for ever.
     """
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     try:
@@ -87,7 +87,9 @@ def _exit_on_interrupt() -> Iterator[None]:
 
 
 def _before(client: StateroomClient, wanted: dict[str, Any], last: int) -> list[dict[str, Any]]:
-    """The newest events, at least as many as are wanted; more of them explain what the lines speak of."""
+    """The newest events, at least as many as are wanted; more of them explain what the lines speak
+    of.
+    """
     if 0 < last <= _PAGE:
         return _page(client, wanted, [], newest=1)
     events: list[dict[str, Any]] = []
@@ -157,7 +159,7 @@ class _Lines:
 )
 @scoped
 def explain(key: str, ti_id: Any, **where: Any) -> None:
-    """Say when KEY goes and why it is still readable; or why it is not there, and where it is instead."""
+    """Say when KEY expires and why it is readable; or why it is missing, and where it is."""
     from ..model.scopes import label, query, scope_from
 
     if ti_id and any(value is not None for value in where.values()):

@@ -1,8 +1,8 @@
 """The command line: ``python -m state``, and ``stateroom`` once installed.
 
-Commands talk to a running service (``--url``); with ``--db`` to the one that owns the file, or, if nobody does, to a
-private one that lives as long as the command. Each noun's commands stand in a module of their own and are hung on the
-group here; their names are imported from here.
+Commands talk to a running service (``--url``); with ``--db`` to the one that owns the file, or, if
+nobody does, to a private one that lives as long as the command. Each noun's commands stand in a
+module of their own and are hung on the group here; their names are imported from here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Group(click.Group):
 
 
 def _take_options(command: click.Command) -> None:
-    """Let the options that say which service also follow the name of a command, or of those below it."""
+    """Let the options that say which service also follow the name of a command, or of those below
+    it.
+    """
     if isinstance(command, click.Group):
         for below in command.commands.values():
             _take_options(below)
@@ -93,8 +95,8 @@ def cli() -> None:
 
     The options below may also follow a command's name.
 
-    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11 service
-    unreachable; with --db also 3 to 8, why the file cannot be opened.
+    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11
+    service unreachable; with --db also 3 to 8, why the file cannot be opened.
     """
 
 

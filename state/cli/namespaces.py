@@ -19,7 +19,9 @@ _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
 
 @click.group()
 def namespaces() -> None:
-    """Make, list and drop namespaces, each a whole Stateroom of its own; --ns then says which one is meant."""
+    """Make, list and drop namespaces, each a whole Stateroom of its own; --ns then says which one
+    is meant.
+    """
 
 
 @namespaces.command("list")

@@ -54,7 +54,7 @@ def _duration(ctx: click.Context, param: click.Parameter, text: str) -> int:
 def list_references(
     check: bool, orphans: bool, remove_orphans: bool, older_than: int, yes: bool
 ) -> None:
-    """List the references to objects outside the database, with their health; credentials in them are masked."""
+    """List references to objects outside the database and their health, credentials masked."""
     with connected() as client:
         health = _check_references(client) if check else {}
         if remove_orphans:

@@ -16,7 +16,9 @@ _PATH = "/_stateroom/snapshots"
 
 @click.group()
 def snapshot() -> None:
-    """Take, restore and compare snapshots of the namespace, with its clock, faults and configuration."""
+    """Take, restore and compare snapshots of the namespace, with its clock, faults and
+    configuration.
+    """
 
 
 def _path(name: str) -> str:
@@ -81,7 +83,7 @@ def drop_snapshot(name: str) -> None:
 @click.argument("a")
 @click.argument("b", required=False)
 def diff_snapshots(a: str, b: str | None) -> None:
-    """Show the keys that were added (+), removed (-) and changed (~) from snapshot A to B, or to now."""
+    """Show the keys added (+), removed (-) and changed (~) from snapshot A to B, or to now."""
     with connected() as client:
         found = client.ask("GET", f"{_PATH}/diff", params={"a": a, **({"b": b} if b else {})})
     if as_json():

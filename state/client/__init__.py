@@ -1,7 +1,8 @@
 """All that reaches a Stateroom over HTTP.
 
-``Stateroom`` is one namespace of a running service in the hands of a test or a script; ``StateroomClient``
-gives keyspaces over HTTP. They are loaded when they are first asked for: requests is slow to import.
+``Stateroom`` is one namespace of a running service in the hands of a test or a script;
+``StateroomClient`` gives keyspaces over HTTP. They are loaded when they are first asked for:
+requests is slow to import.
 """
 
 from __future__ import annotations

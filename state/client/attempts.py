@@ -54,7 +54,8 @@ class Workers(ABC):
 
     @abstractmethod
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
-        """The keyspace of an asset, made if it is not there; one without a name is called as its uri, as in Airflow.
+        """The keyspace of an asset, made if it is not there; one without a name is called as its
+        uri, as in Airflow.
 
         :param attempt: who writes; without one, nobody in particular.
         """
@@ -72,7 +73,7 @@ class Workers(ABC):
 
 
 class Task(TaskStateStoreAccessor):
-    """The accessor of one attempt, with Airflow's methods: ``get``, ``set``, ``delete``, ``clear``."""
+    """The accessor of one attempt: Airflow's ``get``, ``set``, ``delete``, ``clear``."""
 
     def __init__(
         self, workers: Workers, attempt: Attempt, begun: Callable[[Task], None] = lambda task: None
@@ -107,16 +108,20 @@ class Task(TaskStateStoreAccessor):
         return self.attempt.scope
 
     def retry(self, delay: timedelta | None = None) -> Task:
-        """The next attempt: a new id, the same state. This one's id is unknown from now on, as after a crash.
+        """The next attempt: a new id, the same state. This one's id is unknown from now on, as
+        after a crash.
 
-        :param delay: report this attempt ``up_for_retry`` with this delay first, instead of just vanishing.
+        :param delay: report this attempt ``up_for_retry`` with this delay first, instead of just
+            vanishing.
         """
         if delay is not None:
             self.report("up_for_retry", retry_delay_seconds=delay.total_seconds())
         return Task(self._workers, self._workers.begin(self.scope), self._begun)
 
     def report(self, state: str, **facts: Any) -> None:
-        """Tell the service this attempt's new state, ``success`` or ``failed`` say, as a worker does at the end."""
+        """Tell the service this attempt's new state, ``success`` or ``failed`` say, as a worker
+        does at the end.
+        """
         self._workers.report(self.attempt, state, facts)
 
     def context(
@@ -128,7 +133,8 @@ class Task(TaskStateStoreAccessor):
     ) -> dict[str, Any]:
         """What a ``@task`` function finds in its context: ``my_task.function(**task.context(…))``.
 
-        :param assets: inlets and outlets: anything with a ``name`` or a ``uri``, or a name; made if not there.
+        :param assets: inlets and outlets: anything with a ``name`` or a ``uri``, or a name; made if
+            not there.
         :param conf: of the dag run.
         """
         workers, attempt = self._workers, self.attempt

@@ -12,7 +12,8 @@ PATH = "/_stateroom/clock"
 
 
 class NamespaceClock:
-    """The clock that expiry, ``clean``, ``updated_at`` and our accessors go by; a real worker has its own.
+    """The clock that expiry, ``clean``, ``updated_at`` and our accessors go by; a real worker has
+    its own.
 
     :param client: of the namespace.
     """

@@ -42,7 +42,9 @@ class Connection:
 
     @property
     def core_url(self) -> str:
-        """Of the Core API, ``/api/v2``; the generated client wants :attr:`url` instead, as its ``host``."""
+        """Of the Core API, ``/api/v2``; the generated client wants :attr:`url` instead, as its
+        ``host``.
+        """
         return f"{self.url}/api/v2"
 
     def namespaces(self) -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ class Event:
     :param saw: for reads, the number of the write whose value was read.
     :param note: a sentence for people.
     :param delay: for a fault, the seconds that it made the call wait.
-    :param outcome: what the status does not tell: ``key_not_found``, ``unchanged``, ``closed``, or a new task state.
+    :param outcome: what the status does not tell: ``key_not_found``, ``unchanged``, ``closed``, or
+        a new task state.
     :param lost: in the history of a key, the number of the write that this one overwrote unseen.
     """
 
@@ -73,11 +74,13 @@ class Event:
 
     @property
     def is_call(self) -> bool:
-        """Whether somebody asked for it on a key or on all keys, rather than that it followed from something else."""
+        """Whether somebody asked for it on a key or on all keys, rather than that it followed from
+        something else.
+        """
         return self.parent is None and self.op in CALLS
 
     def fits(self, wanted: Mapping[str, Any]) -> bool:
-        """Whether its members have these values; ``task_id`` and the like are those of its scope."""
+        """Whether its members have these values; ``task_id`` and such are its scope's."""
         return all(
             getattr(self, name, getattr(self.scope, name, None)) == value
             for name, value in wanted.items()

@@ -67,10 +67,11 @@ class Faults:
 
         :param op: ``get``, ``set``, ``delete``, ``clear`` or ``any``.
         :param key: a pattern, ``job_*``; every key without it.
-        :param facts: when: ``nth=2``, ``times=3``, ``probability=0.1, seed=7``, or always; what: ``status=503`` (with
-            ``after=True`` once the write took effect), ``latency=0.5`` or ``latency=(0.1, 0.5)``,
-            ``close="before"`` or ``"after"``, ``truncate=True``, ``backend="missing"``; where: patterns for
-            ``dag_id``, ``run_id``, ``task_id``, ``map_index``, ``asset``.
+        :param facts: when: ``nth=2``, ``times=3``, ``probability=0.1, seed=7``, or always; what:
+            ``status=503`` (with ``after=True`` once the write took effect), ``latency=0.5`` or
+            ``latency=(0.1, 0.5)``, ``close="before"`` or ``"after"``, ``truncate=True``,
+            ``backend="missing"``; where: patterns for ``dag_id``, ``run_id``, ``task_id``,
+            ``map_index``, ``asset``.
         :raises TypeError: for a name that no fault has.
         """
         known = {*_PLACE, *_WHAT, *_WHEN}

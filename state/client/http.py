@@ -66,7 +66,8 @@ class StateroomClient:
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send one request and return its answer.
 
-        :raises NotFound: for 404, as :class:`~state.errors.KeyNotFound` where it is a key that is missing.
+        :raises NotFound: for 404, as :class:`~state.errors.KeyNotFound` where it is a key that is
+            missing.
         :raises ServiceError: for every other answer that is an error.
         :raises Unreachable: if the service does not answer.
         :raises ValueError: if the address is none.
@@ -170,7 +171,8 @@ class HttpKeyspace:
 
     @cached_property
     def scope(self) -> StoreScope:
-        """Whose keyspace it is. An asset has one scope, its name's, also where it was named by its uri.
+        """Whose keyspace it is. An asset has one scope, its name's, also where it was named by its
+        uri.
 
         :raises AttributeError: for one that was named by an id only.
         :raises NotFound: if there is no such asset.
@@ -187,7 +189,9 @@ class HttpKeyspace:
         return self.fetch(key)[0]
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
-        """The value of a key, and what the service knows of the reference in it; otherwise like :meth:`get`."""
+        """The value of a key, and what the service knows of the reference in it; otherwise like
+        :meth:`get`.
+        """
         path, query = self.place(key)
         try:
             answer = self.client.call("GET", path, params=query)
@@ -234,7 +238,8 @@ def _trouble(url: str, error: requests.RequestException) -> str:
 def _segment(key: str) -> str:
     """A key, or an id, as one path segment.
 
-    :raises ValueError: for ``.`` and ``..``: HTTP clients drop them, which would turn a delete into a clear.
+    :raises ValueError: for ``.`` and ``..``: HTTP clients drop them, which would turn a delete into
+        a clear.
     """
     if key in (".", ".."):
         raise ValueError(f"{key!r} cannot be sent over HTTP: clients drop it from the path")

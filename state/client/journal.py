@@ -40,7 +40,8 @@ class Journal:
         """What was asked for: ``calls("set", key="job_id", try_number=2)``.
 
         :param op: ``get``, ``set``, ``delete``, ``clear`` or ``list``; all of them without it.
-        :param wanted: members of :class:`Event`, or ``dag_id``, ``run_id``, ``task_id``, ``map_index``, ``asset``.
+        :param wanted: members of :class:`Event`, or ``dag_id``, ``run_id``, ``task_id``,
+            ``map_index``, ``asset``.
         :raises ValueError: for another operation, since none would ever be found.
         """
         _check_op(op, CALLS)

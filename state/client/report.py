@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def write(stateroom: Stateroom, folder: Path) -> None:
     """Write a folder for each namespace, with credentials in references masked.
 
-    ``timeline.txt`` is the table for people, ``journal.jsonl`` an event in each line, ``fixture.json`` what is held.
+    ``timeline.txt`` is the table for people, ``journal.jsonl`` an event in each line,
+    ``fixture.json`` what is held.
 
     :raises OSError: if a file cannot be written.
     """

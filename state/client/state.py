@@ -12,7 +12,8 @@ from .timeline import shown
 
 
 class State(dict[str, dict[str, Any]]):
-    """``{"etl/extract": {"job_id": "job-42"}, "asset orders": {…}}``: places that hold something, with their keys.
+    """``{"etl/extract": {"job_id": "job-42"}, "asset orders": {…}}``: places that hold something,
+    with their keys.
 
     A value that a backend keeps elsewhere stands here as its envelope.
     """

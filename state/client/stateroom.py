@@ -1,4 +1,5 @@
-"""A running Stateroom in the hands of a test: its namespace, attempts, clock, faults, journal, over HTTP.
+"""A running Stateroom in the hands of a test: its namespace, attempts, clock, faults, journal, over
+HTTP.
 
 ::
 
@@ -75,7 +76,7 @@ class Stateroom(Connection):
     # ----------------------------------------------------------- worker's side
 
     def task(self, dag_id: str, task_id: str, run_id: str = RUN_ID, map_index: int = -1) -> Task:
-        """The accessor of the current attempt of a task instance, which is made if it is not there."""
+        """The accessor of a task instance's current attempt, which is made if it is missing."""
         scope = TaskScope(dag_id, run_id, task_id, map_index)
         if scope not in self._tasks:
             attempt = self._workers.current(scope) or self._workers.begin(scope)
@@ -86,7 +87,8 @@ class Stateroom(Connection):
         self._tasks[task.scope] = task
 
     def asset(self, name: str, uri: str | None = None) -> Asset:
-        """The accessor of an asset, which is made if it is not there; nobody in particular writes through it.
+        """The accessor of an asset, which is made if it is not there; nobody in particular writes
+        through it.
 
         In a task's name: ``stateroom.context(…, assets=["orders"])["asset_state_store"]``.
         """
@@ -103,15 +105,19 @@ class Stateroom(Connection):
         params: Mapping[str, Any] | None = None,
         conf: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The context of the current attempt; parameters as of :meth:`task` and :meth:`Task.context`."""
+        """The context of the current attempt; parameters as of :meth:`task` and
+        :meth:`Task.context`.
+        """
         return self.task(dag_id, task_id, run_id, map_index).context(
             assets=assets, params=params, conf=conf
         )
 
     def backend(self, spec: Any, **options: Any) -> Any:
-        """Let the workers that are made from now on keep their values through a backend; the service is not told.
+        """Let the workers that are made from now on keep their values through a backend; the
+        service is not told.
 
-        :param spec: a built-in name (``file``, ``object``, ``memory``), a dotted path, a class or an instance.
+        :param spec: a built-in name (``file``, ``object``, ``memory``), a dotted path, a class or
+            an instance.
         :param options: of the class; a built-in one keeps to this namespace's own part of its base.
         :returns: the backend.
         :raises BadBackend: if it cannot be one.
@@ -123,7 +129,9 @@ class Stateroom(Connection):
 
     @property
     def default_retention_days(self) -> int:
-        """What workers that are made from now on take for ``[state_store] default_retention_days``; 30 at first."""
+        """What workers that are made from now on take for ``[state_store] default_retention_days``;
+        30 at first.
+        """
         return self._workers.default_retention_days
 
     @default_retention_days.setter
@@ -143,12 +151,16 @@ class Stateroom(Connection):
         return document
 
     def export(self, path: str | Path) -> Path:
-        """Write all that is held as a fixture document; the old file is replaced only once the new one is safe."""
+        """Write all that is held as a fixture document; the old file is replaced only once the new
+        one is safe.
+        """
         fixture_files.write(Path(path), fixture_files.canonical(self.document()))
         return Path(path)
 
     def import_(self, path: str | Path) -> None:
-        """Create or update what a fixture document names, all of it or nothing; unknown members are refused."""
+        """Create or update what a fixture document names, all of it or nothing; unknown members are
+        refused.
+        """
         self._client.call(
             "PUT", _FIXTURE, params={"strict": "1"}, json=fixture_files.read(Path(path))
         )
@@ -160,7 +172,9 @@ class Stateroom(Connection):
         self._tasks.clear()
 
     def clean(self) -> int:
-        """Remove what has expired by the namespace's clock, as ``airflow state-store clean`` does; how many keys."""
+        """Remove what has expired by the namespace's clock, as ``airflow state-store clean`` does;
+        how many keys.
+        """
         return int(self._client.call("POST", "/_stateroom/clean").json()["removed"])
 
     def snapshot(self, name: str) -> None:
@@ -173,7 +187,9 @@ class Stateroom(Connection):
         self._tasks.clear()
 
     def diff(self, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
-        """What was ``added``, ``removed`` and ``changed`` from one snapshot to another, or until now."""
+        """What was ``added``, ``removed`` and ``changed`` from one snapshot to another, or until
+        now.
+        """
         asked = {"a": a, **({"b": b} if b is not None else {})}
         found: dict[str, list[dict[str, Any]]] = self._client.call(
             "GET", f"{_SNAPSHOTS}/diff", params=asked
@@ -219,7 +235,8 @@ class Stateroom(Connection):
         return [Event.read(row) for row in self._ask("/_stateroom/history", key, of)["history"]]
 
     def value_at(self, key: str, at: datetime | int, of: Task | Asset | None = None) -> Any:
-        """The value that a key had at an aware moment, or after the event of this number; None if it had none.
+        """The value that a key had at an aware moment, or after the event of this number; None if
+        it had none.
 
         :param of: whose key, where several have one of this name.
         """
@@ -245,7 +262,9 @@ class Stateroom(Connection):
         raise ValueError(f"{known} has a key {key!r}; say whose is meant: of=task")
 
     def timeline(self, most: int = timeline.MOST) -> str:
-        """What happened here, as a table for people; below it a sentence on each key that expired or was missed."""
+        """What happened here, as a table for people; below it a sentence on each key that expired
+        or was missed.
+        """
         events, document = self.journal.events(), self.document()
         text = timeline.table(events, self._workers.failures, most)
         told = sentences(worth_telling(events, document, self.clock.now()), self._sentence)

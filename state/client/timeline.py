@@ -22,7 +22,8 @@ _WORDS = {"state": "reports", "create": "begins"}
 
 
 def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST) -> str:
-    """The newest events, with what our own workers' backends raised in between; empty if there is nothing at all.
+    """The newest events, with what our own workers' backends raised in between; empty if there is
+    nothing at all.
 
     :param most: lines; how many there were before is said in the first.
     """
@@ -76,7 +77,9 @@ class Story:
     def failure(self, failure: Failure) -> tuple[str, ...]:
         by = "api" if failure.try_number is None else f"try {failure.try_number}"
         ref, message = masked(failure.ref or ""), masked(str(failure.error))
-        told = f"BROKEN, {type(failure.error).__name__}: {message.replace(ref, _end(ref)) if ref else message}"
+        if ref:
+            message = message.replace(ref, _end(ref))
+        told = f"BROKEN, {type(failure.error).__name__}: {message}"
         at, key = f"{self._at(failure.at):>8}", printable(failure.key or "")
         return at, by, label(failure.scope), f"  {failure.op}", key, printable(told)
 
@@ -84,7 +87,9 @@ class Story:
         return f"{moment - self._start:.3f}s"
 
     def who(self, event: Event) -> str:
-        """``try 2``, of which task if it is not the task's own place that the event is about, or another word."""
+        """``try 2``, of which task if it is not the task's own place that the event is about, or
+        another word.
+        """
         if event.by != "task" or event.try_number is None:
             return event.by
         task = self._tasks.get(event.ti_id)
@@ -124,7 +129,9 @@ def _expiry(event: Event) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, shortened; a reference without credentials and with its end, where it differs from others."""
+    """A value as JSON, shortened; a reference without credentials and with its end, where it
+    differs from others.
+    """
     ref = envelope.unwrap(value)
     if ref is not None:
         return f"ref {_end(masked(ref))}"

@@ -1,4 +1,6 @@
-"""Attempts over HTTP: the calls of a worker, and those of the Control API that create its task instances."""
+"""Attempts over HTTP: the calls of a worker, and those of the Control API that create its task
+instances.
+"""
 
 from __future__ import annotations
 

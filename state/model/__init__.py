@@ -1,1 +1,3 @@
-"""Data and rules that import nothing but errors: scopes, values, envelope, clock, retention, faults."""
+"""Data and rules that import nothing but errors: scopes, values, envelope, clock, retention,
+faults.
+"""

@@ -25,7 +25,9 @@ def parse(text: str) -> float:
 
 
 def words(seconds: float) -> str:
-    """A span for people, rounded: "29 days", "1 hour 30 minutes", "less than a second"; the sign is dropped."""
+    """A span for people, rounded: "29 days", "1 hour 30 minutes", "less than a second"; the sign is
+    dropped.
+    """
     left = abs(seconds)
     if left < 1:
         return "less than a second"
@@ -39,7 +41,7 @@ def words(seconds: float) -> str:
 
 
 def rounded(seconds: float) -> str:
-    """A duration in one unit, for a column of a table: "29 days", "90 minutes"; without its sign."""
+    """A duration in one unit, without its sign, for a column: "29 days", "90 minutes"."""
     for name, size in reversed(_NAMES):
         number = round(abs(seconds) / size)
         if number <= _MOST.get(name, number):

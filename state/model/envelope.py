@@ -1,4 +1,6 @@
-"""The envelope around a reference: the only place that spells its one member (apache/airflow #67530)."""
+"""The envelope around a reference: the only place that spells its one member (apache/airflow
+#67530).
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def kind(stored: Any) -> str:
 
 
 def complaint(stored: Any, resolvable: bool) -> str | None:
-    """What a log should say of a stored value that is returned as it is; None if there is nothing to say.
+    """What a log should say of a stored value that is returned as it is; None if there is nothing
+    to say.
 
     :param resolvable: whether the reader has a backend; then a plain value is worth a word too.
     """

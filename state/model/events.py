@@ -1,4 +1,6 @@
-"""What the journal's events mean, on either side of the wire: their operations, what changed a key, lost updates."""
+"""What the journal's events mean, on either side of the wire: their operations, what changed a key,
+lost updates.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Step(NamedTuple):
 
     @property
     def has_looked(self) -> bool:
-        """Whether it tells an attempt what the key is, also that it is not there; a refused read does not."""
+        """Whether it tells an attempt what the key is, also that it is not there; a refused read
+        does not.
+        """
         return (
             self.op == "get"
             and self.ti_id is not None
@@ -61,7 +65,7 @@ class Step(NamedTuple):
 
     @property
     def changed(self) -> bool:
-        """Whether it changed its key: a refused call, and a delete of what was not there, did not."""
+        """Whether it changed its key: a refused call, or a delete of no key, did not."""
         took_effect = (self.status or 200) < 400 and self.outcome is None
         return took_effect and self.op in ("set", "delete")
 
@@ -80,9 +84,11 @@ class Lost(NamedTuple):
 
 
 def lost_updates(steps: Iterable[Step]) -> list[Lost]:
-    """Look through events in their order for writes over what their attempts had not seen, though they had looked.
+    """Look through events in their order for writes over what their attempts had not seen, though
+    they had looked.
 
-    An attempt that never looked loses nothing, and Stateroom itself is nobody whose change could be lost.
+    An attempt that never looked loses nothing, and Stateroom itself is nobody whose change could be
+    lost.
     """
     found: list[Lost] = []
     known: dict[

@@ -1,7 +1,7 @@
 """Faults on purpose: which calls a fault is for, on which of them it fires, and what happens then.
 
-Nothing here knows HTTP or the database: a fault is data, its decisions are pure. Whoever counts its calls
-(``store/faults.py``) hands the count in, so that the same calls always meet the same faults.
+Nothing here knows HTTP or the database: a fault is data, its decisions are pure. Whoever counts its
+calls (``store/faults.py``) hands the count in, so that the same calls always meet the same faults.
 """
 
 from __future__ import annotations
@@ -37,16 +37,19 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: what it is for, when it fires (always, unless one of the three is given), what happens.
+    """One fault: what it is for, when it fires (always, unless one of the three is given), what
+    happens.
 
-    :param scope: patterns (``*``, ``?``, ``[…]``) for members of the scope; all of them have to fit.
+    :param scope: patterns (``*``, ``?``, ``[…]``) for members of the scope; all of them have to
+        fit.
     :param key: a pattern for the key; with it, calls on a whole scope do not fit.
     :param nth: on this call only, counted from 1.
     :param times: on the first calls.
     :param probability: on each call with this chance; ``seed`` settles on which.
     :param status: answered instead; with ``after`` the call takes effect first.
     :param latency: seconds, or two of them to draw from between.
-    :param close: the connection is closed ``before`` or ``after`` the call took effect, without any answer.
+    :param close: the connection is closed ``before`` or ``after`` the call took effect, without any
+        answer.
     :param truncate: half of the answer's body is sent, then the connection is closed.
     :param backend: what a state backend does wrong, where one is called.
     :raises ValueError: for what contradicts itself, or does nothing.
@@ -115,7 +118,7 @@ class Fault:
         )
 
     def fires(self, count: int) -> bool:
-        """Whether it fires on the call with this number, counted from 1 among those that it fits."""
+        """Whether it fires on a call, by its number among those that it fits, from 1."""
         if self.nth is not None:
             return count == self.nth
         if self.times is not None:
@@ -123,7 +126,7 @@ class Fault:
         return self.probability is None or _draw(self.seed, count, "fires") < self.probability
 
     def delay(self, count: int) -> float:
-        """Seconds that the call with this number waits; drawn ones are the same for the same seed."""
+        """Seconds that the call of this number waits; random ones depend on the seed only."""
         if isinstance(self.latency, tuple):
             low, high = self.latency
             return low + (high - low) * _draw(self.seed, count, "latency")

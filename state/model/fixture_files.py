@@ -16,7 +16,9 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def canonical(document: dict[str, Any]) -> str:
-    """The text of a document: one member a line, the same for the same contents, so that it diffs well."""
+    """The text of a document: one member a line, the same for the same contents, so that it diffs
+    well.
+    """
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     # lone surrogates, which stand inside strings only, cannot be written as UTF-8
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -51,7 +53,8 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file by its new contents at once: a reader, or a crash, sees the old one or the new one.
+    """Replace a file by its new contents at once: a reader, or a crash, sees the old one or the new
+    one.
 
     A link stays one; what is no file, such as ``/dev/stdout``, is written to.
 

@@ -50,7 +50,9 @@ class Facts:
 
 
 def replaced_header(ref: str | None) -> dict[str, str]:
-    """The header that names a replaced reference; none for one that is too long, which the ledger still knows."""
+    """The header that names a replaced reference; none for one that is too long, which the ledger
+    still knows.
+    """
     encoded = quote(ref, safe="/:") if ref is not None else ""
     return {REPLACED: encoded} if 0 < len(encoded) <= LONGEST else {}
 

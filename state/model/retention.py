@@ -1,4 +1,6 @@
-"""How long an entry lives: a retention, ``NEVER_EXPIRE``, or ``[state_store] default_retention_days``."""
+"""How long an entry lives: a retention, ``NEVER_EXPIRE``, or ``[state_store]
+default_retention_days``.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def default_expiry(days: int, now: datetime) -> datetime | None:
 
 
 NEVER_EXPIRE = timedelta.max
-"""A retention that never ends: ``timedelta.max``, as in Airflow, but compared by value, so that a copy works too."""
+"""A retention that never ends: ``timedelta.max``, as in Airflow, but compared by value, so that a
+copy works too.
+"""
 
 
 def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> datetime | None:
@@ -41,7 +45,8 @@ def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> dateti
         return default_expiry(default_days, now)
     if not isinstance(wanted, timedelta):
         raise TypeError(
-            f"retention is a timedelta, NEVER_EXPIRE or None, got {wanted!r}; timedelta(days=…) perhaps?"
+            f"retention is a timedelta, NEVER_EXPIRE or None, got {wanted!r}; "
+            "timedelta(days=…) perhaps?"
         )
     if wanted == NEVER_EXPIRE:
         return None

@@ -69,8 +69,9 @@ RUN_ID = "test"  # of a task for which no other was named
 
 
 def label(scope: StoreScope) -> str:
-    """``etl/extract``, ``etl/extract[3]`` for a mapped one, ``etl/extract @ manual__1`` in a run of another name than
-    :data:`RUN_ID`, ``asset orders``."""
+    """``etl/extract``, ``etl/extract[3]`` for a mapped one, ``etl/extract @ manual__1`` in a run of
+    another name than :data:`RUN_ID`, ``asset orders``.
+    """
     if isinstance(scope, AssetScope):
         return f"asset {scope.name or scope.uri or scope.asset_id}"
     index = f"[{scope.map_index}]" if scope.map_index >= 0 else ""

@@ -89,6 +89,6 @@ def unverified(token: str) -> dict[str, Any]:
 
 
 def nearly_over(claims: dict[str, Any]) -> bool:
-    """Whether Airflow would hand out a fresh token: a fifth of the lifetime is left, or 30 seconds."""
+    """Whether Airflow would send a fresh token: a fifth of the lifetime or 30 seconds are left."""
     left = int(claims["exp"]) - int(time.time())
     return left <= max(int((int(claims["exp"]) - int(claims["iat"])) * 0.2), 30)

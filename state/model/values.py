@@ -1,7 +1,8 @@
 """What may be stored: JSON, written and read in one place.
 
-Values are stored as the text that ``json.dumps`` writes with its defaults, which is what Airflow stores and what its
-``max_value_storage_bytes`` counts (3.3.2: characters of that text; it is ASCII, so bytes too).
+Values are stored as the text that ``json.dumps`` writes with its defaults, which is what Airflow
+stores and what its ``max_value_storage_bytes`` counts (3.3.2: characters of that text; it is ASCII,
+so bytes too).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ LONE_SURROGATE = "a lone surrogate is not Unicode text"
 
 
 def dumps(value: Any) -> str:
-    """Write a JSON value as it is stored. NaN and Infinity pass, as in Airflow; see :func:`problem`."""
+    """Write a JSON value as it is stored. NaN and Infinity pass, as in Airflow; see
+    :func:`problem`.
+    """
     return json.dumps(value)
 
 
@@ -27,7 +30,7 @@ def loads(text: str) -> Any:
 
 
 def suspicious(text: str) -> bool:
-    """Whether a stored text may hold what JSON cannot carry: a cheap look before :func:`problem`."""
+    """Whether a text may hold what JSON cannot carry: a cheap check before :func:`problem`."""
     return "NaN" in text or "Infinity" in text or "\\ud" in text
 
 
@@ -56,7 +59,8 @@ def check(value: Any) -> None:
     """Refuse what a task must not store, naming the place: ``value.rows[3].ratio``.
 
     :raises ValueError: for None as the whole value, and for NaN or Infinity anywhere.
-    :raises TypeError: for what is not JSON: tuples, sets, bytes, dates, members whose name is not a string.
+    :raises TypeError: for what is not JSON: tuples, sets, bytes, dates, members whose name is not a
+        string.
     """
     if value is None:
         raise ValueError("the value is None; delete the key instead")
@@ -80,12 +84,15 @@ def _check(value: Any, where: str) -> None:
             _check(item, f"{where}[{index}]")
     elif not isinstance(value, str | int):
         raise TypeError(
-            f"{where} is of the type {kind.__name__}, which is not JSON-serialisable; convert it first"
+            f"{where} is of the type {kind.__name__}, which is not JSON-serialisable; "
+            "convert it first"
         )
 
 
 def finite(value: Any) -> Any:
-    """The value with NaN and Infinity replaced by null, which is what Airflow's Core API sends for them."""
+    """The value with NaN and Infinity replaced by null, which is what Airflow's Core API sends for
+    them.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -94,7 +101,9 @@ def finite(value: Any) -> Any:
 
 
 def repaired_names(value: Any) -> Any:
-    """The value with lone surrogates in member names replaced, as Airflow's Execution API sends them."""
+    """The value with lone surrogates in member names replaced, as Airflow's Execution API sends
+    them.
+    """
     if isinstance(value, dict):
         return {_repaired(name): repaired_names(item) for name, item in value.items()}
     return [repaired_names(item) for item in value] if isinstance(value, list) else value
@@ -118,7 +127,8 @@ _PIECE = (
 
 
 class Encoded:
-    """A value's JSON text, written once for all that need it: the object, its checksum and its size.
+    """A value's JSON text, written once for all that need it: the object, its checksum and its
+    size.
 
     :param text: as :func:`dumps` writes it, so ASCII.
     :param sha256: of the text in hexadecimal, if it is known already.

@@ -1,7 +1,8 @@
 """The faults of a namespace: kept over a restart, counted exactly.
 
-Each count is a row's, changed in a transaction: concurrent calls never share a number, and neither a restart nor a
-reset makes a fault fire again that has fired. Where there are no faults nothing is asked.
+Each count is a row's, changed in a transaction: concurrent calls never share a number, and neither
+a restart nor a reset makes a fault fire again that has fired. Where there are no faults nothing is
+asked.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class Fired(NamedTuple):
 
 
 class FaultyNames:
-    """The names of the namespaces that have faults: asked for each call, before its namespace is looked up."""
+    """The names of the namespaces that have faults: asked for each call, before its namespace is
+    looked up.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         rows = db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)")
@@ -46,8 +49,8 @@ class FaultyNames:
 class Faults:
     """The faults of one namespace; false where there are none.
 
-    They are asked in the order they were made. A delay lets the next one be asked too; the first that decides the
-    answer is the last that is asked, so that two of them in a row make a sequence.
+    They are asked in the order they were made. A delay lets the next one be asked too; the first
+    that decides the answer is the last that is asked, so that two of them in a row make a sequence.
     """
 
     def __init__(
@@ -133,7 +136,9 @@ class Faults:
             self.forgotten()
 
     def forget(self, db: sqlite3.Connection) -> int:
-        """Remove all inside the caller's transaction; call :meth:`forgotten` after it. How many there were."""
+        """Remove all inside the caller's transaction; call :meth:`forgotten` after it. How many
+        there were.
+        """
         return db.execute("DELETE FROM faults WHERE ns = ?", (self._ns,)).rowcount
 
     def forgotten(self) -> None:
@@ -141,7 +146,8 @@ class Faults:
         self._show({})
 
     def take(self, call: Call, backend: bool = False) -> list[Fired]:
-        """Count a call, and say what fires on it: delays, and at last what decides the answer, if anything does.
+        """Count a call, and say what fires on it: delays, and at last what decides the answer, if
+        anything does.
 
         :param backend: ask the faults of state backends instead of those of the service.
         """
@@ -164,7 +170,8 @@ class Faults:
         """Write into the journal what a fault did.
 
         :param what: in words.
-        :param event: of op ``fault``; its parent is the number of the request's event, its status what was answered.
+        :param event: of op ``fault``; its parent is the number of the request's event, its status
+            what was answered.
         """
         note = f"fault {fired.fault_id}: {what}"
         self._journal.note(event._replace(note=note, delay=fired.delay or None))
@@ -174,7 +181,9 @@ class Faults:
 
 
 def _count(db: sqlite3.Connection, fault_id: int, fault: Fault) -> Fired | None:
-    """Give a call its number with one fault; what fires, or None. One that was removed meanwhile does not."""
+    """Give a call its number with one fault; what fires, or None. One that was removed meanwhile
+    does not.
+    """
     row = db.execute(
         "UPDATE faults SET matched = matched + 1 WHERE fault_id = ? RETURNING matched", (fault_id,)
     ).fetchone()

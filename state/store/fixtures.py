@@ -32,7 +32,8 @@ def apply(
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
     :param forget: first forget all that the namespace holds, configuration included.
-    :raises BadDocument: naming the place, if it speaks of a run, task instance or asset that is not there.
+    :raises BadDocument: naming the place, if it speaks of a run, task instance or asset that is not
+        there.
     """
     config = dict(document.get("config", {}))
     says_secret = forget or "jwt_secret" in config
@@ -132,7 +133,8 @@ def _put_asset_entry(
 ) -> None:
     row = db.execute(
         """SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk)
-        WHERE a.ns = ? AND a.name = ? AND a.id = coalesce(?, a.id) ORDER BY a.active DESC, a.id LIMIT 1""",
+        WHERE a.ns = ? AND a.name = ? AND a.id = coalesce(?, a.id) ORDER BY a.active DESC, a.id
+        LIMIT 1""",
         (namespace.ns, item["asset"], item.get("asset_id")),
     ).fetchone()
     if row is None:
@@ -160,7 +162,8 @@ def _writer(
         )
         lookup = scopes.task(namespace, scope).lookup
         row = db.execute(
-            f"SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL AND scope_id = ({lookup.sql})",
+            f"""SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL
+                AND scope_id = ({lookup.sql})""",
             lookup.parameters,
         ).fetchone()
         if row is None:
@@ -200,10 +203,13 @@ def _put_entry(
     seq = namespace.journal.write(db, event)
     ((held,),) = db.execute(
         """INSERT INTO entries
-        (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, seq)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,
+        (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
+        writer_ti_pk, seq)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE
+        SET value = excluded.value,
         kind = excluded.kind, size = excluded.size, updated_at = excluded.updated_at,
-        expires_at = excluded.expires_at, expires_by = excluded.expires_by, writer_kind = excluded.writer_kind,
+        expires_at = excluded.expires_at, expires_by = excluded.expires_by,
+        writer_kind = excluded.writer_kind,
         writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq RETURNING ref_id""",
         (*row, *(writer or ("api", None)), seq),
     )
@@ -255,12 +261,15 @@ def _fold_writer(entry: Document) -> None:
 
 
 _EXPORTS = {
-    "dag_runs": "SELECT dag_id, run_id, logical_date, run_after, state FROM dag_runs WHERE ns = ? ORDER BY 1, 2",
-    "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state, t.try_number, t.max_tries
+    "dag_runs": """SELECT dag_id, run_id, logical_date, run_after, state FROM dag_runs WHERE ns = ?
+        ORDER BY 1, 2""",
+    "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
+        t.try_number, t.max_tries
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
-    "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value, e.expires_at, e.updated_at
+    "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value,
+        e.expires_at, e.updated_at
         FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5""",
     "asset_state_store": """SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e.updated_at,

@@ -12,7 +12,8 @@ from .journal.writer import Log
 
 
 class Namespace:
-    """A whole Stateroom of its own inside one database: runs, assets, state, configuration and clock.
+    """A whole Stateroom of its own inside one database: runs, assets, state, configuration and
+    clock.
 
     :param ns: the number of its row.
     :param config: its configuration; members override the settings given at start.

@@ -1,7 +1,7 @@
 """Snapshots: all that a namespace holds under a name, to be taken, restored and compared.
 
-A snapshot is a copy of the rows under their own keys, so that journal, ledger and attempts still fit after a restore.
-An entry whose number is the snapshot's is the same entry and is not touched.
+A snapshot is a copy of the rows under their own keys, so that journal, ledger and attempts still
+fit after a restore. An entry whose number is the snapshot's is the same entry and is not touched.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from .tables.namespaces import check_name, write_clock
 BEFORE_RESET = "before-reset"
 _OF_RUNS = "run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)"
 _OF_ASSETS = "asset_pk IN (SELECT asset_pk FROM assets WHERE ns = :ns)"
-SCOPE_IDS = f"SELECT scope_id FROM scopes WHERE {_OF_RUNS} UNION ALL SELECT scope_id FROM scopes WHERE {_OF_ASSETS}"
-# table → its key, its other columns, and which of its rows are the namespace's; owners before what they own
+SCOPE_IDS = f"""SELECT scope_id FROM scopes WHERE {_OF_RUNS} UNION ALL SELECT scope_id FROM scopes
+    WHERE {_OF_ASSETS}"""
+# table → its key, its other columns, and which of its rows are the namespace's; owners before what
+# they own
 _TABLES = {
     "dag_runs": ("run_pk", "ns, dag_id, run_id, logical_date, run_after, state", "ns = :ns"),
     "assets": ("asset_pk", "ns, id, name, uri, active, created_at, updated_at", "ns = :ns"),
@@ -40,7 +42,8 @@ _TABLES = {
     ),
     "entries": (
         "entry_id",
-        "scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, ref_id, seq",
+        "scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, "
+        "writer_ti_pk, ref_id, seq",
         f"scope_id IN ({SCOPE_IDS})",
     ),
 }
@@ -69,7 +72,8 @@ def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None
     row = (namespace.ns, name, to_text(namespace.clock.now()))
     cursor = db.execute(
         """INSERT INTO snapshots (ns, name, taken_at, config, clock, faults)
-        SELECT ns, ?2, ?3, config, clock, (SELECT json_group_array(json_array(fault_id, fault, matched, fired))
+        SELECT ns, ?2, ?3, config, clock, (SELECT json_group_array(json_array(fault_id, fault,
+        matched, fired))
             FROM faults f WHERE f.ns = ?1) FROM namespaces WHERE ns = ?1""",
         row,
     )
@@ -80,7 +84,8 @@ def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None
             {**own, "snapshot": cursor.lastrowid},
         )
     db.execute(
-        """UPDATE snapshots SET (keys, size) = (SELECT count(*), ifnull(sum(size), 0) FROM snapshot_entries e
+        """UPDATE snapshots SET (keys, size) = (SELECT count(*), ifnull(sum(size), 0)
+            FROM snapshot_entries e
         WHERE e.snapshot_pk = snapshots.snapshot_pk) WHERE snapshot_pk = ?""",
         (cursor.lastrowid,),
     )
@@ -88,12 +93,15 @@ def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None
 
 def holds_something(db: sqlite3.Connection, namespace: Namespace) -> bool:
     """Whether there is anything in a namespace that a reset would lose."""
-    sql = "SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = ?1) OR EXISTS (SELECT 1 FROM assets WHERE ns = ?1)"
+    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = ?1) OR EXISTS (SELECT 1 FROM assets
+        WHERE ns = ?1)"""
     return bool(db.execute(sql, (namespace.ns,)).fetchone()[0])
 
 
 def listed(namespace: Namespace) -> list[dict[str, Any]]:
-    """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys``, ``size`` in bytes."""
+    """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys``, ``size`` in
+    bytes.
+    """
     with namespace.database.reading() as db:
         rows = db.execute(
             "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name",
@@ -131,7 +139,8 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
 
 
 def restore(namespace: Namespace, name: str) -> None:
-    """Return to a snapshot, with clock, faults and configuration; the journal and the other snapshots stay.
+    """Return to a snapshot, with clock, faults and configuration; the journal and the other
+    snapshots stay.
 
     :raises SnapshotNotFound: if there is none of this name.
     """
@@ -156,14 +165,16 @@ def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, s
         key, _, mine = _TABLES[table]
         kept = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
         db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({kept})", own)
-    # names and attempts may have changed places: nothing is active or current while the rows come back
+    # names and attempts may have changed places: nothing is active or current while the rows come
+    # back
     changed = _changed("assets")
     db.execute(
         f"UPDATE assets SET active = 0 WHERE asset_pk IN (SELECT asset_pk FROM ({changed}))", own
     )
     changed = _changed("task_instances")
     db.execute(
-        f"UPDATE task_instances SET superseded_at = '' WHERE ti_pk IN (SELECT ti_pk FROM ({changed}))",
+        f"""UPDATE task_instances SET superseded_at = '' WHERE ti_pk IN (SELECT ti_pk
+            FROM ({changed}))""",
         own,
     )
     for table, (key, columns, _) in _TABLES.items():
@@ -178,13 +189,15 @@ def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, s
 
 
 def _changed(table: str) -> str:
-    """A SELECT of the snapshot's rows that are not in the table as they were; of entries their number tells."""
+    """A SELECT of the
+    snapshot's rows that are not in the table as they were; of entries their number tells."""
     key, columns, mine = _TABLES[table]
     if table == "entries":
         same = (
             "SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0"
         )
-        return f"SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN} AND NOT EXISTS ({same})"
+        return f"""SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN}
+            AND NOT EXISTS ({same})"""
     now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
     return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
 
@@ -192,8 +205,11 @@ def _changed(table: str) -> str:
 def _drop_new_entries(
     db: sqlite3.Connection, namespace: Namespace, own: dict[str, int], seq: int
 ) -> None:
-    """Delete the entries that the snapshot does not have, and write what the restore does to each key."""
-    then = f"SELECT 1 FROM snapshot_entries t WHERE {_TAKEN} AND t.scope_id = e.scope_id AND t.key = e.key"
+    """Delete the entries that the snapshot does not have, and write what the restore does to each
+    key.
+    """
+    then = f"""SELECT 1 FROM snapshot_entries t WHERE {_TAKEN} AND t.scope_id = e.scope_id
+        AND t.key = e.key"""
     gone = f"e.scope_id IN ({SCOPE_IDS}) AND NOT EXISTS ({then})"
     namespace.journal.effects(db, seq, "delete", f"FROM entries e WHERE {gone}", own)
     namespace.journal.effects(db, seq, "set", f"FROM ({_changed('entries')}) e", own)
@@ -207,12 +223,14 @@ def _hold_references(db: sqlite3.Connection, own: dict[str, int]) -> None:
     """Let the ledger know that rows point at these references again."""
     held = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({SCOPE_IDS})"
     db.execute(
-        f"UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL AND ref_id IN ({held})",
+        f"""UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL
+            AND ref_id IN ({held})""",
         own,
     )
     scope = "SELECT scope_id FROM entries e WHERE e.ref_id = refs.ref_id"
     db.execute(
-        f"UPDATE OR IGNORE refs SET scope_id = ({scope}) WHERE scope_id IS NULL AND ref_id IN ({held})",
+        f"""UPDATE OR IGNORE refs SET scope_id = ({scope}) WHERE scope_id IS NULL
+            AND ref_id IN ({held})""",
         own,
     )
 
@@ -230,9 +248,11 @@ def _restore_faults(db: sqlite3.Connection, namespace: Namespace, faults: list[l
 
 # ---------------------------------------------------------------- diff
 
-_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name, e.key, e.value FROM {entries} e
+_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name, e.key, e.value
+    FROM {entries} e
     JOIN {scopes} s ON s.scope_id = e.scope_id {and_scope}
-    LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run} LEFT JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
+    LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run} LEFT
+    JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
     WHERE {mine} ORDER BY 1, 2, 3, 4, 5, 6"""
 _NOW = _KEYS.format(
     entries="entries",
@@ -257,9 +277,11 @@ _THEN = _KEYS.format(
 
 
 def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """What changed from one snapshot to another, or to now: keys ``added``, ``removed`` and ``changed``.
+    """What changed from one snapshot to another, or to now: keys ``added``, ``removed`` and
+    ``changed``.
 
-    :returns: items ``{scope, key, value}``, of changed ones ``{scope, key, before, after}``, by their place.
+    :returns: items ``{scope, key, value}``, of changed ones ``{scope, key, before, after}``, by
+        their place.
     :raises SnapshotNotFound: if there is none of a name.
     """
     with namespace.database.snapshot() as db:

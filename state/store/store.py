@@ -58,7 +58,8 @@ class Store(Database):
     def create_namespace(self, name: str, fixture: dict[str, Any] | None = None) -> Namespace:
         """Make an empty namespace.
 
-        :param fixture: the document that it returns to when it is reset, as it was sent; applying it is the caller's.
+        :param fixture: the document that it returns to when it is reset, as it was sent; applying
+            it is the caller's.
         :raises InvalidName: for a name that cannot be.
         :raises NamespaceExists: if there is one of this name.
         """
@@ -66,7 +67,8 @@ class Store(Database):
         return self.namespace(name)
 
     def drop_namespace(self, name: str) -> None:
-        """Drop a namespace with all that it holds; objects behind its references become orphans of ``default``.
+        """Drop a namespace with all that it holds; objects behind its references become orphans of
+        ``default``.
 
         :raises NamespaceNotFound: if there is none of this name.
         :raises NamespaceExists: for ``default``, which cannot be dropped.
@@ -83,7 +85,9 @@ class Store(Database):
         self.log.release()
 
     def close(self) -> None:
-        """End every wait, write what is left of the journal, close every connection and give up the file."""
+        """End every wait, write what is left of the journal, close every connection and give up the
+        file.
+        """
         self.release()
         self.log.close()
         super().close()

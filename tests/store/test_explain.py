@@ -162,8 +162,8 @@ def test_an_attempt_that_read_too_late_is_named(namespace, put, sentence):
     old = retry(namespace, days=0)
     namespace.journal.note(read_in_vain(namespace, old))
     assert sentence().endswith(
-        "Try 2, superseded at 2030-01-01T00:00:00Z, asked for it after that and was told 404: "
-        "its id is gone."
+        "Try 2, superseded at 2030-01-01T00:00:00Z, asked for it after that and was "
+        "answered 404: its id is no longer valid."
     )
 
 

@@ -1,4 +1,4 @@
-"""The Execution API: what workers call, under ``/execution`` (version 2026-06-30, Airflow 3.3.2)."""
+"""The Execution API for workers, under ``/execution`` (version 2026-06-30, Airflow 3.3.2)."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ _REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
 
 
 def check_version() -> None:
-    """Route by the version header as Airflow does, which compares texts: older versions know no store.
+    """Route by the version header as Airflow does, which compares texts: older versions know no
+    store.
 
-    What is no date is a fault of the request like those of its query and body, so it waits until those are read.
+    What is no date is a fault of the request like those of its query and body, so it waits until
+    those are read.
     """
     environ = request.environ
     text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
@@ -112,7 +114,9 @@ def health() -> Response:
 
 
 def _value(keyspace: Keyspace, key: str) -> Response:
-    """A key's value; what is known of a reference goes into a header, because the body may hold nothing else."""
+    """A key's value; what is known of a reference goes into a header, because the body may hold
+    nothing else.
+    """
     text, facts, _ = keyspace.stored(key)
     answer = text_answer(execution_value(key, text))
     if facts is not None:

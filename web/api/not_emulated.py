@@ -1,8 +1,10 @@
-"""Routes that Airflow 3.3.2 has and Stateroom does not: an honest 400 instead of a 404 that looks like a typo.
+"""Routes that Airflow 3.3.2 has and Stateroom does not: an honest 400 instead of a 404 that looks
+like a typo.
 
-``not_emulated.txt`` lists them, as Airflow's own OpenAPI documents do. The SDK retries every 5xx for ten seconds, so
-this is a 4xx. They are no rules of the app, since those of a hundred paths took a seventh of its start; a path that no
-rule takes is looked up here. Below stand Airflow's own answers to paths that it does not have either.
+``not_emulated.txt`` lists them, as Airflow's own OpenAPI documents do. The SDK retries every 5xx
+for ten seconds, so this is a 4xx. They are no rules of the app, since those of a hundred paths took
+a seventh of its start; a path that no rule takes is looked up here. Below stand Airflow's own
+answers to paths that it does not have either.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Route = tuple[re.Pattern[str], str, list[str]]
 
 @lru_cache(maxsize=1)
 def routes() -> list[Route]:
-    """Pattern, path template and methods of each route, those with most of the path in words first."""
+    """Pattern, path template and methods of each route, the longest fixed parts first."""
     lines = Path(__file__).with_suffix(".txt").read_text("ascii").splitlines()
     pairs = [
         (template, methods.split(","))
@@ -53,7 +55,8 @@ def templates(path: str) -> dict[str, str]:
 def refuse() -> Response | None:
     """Say of a route that Airflow has, and no view here, that it is not emulated.
 
-    :returns: a redirect to the path without its last slash, or None for a path that Airflow has not either.
+    :returns: a redirect to the path without its last slash, or None for a path that Airflow has not
+        either.
     :raises NotEmulated: to whoever may ask.
     """
     is_execution = api_name() == "execution"

@@ -1,1 +1,3 @@
-"""What every request passes before its view: Host and Origin, token, inputs, whose state it asks for."""
+"""What every request passes before its view: Host and Origin, token, inputs, whose state it asks
+for.
+"""

@@ -102,7 +102,9 @@ def _check_scope(scope: Any) -> None:
 
 
 def writer() -> Writer:
-    """In whose name the worker writes: its task instance, a watcher, or without a token nobody in particular."""
+    """In whose name the worker writes: its task instance, a watcher, or without a token nobody in
+    particular.
+    """
     ti_id = g.ti_id
     if ti_id is None:
         return _NOBODY
@@ -133,7 +135,8 @@ def access(entity: str) -> Callable[[View], View]:
             require_role(entity)
             return view(*args, **kwargs)
 
-        guarded.entity = entity  # type: ignore[attr-defined]  # for those who have to ask before the view does
+        # web/faults.py asks for it before the view does
+        guarded.entity = entity  # type: ignore[attr-defined]  # a function takes any attribute
         return guarded  # type: ignore[return-value]  # it is called as the view is
 
     return decorate
@@ -185,7 +188,9 @@ def _invalid() -> str:
 
 
 def may_know_names() -> bool:
-    """Whether a caller may be told which namespaces there are: with any good token, where a secret is set."""
+    """Whether a caller may be told which namespaces there are: with any good token, where a secret
+    is set.
+    """
     keys = service().keys
     if keys.start is None or keys.open_control:
         return True

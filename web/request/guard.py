@@ -22,7 +22,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 def check_request() -> None:
     """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
 
-    :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from other origins.
+    :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from
+        other origins.
     :raises NamespaceNotFound: if the path names one that is not there.
     """
     environ, current = request.environ, service()

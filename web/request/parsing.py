@@ -1,4 +1,6 @@
-"""Inputs of a view: converters for paths, and queries and bodies read through schemas, all faults in one list."""
+"""Inputs of a view: converters for paths, and queries and bodies read through schemas, all faults
+in one list.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ _PARSE_ERROR = "There was an error parsing the body"
 
 
 class Key(BaseConverter):
-    """The rest of a path, empty or with slashes; a line feed ends the match, as in Airflow's routes."""
+    """The rest of a path, empty or with slashes; a line feed ends the match, as in Airflow's
+    routes.
+    """
 
     regex = ".*"
     part_isolating = False
@@ -47,7 +51,7 @@ class AirflowRule(Rule):
 
 
 def configure(app: Flask) -> None:
-    """Make keys safe in paths: no merged slashes, no redirects, a converter that passes them whole."""
+    """Make keys safe in paths: no merged slashes, no redirects, a converter of our own."""
     app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
     app.url_map.merge_slashes = False
@@ -64,7 +68,8 @@ def is_json(content_type: str) -> bool:
 
 
 def _raw_body(environ: dict[str, Any]) -> bytes:
-    # our server has read it whole and gives its length, so that werkzeug's limited stream has nothing to guard
+    # our server has read it whole and gives its length, so that werkzeug's limited stream has
+    # nothing to guard
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > service().settings["max_body"]:
         raise RequestEntityTooLarge
@@ -134,8 +139,8 @@ def body(schema: Schema | Union) -> Part:
 def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]:
     """Load each part through its schema.
 
-    :param exists: called with the first part, if that is right, before the others count: a 404 comes before a 422
-        about the body in Airflow's Core API.
+    :param exists: called with the first part, if that is right, before the others count: a 404
+        comes before a 422 about the body in Airflow's Core API.
     :raises InvalidInput: with everything that is wrong in any of them.
     """
     problems: list[dict[str, Any]] = list(g.get("header_problems", ()))
@@ -151,7 +156,8 @@ def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]
 
 @lru_cache(maxsize=1024)
 def _load_again(schema: Schema, given: tuple[tuple[str, Any], ...]) -> Any:
-    # the same few keys and pages are asked for again and again, and a schema's load is a tenth of a GET
+    # the same few keys and pages are asked for again and again, and a schema's load is a tenth of a
+    # GET
     return schema.load(dict(given))
 
 
@@ -184,7 +190,9 @@ def _load(
 
 
 def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
-    """Load by the first schema that fits; if none does, list what each has against the data, under its name."""
+    """Load by the first schema that fits; if none does, list what each has against the data, under
+    its name.
+    """
     against: list[dict[str, Any]] = []
     for name, schema in schemas.items():
         before = len(against)
@@ -198,7 +206,9 @@ def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict
 
 
 def header_problem(name: str, value: str, kind: str, message: str, **ctx: Any) -> dict[str, Any]:
-    """One fault of a header, which no schema sees; those in ``g.header_problems`` come first in the list."""
+    """One fault of a header, which no schema sees; those in ``g.header_problems`` come first in the
+    list.
+    """
     item: dict[str, Any] = {"type": kind, "loc": ["header", name], "msg": message, "input": value}
     return {**item, "ctx": ctx} if ctx else item
 

@@ -1,4 +1,6 @@
-"""What a call on somebody's state asks for, and refusals in the journal: why a call changed and read nothing."""
+"""What a call on somebody's state asks for, and refusals in the journal: why a call changed and
+read nothing.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def _caller(place: dict[str, Any]) -> Writer:
 
 
 def note_refusal(error: StateError, status: int) -> None:
-    """Write a refused call on somebody's state into the journal; a read that found nothing is there already."""
+    """Write a refused call on somebody's state into the journal; a read that found nothing is there
+    already.
+    """
     call = None if getattr(error, "noted", False) else asked()
     if call is not None:
         call.note(status, masked(str(error)))

@@ -54,9 +54,11 @@ class Adapter(MapAdapter):
 
 
 class App(Flask):
-    """Flask with namespaces in paths, and with faults; without asynchronous views and rules for one host only.
+    """Flask with namespaces in paths, and with faults; without asynchronous views and rules for one
+    host only.
 
-    ``/ns/<name>`` before any path moves into ``SCRIPT_NAME``: views, and links to them, never see it.
+    ``/ns/<name>`` before any path moves into ``SCRIPT_NAME``: views, and links to them, never see
+    it.
     """
 
     url_map_class = Routes

@@ -63,7 +63,8 @@ def _where_values_go(made: Service) -> str:
     if made.backend.hooks is None:
         return "metastore: values stay in the database"
     return _wrapped(
-        f"{made.backend.name}, for the gateway; a call of it is given up after {made.backend.timeout:g} s"
+        f"{made.backend.name}, for the gateway; "
+        f"a call of it is given up after {made.backend.timeout:g} s"
     )
 
 
@@ -97,7 +98,8 @@ def _next(made: Service, url: str, command: str) -> list[str]:
         return [f"export STATEROOM_TOKEN=$({_login(made, url, command)})", listing]
     if not any(fixtures.counts(made.store.namespace()).values()):
         return [
-            f"curl {url}/_stateroom/assets \\\n  -H 'Content-Type: application/json' -d '{{\"name\": \"orders\"}}'"
+            f"curl {url}/_stateroom/assets \\\n  -H 'Content-Type: application/json' "
+            '-d \'{"name": "orders"}\''
         ]
     return [listing, f"curl {url}/api/v2/assets"] if _is_open(made) else [listing]
 

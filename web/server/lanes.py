@@ -1,11 +1,11 @@
 """Lanes: which threads a call is handled by.
 
 Each lane has threads of its own, and a view names its lane (``web/operation.py``). A call that may
-take long goes to the slow lane, whose queue is bounded. A call of the state backend, and one that waits
-on purpose (for the journal, or because of a fault), goes to a lane without a queue: where its threads
-are busy, the call is refused. Short writes have a lane apart from short reads, because they wait for
-each other and for the transaction of a long call. So long, stuck or waiting calls never delay short
-ones, and no write delays a read.
+take long goes to the slow lane, whose queue is bounded. A call of the state backend, and one that
+waits on purpose (for the journal, or because of a fault), goes to a lane without a queue: where its
+threads are busy, the call is refused. Short writes have a lane apart from short reads, because they
+wait for each other and for the transaction of a long call. So long, stuck or waiting calls never
+delay short ones, and no write delays a read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ LaneOf = Callable[[str, str, str], str | None]
 
 
 class Lane:
-    """A queue of calls and the threads that take them from it, each started when it is first needed.
+    """A queue of calls and the threads that take them from it, each started when it is first
+    needed.
 
     :param bound: most calls that may wait beside those that run; None for any number.
     """
@@ -122,7 +123,7 @@ class Lanes:
         return self.reads if request.command in ("GET", "HEAD") else self.writes
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Let the calls that run end, for ``timeout`` seconds in all; the waiting ones are dropped."""
+        """Let running calls end, for ``timeout`` seconds in all; drop the waiting ones."""
         lanes = (self.reads, self.writes, self.slow, self.backend, self.waiting)
         for lane in lanes:
             lane.stop()

@@ -60,7 +60,8 @@ def command(create_app: CreateApp, /, until_stdin_closes: bool, **given: Any) ->
 
     An option wins over its environment variable.
 
-    Exit status: 0 stopped, 2 a setting is wrong, 3 to 8 why the database cannot be opened, 9 cannot listen.
+    Exit status: 0 stopped, 2 a setting is wrong, 3 to 8 why the database cannot be opened, 9 cannot
+    listen.
     """
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
@@ -107,7 +108,9 @@ def _serve(create_app: CreateApp, given: dict[str, Any]) -> None:
             signal.signal(stop, lambda *_: sys.exit(0))
         made.store.announce(server.url)
         click.echo(banner(made, server.url, existed, stateroom()))
-        gc.freeze()  # what a start made is no garbage: looking through it again would halt all requests for 30 ms
+        # what a start made is no garbage: looking through it again would halt all requests for 30
+        # ms
+        gc.freeze()
         click.echo(READY + server.url)
         sys.stdout.flush()
         server.run()

@@ -1,4 +1,5 @@
-"""How ``serve`` is called: an option for each row of the settings, and help for those that have none.
+"""How ``serve`` is called: an option for each row of the settings, and help for those that have
+none.
 
 The command itself is ``app.py``'s, so that the command line never imports Flask.
 """

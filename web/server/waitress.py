@@ -1,4 +1,6 @@
-"""The one place that owns waitress: keep-alive, refusals in JSON; ``lanes`` decides which threads a call gets."""
+"""The one place that owns waitress: keep-alive, refusals in JSON; ``lanes`` decides which threads a
+call gets.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _HEADROOM = (
 
 
 class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """Keeps the connection after answers that have no body, sends head and body in one write, cuts it off if asked."""
+    """Keeps the connection after answers that have no body, sends head and body in one write, cuts
+    it off if asked.
+    """
 
     wrote_header: bool
     environ: dict[str, Any] | None
@@ -68,7 +72,9 @@ class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
-    """waitress's own refusals (too large, malformed, lane full) as the JSON that every API's clients read."""
+    """waitress's own refusals (too large, malformed, lane full) as the JSON that every API's
+    clients read.
+    """
 
     def execute(self) -> None:
         error = self.request.error
@@ -103,7 +109,9 @@ class LaneFull(Error):  # type: ignore[misc]
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Keeps blanks after the API version: uvicorn hands them to Airflow, which refuses the date (3.3.2)."""
+    """Keeps blanks after the API version: uvicorn hands them to Airflow, which refuses the date
+    (3.3.2).
+    """
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
@@ -138,7 +146,9 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         return bool(super().readable())
 
     def _make_room(self) -> None:
-        """Close the connections that were idle longest: at its limit waitress takes no new one for minutes."""
+        """Close the connections that were idle longest: at its limit waitress takes no new one for
+        minutes.
+        """
         before = time.time() - IDLE
         idle = [
             channel for channel in self.active_channels.values() if channel.is_idle_since(before)
@@ -163,7 +173,8 @@ class Server:
     """A listening server; :meth:`run` serves until it is closed or the process is told to stop.
 
     :param port: 0 takes a free one; :attr:`url` says which.
-    :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read at all.
+    :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read
+        at all.
     :param lane_of: names the lane of a method, path and query; None for a short call.
     :param release: ends such waits when the server ends.
     :raises OSError: if the address is taken or cannot be listened on.
@@ -203,7 +214,8 @@ class Server:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until :meth:`close` is called, or SystemExit or KeyboardInterrupt reaches this thread.
+        """Serve until :meth:`close` is called, or SystemExit or KeyboardInterrupt reaches this
+        thread.
 
         Calls that run are let end first.
         """

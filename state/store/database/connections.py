@@ -34,13 +34,14 @@ class Companion(Protocol):
 class Database:
     """One SQLite database, in a file or in memory.
 
-    A file has one writer connection, guarded by a lock, and a ``query_only`` connection for each read that is under
-    way: with WAL a reader sees the last commit and waits for nobody. Memory has one connection and the lock for both;
-    SQLite's shared cache would answer readers with "database table is locked".
+    A file has one writer connection, guarded by a lock, and a ``query_only`` connection for each
+    read that is under way: with WAL a reader sees the last commit and waits for nobody. Memory has
+    one connection and the lock for both; SQLite's shared cache would answer readers with "database
+    table is locked".
 
     :param path: a file's path, or ``:memory:``.
-    :param durable: wait for the disk on each commit (survives the power cut); without it an acknowledged write
-        survives ``kill -9``.
+    :param durable: wait for the disk on each commit (survives the power cut); without it an
+        acknowledged write survives ``kill -9``.
     :raises StoreError: one of its leaves, if the file cannot be used; it is left as it was.
     """
 
@@ -87,7 +88,8 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, refs: Collection[str] = ()) -> Iterator[sqlite3.Connection]:
-        """The writer, inside ``BEGIN IMMEDIATE``: all that happens in the block is kept, or nothing.
+        """The writer, inside ``BEGIN IMMEDIATE``: all that happens in the block is kept, or
+        nothing.
 
         :param refs: the references that rows are going to point at.
         :raises DatabaseFull: if there is no room; the transaction was rolled back.
@@ -114,7 +116,9 @@ class Database:
             self.companion.committed(noted)
 
     def begin_removal(self, ref: str) -> None:
-        """Keep writes from pointing at a reference; called inside the transaction that found that no row does."""
+        """Keep writes from pointing at a reference; called inside the transaction that found that
+        no row does.
+        """
         self._removing.add(ref)
 
     def end_removal(self, ref: str) -> None:
@@ -124,7 +128,9 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reads: one that nobody else uses now, or with a memory database the one, under the lock."""
+        """A connection for reads: one that nobody else uses now, or with a memory database the one,
+        under the lock.
+        """
         if self.path == MEMORY:
             with self.lock:
                 yield self._writer

@@ -1,6 +1,8 @@
-"""The tables, as append-only steps: a step that has been released is never edited, a change is a new step.
+"""The tables, as append-only steps: a step that has been released is never edited, a change is a
+new step.
 
-sqlite-utils keeps which steps a file has had (table ``_sqlite_migrations``) and runs each in a transaction.
+sqlite-utils keeps which steps a file has had (table ``_sqlite_migrations``) and runs each in a
+transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ migrations = Migrations("stateroom")
 
 @migrations()
 def tables(db: Database) -> None:
-    """Namespaces own runs and assets; a scope is the keyspace of one task instance or one asset; entries live in it."""
+    """Namespaces own runs and assets; a scope is the keyspace of one task instance or one asset;
+    entries live in it.
+    """
     statements = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE namespaces (
@@ -69,7 +73,8 @@ def tables(db: Database) -> None:
         superseded_at TEXT,
         UNIQUE (ns, id)
     );
-    CREATE UNIQUE INDEX task_instances_current ON task_instances (scope_id) WHERE superseded_at IS NULL;
+    CREATE UNIQUE INDEX task_instances_current ON task_instances (scope_id)
+    WHERE superseded_at IS NULL;
     CREATE INDEX task_instances_by_scope ON task_instances (scope_id);
     CREATE TABLE entries (
         entry_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -89,13 +94,15 @@ def tables(db: Database) -> None:
     CREATE VIEW task_state_store AS
         SELECT n.name AS namespace, r.dag_id, r.run_id, s.task_id, s.map_index,
                e.key, e.value, e.updated_at, e.expires_at
-        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk) JOIN namespaces n USING (ns);
+        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        JOIN namespaces n USING (ns);
     CREATE VIEW asset_state_store AS
         SELECT n.name AS namespace, a.id AS asset_id, e.key, e.value, e.updated_at,
                e.writer_kind AS last_updated_by_kind, r.dag_id AS last_updated_by_dag_id,
                r.run_id AS last_updated_by_run_id, w.task_id AS last_updated_by_task_id,
                w.map_index AS last_updated_by_map_index
-        FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk) JOIN namespaces n USING (ns)
+        FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk)
+        JOIN namespaces n USING (ns)
         LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk;
     INSERT INTO namespaces (name) VALUES ('default');
@@ -107,9 +114,11 @@ def tables(db: Database) -> None:
 
 @migrations()
 def ledger_of_references(db: Database) -> None:
-    """The ledger outlives rows and scopes; triggers release a reference by whatever way its row goes.
+    """The ledger outlives rows and scopes; triggers release a reference by whatever way its row
+    goes.
 
-    Its moments are real time, whatever a namespace's clock says: an object's age decides whether it may be removed.
+    Its moments are real time, whatever a namespace's clock says: an object's age decides whether it
+    may be removed.
     """
     statements = """
     CREATE TABLE refs (
@@ -137,10 +146,12 @@ def ledger_of_references(db: Database) -> None:
     """
     for statement in statements.split(";"):
         db.execute(statement)
-    release = """BEGIN UPDATE refs SET released_at = max(written_at, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
+    release = """BEGIN UPDATE refs SET released_at = max(written_at,
+        strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
         WHERE ref_id = OLD.ref_id; END"""
     db.execute(
-        f"""CREATE TRIGGER entries_gone AFTER DELETE ON entries WHEN OLD.ref_id IS NOT NULL {release}"""
+        f"""CREATE TRIGGER entries_gone AFTER DELETE ON entries WHEN OLD.ref_id IS NOT NULL
+            {release}"""
     )
     db.execute(f"""CREATE TRIGGER entries_overwritten AFTER UPDATE OF ref_id ON entries
         WHEN OLD.ref_id IS NOT NULL AND OLD.ref_id IS NOT NEW.ref_id {release}""")
@@ -149,7 +160,8 @@ def ledger_of_references(db: Database) -> None:
 
 def _enter_known_references(db: Database) -> None:
     known = db.execute(
-        """SELECT e.entry_id, coalesce(r.ns, a.ns), e.scope_id, e.key, e.value, e.updated_at, e.writer_kind, t.id
+        """SELECT e.entry_id, coalesce(r.ns, a.ns), e.scope_id, e.key, e.value, e.updated_at,
+            e.writer_kind, t.id
         FROM entries e JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
         LEFT JOIN assets a USING (asset_pk) LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         WHERE e.kind = 'reference'"""
@@ -173,7 +185,8 @@ def _enter_known_references(db: Database) -> None:
 
 @migrations()
 def journal_and_clocks(db: Database) -> None:
-    """What happened, in order; a clock for each namespace; the places of scopes that a reset took away.
+    """What happened, in order; a clock for each namespace; the places of scopes that a reset took
+    away.
 
     A scope that comes back after a reset gets its old id, so that the journal goes on where it was.
     """
@@ -197,7 +210,8 @@ def journal_and_clocks(db: Database) -> None:
         ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
         at TEXT, real_at REAL NOT NULL,
         actor TEXT NOT NULL, ti_id TEXT, api TEXT NOT NULL, op TEXT NOT NULL,
-        scope_id INTEGER, key TEXT, status INTEGER, value TEXT, kind TEXT, expires_at TEXT, expires_by TEXT,
+        scope_id INTEGER, key TEXT, status INTEGER, value TEXT, kind TEXT, expires_at TEXT,
+        expires_by TEXT,
         parent INTEGER, saw INTEGER, note TEXT
     );
     CREATE INDEX journal_by_namespace ON journal (ns);
@@ -209,7 +223,9 @@ def journal_and_clocks(db: Database) -> None:
 
 @migrations()
 def faults(db: Database) -> None:
-    """Faults on purpose, and how often each met its call and fired; an index finds what they did in the journal."""
+    """Faults on purpose, and how often each met its call and fired; an index finds what they did in
+    the journal.
+    """
     statements = """
     CREATE TABLE faults (
         fault_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -239,30 +255,38 @@ def snapshots(db: Database) -> None:
         UNIQUE (ns, name)
     );
     CREATE TABLE snapshot_dag_runs (
-        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, run_pk INTEGER NOT NULL,
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        run_pk INTEGER NOT NULL,
         ns INTEGER, dag_id TEXT, run_id TEXT, logical_date TEXT, run_after TEXT, state TEXT,
         PRIMARY KEY (snapshot_pk, run_pk)
     ) WITHOUT ROWID;
     CREATE TABLE snapshot_assets (
-        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, asset_pk INTEGER NOT NULL,
-        ns INTEGER, id INTEGER, name TEXT, uri TEXT, active INTEGER, created_at TEXT, updated_at TEXT,
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        asset_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, name TEXT, uri TEXT, active INTEGER, created_at TEXT,
+        updated_at TEXT,
         PRIMARY KEY (snapshot_pk, asset_pk)
     ) WITHOUT ROWID;
     CREATE TABLE snapshot_scopes (
-        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, scope_id INTEGER NOT NULL,
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        scope_id INTEGER NOT NULL,
         run_pk INTEGER, task_id TEXT, map_index INTEGER, region TEXT, asset_pk INTEGER,
         PRIMARY KEY (snapshot_pk, scope_id)
     ) WITHOUT ROWID;
     CREATE TABLE snapshot_task_instances (
         snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, ti_pk INTEGER NOT NULL,
-        ns INTEGER, id TEXT, scope_id INTEGER, try_number INTEGER, max_tries INTEGER, state TEXT, superseded_at TEXT,
+        ns INTEGER, id TEXT, scope_id INTEGER, try_number INTEGER, max_tries INTEGER, state TEXT,
+        superseded_at TEXT,
         retry_delay REAL,
         PRIMARY KEY (snapshot_pk, ti_pk)
     ) WITHOUT ROWID;
     CREATE TABLE snapshot_entries (
-        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE, entry_id INTEGER NOT NULL,
-        scope_id INTEGER, key TEXT, value TEXT, kind TEXT, size INTEGER, updated_at TEXT, expires_at TEXT,
-        expires_by TEXT, writer_kind TEXT, writer_ti_pk INTEGER, ref_id INTEGER REFERENCES refs, seq INTEGER
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        entry_id INTEGER NOT NULL,
+        scope_id INTEGER, key TEXT, value TEXT, kind TEXT, size INTEGER, updated_at TEXT,
+        expires_at TEXT,
+        expires_by TEXT, writer_kind TEXT, writer_ti_pk INTEGER, ref_id INTEGER REFERENCES refs,
+        seq INTEGER
     );
     CREATE UNIQUE INDEX snapshot_entries_by_id ON snapshot_entries (snapshot_pk, entry_id, seq);
     CREATE INDEX snapshot_entries_by_key ON snapshot_entries (snapshot_pk, scope_id, key);
@@ -274,7 +298,9 @@ def snapshots(db: Database) -> None:
 
 @migrations()
 def keys_that_pages_look_for(db: Database) -> None:
-    """What is no plain value, found without looking at those that are; a write of a value costs nothing more."""
+    """What is no plain value, found without looking at those that are; a write of a value costs
+    nothing more.
+    """
     db.execute(
         "CREATE INDEX entries_not_plain ON entries (scope_id, kind, ref_id) WHERE kind <> 'value'"
     )
@@ -282,7 +308,9 @@ def keys_that_pages_look_for(db: Database) -> None:
 
 @migrations()
 def outcomes_in_the_journal(db: Database) -> None:
-    """What code asks of an event stands in columns; up to here it stood in the notes, which are read this once."""
+    """What code asks of an event stands in columns; up to here it stood in the notes, which are
+    read this once.
+    """
     statements = """
     ALTER TABLE journal ADD COLUMN delay REAL;
     ALTER TABLE journal ADD COLUMN outcome TEXT;
@@ -290,8 +318,10 @@ def outcomes_in_the_journal(db: Database) -> None:
     UPDATE journal SET outcome = 'key_not_found' WHERE op = 'get' AND status = 404 AND note IS NULL;
     UPDATE journal SET outcome = 'closed' WHERE parent IS NULL AND status IS NULL
         AND op IN ('get', 'set', 'delete', 'clear', 'list') AND note LIKE '% closed the connection';
-    UPDATE journal SET outcome = 'closed' WHERE op = 'fault' AND parent IS NOT NULL AND note LIKE '%closed%';
-    UPDATE journal SET outcome = substr(note, instr(note, ' → ') + 3) WHERE op = 'state' AND note LIKE '% → %';
+    UPDATE journal SET outcome = 'closed' WHERE op = 'fault' AND parent IS NOT NULL
+    AND note LIKE '%closed%';
+    UPDATE journal SET outcome = substr(note, instr(note, ' → ') + 3) WHERE op = 'state'
+    AND note LIKE '% → %';
     UPDATE journal SET delay = cast(substr(note, instr(note, 'delayed ') + 8) AS REAL)
         WHERE op = 'fault' AND parent IS NOT NULL AND note LIKE '%: delayed %'
     """

@@ -28,7 +28,8 @@ _ID_AT = slice(68, 72)  # where SQLite's header keeps the application id
 
 
 def own(path: Path) -> Ownership:
-    """Become the owner of a file that is sound and this release's or an older one's, or of one that is not there yet.
+    """Become the owner of a file that is sound and this release's or an older one's, or of one that
+    is not there yet.
 
     Until this returns, nothing in the file or beside it has changed but its lock.
 
@@ -51,7 +52,8 @@ def own(path: Path) -> Ownership:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file or a folder without write permission, also for root, who could write all the same.
+    """Refuse a file or a folder without write permission, also for root, who could write all the
+    same.
 
     :raises ReadOnlyDatabase: naming what cannot be written.
     :raises StoreError: if the folder does not exist or the path is no file.
@@ -67,7 +69,8 @@ def check_writable(path: Path) -> None:
 
 
 def check_header(path: Path) -> None:
-    """Refuse a file of another program's by its first bytes, without opening it as a database; empty counts as new.
+    """Refuse a file of another program's by its first bytes, without opening it as a database;
+    empty counts as new.
 
     :raises NotADatabase: for anything that is not SQLite, and for other programs' SQLite files.
     """
@@ -106,7 +109,9 @@ def check_contents(path: Path) -> None:
 
 
 def _how_to_read(path: Path) -> str:
-    """``immutable`` makes no files beside the database, but does not see a log that a killed process left."""
+    """``immutable`` makes no files beside the database, but does not see a log that a killed
+    process left.
+    """
     log = path.with_name(path.name + "-wal")
     return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
 
@@ -127,10 +132,11 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: str, durable: bool) -> None:
-    """Bring a database to this release's tables, in one transaction, and set the connection up for writing.
+    """Bring a database to this release's tables, in one transaction, and set the connection up for
+    writing.
 
-    The application id comes first, so that the file's own header has it from the first byte on, also while a log
-    holds all the rest.
+    The application id comes first, so that the file's own header has it from the first byte on,
+    also while a log holds all the rest.
     """
     try:
         if not connection.execute("PRAGMA application_id").fetchone()[0]:
@@ -138,7 +144,8 @@ def prepare(connection: sqlite3.Connection, path: str, durable: bool) -> None:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode not in ("wal", "memory"):
             raise StoreError(
-                f"{path} lies where SQLite cannot share a log between connections; give another --db"
+                f"{path} lies where SQLite cannot share a log between connections; "
+                "give another --db"
             )
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         upgrade(connection)
@@ -170,7 +177,8 @@ _SAYINGS: tuple[tuple[str, type[StoreError], str], ...] = (
 
 
 def explain(error: BaseException, path: str) -> None:
-    """Raise the error of ours that an error of SQLite's about the file stands for; do nothing for others.
+    """Raise the error of ours that an error of SQLite's about the file stands for; do nothing for
+    others.
 
     By its words: Python 3.10 does not tell SQLite's result code.
     """
@@ -184,7 +192,9 @@ def explain(error: BaseException, path: str) -> None:
 
 
 def _lacks_room(path: str) -> bool:
-    """Whether the disk is full: an index of the log that cannot grow is no more to SQLite than an I/O error."""
+    """Whether the disk is full: an index of the log that cannot grow is no more to SQLite than an
+    I/O error.
+    """
     try:
         disk = os.statvfs(Path(path).parent)
     except OSError:

@@ -13,7 +13,8 @@ from ...errors import DatabaseOwned
 
 
 class Ownership:
-    """The lock that makes one process the owner of a file; ``PATH.lock`` says which (pid and address).
+    """The lock that makes one process the owner of a file; ``PATH.lock`` says which (pid and
+    address).
 
     The kernel drops it with the process, so a killed owner leaves nothing to clean up.
 
@@ -65,7 +66,7 @@ def owner(path: Path) -> dict[str, object] | None:
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Wait for the other commands that serve this file for themselves, and let the next ones wait."""
+    """Wait for other commands that serve this file, and let the next ones wait."""
     if not path.is_file():
         yield
         return

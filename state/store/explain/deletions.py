@@ -19,7 +19,8 @@ _DELETE = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'delete' AND j.se
     AND ifnull(j.status, 0) < 400 AND j.outcome IS NULL ORDER BY j.seq"""
 _FIRST = "SELECT at, real_at FROM journal WHERE ns = ? ORDER BY seq LIMIT 1"
 _RETRIES = """SELECT superseded_at, retry_delay FROM task_instances
-    WHERE scope_id = ? AND retry_delay IS NOT NULL AND superseded_at IS NOT NULL ORDER BY ti_pk DESC LIMIT 1"""
+    WHERE scope_id = ? AND retry_delay IS NOT NULL AND superseded_at IS NOT NULL ORDER BY ti_pk DESC
+    LIMIT 1"""
 
 
 class Retry(NamedTuple):
@@ -115,7 +116,8 @@ def _late(db: sqlite3.Connection, scope_id: int | None, went: _Event, was: _Even
     if not was.expires_at < due or _moment(*_at(went)) > due:
         return ""
     return (
-        f" The next attempt was due only at {second(due)}: its retry_delay of {words(late.delay)} was longer than "
+        f" The next attempt was due only at {second(due)}: "
+        f"its retry_delay of {words(late.delay)} was longer than "
         "what was left of the retention, so that attempt does not find it."
     )
 

@@ -1,4 +1,6 @@
-"""Why a key is there, or is not: when it goes and by whose clock, how it went, where it is found instead."""
+"""Why a key is there, or is not: when it goes and by whose clock, how it went, where it is found
+instead.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,15 @@ _NAMED_AT_MOST = 80  # letters of a key, in a sentence
 _ENTRY = (
     "SELECT expires_at, expires_by, updated_at, seq FROM entries WHERE scope_id = ? AND key = ?"
 )
-_ATTEMPT = """SELECT t.try_number, t.superseded_at, t.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index
-    FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk) WHERE t.ns = ? AND t.id = ?"""
+_ATTEMPT = """SELECT t.try_number, t.superseded_at, t.scope_id, r.dag_id, r.run_id, s.task_id,
+    s.map_index
+    FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    WHERE t.ns = ? AND t.id = ?"""
 _CURRENT = (
     "SELECT id, try_number, state FROM task_instances WHERE scope_id = ? AND superseded_at IS NULL"
 )
-_ZOMBIE = """SELECT t.try_number, t.superseded_at FROM journal j JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
+_ZOMBIE = """SELECT t.try_number, t.superseded_at FROM journal j
+    JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
     WHERE j.scope_id = ? AND j.key = ? AND j.op = 'get' AND j.status = 404 AND j.seq > ?
     AND t.superseded_at IS NOT NULL ORDER BY j.seq DESC LIMIT 1"""
 
@@ -61,10 +66,12 @@ def explain(
     """Say in sentences when a key goes and why it is still readable, or why it is not there.
 
     :param scope: a task instance, or an asset by its name; None with a ``ti_id``.
-    :param ti_id: the key is asked for by the id of an attempt, as workers do; a superseded one finds nothing.
+    :param ti_id: the key is asked for by the id of an attempt, as workers do; a superseded one
+        finds nothing.
     :param clears: whether a task's success drops its keys (``clear_on_success``).
-    :returns: ``key``, ``scope``, ``found`` (whether who asks like this finds it), ``sentence``, ``expires_at``,
-        ``expired``, ``expires_by``, and ``near``: where it is instead, each with a ``why``.
+    :returns: ``key``, ``scope``, ``found`` (whether who asks like this finds it), ``sentence``,
+        ``expires_at``, ``expired``, ``expires_by``, and ``near``: where it is instead, each with a
+        ``why``.
     :raises OutOfRange: for a map index that no row can hold.
     """
     namespace.journal.flush()
@@ -131,7 +138,8 @@ def _unknown(db: sqlite3.Connection, ns: int, scope: StoreScope) -> str:
         return f"There is no run of a dag {scope.dag_id!r}."
     if not db.execute(f"{runs} AND r.run_id = ?", (ns, scope.dag_id, scope.run_id)).fetchone():
         return f"The dag {scope.dag_id} has no run {scope.run_id!r}."
-    tasks = "SELECT 1 FROM dag_runs r JOIN scopes s USING (run_pk) WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ?"
+    tasks = """SELECT 1 FROM dag_runs r JOIN scopes s USING (run_pk) WHERE r.ns = ? AND r.dag_id = ?
+        AND r.run_id = ?"""
     if not db.execute(
         f"{tasks} AND s.task_id = ?", (ns, scope.dag_id, scope.run_id, scope.task_id)
     ).fetchone():
@@ -197,9 +205,10 @@ def _found(
     if isinstance(asked.scope, AssetScope):
         parts = [f"{name} stays until somebody deletes it: asset state does not expire."]
     elif entry.expires_at is None:
-        parts = [
-            f"{name} never expires: it stays until somebody deletes it{_OR_SUCCESS if clears else ''}."
-        ]
+        end = "somebody deletes it"
+        if clears:
+            end += ", or the task succeeds (clear_on_success)"
+        parts = [f"{name} never expires: it stays until {end}."]
     else:
         parts = _expiry(namespace.clock, name, from_text(entry.expires_at), entry, clears)
         parts.append(_late(db, namespace, asked.here, from_text(entry.expires_at)))
@@ -207,24 +216,27 @@ def _found(
     return " ".join(part for part in parts if part)
 
 
-_OR_SUCCESS = ", or the task succeeds (clear_on_success)"
-
-
 def _expiry(
     clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears: bool
 ) -> list[str]:
-    now, moment = clock.now(), second(to_text(expires_at))
-    left = (expires_at - now).total_seconds()
+    moment = second(to_text(expires_at))
+    left = (expires_at - clock.now()).total_seconds()
     if left < 0:
-        since = (
-            "it was so already when it was written" if _was_expired(entry) else "none has run since"
+        sentence = (
+            f"{name} expired {words(left)} ago, at {moment}, and is still readable: "
+            "as in Airflow, an expired key is readable until a clean runs, and "
         )
-        told = f"{name} expired {words(left)} ago, at {moment}, and is still readable: as in Airflow, an expired key "
-        told += f"is readable until a clean runs, and {since}."
+        if _was_expired(entry):
+            sentence += "it was so already when it was written."
+        else:
+            sentence += "none has run since."
     else:
-        sooner = ", unless the task succeeds before (clear_on_success)" if clears else ""
-        told = f"{name} expires in {words(left)}, at {moment}, and is removed by the next clean after that{sooner}."
-    return [told, _whose(clock, entry.expires_by)]
+        sentence = (
+            f"{name} expires in {words(left)}, at {moment}, "
+            "and is removed by the next clean after that"
+        )
+        sentence += ", unless the task succeeds before (clear_on_success)." if clears else "."
+    return [sentence, _whose(clock, entry.expires_by)]
 
 
 def _was_expired(entry: _Entry) -> bool:
@@ -273,4 +285,7 @@ def _zombie(db: sqlite3.Connection, asked: _Asked, entry: _Entry) -> str:
     row = db.execute(_ZOMBIE, (asked.here, asked.key, entry.seq)).fetchone()
     if row is None:
         return ""
-    return f"Try {row[0]}, superseded at {second(row[1])}, asked for it after that and was told 404: its id is gone."
+    return (
+        f"Try {row[0]}, superseded at {second(row[1])}, asked for it after that and was answered "
+        "404: its id is no longer valid."
+    )

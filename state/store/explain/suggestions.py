@@ -24,10 +24,12 @@ _TASKS = """WITH found AS (
         WHERE r.ns = :ns AND e.key = :key AND s.scope_id IS NOT :here),
     ranked AS (
         SELECT *, count(*) OVER (PARTITION BY dag, run, task) AS total,
-            row_number() OVER (PARTITION BY dag, run, task ORDER BY replace(run_id, '+', ' ') IS :run_id DESC,
+            row_number() OVER (PARTITION BY dag, run, task
+            ORDER BY replace(run_id, '+', ' ') IS :run_id DESC,
                 abs(map_index * 1.0 - :map_index), run_after DESC, task_id) AS place
         FROM found WHERE dag + run + task >= :agree)
-    SELECT dag_id, run_id, task_id, map_index, dag, run, task, place, total FROM ranked WHERE place <= :shown
+    SELECT dag_id, run_id, task_id, map_index, dag, run, task, place, total FROM ranked
+    WHERE place <= :shown
     ORDER BY dag + run + task DESC, task DESC, run DESC, place"""
 _ASSETS = """SELECT a.name, a.uri, a.active, a.id FROM assets a JOIN scopes s USING (asset_pk)
     JOIN entries e USING (scope_id) WHERE a.ns = ? AND e.key = ? AND s.scope_id IS NOT ? LIMIT ?"""
@@ -74,7 +76,9 @@ def _spelt_alike(
 
 
 def closeness(one: str, other: str) -> float:
-    """How alike two names are spelt, from 0 to 1; letters' case, and what stands between words, do not count."""
+    """How alike two names are spelt, from 0 to 1; letters' case, and what stands between words, do
+    not count.
+    """
     first, second = (_APART.sub("", name.casefold())[:_COMPARED] or name for name in (one, other))
     matcher = difflib.SequenceMatcher(None, first, second)
     return (
@@ -100,14 +104,17 @@ def _task_miss(asked: TaskScope | None, key: str, by_asset: bool, row: tuple[Any
     scope, (dag, run, task, place, total) = TaskScope(*row[:4]), row[4:]
     index = "" if scope.map_index < 0 else f"[{scope.map_index}]"
     if asked is None:
-        why = f"the task {scope.task_id}{index} of dag {scope.dag_id} has it{', as task state' if by_asset else ''}"
+        why = f"the task {scope.task_id}{index} of dag {scope.dag_id} has it"
+        if by_asset:
+            why += ", as task state"
     elif dag and run and task:
         without = (
             "without a map index" if scope.map_index < 0 else f"for map index {scope.map_index}"
         )
         why = f"the same task has it {without}"
     elif dag and task:
-        why = f"the same task{index} has it in the run {scope.run_id}{_blank(scope.run_id, asked.run_id)}"
+        why = f"the same task{index} has it in the run {scope.run_id}"
+        why += _blank(scope.run_id, asked.run_id)
     elif dag:
         why = f"the task {scope.task_id}{index} of the same run has it"
     else:

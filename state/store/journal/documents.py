@@ -11,7 +11,8 @@ from ...model import values
 from ...model.clock import to_text, to_wire
 from .places import place_of
 
-EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key, j.status, j.value,
+EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key,
+    j.status, j.value,
     j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note, j.delay, j.outcome,
     coalesce(r.dag_id, f.dag_id), coalesce(r.run_id, f.run_id), coalesce(s.task_id, f.task_id),
     coalesce(s.map_index, f.map_index), coalesce(a.name, f.asset)

@@ -1,8 +1,9 @@
 """The journal: what happened, in order.
 
-A write's events go in its own transaction. Reads and refusals take their number at once and are written in batches:
-with the next write, or within a tenth of a second; a kill may lose those. Numbers are the database's, so that those of
-one namespace have gaps; they grow in the order of effects and never start again.
+A write's events go in its own transaction. Reads and refusals take their number at once and are
+written in batches: with the next write, or within a tenth of a second; a kill may lose those.
+Numbers are the database's, so that those of one namespace have gaps; they grow in the order of
+effects and never start again.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ class Journal:
         said = [self._ns, at, real_at, *rest[:4]]
         constants = ", ".join("NULL" if one is None else _quoted(one) for one in said)
         db.execute(
-            f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (), {constants},
+            f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (),
+                {constants},
             e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL, NULL, NULL {source}""",
             parameters,
         )
@@ -162,7 +164,8 @@ class Journal:
 
         :param limit: most events; -1 for all.
         :param newest: the last ones instead of the first.
-        :param equal: columns that have to have a value: ``op``, ``api``, ``key``, ``ti_id``, ``parent``, ``status``.
+        :param equal: columns that have to have a value: ``op``, ``api``, ``key``, ``ti_id``,
+            ``parent``, ``status``.
         """
         self._log.flush()
         with self._database.reading() as db:
@@ -181,7 +184,8 @@ class Journal:
     def wait(
         self, seconds: float, after: int, limit: int = -1, **filters: Any
     ) -> list[dict[str, Any]]:
-        """Like :meth:`events`, but if there are none, wait for the first one; none if the time is over.
+        """Like :meth:`events`, but if there are none, wait for the first one; none if the time is
+        over.
 
         :raises NamespaceDropped: as soon as the namespace is dropped.
         """
@@ -201,12 +205,13 @@ class Journal:
         """The number of the last call of a kind on a key, or None if there is none."""
         self._log.flush()
         with self._database.reading() as db:
-            sql = "SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ? AND parent IS NULL"
+            sql = """SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ?
+                AND parent IS NULL"""
             found: int | None = db.execute(sql, (scope_id, key, op)).fetchone()[0]
         return found
 
     def bounds(self) -> tuple[int, int]:
-        """The numbers of the oldest and of the newest event that are kept; 0 where there is none."""
+        """The numbers of the oldest and the newest event; 0 if there is none."""
         self._log.flush()
         with self._database.reading() as db:
             sql = "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM journal WHERE ns = ?"

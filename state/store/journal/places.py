@@ -34,7 +34,8 @@ def scope_id_of(db: sqlite3.Connection, ns: int, scope: StoreScope) -> int | Non
             in_range("map_index", scope.map_index),
         )
         now = """SELECT s.scope_id, 0 FROM scopes s JOIN dag_runs r USING (run_pk)
-            WHERE r.ns = ?1 AND r.dag_id = ?2 AND r.run_id = ?3 AND s.task_id = ?4 AND s.map_index = ?5"""
+            WHERE r.ns = ?1 AND r.dag_id = ?2 AND r.run_id = ?3 AND s.task_id = ?4
+            AND s.map_index = ?5"""
         then = """SELECT scope_id, 1 FROM former_scopes
             WHERE ns = ?1 AND dag_id = ?2 AND run_id = ?3 AND task_id = ?4 AND map_index = ?5"""
     else:

@@ -35,7 +35,8 @@ class _Call(NamedTuple):
 
 
 def mark(db: sqlite3.Connection, ns: int, events: list[dict[str, Any]]) -> None:
-    """Say in the notes of calls that they probably repeat one that met a fault: the same call, by the same caller.
+    """Say in the notes of calls that they probably repeat one that met a fault: the same call, by
+    the same caller.
 
     Of calls that were only delayed those count that were repeated before they were answered.
 

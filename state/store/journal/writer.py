@@ -12,8 +12,8 @@ from ..database.connections import Database
 # where the numbers go of the events that this thread's request makes, if somebody wants them
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds that a read waits for its batch
-COLUMNS = """seq, ns, at, real_at, actor, ti_id, api, op, scope_id, key, status, value, kind, expires_at, expires_by,
-    parent, saw, note, delay, outcome"""
+COLUMNS = """seq, ns, at, real_at, actor, ti_id, api, op, scope_id, key, status, value, kind,
+    expires_at, expires_by, parent, saw, note, delay, outcome"""
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
 _PAUSE = 0.02  # seconds between two looks of a waiting reader
 _OVERHEAD = 200  # bytes of an event beside its texts, indexes included
@@ -30,7 +30,8 @@ Row = tuple[Any, ...]
 class Log:
     """The numbers and the batch of one database; a namespace's own journal is :class:`Journal`.
 
-    :param limit: bytes that each namespace may fill, the oldest events go first; 0 keeps no journal at all.
+    :param limit: bytes that each namespace may fill, the oldest events go first; 0 keeps no journal
+        at all.
     """
 
     def __init__(self, database: Database, limit: int) -> None:
@@ -49,7 +50,8 @@ class Log:
 
     def begin(self, db: sqlite3.Connection) -> None:
         """Go on with the numbers where an earlier process stopped."""
-        sql = "SELECT max(seq) FROM journal UNION ALL SELECT cast(value AS INTEGER) FROM meta WHERE name = ?"
+        sql = """SELECT max(seq) FROM journal UNION ALL SELECT cast(value AS INTEGER) FROM meta
+            WHERE name = ?"""
         self._last = self.written = max(row[0] or 0 for row in db.execute(sql, (_DROPPED,)))
 
     def number(self) -> int:
@@ -69,7 +71,9 @@ class Log:
             self._count(row)
 
     def reserve(self, ns: int, count: int) -> int:
-        """The first of many numbers in a row, for events that are written in the transaction that runs now."""
+        """The first of many numbers in a row, for events that are written in the transaction that
+        runs now.
+        """
         with self._lock:
             first = self._last + 1
             self._last += count
@@ -91,7 +95,7 @@ class Log:
         return number
 
     def write_pending(self, db: sqlite3.Connection) -> list[Row]:
-        """Write the batch, at the end of the caller's transaction; the rows, for :meth:`put_back`."""
+        """Write the batch in the caller's transaction; its rows, for :meth:`put_back`."""
         with self._lock:
             rows, self._pending = self._pending, []
             self._reached = self._last
@@ -115,7 +119,9 @@ class Log:
                 self._changed.notify_all()
 
     def commits(self) -> int:
-        """How many transactions there have been; ask it before a look after which :meth:`wait` is called."""
+        """How many transactions there have been; ask it before a look after which :meth:`wait` is
+        called.
+        """
         return self._commits
 
     def wait(self, seen: int, seconds: float) -> None:
@@ -144,7 +150,8 @@ class Log:
                 pass  # it is written at the end of every transaction
 
     def drop(self, db: sqlite3.Connection, ns: int) -> None:
-        """Take no more events of a namespace that goes in the caller's transaction, perhaps with the newest of all.
+        """Take no more events of a namespace that goes in the caller's transaction, perhaps with
+        the newest of all.
 
         They would find no row to belong to.
         """
@@ -160,7 +167,9 @@ class Log:
         return ns in self._dropped
 
     def release(self) -> None:
-        """End the waits, and the thread; from then on batches are written with writes, and by :meth:`close`."""
+        """End the waits, and the thread; from then on batches are written with writes, and by
+        :meth:`close`.
+        """
         self._closing.set()
         self._work.set()
         with self._changed:

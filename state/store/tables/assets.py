@@ -39,16 +39,19 @@ def assets(
     limit: int,
     offset: int,
 ) -> tuple[list[sqlite3.Row], int]:
-    """Assets as rows (id, name, uri, active, created_at, updated_at), and how many there are in all.
+    """Assets as rows (id, name, uri, active, created_at, updated_at),
+        and how many there are in all.
 
-    :param where: further conditions in SQL over ``name`` and ``uri``, beginning with AND, or nothing.
+    :param where: further conditions in SQL over ``name`` and ``uri``, beginning with
+    AND, or nothing.
     :param order: an ORDER BY clause's terms.
     """
     source = f"FROM assets WHERE ns = ? {'AND active' if active else ''} {where}"
     with namespace.database.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) {source}", (namespace.ns, *parameters)).fetchone()
         cursor = db.execute(
-            f"SELECT id, name, uri, active, created_at, updated_at {source} ORDER BY {order} LIMIT ? OFFSET ?",
+            f"""SELECT id, name, uri, active, created_at, updated_at {source} ORDER BY {order}
+                LIMIT ? OFFSET ?""",
             (namespace.ns, *parameters, limit, in_range("offset", offset)),
         )
         cursor.row_factory = sqlite3.Row
@@ -93,7 +96,8 @@ def put_asset(
     """
     if asset["active"]:
         taken = db.execute(
-            "SELECT id, name = ? FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?) AND id <> ?",
+            """SELECT id, name = ? FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?)
+                AND id <> ?""",
             (asset["name"], namespace.ns, asset["name"], asset["uri"], asset["id"]),
         ).fetchone()
         if taken:
@@ -112,7 +116,8 @@ def put_asset(
     if row is None:
         row = db.execute(
             """INSERT INTO scopes (scope_id, asset_pk) VALUES (
-            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?) RETURNING scope_id""",
+            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?)
+            RETURNING scope_id""",
             (namespace.ns, asset["name"], asset["id"], pk),
         ).fetchone()
     scope_id: int = row[0]

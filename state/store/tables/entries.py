@@ -21,10 +21,14 @@ from ..namespace import Namespace
 from . import references
 
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
-_ENTRIES = {  # Airflow tells who wrote an asset's entry only, and looking for the writer doubles the time of a list
+# Airflow tells who wrote an asset's entry only, and looking for the writer doubles the time of a
+# list
+_ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
-    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index FROM entries e
-        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk LEFT JOIN scopes w ON w.scope_id = t.scope_id
+    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index
+        FROM entries e
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk LEFT
+        JOIN scopes w ON w.scope_id = t.scope_id
         LEFT JOIN dag_runs r ON r.run_pk = w.run_pk WHERE e.scope_id = ?""",
 }
 _ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
@@ -32,11 +36,13 @@ _PAGE = {what: f"{sql} ORDER BY e.key LIMIT ? OFFSET ?" for what, sql in _ENTRIE
 
 # written once, because SQLite's statement cache is asked by the text of each call
 _REPLACE = """INSERT INTO entries
-    (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, writer_ti_pk, seq)
+    (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
+    writer_ti_pk, seq)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
     size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
-    writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq RETURNING ref_id, expires_at, expires_by"""
+    writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq
+    RETURNING ref_id, expires_at, expires_by"""
 _SET = _REPLACE.replace(
     "RETURNING", ", expires_at = excluded.expires_at, expires_by = excluded.expires_by RETURNING"
 )
@@ -44,7 +50,8 @@ _SET = _REPLACE.replace(
 
 @lru_cache(maxsize=64)
 def _stored_sql(lookup: str) -> str:
-    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched,
+    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256,
+        f.vouched,
         s.scope_id, e.seq FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
         LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
@@ -53,7 +60,8 @@ class Entry(NamedTuple):
     """A stored key with what is known about it; moments as text in UTC, the value as its JSON text.
 
     :param seq: the number of the write in the journal.
-    :param writer_kind: of an asset's entry, with the coordinates of the task that wrote it, if one did.
+    :param writer_kind: of an asset's entry, with the coordinates of the task that wrote it, if one
+        did.
     """
 
     key: str
@@ -87,7 +95,8 @@ class Stored(NamedTuple):
 class Lookup:
     """How a keyspace finds its scope: a SELECT of one ``scope_id``, and the error if it finds none.
 
-    :param ti_id: the task instance whose row the SELECT finds; its ``ti_pk`` is the second column then.
+    :param ti_id: the task instance whose row the SELECT finds; its ``ti_pk`` is the second column
+    then.
     """
 
     sql: str
@@ -97,10 +106,11 @@ class Lookup:
 
 
 class Keyspace:
-    """The four verbs ``get``, ``set``, ``delete``, ``clear`` over the entries of one task instance or asset.
+    """The four verbs ``get``, ``set``, ``delete``, ``clear`` over the entries of one task instance
+    or asset.
 
-    The scope is looked up with each call, in the same transaction as the write, so that a keyspace may be kept
-    while runs and assets come and go.
+    The scope is looked up with each call, in the same transaction as the write, so that a keyspace
+    may be kept while runs and assets come and go.
 
     :param what: ``Task`` or ``Asset``, for messages.
     :param writer: who is recorded as the writer.
@@ -120,7 +130,7 @@ class Keyspace:
         return values.loads(self.text(key))
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
-        """The value of a key, and what is known of the reference in it; otherwise like :meth:`get`."""
+        """The value of a key, and the facts of the reference in it; otherwise like :meth:`get`."""
         text, facts, _ = self.stored(key)
         return values.loads(text), facts
 
@@ -150,7 +160,8 @@ class Keyspace:
         self.namespace.journal.note(event)
 
     def entry(self, key: str) -> Entry:
-        """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's Core API.
+        """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's
+        Core API.
 
         :raises KeyNotFound: if there is none.
         """
@@ -165,7 +176,9 @@ class Keyspace:
         return entry
 
     def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:
-        """Entries by key in code point order, and how many there are in all; an unknown scope holds none."""
+        """Entries by key in code point order, and how many there are in all; an unknown scope holds
+        none.
+        """
         in_range("offset", offset)
         with self.namespace.database.snapshot() as db:
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
@@ -194,7 +207,8 @@ class Keyspace:
         :param expires_at: an aware moment, or None for never.
         :param facts: what is known of the reference, if the value is an envelope.
         :param vouched: whether the service's own backend made it, rather than a caller saying so.
-        :param expires_by: by whose clock the expiry was counted: ``worker``, ``namespace`` or ``caller``.
+        :param expires_by: by whose clock the expiry was counted: ``worker``, ``namespace`` or
+            ``caller``.
         :returns: the reference that was replaced, if one was and no other row points at it.
         :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
         """

@@ -66,16 +66,20 @@ def near(db: sqlite3.Connection, name: str) -> list[str]:
 
 
 def listed(database: Database) -> list[dict[str, Any]]:
-    """Every namespace by name: when it was made, how many dag runs, task instances, assets and keys it holds."""
+    """Every namespace by name: when it was made, how many dag runs, task instances, assets and keys
+    it holds.
+    """
     with database.snapshot() as db:
         rows = db.execute(
             """SELECT n.name, n.created_at,
             (SELECT count(*) FROM dag_runs r WHERE r.ns = n.ns),
             (SELECT count(*) FROM task_instances t WHERE t.ns = n.ns AND t.superseded_at IS NULL),
             (SELECT count(*) FROM assets a WHERE a.ns = n.ns),
-            (SELECT count(*) FROM dag_runs r JOIN scopes s USING (run_pk) JOIN entries e USING (scope_id)
+            (SELECT count(*) FROM dag_runs r JOIN scopes s USING (run_pk)
+            JOIN entries e USING (scope_id)
              WHERE r.ns = n.ns)
-            + (SELECT count(*) FROM assets a JOIN scopes s USING (asset_pk) JOIN entries e USING (scope_id)
+            + (SELECT count(*) FROM assets a JOIN scopes s USING (asset_pk)
+            JOIN entries e USING (scope_id)
              WHERE a.ns = n.ns)
             FROM namespaces n ORDER BY n.name"""
         ).fetchall()
@@ -100,7 +104,8 @@ def create(database: Database, name: str, fixture: dict[str, Any] | None = None)
 def drop(namespace: Namespace) -> None:
     """Drop a namespace with all that it holds; raises as :meth:`Store.drop_namespace`.
 
-    The ledger goes to ``default``, so that the objects behind its references can be found and removed as orphans.
+    The ledger goes to ``default``, so that the objects behind its references can be found and
+    removed as orphans.
     """
     if namespace.name == DEFAULT:
         raise NamespaceExists(
@@ -141,7 +146,9 @@ def set_clock(namespace: Namespace, clock: Clock) -> None:
 
 
 def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> None:
-    """Write the clock, inside the caller's transaction; the caller sets :attr:`Namespace.clock` after it."""
+    """Write the clock, inside the caller's transaction; the caller sets :attr:`Namespace.clock`
+    after it.
+    """
     db.execute(
         "UPDATE namespaces SET clock = ? WHERE ns = ?", (json.dumps(clock.to_json()), namespace.ns)
     )
@@ -155,5 +162,7 @@ def forget(namespace: Namespace, db: sqlite3.Connection) -> None:
 
 
 def put_config(namespace: Namespace, config: dict[str, Any], db: sqlite3.Connection) -> None:
-    """Write the configuration, inside the caller's transaction; :attr:`config` is the caller's to set after it."""
+    """Write the configuration, inside the caller's transaction; :attr:`config` is the caller's to
+    set after it.
+    """
     db.execute("UPDATE namespaces SET config = ? WHERE ns = ?", (json.dumps(config), namespace.ns))

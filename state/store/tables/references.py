@@ -1,7 +1,7 @@
 """The ledger of references: which there are, who made them, what became of them. All its SQL.
 
-A row stands for one reference under one key of one scope, and outlives them. ``vouched`` says that the service's own
-backend made it here; a header only claims. Moments are real time.
+A row stands for one reference under one key of one scope, and outlives them. ``vouched`` says that
+the service's own backend made it here; a header only claims. Moments are real time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from ..namespace import Namespace
 _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
     OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
 _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
-_HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD.format(ref='f.ref')} THEN f.health ELSE 'orphan' END"
-_ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at, f.writer_kind,
+_HELD_REF = _HELD.format(ref="f.ref")
+_HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
+_ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
+    f.writer_kind,
     f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
     r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
     FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
@@ -71,13 +73,17 @@ def _enter(
 ) -> int:
     known = (facts.backend, facts.size, facts.sha256) if facts else (None, None, None)
     row = db.execute(
-        """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at, writer_kind,
+        """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at,
+            writer_kind,
         writer_ti_id, released_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (scope_id, key, ref) DO UPDATE SET backend = coalesce(excluded.backend, backend),
+        ON CONFLICT (scope_id, key, ref) DO UPDATE SET backend = coalesce(excluded.backend,
+        backend),
         size = excluded.size, sha256 = excluded.sha256,
         vouched = excluded.vouched OR vouched AND backend IS coalesce(excluded.backend, backend),
-        written_at = excluded.written_at, writer_kind = excluded.writer_kind, writer_ti_id = excluded.writer_ti_id,
-        health = 'unchecked', checked_at = NULL, released_at = excluded.released_at RETURNING ref_id""",
+        written_at = excluded.written_at, writer_kind = excluded.writer_kind,
+        writer_ti_id = excluded.writer_ti_id,
+        health = 'unchecked', checked_at = NULL, released_at = excluded.released_at
+        RETURNING ref_id""",
         (ns, *place, ref, *known, vouched, real_time(), by.kind.value, by.ti_id, released_at),
     ).fetchone()
     ref_id: int = row[0]
@@ -87,10 +93,13 @@ def _enter(
 def record_orphan(
     namespace: Namespace, place: tuple[int | None, str], ref: str, facts: Facts, by: Writer
 ) -> None:
-    """Enter a reference that the service's backend made and no row will point at; one that a row holds stays held."""
+    """Enter a reference that the service's backend made and no row will point at; one that a row
+    holds stays held.
+    """
     with namespace.database.transaction() as db:
         held = db.execute(
-            """SELECT 1 FROM entries e JOIN refs f USING (ref_id) WHERE e.scope_id = ? AND e.key = ? AND f.ref = ?""",
+            """SELECT 1 FROM entries e JOIN refs f USING (ref_id) WHERE e.scope_id = ? AND e.key = ?
+                AND f.ref = ?""",
             (*place, ref),
         ).fetchone()
         if held is None:
@@ -174,7 +183,7 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
 
 
 def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[str, set[str]]]:
-    """The last references that a key held and no row points at any more, with who vouches for them."""
+    """The last references of a key that no row points at any more, with who vouches for them."""
     with namespace.database.reading() as db:
         rows = db.execute(
             """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
@@ -233,8 +242,8 @@ def remove(
 ) -> bool:
     """Remove the object behind a reference that no row points at; whether it was removed.
 
-    The look-up and the decision are one transaction. A write that would point at the same reference waits until the
-    object is gone, so that its accessor finds that out and writes it again.
+    The look-up and the decision are one transaction. A write that would point at the same reference
+    waits until the object is gone, so that its accessor finds that out and writes it again.
 
     :param may: further conditions, asked in the same transaction.
     :param act: removes the object; what it raises is raised, and the ledger keeps the reference.

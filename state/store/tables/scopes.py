@@ -1,4 +1,6 @@
-"""How a name (UUID, coordinates, asset id, name or uri) leads to the row of a scope, and to its keyspace."""
+"""How a name (UUID, coordinates, asset id, name or uri) leads to the row of a scope, and to its
+keyspace.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,23 @@ from .entries import Keyspace, Lookup
 _CURRENT = "FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
 _BY_ID = f"SELECT scope_id, ti_pk {_CURRENT}"
 _BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk)
-    WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ? AND s.region = ''"""
+    WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?
+    AND s.region = ''"""
 _ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
 
-_REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id, map_index)
+_REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id,
+    map_index)
     SELECT s.scope_id, r.ns, r.dag_id, r.run_id, s.task_id, s.map_index
     FROM scopes s JOIN dag_runs r USING (run_pk) WHERE r.ns = ?"""
 _REMEMBER_ASSETS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, asset_id, asset)
-    SELECT s.scope_id, a.ns, a.id, a.name FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ?"""
+    SELECT s.scope_id, a.ns, a.id, a.name FROM scopes s JOIN assets a USING (asset_pk)
+    WHERE a.ns = ?"""
 
 
 def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER) -> Keyspace:
-    """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is unknown."""
+    """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is
+    unknown.
+    """
     lookup = Lookup(_BY_ID, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id)
     return Keyspace(namespace, "Task", lookup, writer)
 
@@ -57,7 +64,9 @@ def asset(
     uri: str | None = None,
     writer: Writer = API_WRITER,
 ) -> Keyspace:
-    """The keyspace of an asset: by id also of an inactive one, by name or uri of the active one only."""
+    """The keyspace of an asset: by id also of an inactive one, by name or uri of the active one
+    only.
+    """
     if asset_id is not None:
         row: tuple[Any, ...] = (namespace.ns, in_range("asset_id", asset_id))
         lookup = Lookup(_ASSET + "a.id = ?", row, lambda: AssetNotFound.by_id(asset_id))
@@ -101,7 +110,8 @@ def place(namespace: Namespace, scope_id: int) -> dict[str, Any]:
     with namespace.database.reading() as db:
         row = db.execute(
             """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name FROM scopes s
-            LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk) WHERE s.scope_id = ?""",
+            LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+            WHERE s.scope_id = ?""",
             (scope_id,),
         ).fetchone()
     names = ("dag_id", "run_id", "task_id", "map_index", "asset")
@@ -116,7 +126,8 @@ def scope_of(namespace: Namespace, ti_id: str) -> TaskScope:
     with namespace.database.reading() as db:
         row = db.execute(
             f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
-            FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id = (SELECT scope_id {_CURRENT})""",
+            FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id =
+            (SELECT scope_id {_CURRENT})""",
             (namespace.ns, ti_id),
         ).fetchone()
     if row is None:
@@ -125,17 +136,21 @@ def scope_of(namespace: Namespace, ti_id: str) -> TaskScope:
 
 
 def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
-    """The scope of a task instance, made if it is not there; one that a reset took away gets its old id."""
+    """The scope of a task instance, made if it is not there; one that a reset took away gets its
+    old id.
+    """
     place = (run_pk, task_id, map_index)
     row = db.execute(
-        "SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ? AND region = ''",
+        """SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ?
+            AND region = ''""",
         place,
     ).fetchone()
     if row is None:
         row = db.execute(
             """INSERT INTO scopes (scope_id, run_pk, task_id, map_index) VALUES (
             (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
-             WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3) RETURNING scope_id""",
+             WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3)
+             RETURNING scope_id""",
             place,
         ).fetchone()
     scope_id: int = row[0]

@@ -21,7 +21,9 @@ from .scopes import put_scope
 
 
 def new_id() -> str:
-    """A UUID of version 7: time first, as Airflow makes them, so that new rows are neighbours in the index."""
+    """A UUID of version 7: time first, as Airflow makes them, so that new rows are neighbours in
+    the index.
+    """
     stamp = time.time_ns() // 1_000_000
     return str(uuid.UUID(int=stamp << 80 | 7 << 76 | 2 << 62 | uuid.uuid4().int & ((1 << 62) - 1)))
 
@@ -29,9 +31,11 @@ def new_id() -> str:
 def put_attempt(
     db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]
 ) -> int:
-    """Create or update an attempt; what it does not say stays. A new id is the scope's next attempt.
+    """Create or update an attempt; what it does not say stays. A new id is the scope's next
+    attempt.
 
-    The attempt before it is superseded: its id is unknown from now on, and the state, which is the scope's, stays.
+    The attempt before it is superseded: its id is unknown from now on, and the state, which is the
+    scope's, stays.
 
     :returns: the try number.
     :raises BadDocument: if the id is another scope's.
@@ -46,12 +50,14 @@ def put_attempt(
         raise BadDocument("id", f"the id {attempt['id']} belongs to another task instance")
     following = row_as_dict(
         db,
-        """SELECT coalesce(max(try_number), 0) + 1 AS try_number, coalesce(max(max_tries), 0) AS max_tries
+        """SELECT coalesce(max(try_number), 0) + 1 AS try_number, coalesce(max(max_tries),
+            0) AS max_tries
         FROM task_instances WHERE scope_id = ?""",
         (scope_id,),
     )
     db.execute(
-        "UPDATE task_instances SET superseded_at = ? WHERE scope_id = ? AND superseded_at IS NULL AND id <> ?",
+        """UPDATE task_instances SET superseded_at = ? WHERE scope_id = ? AND superseded_at IS NULL
+            AND id <> ?""",
         (to_text(namespace.clock.now()), scope_id, attempt["id"]),
     )
     row = {"state": None, **following, **known, **attempt, "ns": namespace.ns, "scope_id": scope_id}
@@ -69,7 +75,8 @@ def put_attempt(
 def create_task_instance(
     namespace: Namespace, scope: TaskScope, try_number: int | None = None
 ) -> dict[str, Any]:
-    """Make a running attempt of a task instance, and its dag run if need be; known coordinates get the next one.
+    """Make a running attempt of a task instance, and its dag run if need be; known coordinates get
+    the next one.
 
     :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
     :raises OutOfRange: if the last attempt had the highest number that there is.
@@ -97,7 +104,8 @@ def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, A
     """
     with namespace.database.reading() as db:
         row = db.execute(
-            "SELECT id, try_number FROM task_instances WHERE scope_id = ? AND superseded_at IS NULL",
+            """SELECT id, try_number FROM task_instances WHERE scope_id = ?
+                AND superseded_at IS NULL""",
             (scope_id_of(db, namespace.ns, scope),),
         ).fetchone()
     if row is None:
@@ -115,7 +123,8 @@ def set_state(
 ) -> bool:
     """Report a task instance's new state; True if it changed, False if it had this state already.
 
-    One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its state stays.
+    One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its
+    state stays.
 
     :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
     :param retry_delay: seconds until the next attempt, if the worker says.

@@ -32,11 +32,13 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
     with namespace.database.reading() as db:
         found = rows(
             db,
-            """SELECT s.scope_id, r.run_pk, r.dag_id, r.run_id, r.state AS run_state, r.run_after, r.logical_date,
+            """SELECT s.scope_id, r.run_pk, r.dag_id, r.run_id, r.state AS run_state, r.run_after,
+                r.logical_date,
             s.task_id, s.map_index, t.id, t.try_number, t.max_tries, t.state
             FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
             LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
-            WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?""",
+            WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?
+            AND s.map_index = ?""",
             place,
         )
     if not found:
@@ -80,19 +82,24 @@ def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
     with namespace.database.reading() as db:
         return rows(
             db,
-            """SELECT id, try_number, max_tries, state, superseded_at FROM task_instances WHERE scope_id = ?
+            """SELECT id, try_number, max_tries, state, superseded_at FROM task_instances
+                WHERE scope_id = ?
             ORDER BY superseded_at IS NOT NULL, try_number DESC, ti_pk DESC LIMIT ?""",
             (scope_id, _ATTEMPTS),
         )
 
 
 def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]]:
-    """The map indices of a task in its run, those near this one, with their numbers of keys; by index."""
+    """The map indices of a task in its run, those near this one, with their numbers of keys; by
+    index.
+    """
     with namespace.database.reading() as db:
         found = rows(
             db,
-            """SELECT s.map_index, t.state, (SELECT count(*) FROM entries e WHERE e.scope_id = s.scope_id) AS keys
-            FROM scopes s LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
+            """SELECT s.map_index, t.state, (SELECT count(*) FROM entries e
+                WHERE e.scope_id = s.scope_id) AS keys
+            FROM scopes s LEFT JOIN task_instances t ON t.scope_id = s.scope_id
+            AND t.superseded_at IS NULL
             WHERE s.run_pk = ? AND s.task_id = ? ORDER BY abs(s.map_index - ?) LIMIT ?""",
             (place["run_pk"], place["task_id"], place["map_index"], _SIBLINGS),
         )
@@ -100,11 +107,14 @@ def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]
 
 
 def holds(namespace: Namespace, scope_id: int) -> dict[str, int]:
-    """How many ``keys`` a task instance or asset holds, and how many of each kind that can be filtered by."""
+    """How many ``keys`` a task instance or asset holds, and how many of each kind that can be
+    filtered by.
+    """
     with namespace.database.reading() as db:
         (found,) = rows(
             db,
-            f"""SELECT count(*) AS keys, {_SUMS} FROM entries e LEFT JOIN refs f ON f.ref_id = e.ref_id
+            f"""SELECT count(*) AS keys, {_SUMS} FROM entries e LEFT
+                JOIN refs f ON f.ref_id = e.ref_id
             WHERE e.scope_id = :scope_id""",
             {"scope_id": scope_id, "now": to_text(namespace.clock.now())},
         )

@@ -1,4 +1,6 @@
-"""The story of one key, read from the journal: what changed it, what it was at any moment, which updates were lost."""
+"""The story of one key, read from the journal: what changed it, what it was at any moment, which
+updates were lost.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ Story = list[dict[str, Any]]
 def history(namespace: Namespace, scope: StoreScope, key: str) -> Story:
     """The events that changed a key, oldest first, as far as the journal goes back.
 
-    Each bears ``lost``: the number of another attempt's write that this one overwrote without having read it, or
-    None. That is an update between two who both read first: an attempt that never read the key loses nothing.
+    Each bears ``lost``: the number of another attempt's write that this one overwrote without
+    having read it, or None. That is an update between two who both read first: an attempt that
+    never read the key loses nothing.
     """
     told = namespace.journal.events(scope=scope, key=key)
     steps = [_step(event) for event in told]
@@ -35,7 +38,8 @@ def _step(event: dict[str, Any]) -> Step:
 
 
 def at(story: Story, moment: datetime | int) -> dict[str, Any] | None:
-    """The event that made a key what it was at a moment, or after the event of a number; None if it was never set.
+    """The event that made a key what it was at a moment, or after the event of a number; None if it
+    was never set.
 
     :param moment: aware, by the namespace's clock, or an event's number.
     """
@@ -50,10 +54,13 @@ def at(story: Story, moment: datetime | int) -> dict[str, Any] | None:
 _BEGINNING = 200  # characters of a value that a list shows
 _WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
 _CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND j.outcome IS NULL"
-_COLUMNS = f"""j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.scope_id, j.key, j.status,
+_COLUMNS = f"""j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.scope_id,
+    j.key, j.status,
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
-    substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind, j.expires_at, j.parent, j.note,
-    p.op AS parent_op, r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset,
+    substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind,
+    j.expires_at, j.parent, j.note,
+    p.op AS parent_op, r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id,
+    a.name AS asset,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index, wr.dag_id AS writer_dag_id,
     wr.run_id AS writer_run_id"""
 _SOURCE = """FROM journal j LEFT JOIN journal p ON p.seq = j.parent
@@ -81,7 +88,9 @@ def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[d
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
-    """One change of a key, with its whole value as ``text`` (None where it was deleted); None if there is none."""
+    """One change of a key, with its whole value as ``text`` (None where it was deleted); None if
+    there is none.
+    """
     where = f"j.seq = ? AND j.scope_id = ? AND j.key = ? AND {_CHANGED}"
     sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE {where}"
     with namespace.database.reading() as db:
@@ -90,12 +99,16 @@ def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, 
 
 
 def _dated(row: dict[str, Any]) -> dict[str, Any]:
-    """A moment by the namespace's clock for every event; where that showed real time only real time is stored."""
+    """A moment by the namespace's clock for every event; where that showed real time only real time
+    is stored.
+    """
     return {**row, "at": row["at"] or to_text(datetime.fromtimestamp(row["real_at"], timezone.utc))}
 
 
 def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime) -> int | None:
-    """The number of a key's last change up to an aware moment of the namespace's clock; None if there is none."""
+    """The number of a key's last change up to an aware moment of the namespace's clock; None if
+    there is none.
+    """
     sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {_CHANGED}
         AND CASE WHEN j.at IS NULL THEN j.real_at <= ? ELSE j.at <= ? END"""
     with namespace.database.reading() as db:

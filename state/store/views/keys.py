@@ -1,4 +1,6 @@
-"""Keys as the pages show them: with their place, writer, expiry and reference, and the beginning of their value."""
+"""Keys as the pages show them: with their place, writer, expiry and reference, and the beginning of
+their value.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ _BEGINNING, _LONGER = (
     200,
     4000,
 )  # characters of a value that a list gets; more where credentials are to be masked
-_FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at, e.expires_at, e.writer_kind,
+_FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at, e.expires_at,
+    e.writer_kind,
     CASE WHEN e.size > 100000 THEN ''
-    ELSE substr(e.value, 1, CASE e.kind WHEN 'value' THEN {_BEGINNING} ELSE {_LONGER} END) END AS beginning,
+    ELSE substr(e.value, 1, CASE e.kind WHEN 'value' THEN {_BEGINNING} ELSE {_LONGER} END) END AS
+    beginning,
     r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset, a.active,
-    t.id AS writer_ti_id, t.try_number AS writer_try, wr.dag_id AS writer_dag_id, wr.run_id AS writer_run_id,
+    t.id AS writer_ti_id, t.try_number AS writer_try, wr.dag_id AS writer_dag_id,
+    wr.run_id AS writer_run_id,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index,
-    f.ref_id, f.backend, ifnull(f.ref, '') AS ref, f.size AS ref_size, f.sha256, f.vouched, f.health, f.checked_at,
+    f.ref_id, f.backend, ifnull(f.ref, '') AS ref, f.size AS ref_size, f.sha256, f.vouched,
+    f.health, f.checked_at,
     f.written_at
     FROM entries e JOIN scopes s USING (scope_id)
     LEFT JOIN dag_runs r ON r.run_pk = s.run_pk LEFT JOIN assets a ON a.asset_pk = s.asset_pk
@@ -43,7 +49,8 @@ def found(
             where, more = conditions(namespace, asked, words)
             values |= more
             sides.append(f"SELECT {columns} {side} AND e.entry_id IS NOT NULL {where}")
-    chosen = f"SELECT * FROM ({' UNION ALL '.join(sides)}) ORDER BY {by.terms('entry_id')} LIMIT :limit OFFSET :offset"
+    chosen = f"""SELECT * FROM ({" UNION ALL ".join(sides)}) ORDER BY {by.terms("entry_id")}
+        LIMIT :limit OFFSET :offset"""
     with namespace.database.snapshot() as db:
         page = rows(db, chosen, {**values, "limit": limit, "offset": in_range("offset", offset)})
         return _facts(db, [row["entry_id"] for row in page])
@@ -62,14 +69,17 @@ def of_scope(
     namespace: Namespace, scope_id: int, by: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """A page of the keys of one task instance or asset."""
-    sql = f"SELECT entry_id FROM entries WHERE scope_id = ? ORDER BY {by.terms('entry_id')} LIMIT ? OFFSET ?"
+    sql = f"""SELECT entry_id FROM entries WHERE scope_id = ? ORDER BY {by.terms("entry_id")}
+        LIMIT ? OFFSET ?"""
     with namespace.database.snapshot() as db:
         page = rows(db, sql, (scope_id, limit, in_range("offset", offset)))
         return _facts(db, [row["entry_id"] for row in page])
 
 
 def one(namespace: Namespace, scope_id: int, key: str) -> dict[str, Any] | None:
-    """All that is known of one key, with its whole value's JSON as ``text``; None if it is not there."""
+    """All that is known of one key, with its whole value's JSON as ``text``; None if it is not
+    there.
+    """
     with namespace.database.reading() as db:
         sql = _FACTS.replace("SELECT ", "SELECT e.value AS text, ", 1)
         known = rows(db, f"{sql} WHERE e.scope_id = ? AND e.key = ?", (scope_id, key))

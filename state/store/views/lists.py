@@ -1,6 +1,8 @@
-"""What the pages list: dag runs, task instances, assets and keys, searched, filtered, counted, a page at a time.
+"""What the pages list: dag runs, task instances, assets and keys, searched, filtered, counted, a
+page at a time.
 
-Counting reads rows and no values; values are read for the rows of one page only, and large ones not even then.
+Counting reads rows and no values; values are read for the rows of one page only, and large ones not
+even then.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _WORDS = {
 class Asked:
     """What is asked of the lists.
 
-    :param words: each has to be somewhere in the names that lead to a key, or in the key; capitals do not matter.
+    :param words: each has to be somewhere in the names that lead to a key, or in the key; capitals
+        do not matter.
     :param only: one of :data:`ONLY`, for what has such a key.
     :param run_id: with ``dag_id``, for one run; assets are left out then.
     """
@@ -93,12 +96,16 @@ SORTS = {
 
 
 def order(show: str, name: str, down: bool) -> Order:
-    """The order of a list by one of its columns: one of :data:`SORTS`, or but for keys one of :data:`HELD`."""
+    """The order of a list by one of its columns: one of :data:`SORTS`, or but for keys one of
+    :data:`HELD`.
+    """
     return Order(SORTS[show].get(name, name), down)
 
 
 def totals(namespace: Namespace, asked: Asked) -> dict[str, int]:
-    """How many ``runs``, ``tasks``, ``assets`` and ``keys`` fit, and how many keys of each of :data:`ONLY`."""
+    """How many ``runs``, ``tasks``, ``assets`` and ``keys`` fit, and how many keys of each of
+    :data:`ONLY`.
+    """
     found: dict[str, int] = dict.fromkeys(("runs", "tasks", "assets", "keys", *ONLY), 0)
     with namespace.database.snapshot() as db:
         for side, sql in _totals_of_all() if asked.anything else _totals_of(asked):
@@ -121,7 +128,7 @@ def _totals_of(asked: Asked) -> list[tuple[str, str]]:
 
 
 def _totals_of_all() -> list[tuple[str, str]]:
-    """The same where nothing is left out: each count by itself, through indexes, past large values."""
+    """The same without a filter: each count by itself, through indexes, past large values."""
     sides = {
         "task": ("dag_runs r", "s.run_pk = r.run_pk", "r.ns"),
         "asset": ("assets a", "s.asset_pk = a.asset_pk", "a.ns"),
@@ -134,19 +141,23 @@ def _totals_of_all() -> list[tuple[str, str]]:
             (side, f"SELECT count(*) AS {side}s {scopes} WHERE {ns} = :ns"),
             (
                 side,
-                f"SELECT count(*) AS keys {scopes} JOIN entries e ON e.scope_id = s.scope_id WHERE {ns} = :ns",
+                f"""SELECT count(*) AS keys {scopes} JOIN entries e ON e.scope_id = s.scope_id
+                    WHERE {ns} = :ns""",
             ),
             *(
                 (
                     side,
-                    f'SELECT count(*) AS "{name}" {scopes} {refs} WHERE {ns} = :ns AND {ONLY[name]}',
+                    f'SELECT count(*) AS "{name}" {scopes} {refs} '
+                    f"WHERE {ns} = :ns AND {ONLY[name]}",
                 )
                 for name in _RARE
             ),
             (
                 side,
-                f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry CROSS JOIN scopes s
-                CROSS JOIN {owner} WHERE e.expires_at < :now AND s.scope_id = e.scope_id AND {on} AND {ns} = :ns""",
+                f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry CROSS
+                    JOIN scopes s
+                CROSS JOIN {owner} WHERE e.expires_at < :now AND s.scope_id = e.scope_id AND {on}
+                AND {ns} = :ns""",
             ),
         ]
     return counts
@@ -154,7 +165,8 @@ def _totals_of_all() -> list[tuple[str, str]]:
 
 def is_empty(namespace: Namespace) -> bool:
     """Whether there is neither a dag run nor an asset."""
-    sql = "SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = :ns) OR EXISTS (SELECT 1 FROM assets WHERE ns = :ns)"
+    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = :ns) OR EXISTS (SELECT 1 FROM assets
+        WHERE ns = :ns)"""
     with namespace.database.reading() as db:
         return not db.execute(sql, {"ns": namespace.ns}).fetchone()[0]
 
@@ -178,7 +190,8 @@ def runs(
         "r.run_pk, r.dag_id, r.run_id, r.state, r.run_after, count(DISTINCT s.scope_id) AS tasks"
     )
     joins = f"LEFT JOIN scopes s ON s.run_pk = r.run_pk {_ENTRIES}"
-    sql = f"SELECT {columns}, {_COUNTS} FROM ({chosen}) r {joins} GROUP BY r.run_pk ORDER BY {by.terms('r.run_pk')}"
+    sql = f"""SELECT {columns}, {_COUNTS} FROM ({chosen}) r {joins} GROUP BY r.run_pk
+        ORDER BY {by.terms("r.run_pk")}"""
     return _page(namespace, sql, values, limit, offset)
 
 
@@ -204,7 +217,8 @@ def assets(
     where, values = conditions(namespace, asked, "asset")
     fits = f"s.scope_id IN (SELECT s.scope_id {ASSET_SIDE} {where})"
     inner = f"""SELECT s.scope_id, a.id, a.name, a.uri, a.active
-        FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk WHERE a.ns = :ns AND {"1" if asked.anything else fits}"""
+        FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk
+        WHERE a.ns = :ns AND {"1" if asked.anything else fits}"""
     return _page(namespace, _scopes(inner, by), values, limit, offset)
 
 
@@ -221,7 +235,9 @@ def _chosen(inner: str, by: Order, last: str, expression: str | None) -> str:
 
 
 def _held(by: Order, source: str, where: str) -> str | None:
-    """What a row holds of the column that is sorted by, as an expression; None where the column is its own."""
+    """What a row holds of the column that is sorted by, as an expression; None where the column is
+    its own.
+    """
     if by.column not in HELD:
         return None
     what = "max(e.updated_at)" if by.column == "updated_at" else "count(*)"
@@ -237,7 +253,8 @@ def _page(
 
 
 def conditions(namespace: Namespace, asked: Asked, side: str) -> tuple[str, dict[str, Any]]:
-    """What is asked of one side, ``task`` or ``asset``, as SQL that begins with AND, and the values in it."""
+    """What is asked of one side, ``task`` or ``asset``, as SQL that begins with
+    AND, and the values in it."""
     values: dict[str, Any] = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     parts = [""]
     for number, word in enumerate(asked.words):
