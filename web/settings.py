@@ -218,7 +218,7 @@ SETTINGS: tuple[Setting, ...] = (
         "3.3",
         one_of(*COMPAT),
         "3.3",
-        "Airflow version to be like.",
+        "Airflow version to emulate.",
         metavar="VERSION",
     ),
     Setting(
@@ -271,7 +271,7 @@ SETTINGS: tuple[Setting, ...] = (
         30.0,
         seconds,
         "a number of seconds",
-        "Seconds after which a call of the backend is given up.",
+        "Seconds after which a call of the backend times out.",
         metavar="SECONDS",
     ),
     Setting(
@@ -369,7 +369,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         str,
         "a JSON file's path",
-        "Their passwords, as a JSON object; without it each is made at start and printed.",
+        "Their passwords, as a JSON object; without it they are generated at start and printed.",
         option=False,
     ),
     Setting(

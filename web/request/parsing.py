@@ -30,7 +30,7 @@ _PARSE_ERROR = "There was an error parsing the body"
 
 
 class Key(BaseConverter):
-    """The rest of a path, maybe empty or with slashes; a line feed ends it, as in Airflow's routes."""
+    """The rest of a path, maybe empty or with slashes; a line feed ends it, as in Airflow."""
 
     regex = ".*"
     part_isolating = False
@@ -191,7 +191,7 @@ def _load(
 
 
 def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
-    """Load by the first schema that matches; if none does, list the problems of each by its name."""
+    """Load by the first schema that matches; if none does, list the problems of each."""
     against: list[dict[str, Any]] = []
     for name, schema in schemas.items():
         before = len(against)

@@ -161,7 +161,7 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
 
 
 class Server:
-    """A listening server; :meth:`run` serves until it is closed or the process is told to stop.
+    """A listening server; :meth:`run` serves until it is closed or the process gets a signal to stop.
 
     :param port: 0 takes a free one, which :attr:`url` tells.
     :param max_body: bytes; the app refuses longer bodies with 413; far longer ones are not read.
@@ -208,7 +208,7 @@ class Server:
         return f"http://{host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until :meth:`close` is called, or SystemExit or KeyboardInterrupt reaches this thread.
+        """Serve until :meth:`close` is called, or this thread gets SystemExit or KeyboardInterrupt.
 
         Running calls end first.
         """
