@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.world import CORE_TASK, TASK_KEY, TI
-from web.request.parsing import _load_cached, is_json
+from web.request.parsing import _load_again, is_json
 
 ODD_KEYS = [
     "/a",
@@ -145,10 +145,10 @@ def test_there_is_no_head_and_no_options_where_airflow_has_none(world):
 
 
 def test_what_was_read_before_is_read_again_and_what_is_long_is_not_kept(world):
-    _load_cached.cache_clear()
+    _load_again.cache_clear()
     for _ in range(3):
         assert world.get("/api/v2/assets?limit=1&order_by=-name").json["total_entries"] == 1
         assert world.get("/api/v2/assets?limit=x").status_code == 422
         assert world.get("/api/v2/assets?order_by=name&order_by=" + "x" * 2000).status_code == 400
-    found = _load_cached.cache_info()
+    found = _load_again.cache_info()
     assert (found.hits, found.currsize) == (2, 1)

@@ -130,21 +130,18 @@ def _login(service: Service, url: str, command: str) -> str:
 
 
 def stateroom() -> str:
-    """How to run this Stateroom's command line in a shell in this folder."""
-    folder = service_path().parent
-    python = Path(sys.executable)
-    if folder.name == "_service":
-        return _shortest(python.with_name("stateroom"))
-    if folder == Path.cwd():
-        return f"{_shortest(python)} -m state"
-    return f"cd {shlex.quote(str(folder))} && {shlex.quote(str(python))} -m state"
+    """How a shell in this folder calls the command line of this very Stateroom."""
+    service, python = service_path(), Path(sys.executable)
+    if service.parent.name == "_service":
+        return _called(python.with_name("stateroom"))
+    if service.parent == Path.cwd():
+        return f"{_called(python)} -m state"
+    return f"cd {shlex.quote(str(service.parent))} && {shlex.quote(str(python))} -m state"
 
 
-def _shortest(program: Path) -> str:
-    """A program's shortest name: relative to this folder, by the PATH, or its full path."""
+def _called(program: Path) -> str:
+    """A program's shortest name: within this folder, on the PATH, or all of it."""
     if program.is_relative_to(Path.cwd()):
         return shlex.quote(str(program.relative_to(Path.cwd())))
-    on_path = shutil.which(program.name)
-    if on_path is not None and Path(on_path) == program:
-        return program.name
-    return shlex.quote(str(program))
+    found = shutil.which(program.name)
+    return program.name if found and Path(found) == program else shlex.quote(str(program))
