@@ -18,9 +18,8 @@ def create_app(
 ) -> App:
     """Put the service together: settings, store, then the blueprints of each API and of the pages.
 
-    :param config: settings by their names; missing ones come from ``environ``, then from the
-        defaults.
-    :param environ: environment variables; none are read unless they are given.
+    :param config: settings by their names; missing ones come from ``environ`` or the defaults.
+    :param environ: environment variables; by default none are read.
     :raises SettingError: for an invalid setting.
     :raises StoreError: if the database cannot be opened.
     :raises BadBackend: if the backend cannot be loaded.

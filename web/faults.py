@@ -22,7 +22,7 @@ from .error_handlers import rendered
 from .errors import Injected
 from .operation import operation_of
 from .request.auth import require_role
-from .request.state_call import Asked, asked
+from .request.state_call import StateCall, state_call
 from .responses import CUT, NOTHING
 from .service import service
 
@@ -51,7 +51,7 @@ def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
 
 
 def _play(view: Callable[[], Any]) -> Response:
-    call = asked()
+    call = state_call()
     assert call is not None
     fired: list[Fired] = g.namespace.faults.take(_call(call))
     delay = sum(fault.delay for fault in fired)
@@ -72,13 +72,14 @@ def _play(view: Callable[[], Any]) -> Response:
     )
     if request.environ.get(CUT) == NOTHING:
         event = event._replace(status=None)
-    for fault in [*fired, *g.backend_faults]:
-        note = effect_note(fault)
-        effect = event
+    for fault in (*fired, *g.backend_faults):
+        effect = ""
+        outcome = None
         if fault is answering:
-            note = effect_note(answering, played.effect)
-            effect = event._replace(outcome=played.outcome)
-        g.namespace.faults.note(fault, note, effect)
+            effect = played.effect
+            outcome = played.outcome
+        note = effect_note(fault, effect)
+        g.namespace.faults.note(fault, note, event._replace(outcome=outcome))
     return played.answer
 
 
@@ -97,7 +98,7 @@ def effect_note(fired: Fired, effect: str = "") -> str:
     return ", ".join(effects)
 
 
-def _call(call: Asked) -> Call:
+def _call(call: StateCall) -> Call:
     """What faults are matched against: the stored scope or, for an unknown one, the request's."""
     scope: dict[str, Any] = {}
     if call.scope_id is not None:
@@ -125,7 +126,7 @@ class _Played(NamedTuple):
     outcome: str | None = None
 
 
-def _played(view: Callable[[], Any], call: Asked, answering: Fired | None) -> _Played:
+def _played(view: Callable[[], Any], call: StateCall, answering: Fired | None) -> _Played:
     """Answer a call.
 
     :param answering: the fault that decides the answer, if any.
@@ -150,7 +151,7 @@ def _played(view: Callable[[], Any], call: Asked, answering: Fired | None) -> _P
     return played
 
 
-def _closed_before(call: Asked, fired: Fired, kind: str) -> _Played:
+def _closed_before(call: StateCall, fired: Fired, kind: str) -> _Played:
     request.environ[CUT] = NOTHING
     parent = call.note(None, f"fault {fired.fault_id} closed the connection")
     return _Played(Response(status=503), parent, f"closed before the {kind}", CLOSED)

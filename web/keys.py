@@ -1,4 +1,4 @@
-"""FIXME: say what this is."""
+"""The secrets that sign and check tokens."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from state.model import tokens
 from state.model.clock import Clock
 from state.store.namespace import Namespace
 
-_REMEMBERED = 4096
+_MOST = 4096  # tokens in the cache
 
 
 @dataclass
 class Keys:
-    """The secrets in force, and the tokens that were found good.
+    """The secrets of the service, and a cache of verified tokens.
 
     :param start: the secret given at start, or None.
+    :param open_control: whether the Control API needs no token although there is a secret.
     :param own: the random signing key of this process, used where no secret is given.
     """
 
     start: str | None
     open_control: bool
     own: str = field(default_factory=lambda: secrets.token_hex(32))
-    _good: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    _verified: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
 
     def takes_secrets(self) -> bool:
         """Whether a fixture may set a namespace's secret."""
@@ -33,20 +34,25 @@ class Keys:
 
     def checking(self, namespace: Namespace) -> str | None:
         """The secret that Airflow's paths check in a namespace, or None if they are open."""
-        return (namespace.jwt_secret if self.takes_secrets() else None) or self.start
+        if self.takes_secrets() and namespace.jwt_secret:
+            return namespace.jwt_secret
+        return self.start
 
     def signing(self, namespace: Namespace) -> str:
         return self.checking(namespace) or self.own
 
     def claims(self, token: str, secret: str, audience: str, clock: Clock) -> dict[str, Any]:
-        """The claims of a good token, remembered until it expires; raises as :func:`state.tokens.verified`."""
+        """The claims of a valid token, cached until it expires.
+
+        Raises what :func:`state.model.tokens.verified` raises.
+        """
         if clock.tokens:
             return tokens.verified(token, secret, audience, clock.now())
-        known = self._good.get((token, secret, audience))
+        known = self._verified.get((token, secret, audience))
         if known is not None and int(known["exp"]) + tokens.LEEWAY > time.time():
             return known
         claims = tokens.verified(token, secret, audience)
-        if len(self._good) >= _REMEMBERED:
-            self._good.clear()
-        self._good[token, secret, audience] = claims
+        if len(self._verified) >= _MOST:
+            self._verified.clear()
+        self._verified[token, secret, audience] = claims
         return claims

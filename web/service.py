@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from .keys import Keys
 
 PREFIX = "/ns/"
-NAMESPACE = "stateroom.namespace"  # where the request's environ says which, if the path did
+NAMESPACE = "stateroom.namespace"  # in environ: the namespace that the path names, if it does
 
 
 @dataclass
 class Service:
     """What one running app holds; ``app.extensions["stateroom"]``.
 
-    :param settings: as :func:`state.settings.load` returns them.
-    :param backend: where values of the namespace ``default`` go, for the gateway and for checks.
-    :param make_backend: makes that of another namespace, by its name.
-    :param fixture: the loaded document that reset returns to, if one was given at start.
-    :param passwords: of the users that may log in.
+    :param settings: as :func:`web.settings.load` returns them.
+    :param backend: of the namespace ``default``.
+    :param make_backend: makes the backend of another namespace, by its name.
+    :param fixture: the document given at start, to which a reset returns.
+    :param passwords: of the users, by their names.
     """
 
     store: Store
@@ -42,13 +42,13 @@ class Service:
     _backends: dict[str, Backend] = field(default_factory=dict)
 
     def backend_of(self, namespace: Namespace) -> Backend:
-        """The backend of a namespace; a built-in one keeps to the namespace's own part of its base."""
+        """The backend of a namespace; a built-in one has a path of its own per namespace."""
         if namespace.name == DEFAULT:
             return self.backend
-        found = self._backends.get(namespace.name)
-        if found is None:
-            found = self._backends.setdefault(namespace.name, self.make_backend(namespace.name))
-        return found
+        backend = self._backends.get(namespace.name)
+        if backend is None:
+            backend = self._backends.setdefault(namespace.name, self.make_backend(namespace.name))
+        return backend
 
 
 def service() -> Service:
@@ -61,6 +61,8 @@ def service_of(app: Flask) -> Service:
 
 
 def setting(name: str) -> Any:
-    """A setting as it holds in the request's namespace."""
+    """A setting of the request's namespace, by default the service's."""
     config: dict[str, Any] = g.namespace.config
-    return config[name] if name in config else service().settings[name]
+    if name in config:
+        return config[name]
+    return service().settings[name]

@@ -1,7 +1,7 @@
-"""Every setting is a row: name, environment variable, default, how it is read, what it is for.
+"""Every setting is a row: its name, environment variable, default, parser and help.
 
-The rows feed the command line's options and help, the environment, and the docs test. Library code takes arguments;
-it never looks a setting up while it works.
+The command line's options and help, the environment and a test of the docs are made from the rows.
+Library code takes arguments; it never reads a setting itself.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _UNITS = {"": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 class Setting:
     """One row.
 
-    :param read: turns the text of an environment variable or option into the value; ValueError says it cannot.
-    :param expected: what a right value looks like, for the message about a wrong one.
-    :param option: whether ``python app.py`` takes it as an option too.
-    :param older: a variable of another name that counts where ``variable`` is not set.
-    :param metavar: what stands for the value in the command line's help.
+    :param read: parses the text of a variable or an option; raises ValueError for an invalid one.
+    :param expected: describes the valid values, for the message about an invalid one.
+    :param option: whether ``python app.py`` has an option for it.
+    :param older: an older name of ``variable``, used if that is not set.
+    :param metavar: the placeholder of the value in the command line's help.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Setting:
 
     @property
     def written(self) -> str:
-        """The default as a person would write it, or ``none``."""
+        """The default as one writes it, or ``none``."""
         if self.read is size:
             return f"{self.default // _UNITS['mib']}MiB"
         if isinstance(self.default, bool):
@@ -55,7 +55,9 @@ class Setting:
             return ",".join(":".join(pair) for pair in self.default) or "none"
         if isinstance(self.default, float):
             return f"{self.default:g}"
-        return "none" if self.default is None else str(self.default)
+        if self.default is None:
+            return "none"
+        return str(self.default)
 
     def parse(self, text: str, source: str) -> Any:
         """Read a text.
@@ -80,7 +82,7 @@ def truth(text: str) -> bool:
 
 
 def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
-    """A reader of whole numbers within bounds."""
+    """A parser of whole numbers within bounds."""
 
     def read(text: str) -> int:
         number = int(text)
@@ -92,7 +94,7 @@ def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
-    """A duration: more than nothing, a day at most."""
+    """A duration of more than 0 seconds, a day at most."""
     number = float(text)
     if not 0 < number <= 86_400:
         raise ValueError(text)
@@ -123,7 +125,7 @@ def _unit(text: str) -> str:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """A reader that takes one of a few words."""
+    """A parser that takes one of these words."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -134,19 +136,19 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def filled(text: str) -> str:
-    """A text that says something."""
+    """A non-empty string."""
     if not text.strip():
         raise ValueError(text)
     return text
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words between commas."""
+    """Words separated by commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def hosts(text: str) -> tuple[str, ...]:
-    """Names between commas, as a Host header is compared with them: in small letters, without a port."""
+    """Host names separated by commas, in lower case; ports are refused."""
     names = tuple(word.lower().rstrip(".") for word in words(text))
     if not all(_HOST.fullmatch(name) for name in names):
         raise ValueError(text)
@@ -154,7 +156,7 @@ def hosts(text: str) -> tuple[str, ...]:
 
 
 def users(text: str) -> tuple[tuple[str, str], ...]:
-    """``name:role`` between commas, as ``[core] simple_auth_manager_users``."""
+    """``name:role`` separated by commas, as in ``[core] simple_auth_manager_users``."""
     pairs = tuple(tuple(user.split(":")[:2]) for user in words(text))
     if any(
         len(pair) != 2 or pair[1].lower() not in ("viewer", "user", "op", "admin") for pair in pairs
@@ -216,7 +218,7 @@ SETTINGS: tuple[Setting, ...] = (
         "3.3",
         one_of(*COMPAT),
         "3.3",
-        "Airflow version to be like.",
+        "Airflow version to emulate.",
         metavar="VERSION",
     ),
     Setting(
@@ -258,7 +260,8 @@ SETTINGS: tuple[Setting, ...] = (
         "metastore",
         str,
         "a name or a dotted path",
-        "Where the gateway keeps values: metastore (the database), file, object, memory, or a class's dotted path.",
+        "Where the gateway keeps values: metastore (the database), file, object, memory, "
+        "or a class's dotted path.",
         older="AIRFLOW__WORKERS__STATE_BACKEND",
         metavar="NAME",
     ),
@@ -268,7 +271,7 @@ SETTINGS: tuple[Setting, ...] = (
         30.0,
         seconds,
         "a number of seconds",
-        "Seconds after which a call of the backend is given up.",
+        "Seconds after which a call of the backend times out.",
         metavar="SECONDS",
     ),
     Setting(
@@ -366,7 +369,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         str,
         "a JSON file's path",
-        "Their passwords, as a JSON object; without it each is made at start and printed.",
+        "Their passwords, as a JSON object; without it they are generated at start and printed.",
         option=False,
     ),
     Setting(
@@ -381,21 +384,21 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-def load(environ: Mapping[str, str], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All settings: what was given, else the environment, else the default.
+def load(environ: Mapping[str, str], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All settings: from ``config``, else from the environment, else the default.
 
-    :param given: values that are settled already, such as a test's; a text is read like an option's.
-    :raises SettingError: for a value that cannot be, with its name, and what was expected.
+    :param config: values by name; a string is parsed like an option's, None counts as missing.
+    :raises SettingError: for an invalid value, with its name and what was expected.
     """
-    given = given or {}
-    return {row.name: _settled(row, environ, given.get(row.name)) for row in SETTINGS}
+    config = config or {}
+    return {row.name: _value(row, environ, config.get(row.name)) for row in SETTINGS}
 
 
-def _settled(row: Setting, environ: Mapping[str, str], given: Any) -> Any:
-    if isinstance(given, str):
-        return row.parse(given, row.flag)
-    if given is not None:
-        return given
+def _value(row: Setting, environ: Mapping[str, str], value: Any) -> Any:
+    if isinstance(value, str):
+        return row.parse(value, row.flag)
+    if value is not None:
+        return value
     for variable in (row.variable, row.older):
         if text := environ.get(variable, ""):
             return row.parse(text, variable)
@@ -403,7 +406,7 @@ def _settled(row: Setting, environ: Mapping[str, str], given: Any) -> Any:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether listening on this address means that only this machine can call."""
+    """Whether only this machine can reach this address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -40,7 +40,7 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
     except BaseException:
         store.close()
         raise
-    made = Service(
+    service = Service(
         store=store,
         settings=settings,
         keys=Keys(settings["jwt_secret"], settings["open_control"]),
@@ -51,27 +51,28 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
         fixture=fixture,
     )
     try:
-        _load(made, fixture)
+        _load(service, fixture)
     except BadDocument as error:
-        made.store.close()
+        store.close()
         raise _bad_fixture(settings["fixture"], f"{error.where}: {error}") from None
-    return made
+    return service
 
 
-def _load(made: Service, fixture: dict[str, Any] | None) -> None:
-    namespace = made.store.namespace()
-    if fixture is not None and (made.settings["load_fixture"] or fixtures.is_empty(namespace)):
+def _load(service: Service, fixture: dict[str, Any] | None) -> None:
+    namespace = service.store.namespace()  # health answers from it when the database is closed
+    if fixture is None:
+        return
+    if service.settings["load_fixture"] or fixtures.is_empty(namespace):
         fixtures.apply(namespace, fixture)
-    elif (
-        fixture is not None
-    ):  # a secret is never stored, so that without this a second start would be an open one
+    else:
+        # a secret is never stored: without this a second start would need no token
         namespace.jwt_secret = fixture.get("config", {}).get("jwt_secret")
 
 
 def _backend(
     settings: dict[str, Any], environ: Mapping[str, str], store: Store, calls: Calls, namespace: str
 ) -> Backend:
-    """The backend that was named at start; a built-in one keeps to the namespace's own part of its base."""
+    """The backend named at start; a built-in one has a path of its own per namespace."""
     name = settings["backend"]
     options = loading.options_from(environ, name)
     if name in loading.BUILTIN:
@@ -84,7 +85,7 @@ def _backend(
 
 
 def _read_fixture(path: str | None) -> dict[str, Any] | None:
-    """The fixture document given at start; members that no fixture has are refused."""
+    """The fixture document given at start; unknown members are refused."""
     if path is None:
         return None
     try:
@@ -98,17 +99,21 @@ def _bad_fixture(path: str, why: str) -> SettingError:
 
 
 def _passwords(settings: dict[str, Any]) -> dict[str, str]:
-    """The users' passwords: from the file, or made up where a secret guards them, or their names where none does."""
-    names = [name for name, _ in settings["users"]]
-    if settings["passwords_file"] is None:
-        return {
-            name: secrets.token_urlsafe(9) if settings["jwt_secret"] else name for name in names
-        }
+    """The users' passwords, by their names.
+
+    They come from the file. Without one they are random if there is a secret, else the names.
+    """
     path = settings["passwords_file"]
+    if path is None:
+        names = [name for name, _ in settings["users"]]
+        if settings["jwt_secret"]:
+            return {name: secrets.token_urlsafe(9) for name in names}
+        return {name: name for name in names}
     try:
-        found = json.loads(Path(path).read_text("utf-8"))
+        passwords = json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingError(_PASSWORDS, path, f"a readable JSON file ({error})") from None
-    if not isinstance(found, dict) or not all(isinstance(word, str) for word in found.values()):
+    is_object = isinstance(passwords, dict)
+    if not is_object or not all(isinstance(word, str) for word in passwords.values()):
         raise SettingError(_PASSWORDS, path, "a JSON object of names and passwords")
-    return found
+    return dict(passwords)

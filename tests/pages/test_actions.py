@@ -231,7 +231,7 @@ def test_the_line_after_an_act_does_it_again(shelf):
 )
 def test_a_fault_is_set_as_the_form_says(world, fields, fault):
     answer = send(world, "/bench", action="set_fault", **fields)
-    assert "The fault is set" in text_of(answer)
+    assert "The fault is added" in text_of(answer)
     (found,) = world.get("/_stateroom/faults").json["faults"]
     assert fault.items() <= found.items()
     send(world, "/bench", action="remove_fault", fault_id=str(found["id"]))

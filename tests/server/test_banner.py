@@ -25,7 +25,7 @@ def banner_of(app, url=URL, existed=False):
         ({**SECRET, "open_control": True}, "/_stateroom is open to anyone on this"),
         (
             {"backend": "memory", "backend_timeout": 5},
-            "memory, for the gateway; a call of it is given up after 5 s",
+            "memory, for the gateway; its calls time out after 5 s",
         ),
     ],
 )

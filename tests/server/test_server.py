@@ -421,7 +421,7 @@ def test_foreign_address_is_an_os_error_and_leaves_no_thread(stuck, host):
     ("options", "words"),
     [
         ([], "Address already in use"),
-        (["--host", "no.such.host.invalid", "--insecure"], "no address of this machine"),
+        (["--host", "no.such.host.invalid", "--insecure"], "not an address of this machine"),
     ],
 )
 def test_a_process_that_cannot_listen_says_where_and_ends_with_9(stuck, options, words):

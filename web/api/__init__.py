@@ -1,3 +1,1 @@
-"""The JSON APIs: Airflow's Execution API and Core API, Stateroom's Control API, and their
-description.
-"""
+"""The JSON APIs: Airflow's Execution and Core API, Stateroom's Control API, their description."""

@@ -2,8 +2,8 @@
 
 apispec makes it from the schemas: unlike flask-smorest it leaves views, blueprints and errors
 alone, and those have to answer exactly as Airflow does. Each view declares its query, body and
-answer (:mod:`web.operation`). This module adds what follows from a call's API, path and method: who
-may make it, and the status and shape of its errors.
+answer (:mod:`web.operation`). This module adds what follows from a call's API, path and method:
+who may make it, and the status and shape of its errors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from ..operation import Operation, Query, operation_of
 from ..responses import text_answer
 
 bp = Blueprint("openapi", __name__)
-_ABOUT = """Task state and asset state as in Apache Airflow 3.3.2, and Stateroom's own Control API.
+_ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own \
+Control API.
 
 Routes of Airflow that are not described here are not emulated: they answer 400 with the reason \
 `not_emulated`.
@@ -159,7 +160,8 @@ def describe() -> dict[str, Any]:
         "Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT}, servers=_SERVERS
     )
     assert plugin.converter is not None
-    plugin.converter.add_attribute_function(_field_properties)  # type: ignore[no-untyped-call]
+    add_properties: Any = plugin.converter.add_attribute_function  # apispec has few types
+    add_properties(_field_properties)
     for name, about in _SECURITY.items():
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": about}
         spec.components.security_scheme(name, scheme)

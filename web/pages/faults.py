@@ -70,13 +70,13 @@ def _fault(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_fault() -> tuple[str, None]:
-    """Set the fault that a form describes."""
+    """Add the fault that a form describes."""
     try:
-        asked, _ = load(_FAULT, _document(), strict=True)
-        made = g.namespace.faults.add(Fault.from_json(asked))
+        document, _ = load(_FAULT, _document(), strict=True)
+        row = g.namespace.faults.add(Fault.from_json(document))
     except (InvalidInput, ValueError) as error:
         raise Wrong("fault", f"{error}") from None
-    return f"The fault is set: {Fault.from_json(_fault(made))}.", None
+    return f"The fault is added: {Fault.from_json(_fault(row))}.", None
 
 
 def _document() -> dict[str, Any]:
@@ -121,7 +121,7 @@ def remove_fault() -> tuple[str, None]:
     """Remove one fault."""
     text = request.form.get("fault_id", "")
     if not text.isdecimal() or len(text) > 18:
-        raise Wrong("fault", f"there is no fault {text[:50]!r}")
+        raise Wrong("fault", f"fault {text[:50]!r} not found")
     g.namespace.faults.remove(int(text))
     return "The fault is removed.", None
 

@@ -196,7 +196,7 @@ class _Tree:
         self._left = _MOST
 
     def node(self, name: str | int | None, value: Any, level: int) -> Node:
-        """One node: ``name``, ``type``, ``text`` or ``children``, and how many ``more`` are left out."""
+        """One node: its ``name``, ``type``, ``text`` or ``children``, and how many ``more``."""
         self._left -= 1
         if isinstance(name, str):
             name = shown(name)

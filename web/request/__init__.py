@@ -1,3 +1,1 @@
-"""What every request passes before its view: Host and Origin, token, inputs, whose state it asks
-for.
-"""
+"""What happens to a request before its view: Host and Origin, token, parsing, its scope."""

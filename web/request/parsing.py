@@ -1,6 +1,4 @@
-"""Inputs of a view: converters for paths, and queries and bodies read through schemas, all faults
-in one list.
-"""
+"""Parse the path, query and body of a request; all problems come in one list."""
 
 from __future__ import annotations
 
@@ -27,14 +25,12 @@ Union = dict[str, Schema]  # by the names that Airflow's lists call them
 Part = tuple[Schema | Union, Any, Location]
 _WITH_BODY = frozenset({"PUT", "PATCH", "POST"})
 _PATH: Location = ("path",)
-_LONG = 1000  # letters of parameters that are not remembered
+_LONG = 1000  # characters; longer parameters are not cached
 _PARSE_ERROR = "There was an error parsing the body"
 
 
 class Key(BaseConverter):
-    """The rest of a path, empty or with slashes; a line feed ends the match, as in Airflow's
-    routes.
-    """
+    """The rest of a path, maybe empty or with slashes; a line feed ends it, as in Airflow."""
 
     regex = ".*"
     part_isolating = False
@@ -42,7 +38,7 @@ class Key(BaseConverter):
 
 
 class AirflowRule(Rule):
-    """A rule that answers only the methods it names: Airflow's routes know no HEAD."""
+    """A rule that answers only the methods it names: Airflow's routes have no HEAD."""
 
     def __init__(self, rule: str, **options: Any) -> None:
         super().__init__(rule, **options)
@@ -51,7 +47,7 @@ class AirflowRule(Rule):
 
 
 def configure(app: Flask) -> None:
-    """Make keys safe in paths: no merged slashes, no redirects, a converter of our own."""
+    """Keep keys in paths unchanged: no merged slashes, no redirects, a converter for any text."""
     app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
     app.url_map.merge_slashes = False
@@ -60,16 +56,18 @@ def configure(app: Flask) -> None:
 
 @lru_cache(maxsize=64)
 def is_json(content_type: str) -> bool:
-    """Whether a body of this type is JSON, as FastAPI tells it."""
+    """Whether a body of this type is JSON, by FastAPI's rule."""
     message = Message()
     message["content-type"] = content_type
-    kind, subtype = message.get_content_maintype(), message.get_content_subtype()
-    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+    if message.get_content_maintype() != "application":
+        return False
+    subtype = message.get_content_subtype()
+    return subtype == "json" or subtype.endswith("+json")
 
 
 def _raw_body(environ: dict[str, Any]) -> bytes:
-    # our server has read it whole and gives its length, so that werkzeug's limited stream has
-    # nothing to guard
+    # our server has read the whole body and gives its length, so that werkzeug's limited
+    # stream is not needed
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > service().settings["max_body"]:
         raise RequestEntityTooLarge
@@ -78,10 +76,10 @@ def _raw_body(environ: dict[str, Any]) -> bytes:
 
 
 def read_body() -> None:
-    """Parse the body of a write before anybody is authenticated, which is when Airflow does it.
+    """Parse the body of a write, before authentication as in Airflow.
 
-    :raises InvalidInput: if it claims to be JSON and is not.
-    :raises Refused: if it cannot be read at all.
+    :raises InvalidInput: if its content type is JSON and it is invalid.
+    :raises Refused: if it cannot be parsed at all.
     """
     environ = request.environ
     if environ["REQUEST_METHOD"] not in _WITH_BODY or request.routing_exception is not None:
@@ -113,35 +111,37 @@ def path(schema: Schema, **segments: str) -> Part:
 
 
 def query(schema: Schema, several: tuple[str, ...] = ()) -> Part:
-    """The query's parameters; of one that is given twice the last counts, as in Airflow.
+    """The query's parameters; of a repeated one the last counts, as in Airflow.
 
     :param several: parameters that are lists of all their values.
     """
-    text = request.query_string
-    values: dict[str, Any] = (
-        dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
-    )
+    values: dict[str, Any] = {}
+    if request.query_string:  # parsing nothing costs too
+        values = dict(_query_pairs())
     values |= {name: tuple(queries(name)) for name in several if name in values}
     return schema, values, ("query",)
 
 
 def queries(name: str) -> list[str]:
     """All values of one query parameter, in order."""
-    pairs = parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
-    return [value for known, value in pairs if known == name]
+    return [value for parameter, value in _query_pairs() if parameter == name]
+
+
+def _query_pairs() -> list[tuple[str, str]]:
+    return parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
 
 
 def body(schema: Schema | Union) -> Part:
-    """The body, which has to fit the schema or one of the union, as :func:`read_body` left it."""
+    """The body that :func:`read_body` parsed, for a schema or a union of them."""
     return schema, g.body, ("body",)
 
 
 def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]:
     """Load each part through its schema.
 
-    :param exists: called with the first part, if that is right, before the others count: a 404
-        comes before a 422 about the body in Airflow's Core API.
-    :raises InvalidInput: with everything that is wrong in any of them.
+    :param exists: called with the first part, if that is valid, before the others are loaded:
+        in Airflow's Core API a 404 comes before a 422 about the body.
+    :raises InvalidInput: with the problems of all parts.
     """
     problems: list[dict[str, Any]] = list(g.get("header_problems", ()))
     loaded: list[Any] = []
@@ -155,17 +155,16 @@ def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]
 
 
 @lru_cache(maxsize=1024)
-def _load_again(schema: Schema, given: tuple[tuple[str, Any], ...]) -> Any:
-    # the same few keys and pages are asked for again and again, and a schema's load is a tenth of a
-    # GET
-    return schema.load(dict(given))
+def _load_again(schema: Schema, items: tuple[tuple[str, Any], ...]) -> Any:
+    # requests repeat the same few keys and pages, and a schema's load is a tenth of a GET
+    return schema.load(dict(items))
 
 
-def _load_parameters(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
-    letters = sum(len("".join(value)) for value in given.values())  # a value is a text, or several
-    return dict(
-        _load_again(schema, tuple(given.items())) if letters < _LONG else schema.load(given)
-    )
+def _load_parameters(schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
+    length = sum(len("".join(value)) for value in values.values())  # a value is a text, or several
+    if length < _LONG:
+        return dict(_load_again(schema, tuple(values.items())))
+    return dict(schema.load(values))
 
 
 def _load(
@@ -179,20 +178,20 @@ def _load(
     if isinstance(schema, dict):
         return _load_one_of(schema, data, where, problems)
     try:
-        return schema.load(data) if where == ("body",) else _load_parameters(schema, data)
+        if where == ("body",):
+            return schema.load(data)
+        return _load_parameters(schema, data)
     except ValidationError as error:
-        found = listed(schema, error, data, where)
-        if where != ("body",):
-            for item in found:
-                item["input"] = None if item["type"] == "missing" else item["input"]
-        problems += found
+        items = listed(schema, error, data, where)
+        for item in items:
+            if where != ("body",) and item["type"] == "missing":
+                item["input"] = None
+        problems += items
         return None
 
 
 def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
-    """Load by the first schema that fits; if none does, list what each has against the data, under
-    its name.
-    """
+    """Load by the first schema that matches; if none does, list the problems of each."""
     against: list[dict[str, Any]] = []
     for name, schema in schemas.items():
         before = len(against)
@@ -206,11 +205,11 @@ def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict
 
 
 def header_problem(name: str, value: str, kind: str, message: str, **ctx: Any) -> dict[str, Any]:
-    """One fault of a header, which no schema sees; those in ``g.header_problems`` come first in the
-    list.
-    """
+    """A problem with a header, for ``g.header_problems``, which come first in the list."""
     item: dict[str, Any] = {"type": kind, "loc": ["header", name], "msg": message, "input": value}
-    return {**item, "ctx": ctx} if ctx else item
+    if ctx:
+        item["ctx"] = ctx
+    return item
 
 
 _FIXTURE = schemas.Fixture()
@@ -224,20 +223,21 @@ def load_fixture(data: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
 def load(schema: Schema, data: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
     """Check a body.
 
-    :param strict: refuse the members that the schema does not know, instead of naming them.
-    :returns: the body with its moments read, and the places of the ignored members.
-    :raises InvalidInput: naming each place that is wrong.
+    :param strict: refuse members that the schema does not know, instead of ignoring them.
+    :returns: the loaded body, and the paths of the ignored members.
+    :raises InvalidInput: with all problems.
     """
     if data is None:
         raise InvalidInput([{"type": "missing", "loc": [], "msg": "Field required", "input": None}])
-    ignored, problems = unknown_members(schema, data), []
+    ignored = unknown_members(schema, data)
+    problems: list[dict[str, Any]] = []
     try:
         document = dict(schema.load(data))
     except ValidationError as error:
         problems = listed(schema, error, data, ())
     if strict:
         problems += [
-            {"type": "extra_forbidden", "loc": [place], "msg": str(EXTRA)} for place in ignored
+            {"type": "extra_forbidden", "loc": [path], "msg": str(EXTRA)} for path in ignored
         ]
     if problems:
         raise InvalidInput(problems)

@@ -1,6 +1,4 @@
-"""What a call on somebody's state asks for, and refusals in the journal: why a call changed and
-read nothing.
-"""
+"""What a call on state asks for, and the journal's events of refused calls."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ from state.store.tables import scopes
 from ..operation import operation_of
 
 _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
-_NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
+_WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 
 
-class Asked(NamedTuple):
-    """A call on somebody's state, as the journal tells it."""
+class StateCall(NamedTuple):
+    """A call on state, as the journal records it."""
 
     op: str
     writer: Writer
@@ -30,71 +28,73 @@ class Asked(NamedTuple):
     key: str | None
 
     def note(self, status: int | None, note: str) -> int:
-        """Write it into the journal as one that had no effect; its number.
+        """Write an event of this call, which had no effect, and return the event's number.
 
-        :param status: that was answered, or None where a fault closed the connection.
+        :param status: of the answer; None where a fault closed the connection.
         """
-        outcome = CLOSED if status is None else None
-        event = Event(
-            self.op, self.writer, self.scope_id, self.key, status, note=note, outcome=outcome
-        )
+        event = Event(self.op, self.writer, self.scope_id, self.key, status, note=note)
+        if status is None:
+            event = event._replace(outcome=CLOSED)
         number: int = g.namespace.journal.note(event)
         return number
 
 
-def asked() -> Asked | None:
-    """What the request asks for, if it is a call on somebody's state."""
+def state_call() -> StateCall | None:
+    """The call on state that the request makes, if it makes one."""
     operation = operation_of(current_app, request.endpoint)
     if operation is None or operation.state_op is None or "namespace" not in g:
         return None
-    op = operation.state_op
-    place = request.view_args or {}
-    return Asked(op, _caller(place), _scope_id(place), place.get("key", request.args.get("key")))
+    segments = request.view_args or {}
+    key = segments.get("key", request.args.get("key"))
+    return StateCall(operation.state_op, _caller(segments), _scope_id(segments), key)
 
 
-def _caller(place: dict[str, Any]) -> Writer:
-    api, ti_id = _APIS[request.blueprints[-1]], g.get("ti_id")
+def _caller(segments: dict[str, Any]) -> Writer:
+    api = _APIS[request.blueprints[-1]]
+    ti_id = g.get("ti_id")
     if api == "execution":
-        ti_id = ti_id or place.get("task_instance_id")
+        ti_id = ti_id or segments.get("task_instance_id")
     if ti_id is None:
         return Writer(AssetStateStoreWriterKind.API, api=api)
-    if ti_id == _NIL:
+    if ti_id == _WATCHER:
         return Writer(AssetStateStoreWriterKind.WATCHER, api=api)
     return Writer(AssetStateStoreWriterKind.TASK, ti_id, api)
 
 
 def note_refusal(error: StateError, status: int) -> None:
-    """Write a refused call on somebody's state into the journal; a read that found nothing is there
-    already.
-    """
-    call = None if getattr(error, "noted", False) else asked()
+    """Write a refused call on state into the journal, unless its event is there already."""
+    if getattr(error, "noted", False):  # a read of a key that does not exist
+        return
+    call = state_call()
     if call is not None:
         call.note(status, masked(str(error)))
 
 
-def _scope_id(place: dict[str, Any]) -> int | None:
+def _scope_id(segments: dict[str, Any]) -> int | None:
     try:
-        found: int | None = scopes.scope_id(g.namespace, **_named(place))
-    except OutOfRange:  # nobody's state can be there
+        scope_id: int | None = scopes.scope_id(g.namespace, **_scope_arguments(segments))
+    except OutOfRange:  # no scope can have such an id
         return None
-    return found
+    return scope_id
 
 
-def _named(place: dict[str, Any]) -> dict[str, Any]:
-    """What the path and the query say of whose state it is."""
-    if "task_instance_id" in place:
-        return {"ti_id": place["task_instance_id"]}
-    if "dag_id" in place:
-        return {"scope": _task(place)}
-    if "asset_id" in place:
-        return {"asset_id": place["asset_id"]}
-    by = place.get("by", "")
-    return {by: request.args.get(by)} if by else {}
+def _scope_arguments(segments: dict[str, Any]) -> dict[str, Any]:
+    """How the path and the query name the scope, as arguments of :func:`scopes.scope_id`."""
+    if "task_instance_id" in segments:
+        return {"ti_id": segments["task_instance_id"]}
+    if "dag_id" in segments:
+        return {"scope": _task(segments)}
+    if "asset_id" in segments:
+        return {"asset_id": segments["asset_id"]}
+    if "by" in segments:
+        by = segments["by"]
+        return {by: request.args.get(by)}
+    return {}
 
 
-def _task(place: dict[str, Any]) -> StoreScope:
+def _task(segments: dict[str, Any]) -> StoreScope:
     try:
         index = int(request.args.get("map_index", "-1"))
     except ValueError:
         index = -1
-    return TaskScope(place["dag_id"], place["run_id"], place["task_id"], index)
+    return TaskScope(segments["dag_id"], segments["run_id"], segments["task_id"], index)

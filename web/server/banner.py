@@ -1,4 +1,4 @@
-"""What a person reads when the service starts; it fits a terminal of 80 columns."""
+"""The text that the service prints at start; it fits a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from state.store.database.connections import MEMORY
 from ..service import Service
 from ..settings import is_loopback
 
-_WIDTH, _MARGIN = 80, 12
+_WIDTH = 80  # columns
+_MARGIN = 12  # of them for the labels
 
 
-def banner(made: Service, url: str, existed: bool, command: str) -> str:
-    """Where it is, what it holds, who may do what, and what to try next.
+def banner(service: Service, url: str, existed: bool, command: str) -> str:
+    """The service's address, contents and access, and commands to try next.
 
-    :param existed: whether the database file was there before.
-    :param command: what calls the command line, as :func:`stateroom` says.
+    :param existed: whether the database file existed before.
+    :param command: what runs the command line, from :func:`stateroom`.
     """
     rows = [
         ("address", f"{url}  (workers: {url}/execution/)"),
         ("page", f"{url}/  in a browser"),
-        ("database", _database(made, existed)),
-        ("holds", _counts(made)),
-        ("backend", _where_values_go(made)),
-        *_access(made),
+        ("database", _database(service, existed)),
+        ("holds", _counts(service)),
+        ("backend", _backend(service)),
+        *_access(service),
     ]
-    lines = [f"Stateroom {__version__}, like Airflow {made.settings['compat']}"]
+    lines = [f"Stateroom {__version__}, like Airflow {service.settings['compat']}"]
     lines += [_row(label, text) for label, text in rows]
-    lines += [_row("try", call) for call in _next(made, url, command)]
+    lines += [_row("try", call) for call in _examples(service, url, command)]
     return "\n".join([*lines, _row("stop", "Ctrl-C")])
 
 
@@ -48,70 +49,82 @@ def _row(label: str, text: str) -> str:
     return f"  {label:<{_MARGIN - 2}}" + text.replace("\n", "\n" + " " * _MARGIN)
 
 
-def _database(made: Service, existed: bool) -> str:
-    if made.store.path == MEMORY:
-        return "in memory, gone when it stops"
-    return f"{made.store.path} ({'opened' if existed else 'new'})"
+def _database(service: Service, existed: bool) -> str:
+    if service.store.path == MEMORY:
+        return "in memory, lost when it stops"
+    if existed:
+        return f"{service.store.path} (opened)"
+    return f"{service.store.path} (new)"
 
 
-def _counts(made: Service) -> str:
-    held = fixtures.counts(made.store.namespace())
-    return ", ".join(f"{count} {noun if count != 1 else noun[:-1]}" for noun, count in held.items())
-
-
-def _where_values_go(made: Service) -> str:
-    if made.backend.hooks is None:
-        return "metastore: values stay in the database"
-    return _wrapped(
-        f"{made.backend.name}, for the gateway; "
-        f"a call of it is given up after {made.backend.timeout:g} s"
+def _counts(service: Service) -> str:
+    counts = fixtures.counts(service.store.namespace())
+    return ", ".join(
+        f"{count} {noun.removesuffix('s') if count == 1 else noun}"
+        for noun, count in counts.items()
     )
 
 
-def _access(made: Service) -> list[tuple[str, str]]:
-    where = "this machine" if is_loopback(made.settings["host"]) else "the network (--insecure)"
-    if _is_open(made):
+def _backend(service: Service) -> str:
+    backend = service.backend
+    if backend.hooks is None:
+        return "metastore: values stay in the database"
+    return _wrapped(
+        f"{backend.name}, for the gateway; its calls time out after {backend.timeout:g} s"
+    )
+
+
+def _access(service: Service) -> list[tuple[str, str]]:
+    where = "the network (--insecure)"
+    if is_loopback(service.settings["host"]):
+        where = "this machine"
+    if _is_open(service):
         return [
             ("access", _wrapped(f"open: anyone on {where} may do anything; --jwt-secret closes it"))
         ]
-    control = f"open to anyone on {where}" if made.keys.takes_secrets() else "for admins"
+    control = "for admins"
+    if service.keys.takes_secrets():
+        control = f"open to anyone on {where}"
     rows = [("access", _wrapped(f"by token, as in Airflow; /_stateroom is {control}"))]
-    if _made_up_passwords(made):
-        logins = ", ".join(f"{name}/{made.passwords[name]}" for name, _ in made.settings["users"])
+    if _has_generated_passwords(service):
+        logins = ", ".join(
+            f"{name}/{service.passwords[name]}" for name, _ in service.settings["users"]
+        )
         rows.append(("logins", _wrapped(f"{logins} (POST /auth/token)")))
     return rows
 
 
-def _is_open(made: Service) -> bool:
-    return made.keys.checking(made.store.namespace()) is None
+def _is_open(service: Service) -> bool:
+    return service.keys.checking(service.store.namespace()) is None
 
 
-def _made_up_passwords(made: Service) -> bool:
-    """Whether there are any; those of a file are the user's own."""
-    return made.settings["passwords_file"] is None and not made.settings["all_admins"]
+def _has_generated_passwords(service: Service) -> bool:
+    return service.settings["passwords_file"] is None and not service.settings["all_admins"]
 
 
-def _next(made: Service, url: str, command: str) -> list[str]:
-    """First calls that work as they stand when pasted into another terminal in the same folder."""
-    listing = f"{command}{'' if url == DEFAULT_URL else f' --url {url}'} list"
-    if not made.keys.takes_secrets():
-        return [f"export STATEROOM_TOKEN=$({_login(made, url, command)})", listing]
-    if not any(fixtures.counts(made.store.namespace()).values()):
-        return [
-            f"curl {url}/_stateroom/assets \\\n  -H 'Content-Type: application/json' "
-            '-d \'{"name": "orders"}\''
-        ]
-    return [listing, f"curl {url}/api/v2/assets"] if _is_open(made) else [listing]
+def _examples(service: Service, url: str, command: str) -> list[str]:
+    """First commands, to paste into another terminal in the same folder."""
+    listing = f"{command} --url {url} list"
+    if url == DEFAULT_URL:
+        listing = f"{command} list"
+    if not service.keys.takes_secrets():
+        return [f"export STATEROOM_TOKEN=$({_login(service, url, command)})", listing]
+    if not any(fixtures.counts(service.store.namespace()).values()):
+        options = "-H 'Content-Type: application/json' -d '{\"name\": \"orders\"}'"
+        return [f"curl {url}/_stateroom/assets \\\n  {options}"]
+    if _is_open(service):
+        return [listing, f"curl {url}/api/v2/assets"]
+    return [listing]
 
 
-def _login(made: Service, url: str, command: str) -> str:
-    """A call that prints an admin's token."""
-    admins = [name for name, role in made.settings["users"] if role.lower() == "admin"]
+def _login(service: Service, url: str, command: str) -> str:
+    """A command that prints an admin's token."""
+    admins = [name for name, role in service.settings["users"] if role.lower() == "admin"]
     token = f"curl -s {url}/auth/token"
-    if made.settings["all_admins"]:
+    if service.settings["all_admins"]:
         return f"{token} \\\n  | cut -d'\"' -f4"
-    if admins and _made_up_passwords(made):
-        form = f"-d username={quote(admins[0])} -d password={made.passwords[admins[0]]}"
+    if admins and _has_generated_passwords(service):
+        form = f"-d username={quote(admins[0])} -d password={service.passwords[admins[0]]}"
         return f"{token} \\\n  {form} | cut -d'\"' -f4"
     return f"{command} token --role admin --jwt-secret …"
 

@@ -1,4 +1,4 @@
-"""The command ``serve``: settings, log, listening, and the end."""
+"""The command ``serve``: read the settings, set up the log, listen, stop."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from state.masking import masked
 from state.process import READY, WITH_STDIN
 from state.store.database.connections import MEMORY
 
-from .. import settings as rows
+from .. import settings
 from ..service import Service
-from ..settings import is_loopback
 from .app import App
 from .banner import banner, stateroom
 from .serve_options import Serve, options
@@ -40,8 +39,10 @@ def serve(create_app: CreateApp) -> NoReturn:
 
     :param create_app: builds the app from settings and environment variables.
     """
-    parent = click.get_current_context(silent=True)  # of the command line, where that runs app.py
-    prog_name = parent.command_path if parent else "python app.py"
+    parent = click.get_current_context(silent=True)  # set when the command line runs app.py
+    prog_name = "python app.py"
+    if parent is not None:
+        prog_name = parent.command_path
     command(obj=create_app, prog_name=prog_name)
     sys.exit(0)
 
@@ -52,21 +53,21 @@ def serve(create_app: CreateApp) -> NoReturn:
     WITH_STDIN,
     "until_stdin_closes",
     is_flag=True,
-    help="Stop when standard input ends, as its writer does.",
+    help="Stop at the end of standard input.",
 )
 @click.pass_obj
-def command(create_app: CreateApp, /, until_stdin_closes: bool, **given: Any) -> None:
+def command(create_app: CreateApp, /, until_stdin_closes: bool, **values: Any) -> None:
     """Serve the Execution API, the Core API and Stateroom's own until stopped.
 
     An option wins over its environment variable.
 
-    Exit status: 0 stopped, 2 a setting is wrong, 3 to 8 why the database cannot be opened, 9 cannot
-    listen.
+    Exit status: 0 stopped, 2 invalid setting, 3 to 8 why the database cannot be opened,
+    9 cannot listen.
     """
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     try:
-        _serve(create_app, {name: value for name, value in given.items() if value is not None})
+        _serve(create_app, {name: value for name, value in values.items() if value is not None})
     except StateError as error:
         _stop(f"{error}", getattr(error, "exit_status", 1))
 
@@ -82,44 +83,43 @@ def _stop(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _serve(create_app: CreateApp, given: dict[str, Any]) -> None:
-    settings = rows.load(os.environ, given)
-    _log(settings["log_level"])
-    _check_exposure(settings)
-    existed = settings["db"] == MEMORY or Path(settings["db"]).exists()
-    app = create_app(settings, os.environ)
-    made: Service = app.extensions["stateroom"]
+def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
+    config = settings.load(os.environ, values)
+    _log(config["log_level"])
+    _check_exposure(config)
+    existed = config["db"] == MEMORY or Path(config["db"]).exists()
+    app = create_app(config, os.environ)
+    service: Service = app.extensions["stateroom"]
     try:
         server = Server(
             app,
-            settings["host"],
-            settings["port"],
-            settings["max_body"],
+            config["host"],
+            config["port"],
+            config["max_body"],
             app.lane,
-            made.store.release,
+            service.store.release,
         )
     except OSError as error:
-        made.store.close()
-        other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
-        place = f"{settings['host']}:{settings['port']}"
-        _stop(f"cannot listen on {place}: {error.strerror}; give another {other}", CANNOT_LISTEN)
+        service.store.close()
+        address = f"{config['host']}:{config['port']}"
+        option = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+        message = f"cannot listen on {address}: {error.strerror}; give another {option}"
+        _stop(message, CANNOT_LISTEN)
     try:
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(stop, lambda *_: sys.exit(0))
-        made.store.announce(server.url)
-        click.echo(banner(made, server.url, existed, stateroom()))
-        # what a start made is no garbage: looking through it again would halt all requests for 30
-        # ms
-        gc.freeze()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: sys.exit(0))
+        service.store.announce(server.url)
+        click.echo(banner(service, server.url, existed, stateroom()))
+        gc.freeze()  # collecting the objects made at start would halt all requests for 30 ms
         click.echo(READY + server.url)
         sys.stdout.flush()
         server.run()
     finally:
-        made.store.close()
+        service.store.close()
 
 
 class MaskingFormatter(logging.Formatter):
-    """Keeps credentials inside references out of the log, whoever writes them there."""
+    """Masks the credentials of references in every line of the log."""
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
@@ -131,18 +131,18 @@ def _log(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def _check_exposure(settings: dict[str, Any]) -> None:
-    """Do not offer an open service to other machines by mistake."""
-    if is_loopback(settings["host"]) or settings["insecure"]:
+def _check_exposure(config: dict[str, Any]) -> None:
+    """Refuse to listen beyond this machine without a secret, unless ``--insecure`` allows it."""
+    if settings.is_loopback(config["host"]) or config["insecure"]:
         return
-    if settings["jwt_secret"] is None:
+    if config["jwt_secret"] is None:
         expected = "an address of this machine only (127.0.0.1), or a --jwt-secret, or --insecure"
-        raise SettingError("--host", settings["host"], expected)
-    for name, opens in (
-        ("--open-control", settings["open_control"]),
-        (_ALL_ADMINS, settings["all_admins"]),
+        raise SettingError("--host", config["host"], expected)
+    for name, is_open in (
+        ("--open-control", config["open_control"]),
+        (_ALL_ADMINS, config["all_admins"]),
     ):
-        if opens:
+        if is_open:
             raise SettingError(
                 name, True, "a --host of this machine only (127.0.0.1), or --insecure"
             )

@@ -1,5 +1,4 @@
-"""How ``serve`` is called: an option for each row of the settings, and help for those that have
-none.
+"""The options of ``serve``, one for each setting that has one, and help for the others.
 
 The command itself is ``app.py``'s, so that the command line never imports Flask.
 """
@@ -15,33 +14,34 @@ from .. import settings
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each row of the settings that has one."""
-    for row in reversed([row for row in settings.SETTINGS if row.option]):
-        command = _option(row)(command)
+    """Add an option for each setting that has one."""
+    for row in reversed(settings.SETTINGS):
+        if row.option:
+            command = _option(row)(command)
     return command
 
 
 def _option(row: settings.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    shown = f"{row.help}  [env: {row.variable}; default: {row.written}]"
+    text = f"{row.help}  [env: {row.variable}; default: {row.written}]"
     if row.read is settings.truth:
-        return click.option(row.flag, row.name, is_flag=True, default=None, help=shown)
+        return click.option(row.flag, row.name, is_flag=True, default=None, help=text)
     if row.read is settings.hosts:
         return click.option(
-            row.flag, row.name, metavar=row.metavar, multiple=True, callback=_joined, help=shown
+            row.flag, row.name, metavar=row.metavar, multiple=True, callback=_joined, help=text
         )
-    return click.option(row.flag, row.name, metavar=row.metavar, help=shown)
+    return click.option(row.flag, row.name, metavar=row.metavar, help=text)
 
 
-def _joined(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
-    return ",".join(given) or None
+def _joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> str | None:
+    return ",".join(values) or None
 
 
 class Serve(click.Command):
-    """Its help ends with the settings that have no option."""
+    """The command; its help ends with the settings that have no option."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        apart = [row for row in settings.SETTINGS if not row.option]
+        rows = [row for row in settings.SETTINGS if not row.option]
         with formatter.section("From the environment only"):
             formatter.write_dl(
-                [(row.variable, f"{row.help}  [default: {row.written}]") for row in apart]
+                [(row.variable, f"{row.help}  [default: {row.written}]") for row in rows]
             )

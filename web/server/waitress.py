@@ -1,6 +1,4 @@
-"""The one place that owns waitress: keep-alive, refusals in JSON; ``lanes`` decides which threads a
-call gets.
-"""
+"""The server, on waitress: keep-alive, errors in JSON, calls in lanes of threads."""
 
 from __future__ import annotations
 
@@ -24,17 +22,18 @@ from ..responses import CUT, NOTHING
 from .lanes import LaneOf, Lanes
 
 RETRY_AFTER = 1  # seconds
-CONNECTIONS = 1000  # open at once; for another one those that were idle longest are closed
+CONNECTIONS = 1000  # open at once; for more, those idle longest are closed
 IDLE = 1.0  # seconds until a connection counts as idle
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
-_HEADROOM = (
-    64 * 1024
-)  # bytes over --max-body that are still read, so that the app can answer in its API's shape
+# bytes over --max-body that are still read, so that the app can answer in its API's shape
+_HEADROOM = 64 * 1024
 
 
 class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """Keeps the connection after answers that have no body, sends head and body in one write, cuts
-    it off if asked.
+    """Writes an answer.
+
+    It keeps the connection after answers without a body, sends head and body in one write, and
+    cuts an answer off where a fault says so.
     """
 
     wrote_header: bool
@@ -42,39 +41,37 @@ class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
 
     def set_close_on_finish(self) -> None:
         # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it
-        asked = self.request.headers.get("CONNECTION", "").lower() == "close"
-        if self.has_body or self.version != "1.1" or asked:
+        must_close = self.request.headers.get("CONNECTION", "").lower() == "close"
+        if self.has_body or self.version != "1.1" or must_close:
             super().set_close_on_finish()
 
     def write(self, data: bytes) -> None:
-        cut = self.environ.get(CUT) if self.environ else None
-        if cut is not None:
-            self._write_cut(data, cut)
-        elif (
-            not self.wrote_header
-            and self.complete
-            and self.has_body
-            and self.content_length == len(data)
-        ):
+        if self.environ and CUT in self.environ:
+            self._write_cut(data, self.environ[CUT])
+        elif self.wrote_header or not self._is_whole_body(data):
+            super().write(data)
+        else:
             self.channel.write_soon(self.build_response_header() + data)
             self.wrote_header = True
             self.content_bytes_written = len(data)
-        else:
-            super().write(data)
+
+    def _is_whole_body(self, data: bytes) -> bool:
+        return bool(self.complete and self.has_body and self.content_length == len(data))
 
     def _write_cut(self, data: bytes, cut: int) -> None:
-        """Send so many bytes of the body and not a word of what comes, then close."""
+        """Send the first ``cut`` bytes of the body, then close."""
         if not self.wrote_header:
-            head = b"" if cut == NOTHING else self.build_response_header()
-            self.channel.write_soon(head + data[: max(0, cut)])
-        self.wrote_header = self.close_on_finish = True
+            answer = b""
+            if cut != NOTHING:
+                answer = self.build_response_header() + data[:cut]
+            self.channel.write_soon(answer)
+        self.wrote_header = True
+        self.close_on_finish = True
         self.content_bytes_written += len(data)
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
-    """waitress's own refusals (too large, malformed, lane full) as the JSON that every API's
-    clients read.
-    """
+    """An error of the server (too large, malformed, lane full), as JSON for every client."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -91,9 +88,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         body = json.dumps({"detail": facts}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
-        if isinstance(
-            error, LaneFull
-        ):  # a whole request was read, so the connection is good for the next one
+        if isinstance(error, LaneFull):  # the request was read whole: keep the connection
             self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
         else:
             self.set_close_on_finish()
@@ -109,14 +104,12 @@ class LaneFull(Error):  # type: ignore[misc]
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Keeps blanks after the API version: uvicorn hands them to Airflow, which refuses the date
-    (3.3.2).
-    """
+    """Keeps blanks after the API version: with uvicorn Airflow sees and refuses them (3.3.2)."""
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
-        if "AIRFLOW_API_VERSION" in self.headers and (found := _VERSION.search(header_plus)):
-            self.headers["AIRFLOW_API_VERSION"] = found[1].decode("latin-1")
+        if "AIRFLOW_API_VERSION" in self.headers and (match := _VERSION.search(header_plus)):
+            self.headers["AIRFLOW_API_VERSION"] = match[1].decode("latin-1")
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -127,7 +120,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = Refusal
 
     def is_idle_since(self, moment: float) -> bool:
-        """Whether nothing of a request has come since, and nothing of an answer has still to go."""
+        """Whether the connection has had no work since a moment, and has none now."""
         has_work = self.requests or self.request is not None or self.total_outbufs_len
         return not has_work and self.last_activity < moment
 
@@ -146,9 +139,7 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         return bool(super().readable())
 
     def _make_room(self) -> None:
-        """Close the connections that were idle longest: at its limit waitress takes no new one for
-        minutes.
-        """
+        """Close those idle longest: at its limit waitress would accept none for minutes."""
         before = time.time() - IDLE
         idle = [
             channel for channel in self.active_channels.values() if channel.is_idle_since(before)
@@ -158,26 +149,25 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             channel.will_close = True
 
     def pull_trigger(self) -> None:
-        with self._trigger_lock:  # after close the trigger's descriptor may be another file's
+        with self._trigger_lock:  # once closed, its descriptor may belong to another file
             if self._trigger_is_open:
                 super().pull_trigger()
 
     def close_trigger(self) -> None:
-        """Wake the server's loop no more, from any thread."""
+        """Stop waking the server's loop, from any thread."""
         with self._trigger_lock:
             self._trigger_is_open = False
             self.trigger.close()
 
 
 class Server:
-    """A listening server; :meth:`run` serves until it is closed or the process is told to stop.
+    """A listening server; :meth:`run` serves until it is closed or the process gets a signal to stop.
 
-    :param port: 0 takes a free one; :attr:`url` says which.
-    :param max_body: bytes; the app refuses longer bodies with 413, and far longer ones are not read
-        at all.
+    :param port: 0 takes a free one, which :attr:`url` tells.
+    :param max_body: bytes; the app refuses longer bodies with 413; far longer ones are not read.
     :param lane_of: names the lane of a method, path and query; None for a short call.
-    :param release: ends such waits when the server ends.
-    :raises OSError: if the address is taken or cannot be listened on.
+    :param release: ends the waits of calls when the server stops.
+    :raises OSError: if the address is in use or invalid.
     """
 
     def __init__(
@@ -190,7 +180,8 @@ class Server:
         release: Callable[[], None] = lambda: None,
     ) -> None:
         self._sockets: dict[int, Any] = {}
-        self._lanes, self._release = Lanes(lane_of, LaneFull), release
+        self._lanes = Lanes(lane_of, LaneFull)
+        self._release = release
         self._serving = threading.RLock()
         self._closing = False
         try:
@@ -206,18 +197,20 @@ class Server:
             self._lanes.shutdown()
             wasyncore.close_all(self._sockets)
             raise
-        self.host, self.port = host, int(self._server.effective_port)
+        self.host = host
+        self.port = int(self._server.effective_port)
 
     @property
     def url(self) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        if ":" in host:
+            host = f"[{host}]"
+        return f"http://{host}:{self.port}"
 
     def run(self) -> None:
-        """Serve until :meth:`close` is called, or SystemExit or KeyboardInterrupt reaches this
-        thread.
+        """Serve until :meth:`close` is called, or this thread gets SystemExit or KeyboardInterrupt.
 
-        Calls that run are let end first.
+        Running calls end first.
         """
         with self._serving:
             try:
@@ -260,6 +253,4 @@ def _settings(host: str, port: int, max_body: int) -> Adjustments:
             outbuf_overflow=2**40,  # nothing goes through temporary files
         )
     except ValueError:
-        raise OSError(
-            errno.EADDRNOTAVAIL, f"no address of this machine is named {host!r}"
-        ) from None
+        raise OSError(errno.EADDRNOTAVAIL, f"not an address of this machine: {host!r}") from None

@@ -160,7 +160,7 @@ def create_asset() -> Any:
 @bp.post("/clean")
 @operation((200, schemas.Cleaned), query=schemas.CleanOptions, lane=SLOW)
 def clean() -> Response:
-    """Remove expired entries like ``airflow state-store clean``; ``?dry_run=1`` only counts."""
+    """Remove expired entries, as ``airflow state-store clean``; ``?dry_run=1`` only counts them."""
     (parameters,) = read(query(_CLEAN))
     dry_run = parameters["dry_run"]
     count = expiry.clean(g.namespace, dry_run, setting("state_cleanup_batch_size"))
