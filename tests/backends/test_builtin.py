@@ -79,7 +79,7 @@ def test_every_value_comes_back_with_its_type(backend, value):
 def test_every_key_comes_back(backend, key):
     ref = put(backend, key, key)
     assert backend.read(ref).value() == key
-    assert [one[0] for one in backend.iter_refs()] == [ref]
+    assert [row[0] for row in backend.iter_refs()] == [ref]
 
 
 def test_same_value_has_the_same_reference_in_another_instance(make):

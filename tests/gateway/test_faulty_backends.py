@@ -144,7 +144,9 @@ def test_deletes_and_clears_are_refused_after_the_row_is_gone(service, task, ver
             result = getattr(task, verb)(*args)
             asyncio.run(result)
     assert task.get("k") is None
-    assert [one["fired"] for one in service.call("GET", "/_stateroom/faults").json()["faults"]] == [
+    assert [
+        fault["fired"] for fault in service.call("GET", "/_stateroom/faults").json()["faults"]
+    ] == [
         1,
         1,
     ]
