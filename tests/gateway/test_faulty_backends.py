@@ -136,7 +136,7 @@ def test_a_workers_backend_is_slow(service, task):
 
 
 @pytest.mark.parametrize("verbs", [("delete", "clear"), ("adelete", "aclear")])
-def test_deletes_and_clears_are_refused_after_the_row_is_gone(service, task, verbs):
+def test_deletes_and_clears_fail_after_the_row_is_deleted(service, task, verbs):
     fault(service, op="delete", backend="refused")
     fault(service, op="clear", backend="refused")
     for verb, args in zip(verbs, [("k",), ()], strict=True):

@@ -159,7 +159,7 @@ def test_a_check_goes_page_by_page(kept):
     assert pages == [(2, 3), (2, 1), (1, 0)]
 
 
-def test_a_released_reference_whose_object_is_gone_is_forgotten(kept):
+def test_a_released_reference_without_object_is_deleted(kept):
     os.unlink(kept.put("k", 1))
     kept.task.delete("k")
     assert kept.check() == {"gone": 1}
