@@ -76,7 +76,7 @@ class Connection:
         assert self.socket is not None
         data = self.socket.recv(65536)
         if not data:
-            raise ConnectionError("the server closed the connection in the middle of an answer")
+            raise ConnectionError("the server closed the connection before the end of an answer")
         return data
 
     def close(self) -> None:

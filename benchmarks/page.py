@@ -16,7 +16,9 @@ import requests
 from state.process import ServerProcess
 from state.store.store import Store
 
-TASKS, RUNS, KEYS = 10_000, 200, 3  # keys of each task instance
+TASKS = 10_000
+RUNS = 200
+KEYS = 3  # of each task instance
 LARGE = 2**20  # bytes of a value; every hundredth is one
 GOAL = 0.2  # seconds
 _RUN = "dag_id=dag-3&run_id=run-003"

@@ -20,7 +20,7 @@ class S3Backend(BaseStoreBackend):
 
     An object is at ``s3://state/<dag>/<run>/<task>/<map index>/<key>``.
 
-    :param endpoint: of the S3; Amazon's without one.
+    :param endpoint: URL of the S3 server; Amazon's by default.
     """
 
     def __init__(self, endpoint=None):
@@ -57,7 +57,7 @@ class S3Backend(BaseStoreBackend):
 
 @pytest.fixture(scope="module")
 def endpoint():
-    """The address of an S3."""
+    """The URL of a local S3 server."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

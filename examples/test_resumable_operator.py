@@ -19,9 +19,9 @@ def cluster(tmp_path):
 
 @pytest.fixture
 def work(stateroom, cluster, tmp_path):
-    """Runs an attempt in Airflow's own environment; its exit status."""
+    """Runs an attempt in Airflow's own environment and returns its exit status."""
     venv = os.environ.get("AIRFLOW_VENV") or pytest.skip(
-        "AIRFLOW_VENV names no environment with apache-airflow-task-sdk"
+        "AIRFLOW_VENV is not an environment with apache-airflow-task-sdk"
     )
 
     def work(task, *how):

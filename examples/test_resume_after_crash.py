@@ -13,11 +13,11 @@ def submit_and_wait(cluster, task_state_store, **_):
 
 
 class WorkerDied(Exception):
-    """Stands for the end of the worker's process: nothing after it in the task runs."""
+    """Simulates the end of the worker's process: nothing after it in the task runs."""
 
 
 class Cluster:
-    """Where the jobs run. Its worker dies while it waits, as often as it is told."""
+    """Runs jobs; the worker dies while it waits, ``deaths`` times."""
 
     def __init__(self, deaths):
         self.jobs = []

@@ -72,7 +72,7 @@ def open_app():
 
 @pytest.fixture
 def world(open_app):
-    """A client of an open service that holds a little of everything."""
+    """A client of an open service with the entries of ``WORLD``."""
     client = open_app.test_client()
     assert client.post("/_stateroom/reset").status_code == 204
     assert client.put("/_stateroom/fixture", json=WORLD).status_code == 204
@@ -95,7 +95,7 @@ def start():
 
 @pytest.fixture
 def guarded(start):
-    """A client of a service with a secret that holds the same; it has no token by itself."""
+    """A client without a token, of a service with a secret and the entries of ``WORLD``."""
     app = start(jwt_secret=SECRET)
     client = app.test_client()
     assert client.put("/_stateroom/fixture", json=WORLD, headers=admin()).status_code == 204

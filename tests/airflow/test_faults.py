@@ -45,7 +45,8 @@ class Faulty:
 
     def fired(self):
         return [
-            one["fired"] for one in requests.get(f"{self.url}/_stateroom/faults").json()["faults"]
+            fault["fired"]
+            for fault in requests.get(f"{self.url}/_stateroom/faults").json()["faults"]
         ]
 
     def notes(self, op):

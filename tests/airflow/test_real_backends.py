@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.airflow,
     pytest.mark.skipif(
         not VENV,
-        reason="AIRFLOW_VENV names no environment with Airflow; see requirements-airflow.txt",
+        reason="AIRFLOW_VENV is not an environment with Airflow; see requirements-airflow.txt",
     ),
 ]
 BOTH = pytest.mark.parametrize("kind", ["task", "asset"])

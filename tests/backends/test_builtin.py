@@ -79,7 +79,7 @@ def test_every_value_comes_back_with_its_type(backend, value):
 def test_every_key_comes_back(backend, key):
     ref = put(backend, key, key)
     assert backend.read(ref).value() == key
-    assert [one[0] for one in backend.iter_refs()] == [ref]
+    assert [row[0] for row in backend.iter_refs()] == [ref]
 
 
 def test_same_value_has_the_same_reference_in_another_instance(make):
@@ -99,7 +99,7 @@ def test_a_value_below_the_threshold_stays_in_its_row(make):
 
 
 @pytest.mark.parametrize("threshold", [-1])
-def test_a_threshold_is_no_negative_number(make, threshold):
+def test_a_negative_threshold_is_refused(make, threshold):
     with pytest.raises(BadBackend, match="threshold"):
         make(threshold=threshold)
 
@@ -294,6 +294,6 @@ def test_unknown_compression_is_refused_with_the_known_ones(tmp_path, compressio
 
 
 @pytest.mark.parametrize("base", ["", "/no/url", "nonsense://bucket"])
-def test_a_base_that_is_no_url_of_a_known_storage_is_refused(base):
+def test_a_base_with_an_unknown_storage_is_refused(base):
     with pytest.raises(BadBackend, match="base"):
         ObjectBackend(base)

@@ -52,7 +52,7 @@ class TestMemory(BackendContract):
 def test_airflows_own_backend_fails_just_the_known_checks(tmp_path):
     venv = os.environ.get("AIRFLOW_VENV")
     if not venv:
-        pytest.skip("AIRFLOW_VENV names no environment with Airflow; see requirements-airflow.txt")
+        pytest.skip("AIRFLOW_VENV is not an environment with Airflow; see requirements-airflow.txt")
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),

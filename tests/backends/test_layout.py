@@ -57,7 +57,7 @@ def test_a_name_that_was_encoded_is_not_taken_for_a_safe_one():
     assert layout.segment(layout.segment("A")) != layout.segment("A")
 
 
-def test_a_dag_called_assets_is_no_asset():
+def test_a_dag_called_assets_is_not_an_asset():
     assert layout.scope_path(TaskScope("assets", "a", "b")) == "tasks/assets/a/b/-1"
     assert layout.scope_path(AssetScope(name="a")) == "assets/a"
 

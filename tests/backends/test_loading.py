@@ -72,7 +72,7 @@ def test_a_load_error_says_why(spec, message):
     assert message in str(caught.value)
 
 
-def test_a_constructor_that_raises_is_named_with_what_it_said():
+def test_a_constructor_error_is_shown_with_its_message():
     with pytest.raises(BadBackend, match=r"Fussy' cannot be made: OSError: cannot reach there"):
         load(f"{HERE}.Fussy", where="there")
 

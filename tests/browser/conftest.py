@@ -39,7 +39,7 @@ def _executable():
     path = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
-    return path or pytest.skip(f"there is no Chromium: {HOW}")
+    return path or pytest.skip(f"Chromium is not installed: {HOW}")
 
 
 @pytest.fixture(scope="session")

@@ -283,7 +283,7 @@ def focus(page, text, key="Tab"):
         )
         if label == text:
             return
-    raise AssertionError(f"the keyboard does not reach {text!r}")
+    raise AssertionError(f"{text!r} cannot be focused with the keyboard")
 
 
 def test_edit_a_value_with_the_keyboard_alone(space, look):

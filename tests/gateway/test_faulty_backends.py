@@ -136,7 +136,7 @@ def test_a_workers_backend_is_slow(service, task):
 
 
 @pytest.mark.parametrize("verbs", [("delete", "clear"), ("adelete", "aclear")])
-def test_deletes_and_clears_are_refused_after_the_row_is_gone(service, task, verbs):
+def test_deletes_and_clears_fail_after_the_row_is_deleted(service, task, verbs):
     fault(service, op="delete", backend="refused")
     fault(service, op="clear", backend="refused")
     for verb, args in zip(verbs, [("k",), ()], strict=True):
@@ -144,7 +144,9 @@ def test_deletes_and_clears_are_refused_after_the_row_is_gone(service, task, ver
             result = getattr(task, verb)(*args)
             asyncio.run(result)
     assert task.get("k") is None
-    assert [one["fired"] for one in service.call("GET", "/_stateroom/faults").json()["faults"]] == [
+    assert [
+        fault["fired"] for fault in service.call("GET", "/_stateroom/faults").json()["faults"]
+    ] == [
         1,
         1,
     ]

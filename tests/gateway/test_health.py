@@ -56,7 +56,9 @@ class Kept:
 
     def remove(self, older_than=OLDER_THAN, limit=100):
         result = remove_orphans(self.namespace, self.backend, older_than, limit)
-        return [one.ref for one in result["removed"]], {one.ref: why for one, why in result["left"]}
+        return [reference.ref for reference in result["removed"]], {
+            reference.ref: why for reference, why in result["left"]
+        }
 
 
 def age(ref, seconds):
@@ -133,7 +135,7 @@ def test_backend_error_is_reported_and_the_check_continues(store, base):
     kept.files.errors["deserialize"] = PermissionError("s3://u:p@h denied")
     page = upkeep.check(kept.namespace, kept.backend, 0, 100)
     assert page["health"] == {"unchecked": 2}
-    assert all("PermissionError: s3://***@h denied" in one["message"] for one in page["errors"])
+    assert all("PermissionError: s3://***@h denied" in error["message"] for error in page["errors"])
 
 
 def test_a_hanging_backend_ends_the_check(store, base):
@@ -157,7 +159,7 @@ def test_a_check_goes_page_by_page(kept):
     assert pages == [(2, 3), (2, 1), (1, 0)]
 
 
-def test_a_released_reference_whose_object_is_gone_is_forgotten(kept):
+def test_a_released_reference_without_object_is_deleted(kept):
     os.unlink(kept.put("k", 1))
     kept.task.delete("k")
     assert kept.check() == {"gone": 1}

@@ -77,7 +77,7 @@ def test_other_checksum_is_damage_only_for_immutable_objects(desk, immutable, wo
     assert at.row["health"] == word
 
 
-def test_an_object_that_is_no_json_is_corrupt(desk):
+def test_an_object_that_is_not_json_is_corrupt(desk):
     at = desk()
     at.put()
     Path(at.row["ref"]).write_text("{")

@@ -30,7 +30,7 @@ def test_the_rows_that_are_added_for_the_growth_are_asked_for(method, tmp_path):
         assert run(server.url, spread(method, 1000), 2, 0.05).rps > 0
 
 
-def test_a_load_that_is_answered_with_errors_is_no_measurement(tmp_path):
+def test_a_load_answered_with_errors_is_an_error(tmp_path):
     with (
         servers.stateroom(tmp_path) as server,
         pytest.raises(RuntimeError, match="key-000 answered 404"),

@@ -27,7 +27,7 @@ LAYERS = (  # each may import what stands below it, and its own modules
     ("state.conformance",),
     ("state.client", "state.gateway"),
     ("state.store", "state.worker"),
-    ("state",),  # the package's own face
+    ("state",),  # the package's public names
     ("state.backends",),
     ("state.process", "state.terminal"),
     ("state.model",),
@@ -60,7 +60,7 @@ def sources():
 
 
 def name_of(path):
-    """The dotted name of a module; that of a package for its ``__init__.py``."""
+    """Return the dotted name of a module; for ``__init__.py`` that of its package."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -84,7 +84,7 @@ def imported(path):
 
 
 def layer_of(module):
-    """The number of a module's layer, counted from the top."""
+    """Return the number of a module's layer, counted from the top."""
     names = [
         (len(name), number)
         for number, layer in enumerate(LAYERS)
@@ -95,7 +95,7 @@ def layer_of(module):
 
 
 def part_of(module):
-    """The layer's own name that a module belongs to."""
+    """Return the name in its layer that a module belongs to."""
     return max(
         (name for name in LAYERS[layer_of(module)] if f"{module}.".startswith(f"{name}.")), key=len
     )

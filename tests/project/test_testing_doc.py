@@ -54,7 +54,7 @@ def airflow(environ):
     """Adds Airflow's packages to the environment."""
     python = Path(
         os.environ.get("AIRFLOW_VENV")
-        or pytest.skip("AIRFLOW_VENV names no environment with Airflow")
+        or pytest.skip("AIRFLOW_VENV is not an environment with Airflow")
     )
     (theirs,) = python.absolute().glob("lib/*/site-packages")
     (ours,) = Path(environ["HOME"]).glob("venv/lib/*/site-packages")

@@ -21,8 +21,11 @@ def test_it_answers_as_soon_as_it_is_there():
 
 
 def test_two_may_run_at_once():
-    with ServerProcess(["--db", ":memory:"]) as one, ServerProcess(["--db", ":memory:"]) as two:
-        assert one.url != two.url
+    with (
+        ServerProcess(["--db", ":memory:"]) as first,
+        ServerProcess(["--db", ":memory:"]) as second,
+    ):
+        assert first.url != second.url
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -116,5 +119,5 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def listens(port):
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0

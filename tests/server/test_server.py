@@ -395,9 +395,9 @@ def test_a_server_that_never_ran_can_be_closed_twice(stuck):
 
 
 def test_port_0_takes_a_free_one(stuck):
-    with running(stuck.app) as one, running(stuck.app) as two:
-        assert one.port != two.port
-        assert one.url == f"http://127.0.0.1:{one.port}"
+    with running(stuck.app) as first, running(stuck.app) as second:
+        assert first.port != second.port
+        assert first.url == f"http://127.0.0.1:{first.port}"
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def write_until_full(keyspace):
     raise AssertionError("the disk is not full")
 
 
-def test_a_full_disk_refuses_the_write_and_harms_no_row(full, disk):
+def test_a_full_disk_refuses_the_write_and_keeps_its_rows(full, disk):
     keyspace = scopes.asset(full.namespace(), name="a")
     with pytest.raises(DatabaseFull, match="has no room left; nothing was changed"):
         write_until_full(keyspace)

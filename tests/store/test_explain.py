@@ -114,7 +114,7 @@ def test_an_expired_key_says_why_it_is_still_readable(namespace, put, sentence):
     assert explain(namespace, SUBMIT, "job_id")["expired"] is True
 
 
-def test_a_key_that_was_expired_when_it_was_written_says_so(put, sentence):
+def test_a_key_written_with_a_past_expiry_is_explained(put, sentence):
     put(days=-1)
     assert "it was so already when it was written" in sentence()
 
@@ -434,7 +434,7 @@ def test_the_setting_clear_on_success_is_seen(world, ask):
     assert "clear_on_success" in ask(**EXTRACT, key="job_id").json["sentence"]
 
 
-def test_a_missing_key_of_a_mapped_task_is_no_error(ask):
+def test_a_missing_key_of_a_mapped_task_is_not_an_error(ask):
     answer = ask(dag_id="etl", run_id=RUN, task_id="mapped", key="job_id")
     assert answer.status_code == 200
     assert answer.json["found"] is False

@@ -141,7 +141,7 @@ def test_a_missing_folder_is_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_is_no_database(tmp_path):
+def test_a_folder_is_not_a_database(tmp_path):
     assert start(tmp_path) == (1, f"stateroom: {tmp_path} is not a file; give another --db")
 
 

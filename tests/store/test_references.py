@@ -232,7 +232,13 @@ def test_object_held_in_any_namespace_is_not_removed(store, namespace, task):
 def test_write_waits_for_the_removal_of_its_object(store, task):
     task.set("k", A)
     task.delete("k")
-    order, writer = [], threading.Thread(target=lambda: (task.set("k", A), order.append("written")))
+    order = []
+
+    def write():
+        task.set("k", A)
+        order.append("written")
+
+    writer = threading.Thread(target=write)
 
     def remove(ref):
         writer.start()

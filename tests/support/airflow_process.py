@@ -62,7 +62,7 @@ class AirflowProcess:
 class ServedStateroom:
     """A served Stateroom.
 
-    :param secret: what signs its tokens, or None where it is open.
+    :param secret: the key that signs its tokens, or None if it is open.
     :param password: of the user ``admin``.
     """
 
@@ -83,7 +83,7 @@ class ServedStateroom:
 
     @cached_property
     def person(self):
-        """The connection of somebody who has logged in as admin."""
+        """The connection of a logged-in admin."""
         answer = requests.post(
             f"{self.url}/auth/token", json={"username": "admin", "password": self.password}
         )

@@ -26,7 +26,9 @@ class Rows:
 
     def set(self, key, value, expires_at=None, facts=None):
         replaced = envelope.unwrap(json.loads(self.rows.get(key, "null")))
-        self.rows[key], self.facts[key], self.expiries[key] = json.dumps(value), facts, expires_at
+        self.rows[key] = json.dumps(value)
+        self.facts[key] = facts
+        self.expiries[key] = expires_at
         self.events.append("row written")
         return replaced
 

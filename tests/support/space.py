@@ -1,4 +1,4 @@
-"""A namespace of a served Stateroom, filled as a worker and as a script would fill it."""
+"""A namespace of a served Stateroom, filled through its APIs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Space:
         self.http.close()
 
     def task(self, task_id="extract", map_index=-1, run_id=RUN, dag_id="etl"):
-        """The id of a new attempt."""
+        """Create an attempt and return its id."""
         scope = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
         return self._json("POST", "/_stateroom/task-instances", json=scope)["id"]
 
     def asset(self, name="orders", uri=None):
-        """The id of an asset."""
+        """Create an asset and return its id."""
         return self._json(
             "POST", "/_stateroom/assets", json={"name": name, "uri": uri or f"s3://bucket/{name}"}
         )["id"]
@@ -54,13 +54,13 @@ class Space:
         )
 
     def read(self, ti_id, key):
-        """The value as a task would see it."""
+        """Return the value as a task would read it."""
         return self._json("GET", f"/_stateroom/values/ti/{ti_id}?{urlencode({'key': key})}")[
             "value"
         ]
 
     def stored(self, ti_id, key):
-        """What the row holds."""
+        """Return the value in the row."""
         return self._json("GET", f"/execution/store/ti/{ti_id}/{quote(key, safe='')}")["value"]
 
     def _json(self, method, path, **kwargs):
@@ -68,8 +68,8 @@ class Space:
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
-    def task_page(self, **place):
-        return f"{self.url}/task?{urlencode({**EXTRACT, **place})}"
+    def task_page(self, **scope):
+        return f"{self.url}/task?{urlencode({**EXTRACT, **scope})}"
 
-    def key_page(self, key, **place):
-        return f"{self.url}/key?{urlencode({**EXTRACT, **place, 'key': key})}"
+    def key_page(self, key, **scope):
+        return f"{self.url}/key?{urlencode({**EXTRACT, **scope, 'key': key})}"

@@ -132,7 +132,7 @@ def test_a_missing_key_gives_the_default(rows, verb, default):
     assert run(task(rows), verb, "key", default) is default
 
 
-def test_an_unknown_task_instance_is_no_missing_key(rows, monkeypatch):
+def test_an_unknown_task_instance_is_not_a_missing_key(rows, monkeypatch):
     monkeypatch.setattr(
         rows, "fetch", lambda key: (_ for _ in ()).throw(NotFound("no such task instance"))
     )
@@ -214,7 +214,7 @@ def test_a_replaced_object_that_cannot_be_removed_fails_no_set(rows, backend, mo
     assert "me:pw" not in caplog.text
 
 
-def test_a_replaced_object_of_somebody_else_is_left_alone(rows, backend):
+def test_a_replaced_foreign_object_is_not_removed(rows, backend):
     other = MemoryBackend(backend.base, realm="other/realm")
     ref = other.serialize_task_state_store_to_ref(value=1, key="key", scope=TASK)
     rows.set("key", envelope.wrap(ref))
