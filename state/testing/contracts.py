@@ -1,4 +1,4 @@
-"""Contracts as test classes, for Stateroom's own tests and for those of others; this module needs pytest.
+"""Contracts as test classes, for Stateroom's own tests and for others; it needs pytest.
 
 Subclass one and give the fixture it asks for::
 
@@ -77,8 +77,9 @@ class KeyspaceContract:
     @pytest.mark.parametrize("value", JSON_VALUES, ids=repr)
     def test_a_value_comes_back_as_it_was_set(self, keyspace: Any, value: Any) -> None:
         keyspace.set("k", value)
-        got = keyspace.get("k")
-        assert (got, type(got)) == (value, type(value))
+        stored = keyspace.get("k")
+        assert stored == value
+        assert type(stored) is type(value)
 
     def test_a_missing_key_is_an_error_that_names_it(self, keyspace: Any) -> None:
         with pytest.raises(KeyNotFound, match="'it'") as caught:
@@ -152,7 +153,10 @@ class KeyspaceContract:
 
 
 class ExpiryContract:
-    """What a task instance's keyspace does with ``expires_at``. The fixtures are those of :class:`KeyspaceContract`."""
+    """What a task instance's keyspace does with ``expires_at``.
+
+    The fixtures are those of :class:`KeyspaceContract`.
+    """
 
     @pytest.mark.parametrize("days", [-1, 30])
     def test_an_expired_key_is_there_until_it_is_cleaned_away(
@@ -167,14 +171,15 @@ class ExpiryContract:
 
 
 class ListingContract:
-    """What a keyspace that can ``list`` does. The fixtures are those of :class:`KeyspaceContract`."""
+    """What a keyspace with ``list`` does; the fixtures are those of :class:`KeyspaceContract`."""
 
     def test_keys_are_listed_in_code_point_order(self, keyspace: Any) -> None:
         keys = ["b", "a", "B", "a/b", "ü", "🚚", "\uffff", "10", "9", ""]
         for key in keys:
             keyspace.set(key, 1)
         entries, total = keyspace.list()
-        assert ([entry.key for entry in entries], total) == (sorted(keys), len(keys))
+        assert [entry.key for entry in entries] == sorted(keys)
+        assert total == len(keys)
 
     @pytest.mark.parametrize(
         ("limit", "offset", "expected"), [(2, 0, "ab"), (2, 3, "de"), (9, 4, "e"), (2, 5, "")]
@@ -185,7 +190,8 @@ class ListingContract:
         for key in "edcba":
             keyspace.set(key, 1)
         entries, total = keyspace.list(limit, offset)
-        assert ("".join(entry.key for entry in entries), total) == (expected, 5)
+        assert "".join(entry.key for entry in entries) == expected
+        assert total == 5
 
     def test_setting_again_forgets_the_expiry(self, keyspace: Any) -> None:
         keyspace.set("k", 1, datetime(2030, 1, 1, tzinfo=timezone.utc))
@@ -197,7 +203,8 @@ class ListingContract:
         keyspace.set("k", 1, datetime(2030, 1, 1, tzinfo=timezone.utc))
         keyspace.replace("k", 2)
         entry = keyspace.entry("k")
-        assert (entry.value, entry.expires_at) == (2, "2030-01-01T00:00:00.000000Z")
+        assert entry.value == 2
+        assert entry.expires_at == "2030-01-01T00:00:00.000000Z"
 
     def test_a_key_that_is_not_there_cannot_be_replaced(self, keyspace: Any) -> None:
         with pytest.raises(KeyNotFound):
@@ -208,7 +215,8 @@ class ListingContract:
 class BackendContract:
     """The conformance kit on a backend, a test for each check.
 
-    The fixture ``make_backend`` gives a callable that makes a fresh instance, configured alike each time.
+    The fixture ``make_backend`` gives a callable that makes a fresh instance, configured alike each
+    time.
     """
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
