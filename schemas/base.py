@@ -41,7 +41,8 @@ def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:
     known = {field.data_key or name: field for name, field in schema.fields.items()}
     found = [f"{where}{name}" for name in data if name not in known]
     for name, field in known.items():
-        inner, value = field, data.get(name)
+        inner = field
+        value = data.get(name)
         if isinstance(inner, fields.Nested):
             found += unknown_members(inner.schema, value, f"{where}{name}.")
         elif (

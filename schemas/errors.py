@@ -51,7 +51,7 @@ class Fault(Schema):
 
 
 class ControlReason(Schema):
-    """A word for programs, a sentence for people; where it was; what the backend raised and what became of the row."""
+    """Why a request failed: reason, message, place, backend error, what became of the row."""
 
     reason = fields.Str(required=True)
     message = fields.Str(required=True)

@@ -186,4 +186,4 @@ TI_STATE_UPDATE: dict[str, Schema] = {
     "awaiting_input": TIAwaitingInputStatePayload(),
     "up_for_retry": TIRetryStatePayload(),
 }
-"""``TIStateUpdate``: a body has to fit one of these; if it fits none, Airflow lists what each has against it."""
+"""``TIStateUpdate``: a body must match one of these, else Airflow lists the errors of each."""

@@ -1,4 +1,4 @@
-"""What can go wrong, as nouns with facts; none of them knows HTTP.
+"""The errors that Stateroom raises; none of them knows HTTP.
 
 StateError
 ├── NotFound
@@ -8,7 +8,7 @@ StateError
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
-├── NamespaceExists        a namespace of this name is there already, or cannot go
+├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            a name that no namespace and no snapshot can have
 ├── InvalidTransition      a task instance that is not running cannot report a state
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
@@ -17,10 +17,10 @@ StateError
 ├── OutOfRange             a number that no database row can hold
 ├── BackendError           what goes wrong behind a reference
 │   ├── BadBackend           a class that cannot be a backend, or broke its contract
-│   ├── ObjectMissing        the object behind a reference is gone
+│   ├── ObjectMissing        the object behind a reference does not exist
 │   ├── ObjectCorrupt        the object is not what was written
 │   ├── ForeignReference     this backend did not make the reference, or its base path has moved
-│   ├── RefusedReference     the service does not resolve a reference that its backend is not known to have made
+│   ├── RefusedReference     the service does not resolve a reference of unknown origin
 │   ├── ReferenceBusy        the object behind a reference is just being removed
 │   ├── BackendFailed        the service's backend raised something
 │   ├── BackendTimeout       the service's backend did not answer before the deadline
@@ -28,7 +28,7 @@ StateError
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            no service answers at the address
 ├── NotInTime              a key did not get the value that was waited for
-├── SettingError           a setting with a value that cannot be
+├── SettingError           a setting with an invalid value
 └── StoreError             the database file; each has an exit status of its own
     ├── DatabaseOwned        3   another process serves the file
     ├── NotADatabase         4   not SQLite, or not ours
@@ -46,13 +46,13 @@ from .masking import masked
 
 
 class StateError(Exception):
-    """The root: catch it to catch all that Stateroom raises on purpose."""
+    """The base class of all errors that Stateroom raises on purpose."""
 
     reason = "error"
 
 
 class NotFound(StateError):
-    """A thing that was asked for by name is not there."""
+    """The requested thing does not exist."""
 
     reason = "not_found"
 
@@ -66,16 +66,16 @@ class KeyNotFound(NotFound):
 
     def __init__(self, what: str, key: str, noted: bool = False) -> None:
         super().__init__(f"{what} state store key {key!r} not found")
-        self.what, self.key, self.noted = what, key, noted
+        self.what = what
+        self.key = key
+        self.noted = noted
 
     @classmethod
     def said(cls, what: str, message: str) -> KeyNotFound:
         """The error as a service worded it."""
         error = cls(what, "")
-        error.args, error.key = (
-            (message,),
-            message.removeprefix(f"{what} state store key ").removesuffix(" not found"),
-        )
+        error.args = (message,)
+        error.key = message.removeprefix(f"{what} state store key ").removesuffix(" not found")
         return error
 
 
@@ -116,7 +116,7 @@ class AssetNotFound(NotFound):
 
 
 class NamespaceDropped(NotFound):
-    """The namespace went while a call was at work in it."""
+    """The namespace was dropped during a call."""
 
     reason = "namespace_not_found"
 
@@ -155,7 +155,7 @@ class SnapshotNotFound(NotFound):
 
 
 class NamespaceExists(StateError):
-    """A namespace of this name is there already, or cannot go."""
+    """A namespace of this name exists, or cannot be dropped."""
 
     reason = "namespace_exists"
 
@@ -181,19 +181,23 @@ class InvalidTransition(StateError):
 
 
 class InvalidRetention(StateError):
-    """``default_retention_days`` is negative (400 in Airflow) or ends beyond the year 9999 (500 in Airflow)."""
+    """``default_retention_days`` is negative (400 in Airflow) or too large (500 in Airflow).
+
+    Too large means that it ends beyond the year 9999.
+    """
 
     reason = "invalid_retention"
 
     def __init__(self, days: int) -> None:
         wanted = "must be >= 0" if days < 0 else "must end before the year 10000"
         super().__init__(
-            f"[state_store] default_retention_days {wanted}, got {days}. Set to 0 to disable expiry."
+            f"[state_store] default_retention_days {wanted}, got {days}. "
+            "Set to 0 to disable expiry."
         )
 
 
 class UnreadableValue(StateError):
-    """The stored value cannot be sent as JSON (NaN, Infinity, a lone surrogate); Airflow answers 500."""
+    """The stored value is not JSON (NaN, Infinity, a lone surrogate); Airflow answers 500."""
 
     reason = "unreadable_value"
 
@@ -300,14 +304,16 @@ class BackendFailed(BackendError):
 
     def __init__(self, backend: str, error: BaseException, row: str = "unchanged") -> None:
         self.reason = error.reason if isinstance(error, BackendError) else "backend_failed"
-        self.kind, self.row = type(error).__name__, row
+        self.kind = type(error).__name__
+        self.row = row
         super().__init__(
-            f"the backend {backend} raised {self.kind}: {masked(str(error))[:2000]}; the row is {row}"
+            f"the backend {backend} raised {self.kind}: {masked(str(error))[:2000]}; "
+            f"the row is {row}"
         )
 
 
 class BackendTimeout(BackendError):
-    """A backend did not answer in time and was left to itself.
+    """A backend did not answer in time, and the call was abandoned.
 
     :param row: as for :class:`BackendFailed`.
     """
@@ -328,7 +334,8 @@ class BackendBusy(BackendError):
 
     def __init__(self, running: int, stuck: int) -> None:
         super().__init__(
-            f"{running} backend calls are running, {stuck} of them past their deadline; try again later"
+            f"{running} backend calls are running, {stuck} of them past their deadline; "
+            "try again later"
         )
 
 
@@ -340,7 +347,8 @@ class ServiceError(StateError):
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"{message} (HTTP {status})")
-        self.status, self.reason = status, reason
+        self.status = status
+        self.reason = reason
 
 
 class Unreachable(StateError):

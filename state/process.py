@@ -1,4 +1,4 @@
-"""Stateroom as a child process: started on a free port, known by its ready line, stopped by its handle."""
+"""Run Stateroom as a child process on a free port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .errors import StateError
 
 DEFAULT_URL = "http://127.0.0.1:8103"
-READY = "ready "  # the line that says where it listens begins so
+READY = "ready "  # prefix of the line with the URL
 WITH_STDIN = "--until-stdin-closes"
 PATIENCE = 30  # seconds until a start counts as failed
 
@@ -33,7 +33,8 @@ class StartFailed(StateError):
 class ServerProcess:
     """A served Stateroom of its own, which ends when this process does, however that ends.
 
-    It is out of reach of Ctrl-C, so that whoever started it can still ask it when the tests were interrupted.
+    It is out of reach of Ctrl-C, so that whoever started it can still ask it when the tests were
+    interrupted.
 
     :param arguments: options of ``python app.py``, such as ``["--db", ":memory:"]``.
     :param environ: its environment; this process's own if None.

@@ -9,7 +9,7 @@ _WIDEST = 72  # columns of a terminal
 
 
 def columns(lines: list[tuple[str, ...]], widths: list[int] | None = None) -> str:
-    """Lines of equally many texts below each other: what is too wide is cut, but for the last column.
+    """Align lines of equally many texts in columns; texts too wide are cut, except in the last.
 
     :param widths: of lines that stand above these, as this function left them; empty at first.
     """
@@ -48,11 +48,12 @@ def _cut(text: str, most: int) -> str:
 
 def _width(text: str) -> int:
     """Columns of a terminal: two for a wide letter, none for an accent of its own."""
-    return sum(
-        0
-        if unicodedata.combining(letter)
-        else 2
-        if unicodedata.east_asian_width(letter) in "WF"
-        else 1
-        for letter in text
-    )
+    return sum(_letter_width(letter) for letter in text)
+
+
+def _letter_width(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 2
+    return 1

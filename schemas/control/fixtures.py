@@ -1,4 +1,4 @@
-"""Stateroom's own bodies: the fixture document, task instances, assets, and what is asked of the service itself."""
+"""Stateroom's own bodies: the fixture document, task instances, assets, the service itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..fields.airflow import Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
 from ..fields.control import Flag, Whole, Word
 
 STATES = (
-    "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule upstream_failed "
-    "skipped deferred awaiting_input"
+    "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule "
+    "upstream_failed skipped deferred awaiting_input"
 ).split()
 
 
@@ -82,7 +82,7 @@ class LastUpdatedBy(Control):
 
 
 class AssetEntry(Control):
-    """An entry of an asset, by the asset's name; by its id too, where several have the name (one of them active)."""
+    """An entry of an asset, by the asset's name, and by its id where several have that name."""
 
     asset = Word(least=1, required=True)
     asset_id = Whole(least=-(2**63))

@@ -24,7 +24,8 @@ class ScopeQuery(Parameters):
 class JournalQuery(ScopeQuery):
     """Which events: those after a number, and how long to wait, in seconds, if there is none yet.
 
-    Of more than ``limit`` it is the first ones, or the last ones with ``newest``; always in their order.
+    Of more than ``limit`` it is the first ones, or the last ones with ``newest``; always in their
+    order.
     """
 
     after = Integer(least=0, load_default=0)
@@ -84,13 +85,13 @@ class HistoryQuery(ScopeQuery):
 
 
 class Change(Event):
-    """An event that changed the key; ``lost`` is the number of the write that it overwrote without having read it."""
+    """An event that changed the key; ``lost`` is the number of the write it overwrote unread."""
 
     lost = fields.Int(required=True, allow_none=True)
 
 
 class History(Schema):
-    """What changed a key, oldest first; or, asked with ``at``, what it was then and by which event."""
+    """What changed a key, oldest first; or with ``at``, its value then and by which event."""
 
     history = fields.List(fields.Nested(Change))
     found = fields.Bool()
@@ -99,7 +100,7 @@ class History(Schema):
 
 
 class ExplainQuery(ScopeQuery):
-    """Which key: of a task instance, of an asset, or of the task instance that an attempt's id names."""
+    """Which key: of a task instance (by coordinates or by an attempt's id), or of an asset."""
 
     key = Text(required=True, least=1)
     ti_id = Uuid4()
@@ -114,7 +115,7 @@ class Miss(Schema):
 
 
 class Explanation(Schema):
-    """When a key goes and why it is still readable, or why it is not there; ``expires_by`` says by whose clock."""
+    """Why a key is readable and until when, or why not; ``expires_by`` says by whose clock."""
 
     key = fields.Str(required=True)
     scope = fields.Dict(required=True, allow_none=True)

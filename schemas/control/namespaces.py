@@ -42,7 +42,7 @@ class Namespaces(Schema):
 
 
 class ClockBody(Control):
-    """What to change of a clock: show a moment, stand still or go on, move by seconds, count for tokens too."""
+    """Changes to a clock: set, freeze or resume it, move it by seconds, use it for tokens too."""
 
     now = UtcDateTime()
     frozen = Flag()
@@ -51,7 +51,7 @@ class ClockBody(Control):
 
 
 class Clock(Schema):
-    """What a clock shows; ``offset`` is what it is ahead of real time, in seconds, while it runs."""
+    """A clock; ``offset`` is how far it is ahead of real time, in seconds, while it runs."""
 
     now = UtcDateTime(required=True)
     frozen = fields.Bool(required=True)

@@ -1,4 +1,4 @@
-"""Fields that read what pydantic reads: JSON values, moments, whole numbers and truth in query strings."""
+"""Fields that accept what pydantic accepts: JSON values, times, integers, booleans, strings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ _MAX_DEPTH = 254  # values within values, where pydantic's JsonValue stops
 class JsonValue(Field):
     """Any JSON value but null, nested no deeper than pydantic follows.
 
-    :param nested_nan: whether NaN and Infinity may stand inside a container (the Execution API, 3.3.2).
+    :param nested_nan: whether NaN and Infinity may stand inside a container (the Execution API,
+        3.3.2).
     :param limit: most characters of its JSON text (``max_value_storage_bytes``), 0 for no limit.
     """
 
@@ -45,7 +46,8 @@ class JsonValue(Field):
 
     def __init__(self, *, nested_nan: bool = False, limit: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.nested_nan, self.limit = nested_nan, limit
+        self.nested_nan = nested_nan
+        self.limit = limit
 
     def openapi(self) -> dict[str, Any]:
         return {"type": ["array", "boolean", "number", "object", "string"]}
@@ -115,7 +117,7 @@ class UtcDateTime(Field):
 
 
 class ExpiresAt(UtcDateTime):
-    """An aware moment, null, or the word ``default``: the Core API's union, with an error for each member."""
+    """An aware moment, null or ``default``: the Core API's union, with an error per member."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -129,9 +131,11 @@ class ExpiresAt(UtcDateTime):
         try:
             return _moment(value)
         except _Rejected as rejected:
-            as_moment, echo = rejected.problem, rejected.problem.echo
-        at, ctx = ("literal['default']",), {"expected": "'default'"}
-        as_word = Problem("Input should be 'default'", "literal_error", ctx, at, echo)
+            as_moment = rejected.problem
+        echo = as_moment.echo
+        ctx = {"expected": "'default'"}
+        loc = ("literal['default']",)
+        as_word = Problem("Input should be 'default'", "literal_error", ctx, loc, echo)
         raise ValidationError(
             [Problem(as_moment, as_moment.type, as_moment.ctx, ("datetime",), echo), as_word]
         )
@@ -147,9 +151,10 @@ def _moment(value: Any) -> datetime:
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise _Rejected(_NOT_A_MOMENT)
-        moment = (
-            datetimes.from_string(value) if isinstance(value, str) else datetimes.from_number(value)
-        )
+        if isinstance(value, str):
+            moment = datetimes.from_string(value)
+        else:
+            moment = datetimes.from_number(value)
     except ValueError as error:
         as_date = isinstance(value, str) and not isinstance(error, datetimes.YearZero)
         what = "datetime or date" if as_date else "datetime"
@@ -162,14 +167,14 @@ def _moment(value: Any) -> datetime:
     try:
         to_text(moment)
     except OverflowError:
-        # the text itself stays out of "input": programs that read moments in answers stumble over this one
+        # not repeated in "input": programs that parse times in answers fail on this one
         message = f"Value error, {value!r} lies in UTC outside the years 1 to 9999"
         raise _Rejected(Problem(message, "value_error", {"error": {}}, echo=False)) from None
     return moment
 
 
 class Integer(Field):
-    """A whole number in a query or a path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``, ``1_0``).
+    """An integer in a query or path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``…).
 
     :param least: the smallest that is taken.
     """
@@ -179,11 +184,9 @@ class Integer(Field):
         self.least = least
 
     def openapi(self) -> dict[str, Any]:
-        return (
-            {"type": "integer"}
-            if self.least is None
-            else {"type": "integer", "minimum": self.least}
-        )
+        if self.least is None:
+            return {"type": "integer"}
+        return {"type": "integer", "minimum": self.least}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         number = _integer(value)
@@ -194,12 +197,12 @@ class Integer(Field):
 
 
 def _integer(text: str) -> int:
-    found = _INTEGER.fullmatch(text.strip(_BLANKS))
-    if not found:
+    match = _INTEGER.fullmatch(text.strip(_BLANKS))
+    if not match:
         message = "Input should be a valid integer, unable to parse string as an integer"
         raise ValidationError([Problem(message, "int_parsing")])
     try:
-        return int(found[1] + found[2])
+        return int(match[1] + match[2])
     except ValueError:
         message = "Unable to parse input string as an integer, exceeded maximum size"
         raise ValidationError([Problem(message, "int_parsing_size")]) from None
@@ -239,7 +242,9 @@ class Text(Field):
     default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
     def openapi(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": self.least} if self.least else {"type": "string"}
+        if not self.least:
+            return {"type": "string"}
+        return {"type": "string", "minLength": self.least}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -266,8 +271,9 @@ class Uuid4(Field):
         return {"type": "string", "format": "uuid"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if (found := canonical_uuid(value)) is not None:
-            return found
+        uuid = canonical_uuid(value)
+        if uuid is not None:
+            return uuid
         error = "it is not 32 hexadecimal digits"
         raise ValidationError(
             [Problem(f"Input should be a valid UUID, {error}", "uuid_parsing", {"error": error})]
@@ -275,13 +281,17 @@ class Uuid4(Field):
 
 
 def canonical_uuid(text: Any) -> str | None:
-    """The canonical spelling of a UUID in any of pydantic's spellings, None for what is none."""
-    return _canonical_uuid(text) if isinstance(text, str) else None
+    """The canonical spelling of a UUID in any of pydantic's spellings, else None."""
+    if not isinstance(text, str):
+        return None
+    return _canonical_uuid(text)
 
 
 @lru_cache(maxsize=1024)
 def _canonical_uuid(text: str) -> str | None:
-    return str(Uuid(text)) if _UUID.fullmatch(text) else None
+    if _UUID.fullmatch(text):
+        return str(Uuid(text))
+    return None
 
 
 class Texts(Field):

@@ -26,7 +26,8 @@ class Whole(Field):
 
     def __init__(self, *, least: int, most: int = _MOST, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.least, self.most = least, most
+        self.least = least
+        self.most = most
 
     default_error_messages = {"null": _NUMBER}
 

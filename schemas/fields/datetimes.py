@@ -1,4 +1,4 @@
-"""Reading moments as pydantic 2 does: ISO 8601 with its liberties, and seconds or milliseconds since 1970."""
+"""Read times as pydantic 2 does: lenient ISO 8601, and seconds or milliseconds since 1970."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def from_number(number: int | float) -> datetime:
     :raises ValueError: for NaN, or a moment outside the years 1 to 9999.
     """
     if isinstance(number, int):
-        seconds, thousandths = (
-            divmod(number, 1000) if abs(number) > _MILLISECONDS_FROM else (number, 0)
-        )
+        if abs(number) <= _MILLISECONDS_FROM:
+            return _from_timestamp(number, 0)
+        seconds, thousandths = divmod(number, 1000)
         return _from_timestamp(seconds, thousandths * 1000)
     if math.isnan(number):
         raise ValueError("NaN values not permitted")
@@ -92,7 +92,8 @@ def _with_time(day: re.Match[str], rest: str) -> datetime | None:
 def _zone(zone: re.Match[str]) -> timezone:
     if zone[1] is None:
         return timezone.utc
-    hours, minutes = int(zone[2]), int(zone[3])
+    hours = int(zone[2])
+    minutes = int(zone[3])
     if minutes > 59:
         raise ValueError("timezone minutes")
     offset = timedelta(hours=hours, minutes=minutes)
@@ -112,7 +113,7 @@ def _from_timestamp(seconds: int, micros: int) -> datetime:
 def _from_date(text: str, day: re.Match[str] | None) -> datetime:
     if day is None:
         raise ValueError(TOO_SHORT if len(text) < 10 else "invalid character in year")
-    year, month, number = int(day[1]), int(day[2]), int(day[3])
+    year, month, number = map(int, day.groups())
     if not 1 <= month <= 12:
         raise ValueError("month value is outside expected range of 1-12")
     try:

@@ -1,7 +1,8 @@
-"""What is wrong with an input, in the shape of Airflow's 422 lists: ``type``, ``loc``, ``msg``, ``input``, ``ctx``.
+"""Validation errors in the shape of Airflow's 422 lists (``type``, ``loc``, ``msg``, ``input``…).
 
-marshmallow carries messages; a :class:`Problem` is a message that also knows its type, so that one function can
-turn a ``ValidationError`` into the list, in the order in which pydantic (2.14, what Airflow 3.3.2 uses) reports.
+marshmallow carries messages; a :class:`Problem` is a message that also knows its type, so that one
+function can turn a ``ValidationError`` into the list, in the order in which pydantic (2.14, what
+Airflow 3.3.2 uses) reports.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ Location = tuple[str | int, ...]
 class Problem(str):
     """An error message with pydantic's ``type`` and ``ctx``.
 
-    :param loc: what to add to the field's own place, such as ``("datetime",)`` for a member of a union.
+    :param loc: what to add to the field's own place, such as ``("datetime",)`` for a member of a
+        union.
     :param echo: whether the entry repeats the input.
     """
 
@@ -34,7 +36,10 @@ class Problem(str):
         echo: bool = True,
     ) -> Problem:
         problem = super().__new__(cls, message)
-        problem.type, problem.ctx, problem.loc, problem.echo = type, ctx, loc, echo
+        problem.type = type
+        problem.ctx = ctx
+        problem.loc = loc
+        problem.echo = echo
         return problem
 
     def format(self, *args: object, **kwargs: object) -> Problem:
@@ -56,7 +61,7 @@ def value_error(message: str) -> Problem:
 def listed(
     schema: Schema, error: ValidationError, data: Any, where: Location
 ) -> list[dict[str, Any]]:
-    """The entries of a 422 list: declared fields first, in their order, then unknown members in the input's."""
+    """The entries of a 422 list: declared fields in their order, then unknown members in theirs."""
     messages: Any = error.messages
     if "_schema" in messages:
         return [_item(problem, where, data) for problem in messages["_schema"]]
@@ -93,4 +98,6 @@ def _item(problem: str, where: Location, data: Any) -> dict[str, Any]:
         "msg": str(problem),
         "input": data if problem.echo else None,
     }
-    return {**item, "ctx": problem.ctx} if problem.ctx is not None else item
+    if problem.ctx is not None:
+        item["ctx"] = problem.ctx
+    return item

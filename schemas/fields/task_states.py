@@ -16,7 +16,8 @@ _UNION_FAULTS = [
         str(_NOT_A_DICT),
         "dict_type",
         loc=(
-            "dict[str,json-or-python[json=any,python=tagged-union[list[...],dict[str,...],str,bool,int,float,none]]]",
+            "dict[str,json-or-python[json=any,python="
+            "tagged-union[list[...],dict[str,...],str,bool,int,float,none]]]",
         ),
     ),
     Problem("Input should be a valid string", "string_type", loc=("str",)),

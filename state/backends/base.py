@@ -1,30 +1,36 @@
-"""The contract of a state backend: what an implementer writes, what comes free, and when it is called.
+"""The contract of a state backend: what to implement, what is inherited, and when it is called.
 
-A backend moves values out of the database. On a write the worker hands it a value and stores the *reference* that
-comes back, inside an envelope that the backend never sees; on a read it hands the reference back and gets the value.
+A backend moves values out of the database. On a write the worker hands it a value and stores the
+*reference* that comes back, inside an envelope that the backend never sees; on a read it hands the
+reference back and gets the value.
 
 **Write**, for tasks, for assets or for both, a pair of hooks, and ``delete`` and ``clear``::
 
     class MyBackend(BaseStoreBackend):
-        def serialize_task_state_store_to_ref(self, *, value, key, scope): ...   # store it, return its reference
-        def deserialize_task_state_store_from_ref(self, stored): ...             # the value behind a reference
+        # store a value and return its reference; return the value behind a reference
+        def serialize_task_state_store_to_ref(self, *, value, key, scope): ...
+        def deserialize_task_state_store_from_ref(self, stored): ...
         def serialize_asset_state_store_to_ref(self, *, value, key, scope): ...
         def deserialize_asset_state_store_from_ref(self, stored): ...
-        def delete(self, scope, key, *, session=None): ...                       # forget one key's objects
-        def clear(self, scope, *, all_map_indices=False, session=None): ...      # forget a scope's objects
+        # remove the objects of one key; remove the objects of a scope
+        def delete(self, scope, key, *, session=None): ...
+        def clear(self, scope, *, all_map_indices=False, session=None): ...
 
-**Comes free:** the async twins (the sync method in a thread), plain JSON for a kind whose pair is not overridden.
+**Comes free:** the async twins (the sync method in a thread), plain JSON for a kind whose pair is
+not overridden.
 
-**Override when you can:** ``owns_ref`` (so that the service may resolve a reference that it did not write itself),
-``iter_refs`` (so that objects which no row points at can be found), ``remove_ref`` (so that they can be removed one by
-one), ``holds`` (so that a write can make sure that its object is there once the row is).
+**Override when you can:** ``owns_ref`` (so that the service may resolve a reference that it did not
+write itself), ``iter_refs`` (so that objects which no row points at can be found), ``remove_ref``
+(so that they can be removed one by one), ``holds`` (so that a write can make sure that its object
+is there once the row is).
 
-**Or write less:** ``EncodedBackend`` makes all four hooks of two, ``write`` and ``read``, which are handed the value's
-JSON text, its size and its checksum, so that large values are encoded only once.
+**Or write less:** ``EncodedBackend`` makes all four hooks of two, ``write`` and ``read``, which are
+handed the value's JSON text, its size and its checksum, so that large values are encoded only once.
 
-**Rules** that ``stateroom check`` tests: the same scope, key and value give the same reference in any attempt and any
-process (no time, no random part, no task-instance id in it), else ``delete`` cannot find it; an object that is
-missing is an error, never ``None``; any key is possible (slashes, ``..``, 512 characters of Unicode).
+**Rules** that ``stateroom check`` tests: the same scope, key and value give the same reference in
+any attempt and any process (no time, no random part, no task-instance id in it), else ``delete``
+cannot find it; an object that is missing is an error, never ``None``; any key is possible (slashes,
+``..``, 512 characters of Unicode).
 
 ``check`` your backend before you trust it: ``stateroom check mypackage.MyBackend``.
 """
@@ -42,7 +48,7 @@ from .threads import to_thread
 
 
 class BaseStoreBackend(ABC):
-    """A state backend under the names of Airflow 3.3; see this module's text for how to write one."""
+    """A state backend with the hook names of Airflow 3.3; the module's docstring is the manual."""
 
     def serialize_task_state_store_to_ref(
         self, *, value: Any, key: str, scope: TaskScope
@@ -73,19 +79,23 @@ class BaseStoreBackend(ABC):
 
     @abstractmethod
     def delete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
-        """Forget a key's objects; one that is not there is no error. Called after the row is gone."""
+        """Remove a key's objects, if there are any; called after the row was deleted."""
 
     @abstractmethod
     def clear(
         self, scope: StoreScope, *, all_map_indices: bool = False, session: Any = None
     ) -> None:
-        """Forget a scope's objects. Called after the rows are gone.
+        """Remove a scope's objects; called after the rows were deleted.
 
-        :param all_map_indices: of a task at any map index (the Core API's and people's; never from a task).
+        :param all_map_indices: of a task at any map index (the Core API's and people's; never from
+            a task).
         """
 
     def get(self, scope: StoreScope, key: str, *, session: Any = None) -> str | None:
-        """The value as JSON text, for a backend that replaces the server's own database (``[state_store] backend``)."""
+        """Return the value as JSON text.
+
+        Only for a backend that replaces the server's own database (``[state_store] backend``).
+        """
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
 
     def set(
@@ -97,7 +107,7 @@ class BaseStoreBackend(ABC):
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        """Keep JSON text, for a backend that replaces the server's own database."""
+        """Store JSON text; only for a backend that replaces the server's own database."""
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
 
     async def aget(self, scope: StoreScope, key: str, *, session: Any = None) -> str | None:
@@ -123,7 +133,10 @@ class BaseStoreBackend(ABC):
         await to_thread(self.clear, scope, all_map_indices=all_map_indices, session=session)
 
     def owns_ref(self, ref: str) -> bool:
-        """Whether this backend made, or would make, a reference; without an answer the ledger decides alone."""
+        """Whether this backend made, or would make, a reference.
+
+        Where this is not overridden, the ledger alone decides.
+        """
         return False
 
     def holds(self, ref: str) -> bool:
@@ -131,20 +144,20 @@ class BaseStoreBackend(ABC):
         return True
 
     def iter_refs(self) -> Iterable[tuple[str, int, datetime]]:
-        """Every reference whose object is there, with its size in bytes and the moment it was written (UTC)."""
+        """Every reference with an object: reference, size in bytes, time of its writing (UTC)."""
         raise NotImplementedError(f"{type(self).__name__} cannot list its objects")
 
     def remove_ref(self, ref: str) -> None:
-        """Remove the object behind one reference; one that is not there is no error."""
+        """Remove the object behind one reference, if there is one."""
         raise NotImplementedError(f"{type(self).__name__} cannot remove a single object")
 
 
 class EncodedBackend(BaseStoreBackend):
-    """A state backend for tasks and assets alike that keeps JSON text as it is; what the built-in ones are."""
+    """A backend for tasks and assets that stores JSON text; the base of the built-in ones."""
 
     @abstractmethod
     def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
-        """Store a value's JSON text and return its reference, or None to keep the value in the row."""
+        """Store a value's JSON text; return its reference, or None to keep it in the row."""
 
     @abstractmethod
     def read(self, ref: str) -> Encoded:
@@ -154,7 +167,7 @@ class EncodedBackend(BaseStoreBackend):
         """
 
     def keeps_inline(self, encoded: Encoded) -> bool:
-        """Whether ``write`` would return None for this value: then it is in its row for a good reason."""
+        """Whether ``write`` would return None for this value, which then stays in its row."""
         return False
 
     def serialize_task_state_store_to_ref(
@@ -175,7 +188,10 @@ class EncodedBackend(BaseStoreBackend):
 
 
 class BaseStateBackend(BaseStoreBackend):
-    """A state backend under the names of proposal #67530: its hooks take ``ti_id`` and ``asset_ref``, no scope."""
+    """A state backend with the hook names of proposal #67530.
+
+    Its hooks take ``ti_id`` and ``asset_ref`` instead of a scope.
+    """
 
     def serialize_task_state_to_ref(self, *, value: Any, key: str, ti_id: str) -> str | None:
         """Store a task's value and return its reference, or None to keep it in the row."""

@@ -14,16 +14,16 @@ from . import layout
 from .immutable import ImmutableBackend
 
 _PIECE = 2**20  # bytes read at once
-_TURNS = 100  # how often a folder is made again because somebody's delete took it
+_ATTEMPTS = 100  # to create a folder again that a concurrent delete removed
 
 
 class FileBackend(ImmutableBackend):
-    """Keeps each value as a file of JSON text; its reference is the file's absolute path, which a person can open.
+    """Stores each value as a file of JSON text; the reference is the file's absolute path.
 
-    A write is safe from a power cut when it returns. Nothing outside the base is opened or removed, whatever a
-    reference says and wherever a symbolic link leads.
+    A write is safe from a power cut when it returns. Nothing outside the base is opened or removed,
+    whatever a reference says and wherever a symbolic link leads.
 
-    :param base: a folder; it is made when it is first needed.
+    :param base: a folder; it is created when it is first needed.
     """
 
     def __init__(
@@ -51,15 +51,14 @@ class FileBackend(ImmutableBackend):
         return os.path.isfile(self._locate(path))
 
     def _remove(self, path: str) -> None:
-        _unless_gone(os.unlink, self._locate(path))
+        _ignore_missing(os.unlink, self._locate(path))
         self._remove_empty(path)
 
     def _remove_folder(self, path: str) -> None:
         full = self._locate(path)
-        if os.path.lexists(
-            full
-        ):  # else the folders above are somebody's who is about to write into them
-            shutil.rmtree(full, onerror=_go_on)
+        # without the check, the folders above could be those of a write that is about to begin
+        if os.path.lexists(full):
+            shutil.rmtree(full, onerror=_ignore_races)
             self._remove_empty(path)
 
     def _remove_empty(self, path: str) -> None:
@@ -69,18 +68,18 @@ class FileBackend(ImmutableBackend):
             except FileNotFoundError:
                 pass
             except OSError:
-                return  # something is in it
+                return  # not empty
 
     def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
         for folder, _, names in os.walk(self._locate(path)):
             for name in names:
                 full = os.path.join(folder, name)
                 try:
-                    found = os.lstat(full)
+                    status = os.lstat(full)
                 except FileNotFoundError:
                     continue
-                written_at = datetime.fromtimestamp(found.st_mtime, timezone.utc)
-                yield full[len(self.base) + 1 :], found.st_size, written_at
+                written_at = datetime.fromtimestamp(status.st_mtime, timezone.utc)
+                yield full[len(self.base) + 1 :], status.st_size, written_at
 
     def _locate(self, path: str) -> str:
         return confined(self.base, path)
@@ -102,25 +101,23 @@ def confined(base: str, path: str) -> str:
 
 
 def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
-    """Put a file in its place at once; it and the folders it needs are on the disk when this returns.
+    """Write a file atomically; it and its folders are synced to the disk when this returns.
 
-    :param unfinished: where it is written first, in a folder on the way to its place.
-    :param fill: writes what is in it.
+    :param unfinished: the temporary path, in one of the folders above the final one.
+    :param fill: writes the content.
     """
     _make_folder(os.path.dirname(unfinished))
     folder = os.path.dirname(full)
-    changed = [
-        folder,
-        *_make_folder(folder),
-    ]  # before the first sync, which takes them along on most file systems
+    # before the first sync, which on most file systems syncs these folders too
+    changed = [folder, *_make_folder(folder)]
     try:
         _write(unfinished, fill)
         changed += _move(unfinished, full)
     except BaseException:
-        _unless_gone(os.unlink, unfinished)
+        _ignore_missing(os.unlink, unfinished)
         raise
-    for one in changed:
-        _sync(one)
+    for changed_folder in changed:
+        _sync(changed_folder)
 
 
 def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
@@ -132,20 +129,23 @@ def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
 
 
 def _move(unfinished: str, full: str) -> list[str]:
-    """Move a file to its place; the folders that had to be made again for it, because somebody's delete took them."""
+    """Move a file to its final path.
+
+    :returns: the folders changed by creating again what a concurrent delete had removed.
+    """
     changed: list[str] = []
-    for _ in range(_TURNS):
+    for _ in range(_ATTEMPTS):
         try:
             os.replace(unfinished, full)
             return changed
         except FileNotFoundError as error:
-            gone = error
+            missing = error
             changed += _make_folder(os.path.dirname(full))
-    raise gone
+    raise missing
 
 
 def _make_folder(folder: str) -> list[str]:
-    """Make a folder; the folders that got a new entry by it, which have to reach the disk too."""
+    """Create a folder; return the folders that got a new entry, which have to be synced too."""
     try:
         os.mkdir(folder)
     except FileExistsError:
@@ -164,21 +164,24 @@ def _sync(folder: str) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
-        return  # a delete took it, and our object with it
+        return  # a concurrent delete removed it, and our object with it
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _unless_gone(act: Callable[[str], None], path: str) -> None:
+def _ignore_missing(act: Callable[[str], None], path: str) -> None:
     try:
         act(path)
     except FileNotFoundError:
         pass
 
 
-def _go_on(function: Any, path: str, error: Any) -> None:
-    """Let rmtree pass over what another delete took first, and over a folder that a write has just filled again."""
+def _ignore_races(function: Any, path: str, error: Any) -> None:
+    """Ignore, for rmtree, a missing file and a folder that a write has just filled again.
+
+    Another delete may have removed the file first.
+    """
     if not isinstance(error[1], FileNotFoundError) and function is not os.rmdir:
         raise error[1]

@@ -1,4 +1,4 @@
-"""A backend of any style behind one face: which hooks it has is decided once, when it is loaded."""
+"""One interface to backends of either style; their hooks are looked up once, at load time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..model.values import Encoded
 from .base import BaseStateBackend, BaseStoreBackend, EncodedBackend
 from .threads import to_thread
 
-# kind → the pairs of hooks that may serve it, the released names first
+# kind → its possible pairs of hooks, the released names first
 _PAIRS = {
     "task": (
         ("serialize_task_state_store_to_ref", "deserialize_task_state_store_from_ref"),
@@ -26,7 +26,7 @@ _PAIRS = {
     ),
 }
 _HOOKS = [name for pairs in _PAIRS.values() for pair in pairs for name in pair]
-_ALIKE = 0.8  # from which likeness on (difflib's ratio) a name was probably meant to be a hook's
+_SIMILAR = 0.8  # difflib's ratio from which on a name is taken for a misspelt hook
 
 
 def is_base(cls: type) -> bool:
@@ -45,9 +45,9 @@ def overrides(cls: type, name: str) -> bool:
 
 
 def check_class(cls: type) -> None:
-    """Refuse a class that cannot be a backend.
+    """Check that a class can be a backend.
 
-    :raises BadBackend: with what is missing, and for a misspelt hook the name that was probably meant.
+    :raises BadBackend: with what is missing, and for a misspelt hook the most similar name.
     """
     where = f"{cls.__module__}.{cls.__qualname__}"
     _check_spelling(cls, where)
@@ -59,43 +59,45 @@ def check_class(cls: type) -> None:
     for kind, pairs in _PAIRS.items():
         for serialize, deserialize in pairs:
             if overrides(cls, serialize) != overrides(cls, deserialize):
-                have, lack = (
-                    (serialize, deserialize)
-                    if overrides(cls, serialize)
-                    else (deserialize, serialize)
+                present, missing = sorted(
+                    (serialize, deserialize), key=lambda name: overrides(cls, name), reverse=True
                 )
                 raise BadBackend(
-                    f"{where} overrides {have} but not {lack}; the {kind} pair belongs together"
+                    f"{where} overrides {present} but not {missing}; "
+                    f"the {kind} pair belongs together"
                 )
-    missing = sorted(getattr(cls, "__abstractmethods__", ()))
-    if missing:
-        raise BadBackend(f"{where} does not define {', '.join(missing)}")
+    undefined = sorted(getattr(cls, "__abstractmethods__", ()))
+    if undefined:
+        raise BadBackend(f"{where} does not define {', '.join(undefined)}")
 
 
 def _check_spelling(cls: type, where: str) -> None:
-    """Refuse a method whose name is almost a hook's: nobody would ever call it, and nobody would say so."""
+    """Refuse a method with a misspelt hook name, which would silently never be called."""
     for base in cls.__mro__:
-        for name, method in () if is_base(base) else vars(base).items():
+        if is_base(base):
+            continue
+        for name, method in vars(base).items():
             if name in _HOOKS or name.startswith("_") or not callable(method):
                 continue
-            meant = difflib.get_close_matches(name, _HOOKS, 1, _ALIKE)
-            if meant:
-                raise BadBackend(f"{where}.{name} is never called; did you mean {meant[0]}?")
+            similar = difflib.get_close_matches(name, _HOOKS, 1, _SIMILAR)
+            if similar:
+                raise BadBackend(f"{where}.{name} is never called; did you mean {similar[0]}?")
 
 
 class Hooks:
-    """A backend's hooks, the same for every style.
+    """A backend's hooks, with the same methods for either style.
 
-    Its own base decides which scope class it is handed: Airflow's for a subclass of Airflow's base, else ours.
+    A subclass of Airflow's base class gets Airflow's scope objects, any other backend gets ours.
 
     :param backend: an instance.
-    :param name: how the ledger knows it: a built-in name or a dotted path.
+    :param name: its name in the ledger: a built-in name or a dotted path.
     :raises BadBackend: as :func:`check_class` says.
     """
 
     def __init__(self, backend: Any, name: str) -> None:
         check_class(type(backend))
-        self.backend, self.name = backend, name
+        self.backend = backend
+        self.name = name
         self._pairs = {kind: self._pair(pairs) for kind, pairs in _PAIRS.items()}
         self._scopes = _scope_classes(type(backend))
 
@@ -116,13 +118,16 @@ class Hooks:
         return self._pairs[_kind(scope)] is not None
 
     def has(self, ability: str) -> bool:
-        """Whether the backend has one of the optional methods: owns_ref, holds, iter_refs, remove_ref."""
+        """Whether the backend has an optional method: owns_ref, holds, iter_refs or remove_ref."""
         return overrides(type(self.backend), ability)
 
     def write(
         self, scope: StoreScope, key: str, value: Any, ti_id: str | None
     ) -> tuple[str | None, Encoded]:
-        """Store a value; its reference as :meth:`serialize` returns it, and its JSON text, encoded once."""
+        """Store a value.
+
+        :returns: the reference, as :meth:`serialize` returns it, and the value's JSON text.
+        """
         encoded = Encoded.of(value)
         if isinstance(self.backend, EncodedBackend):
             return self._checked(self.backend.write(scope, key, encoded)), encoded
@@ -131,9 +136,11 @@ class Hooks:
     def read(
         self, scope: StoreScope, ref: str, key: str | None = None
     ) -> tuple[Any, Encoded | None]:
-        """The value behind a reference, and its JSON text where the backend reads that; raises what it raises.
+        """The value behind a reference, and its JSON text if the backend returns that.
 
-        :param key: whose value it is, for faults; no hook is told.
+        Whatever the backend raises is passed on.
+
+        :param key: whose value it is, for faults; no hook gets it.
         """
         if isinstance(self.backend, EncodedBackend):
             encoded = self.backend.read(ref)
@@ -147,7 +154,7 @@ class Hooks:
         )
 
     def serialize(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> str | None:
-        """Store a value; its reference, or None if it is to stay in the row.
+        """Store a value; return its reference, or None if it stays in the row.
 
         :param ti_id: the attempt's id, for hooks in the proposal's style.
         :raises BadBackend: if what comes back is neither a non-empty string nor None.
@@ -182,7 +189,8 @@ class Hooks:
         pair = self._pairs[_kind(scope)]
         if pair is None:
             raise BadBackend(
-                f"{self.name} makes no references for {_kind(scope)}s, but one is stored: another wrote it"
+                f"{self.name} makes no references for {_kind(scope)}s, but one is stored: "
+                "another backend wrote it"
             )
         return pair[1](ref)
 
@@ -190,9 +198,10 @@ class Hooks:
         self.backend.delete(self.scope(scope), key)
 
     def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
-        self.backend.clear(
-            self.scope(scope), **({"all_map_indices": True} if all_map_indices else {})
-        )
+        if all_map_indices:
+            self.backend.clear(self.scope(scope), all_map_indices=True)
+        else:  # a backend without map indices need not take the argument
+            self.backend.clear(self.scope(scope))
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
         await _awaited(self.backend, "adelete", self.delete, self.scope(scope), scope, key)
@@ -201,7 +210,7 @@ class Hooks:
         await _awaited(self.backend, "aclear", self.clear, self.scope(scope), scope)
 
     def scope(self, scope: StoreScope) -> Any:
-        """The scope as an object of the class that the backend's own base knows."""
+        """The scope as an object of the class that the backend's base class uses."""
         task, asset = self._scopes
         if isinstance(scope, TaskScope):
             return task(
@@ -214,10 +223,10 @@ class Hooks:
 
 
 async def _awaited(
-    backend: Any, name: str, sync: Callable[..., Any], theirs: Any, *args: Any
+    backend: Any, name: str, sync: Callable[..., Any], native_scope: Any, *args: Any
 ) -> None:
     if overrides(type(backend), name):
-        await getattr(backend, name)(theirs, *args[1:])
+        await getattr(backend, name)(native_scope, *args[1:])
     else:
         await to_thread(sync, *args)
 
@@ -236,15 +245,15 @@ def _scope_classes(cls: type) -> tuple[type, type]:
 def import_class(path: str) -> type:
     """A class by its dotted path.
 
-    :raises BadBackend: if the module or the class is not there, with what Python said.
+    :raises BadBackend: if it cannot be imported, with Python's message.
     """
     module_name, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), name)
-    except Exception as error:  # whatever somebody's module raises while it is imported
+        cls = getattr(importlib.import_module(module_name), name)
+    except Exception as error:  # an imported module may raise anything
         raise BadBackend(
             f"the backend {path!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    if not isinstance(found, type):
+    if not isinstance(cls, type):
         raise BadBackend(f"{path} is not a class")
-    return found
+    return cls

@@ -1,4 +1,4 @@
-"""What the built-in backends share: immutable objects in folders, named by the checksum of what they hold."""
+"""What the built-in backends share: immutable objects in folders, named by their checksums."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..model.values import Encoded
 from . import layout
 from .base import EncodedBackend
 
-_LONGEST = 2000  # characters of a reference after a base, and of what another base may be longer
+_LONGEST = 2000  # characters of a reference beyond the length of this backend's base
 
 
 class ImmutableBackend(EncodedBackend):
-    """A new value is a new object, so that an old reference stays readable until its row is gone.
+    """Writes each new value to a new object, so an old reference is readable until its row is gone.
 
-    A storage defines the six abstract methods below. Their paths lie below the base, are safe as they are, and have
-    ``/`` between their parts.
+    A storage defines the six abstract methods below. Their paths lie below the base, are safe as
+    they are, and have ``/`` between their parts.
 
-    :param base: what a reference begins with, without a slash at its end.
+    :param base: the prefix of all references, without a trailing slash.
     :param realm: ``<database id>/<namespace>``, the part of the base that is this backend's own.
     :param threshold: bytes of JSON text below which a value stays in its row; 0 for none.
     :param codec: what the names of new objects end in, if their text is compressed.
@@ -34,7 +34,9 @@ class ImmutableBackend(EncodedBackend):
     def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
         if threshold < 0:
             raise BadBackend(f"threshold is a number of bytes, got {threshold}")
-        self.base, self.realm, self.threshold = base, layout.realm(realm), threshold
+        self.base = base
+        self.realm = layout.realm(realm)
+        self.threshold = threshold
         self._suffix = f".{codec}" if codec else ""
 
     def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
@@ -52,16 +54,16 @@ class ImmutableBackend(EncodedBackend):
         :raises ForeignReference: if the reference does not lie below the base.
         """
         path = self._path(ref)
-        found = layout.parse(path)
-        if found is None:
+        name = layout.parse(path)
+        if name is None:
             raise ForeignReference(ref, "it names an unfinished object")
         try:
-            encoded = Encoded.read(self._pieces(path, found["codec"]))
+            encoded = Encoded.read(self._pieces(path, name["codec"]))
         except FileNotFoundError:
             raise ObjectMissing(ref) from None
         except ValueError as error:
             raise ObjectCorrupt(ref, str(error)) from error
-        if encoded.sha256 != found["sha256"]:
+        if encoded.sha256 != name["sha256"]:
             raise ObjectCorrupt(ref, f"its SHA-256 is {encoded.sha256}")
         return encoded
 
@@ -83,7 +85,10 @@ class ImmutableBackend(EncodedBackend):
             return False
 
     def realm_of(self, ref: str) -> str:
-        """The part of the base that a reference lies in; raises as :meth:`read` for one that lies elsewhere."""
+        """The realm that a reference lies in.
+
+        :raises ForeignReference: if it does not lie below the base.
+        """
         return "/".join(self._path(ref).split("/")[:2])
 
     def holds(self, ref: str) -> bool:
@@ -96,7 +101,7 @@ class ImmutableBackend(EncodedBackend):
                 yield f"{self.base}/{path}", size, written_at
 
     def remove_ref(self, ref: str) -> None:
-        """Remove one object anywhere below the base; whether it is this realm's, the caller knows."""
+        """Remove one object below the base; the caller decides whether it belongs to this realm."""
         self._remove(self._path(ref))
 
     def _path(self, ref: str) -> str:
@@ -119,29 +124,34 @@ class ImmutableBackend(EncodedBackend):
             )
         raise ForeignReference(
             ref,
-            f"it was written under {masked(other) or '/'}, this backend's base is {masked(self.base)}",
+            f"it was written under {masked(other) or '/'}, "
+            f"this backend's base is {masked(self.base)}",
         )
 
     @abstractmethod
     def _put(self, path: str, encoded: Encoded) -> None:
-        """Write an object at once: readers see all of it or nothing, and it is safe when this returns."""
+        """Write an object atomically and durably: readers see all of it or nothing."""
 
     @abstractmethod
     def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
-        """What an object holds; FileNotFoundError if it is not there, ValueError if it cannot be decompressed."""
+        """The content of an object, in pieces.
+
+        :raises FileNotFoundError: if there is no such object.
+        :raises ValueError: if it cannot be decompressed.
+        """
 
     @abstractmethod
     def _exists(self, path: str) -> bool:
-        """Whether an object is there."""
+        """Whether an object exists."""
 
     @abstractmethod
     def _remove(self, path: str) -> None:
-        """Remove an object and the folders that it leaves empty; one that is not there is no error."""
+        """Remove an object, if it exists, and the folders that become empty."""
 
     @abstractmethod
     def _remove_folder(self, path: str) -> None:
-        """Remove a folder with all that is in it, and the folders above that it leaves empty."""
+        """Remove a folder with its content, and the folders above that become empty."""
 
     @abstractmethod
     def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
-        """The files below a folder: path below the base, size in bytes, the moment of the last write (UTC)."""
+        """The files below a folder: path below the base, size in bytes, last write (UTC)."""

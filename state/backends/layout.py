@@ -1,7 +1,9 @@
-"""Where the built-in backends keep their objects: ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>``.
+"""The paths of the built-in backends' objects.
 
-A scope is ``tasks/<dag>/<run>/<task>/<map index>`` or ``assets/<name>``. Each part is one :func:`segment`, so that any
-text is a safe name: two texts never share one, also where a file system folds capitals or Unicode forms together.
+An object is at ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>``.
+A scope is ``tasks/<dag>/<run>/<task>/<map index>`` or ``assets/<name>``. Each part is one
+:func:`segment`, so that any text is a safe name: two texts never share one, also where a file
+system folds capitals or Unicode forms together.
 """
 
 from __future__ import annotations
@@ -13,9 +15,8 @@ import secrets
 from ..errors import BadBackend
 from ..model.scopes import StoreScope, TaskScope
 
-_LONGEST = (
-    100  # characters of a name; S3 takes 1024 for a whole path, file systems 255 for one name
-)
+# characters of a name; S3 allows 1024 for a whole path, file systems 255 for one name
+_LONGEST = 100
 _READABLE = 40  # characters that are kept of a text which is not a safe name
 _PLAIN = rf"[a-z0-9_-](?:[a-z0-9_.-]{{0,{_LONGEST - 2}}}[a-z0-9_-])?"
 _NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
@@ -30,7 +31,7 @@ _WITH_BASE = re.compile(rf"(?P<base>.*?)/{_OBJECT}", re.ASCII | re.DOTALL)
 
 
 def segment(text: str) -> str:
-    """A text as one name of a path: itself if it is safe, else what is readable of it and a digest."""
+    """A text as one part of a path: unchanged if it is safe, else a readable part and a digest."""
     if _IS_PLAIN.fullmatch(text):
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -40,10 +41,10 @@ def segment(text: str) -> str:
 def realm(text: str) -> str:
     """The path of ``<database id>/<namespace>``.
 
-    :raises BadBackend: if it has not both parts.
+    :raises BadBackend: if one of the two parts is missing.
     """
-    database, found, namespace = text.partition("/")
-    if not found:
+    database, slash, namespace = text.partition("/")
+    if not slash:
         raise BadBackend(f"a realm is <database id>/<namespace>, got {text!r}")
     return f"{segment(database)}/{segment(namespace)}"
 
@@ -54,12 +55,9 @@ def scope_path(scope: StoreScope, all_map_indices: bool = False) -> str:
     :param all_map_indices: the folder of the task at any map index.
     """
     if isinstance(scope, TaskScope):
-        parts = [
-            scope.dag_id,
-            scope.run_id,
-            scope.task_id,
-            *([] if all_map_indices else [str(scope.map_index)]),
-        ]
+        parts = [scope.dag_id, scope.run_id, scope.task_id]
+        if not all_map_indices:
+            parts.append(str(scope.map_index))
         return "/".join(["tasks", *(segment(part) for part in parts)])
     if scope.name is not None:
         return f"assets/{segment(scope.name)}"
@@ -74,28 +72,31 @@ def key_path(scope: StoreScope, key: str) -> str:
 
 
 def folders_of(path: str) -> list[str]:
-    """The folders above a path, the nearest first, up to but without the realm's own, which always stays."""
+    """The folders above a path, nearest first, without the realm's own, which is never removed."""
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(len(parts) - 1, 2, -1)]
 
 
 def parse(path: str) -> re.Match[str] | None:
-    """The groups ``sha256`` and ``codec`` of an object's path below the base; None if it is not one."""
+    """Match an object's path below the base (groups ``sha256`` and ``codec``), else None."""
     return _IS_OBJECT.fullmatch(path)
 
 
 def unfinished(path: str) -> str:
-    """A new path at which to begin an object: in the realm's folder, where no delete of a key or a scope takes it."""
+    """A new temporary path for an object.
+
+    It lies directly in the realm's folder, where no delete of a key or a scope removes it.
+    """
     parts = path.split("/")
     return f"{parts[0]}/{parts[1]}/{parts[-1]}~{secrets.token_hex(8)}"
 
 
 def is_unfinished(path: str) -> bool:
-    """Whether a path below the base is an unfinished object's, which a killed writer may leave."""
+    """Whether a path below the base is that of an unfinished object, left by a killed writer."""
     return _IS_UNFINISHED.fullmatch(path) is not None
 
 
 def base_of(ref: str) -> str | None:
-    """The base under which a built-in backend must have written a reference, if it looks like one of theirs."""
-    found = _WITH_BASE.fullmatch(ref)
-    return found["base"] if found else None
+    """The base of a reference that a built-in backend wrote; None if it does not look like one."""
+    match = _WITH_BASE.fullmatch(ref)
+    return match["base"] if match else None

@@ -1,4 +1,4 @@
-"""State backends: where values go instead of the database. ``load`` makes one from its name."""
+"""Create a state backend from its name and the environment."""
 
 from __future__ import annotations
 
@@ -25,23 +25,25 @@ _OPTIONS = {
 
 
 def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, Any]:
-    """The options of a built-in backend that an environment sets, as far as this one takes them; none for others.
+    """The options of a built-in backend that an environment sets; none for other backends.
 
-    :raises SettingError: for a threshold that is no number of bytes.
+    Options that the backend does not take are left out.
+
+    :raises SettingError: for a threshold that is not a number of bytes.
     """
     if spec not in BUILTIN:
         return {}
-    takes = _parameters(import_class(BUILTIN[spec]))
-    found: dict[str, Any] = {
-        name: environ[text] for name, text in _OPTIONS.items() if environ.get(text)
+    parameters = _parameters(import_class(BUILTIN[spec]))
+    options: dict[str, Any] = {
+        name: environ[variable] for name, variable in _OPTIONS.items() if environ.get(variable)
     }
-    if "threshold" in found:
-        found["threshold"] = _bytes(found["threshold"])
-    return {name: value for name, value in found.items() if name in takes}
+    if "threshold" in options:
+        options["threshold"] = _bytes(options["threshold"])
+    return {name: value for name, value in options.items() if name in parameters}
 
 
 def to_environ(options: Mapping[str, Any]) -> dict[str, str]:
-    """The variables from which :func:`options_from` reads these options again, as far as there are any."""
+    """The variables from which :func:`options_from` reads these options again."""
     return {
         _OPTIONS[name]: str(value)
         for name, value in options.items()
@@ -61,7 +63,7 @@ def load(spec: str, **options: Any) -> Hooks | None:
     """A backend by its built-in name or dotted path; None for ``metastore``, the database itself.
 
     :param options: passed to the class.
-    :raises BadBackend: if it cannot be imported or made, or is no backend, naming what was probably meant.
+    :raises BadBackend: if it cannot be imported or created, or is not a backend.
     """
     if spec == METASTORE:
         return None
@@ -74,7 +76,7 @@ def load(spec: str, **options: Any) -> Hooks | None:
     if spec in BUILTIN:
         _check_options(spec, _parameters(cls), options)
     check_class(cls)
-    return Hooks(_made(cls, spec, options), spec)
+    return Hooks(_create(cls, spec, options), spec)
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -82,15 +84,17 @@ def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
 
 
 def _check_options(
-    spec: str, takes: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+    spec: str, parameters: Mapping[str, inspect.Parameter], options: Mapping[str, Any]
 ) -> None:
-    unknown = [name for name in given if name not in takes]
+    unknown = [name for name in options if name not in parameters]
     if unknown:
         raise BadBackend(
-            f"the {spec} backend takes no {', '.join(unknown)}; it takes {', '.join(takes)}"
+            f"the {spec} backend takes no {', '.join(unknown)}; it takes {', '.join(parameters)}"
         )
     missing = [
-        name for name, one in takes.items() if one.default is one.empty and name not in given
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and name not in options
     ]
     if missing:
         name = missing[0]
@@ -99,12 +103,12 @@ def _check_options(
         )
 
 
-def _made(cls: type, spec: str, options: Mapping[str, Any]) -> Any:
+def _create(cls: type, spec: str, options: Mapping[str, Any]) -> Any:
     try:
         return cls(**options)
     except BadBackend:
         raise
-    except Exception as error:  # whatever somebody's constructor raises
+    except Exception as error:  # a constructor may raise anything
         raise BadBackend(
             f"the backend {spec!r} cannot be made: {type(error).__name__}: {error}"
         ) from error
@@ -117,26 +121,34 @@ _FOR_WORKERS = {"file": "state.worker.FileBackend", "object": "state.worker.Obje
 def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
     """The hooks of a backend; None for ``metastore``.
 
-    :param realm: the part of its base that a built-in one keeps to.
-    :raises BadBackend: if it cannot be one.
+    :param spec: a name, a dotted path, a class or an instance.
+    :param realm: the part of its base that a built-in backend uses.
+    :raises BadBackend: if it cannot be a backend.
     """
     if isinstance(spec, str):
-        own = {"realm": realm} if spec in loading.BUILTIN else {}
-        return loading.load(spec, **{**own, **options})
-    made = spec(**options) if isinstance(spec, type) else spec
-    return Hooks(made, _path(type(made)))
+        if spec in loading.BUILTIN:
+            options = {"realm": realm, **options}
+        return loading.load(spec, **options)
+    backend = spec(**options) if isinstance(spec, type) else spec
+    return Hooks(backend, _path(type(backend)))
 
 
 def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """The variables that tell a real worker of the backend; of an instance only its class, of ``memory`` nothing.
+    """The environment variables that configure the backend in a real worker.
+
+    An instance gives its class only, ``memory`` gives nothing.
 
     :param realm: as for :func:`hooks_of`.
     """
+    if isinstance(spec, type):
+        return {_VARIABLE: _path(spec)}
     if not isinstance(spec, str):
-        return {_VARIABLE: _path(spec if isinstance(spec, type) else type(spec))}
+        return {_VARIABLE: _path(type(spec))}
     if spec in _FOR_WORKERS:
         return {_VARIABLE: _FOR_WORKERS[spec], **loading.to_environ({"realm": realm, **options})}
-    return {_VARIABLE: spec} if spec not in loading.BUILTIN and spec != loading.METASTORE else {}
+    if spec in loading.BUILTIN or spec == loading.METASTORE:
+        return {}
+    return {_VARIABLE: spec}
 
 
 def _path(cls: type) -> str:

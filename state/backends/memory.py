@@ -12,9 +12,9 @@ _OBJECTS: dict[str, dict[str, tuple[bytes, datetime]]] = {}
 
 
 class MemoryBackend(ImmutableBackend):
-    """Keeps objects until the process ends; instances with the same base share them, as workers share a bucket.
+    """Keeps objects until the process ends; instances with the same base share them.
 
-    :param base: what a reference begins with.
+    :param base: the prefix of all references.
     """
 
     in_process = True
@@ -40,10 +40,11 @@ class MemoryBackend(ImmutableBackend):
         self._objects.pop(path, None)
 
     def _remove_folder(self, path: str) -> None:
-        for found in [one for one in list(self._objects) if one.startswith(f"{path}/")]:
-            self._remove(found)
+        for object_path in list(self._objects):
+            if object_path.startswith(f"{path}/"):
+                self._remove(object_path)
 
     def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
-        for found, (content, written_at) in list(self._objects.items()):
-            if found.startswith(f"{path}/"):
-                yield found, len(content), written_at
+        for object_path, (content, written_at) in list(self._objects.items()):
+            if object_path.startswith(f"{path}/"):
+                yield object_path, len(content), written_at

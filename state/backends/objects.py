@@ -16,20 +16,21 @@ from ..model.values import Encoded
 from . import files, layout
 from .immutable import ImmutableBackend
 
-_PIECE = 2**20  # bytes of text read at once
+_PIECE = 2**20  # bytes of text per read
 _BLOCK = 8 * 2**20  # bytes of one part of an upload
-_PUTS_AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
-_MOMENTS = ("LastModified", "last_modified", "mtime", "updated", "created")
+_ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 
 
 class ObjectBackend(ImmutableBackend):
-    """Keeps each value as an object of JSON text; its reference is the object's URL.
+    """Stores each value as an object of JSON text; the reference is the object's URL.
 
-    An object store shows an object when all of it is there. Elsewhere it is written in another place and moved.
+    An object store shows an object once it is complete. On any other storage the object is written
+    to a temporary path and moved.
 
     :param base: a URL such as ``s3://bucket/state`` or ``file:///var/state``.
-    :param compression: ``gzip``, ``bz2``, ``xz``, or what else fsspec knows here; objects say in their own name how
-        they are compressed, so that it may change at any time.
+    :param compression: ``gzip``, ``bz2``, ``xz``, or what else fsspec knows here; objects say in
+        their own name how they are compressed, so that it may change at any time.
     :param storage: arguments of the storage's fsspec class, such as ``{"endpoint_url": …}``.
     """
 
@@ -46,12 +47,14 @@ class ObjectBackend(ImmutableBackend):
                 f"compression {compression!r} is not known here; {', '.join(sorted(_codecs()))} are"
             )
         super().__init__(str(base).rstrip("/"), realm, threshold, compression)
-        self._storage, self._compression = dict(storage or {}), compression
+        self._storage = dict(storage or {})
+        self._compression = compression
         self._fs, self._root = self._connect()
-        protocols = (
-            {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
-        )
-        self._puts_at_once, self._local = bool(protocols & _PUTS_AT_ONCE), "file" in protocols
+        protocols = self._fs.protocol
+        if isinstance(protocols, str):
+            protocols = (protocols,)
+        self._atomic = not _ATOMIC.isdisjoint(protocols)
+        self._local = "file" in protocols
 
     def _connect(self) -> tuple[Any, str]:
         if "://" not in self.base:
@@ -65,10 +68,11 @@ class ObjectBackend(ImmutableBackend):
         return fs, str(root).rstrip("/")
 
     def _put(self, path: str, encoded: Encoded) -> None:
-        full, unfinished = self._locate(path), f"{self._root}/{layout.unfinished(path)}"
+        full = self._locate(path)
+        unfinished = f"{self._root}/{layout.unfinished(path)}"
         if self._local:
             files.put(full, unfinished, lambda file: self._fill(file, encoded))
-        elif self._puts_at_once:
+        elif self._atomic:
             self._upload(full, encoded)
         else:
             self._upload_and_move(full, unfinished, encoded)
@@ -90,16 +94,16 @@ class ObjectBackend(ImmutableBackend):
             self._fill(content, encoded)
             self._fs.pipe_file(full, content.getvalue())
             return
-        file = self._fs.open(full, "wb", block_size=_BLOCK, autocommit=not self._puts_at_once)
+        file = self._fs.open(full, "wb", block_size=_BLOCK, autocommit=not self._atomic)
         try:
             self._fill(file, encoded)
             file.close()
         except BaseException:
-            if self._puts_at_once:
+            if self._atomic:
                 file.discard()
-                file.closed = True  # else the garbage collector would upload the half of it
+                file.closed = True  # else the garbage collector would upload the partial object
             raise
-        if self._puts_at_once:
+        if self._atomic:
             file.commit()
 
     def _fill(self, file: Any, encoded: Encoded) -> None:
@@ -107,7 +111,7 @@ class ObjectBackend(ImmutableBackend):
         if not self._compression:
             _write(file, encoded)
             return
-        with _codecs()[self._compression](_Open(file), mode="wb") as compressed:
+        with _codecs()[self._compression](_Unclosable(file), mode="wb") as compressed:
             _write(compressed, encoded)
 
     def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
@@ -123,13 +127,15 @@ class ObjectBackend(ImmutableBackend):
                     yield piece
         except Exception as error:
             if _is_damage(error):
-                raise ValueError(f"it is no {codec} file: {error}") from error
+                raise ValueError(f"it is not a valid {codec} file: {error}") from error
             raise
 
     def _open(self, full: str) -> Any:
         file = self._fs.open(full, "rb", block_size=_BLOCK)
-        # fsspec's memory hands out its one file object, with one position for all who read it
-        return BytesIO(file.getvalue()) if isinstance(file, BytesIO) else file
+        # fsspec's memory storage returns one file object, with one position shared by all readers
+        if isinstance(file, BytesIO):
+            return BytesIO(file.getvalue())
+        return file
 
     def _exists(self, path: str) -> bool:
         self._fs.invalidate_cache()
@@ -147,26 +153,30 @@ class ObjectBackend(ImmutableBackend):
         self._remove_empty(path)
 
     def _locate(self, path: str) -> str:
-        return files.confined(self._root, path) if self._local else f"{self._root}/{path}"
+        if self._local:
+            return files.confined(self._root, path)
+        return f"{self._root}/{path}"
 
     def _remove_empty(self, path: str) -> None:
-        """Remove the folders above that are empty now, where there are folders."""
-        for folder in () if self._puts_at_once else layout.folders_of(path):
+        """Remove the folders above that are empty now, if the storage has folders."""
+        if self._atomic:
+            return  # an object store has no folders
+        for folder in layout.folders_of(path):
             try:
                 self._fs.rmdir(f"{self._root}/{folder}")
             except FileNotFoundError:
                 pass
             except OSError:
-                return  # something is in it
+                return  # not empty
 
     def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
         self._fs.invalidate_cache()
-        found: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{path}", detail=True)
-        for full, info in found.items():
+        objects: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{path}", detail=True)
+        for full, info in objects.items():
             yield full[len(self._root) + 1 :], int(info["size"] or 0), self._written_at(full, info)
 
     def _written_at(self, full: str, info: dict[str, Any]) -> datetime:
-        moment = next((info[name] for name in _MOMENTS if info.get(name) is not None), None)
+        moment = next((info[name] for name in _TIMES if info.get(name) is not None), None)
         if isinstance(moment, str):
             moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
         if isinstance(moment, int | float):
@@ -177,11 +187,10 @@ class ObjectBackend(ImmutableBackend):
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether a codec says that what it read is not, or not all of, what it wrote."""
+    """Whether a codec raised this because its input is damaged or truncated."""
     damage = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-    return (
-        isinstance(error, damage) or str(error) == "Invalid data stream"
-    )  # bz2 says so in a bare OSError
+    # bz2 raises a bare OSError with this text
+    return isinstance(error, damage) or str(error) == "Invalid data stream"
 
 
 def _write(file: Any, encoded: Encoded) -> None:
@@ -189,8 +198,8 @@ def _write(file: Any, encoded: Encoded) -> None:
         file.write(piece)
 
 
-class _Open:
-    """A file that a codec cannot close: closing an upload is what makes it an object."""
+class _Unclosable:
+    """A file that a codec cannot close, because closing an upload completes it."""
 
     def __init__(self, file: Any) -> None:
         self._file = file

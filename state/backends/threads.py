@@ -1,4 +1,7 @@
-"""Awaiting what blocks. asyncio is imported when somebody awaits: it is a twentieth of the start of a service."""
+"""Run blocking calls in threads.
+
+asyncio is imported on first use: importing it takes a twentieth of the start of a service.
+"""
 
 from __future__ import annotations
 

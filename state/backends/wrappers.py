@@ -1,4 +1,4 @@
-"""A backend that fails on purpose, for accessors in a worker and in the gateway alike."""
+"""Wrappers around a backend's hooks: one injects faults, one records what the backend raises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .threads import to_thread
 
 
 class BackendFault(NamedTuple):
-    """What a backend is to do wrong now.
+    """The fault that a call to the backend meets.
 
     :param kind: ``missing``, ``corrupt``, ``slow`` or ``refused``.
     :param delay: seconds, for a slow one.
@@ -30,53 +30,66 @@ class BackendFault(NamedTuple):
 Take = Callable[[str, StoreScope, "str | None"], "BackendFault | None"]
 
 
-class FaultyHooks(Hooks):
-    """Another backend's hooks, asked about faults before each call that reads, writes, deletes or clears.
+class WrappedHooks(Hooks):
+    """The hooks of another ``Hooks``; a subclass overrides the calls that it changes."""
 
-    :param take: says what is to go wrong with a call.
-    :param wait: waits for some seconds.
+    def __init__(self, hooks: Hooks) -> None:
+        # not Hooks.__init__: the backend's class was checked when its own hooks were made
+        self.backend = hooks.backend
+        self.name = hooks.name
+        self._pairs = hooks._pairs
+        self._scopes = hooks._scopes
+        self._hooks = hooks
+
+
+class FaultyHooks(WrappedHooks):
+    """Hooks that look for a fault before each read, write, delete and clear.
+
+    :param take: returns the fault of a call (operation, scope, key), or None.
+    :param wait: waits for a number of seconds.
     """
 
     def __init__(
         self, hooks: Hooks, take: Take, wait: Callable[[float], object] = time.sleep
     ) -> None:
-        self.__dict__.update(hooks.__dict__)
-        self._hooks, self._take, self._wait = hooks, take, wait
+        super().__init__(hooks)
+        self._take = take
+        self._wait = wait
 
     def write(
         self, scope: StoreScope, key: str, value: Any, ti_id: str | None
     ) -> tuple[str | None, Encoded]:
-        self._play("set", scope, key)
+        self._inject("set", scope, key)
         return self._hooks.write(scope, key, value, ti_id)
 
     def read(
         self, scope: StoreScope, ref: str, key: str | None = None
     ) -> tuple[Any, Encoded | None]:
-        self._play("get", scope, key, ref)
+        self._inject("get", scope, key, ref)
         return self._hooks.read(scope, ref, key)
 
     def delete(self, scope: StoreScope, key: str) -> None:
-        self._play("delete", scope, key)
+        self._inject("delete", scope, key)
         self._hooks.delete(scope, key)
 
     def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
-        self._play("clear", scope, None)
+        self._inject("clear", scope, None)
         self._hooks.clear(scope, all_map_indices)
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
-        await to_thread(self._play, "delete", scope, key)
+        await to_thread(self._inject, "delete", scope, key)
         await self._hooks.adelete(scope, key)
 
     async def aclear(self, scope: StoreScope) -> None:
-        await to_thread(self._play, "clear", scope, None)
+        await to_thread(self._inject, "clear", scope, None)
         await self._hooks.aclear(scope)
 
-    def _play(self, op: str, scope: StoreScope, key: str | None, ref: str = "") -> None:
-        """Do what the fault says, if there is one.
+    def _inject(self, op: str, scope: StoreScope, key: str | None, ref: str = "") -> None:
+        """Apply the fault of this call, if there is one.
 
-        :raises ObjectMissing: as a backend whose object is gone.
-        :raises ObjectCorrupt: as one whose object was damaged.
-        :raises PermissionError: as one that is not let in.
+        :raises ObjectMissing: like a backend whose object is missing.
+        :raises ObjectCorrupt: like a backend whose object is damaged.
+        :raises PermissionError: like a backend without access to its storage.
         """
         fault = self._take(op, scope, key)
         if fault is None:
@@ -93,10 +106,10 @@ class FaultyHooks(Hooks):
 
 @dataclass(frozen=True)
 class Failure:
-    """A backend raised when a worker of ours read or wrote through it; the service never hears of that.
+    """An error that a backend raised in a test's own worker, which the service cannot see.
 
     :param at: Unix seconds.
-    :param try_number: of the attempt that met it; None for nobody in particular.
+    :param try_number: of the attempt that called the backend; None outside an attempt.
     """
 
     at: float
@@ -108,53 +121,54 @@ class Failure:
     error: Exception
 
 
-class Watched(Hooks):
-    """Another backend's hooks that tell of what it raised.
+class Watched(WrappedHooks):
+    """Hooks that report each error that the backend raises.
 
     :param try_number: of the attempt whose backend it is.
-    :param tell: is handed each failure.
+    :param report: called with each failure.
     """
 
     def __init__(
-        self, hooks: Hooks, try_number: int | None, tell: Callable[[Failure], None]
+        self, hooks: Hooks, try_number: int | None, report: Callable[[Failure], None]
     ) -> None:
-        self.__dict__.update(hooks.__dict__)
-        self._hooks, self._try_number, self._tell = hooks, try_number, tell
+        super().__init__(hooks)
+        self._try_number = try_number
+        self._report = report
 
     def read(
         self, scope: StoreScope, ref: str, key: str | None = None
     ) -> tuple[Any, Encoded | None]:
-        with self._telling("get", scope, key, ref):
+        with self._reporting("get", scope, key, ref):
             return self._hooks.read(scope, ref, key)
 
     def write(
         self, scope: StoreScope, key: str, value: Any, ti_id: str | None
     ) -> tuple[str | None, Encoded]:
-        with self._telling("set", scope, key):
+        with self._reporting("set", scope, key):
             return self._hooks.write(scope, key, value, ti_id)
 
     def delete(self, scope: StoreScope, key: str) -> None:
-        with self._telling("delete", scope, key):
+        with self._reporting("delete", scope, key):
             self._hooks.delete(scope, key)
 
     def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
-        with self._telling("clear", scope):
+        with self._reporting("clear", scope):
             self._hooks.clear(scope, all_map_indices)
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
-        with self._telling("delete", scope, key):
+        with self._reporting("delete", scope, key):
             await self._hooks.adelete(scope, key)
 
     async def aclear(self, scope: StoreScope) -> None:
-        with self._telling("clear", scope):
+        with self._reporting("clear", scope):
             await self._hooks.aclear(scope)
 
     @contextmanager
-    def _telling(
+    def _reporting(
         self, op: str, scope: StoreScope, key: str | None = None, ref: str | None = None
     ) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            self._tell(Failure(time.time(), self._try_number, op, scope, key, ref, error))
+            self._report(Failure(time.time(), self._try_number, op, scope, key, ref, error))
             raise

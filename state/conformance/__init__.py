@@ -1,11 +1,17 @@
 """The conformance kit: the checks that tell a good state backend from a bad one.
 
-The list of checks stands once, in the modules ``check_*``; ``stateroom check`` and ``state.testing.BackendContract``
-run it. A check drives the backend as Stateroom and Airflow do: through accessors over a real database, from other
-attempts, from other processes, and from processes that are killed half-way.
+The list of checks stands once, in the modules ``check_*``; ``stateroom check`` and
+``state.testing.BackendContract`` run it. A check drives the backend as Stateroom and Airflow do:
+through accessors over a real database, from other attempts, from other processes, and from
+processes that are killed half-way.
 """
 
-from . import check_values, check_references, check_scopes, check_lifecycle, check_concurrency  # noqa: F401, I001 - their order is the report's
+# the order of these imports is the order of the checks in the report
+from . import check_values  # noqa: F401, I001
+from . import check_references  # noqa: F401
+from . import check_scopes  # noqa: F401
+from . import check_lifecycle  # noqa: F401
+from . import check_concurrency  # noqa: F401
 from .harness import Bench as Bench
 from .harness import Failed as Failed
 from .harness import NotApplicable as NotApplicable

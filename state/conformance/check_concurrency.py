@@ -1,4 +1,4 @@
-"""Checks of crashes and company: killed processes, two writers, event loops."""
+"""Checks of crashes and concurrency: killed processes, two writers, event loops."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def crash_while_writing(bench: Bench) -> None:
 
 
 @check(
-    "A first attempt that lives on damages what the second one wrote: objects are overwritten in place.",
-    "Put a digest of the value into the reference, so that a new value never touches the old object.",
+    "A first attempt that lives on damages what the second one wrote: "
+    "objects are overwritten in place.",
+    "Put a digest of the value into the reference, "
+    "so that a new value never touches the old object.",
 )
 def crash_keeps_old_value(bench: Bench) -> None:
     for scope in bench.kinds():
@@ -71,10 +73,11 @@ def crash_while_deleting(bench: Bench) -> None:
 def two_writers(bench: Bench) -> None:
     for scope in bench.kinds():
         with bench.store() as namespace:
-            accessors = (
-                [bench.accessor(namespace, scope) for _ in range(2)] if scope == bench.asset else []
-            )
-            accessors = accessors or [bench.accessor(namespace, scope)] * 2
+            first = bench.accessor(namespace, scope)
+            second = first
+            if scope == bench.asset:
+                second = bench.accessor(namespace, scope)
+            accessors = [first, second]
             _race(accessors)
             read = accessors[0].get("key", "nothing")
         expect(
@@ -89,7 +92,7 @@ def _race(accessors: list[Any]) -> None:
         try:
             for turn in range(20):
                 accessors[number].set("key", big([number, turn]))
-        except Exception as error:  # carried to the thread that asked
+        except Exception as error:  # raised again in the main thread
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
@@ -128,7 +131,8 @@ def async_agrees(bench: Bench) -> None:
 
 
 @check(
-    "An async method blocks the event loop: every other coroutine of the worker stands still (#71354).",
+    "An async method blocks the event loop: "
+    "every other coroutine of the worker stands still (#71354).",
     "Await in it, or leave it out: the base runs the sync method in a thread.",
 )
 def loop_is_free(bench: Bench) -> None:
@@ -143,7 +147,8 @@ def loop_is_free(bench: Bench) -> None:
 
 async def _longest_gap(act: Coroutine[Any, Any, None]) -> float:
     """The longest time, in seconds, that the loop stood still while something was awaited."""
-    gaps, task = [0.0], asyncio.ensure_future(act)
+    gaps = [0.0]
+    task = asyncio.ensure_future(act)
     while not task.done():
         begun = time.perf_counter()
         await asyncio.sleep(0)

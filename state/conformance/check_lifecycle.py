@@ -66,7 +66,8 @@ def inline_is_none(bench: Bench) -> None:
 )
 def delete_leaves_nothing(bench: Bench) -> None:
     for scope in bench.kinds():
-        kept, gone = bench.reference(scope, "kept", big(1)), bench.reference(scope, "gone", big(1))
+        kept = bench.reference(scope, "kept", big(1))
+        gone = bench.reference(scope, "gone", big(1))
         _implemented(partial(bench.hooks().delete, scope, "gone"), "delete")
         expect(
             not bench.resolves(scope, gone), f"{scope}: {gone!r:.120} is still there after delete"

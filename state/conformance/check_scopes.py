@@ -10,7 +10,8 @@ from .samples import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
 
 
 @check(
-    "A key with slashes, dots, spaces, Unicode, an ending such as .gz or 512 characters cannot be kept.",
+    "A key with slashes, dots, spaces, Unicode, an ending such as .gz or 512 characters "
+    "cannot be kept.",
     "Encode the key before it becomes a path; never let its ending choose a format.",
 )
 def hostile_keys(bench: Bench) -> None:

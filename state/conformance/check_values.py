@@ -55,7 +55,8 @@ def missing_object(bench: Bench) -> None:
 
 
 @check(
-    "Server-side get returns something that is not JSON, which breaks Airflow's GET route (#67418).",
+    "Server-side get returns something that is not JSON, "
+    "which breaks Airflow's GET route (#67418).",
     "Return exactly the text that set was given, and None for a key that is not there.",
 )
 def server_side_json(bench: Bench) -> None:
@@ -64,12 +65,13 @@ def server_side_json(bench: Bench) -> None:
         theirs = hooks.scope(scope)
         try:
             hooks.backend.set(theirs, "key", '{"a": 1}')
-            text, nothing = hooks.backend.get(theirs, "key"), hooks.backend.get(theirs, "missing")
+            text = hooks.backend.get(theirs, "key")
+            missing = hooks.backend.get(theirs, "missing")
         except NotImplementedError:
             raise NotApplicable("it works on workers only") from None
-        expect(isinstance(text, str), f"{scope}: get returned {text!r:.80}, which is no text")
+        expect(isinstance(text, str), f"{scope}: get returned {text!r:.80}, which is not a string")
         try:
             expect(same(json.loads(text), {"a": 1}), f"{scope}: get returned {text!r:.80}")
         except ValueError:
             raise Failed(f"{scope}: get returned {text!r:.80}, which is not JSON") from None
-        expect(nothing is None, f"{scope}: get of a missing key returned {nothing!r:.80}")
+        expect(missing is None, f"{scope}: get of a missing key returned {missing!r:.80}")

@@ -1,4 +1,4 @@
-"""What a check stands at: the backend under test, scopes, accessors over a real database, and child processes."""
+"""What a check works with: the backend, scopes, accessors over a database, child processes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ print(json.dumps(load(spec, **options).serialize(scope, key, value, ti_id)))
 
 
 class Failed(Exception):
-    """A check found what it looks for."""
+    """A check found the mistake that it looks for."""
 
 
 class NotApplicable(Exception):
-    """A check has nothing to look at in this backend; the text says why."""
+    """A check does not apply to this backend; the message says why."""
 
 
 class Bench:
@@ -47,9 +47,10 @@ class Bench:
 
     :param make: makes a fresh instance of the backend, configured alike each time.
     :param folder: an empty folder of the check's own, for databases.
-    :param spec: the backend's dotted path or built-in name and its options, where it can be made from them in another
-        process; None if only ``make`` can make it.
-    :param check: the check's name: its scopes bear it, so that what one check leaves does not trip the next.
+    :param spec: the backend's dotted path or built-in name and its options, where it can be made
+        from them in another process; None if only ``make`` can make it.
+    :param check: the check's name, part of its scopes, so that leftovers of one check do not affect
+        the next.
     """
 
     def __init__(
@@ -60,7 +61,10 @@ class Bench:
         spec: tuple[str, dict[str, Any]] | None = None,
         check: str = "",
     ) -> None:
-        self.make, self.folder, self.name, self.spec = make, folder, name, spec
+        self.make = make
+        self.folder = folder
+        self.name = name
+        self.spec = spec
         self.task = TaskScope(f"kit-{check}", "run-1", "task")
         self.asset = AssetScope(name=f"kit-asset-{check}")
 
@@ -83,7 +87,7 @@ class Bench:
         return ref
 
     def reference_elsewhere(self, scope: StoreScope, key: str, value: Any, ti_id: str) -> str:
-        """The same from another process: a new interpreter where the backend can be named, else a fork."""
+        """The same from another process: a new interpreter if there is a ``spec``, else a fork."""
         if self.spec is None:
             return str(self.in_child(lambda: self.reference(scope, key, value, ti_id)))
         kind = "task" if isinstance(scope, TaskScope) else "asset"
@@ -128,7 +132,7 @@ class Bench:
             store.close()
 
     def accessor(self, namespace: Any, scope: StoreScope) -> Any:
-        """The accessor of a scope over a database, with a fresh backend; a task's is its next attempt."""
+        """The accessor of a scope with a fresh backend; for a task, of its next attempt."""
         if isinstance(scope, TaskScope):
             ti_id = task_instances.create_task_instance(namespace, scope)["id"]
             return TaskStateStoreAccessor(
@@ -168,16 +172,16 @@ class Bench:
         """Whether there still is a value behind a reference."""
         try:
             return self.hooks().deserialize(scope, ref) is not None
-        except Exception:  # whatever a backend raises for what is gone: that it raises is the point
+        except Exception:  # a backend may raise anything for a missing object
             return False
 
     def stored_ref(self, namespace: Any, scope: StoreScope, key: str) -> str | None:
         """The reference in the row of a key, or None."""
-        keyspace = (
-            scopes.task(namespace, scope)
-            if isinstance(scope, TaskScope)
-            else scopes.asset(namespace, name=scope.name)
-        )
+        keyspace: Any
+        if isinstance(scope, TaskScope):
+            keyspace = scopes.task(namespace, scope)
+        else:
+            keyspace = scopes.asset(namespace, name=scope.name)
         try:
             return envelope.unwrap(keyspace.get(key))
         except KeyNotFound:
@@ -192,10 +196,13 @@ class Deadly:
     """A keyspace whose process dies at a write."""
 
     def __init__(self, keyspace: Any, step: str) -> None:
-        self._keyspace, self._step = keyspace, step
+        self._keyspace = keyspace
+        self._step = step
 
     def __getattr__(self, verb: str) -> Any:
-        return getattr(self._keyspace, verb) if verb in ("fetch", "get") else self._dying(verb)
+        if verb in ("fetch", "get"):
+            return getattr(self._keyspace, verb)
+        return self._dying(verb)
 
     def _dying(self, verb: str) -> Callable[..., Any]:
         def write(*args: Any, **kwargs: Any) -> Any:

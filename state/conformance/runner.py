@@ -1,4 +1,4 @@
-"""Running checks, and what came of them."""
+"""Run checks and return their results."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def run(
 ) -> list[Result]:
     """Run checks on a backend, each at a bench of its own.
 
-    :param make: makes a fresh instance; see :class:`~state.conformance.bench.Bench` for it and ``spec``.
+    :param make: makes a fresh instance; see :class:`~state.conformance.harness.Bench` for it
+        and ``spec``.
     """
     return [run_one(check, make, name, spec) for check in checks]
 
@@ -60,14 +61,18 @@ def run_one(
 ) -> Result:
     """Run one check; whatever the backend raises is a failure with its class and message."""
     begun = time.monotonic()
+    detail = ""
     with tempfile.TemporaryDirectory(prefix="stateroom-check-") as folder:
         try:
             check.look(Bench(make, Path(folder), name, spec, check.name))
-            outcome, detail = "passed", ""
+            outcome = "passed"
         except NotApplicable as reason:
-            outcome, detail = "not applicable", str(reason)
-        except Failed as found:
-            outcome, detail = "failed", str(found)
+            outcome = "not applicable"
+            detail = str(reason)
+        except Failed as failure:
+            outcome = "failed"
+            detail = str(failure)
         except Exception as error:
-            outcome, detail = "failed", f"it raised {type(error).__name__}: {error}"
+            outcome = "failed"
+            detail = f"it raised {type(error).__name__}: {error}"
     return Result(check, outcome, detail, time.monotonic() - begun)

@@ -1,4 +1,4 @@
-"""What the checks share: the list they add themselves to, values, keys and scopes that are hard to tell apart."""
+"""What the checks share: the list of checks, sample values, similar keys and scopes."""
 
 from __future__ import annotations
 
@@ -67,8 +67,9 @@ CHECKS: list[Check] = []
 
 
 def neighbours(bench: Bench) -> list[tuple[str, StoreScope]]:
-    """Scopes that are not a bench's own, though one might take them for it."""
-    task, name = bench.task, bench.asset.name or ""
+    """Scopes that are easily confused with a bench's own."""
+    task = bench.task
+    name = bench.asset.name or ""
     return [
         ("another map index", replace(task, map_index=0)),
         ("another run", replace(task, run_id="run-2")),
@@ -101,7 +102,7 @@ def same(one: Any, other: Any) -> bool:
     return json.dumps(one) == json.dumps(other)
 
 
-def expect(what: bool, seen: str) -> None:
-    """Fail with what was seen, unless it is as it should be."""
-    if not what:
-        raise Failed(seen)
+def expect(condition: bool, message: str) -> None:
+    """Fail with a message, unless a condition holds."""
+    if not condition:
+        raise Failed(message)

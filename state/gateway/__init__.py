@@ -1,1 +1,1 @@
-"""The service runs its own backend: values, health of references, orphans."""
+"""The service's own backend: values, health of references, orphans."""

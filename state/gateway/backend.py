@@ -27,17 +27,19 @@ class Backend:
 
     @property
     def name(self) -> str:
-        return self.hooks.name if self.hooks else "metastore"
+        if self.hooks is None:
+            return "metastore"
+        return self.hooks.name
 
     def run(self, act: Callable[[Call[Result]], Result]) -> Result:
-        """Call something that calls the backend.
+        """Run a function that calls the backend.
 
         :raises BackendTimeout: after the deadline.
-        :raises BackendFailed: for whatever was raised; the gateway's own errors pass.
+        :raises BackendFailed: for whatever the backend raises; the gateway's own errors pass.
         :raises BackendBusy: if all threads are taken.
         """
 
-        def noted(call: Call[Result]) -> Result:
+        def wrap_errors(call: Call[Result]) -> Result:
             try:
                 return act(call)
             except _Own:
@@ -46,32 +48,37 @@ class Backend:
                 raise BackendFailed(self.name, error, _row(call.row_changed)) from error
 
         try:
-            return self.calls.run(noted, self.timeout)
+            return self.calls.run(wrap_errors, self.timeout)
         except Overdue as error:
             raise BackendTimeout(self.name, self.timeout, _row(error.row_changed)) from None
         except _Own as error:
             raise error.error from None
 
     def owns(self, ref: str) -> bool:
-        """Whether the backend itself says that it made a reference."""
+        """Whether the backend itself claims a reference."""
         hooks = self.hooks
         return hooks is not None and hooks.has("owns_ref") and bool(hooks.backend.owns_ref(ref))
 
     def may_resolve(self, ref: str, vouched_by: Collection[str]) -> bool:
-        """Whether this backend is known to have made a reference; anybody can store one, or claim it in a header.
+        """Whether this backend is known to have made a reference.
 
-        :param vouched_by: the backends with which this service itself made it.
+        Any client can store a reference, or name a backend in a header, so neither is evidence.
+
+        :param vouched_by: the backends through which this service itself wrote it.
         """
         return self.hooks is not None and (self.name in vouched_by or self.owns(ref))
 
     def is_gone(self, ref: str, vouched_by: Collection[str]) -> bool:
-        """Whether the backend says that there is nothing behind a reference; one that cannot say so does not."""
+        """Whether the backend reports that the object of a reference is missing.
+
+        False for a backend that cannot tell.
+        """
         hooks = self.hooks
         if hooks is None or not hooks.has("holds") or not self.may_resolve(ref, vouched_by):
             return False
         try:
             return not hooks.backend.holds(ref)
-        except ForeignReference:  # the base has moved; the object may be where it was
+        except ForeignReference:  # the base has changed; the object may still exist at the old one
             return False
 
 
@@ -80,7 +87,7 @@ def _row(changed: bool) -> str:
 
 
 class _Own(Exception):
-    """Carries an error of ours through a call, past what the backend raises."""
+    """Carries an error of the gateway itself through a call, apart from the backend's errors."""
 
     def __init__(self, error: StateError) -> None:
         super().__init__(str(error))

@@ -1,7 +1,7 @@
-"""Calls that may hang: on threads of their own, each with a deadline, a bounded number at once.
+"""Run calls that may hang on a bounded number of threads, each with a deadline.
 
-Python cannot stop a thread. A call past its deadline is *abandoned*: its caller goes on, the thread stays *stuck* until
-the call returns by itself, and it may not change a row any more.
+Python cannot stop a thread. A call past its deadline is *abandoned*: its caller goes on, the thread
+stays *stuck* until the call returns by itself, and it may not change a row any more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from ..errors import BackendBusy
 
 Result = TypeVar("Result")
-MOST = 32  # calls at once, the stuck ones among them
+MOST = 32  # concurrent calls, stuck ones included
 
 
 class Abandoned(Exception):
@@ -35,10 +35,11 @@ class Overdue(Exception):
 
 
 class Call(Generic[Result]):
-    """One call; it is handed to what it runs."""
+    """One call; the function that it runs gets it as its argument."""
 
     def __init__(self, act: Callable[[Call[Result]], Result]) -> None:
-        self._act, self._lock = act, threading.Lock()
+        self._act = act
+        self._lock = threading.Lock()
         self._context = contextvars.copy_context()
         self.done = threading.Event()
         self.row_changed = self.abandoned = self.stuck = False
@@ -60,27 +61,30 @@ class Call(Generic[Result]):
     def run(self) -> None:
         try:
             self.result = self._context.run(self._act, self)
-        except (
-            BaseException
-        ) as error:  # of somebody else's code: a SystemExit must not take the thread along
+        except BaseException as error:  # even a backend's SystemExit must not end the thread
             self.error = error
 
     def abandon(self) -> bool:
-        """Forbid further changes; whether there has been one."""
+        """Forbid changes of the row from now on; return whether it was changed before."""
         with self._lock:
             self.abandoned = True
             return self.row_changed
 
 
 class Calls:
-    """The threads: started when they are needed, daemons, so that a stuck one never keeps the process alive.
+    """The threads that run calls, started on demand.
 
-    :param most: calls at once; more are refused at once instead of waiting.
+    They are daemons, so a stuck one does not keep the process alive.
+
+    :param most: concurrent calls; more are refused instead of queued.
     """
 
     def __init__(self, most: int = MOST) -> None:
-        self.most, self.running, self.stuck = most, 0, 0
-        self._lock, self._threads = threading.Lock(), 0
+        self.most = most
+        self.running = 0
+        self.stuck = 0
+        self._lock = threading.Lock()
+        self._threads = 0
         self._queue: queue.SimpleQueue[Call[Any]] = queue.SimpleQueue()
 
     def run(self, act: Callable[[Call[Result]], Result], timeout: float) -> Result:
@@ -96,10 +100,10 @@ class Calls:
             raise Overdue(call.abandon())
         if call.error is not None:
             raise call.error
-        return call.result  # type: ignore[return-value]  # there is one, for there was no error
+        return call.result  # type: ignore[return-value]  # set, since there was no error
 
     def counts(self) -> dict[str, int]:
-        """How many calls run now, how many of them are stuck, and how many there may be."""
+        """The number of running calls, of stuck ones among them, and the limit."""
         with self._lock:
             return {"running": self.running, "stuck": self.stuck, "most": self.most}
 
@@ -125,7 +129,7 @@ class Calls:
             del call  # its result may be large
 
     def _mark_stuck(self, call: Call[Any]) -> bool:
-        """Count a call among the stuck ones; False if it ended in the last moment after all."""
+        """Count a call as stuck; return False if it has ended in the meantime."""
         with self._lock:
             call.stuck = not call.done.is_set()
             self.stuck += call.stuck

@@ -1,8 +1,9 @@
 """The gateway: the service runs its own backend, for callers that are not Python, and for people.
 
-It does what a worker would have done, through the same accessors, with three differences: a reference is resolved only
-if the backend is known to have made it, a call has a deadline after which it changes no row, and what a backend raises
-is told apart from what is wrong with the request.
+It does what a worker would have done, through the same accessors, with three differences: a
+reference is resolved only if the backend is known to have made it, a call has a deadline after
+which it changes no row, and what a backend raises is told apart from what is wrong with the
+request.
 """
 
 from __future__ import annotations
@@ -34,14 +35,18 @@ class Gateway:
     """The values of one task instance or asset, as a task would see them.
 
     :param keyspace: its rows.
-    :param scope: what the backend is told; an asset's has its name only, also where it was named by its uri.
+    :param scope: what the backend gets; an asset's always has its name, even if the caller used its
+        uri.
     :param ti_id: of the attempt, for hooks in the proposal's style.
     """
 
     def __init__(
         self, backend: Backend, keyspace: Keyspace, scope: StoreScope, ti_id: str | None = None
     ) -> None:
-        self._backend, self._keyspace, self._scope, self._ti_id = backend, keyspace, scope, ti_id
+        self._backend = backend
+        self._keyspace = keyspace
+        self._scope = scope
+        self._ti_id = ti_id
 
     @classmethod
     def of_task(cls, backend: Backend, namespace: Namespace, ti_id: str, writer: Writer) -> Gateway:
@@ -67,13 +72,14 @@ class Gateway:
         """The value of a key.
 
         :raises KeyNotFound: if there is none.
-        :raises RefusedReference: if what is stored is a reference that this backend is not known to have made.
+        :raises RefusedReference: if what is stored is a reference that this backend is not known to
+            have made.
         :raises BackendError: as :meth:`Backend.run` says.
         """
-        found = self._backend.run(lambda call: self._get(call, key))
-        if found is _NONE:
+        value = self._backend.run(lambda call: self._get(call, key))
+        if value is _NONE:
             raise KeyNotFound(self._keyspace.what, key)
-        return found
+        return value
 
     def _get(self, call: Call[Any], key: str) -> Any:
         value = self._accessor(_Rows(self._keyspace, self._backend, call)).get(key, _NONE)
@@ -92,7 +98,8 @@ class Gateway:
 
         :param retention: for tasks only, as an accessor takes it.
         :param default_days: what None stands for.
-        :raises UnusableRetention: for a retention that ends beyond the calendar; nothing was called.
+        :raises UnusableRetention: for a retention that ends beyond the calendar; nothing was
+            called.
         :raises ValueError: for a value that no accessor takes; nothing was called.
         :raises BackendError: as :meth:`Backend.run` says.
         """
@@ -122,27 +129,29 @@ class Gateway:
     def delete(self, key: str) -> None:
         """Remove a key, then its object; one that is not there is no error.
 
-        :raises BackendError: as :meth:`Backend.run` says; the row may be gone by then, the object is an orphan.
+        :raises BackendError: as :meth:`Backend.run` says; the row may be gone by then, the object
+            is an orphan.
         """
-        place = (self._keyspace.scope_id(), key)
-        self._backend.run(lambda call: self._delete(call, place))
+        scope_id = self._keyspace.scope_id()
+        self._backend.run(lambda call: self._delete(call, scope_id, key))
 
-    def _delete(self, call: Call[None], place: tuple[int, str]) -> None:
-        self._accessor(_Rows(self._keyspace, self._backend, call)).delete(place[1])
+    def _delete(self, call: Call[None], scope_id: int, key: str) -> None:
+        self._accessor(_Rows(self._keyspace, self._backend, call)).delete(key)
         namespace = self._keyspace.namespace
-        for ref, vouched_by in references.released_from(namespace, place):
+        for ref, vouched_by in references.released_from(namespace, (scope_id, key)):
             if self._backend.is_gone(ref, vouched_by):
                 references.forget(namespace.database, ref)
 
     def clear(self) -> None:
-        """Remove every key, then their objects; raises as :meth:`delete`."""
+        """Remove every key, then the objects; raises as :meth:`delete`."""
         self._backend.run(
             lambda call: self._accessor(_Rows(self._keyspace, self._backend, call)).clear()
         )
 
     def _accessor(self, rows: _Rows) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
-        hooks, clock = self._backend.hooks, self._keyspace.namespace.clock
+        hooks = self._backend.hooks
         if isinstance(self._scope, TaskScope):
+            clock = self._keyspace.namespace.clock
             return TaskStateStoreAccessor(rows, self._scope, hooks, self._ti_id, clock=clock)
         return AssetStateStoreAccessor(rows, self._scope, hooks)
 
@@ -153,7 +162,7 @@ def _check_json(value: Any) -> None:
     except TypeError as error:
         raise BadBackend(f"what it returned is not JSON: {error}") from None
     except ValueError:
-        return  # NaN; the answer's writer says so
+        return  # NaN is reported when the response is written
 
 
 def _check_value(value: Any) -> None:
@@ -176,7 +185,7 @@ def _check_moment(moment: datetime) -> None:
 class _Rows:
     """The keyspace as the gateway's accessor sees it.
 
-    :param expires_at: of the entry that is set; the gateway has settled it before.
+    :param expires_at: of the entry to be set, already computed by the gateway.
     """
 
     def __init__(
@@ -187,8 +196,11 @@ class _Rows:
         expires_at: datetime | None = None,
         expires_by: str = "namespace",
     ) -> None:
-        self._keyspace, self._backend, self._call = keyspace, backend, call
-        self._expires_at, self._expires_by = expires_at, expires_by
+        self._keyspace = keyspace
+        self._backend = backend
+        self._call = call
+        self._expires_at = expires_at
+        self._expires_by = expires_by
         self._replaced: str | None = None
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
@@ -223,7 +235,7 @@ class _Rows:
             if ref is not None and facts is not None:
                 self._record_orphan(key, ref, facts)
             raise
-        return None  # what was replaced is removed by us: see remove_replaced
+        return None  # the accessor must not remove the replaced object: see remove_replaced
 
     def delete(self, key: str) -> None:
         with self._call.changing_row():
@@ -246,21 +258,25 @@ class _Rows:
         try:
             scope_id: int | None = keyspace.scope_id()
         except StateError:
-            scope_id = None  # it went while the backend was at work
+            scope_id = None  # it was deleted while the backend was writing
         log.warning(
             "key %r: the object behind %s has no row; it is an orphan now", key, masked(ref)
         )
         references.record_orphan(keyspace.namespace, (scope_id, key), ref, facts, keyspace.writer)
 
     def remove_replaced(self) -> None:
-        """Remove the object that the row no longer points at; the set has succeeded, whatever becomes of this."""
-        ref, hooks, store = self._replaced, self._backend.hooks, self._keyspace.namespace.database
+        """Remove the object that the row no longer points at.
+
+        A failure is only logged: the new value is already stored.
+        """
+        ref = self._replaced
+        hooks = self._backend.hooks
         if ref is None or hooks is None or not hooks.has("remove_ref"):
             return
         try:
             owns = self._backend.owns(ref)
             references.remove(
-                store,
+                self._keyspace.namespace.database,
                 ref,
                 lambda db: owns or hooks.name in references.known(db, ref).vouched_by,
                 hooks.backend.remove_ref,

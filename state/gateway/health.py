@@ -12,76 +12,86 @@ from ..store.namespace import Namespace
 from ..store.tables import references
 from .backend import Backend
 
-_MISSING, _CORRUPT = (
-    (ObjectMissing, FileNotFoundError),
-    (ObjectCorrupt, json.JSONDecodeError, UnicodeDecodeError),
-)
-
-
-# ---------------------------------------------------------------- health
+_MISSING = (ObjectMissing, FileNotFoundError)
+_CORRUPT = (ObjectCorrupt, json.JSONDecodeError, UnicodeDecodeError)
 
 
 def check(namespace: Namespace, backend: Backend, after: int, limit: int) -> dict[str, Any]:
-    """Look behind the next references and note what is there; a released one whose object is gone is forgotten.
+    """Check the next references and store their health in the ledger.
+
+    A released reference whose object is missing is removed from the ledger.
 
     :param after: the last id of the page before, 0 for the first.
-    :returns: ``checked``, ``remaining``, ``next`` (None at the end), ``health`` (how many of each), ``errors``.
+    :returns: ``checked``, ``remaining``, ``next`` (None at the end), ``health`` (how many of each),
+        ``errors``.
     :raises BackendTimeout: if the backend hangs; what was noted before stays.
     """
     rows, total = references.after(namespace, after, limit)
     counts: dict[str, int] = {}
     errors = []
     for row in rows:
-        health, error = _look(namespace, backend, row)
+        health, error = _check_row(namespace, backend, row)
         counts[health] = counts.get(health, 0) + 1
         if error:
             errors.append({"id": row["ref_id"], "message": error})
-    end = rows[-1]["ref_id"] if len(rows) < total else None
+    next_after = None
+    if len(rows) < total:
+        next_after = rows[-1]["ref_id"]
     return {
         "checked": len(rows),
         "remaining": total - len(rows),
-        "next": end,
+        "next": next_after,
         "health": counts,
         "errors": errors,
     }
 
 
-def _look(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> tuple[str, str | None]:
-    """What stands behind one row, and what the backend raised if it cannot be said."""
-    store, ref = namespace.database, row["ref"]
+def _check_row(
+    namespace: Namespace, backend: Backend, row: dict[str, Any]
+) -> tuple[str, str | None]:
+    """The health of one reference, and the backend's error if it could not be checked."""
+    database = namespace.database
     try:
         if row["health"] == "orphan":
-            health = backend.run(lambda call: _look_at_orphan(backend, row))
+            health = backend.run(lambda call: _check_orphan(backend, row))
         else:
-            health = backend.run(lambda call: _look_at_held(backend, row))
+            health = backend.run(lambda call: _check_held(backend, row))
     except BackendFailed as error:
-        health, message = health_of(error), str(error)
-        references.set_health(store, row["ref_id"], health)
-        return health, message if health == "unchecked" else None
+        health = health_of(error)
+        references.set_health(database, row["ref_id"], health)
+        if health == "unchecked":
+            return health, str(error)
+        return health, None
     if health == "gone":
-        references.forget(store, ref)
+        references.forget(database, row["ref"])
     else:
-        references.set_health(store, row["ref_id"], health)
+        references.set_health(database, row["ref_id"], health)
     return health, None
 
 
-def _look_at_orphan(backend: Backend, row: dict[str, Any]) -> str:
-    return "gone" if backend.is_gone(row["ref"], _vouched_by(row)) else "orphan"
+def _check_orphan(backend: Backend, row: dict[str, Any]) -> str:
+    if backend.is_gone(row["ref"], _vouched_by(row)):
+        return "gone"
+    return "orphan"
 
 
-def _look_at_held(backend: Backend, row: dict[str, Any]) -> str:
-    hooks, ref = backend.hooks, row["ref"]
-    if hooks is None or not backend.may_resolve(ref, _vouched_by(row)):
-        mine = (
-            hooks is not None and row["backend"] in (None, hooks.name) and not hooks.has("owns_ref")
-        )
-        return "unchecked" if mine else "foreign"
+def _check_held(backend: Backend, row: dict[str, Any]) -> str:
+    hooks = backend.hooks
+    ref = row["ref"]
+    if hooks is None:
+        return "foreign"
+    if not backend.may_resolve(ref, _vouched_by(row)):
+        if row["backend"] in (None, hooks.name) and not hooks.has("owns_ref"):
+            return "unchecked"
+        return "foreign"
     value, encoded = hooks.read(scope_of(row), ref)
     if value is None:
         return "missing"
     if row["sha256"] is None or (encoded or Encoded.of(value)).sha256 == row["sha256"]:
         return "ok"
-    return "corrupt" if getattr(hooks.backend, "immutable", False) else "changed"
+    if getattr(hooks.backend, "immutable", False):
+        return "corrupt"
+    return "changed"
 
 
 def _vouched_by(row: dict[str, Any]) -> list[str]:
@@ -89,17 +99,19 @@ def _vouched_by(row: dict[str, Any]) -> list[str]:
 
 
 def scope_of(row: dict[str, Any]) -> TaskScope | AssetScope:
-    """Whose state a row is."""
+    """The scope of a row."""
     if row["asset"] is not None:
         return AssetScope(name=row["asset"])
     return TaskScope(row["dag_id"], row["run_id"], row["task_id"], row["map_index"])
 
 
 def health_of(error: BackendFailed) -> str:
-    """What a backend's own error says of the object."""
+    """The health that a backend's error stands for."""
     cause = error.__cause__
     if isinstance(cause, _MISSING):
         return "missing"
     if isinstance(cause, ForeignReference):
         return "foreign"
-    return "corrupt" if isinstance(cause, _CORRUPT) else "unchecked"
+    if isinstance(cause, _CORRUPT):
+        return "corrupt"
+    return "unchecked"

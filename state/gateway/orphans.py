@@ -1,7 +1,8 @@
 """Find and remove orphans: objects that no row points at.
 
-An object is removed only if it lies under this database's prefix or in the ledger, is older than asked, and no row in
-any namespace points at it when looked up again just before. Everything else is left, with the reason.
+An object is removed only if it lies under this database's prefix or in the ledger, is older than
+asked, and no row in any namespace points at it when looked up again just before. Everything else is
+left, with the reason.
 """
 
 from __future__ import annotations
@@ -22,13 +23,9 @@ from ..store.tables.namespaces import DEFAULT, listed
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
-Found = tuple[
-    str, int | None, datetime | None
-]  # a reference, its object's size, when a backend says it was written
-_AT_ONCE = 200  # objects per backend call
-
-
-# ---------------------------------------------------------------- orphans
+# a reference, its object's size, when it was written according to the backend
+Candidate = tuple[str, int | None, datetime | None]
+_CHUNK = 200  # objects per backend call
 
 
 @dataclass(frozen=True)
@@ -49,19 +46,20 @@ class Orphan:
         """Why it stays, or ``removable``."""
         if not self.ours:
             return UNKNOWN_OWNER
-        return "removable" if _is_older(self.written_at, older_than) else "too young"
+        if _is_older(self.written_at, older_than):
+            return "removable"
+        return "too young"
 
 
 def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
-    """Every object that no row points at: what the ledger has released, and what the backend can list besides.
+    """Every object that no row points at: released ones in the ledger, and those the backend lists.
 
     :raises BackendError: as :meth:`~state.gateway.Backend.run` says.
     """
     released = {row["ref"]: row["size"] for row in references.released(namespace)}
     hooks = backend.hooks
-    if hooks is not None and hooks.has(
-        "iter_refs"
-    ):  # first, since it knows better how old an object is
+    # the backend's list first, since it knows better how old an object is
+    if hooks is not None and hooks.has("iter_refs"):
         listed = backend.run(lambda call: iter(hooks.backend.iter_refs()))
         for orphan in _in_chunks(namespace, backend, listed):
             released.pop(orphan.ref, None)
@@ -69,15 +67,17 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     yield from _in_chunks(namespace, backend, ((ref, size, None) for ref, size in released.items()))
 
 
-def _in_chunks(namespace: Namespace, backend: Backend, found: Iterator[Found]) -> Iterator[Orphan]:
-    """Those that are orphans; a backend that lists is asked for a part at a time, each with the deadline."""
+def _in_chunks(
+    namespace: Namespace, backend: Backend, candidates: Iterator[Candidate]
+) -> Iterator[Orphan]:
+    """The orphans among some objects, listed in chunks, each with the deadline."""
 
     def act(call: Any) -> tuple[int, list[Orphan | None]]:
-        chunk = list(islice(found, _AT_ONCE))
-        return len(chunk), [_orphan(namespace, backend, *one) for one in chunk]
+        chunk = list(islice(candidates, _CHUNK))
+        return len(chunk), [_orphan(namespace, backend, *candidate) for candidate in chunk]
 
-    count = _AT_ONCE
-    while count == _AT_ONCE:
+    count = _CHUNK
+    while count == _CHUNK:
         count, chunk = backend.run(act)
         yield from (orphan for orphan in chunk if orphan is not None)
 
@@ -85,7 +85,7 @@ def _in_chunks(namespace: Namespace, backend: Backend, found: Iterator[Found]) -
 def _orphan(
     namespace: Namespace, backend: Backend, ref: str, size: int | None, listed_at: datetime | None
 ) -> Orphan | None:
-    """What is known of an object; None if a row points at it, or if it is gone."""
+    """The orphan that an object is; None if a row points at it, or if it is missing."""
     with namespace.database.reading() as db:
         known = references.known(db, ref)
         if references.is_held(db, ref):
@@ -100,8 +100,9 @@ def _orphan(
 def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references.Known) -> bool:
     """Whether an object lies under this database's prefix, or in the ledger as this backend's.
 
-    Anybody can bring any text into the ledger, so its word counts only where this service itself wrote, or the
-    backend confirms it; built-in backends share a base with other databases, so there the prefix has to be right too.
+    Anybody can bring any text into the ledger, so its word counts only where this service itself
+    wrote, or the backend confirms it; built-in backends share a base with other databases, so there
+    the prefix has to be right too.
     """
     if backend.name in known.vouched_by:
         return True
@@ -113,7 +114,7 @@ def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references
 
 
 def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str) -> bool:
-    """Whether an object of this database lies in a realm that no namespace has any more; ``default`` inherits those."""
+    """Whether an object belongs to a namespace that was dropped; ``default`` inherits those."""
     if namespace.name != DEFAULT or backend.hooks is None or backend.name not in BUILTIN:
         return False
     try:
@@ -125,7 +126,7 @@ def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str)
 
 
 def _is_older(moment: datetime, seconds: float) -> bool:
-    # a comparison of spans: a moment so many seconds ago may lie before the year 1
+    # compare durations: the moment ``seconds`` ago may lie before the year 1
     return (Clock().now() - moment).total_seconds() >= seconds
 
 
@@ -160,14 +161,19 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
     if hooks is None or not hooks.has("remove_ref"):
         return "the backend cannot remove a single object"
 
-    def still(db: Any) -> bool:
+    def is_still_old(db: Any) -> bool:
         written_at = references.known(db, orphan.ref).written_at
         return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:
-        return references.remove(namespace.database, orphan.ref, still, hooks.backend.remove_ref)
+        return references.remove(
+            namespace.database, orphan.ref, is_still_old, hooks.backend.remove_ref
+        )
 
     try:
-        return "removed" if backend.run(act) else "in use again"
+        removed = backend.run(act)
     except BackendFailed as error:
         return str(error)
+    if removed:
+        return "removed"
+    return "in use again"

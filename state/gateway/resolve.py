@@ -1,6 +1,7 @@
-"""Looking behind one reference for a person who asks, with an outcome in words.
+"""Resolve one reference for a person, with the outcome in words.
 
-Anybody can store a reference, so it is resolved only if this service's backend is known to have made it.
+Anybody can store a reference, so it is resolved only if this service's backend is known to have
+made it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..store.tables import references
 from .backend import Backend
 from .health import health_of, scope_of
 
-LARGEST = 1024 * 1024  # bytes of a value that is shown
+LARGEST = 1024 * 1024  # bytes; a larger value is not shown
 _SENTENCES = {
     "ok": "The object is there, and it is what was written.",
     "missing": "There is no object behind this reference any more.",
@@ -27,9 +28,10 @@ _SENTENCES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found behind a reference.
+    """The outcome of resolving a reference.
 
-    :param word: ``ok``, ``missing``, ``corrupt``, ``changed``, ``foreign``, ``too large``, ``refused`` or ``failed``.
+    :param word: ``ok``, ``missing``, ``corrupt``, ``changed``, ``foreign``, ``too large``,
+        ``refused`` or ``failed``.
     :param text: the value's JSON, where it can be shown.
     """
 
@@ -41,10 +43,11 @@ class Outcome:
 def resolve(
     namespace: Namespace, backend: Backend, row: dict[str, Any], largest: int = LARGEST
 ) -> Outcome:
-    """Look behind the reference of a key, and note in the ledger what was found.
+    """Resolve the reference of a key, and store its health in the ledger.
 
     :param row: the key, as :func:`state.store.keys.one` returns it.
-    :param largest: bytes; a larger object is not shown, and one that is known to be larger is not read.
+    :param largest: bytes; a larger object is not shown, and one that is known to be larger is not
+        read.
     """
     outcome = _resolve(backend, row, largest)
     if outcome.word in _SENTENCES:
@@ -53,22 +56,24 @@ def resolve(
 
 
 def _resolve(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
-    why = refusal(backend, row)
-    if why is not None:
-        return why
+    refused = refusal(backend, row)
+    if refused is not None:
+        return refused
     if row["ref_size"] is not None and row["ref_size"] > largest:
         return _too_large(row["ref_size"], largest)
     try:
         return backend.run(lambda call: _read(backend, row, largest))
     except BackendFailed as error:
         word = health_of(error)
-        return _outcome(word) if word in _SENTENCES else Outcome("failed", f"{error}")
+        if word in _SENTENCES:
+            return _outcome(word)
+        return Outcome("failed", str(error))
     except (BackendTimeout, BackendBusy) as error:
-        return Outcome("failed", f"{error}")
+        return Outcome("failed", str(error))
 
 
 def refusal(backend: Backend, row: dict[str, Any]) -> Outcome | None:
-    """Why a reference is not resolved here, and not replaced either; None if it may be."""
+    """Why a reference may be neither resolved nor replaced here; None if it may."""
     if backend.hooks is None:
         return Outcome(
             "refused", "This service has no backend to resolve it with; start it with --backend."
@@ -81,8 +86,11 @@ def refusal(backend: Backend, row: dict[str, Any]) -> Outcome | None:
         return Outcome("failed", f"{error}")
     if backend.hooks.has("owns_ref") or row["backend"] not in (None, backend.name):
         return _outcome("foreign")
-    why = f"The backend {backend.name} is not known to have made it, and anybody can store a reference."
-    return Outcome("refused", why)
+    return Outcome(
+        "refused",
+        f"The backend {backend.name} is not known to have made it, "
+        "and anybody can store a reference.",
+    )
 
 
 def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:

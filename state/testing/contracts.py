@@ -1,4 +1,4 @@
-"""Contracts as test classes, for Stateroom's own tests and for those of others; this module needs pytest.
+"""Contracts as test classes, for Stateroom's own tests and for others; it needs pytest.
 
 Subclass one and give the fixture it asks for::
 
@@ -77,9 +77,9 @@ class KeyspaceContract:
     @pytest.mark.parametrize("value", JSON_VALUES, ids=repr)
     def test_a_value_comes_back_as_it_was_set(self, keyspace: Any, value: Any) -> None:
         keyspace.set("k", value)
-        got = keyspace.get("k")
-        assert got == value
-        assert type(got) is type(value)
+        stored = keyspace.get("k")
+        assert stored == value
+        assert type(stored) is type(value)
 
     def test_a_missing_key_is_an_error_that_names_it(self, keyspace: Any) -> None:
         with pytest.raises(KeyNotFound, match="'it'") as caught:
@@ -153,7 +153,10 @@ class KeyspaceContract:
 
 
 class ExpiryContract:
-    """What a task instance's keyspace does with ``expires_at``. The fixtures are those of :class:`KeyspaceContract`."""
+    """What a task instance's keyspace does with ``expires_at``.
+
+    The fixtures are those of :class:`KeyspaceContract`.
+    """
 
     @pytest.mark.parametrize("days", [-1, 30])
     def test_an_expired_key_is_there_until_it_is_cleaned_away(
@@ -168,7 +171,7 @@ class ExpiryContract:
 
 
 class ListingContract:
-    """What a keyspace that can ``list`` does. The fixtures are those of :class:`KeyspaceContract`."""
+    """What a keyspace with ``list`` does; the fixtures are those of :class:`KeyspaceContract`."""
 
     def test_keys_are_listed_in_code_point_order(self, keyspace: Any) -> None:
         keys = ["b", "a", "B", "a/b", "ü", "🚚", "\uffff", "10", "9", ""]
@@ -212,7 +215,8 @@ class ListingContract:
 class BackendContract:
     """The conformance kit on a backend, a test for each check.
 
-    The fixture ``make_backend`` gives a callable that makes a fresh instance, configured alike each time.
+    The fixture ``make_backend`` gives a callable that makes a fresh instance, configured alike each
+    time.
     """
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)

@@ -35,7 +35,9 @@ class Memory(Workers):
     """
 
     def __init__(self, store: Store, name: str) -> None:
-        self._store, self.namespace, self._namespace = store, name, store.create_namespace(name)
+        self._store = store
+        self.namespace = name
+        self._namespace = store.create_namespace(name)
         super().__init__(_Clock(self._namespace))
 
     def begin(self, scope: TaskScope) -> Attempt:
@@ -53,9 +55,9 @@ class Memory(Workers):
         return scopes.task_instance(self._namespace, attempt.id, _writer(attempt))
 
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
-        writer = (
-            _writer(attempt) if attempt else Writer(AssetStateStoreWriterKind.API, api="execution")
-        )
+        writer = Writer(AssetStateStoreWriterKind.API, api="execution")
+        if attempt:
+            writer = _writer(attempt)
         if scope.name is not None:
             assets.create_asset(self._namespace, scope.name, scope.uri)
             return scopes.asset(self._namespace, name=scope.name, writer=writer)
@@ -106,14 +108,16 @@ def _writer(attempt: Attempt) -> Writer:
 class Assets(AssetStateStoreAccessors):
     """``context["asset_state_store"]`` of a task whose inlets and outlets are whatever it asks for.
 
-    Called directly it is the only asset's, as in Airflow; if none was asked for before, one named ``asset``.
+    Called directly it is the only asset's, as in Airflow; if none was asked for before, one named
+    ``asset``.
 
     :param task: who writes.
     """
 
     def __init__(self, workers: Memory, task: Task) -> None:
         super().__init__([])
-        self._workers, self._task = workers, task
+        self._workers = workers
+        self._task = task
 
     def __getitem__(self, asset: Any) -> Any:
         scope = asset_scope(asset)

@@ -1,8 +1,9 @@
-"""The worker's side: what a task finds in its context, with Airflow's methods and signatures.
+"""The accessors in a task's context, with Airflow's methods and signatures.
 
-An accessor stands over any keyspace (HTTP, or the store in the same process). With a backend the order of effects is
-the promise: the object is written before the row, the row is deleted before the object; so a crash in between can
-leave an object that no row points at, never a row that points nowhere.
+An accessor stands over any keyspace (HTTP, or the store in the same process). With a backend the
+order of effects is the promise: the object is written before the row, the row is deleted before the
+object; so a crash in between can leave an object that no row points at, never a row that points
+nowhere.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ class Keyspace(Protocol):
     """The four verbs over one task instance's or asset's entries."""
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
-        """The stored value, and what is known of the reference in it."""
+        """The stored value, and the facts about the reference in it."""
 
     def set(
         self, key: str, value: Any, expires_at: Any = None, facts: Facts | None = None
     ) -> str | None:
-        """Store a value; the reference that it replaced, if it did."""
+        """Store a value; return the reference that it replaced, if any."""
 
     def delete(self, key: str) -> None: ...
 
@@ -48,7 +49,8 @@ class _Accessor:
 
     :param keyspace: where the rows are.
     :param scope: whose state it is.
-    :param hooks: the worker's backend; without one, or one for this kind of scope, every value stays in its row.
+    :param hooks: the worker's backend; without one, or one for this kind of scope, every value
+        stays in its row.
     :param ti_id: the attempt's id, for hooks in the proposal's style.
     """
 
@@ -59,22 +61,30 @@ class _Accessor:
         hooks: Hooks | None = None,
         ti_id: str | None = None,
     ) -> None:
-        self._keyspace, self._given_scope, self._ti_id = keyspace, scope, ti_id
-        self._hooks = hooks if hooks is not None and hooks.serves(scope) else None
+        self._keyspace = keyspace
+        self._given_scope = scope
+        self._ti_id = ti_id
+        self._hooks = None
+        if hooks is not None and hooks.serves(scope):
+            self._hooks = hooks
 
     @cached_property
     def _scope(self) -> StoreScope:
-        """What the backend is told: an asset's name also where it was named by its uri, so that both share objects."""
+        """The scope that the backend gets.
+
+        It has an asset's name even if the task used its uri, so that both lead to the same objects.
+        """
         scope = self._given_scope
         if isinstance(scope, AssetScope) and scope.name is None:
-            found = getattr(self._keyspace, "scope", None)
-            return found if isinstance(found, AssetScope) else scope
+            named_scope = getattr(self._keyspace, "scope", None)
+            if isinstance(named_scope, AssetScope):
+                return named_scope
         return scope
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or ``default`` if there is none.
 
-        :raises ObjectMissing: if the row is there and the object behind its reference is not.
+        :raises ObjectMissing: if the row exists but the object behind its reference does not.
         :raises ObjectCorrupt: if the object is not what was written.
         """
         try:
@@ -129,7 +139,8 @@ class _Accessor:
         values.check(value)
         if envelope.kind(value) != "value":
             raise ValueError(
-                f"a value must not be a dict with the member {envelope.MARKER!r}: it would be taken for a reference"
+                f"a value must not be a dict with the member {envelope.MARKER!r}: "
+                "it would be taken for a reference"
             )
         if self._hooks is None:
             self._keyspace.set(key, value, expires_at)
@@ -143,17 +154,17 @@ class _Accessor:
         else:
             facts = Facts(hooks.name, encoded.size, encoded.sha256)
             replaced = self._keyspace.set(key, envelope.wrap(ref), expires_at, facts)
-            if hooks.has("holds") and not hooks.backend.holds(
-                ref
-            ):  # a delete took it between our two steps
+            # a concurrent delete may have removed the object before the row was written
+            if hooks.has("holds") and not hooks.backend.holds(ref):
                 hooks.write(self._scope, key, value, self._ti_id)
         if replaced and replaced != ref:
             self._remove(hooks, key, replaced, inline=ref is None)
 
     def _remove(self, hooks: Hooks, key: str, ref: str, inline: bool) -> None:
-        """Remove the object of a replaced reference, where that can be done without touching another one.
+        """Remove the object of a replaced reference, if no other object would be removed with it.
 
-        :param inline: whether the key has no object now, so that a backend which can remove only by key may do so.
+        :param inline: whether the key has no object now, so that a backend which can remove only by
+            key may do so.
         """
         try:
             if hooks.has("remove_ref"):
@@ -161,15 +172,13 @@ class _Accessor:
                     hooks.backend.remove_ref(ref)
             elif inline:
                 hooks.delete(self._scope, key)
-        except (
-            Exception
-        ) as error:  # the value is stored; whatever this is, it must not fail the task
-            what, where = f"{type(error).__name__}: {error}", f"{self._scope} key {key!r}"
+        except Exception as error:  # the value is stored, so the task must not fail
             log.warning(
-                "%s: the replaced object %s stays, it is an orphan now: %s",
-                where,
+                "%s key %r: the replaced object %s stays, it is an orphan now: %s",
+                self._scope,
+                key,
                 masked(ref),
-                masked(what),
+                masked(f"{type(error).__name__}: {error}"),
             )
 
     def _verify(self, key: str, ref: str, encoded: Encoded, facts: Facts) -> None:
@@ -195,7 +204,7 @@ class _Accessor:
 
     @contextmanager
     def _tolerating(self, key: str | None) -> Iterator[None]:
-        """Let a backend that cannot remove keep its objects: the row is gone, the ledger still knows them."""
+        """Only warn if a backend cannot remove objects; the ledger still lists them."""
         try:
             yield
         except NotImplementedError as error:
@@ -225,13 +234,16 @@ class TaskStateStoreAccessor(_Accessor):
         default_retention_days: int = 30,
     ) -> None:
         super().__init__(keyspace, scope, hooks, ti_id)
-        self._clock, self._days = clock or Clock(), default_retention_days
+        self._clock = clock or Clock()
+        self._days = default_retention_days
 
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Create or overwrite a key.
 
-        :param retention: how long it lives; ``NEVER_EXPIRE`` for ever, None for ``default_retention_days``.
-        :raises ValueError: for None, NaN or Infinity anywhere in the value (naming the place), or an envelope.
+        :param retention: how long it lives; ``NEVER_EXPIRE`` for ever, None for
+            ``default_retention_days``.
+        :raises ValueError: for None, NaN or Infinity anywhere in the value (naming the place), or
+            an envelope.
         :raises TypeError: for a value that is not JSON, or a retention that is not a timedelta.
         """
         self._store(key, value, self._expiry(retention))
@@ -273,33 +285,39 @@ class AssetStateStoreAccessors:
     def __init__(self, accessors: Iterable[tuple[AssetScope, AssetStateStoreAccessor]]) -> None:
         by_scope = dict(accessors)  # an asset that is both inlet and outlet is one asset
         self._by_name: dict[Any, AssetStateStoreAccessor] = {
-            s.name: one for s, one in by_scope.items() if s.name
+            scope.name: accessor for scope, accessor in by_scope.items() if scope.name
         }
         self._by_uri: dict[Any, AssetStateStoreAccessor] = {
-            s.uri: one for s, one in by_scope.items() if s.uri
+            scope.uri: accessor for scope, accessor in by_scope.items() if scope.uri
         }
         self._all = list(by_scope.values())
 
     def __getitem__(self, asset: Any) -> AssetStateStoreAccessor:
-        """The accessor of an asset: anything with a ``name`` or a ``uri``, or one of them as text."""
-        name = asset if isinstance(asset, str) else getattr(asset, "name", None)
-        uri = asset if isinstance(asset, str) else getattr(asset, "uri", None)
+        """The accessor of an asset: an object with ``name`` or ``uri``, or one of these as text."""
+        name: Any
+        uri: Any
+        if isinstance(asset, str):
+            name = uri = asset
+        else:
+            name = getattr(asset, "name", None)
+            uri = getattr(asset, "uri", None)
         if name is None and uri is None:
             raise TypeError(
                 f"expected an asset, a reference to one or its name, got {type(asset).__name__}"
             )
-        found = self._by_name.get(name) or self._by_uri.get(uri)
-        if found is None:
-            known = ", ".join(repr(one) for one in [*self._by_name, *self._by_uri]) or "none"
+        accessor = self._by_name.get(name) or self._by_uri.get(uri)
+        if accessor is None:
+            known = ", ".join(map(repr, [*self._by_name, *self._by_uri])) or "none"
             raise KeyError(f"{asset!r} is not among this task's inlets or outlets ({known})")
-        return found
+        return accessor
 
     def __getattr__(self, verb: str) -> Any:
         if verb not in ("get", "set", "delete", "clear", "aget", "aset", "adelete", "aclear"):
             raise AttributeError(verb)
         if len(self._all) != 1:
             raise ValueError(
-                f"this task has {len(self._all)} inlets and outlets; say which: context['asset_state_store'][ASSET]"
+                f"this task has {len(self._all)} inlets and outlets; "
+                "say which: context['asset_state_store'][ASSET]"
             )
         return getattr(self._all[0], verb)
 

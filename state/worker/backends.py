@@ -1,6 +1,7 @@
-"""The built-in backends as a real Airflow worker makes them: by their dotted paths, without arguments.
+"""The built-in backends for a real Airflow worker, which creates them without arguments.
 
-``AIRFLOW__WORKERS__STATE_STORE_BACKEND=state.worker.FileBackend``, and the variables of docs/backends.md.
+``AIRFLOW__WORKERS__STATE_STORE_BACKEND=state.worker.FileBackend``, and the variables of
+docs/backends.md.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ class _ForAirflow(ImmutableBackend):
 def _options(name: str) -> dict[str, Any]:
     """What the environment sets.
 
-    :raises BadBackend: for a threshold: Airflow 3.3 takes a value that a backend leaves in its row for a reference.
+    :raises BadBackend: for a threshold: Airflow 3.3 takes a value that a backend leaves in its row
+        for a reference.
     """
     found = options_from(os.environ, name)
     if found.pop("threshold", 0):
         raise BadBackend(
-            "STATEROOM_BACKEND_THRESHOLD is for other callers than Airflow 3.3, which needs a reference"
+            "STATEROOM_BACKEND_THRESHOLD cannot be used in Airflow 3.3, which needs a reference "
+            "for every value; unset it"
         )
     if "base" not in found:
         raise BadBackend(f"the {name} backend needs its base: set STATEROOM_BACKEND_BASE")

@@ -1,4 +1,4 @@
-"""What a ``@task`` function finds in its context, without a worker around it."""
+"""The context of a ``@task`` function, without a worker."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def context(
 
     :param keyspace: the task instance's, over HTTP or in the same process.
     :param ti_id: the attempt's UUID.
-    :param assets: inlets and outlets with their keyspaces: anything with a ``name`` or a ``uri``, or a name.
+    :param assets: inlets and outlets with their keyspaces: anything with a ``name`` or a ``uri``,
+        or a name.
     :param hooks: the worker's backend.
     :param clock: what retentions are counted from.
     """
@@ -65,7 +66,7 @@ def context(
         keyspace, scope, hooks, ti_id, clock=clock, default_retention_days=default_retention_days
     )
     ti = TaskInstance(ti_id, scope.dag_id, scope.run_id, scope.task_id, scope.map_index, try_number)
-    found = {
+    members = {
         "task_state_store": task,
         "task_state": task,
         "ti": ti,
@@ -79,8 +80,8 @@ def context(
         by_asset = AssetStateStoreAccessors(
             (one, AssetStateStoreAccessor(rows, one, hooks)) for one, rows in scopes
         )
-        found["asset_state_store"] = found["asset_state"] = by_asset
-    return found
+        members["asset_state_store"] = members["asset_state"] = by_asset
+    return members
 
 
 def asset_scope(asset: Any) -> AssetScope:

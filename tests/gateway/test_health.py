@@ -343,7 +343,7 @@ def test_removal_stops_at_its_limit(kept):
 
 
 def test_orphans_beyond_one_chunk_are_all_found(kept, monkeypatch):
-    monkeypatch.setattr("state.gateway.orphans._AT_ONCE", 2)
+    monkeypatch.setattr("state.gateway.orphans._CHUNK", 2)
     for number in range(5):
         kept.loose(number)
     assert len(list(orphans(kept.namespace, kept.backend))) == 5
