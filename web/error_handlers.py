@@ -43,7 +43,7 @@ def _execution(error: errors.StateError) -> Any:
         return _plain(error)
     facts = {"reason": error.reason, "message": str(error)}
     if isinstance(error, errors.InvalidTransition):
-        facts["previous_state"] = error.previous_state  # type: ignore[assignment]  # null, where it had none
+        facts["previous_state"] = error.previous_state  # type: ignore[assignment]  # None is null
     return {"detail": facts}
 
 
@@ -85,7 +85,9 @@ def api_name() -> str:
 
 
 def is_for_people() -> bool:
-    """Whether a page is asked for: by a view of the pages, or by a browser that knows no better path."""
+    """Whether a page is asked for: by a view of the pages, or by a browser that knows no better
+    path.
+    """
     if request.blueprints:
         return request.blueprints[-1] == "ui"
     return api_name() not in _APIS and "text/html" in request.headers.get("Accept", "")

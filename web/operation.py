@@ -1,4 +1,5 @@
-"""What a view says about itself, in one place: what it takes and gives, and what it does to somebody's state.
+"""What a view says about itself, in one place: what it takes and gives, and what it does to
+somebody's state.
 
 ``/openapi.json``, the journal, the faults and the server's lanes read it here. A view of an API
 without it fails a test.
@@ -38,8 +39,9 @@ class Operation:
     :param open: whether it needs no token even where there is a secret.
     :param forms: whether its body may be a form too.
     :param headers: of its answer, with what they say.
-    :param state_op: what it does to the state of a task instance or an asset, as the journal and the faults name it:
-        ``get``, ``set``, ``delete``, ``clear``, ``list`` or ``state``; None if it does nothing to it.
+    :param state_op: what it does to the state of a task instance or an asset, as the journal and
+        the faults name it: ``get``, ``set``, ``delete``, ``clear``, ``list`` or ``state``; None if
+        it does nothing to it.
     :param lane: which threads answer it; None for those of the short calls.
     :param waits: the query parameter with which it waits on purpose.
     """
@@ -81,5 +83,7 @@ def lane(name: str) -> Callable[[View], View]:
 
 
 def operation_of(app: Flask, endpoint: str | None) -> Operation | None:
-    """What the view of an endpoint says about itself; None where there is no view, or it says nothing."""
+    """What the view of an endpoint says about itself; None where there is no view, or it says
+    nothing.
+    """
     return getattr(app.view_functions.get(endpoint or ""), "operation", None)

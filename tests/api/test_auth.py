@@ -1,4 +1,4 @@
-"""Who may do what, and what a hostile page cannot do: DESIGN.md, *Tokens and safety*, rule by rule."""
+"""Who may do what, and what a hostile page cannot do, rule by rule."""
 
 import http.client
 import json

@@ -252,9 +252,8 @@ def test_known_coordinates_are_the_next_attempt(world):
     ],
 )
 def test_the_attempt_before_is_gone_and_may_write_nothing(guarded, method, path, body):
-    token = {
-        "Authorization": f"Bearer {guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json['token']}"
-    }
+    attempt = guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json
+    token = {"Authorization": f"Bearer {attempt['token']}"}
     zombie = guarded.get(FIXTURE, headers=admin()).json["task_instances"][0]["id"]
     guarded.post(ATTEMPT, json=EXTRACT, headers=admin())
     assert (

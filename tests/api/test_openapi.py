@@ -20,7 +20,8 @@ OPTIONS = [
     "--max-examples=15",
     "--phases=examples,coverage,fuzzing",
     "--generation-database=none",
-    "--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+    "--checks=not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_schema_conformance",
     "--report-har-path=requests.har",
     "--no-color",
 ]

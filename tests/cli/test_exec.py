@@ -128,7 +128,8 @@ def test_a_signal_reaches_the_command(how):
 def test_ctrl_c_reaches_the_command_once_and_keeps_the_report(tmp_path):
     program = (
         WAIT
-        + "except KeyboardInterrupt:\n    time.sleep(0.5); print('once', flush=True); raise SystemExit(42)"
+        + "except KeyboardInterrupt:\n    time.sleep(0.5); print('once', flush=True); "
+        + "raise SystemExit(42)"
     )
     call = exec_call(*python(program), options=["--report", str(tmp_path)])
     pid, terminal = pty.fork()

@@ -289,7 +289,7 @@ def test_a_key_of_which_the_journal_tells_nothing(run):
 
 @pytest.fixture
 def told(run, nightly, served):
-    """The lines of a journal in which a key was set, read and missed, and some state was refused."""
+    """A journal in which a key was set, read and missed, and some state was refused."""
     base = f"{served.url}/ns/{nightly}"
     requests.put(f"{base}/_stateroom/fixture", json=WORLD, timeout=10)
     requests.put(base + TASK_KEY, json={"value": {"page": 1, "text": "x" * 100}}, timeout=10)

@@ -101,7 +101,8 @@ def test_a_task_instance_from_a_document_keeps_its_id(stateroom, tmp_path):
     ti_id = "019b0000-0000-7000-8000-000000000001"
     place = '"dag_id": "etl", "run_id": "test"'
     (tmp_path / "world.json").write_text(
-        f'{{"dag_runs": [{{{place}}}], "task_instances": [{{{place}, "task_id": "submit", "id": "{ti_id}"}}]}}'
+        f'{{"dag_runs": [{{{place}}}], '
+        f'"task_instances": [{{{place}, "task_id": "submit", "id": "{ti_id}"}}]}}'
     )
     stateroom.import_(tmp_path / "world.json")
     assert stateroom.task("etl", "submit").ti_id == ti_id

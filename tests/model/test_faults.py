@@ -1,4 +1,4 @@
-"""The rule of a fault: which calls it fits, on which it fires; and what the database counts of it."""
+"""The rule of a fault: which calls it fits, when it fires, and what the database counts."""
 
 import json
 import re

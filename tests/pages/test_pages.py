@@ -267,7 +267,8 @@ def test_expiry_is_what_was_chosen(world, fields, expires):
     assert answer.status_code == 200
     assert "is stored" in text_of(answer)
     stored = world.get(
-        "/api/v2/dags/etl/dagRuns/manual__2026-01-01T00:00:00+00:00/taskInstances/extract/state-store/new"
+        "/api/v2/dags/etl/dagRuns/manual__2026-01-01T00:00:00+00:00"
+        "/taskInstances/extract/state-store/new"
     )
     assert stored.json["value"] == [1]
     assert stored.json["expires_at"] == expires

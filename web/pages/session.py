@@ -1,4 +1,6 @@
-"""Who looks at the pages: a signed cookie that holds a login, a CSRF token and the last message, and nothing else."""
+"""Who looks at the pages: a signed cookie that holds a login, a CSRF token and the last message,
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ _LONGEST = 3000  # characters of the cookie; browsers keep 4096
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """Flask's sessions, for the pages only: a call of an API that has no cookie pays nothing for them."""
+    """Flask's sessions, for the pages only: a call of an API that has no cookie pays nothing for
+    them.
+    """
 
     def get_cookie_name(self, app: Flask) -> str:
         """The name with the port, because browsers share cookies among the ports of a host."""
@@ -63,7 +67,9 @@ def csrf() -> str:
 
 
 def say(text: str, **more: Any) -> None:
-    """Leave a message for the next page that is shown; one that is too long for a cookie goes without ``more``."""
+    """Leave a message for the next page that is shown; one that is too long for a cookie goes
+    without ``more``.
+    """
     message = {"text": text[:500], **more}
     signer = PageSessions().get_signing_serializer(current_app)
     assert signer is not None
@@ -119,9 +125,11 @@ def log_out() -> None:
 
 
 def admit() -> Any:
-    """Let a request to the pages in: with a login where one is needed, and writes with the token of their form.
+    """Let a request to the pages in: with a login where one is needed, and writes with the token of
+    their form.
 
-    A form that comes too late, after a restart or the end of a login, is shown once more instead of being lost.
+    A form that comes too late, after a restart or the end of a login, is shown once more instead of
+    being lost.
     """
     if request.endpoint == "ui.static":
         return None

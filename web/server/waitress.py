@@ -161,7 +161,8 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
 
 
 class Server:
-    """A listening server; :meth:`run` serves until it is closed or the process gets a signal to stop.
+    """A listening server; :meth:`run` serves until it is closed or the process gets a signal to
+    stop.
 
     :param port: 0 takes a free one, which :attr:`url` tells.
     :param max_body: bytes; the app refuses longer bodies with 413; far longer ones are not read.
