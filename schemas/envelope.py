@@ -1,4 +1,4 @@
-"""The envelope around a reference, as a schema; :mod:`state.model.envelope` alone spells and reads it."""
+"""The envelope around a reference, as a schema; :mod:`state.model.envelope` reads and writes it."""
 
 from __future__ import annotations
 

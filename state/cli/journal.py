@@ -48,10 +48,10 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
 
     With --json each line is an event as the service sends it.
     """
-    from ..model.scopes import query
+    from ..model.scopes import scope_document
 
     scope = scope_if_any(where)
-    asked = {"op": op, "key": key, **(query(scope) if scope else {})}
+    asked = {"op": op, "key": key, **(scope_document(scope) if scope else {})}
     with connected() as client:
         wanted = {name: value for name, value in asked.items() if value is not None}
         _show(client, wanted, _Lines(with_place=scope is None), last, follow)
@@ -160,11 +160,11 @@ class _Lines:
 @scoped
 def explain(key: str, ti_id: Any, **where: Any) -> None:
     """Say when KEY expires and why it is readable; or why it is missing, and where it is."""
-    from ..model.scopes import label, query, scope_from
+    from ..model.scopes import label, scope_document, scope_from
 
     if ti_id and any(value is not None for value in where.values()):
         raise click.UsageError("name a task instance by --ti, or by its coordinates, not both")
-    asked = {"ti_id": str(ti_id)} if ti_id else query(scope_of(where))
+    asked = {"ti_id": str(ti_id)} if ti_id else scope_document(scope_of(where))
     with connected() as client:
         told = client.ask("GET", "/_stateroom/explain", params={**asked, "key": key})
     if as_json():
@@ -196,9 +196,9 @@ def history(key: str, moment: str | None, **where: Any) -> None:
 
     With --at print its value at that moment; exit status 1 if there was none.
     """
-    from ..model.scopes import query
+    from ..model.scopes import scope_document
 
-    asked = {**query(scope_of(where)), "key": key, **({"at": moment} if moment else {})}
+    asked = {**scope_document(scope_of(where)), "key": key, **({"at": moment} if moment else {})}
     with connected() as client:
         told = client.ask("GET", _HISTORY, params=asked)
     if moment:

@@ -10,7 +10,7 @@ from ..backends.hooks import Hooks
 from ..errors import NotInTime
 from ..model import envelope, fixture_files
 from ..model.events import CALLS, OPS
-from ..model.scopes import AssetScope, StoreScope, label, query, scope_from
+from ..model.scopes import AssetScope, StoreScope, label, scope_document, scope_from
 from .events import Event, LostUpdate, lost_updates
 from .http import StateroomClient
 from .timeline import shown
@@ -105,7 +105,7 @@ class Journal:
             "wait": wait,
             "limit": _PAGE,
             **wanted,
-            **(query(scope) if scope else {}),
+            **(scope_document(scope) if scope else {}),
         }
         events: list[dict[str, Any]] = self._client.call("GET", PATH, params=asked).json()["events"]
         return events

@@ -20,7 +20,15 @@ from urllib.parse import quote
 from ..backends import loading
 from ..model import fixture_files
 from ..model.clock import to_text
-from ..model.scopes import RUN_ID, AssetScope, StoreScope, TaskScope, label, query, scope_from
+from ..model.scopes import (
+    RUN_ID,
+    AssetScope,
+    StoreScope,
+    TaskScope,
+    label,
+    scope_document,
+    scope_from,
+)
 from . import timeline
 from .attempts import Asset, Task
 from .clock import NamespaceClock
@@ -224,7 +232,7 @@ class Stateroom(Connection):
         return self._sentence(of.scope if of else self._only_place(key), key)
 
     def _sentence(self, scope: StoreScope, key: str) -> str:
-        asked = {**query(scope), "key": key}
+        asked = {**scope_document(scope), "key": key}
         return str(self._client.call("GET", "/_stateroom/explain", params=asked).json()["sentence"])
 
     def history(self, key: str, of: Task | Asset | None = None) -> list[Event]:
@@ -246,7 +254,7 @@ class Stateroom(Connection):
     def _ask(self, path: str, key: str, of: Task | Asset | None, **more: str) -> dict[str, Any]:
         scope = of.scope if of else self._only_place(key)
         found: dict[str, Any] = self._client.call(
-            "GET", path, params={**query(scope), "key": key, **more}
+            "GET", path, params={**scope_document(scope), "key": key, **more}
         ).json()
         return found
 

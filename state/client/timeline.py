@@ -43,7 +43,8 @@ class Story:
     """
 
     def __init__(self, events: list[Event], numbered: bool = False) -> None:
-        self._numbered, self._start = numbered, events[0].real_at if events else 0.0
+        self._numbered = numbered
+        self._start = events[0].real_at if events else 0.0
         self._by_number = {event.seq: event for event in events}
         self._lost = {update.write.seq: update.lost for update in lost_updates(events)}
         self._tasks = {
@@ -51,37 +52,47 @@ class Story:
         }
 
     def line(self, event: Event) -> tuple[str, ...]:
-        place = label(event.scope) if event.scope else ""
-        at, who = f"{self._at(event.real_at):>8}", self.who(event)
-        return at, who, place, what(event), printable(event.key or ""), self.outcome(event)
+        return (
+            f"{self._at(event.real_at):>8}",
+            self.who(event),
+            label(event.scope) if event.scope else "",
+            what(event),
+            printable(event.key or ""),
+            self.outcome(event),
+        )
 
     def outcome(self, event: Event) -> str:
         """What came of it: the value, the refusal, the update that was lost."""
-        told = _outcome(event, self._seen(event))
-        if lost := self._lost.get(event.seq):
-            where = f"in {lost.seq}" if self._numbered else f"at {self._at(lost.real_at)}"
-            told += f"   LOST UPDATE: it had not seen what {self.who(lost)} wrote {where}"
-        return told
+        outcome = _outcome(event, self._seen(event))
+        lost = self._lost.get(event.seq)
+        if lost is None:
+            return outcome
+        where = f"in {lost.seq}" if self._numbered else f"at {self._at(lost.real_at)}"
+        return f"{outcome}   LOST UPDATE: it had not seen what {self.who(lost)} wrote {where}"
 
     def _seen(self, event: Event) -> str:
         """What a read saw."""
         write = self._by_number.get(event.saw or 0)
         if write is not None:
             return f"-> {shown(write.value)}"
-        return (
-            f"-> what {event.saw} wrote"
-            if self._numbered
-            else "-> (its write is no longer in the journal)"
-        )
+        if self._numbered:
+            return f"-> what {event.saw} wrote"
+        return "-> (its write is no longer in the journal)"
 
     def failure(self, failure: Failure) -> tuple[str, ...]:
         by = "api" if failure.try_number is None else f"try {failure.try_number}"
-        ref, message = masked(failure.ref or ""), masked(str(failure.error))
+        ref = masked(failure.ref or "")
+        message = masked(str(failure.error))
         if ref:
             message = message.replace(ref, _end(ref))
-        told = f"BROKEN, {type(failure.error).__name__}: {message}"
-        at, key = f"{self._at(failure.at):>8}", printable(failure.key or "")
-        return at, by, label(failure.scope), f"  {failure.op}", key, printable(told)
+        return (
+            f"{self._at(failure.at):>8}",
+            by,
+            label(failure.scope),
+            f"  {failure.op}",
+            printable(failure.key or ""),
+            printable(f"BROKEN, {type(failure.error).__name__}: {message}"),
+        )
 
     def _at(self, moment: float) -> str:
         return f"{moment - self._start:.3f}s"
@@ -99,7 +110,9 @@ class Story:
 
 def what(event: Event) -> str:
     """The operation in a word, set in if it is an effect of another."""
-    return f"  {event.op}" if event.parent is not None else _WORDS.get(event.op, event.op)
+    if event.parent is not None:
+        return f"  {event.op}"
+    return _WORDS.get(event.op, event.op)
 
 
 def _outcome(event: Event, seen: str) -> str:
@@ -107,12 +120,12 @@ def _outcome(event: Event, seen: str) -> str:
         return _refusal(event)
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
-    said = printable(masked(event.note or ""))
+    parts = [printable(masked(event.note or ""))]
     if event.op == "get":
-        said = "   ".join(filter(None, (seen, said)))
+        parts.insert(0, seen)
     elif event.op == "set":
-        said = "   ".join(filter(None, (shown(event.value), _expiry(event), said)))
-    return said
+        parts[:0] = [shown(event.value), _expiry(event)]
+    return "   ".join(part for part in parts if part)
 
 
 def _refusal(event: Event) -> str:

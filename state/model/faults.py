@@ -142,26 +142,34 @@ class Fault:
             return f"call {self.nth} of"
         if self.times is not None:
             return f"the first {self.times} of"
-        return "every" if self.probability is None else f"{self.probability:g} of"
+        if self.probability is not None:
+            return f"{self.probability:g} of"
+        return "every"
 
     def _whose(self) -> str:
-        scope = "".join(f" {name}={pattern}" for name, pattern in self.scope.items())
-        return f"{self.op}{f' {self.key}' if self.key is not None else ''}{scope}"
+        words = [self.op]
+        if self.key is not None:
+            words.append(self.key)
+        words += [f"{name}={pattern}" for name, pattern in self.scope.items()]
+        return " ".join(words)
 
     def _what(self) -> str:
-        low, high = self.latency if isinstance(self.latency, tuple) else (self.latency, None)
-        parts = [
-            f"wait {low:g}{f' to {high:g}' if high is not None else ''} s"
-            if low is not None
-            else "",
-            f"answer {self.status}{' after it took effect' if self.after else ''}"
-            if self.status
-            else "",
-            f"close {self.close} it takes effect" if self.close else "",
-            "truncate" if self.truncate else "",
-            f"backend {self.backend}" if self.backend else "",
-        ]
-        return ", ".join(part for part in parts if part)
+        effects = []
+        if isinstance(self.latency, tuple):
+            low, high = self.latency
+            effects.append(f"wait {low:g} to {high:g} s")
+        elif self.latency is not None:
+            effects.append(f"wait {self.latency:g} s")
+        if self.status:
+            after = " after it took effect" if self.after else ""
+            effects.append(f"answer {self.status}{after}")
+        if self.close:
+            effects.append(f"close {self.close} it takes effect")
+        if self.truncate:
+            effects.append("truncate")
+        if self.backend:
+            effects.append(f"backend {self.backend}")
+        return ", ".join(effects)
 
 
 def _draw(seed: int, count: int, what: str) -> float:

@@ -86,24 +86,13 @@ def scope_from(place: Mapping[str, Any]) -> StoreScope:
     return TaskScope(place["dag_id"], place["run_id"], place["task_id"], place.get("map_index", -1))
 
 
-def query(scope: StoreScope) -> dict[str, Any]:
-    """The scope in the query of a call of the Control API."""
-    if isinstance(scope, AssetScope):
-        return {"asset": scope.name}
-    return {
-        "dag_id": scope.dag_id,
-        "run_id": scope.run_id,
-        "task_id": scope.task_id,
-        "map_index": scope.map_index,
-    }
-
-
 def scope_document(scope: StoreScope) -> dict[str, Any]:
-    """A scope as faults and the journal spell it; an asset by its name only."""
-    return (
-        asdict(scope)
-        if isinstance(scope, TaskScope)
-        else {"asset": scope.name}
-        if scope.name is not None
-        else {}
-    )
+    """A scope as JSON bodies and queries spell it: coordinates, or ``asset`` with the name.
+
+    Empty for an asset without a name.
+    """
+    if isinstance(scope, TaskScope):
+        return asdict(scope)
+    if scope.name is None:
+        return {}
+    return {"asset": scope.name}

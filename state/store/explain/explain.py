@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text, to_wire
 from ...model.durations import words
-from ...model.scopes import AssetScope, StoreScope, TaskScope
+from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
 from ..journal.places import scope_id_of
 from ..namespace import Namespace
 from ..tables import scopes
@@ -97,21 +97,16 @@ def _answer(
     expires_at = entry.expires_at if entry else None
     return {
         "key": asked.key,
-        "scope": document(asked.scope) if asked.scope else None,
+        "scope": scope_document(asked.scope) if asked.scope else None,
         "found": entry is not None,
         "sentence": sentence,
         "expires_at": to_wire(expires_at) if expires_at else None,
         "expired": expires_at is not None and from_text(expires_at) < namespace.clock.now(),
         "expires_by": entry.expires_by if entry else None,
         "near": [
-            {"scope": document(miss.scope), "key": miss.key, "why": miss.why} for miss in near
+            {"scope": scope_document(miss.scope), "key": miss.key, "why": miss.why} for miss in near
         ],
     }
-
-
-def document(scope: StoreScope) -> dict[str, Any]:
-    """A scope as JSON has it."""
-    return dict(vars(scope)) if isinstance(scope, TaskScope) else {"asset": scope.name}
 
 
 # ---------------------------------------------------------------- who was asked

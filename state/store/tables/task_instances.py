@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import BadDocument, InvalidTransition, TaskInstanceNotFound
 from ...model.clock import to_text
-from ...model.scopes import CONTROL, TaskScope, Writer
+from ...model.scopes import CONTROL, TaskScope, Writer, scope_document
 from ..database.sql import in_range, row_as_dict
 from ..journal.journal import Event
 from ..journal.places import scope_id_of
@@ -161,10 +161,4 @@ def set_state(
 
 
 def _attempt(ti_id: str, scope: TaskScope, try_number: int) -> dict[str, Any]:
-    place = {
-        "dag_id": scope.dag_id,
-        "run_id": scope.run_id,
-        "task_id": scope.task_id,
-        "map_index": scope.map_index,
-    }
-    return {"id": ti_id, **place, "try_number": try_number}
+    return {"id": ti_id, **scope_document(scope), "try_number": try_number}
