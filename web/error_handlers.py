@@ -16,7 +16,7 @@ from state import errors
 from state.masking import masked
 from state.model import values
 
-from .errors import InvalidInput, NotEmulated, Refused, _fault, status_of
+from .errors import InvalidInput, NotEmulated, Refused, body_error, status_of
 from .request.state_call import note_refusal
 from .responses import HEADERS, json_answer
 
@@ -54,7 +54,7 @@ def _control(error: errors.StateError) -> Any:
         facts["message"] = f"{error.where}: {error}"
         facts["errors"] = [{"where": error.where, "message": str(error)}]
     if isinstance(error, InvalidInput):
-        facts["errors"] = [_fault(problem) for problem in error.problems]
+        facts["errors"] = [body_error(problem) for problem in error.problems]
     if "errors" in facts:
         facts["where"] = facts["errors"][0]["where"]
     if isinstance(error, NotEmulated):

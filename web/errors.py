@@ -62,7 +62,7 @@ class InvalidInput(errors.StateError):
     reason = "invalid_input"
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
-        shown = map(_fault, problems[:_MOST_SHOWN])
+        shown = map(body_error, problems[:_MOST_SHOWN])
         sentences = [f"{fault['where']}: {fault['message']}" for fault in shown]
         if len(problems) > _MOST_SHOWN:
             sentences.append(f"and {len(problems) - _MOST_SHOWN} more")
@@ -91,7 +91,7 @@ class NotEmulated(errors.StateError):
         self.route = f"{request.method} {template}"
 
 
-def _fault(problem: dict[str, Any]) -> dict[str, str]:
+def body_error(problem: dict[str, Any]) -> dict[str, str]:
     """An entry of a 422 list as a person reads it: ``where`` and ``message``."""
     if problem["type"] == "json_invalid":
         return {

@@ -50,6 +50,21 @@ def test_a_name_that_cannot_be_is_refused(client, name):
     assert names(client) == ["default"]
 
 
+def test_one_namespace_is_shown_with_what_it_holds(one):
+    answer = one.get("/_stateroom/namespaces/one")
+    assert answer.status_code == 200
+    assert answer.json["path"] == "/ns/one"
+    assert answer.json["keys"] == 2
+    assert answer.json in one.get("/_stateroom/namespaces").json["namespaces"]
+
+
+def test_an_unknown_namespace_is_404_with_similar_names(one):
+    answer = one.get("/_stateroom/namespaces/oen")
+    assert answer.status_code == 404
+    assert answer.json["detail"]["reason"] == "namespace_not_found"
+    assert "'one'" in answer.json["detail"]["message"]
+
+
 def test_a_second_of_the_same_name_is_a_conflict(one):
     answer = one.post("/_stateroom/namespaces", json={"name": "one"})
     assert answer.status_code == 409

@@ -100,7 +100,7 @@ def echo(response: Response) -> Response:
         )
         if correlation_id := environ.get("HTTP_CORRELATION_ID"):
             response.headers.add("correlation-id", correlation_id)
-        if token := refreshed_token():
+        if "claims" in g and (token := refreshed_token()):
             response.headers["Refreshed-API-Token"] = token
     return response
 

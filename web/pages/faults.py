@@ -51,7 +51,8 @@ class Wrong(StateError):
 def facts() -> dict[str, Any]:
     """What the panel shows: the faults, what the last ones did, and the form's choices."""
     rows = [
-        {**row, "text": str(Fault.from_json(_fault(row)))} for row in g.namespace.faults.listed()
+        {**row, "text": str(Fault.from_json(body_error(row)))}
+        for row in g.namespace.faults.listed()
     ]
     events = []
     if g.namespace.journal.is_kept:
@@ -65,7 +66,7 @@ def facts() -> dict[str, Any]:
     }
 
 
-def _fault(row: dict[str, Any]) -> dict[str, Any]:
+def body_error(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in ("id", "matched", "fired")}
 
 
@@ -76,7 +77,7 @@ def set_fault() -> tuple[str, None]:
         row = g.namespace.faults.add(Fault.from_json(document))
     except (InvalidInput, ValueError) as error:
         raise Wrong("fault", f"{error}") from None
-    return f"The fault is added: {Fault.from_json(_fault(row))}.", None
+    return f"The fault is added: {Fault.from_json(body_error(row))}.", None
 
 
 def _document() -> dict[str, Any]:

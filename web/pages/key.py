@@ -107,7 +107,7 @@ def show(
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
     facts["journal"] = g.namespace.journal.is_kept
-    facts["lost"] = _lost_updates(place, key) if facts["history"] else {}
+    facts["lost"] = history.lost(g.namespace, place["scope_id"], key)
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
     facts["why"] = None
@@ -125,15 +125,6 @@ def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | No
     if outcome is not None:
         return outcome.text
     return None
-
-
-def _lost_updates(place: dict[str, Any], key: str) -> dict[int, int]:
-    """Events that overwrote another attempt's write without reading it.
-
-    :returns: the number of the overwritten event, by the number of the one that overwrote it.
-    """
-    story = history.history(g.namespace, scope_of(place), key)
-    return {event["seq"]: event["lost"] for event in story if event["lost"]}
 
 
 def _past(place: dict[str, Any], key: str) -> dict[str, Any]:

@@ -22,14 +22,12 @@ def in_range(name: str, number: int) -> int:
 
 def rows(db: sqlite3.Connection, sql: str, values: Any) -> list[dict[str, Any]]:
     """Rows by their columns' names."""
-    cursor = db.execute(sql, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    return [dict(row) for row in cursor.execute(sql, values)]
 
 
 def row_as_dict(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
     """One row by its columns' names, empty if there is none."""
-    cursor = db.execute(sql, parameters)
-    return dict(
-        zip([column[0] for column in cursor.description], cursor.fetchone() or (), strict=False)
-    )
+    found = rows(db, sql, parameters)
+    return found[0] if found else {}

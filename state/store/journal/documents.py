@@ -52,7 +52,7 @@ def document(row: Sequence[Any]) -> dict[str, Any]:
         "seq": seq,
         "at": to_wire(at) if at else to_text(_moment(real_at)),
         "real_at": real_at,
-        "actor": {"kind": _actor(actor, api), "ti_id": ti_id, "try_number": try_number},
+        "actor": {"kind": actor_kind(actor, api), "ti_id": ti_id, "try_number": try_number},
         "api": api,
         "op": op,
         "scope": place_of(*place),
@@ -74,7 +74,7 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-def _actor(kind: str, api: str) -> str:
+def actor_kind(kind: str, api: str) -> str:
     """Who it was, in one word: what comes without a token through the gateway is the gateway's."""
     if kind != "api":
         return kind

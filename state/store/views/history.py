@@ -12,9 +12,13 @@ from ...model.envelope import MARKER
 from ...model.events import Step, lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import rows
+from ..journal.documents import actor_kind
+from ..journal.places import scope_id_of
 from ..namespace import Namespace
 
 Story = list[dict[str, Any]]
+_STEPS = """SELECT seq, op, ti_id, actor, api, status, outcome, saw FROM journal
+    WHERE scope_id = ? AND key = ? ORDER BY seq"""
 
 
 def history(namespace: Namespace, scope: StoreScope, key: str) -> Story:
@@ -24,17 +28,34 @@ def history(namespace: Namespace, scope: StoreScope, key: str) -> Story:
     having read it, or None. That is an update between two who both read first: an attempt that
     never read the key loses nothing.
     """
-    told = namespace.journal.events(scope=scope, key=key)
-    steps = [_step(event) for event in told]
-    lost = {update.write: update.change for update in lost_updates(steps)}
-    changes = [event for event, step in zip(told, steps, strict=True) if step.changed]
-    return [{**event, "lost": lost.get(event["seq"])} for event in changes]
+    with namespace.database.reading() as db:
+        scope_id = scope_id_of(db, namespace.ns, scope)
+    events = namespace.journal.events(scope=scope, key=key)
+    steps = _steps(namespace, scope_id, key)
+    lost = _lost(steps)
+    changed = {step.seq for step in steps if step.changed}
+    return [
+        {**event, "lost": lost.get(event["seq"])} for event in events if event["seq"] in changed
+    ]
 
 
-def _step(event: dict[str, Any]) -> Step:
-    actor = event["actor"]
-    facts = {name: event[name] for name in ("seq", "op", "status", "outcome", "saw")}
-    return Step(place=None, ti_id=actor["ti_id"], by=actor["kind"], **facts)
+def lost(namespace: Namespace, scope_id: int, key: str) -> dict[int, int]:
+    """The lost updates of a key: the number of each lost change, by that of the later write."""
+    namespace.journal.flush()
+    return _lost(_steps(namespace, scope_id, key))
+
+
+def _lost(steps: list[Step]) -> dict[int, int]:
+    return {update.write: update.change for update in lost_updates(steps)}
+
+
+def _steps(namespace: Namespace, scope_id: int | None, key: str) -> list[Step]:
+    with namespace.database.reading() as db:
+        steps = db.execute(_STEPS, (scope_id, key)).fetchall()
+    return [
+        Step(seq, None, op, ti_id, actor_kind(actor, api), status, outcome, saw)
+        for seq, op, ti_id, actor, api, status, outcome, saw in steps
+    ]
 
 
 def at(story: Story, moment: datetime | int) -> dict[str, Any] | None:

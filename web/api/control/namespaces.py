@@ -35,6 +35,16 @@ def _namespace(row: dict[str, Any]) -> dict[str, Any]:
     return {"path": f"{PREFIX}{row['name']}", **row}
 
 
+@bp.get("/namespaces/<name>")
+@operation((200, schemas.Namespace), also=(404,), lane=SLOW)
+def get_namespace(name: str) -> Response:
+    """Get one namespace and how much it holds."""
+    store = service().store
+    store.namespace(name)  # an unknown name is answered 404, with similar names
+    (row,) = [row for row in store.namespaces() if row["name"] == name]
+    return json_answer(_namespace(row))
+
+
 @bp.post("/namespaces")
 @operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,), lane=SLOW)
 def create_namespace() -> Any:
