@@ -331,7 +331,9 @@ def test_a_value_at_a_moment(world):
     shown = text_of(world.get(KEY + "tide&at=2030-01-01T00:30"))
     assert "2030-01-01 00:00:00 UTC" in shown
     assert "“ first ”" in shown.replace("“first”", "“ first ”")
-    assert "no value of this key at that moment" in text_of(world.get(KEY + "tide&at=2029-01-01T00:00"))
+    assert "no value of this key at that moment" in text_of(
+        world.get(KEY + "tide&at=2029-01-01T00:00")
+    )
     assert "Invalid time" in text_of(world.get(KEY + "tide&at=yesterday"))
 
 

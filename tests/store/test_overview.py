@@ -5,11 +5,11 @@ import pytest
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.tables import assets, scopes, task_instances
 from state.store.views import details, history, keys, lists
-from state.store.views.lists import Asked, order
+from state.store.views.lists import Search, order
 
 RUN = "manual__1"
 LATER = "manual__2"
-EVERYTHING = Asked()
+EVERYTHING = Search()
 SIZES = {"a": 1, "b": 20, "c": 3}
 
 
@@ -53,8 +53,8 @@ def test_runs_are_counted_with_what_they_hold(filled):
 def test_totals_are_those_of_one_namespace(filled, store):
     other = store.create_namespace("other")
     assets.create_asset(other, "orders")
-    assert lists.totals(other, Asked())["keys"] == 0
-    assert lists.totals(filled, Asked()) == {
+    assert lists.totals(other, Search())["keys"] == 0
+    assert lists.totals(filled, Search()) == {
         "runs": 2,
         "tasks": 3,
         "assets": 1,
@@ -69,16 +69,16 @@ def test_totals_are_those_of_one_namespace(filled, store):
 @pytest.mark.parametrize(
     ("search", "expected"),
     [
-        (Asked(), ["a", "b", "broken", "c", "ref", "watermark"]),
-        (Asked(("LOAD",)), ["broken"]),
-        (Asked(("etl", "ref")), ["ref"]),
-        (Asked(("s3://bucket/ord",)), ["watermark"]),
-        (Asked(("%",)), []),
-        (Asked(only="references"), ["ref"]),
-        (Asked(only="malformed"), ["broken"]),
-        (Asked(only="unhealthy"), []),
-        (Asked(dag_id="etl"), ["a", "b", "broken", "c", "ref"]),
-        (Asked(dag_id="etl", run_id=LATER), []),
+        (Search(), ["a", "b", "broken", "c", "ref", "watermark"]),
+        (Search(("LOAD",)), ["broken"]),
+        (Search(("etl", "ref")), ["ref"]),
+        (Search(("s3://bucket/ord",)), ["watermark"]),
+        (Search(("%",)), []),
+        (Search(only="references"), ["ref"]),
+        (Search(only="malformed"), ["broken"]),
+        (Search(only="unhealthy"), []),
+        (Search(dag_id="etl"), ["a", "b", "broken", "c", "ref"]),
+        (Search(dag_id="etl", run_id=LATER), []),
     ],
 )
 def test_keys_are_found_by_scope_and_name(filled, search, expected):
@@ -106,14 +106,14 @@ def test_page_of_runs_is_the_same_before_and_after_counting(filled, sort):
 def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
     with store.transaction() as db:
         db.execute("UPDATE refs SET health = 'missing'")
-    assert key_names(filled, Asked(only="unhealthy")) == ["ref"]
-    assert runs(filled, Asked(only="unhealthy"))[0]["unhealthy"] == 1
+    assert key_names(filled, Search(only="unhealthy")) == ["ref"]
+    assert runs(filled, Search(only="unhealthy"))[0]["unhealthy"] == 1
 
 
 def test_a_large_value_is_not_read_for_a_list(filled):
     extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
     extract.set("large", "x" * 200_000)
-    (row,) = keys.found(filled, Asked(("large",)), order("keys", "key", False), 50, 0)
+    (row,) = keys.found(filled, Search(("large",)), order("keys", "key", False), 50, 0)
     assert row["beginning"] == ""
     assert row["size"] == 200_002
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from state.store.views.lists import ONLY, SORTS, Asked, Order, order
+from state.store.views.lists import ONLY, SORTS, Order, Search, order
 
 from ..errors import Refused
 
@@ -48,7 +48,7 @@ class List:
     show: str
     sort: str
     page: int
-    asked: Asked = Asked()
+    asked: Search = Search()
 
     @property
     def order(self) -> Order:
@@ -81,7 +81,7 @@ def read(show: str) -> List:
     only = one_of("only", ONLY)
     words = tuple(args.get("q", "").split()[:_MOST_WORDS])
     return List(
-        show, sort, number("page", 1), Asked(words, only, args.get("dag_id"), args.get("run_id"))
+        show, sort, number("page", 1), Search(words, only, args.get("dag_id"), args.get("run_id"))
     )
 
 

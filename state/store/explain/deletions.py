@@ -141,5 +141,6 @@ def _when(namespace: Namespace, at: str | None, real_at: float) -> str:
     """``3 minutes ago, at …``, by the namespace's clock."""
     moment = _moment(at, real_at)
     past = (namespace.clock.now() - from_text(moment)).total_seconds()
-    told = f"{words(past)} ago, " if past >= 0 else ""  # a clock can be set back
-    return f"{told}at {second(moment)}"
+    if past < 0:  # a clock can be set back
+        return f"at {second(moment)}"
+    return f"{words(past)} ago, at {second(moment)}"

@@ -42,7 +42,7 @@ class _Entry(NamedTuple):
     seq: int
 
 
-class _Asked(NamedTuple):
+class _Subject(NamedTuple):
     """What was asked, and what of it is there.
 
     :param here: the scope's row, if this name reaches one.
@@ -77,27 +77,27 @@ def explain(
     namespace.journal.flush()
     with namespace.database.snapshot() as db:
         if ti_id is not None:
-            asked, near = _by_attempt(db, namespace, ti_id, key)
+            subject, near = _by_attempt(db, namespace, ti_id, key)
         else:
             assert scope is not None
-            asked, near = _by_name(db, namespace, scope, key), []
-        row = db.execute(_ENTRY, (asked.here, key)).fetchone()
+            subject, near = _by_name(db, namespace, scope, key), []
+        row = db.execute(_ENTRY, (subject.here, key)).fetchone()
         entry = _Entry(*row) if row else None
         if entry is None:
-            near = near or misses(db, namespace.ns, asked.scope, key, asked.here)
-            sentence = _missing(db, namespace, asked, near)
+            near = near or misses(db, namespace.ns, subject.scope, key, subject.here)
+            sentence = _missing(db, namespace, subject, near)
         else:
-            sentence = _found(db, namespace, asked, entry, clears)
-    return _answer(namespace, asked, entry, sentence, near)
+            sentence = _found(db, namespace, subject, entry, clears)
+    return _answer(namespace, subject, entry, sentence, near)
 
 
 def _answer(
-    namespace: Namespace, asked: _Asked, entry: _Entry | None, sentence: str, near: list[Miss]
+    namespace: Namespace, subject: _Subject, entry: _Entry | None, sentence: str, near: list[Miss]
 ) -> dict[str, Any]:
     expires_at = entry.expires_at if entry else None
     return {
-        "key": asked.key,
-        "scope": scope_document(asked.scope) if asked.scope else None,
+        "key": subject.key,
+        "scope": scope_document(subject.scope) if subject.scope else None,
         "found": entry is not None,
         "sentence": sentence,
         "expires_at": to_wire(expires_at) if expires_at else None,
@@ -112,7 +112,7 @@ def _answer(
 # ---------------------------------------------------------------- who was asked
 
 
-def _by_name(db: sqlite3.Connection, namespace: Namespace, scope: StoreScope, key: str) -> _Asked:
+def _by_name(db: sqlite3.Connection, namespace: Namespace, scope: StoreScope, key: str) -> _Subject:
     lookup = (
         scopes.task(namespace, scope)
         if isinstance(scope, TaskScope)
@@ -120,8 +120,8 @@ def _by_name(db: sqlite3.Connection, namespace: Namespace, scope: StoreScope, ke
     ).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is not None:
-        return _Asked(scope, key, row[0])
-    return _Asked(scope, key, None, _unknown(db, namespace.ns, scope))
+        return _Subject(scope, key, row[0])
+    return _Subject(scope, key, None, _unknown(db, namespace.ns, scope))
 
 
 def _unknown(db: sqlite3.Connection, ns: int, scope: StoreScope) -> str:
@@ -146,16 +146,16 @@ def _unknown(db: sqlite3.Connection, ns: int, scope: StoreScope) -> str:
 
 def _by_attempt(
     db: sqlite3.Connection, namespace: Namespace, ti_id: str, key: str
-) -> tuple[_Asked, list[Miss]]:
+) -> tuple[_Subject, list[Miss]]:
     row = db.execute(_ATTEMPT, (namespace.ns, ti_id)).fetchone()
     if row is None:
-        return _Asked(
+        return _Subject(
             None, key, None, f"No task instance here ever had the id {ti_id}{_TAKEN_FOR}"
         ), []
     try_number, superseded_at, scope_id, *place = row
     scope = TaskScope(*place)
     if superseded_at is None:
-        return _Asked(scope, key, scope_id), []
+        return _Subject(scope, key, scope_id), []
     before = (
         f"This id was that of try {try_number}, superseded at {second(superseded_at)}{_TAKEN_FOR}"
     )
@@ -164,7 +164,7 @@ def _by_attempt(
     near = (
         [Miss(scope, key, f"the task's current id, {ti_id} (try {number}), has it")] if has else []
     )
-    return _Asked(scope, key, None, before), near
+    return _Subject(scope, key, None, before), near
 
 
 _TAKEN_FOR = ": whoever asks by it is told 404, which Airflow's SDK takes for a missing key."
@@ -177,27 +177,29 @@ def _named(key: str) -> str:
     return repr(key if len(key) <= _NAMED_AT_MOST else key[: _NAMED_AT_MOST - 1] + "…")
 
 
-def _missing(db: sqlite3.Connection, namespace: Namespace, asked: _Asked, near: list[Miss]) -> str:
-    parts = [asked.before or f"There is no {_named(asked.key)} here."]
-    known = scope_id_of(db, namespace.ns, asked.scope) if asked.scope else None
-    if not (asked.before and near):
-        parts.append(deletions.story(db, namespace, known, asked.key))
+def _missing(
+    db: sqlite3.Connection, namespace: Namespace, subject: _Subject, near: list[Miss]
+) -> str:
+    parts = [subject.before or f"There is no {_named(subject.key)} here."]
+    known = scope_id_of(db, namespace.ns, subject.scope) if subject.scope else None
+    if not (subject.before and near):
+        parts.append(deletions.story(db, namespace, known, subject.key))
     if near:
-        parts.append(_suggestion(asked, near[0]))
+        parts.append(_suggestion(subject, near[0]))
     return " ".join(parts)
 
 
-def _suggestion(asked: _Asked, miss: Miss) -> str:
-    if miss.scope == asked.scope and miss.key != asked.key:
+def _suggestion(subject: _Subject, miss: Miss) -> str:
+    if miss.scope == subject.scope and miss.key != subject.key:
         return f"Did you mean {miss.key!r}?"
     return f"But {miss.why}."
 
 
 def _found(
-    db: sqlite3.Connection, namespace: Namespace, asked: _Asked, entry: _Entry, clears: bool
+    db: sqlite3.Connection, namespace: Namespace, subject: _Subject, entry: _Entry, clears: bool
 ) -> str:
-    name = _named(asked.key)
-    if isinstance(asked.scope, AssetScope):
+    name = _named(subject.key)
+    if isinstance(subject.scope, AssetScope):
         parts = [f"{name} stays until somebody deletes it: asset state does not expire."]
     elif entry.expires_at is None:
         end = "somebody deletes it"
@@ -206,8 +208,8 @@ def _found(
         parts = [f"{name} never expires: it stays until {end}."]
     else:
         parts = _expiry(namespace.clock, name, from_text(entry.expires_at), entry, clears)
-        parts.append(_late(db, namespace, asked.here, from_text(entry.expires_at)))
-    parts.append(_zombie(db, asked, entry))
+        parts.append(_late(db, namespace, subject.here, from_text(entry.expires_at)))
+    parts.append(_zombie(db, subject, entry))
     return " ".join(part for part in parts if part)
 
 
@@ -275,9 +277,9 @@ def _late(
     )
 
 
-def _zombie(db: sqlite3.Connection, asked: _Asked, entry: _Entry) -> str:
+def _zombie(db: sqlite3.Connection, subject: _Subject, entry: _Entry) -> str:
     """That an attempt which is no longer the current one asked for the key in vain."""
-    row = db.execute(_ZOMBIE, (asked.here, asked.key, entry.seq)).fetchone()
+    row = db.execute(_ZOMBIE, (subject.here, subject.key, entry.seq)).fetchone()
     if row is None:
         return ""
     return (

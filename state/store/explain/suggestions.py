@@ -91,19 +91,21 @@ def closeness(one: str, other: str) -> float:
 def _tasks(
     db: sqlite3.Connection, ns: int, scope: StoreScope | None, key: str, here: int | None
 ) -> list[Miss]:
-    asked = scope if isinstance(scope, TaskScope) else None
+    requested = scope if isinstance(scope, TaskScope) else None
     place = (
-        vars(asked) if asked else {"dag_id": None, "run_id": None, "task_id": None, "map_index": -1}
+        vars(requested)
+        if requested
+        else {"dag_id": None, "run_id": None, "task_id": None, "map_index": -1}
     )
-    limits = {"agree": 2 if asked else 0, "shown": _SHOWN}
+    limits = {"agree": 2 if requested else 0, "shown": _SHOWN}
     rows = db.execute(_TASKS, {**place, **limits, "ns": ns, "key": key, "here": here}).fetchall()
-    return [_task_miss(asked, key, isinstance(scope, AssetScope), row) for row in rows]
+    return [_task_miss(requested, key, isinstance(scope, AssetScope), row) for row in rows]
 
 
-def _task_miss(asked: TaskScope | None, key: str, by_asset: bool, row: tuple[Any, ...]) -> Miss:
+def _task_miss(requested: TaskScope | None, key: str, by_asset: bool, row: tuple[Any, ...]) -> Miss:
     scope, (dag, run, task, place, total) = TaskScope(*row[:4]), row[4:]
     index = "" if scope.map_index < 0 else f"[{scope.map_index}]"
-    if asked is None:
+    if requested is None:
         why = f"the task {scope.task_id}{index} of dag {scope.dag_id} has it"
         if by_asset:
             why += ", as task state"
@@ -114,7 +116,7 @@ def _task_miss(asked: TaskScope | None, key: str, by_asset: bool, row: tuple[Any
         why = f"the same task has it {without}"
     elif dag and task:
         why = f"the same task{index} has it in the run {scope.run_id}"
-        why += _blank(scope.run_id, asked.run_id)
+        why += _blank(scope.run_id, requested.run_id)
     elif dag:
         why = f"the task {scope.task_id}{index} of the same run has it"
     else:
@@ -123,10 +125,10 @@ def _task_miss(asked: TaskScope | None, key: str, by_asset: bool, row: tuple[Any
     return Miss(scope, key, why + more)
 
 
-def _blank(run_id: str, asked: str) -> str:
+def _blank(run_id: str, requested: str) -> str:
     return (
         "; a + in a query has to be sent as %2B"
-        if run_id != asked == run_id.replace("+", " ")
+        if run_id != requested == run_id.replace("+", " ")
         else ""
     )
 
@@ -134,18 +136,25 @@ def _blank(run_id: str, asked: str) -> str:
 def _assets(
     db: sqlite3.Connection, ns: int, scope: StoreScope | None, key: str, here: int | None
 ) -> list[Miss]:
-    asked = scope.name if isinstance(scope, AssetScope) else None
+    requested = scope.name if isinstance(scope, AssetScope) else None
     rows = db.execute(_ASSETS, (ns, key, here, _LOOKED_AT)).fetchall()
     rows.sort(
-        key=lambda row: (asked not in row[:2], -closeness(row[0], asked or ""), not row[2], row[0])
+        key=lambda row: (
+            requested not in row[:2],
+            -closeness(row[0], requested or ""),
+            not row[2],
+            row[0],
+        )
     )
-    return [Miss(AssetScope(name=row[0]), key, _asset_why(asked, *row)) for row in rows[:_SHOWN]]
+    return [
+        Miss(AssetScope(name=row[0]), key, _asset_why(requested, *row)) for row in rows[:_SHOWN]
+    ]
 
 
-def _asset_why(asked: str | None, name: str, uri: str, active: int, asset_id: int) -> str:
-    if asked is None:
+def _asset_why(requested: str | None, name: str, uri: str, active: int, asset_id: int) -> str:
+    if requested is None:
         return f"the asset {name} has it, as asset state"
-    if active and asked == uri:
+    if active and requested == uri:
         return f"this is the uri of the asset named {name}, which has it"
     if not active:
         reached = f"workers do not reach it, the Core API does by id {asset_id}"

@@ -142,8 +142,8 @@ class Journal:
         )
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
         first = self._log.reserve(self._ns, count)
-        said = [self._ns, at, real_at, *rest[:4]]
-        constants = ", ".join("NULL" if one is None else _quoted(one) for one in said)
+        columns = [self._ns, at, real_at, *rest[:4]]
+        constants = ", ".join(_quoted(value) for value in columns)
         db.execute(
             f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (),
                 {constants},
@@ -219,6 +219,8 @@ class Journal:
         return int(oldest), int(newest)
 
 
-def _quoted(value: str | float) -> str:
+def _quoted(value: str | float | None) -> str:
     """A constant in SQL; positions and names of parameters are the caller's."""
+    if value is None:
+        return "NULL"
     return repr(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"

@@ -53,8 +53,8 @@ def mark(db: sqlite3.Connection, ns: int, events: list[dict[str, Any]]) -> None:
         )
     for event in events:
         if event["seq"] in after:
-            said = f"same call again after {after[event['seq']]:.2g} s, probably a retry"
-            event["note"] = f"{event['note']}; {said}" if event["note"] else said
+            retry = f"same call again after {after[event['seq']]:.2g} s, probably a retry"
+            event["note"] = f"{event['note']}; {retry}" if event["note"] else retry
 
 
 def _retries(hits: list[Any], resets: list[int], rows: sqlite3.Cursor) -> dict[int, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
-from .lists import ASSET_SIDE, TASK_SIDE, Asked, Order, conditions
+from .lists import ASSET_SIDE, TASK_SIDE, Order, Search, conditions
 
 _BEGINNING, _LONGER = (
     200,
@@ -35,7 +35,7 @@ _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at,
 
 
 def found(
-    namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """A page of the keys of task instances and assets together."""
     columns = ", ".join(
@@ -44,9 +44,12 @@ def found(
     )
     sides = []
     values: dict[str, Any] = {}
-    for side, words, wanted in ((TASK_SIDE, "task", True), (ASSET_SIDE, "asset", asked.assets_too)):
+    for side, words, wanted in (
+        (TASK_SIDE, "task", True),
+        (ASSET_SIDE, "asset", search.assets_too),
+    ):
         if wanted:
-            where, more = conditions(namespace, asked, words)
+            where, more = conditions(namespace, search, words)
             values |= more
             sides.append(f"SELECT {columns} {side} AND e.entry_id IS NOT NULL {where}")
     chosen = f"""SELECT * FROM ({" UNION ALL ".join(sides)}) ORDER BY {by.terms("entry_id")}

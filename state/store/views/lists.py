@@ -35,7 +35,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class Search:
     """What is asked of the lists.
 
     :param words: each has to be somewhere in the names that lead to a key, or in the key; capitals
@@ -102,25 +102,25 @@ def order(show: str, name: str, down: bool) -> Order:
     return Order(SORTS[show].get(name, name), down)
 
 
-def totals(namespace: Namespace, asked: Asked) -> dict[str, int]:
+def totals(namespace: Namespace, search: Search) -> dict[str, int]:
     """How many ``runs``, ``tasks``, ``assets`` and ``keys`` fit, and how many keys of each of
     :data:`ONLY`.
     """
     found: dict[str, int] = dict.fromkeys(("runs", "tasks", "assets", "keys", *ONLY), 0)
     with namespace.database.snapshot() as db:
-        for side, sql in _totals_of_all() if asked.anything else _totals_of(asked):
-            where, values = conditions(namespace, asked, side)
+        for side, sql in _totals_of_all() if search.anything else _totals_of(search):
+            where, values = conditions(namespace, search, side)
             (row,) = rows(db, sql + where, values)
             for name in found:
                 found[name] += int(row.get(name) or 0)
     return found
 
 
-def _totals_of(asked: Asked) -> list[tuple[str, str]]:
+def _totals_of(search: Search) -> list[tuple[str, str]]:
     """What to count of which side."""
     of_tasks = "count(DISTINCT r.run_pk) AS runs, count(DISTINCT s.scope_id) AS tasks"
     sides = [("task", f"SELECT {of_tasks}, {_COUNTS} {TASK_SIDE}")]
-    if asked.assets_too:
+    if search.assets_too:
         sides.append(
             ("asset", f"SELECT count(DISTINCT a.asset_pk) AS assets, {_COUNTS} {ASSET_SIDE}")
         )
@@ -172,12 +172,12 @@ def is_empty(namespace: Namespace) -> bool:
 
 
 def runs(
-    namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """A page of the dag runs, with what they hold."""
-    where, values = conditions(namespace, asked, "task")
+    where, values = conditions(namespace, search, "task")
     fits = f"r.run_pk IN (SELECT r.run_pk {TASK_SIDE} {where})"
-    inner = f"SELECT r.* FROM dag_runs r WHERE r.ns = :ns AND {'1' if asked.anything else fits}"
+    inner = f"SELECT r.* FROM dag_runs r WHERE r.ns = :ns AND {'1' if search.anything else fits}"
     held = "scopes s JOIN entries e ON e.scope_id = s.scope_id"
     by_tasks = "(SELECT count(*) FROM scopes s WHERE s.run_pk = r.run_pk)"
     chosen = _chosen(
@@ -196,29 +196,29 @@ def runs(
 
 
 def tasks(
-    namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """A page of the task instances, with what they hold and their current attempt."""
-    where, values = conditions(namespace, asked, "task")
+    where, values = conditions(namespace, search, "task")
     fits = f"s.scope_id IN (SELECT s.scope_id {TASK_SIDE} {where})"
     inner = f"""SELECT s.scope_id, r.dag_id, r.run_id, r.run_after, s.task_id, s.map_index,
         t.state AS state, t.try_number FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
         LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
-        WHERE r.ns = :ns AND {"1" if asked.anything else fits}"""
+        WHERE r.ns = :ns AND {"1" if search.anything else fits}"""
     return _page(namespace, _scopes(inner, by), values, limit, offset)
 
 
 def assets(
-    namespace: Namespace, asked: Asked, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """A page of the assets, active or not, with what they hold; none where a dag is asked for."""
-    if not asked.assets_too:
+    if not search.assets_too:
         return []
-    where, values = conditions(namespace, asked, "asset")
+    where, values = conditions(namespace, search, "asset")
     fits = f"s.scope_id IN (SELECT s.scope_id {ASSET_SIDE} {where})"
     inner = f"""SELECT s.scope_id, a.id, a.name, a.uri, a.active
         FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk
-        WHERE a.ns = :ns AND {"1" if asked.anything else fits}"""
+        WHERE a.ns = :ns AND {"1" if search.anything else fits}"""
     return _page(namespace, _scopes(inner, by), values, limit, offset)
 
 
@@ -252,23 +252,23 @@ def _page(
         return rows(db, sql, {**values, "limit": limit, "offset": in_range("offset", offset)})
 
 
-def conditions(namespace: Namespace, asked: Asked, side: str) -> tuple[str, dict[str, Any]]:
+def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, dict[str, Any]]:
     """What is asked of one side, ``task`` or ``asset``, as SQL that begins with
     AND, and the values in it."""
     values: dict[str, Any] = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     parts = [""]
-    for number, word in enumerate(asked.words):
+    for number, word in enumerate(search.words):
         values[f"word{number}"] = f"%{_escaped(word)}%"
         parts.append(
             "("
             + " OR ".join(f"{name} LIKE :word{number} ESCAPE '\\'" for name in _WORDS[side])
             + ")"
         )
-    if asked.only:
-        parts.append(ONLY[asked.only])
+    if search.only:
+        parts.append(ONLY[search.only])
     for name in ("dag_id", "run_id"):
-        if side == "task" and getattr(asked, name) is not None:
-            values[name] = getattr(asked, name)
+        if side == "task" and getattr(search, name) is not None:
+            values[name] = getattr(search, name)
             parts.append(f"r.{name} = :{name}")
     return " AND ".join(parts), values
 
