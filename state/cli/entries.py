@@ -84,11 +84,16 @@ def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
 
     VALUE may be "-" for standard input.
     """
-    parsed = _parsed(sys.stdin.read() if value == "-" else value)
+    if value == "-":
+        value = sys.stdin.read()
+    document = _parsed(value)
     if days is not None and where["asset"] is not None:
         raise click.UsageError("asset state does not expire; leave --days out")
     with connected() as client:
-        _keyspace(client, where).set(key, parsed, None if days is None else _in_days(client, days))
+        expires_at = None
+        if days is not None:
+            expires_at = _in_days(client, days)
+        _keyspace(client, where).set(key, document, expires_at)
 
 
 def _in_days(client: StateroomClient, days: float) -> datetime:
@@ -134,14 +139,19 @@ def clear(**where: Any) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 def clean(dry_run: bool) -> None:
     """Remove expired entries, as `airflow state-store clean` does."""
+    parameters = {}
+    verb = "removed"
+    if dry_run:
+        parameters["dry_run"] = "1"
+        verb = "to remove"
     with connected() as client:
-        answer = client.ask("POST", "/_stateroom/clean", params={"dry_run": "1"} if dry_run else {})
+        answer = client.ask("POST", "/_stateroom/clean", params=parameters)
     if as_json():
         click.echo(json.dumps(answer))
-    else:
-        (count,) = answer.values()
-        entries = "1 expired entry" if count == 1 else f"{count} expired entries"
-        click.echo(f"{entries} {'to remove' if dry_run else 'removed'}")
+        return
+    (count,) = answer.values()
+    entries = "1 expired entry" if count == 1 else f"{count} expired entries"
+    click.echo(f"{entries} {verb}")
 
 
 COMMANDS = (list_entries, get_entry, set_entry, delete_entry, clear, clean)
@@ -156,13 +166,20 @@ def table(entries: list[dict[str, Any]]) -> str:
 
 
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:
-    ref = envelope.unwrap(entry["value"])
-    value = json.dumps(
-        entry["value"] if ref is None else envelope.wrap(masked(ref)), ensure_ascii=False
+    value = entry["value"]
+    ref = envelope.unwrap(value)
+    if ref is not None:
+        value = envelope.wrap(masked(ref))
+    expires = ""
+    if "asset" not in entry:
+        expires = second(entry.get("expires_at")) or "never"
+    return (
+        _owner(entry),
+        printable(entry["key"]),
+        _cut(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
+        second(entry["updated_at"]),
+        expires,
     )
-    shown = _cut(printable(value), _WIDEST_VALUE)
-    expires = "" if "asset" in entry else second(entry.get("expires_at")) or "never"
-    return _owner(entry), printable(entry["key"]), shown, second(entry["updated_at"]), expires
 
 
 def _owner(entry: dict[str, Any]) -> str:

@@ -51,10 +51,12 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
     from ..model.scopes import scope_document
 
     scope = scope_if_any(where)
-    asked = {"op": op, "key": key, **(scope_document(scope) if scope else {})}
+    filters = {"op": op, "key": key}
+    if scope is not None:
+        filters.update(scope_document(scope))
     with connected() as client:
-        wanted = {name: value for name, value in asked.items() if value is not None}
-        _show(client, wanted, _Lines(with_place=scope is None), last, follow)
+        filters = {name: value for name, value in filters.items() if value is not None}
+        _show(client, filters, _Lines(with_place=scope is None), last, follow)
 
 
 def _show(
@@ -101,8 +103,10 @@ def _before(client: StateroomClient, wanted: dict[str, Any], last: int) -> list[
 def _page(
     client: StateroomClient, wanted: dict[str, Any], seen: list[dict[str, Any]], **how: int
 ) -> list[dict[str, Any]]:
-    asked = {**wanted, **how, "after": seen[-1]["seq"] if seen else 0, "limit": _PAGE}
-    events: list[dict[str, Any]] = client.ask("GET", _PATH, params=asked)["events"]
+    parameters = {**wanted, **how, "after": 0, "limit": _PAGE}
+    if seen:
+        parameters["after"] = seen[-1]["seq"]
+    events: list[dict[str, Any]] = client.ask("GET", _PATH, params=parameters)["events"]
     return events
 
 
@@ -129,24 +133,34 @@ class _Lines:
         from ..client.events import Event
         from ..client.timeline import Story
 
-        told = [Event.read(row) for row in events]
-        story = Story(told, numbered=True)
-        rows = [self._row(event, story) for event in told[-count:]]
-        head = [] if self._widths else [self._only(("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"))]
-        click.echo(columns([*head, *rows], self._widths))
+        known = [Event.read(row) for row in events]
+        story = Story(known, numbered=True)
+        rows = [self._row(event, story) for event in known[-count:]]
+        if not self._widths:
+            rows.insert(0, self._only(("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT")))
+        click.echo(columns(rows, self._widths))
 
     def _row(self, event: Event, story: Story) -> tuple[str, ...]:
         from ..client.timeline import what
         from ..model.scopes import label
 
-        who, of = printable(story.who(event)), label(event.scope) if event.scope else ""
-        at, key = f"{event.at[:23].rstrip('Z')}Z", printable(event.key or "")
         return self._only(
-            (str(event.seq), at, who, printable(of), what(event), key, story.outcome(event))
+            (
+                str(event.seq),
+                f"{event.at[:23].rstrip('Z')}Z",
+                printable(story.who(event)),
+                printable(label(event.scope)) if event.scope else "",
+                what(event),
+                printable(event.key or ""),
+                story.outcome(event),
+            )
         )
 
     def _only(self, row: tuple[str, ...]) -> tuple[str, ...]:
-        return row if self._with_place else (*row[:3], *row[4:])
+        """The columns that are shown: without the scope where all events have the same."""
+        if self._with_place:
+            return row
+        return (*row[:3], *row[4:])
 
 
 @click.command()
@@ -164,17 +178,16 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
 
     if ti_id and any(value is not None for value in where.values()):
         raise click.UsageError("name a task instance by --ti, or by its coordinates, not both")
-    asked = {"ti_id": str(ti_id)} if ti_id else scope_document(scope_of(where))
+    scope = {"ti_id": str(ti_id)} if ti_id else scope_document(scope_of(where))
     with connected() as client:
-        told = client.ask("GET", "/_stateroom/explain", params={**asked, "key": key})
+        answer = client.ask("GET", "/_stateroom/explain", params={**scope, "key": key})
     if as_json():
-        click.echo(json.dumps(told, indent=1))
+        click.echo(json.dumps(answer, indent=1))
         return
-    click.echo(printable(told["sentence"]))
-    if len(told["near"]) > 1:
-        rows = [
-            (label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in told["near"]
-        ]
+    click.echo(printable(answer["sentence"]))
+    near = answer["near"]
+    if len(near) > 1:
+        rows = [(label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in near]
         printed = [tuple(map(printable, row)) for row in rows]
         click.echo("\n" + columns([("NEAR", "KEY", "WHY"), *printed]))
 
@@ -198,23 +211,34 @@ def history(key: str, moment: str | None, **where: Any) -> None:
     """
     from ..model.scopes import scope_document
 
-    asked = {**scope_document(scope_of(where)), "key": key, **({"at": moment} if moment else {})}
+    parameters = {**scope_document(scope_of(where)), "key": key, "at": moment}
     with connected() as client:
-        told = client.ask("GET", _HISTORY, params=asked)
+        answer = client.ask("GET", _HISTORY, params=parameters)
     if moment:
-        if not told["found"]:
-            raise NotFound(f"there was no {key!r} at {moment}{_since(told['event'])}")
-        click.echo(json.dumps(told if as_json() else told["value"], ensure_ascii=as_json()))
+        _show_value(answer, key, moment)
     elif as_json():
-        click.echo(json.dumps(told["history"], indent=1))
-    elif told["history"]:
-        click.echo(_table(told["history"]))
+        click.echo(json.dumps(answer["history"], indent=1))
+    elif answer["history"]:
+        click.echo(_table(answer["history"]))
     else:
-        click.echo("the journal tells nothing of this key; try: stateroom explain --help", err=True)
+        click.echo("the journal has no event of this key; try: stateroom explain --help", err=True)
 
 
-def _since(event: dict[str, Any] | None) -> str:
-    return f": it had been deleted at {second(event['at'])} (event {event['seq']})" if event else ""
+def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
+    """Print a key's value at a moment.
+
+    :raises NotFound: if it had none.
+    """
+    if not answer["found"]:
+        message = f"there was no {key!r} at {moment}"
+        event = answer["event"]
+        if event is not None:
+            message += f": it had been deleted at {second(event['at'])} (event {event['seq']})"
+        raise NotFound(message)
+    if as_json():
+        click.echo(json.dumps(answer))
+    else:
+        click.echo(json.dumps(answer["value"], ensure_ascii=False))
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -237,6 +261,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _lost(row: dict[str, Any]) -> str:
-    return (
-        f"   LOST UPDATE: it had not seen what was written in {row['lost']}" if row["lost"] else ""
-    )
+    if not row["lost"]:
+        return ""
+    return f"   LOST UPDATE: it had not seen what was written in {row['lost']}"

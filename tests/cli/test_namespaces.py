@@ -280,8 +280,8 @@ def test_a_lost_update_is_marked(run, served):
     assert "LOST UPDATE" in run("history", "watermark", "--asset", "orders").output.splitlines()[-1]
 
 
-def test_a_key_of_which_the_journal_tells_nothing(run):
-    assert "tells nothing of this key" in run("history", "nope", *TASK).output
+def test_a_key_without_events_in_the_journal(run):
+    assert "has no event of this key" in run("history", "nope", *TASK).output
 
 
 # ---------------------------------------------------------------- journal
