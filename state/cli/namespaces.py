@@ -46,10 +46,12 @@ def list_namespaces() -> None:
 )
 def create_namespace(name: str, fixture: str | None) -> None:
     """Make the namespace NAME, and print its address."""
-    more = {"fixture": fixture_files.read(Path(fixture))} if fixture else {}
+    body: dict[str, Any] = {"name": name}
+    if fixture:
+        body["fixture"] = fixture_files.read(Path(fixture))
     with connected(whole=True) as client:
-        made = client.call("POST", _PATH, json={"name": name, **more}).json()
-        click.echo(json.dumps(made) if as_json() else client.url + made["path"])
+        namespace = client.call("POST", _PATH, json=body).json()
+        click.echo(json.dumps(namespace) if as_json() else client.url + namespace["path"])
 
 
 @namespaces.command("drop")
@@ -85,7 +87,10 @@ def show_clock() -> None:
 @click.argument("moment", required=False)
 def freeze_clock(moment: str | None) -> None:
     """Let the clock stand still: now, or at MOMENT (2030-01-01T00:00:00Z)."""
-    _show("PATCH", json={"frozen": True, **({"now": moment} if moment else {})})
+    body: dict[str, Any] = {"frozen": True}
+    if moment:
+        body["now"] = moment
+    _show("PATCH", json=body)
 
 
 @clock.command("unfreeze")
@@ -145,4 +150,5 @@ def _line(shown: dict[str, Any]) -> str:
 def _running(offset: float) -> str:
     if not offset:
         return "real time"
-    return f"running, {durations.words(offset)} {'ahead of' if offset > 0 else 'behind'} real time"
+    side = "ahead of" if offset > 0 else "behind"
+    return f"running, {durations.words(offset)} {side} real time"

@@ -42,7 +42,7 @@ class StateroomClient:
         self.session.trust_env = (
             False  # a proxy or .netrc of the user's has no business with a local service
         )
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.headers = _authorization(token)
 
     def acting(self, token: str | None = None, **headers: str) -> StateroomClient:
         """The same connections in another's name.
@@ -54,7 +54,7 @@ class StateroomClient:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         other.headers = {
             **self.headers,
-            **({"Authorization": f"Bearer {token}"} if token else {}),
+            **_authorization(token),
             **named,
         }
         return other
@@ -233,6 +233,12 @@ def _trouble(url: str, error: requests.RequestException) -> str:
     if error.args and isinstance(error.args[0], ProtocolError):
         return f"{url} closed the connection without an answer; is it still running?"
     return f"nothing answers at {url} ({type(error).__name__}); is it running?"
+
+
+def _authorization(token: str | None) -> dict[str, str]:
+    if not token:
+        return {}
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _segment(key: str) -> str:

@@ -100,14 +100,11 @@ class Journal:
     def _page(
         self, after: int, wait: float, scope: StoreScope | None = None, **wanted: str
     ) -> list[dict[str, Any]]:
-        asked = {
-            "after": after,
-            "wait": wait,
-            "limit": _PAGE,
-            **wanted,
-            **(scope_document(scope) if scope else {}),
-        }
-        events: list[dict[str, Any]] = self._client.call("GET", PATH, params=asked).json()["events"]
+        parameters = {"after": after, "wait": wait, "limit": _PAGE, **wanted}
+        if scope is not None:
+            parameters.update(scope_document(scope))
+        answer = self._client.call("GET", PATH, params=parameters)
+        events: list[dict[str, Any]] = answer.json()["events"]
         return events
 
     def __repr__(self) -> str:
@@ -160,7 +157,8 @@ class Wait:
             if left <= 0:
                 raise NotInTime(self._key, seconds, self._last_seen())
             events = self._journal.wait(after, left, self._scope, op="set", key=self._key)
-            after = events[-1].seq if events else after
+            if events:
+                after = events[-1].seq
             found = [
                 (event.scope, event.value)
                 for event in events
@@ -191,5 +189,5 @@ class Wait:
         if self._seen:
             scope, value = self._seen[-1]
             return f"the last that was seen was {shown(value)}, of {label(scope)}"
-        there = sorted({row["key"] for row in fixture_files.rows(self._document())})
-        return f"it was never written; there is {', '.join(there) if there else 'no other key'}"
+        keys = sorted({row["key"] for row in fixture_files.rows(self._document())})
+        return f"it was never written; there is {', '.join(keys) or 'no other key'}"

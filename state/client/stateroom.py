@@ -72,14 +72,16 @@ class Stateroom(Connection):
     def env(self) -> dict[str, str]:
         """The variables that point a real worker, and the ``stateroom`` command, here."""
         days = self._workers.default_retention_days
-        return {
+        variables = {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.execution_url}/",
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS": str(days),
             "STATEROOM_URL": self.url,
-            **({"STATEROOM_TOKEN": self._token} if self._token else {}),
             **self._named_backend,
         }
+        if self._token:
+            variables["STATEROOM_TOKEN"] = self._token
+        return variables
 
     # ----------------------------------------------------------- worker's side
 
@@ -198,11 +200,9 @@ class Stateroom(Connection):
         """What was ``added``, ``removed`` and ``changed`` from one snapshot to another, or until
         now.
         """
-        asked = {"a": a, **({"b": b} if b is not None else {})}
-        found: dict[str, list[dict[str, Any]]] = self._client.call(
-            "GET", f"{_SNAPSHOTS}/diff", params=asked
-        ).json()
-        return found
+        answer = self._client.call("GET", f"{_SNAPSHOTS}/diff", params={"a": a, "b": b})
+        difference: dict[str, list[dict[str, Any]]] = answer.json()
+        return difference
 
     # ------------------------------------------------------------ what happened
 

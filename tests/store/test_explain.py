@@ -347,7 +347,7 @@ def test_a_superseded_id_names_the_current_one(namespace, put):
     assert explanation["found"] is False
     assert explanation["scope"] == vars(SUBMIT)
     assert (
-        "This id was that of try 2, superseded at 2030-01-01T00:00:00Z: whoever asks by it"
+        "This id was that of try 2, superseded at 2030-01-01T00:00:00Z: a read with it"
         in explanation["sentence"]
     )
     assert explanation["near"][0]["key"] == "job_id"

@@ -94,15 +94,18 @@ def explain(
 def _answer(
     namespace: Namespace, subject: _Subject, entry: _Entry | None, sentence: str, near: list[Miss]
 ) -> dict[str, Any]:
-    expires_at = entry.expires_at if entry else None
+    expiry: dict[str, Any] = {"expires_at": None, "expired": False, "expires_by": None}
+    if entry is not None:
+        expiry["expires_by"] = entry.expires_by
+        if entry.expires_at is not None:
+            expiry["expires_at"] = to_wire(entry.expires_at)
+            expiry["expired"] = from_text(entry.expires_at) < namespace.clock.now()
     return {
         "key": subject.key,
         "scope": scope_document(subject.scope) if subject.scope else None,
         "found": entry is not None,
         "sentence": sentence,
-        "expires_at": to_wire(expires_at) if expires_at else None,
-        "expired": expires_at is not None and from_text(expires_at) < namespace.clock.now(),
-        "expires_by": entry.expires_by if entry else None,
+        **expiry,
         "near": [
             {"scope": scope_document(miss.scope), "key": miss.key, "why": miss.why} for miss in near
         ],
@@ -159,22 +162,24 @@ def _by_attempt(
     before = (
         f"This id was that of try {try_number}, superseded at {second(superseded_at)}{_TAKEN_FOR}"
     )
-    has = db.execute(_ENTRY, (scope_id, key)).fetchone()
-    ti_id, number, _ = db.execute(_CURRENT, (scope_id,)).fetchone()
-    near = (
-        [Miss(scope, key, f"the task's current id, {ti_id} (try {number}), has it")] if has else []
-    )
+    near = []
+    if db.execute(_ENTRY, (scope_id, key)).fetchone():
+        ti_id, number, _ = db.execute(_CURRENT, (scope_id,)).fetchone()
+        why = f"the task's current id, {ti_id} (try {number}), has it"
+        near.append(Miss(scope, key, why))
     return _Subject(scope, key, None, before), near
 
 
-_TAKEN_FOR = ": whoever asks by it is told 404, which Airflow's SDK takes for a missing key."
+_TAKEN_FOR = ": a read with it is answered 404, which Airflow's SDK takes for a missing key."
 
 
 # ---------------------------------------------------------------- sentences
 
 
 def _named(key: str) -> str:
-    return repr(key if len(key) <= _NAMED_AT_MOST else key[: _NAMED_AT_MOST - 1] + "…")
+    if len(key) > _NAMED_AT_MOST:
+        key = f"{key[: _NAMED_AT_MOST - 1]}…"
+    return repr(key)
 
 
 def _missing(

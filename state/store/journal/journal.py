@@ -135,11 +135,9 @@ class Journal:
         if not self.is_kept:
             return
         at, real_at, *rest = self._row(Event(op, writer, parent=parent))[1:]
-        facts = (
-            "e.value, e.kind, e.expires_at, e.expires_by"
-            if op == "set"
-            else "NULL, NULL, NULL, NULL"
-        )
+        facts = "NULL, NULL, NULL, NULL"
+        if op == "set":
+            facts = "e.value, e.kind, e.expires_at, e.expires_by"
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
         first = self._log.reserve(self._ns, count)
         columns = [self._ns, at, real_at, *rest[:4]]
