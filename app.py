@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from web import error_handlers, pages, settings, startup
+from web import error_handlers, faults, pages, settings, startup
 from web.api import control, core, execution, login, not_emulated, openapi
 from web.api.control import values
 from web.request import guard, parsing
@@ -25,7 +25,7 @@ def create_app(
     :raises BadBackend: if the backend cannot be loaded.
     """
     options = settings.load(environ or {}, config)
-    app = App(__name__, static_folder=None)
+    app = App(__name__, not_emulated.refuse, faults.dispatch)
     app.config["MAX_CONTENT_LENGTH"] = options["max_body"]
     app.config["MAX_FORM_MEMORY_SIZE"] = options["max_body"]
     parsing.configure(app)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, g, request
+from flask import Response, current_app, g, request
 
 from state.backends.wrappers import BackendFault, FaultyHooks
 from state.gateway.backend import Backend
@@ -21,7 +21,6 @@ from state.store.tables import scopes
 from .error_handlers import rendered
 from .errors import Injected
 from .operation import operation_of
-from .request.auth import require_role
 from .request.state_call import StateCall, state_call
 from .responses import CUT, NOTHING
 from .service import service
@@ -36,17 +35,14 @@ _BACKEND = {
 _KINDS = {"get": "read", "list": "read"}
 
 
-def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
+def dispatch(view: Callable[[], Any]) -> Any:
     """Answer a request in a namespace that has faults; only calls on state have any.
 
     :param view: answers the request without faults.
     """
-    operation = operation_of(app, request.endpoint)
+    operation = operation_of(current_app, request.endpoint)
     if operation is None or operation.state_op not in OPS:
         return view()
-    entity = getattr(app.view_functions[str(request.endpoint)], "entity", None)
-    if entity is not None:
-        require_role(entity)
     return _play(view)
 
 

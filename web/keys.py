@@ -21,6 +21,7 @@ class Keys:
     :param start: the secret given at start, or None.
     :param open_control: whether the Control API needs no token although there is a secret.
     :param own: the random signing key of this process, used where no secret is given.
+    :ivar guards_control: whether the Control API and the pages need an admin's token.
     """
 
     start: str | None
@@ -28,13 +29,15 @@ class Keys:
     own: str = field(default_factory=lambda: secrets.token_hex(32))
     _verified: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
 
-    def takes_secrets(self) -> bool:
-        """Whether a fixture may set a namespace's secret."""
-        return self.start is None or self.open_control
+    def __post_init__(self) -> None:
+        self.guards_control = self.start is not None and not self.open_control
 
     def checking(self, namespace: Namespace) -> str | None:
-        """The secret that Airflow's paths check in a namespace, or None if they are open."""
-        if self.takes_secrets() and namespace.jwt_secret:
+        """The secret that Airflow's paths check in a namespace, or None if they are open.
+
+        Only where the Control API needs no secret may a fixture set one of a namespace's own.
+        """
+        if namespace.jwt_secret and not self.guards_control:
             return namespace.jwt_secret
         return self.start
 

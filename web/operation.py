@@ -1,5 +1,5 @@
-"""What a view says about itself, in one place: what it takes and gives, and what it does to
-somebody's state.
+"""What a view says about itself, in one place: what it takes, what it answers, and what it does to
+the state of a task instance or an asset.
 
 ``/openapi.json``, the journal, the faults and the server's lanes read it here. A view of an API
 without it fails a test.
@@ -7,9 +7,9 @@ without it fails a test.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import Flask
 from marshmallow import Schema
@@ -17,20 +17,22 @@ from marshmallow import Schema
 View = TypeVar("View", bound=Callable[..., Any])
 Query = type[Schema]
 Body = type[Schema] | tuple[type[Schema], ...]
+StateOp = Literal["get", "set", "delete", "clear", "list", "state"]
+LaneName = Literal["slow", "backend", "waiting"]
 
 NO_BODY = (204, None)
 
 # lanes, see web/server/lanes.py; a view that names none answers at once
-SLOW = "slow"  # counts, sorts, or writes many rows
-BACKEND = "backend"  # calls the state backend
-WAITING = "waiting"  # waits on purpose
+SLOW: LaneName = "slow"  # counts, sorts, or writes many rows
+BACKEND: LaneName = "backend"  # calls the state backend
+WAITING: LaneName = "waiting"  # waits on purpose
 
 BACKEND_ERRORS = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What a view takes and gives.
+    """What a view takes and answers; the view keeps it as its attribute ``operation``.
 
     :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
     :param body: a schema, or several of which one has to fit.
@@ -40,8 +42,9 @@ class Operation:
     :param forms: whether its body may be a form too.
     :param headers: of its answer, with what they say.
     :param state_op: what it does to the state of a task instance or an asset, as the journal and
-        the faults name it: ``get``, ``set``, ``delete``, ``clear``, ``list`` or ``state``; None if
-        it does nothing to it.
+        the faults name it; None if it does nothing to it.
+    :param entity: on whose state a person's role must allow it: ``task`` (viewers read, users
+        write) or ``asset`` (viewers read, ops write).
     :param lane: which threads answer it; None for those of the short calls.
     :param waits: the query parameter with which it waits on purpose.
     """
@@ -50,30 +53,24 @@ class Operation:
     query: Query | None = None
     body: Body | None = None
     also: tuple[int, ...] = ()
-    by: dict[str, Query] | None = None
+    by: Mapping[str, Query] | None = None
     open: bool = False
     forms: bool = False
-    headers: dict[str, str] | None = None
-    state_op: str | None = None
-    lane: str | None = None
+    headers: Mapping[str, str] | None = None
+    state_op: StateOp | None = None
+    entity: Literal["task", "asset"] | None = None
+    lane: LaneName | None = None
     waits: str | None = None
 
-
-def operation(
-    answer: tuple[int, type[Schema] | dict[str, Any] | None], **more: Any
-) -> Callable[[View], View]:
-    """Say of a view what it takes and gives; parameters as of :class:`Operation`."""
-    described = Operation(answer, **more)
-
-    def decorate(view: View) -> View:
-        view.operation = described  # type: ignore[attr-defined]  # a function takes any attribute
-        return lane(described.lane)(view) if described.lane else view
-
-    return decorate
+    def __call__(self, view: View) -> View:
+        view.operation = self  # type: ignore[attr-defined]  # a function takes any attribute
+        if self.lane:
+            return lane(self.lane)(view)
+        return view
 
 
-def lane(name: str) -> Callable[[View], View]:
-    """Say of a page which threads answer it; an API's view says it in its :func:`operation`."""
+def lane(name: LaneName) -> Callable[[View], View]:
+    """Say of a page which threads answer it; an API's view says it in its :class:`Operation`."""
 
     def decorate(view: View) -> View:
         view.lane = name  # type: ignore[attr-defined]  # a function takes any attribute
@@ -83,7 +80,5 @@ def lane(name: str) -> Callable[[View], View]:
 
 
 def operation_of(app: Flask, endpoint: str | None) -> Operation | None:
-    """What the view of an endpoint says about itself; None where there is no view, or it says
-    nothing.
-    """
+    """What the view of an endpoint says about itself; None if it says nothing or does not exist."""
     return getattr(app.view_functions.get(endpoint or ""), "operation", None)

@@ -11,6 +11,8 @@ from flask import Response
 CUT = "stateroom.cut"
 NOTHING = -1  # not even a status line is sent
 
+NO_CONTENT = ("", 204)  # the answer to a write that was kept
+
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -31,8 +33,3 @@ def json_answer(document: Any, status: int = 200) -> Response:
 def text_answer(text: str, status: int = 200) -> Response:
     """Like :func:`json_answer`, of a text that is JSON already."""
     return Response(text, status, content_type="application/json")
-
-
-def no_content() -> Response:
-    """The answer to a write that was kept."""
-    return Response(status=204)

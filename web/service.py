@@ -53,7 +53,7 @@ class Service:
 
 def service() -> Service:
     """The service of the app that handles this request."""
-    return service_of(current_app)
+    return cast(Service, current_app.extensions["stateroom"])
 
 
 def service_of(app: Flask) -> Service:

@@ -47,7 +47,7 @@ class FaultyNames:
 
 
 class Faults:
-    """The faults of one namespace; false where there are none.
+    """The faults of one namespace, by their ids in ``rules``.
 
     They are asked in the order they were made. A delay lets the next one be asked too; the first
     that decides the answer is the last that is asked, so that two of them in a row make a sequence.
@@ -61,17 +61,14 @@ class Faults:
         self._ns = ns
         self._name = name
         self._faulty = faulty
-        self._faults: dict[int, Fault] = {}
+        self.rules: dict[int, Fault] = {}
         if name in faulty.names:
             self.reload()
-
-    def __bool__(self) -> bool:
-        return bool(self._faults)
 
     @property
     def of_backend(self) -> bool:
         """Whether one of them is for a state backend."""
-        return any(fault.backend for fault in self._faults.values())
+        return any(fault.backend for fault in self.rules.values())
 
     def reload(self) -> None:
         """Ask those that are in the database now."""
@@ -82,7 +79,7 @@ class Faults:
         self._show({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})
 
     def _show(self, faults: dict[int, Fault]) -> None:
-        self._faults = dict(sorted(faults.items()))
+        self.rules = dict(sorted(faults.items()))
         if faults:
             self._faulty.add(self._name)
         else:
@@ -97,7 +94,7 @@ class Faults:
                     "INSERT INTO faults (ns, fault) VALUES (?, ?) RETURNING fault_id", row
                 ).fetchone()
                 self._note(db, f"fault {fault_id} set: {fault}")
-            self._show({**self._faults, fault_id: fault})
+            self._show({**self.rules, fault_id: fault})
         return {"id": fault_id, **fault.to_json(), "matched": 0, "fired": 0}
 
     def listed(self) -> list[dict[str, Any]]:
@@ -125,7 +122,7 @@ class Faults:
                 ).rowcount:
                     raise NotFound(f"there is no fault {fault_id}")
                 self._note(db, f"fault {fault_id} removed")
-            self._show({one: fault for one, fault in self._faults.items() if one != fault_id})
+            self._show({one: fault for one, fault in self.rules.items() if one != fault_id})
 
     def clear(self) -> None:
         """Remove all."""
@@ -151,9 +148,7 @@ class Faults:
 
         :param backend: ask the faults of state backends instead of those of the service.
         """
-        mine = [
-            (one, fault) for one, fault in self._faults.items() if bool(fault.backend) is backend
-        ]
+        mine = [(one, fault) for one, fault in self.rules.items() if bool(fault.backend) is backend]
         fitting = [(one, fault) for one, fault in mine if fault.fits(call)]
         fired: list[Fired] = []
         if fitting:

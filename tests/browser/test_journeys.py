@@ -58,7 +58,7 @@ def test_edit_a_value_with_a_mistake_and_correct_it(space, look):
     assert field.input_value() == '{"page": 8,\n oops}'
     field.fill('{"page": 8}')
     page.get_by_role("button", name="Save").click()
-    assert "Saved." in page.inner_text(".said")
+    assert "Saved." in page.inner_text(".notice")
     assert space.read(ti, "cursor") == {"page": 8}
     assert "__airflow_state_ref__" in json.dumps(space.stored(ti, "cursor"))
 
@@ -96,7 +96,7 @@ def test_delete_a_key_and_restore_it_from_its_history(space, look):
     page = look(space.key_page("cursor"))
     page.get_by_role("link", name="Delete…").click()
     page.get_by_role("button", name="Delete it").click()
-    assert "is deleted" in page.inner_text(".said")
+    assert "is deleted" in page.inner_text(".notice")
     page.goto(space.key_page("cursor"))
     page.get_by_role("link", name="View").last.click()
     page.get_by_role("button", name="Restore this").click()
@@ -168,9 +168,9 @@ def sixty(space, objects):
 def test_check_all_references_at_one_click(sixty, open_page):
     page = open_page(sixty.url + "/references")
     page.get_by_role("button", name="Check all 60").click()
-    page.wait_for_selector(".said")
+    page.wait_for_selector(".notice")
     assert "60 references checked; 1 of them missing, corrupt or changed" in page.inner_text(
-        ".said"
+        ".notice"
     )
     page.get_by_role("link", name="missing 1").click()
     assert page.locator("tbody tr").count() == 1
@@ -182,7 +182,7 @@ def test_check_all_references_step_by_step_without_scripts(sixty, open_page):
     assert "25 of 60 checked, 1 bad" in page.inner_text("form")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Go on").click()
-    assert "60 references checked" in page.inner_text(".said")
+    assert "60 references checked" in page.inner_text(".notice")
 
 
 def test_remove_orphans(space, look):
@@ -194,7 +194,7 @@ def test_remove_orphans(space, look):
     assert "too young" in page.inner_text("main")
     page.get_by_role("link", name="any age").click()
     page.get_by_role("button", name="Remove 1 object").click()
-    assert "1 object removed." in page.inner_text(".said")
+    assert "1 object removed." in page.inner_text(".notice")
 
 
 def test_advance_the_clock_until_a_key_expires_and_clean_it(space, look):
@@ -211,7 +211,7 @@ def test_advance_the_clock_until_a_key_expires_and_clean_it(space, look):
     assert "readable until the next clean" in page.inner_text(".facts")
     page.goto(space.url + "/bench")
     page.get_by_role("button", name="Clean 1 expired key").click()
-    assert "1 expired key removed" in page.inner_text(".said")
+    assert "1 expired key removed" in page.inner_text(".notice")
 
 
 def test_make_and_drop_a_namespace(space, look):
@@ -226,7 +226,7 @@ def test_make_and_drop_a_namespace(space, look):
     row.get_by_text("Drop…").click()
     row.get_by_role("textbox").fill(name)
     row.get_by_role("button", name="Drop it").click()
-    assert f"The namespace {name} is dropped." in page.inner_text(".said")
+    assert f"The namespace {name} is dropped." in page.inner_text(".notice")
 
 
 def test_map_indices_and_attempts_stand_beside_each_other(space, look):
@@ -254,7 +254,7 @@ def test_switch_a_fault_on_and_see_what_it_did(space, look):
     page.reload()
     assert "answered 503" in page.inner_text("section[aria-labelledby=faults] .did")
     page.get_by_role("button", name="Remove fault").click()
-    assert "The fault is removed." in page.inner_text(".said")
+    assert "The fault is removed." in page.inner_text(".notice")
 
 
 def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
@@ -263,7 +263,7 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
     page = look(space.url + "/bench")
     page.get_by_label("New snapshot").fill("before")
     page.get_by_role("button", name="Take snapshot").click()
-    assert "The snapshot before holds 1 key." in page.inner_text(".said")
+    assert "The snapshot before holds 1 key." in page.inner_text(".notice")
     space.write(ti, "cursor", {"page": 2})
     page.get_by_role("link", name="Compare before with now").click()
     row = page.locator("#compared tbody tr")

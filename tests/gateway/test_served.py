@@ -21,7 +21,7 @@ from state.store.store import Store
 from state.worker.accessors import AssetStateStoreAccessor
 from tests.support import small_backends
 from tests.support.values import Values
-from web.server.lanes import BACKEND_THREADS
+from web.server.lanes import BACKEND_THREADS, lane_of
 from web.server.waitress import Server
 
 CHECKOUT = str(Path(__file__).parents[2])
@@ -242,7 +242,7 @@ def stuck(app_with):
     values = Values(app)
     values.put(1)
     values.backend.hang_in = "deserialize"
-    server = Server(app, "127.0.0.1", 0, 2**20, app.lane)
+    server = Server(app, "127.0.0.1", 0, 2**20, lane_of(app))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     values.url = server.url

@@ -153,7 +153,7 @@ def fired(faults, call=GET):
 
 
 def test_without_faults_nothing_is_asked(faults):
-    assert not faults
+    assert not faults.rules
     assert faults.take(GET) == []
 
 
@@ -201,7 +201,7 @@ def test_a_restart_goes_on_counting(tmp_path):
     for expected in ([], [1], [], []):
         store = Store(path)
         faults = store.namespace().faults
-        if not faults:
+        if not faults.rules:
             faults.add(Fault(nth=2, status=500))
         assert fired(faults) == expected
         store.close()
@@ -212,7 +212,7 @@ def test_a_fault_that_is_removed_fires_no_more(faults):
     faults.remove(one)
     assert fired(faults) == [two]
     faults.clear()
-    assert not faults
+    assert not faults.rules
     assert faults.listed() == []
     assert fired(faults) == []
 
@@ -221,7 +221,7 @@ def test_the_faults_of_a_namespace_are_its_own_and_go_with_it(store):
     mine, other = store.create_namespace("mine"), store.namespace()
     mine.faults.add(Fault(status=500))
     assert store.faulty == {"mine"}
-    assert not other.faults
+    assert not other.faults.rules
     store.drop_namespace("mine")
     assert store.faulty == frozenset()
     assert store.create_namespace("mine").faults.listed() == []

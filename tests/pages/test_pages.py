@@ -221,6 +221,32 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(world):
     assert "Path=/" in cookie
 
 
+def created(world, token, key, value):
+    """The cookie after a form that creates a key, before any page is shown."""
+    fields = {"csrf": token, "action": "add", "key": key, "value": value, "expires": "never"}
+    return world.post(TASK, data=fields).headers["Set-Cookie"]
+
+
+def test_messages_that_no_page_has_shown_do_not_outgrow_the_cookie(world):
+    token = form_token(world.get("/bench"))
+    for key in ("first", "second"):
+        cookie = created(world, token, key, f'"{key * 90}"')
+        assert len(cookie) < 4093  # browsers drop a longer one
+    page = world.get("/").get_data(as_text=True)
+    assert "second" * 90 in page
+    assert "first" * 90 not in page
+
+
+def test_a_message_too_long_for_the_cookie_goes_without_its_lines(world):
+    token = form_token(world.get("/bench"))
+    key = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(500))
+    cookie = created(world, token, key, "1")
+    assert len(cookie) < 4093
+    page = world.get("/").get_data(as_text=True)
+    assert 'role="status"' in page
+    assert "curl" not in page[page.index('role="status"') :][:500]
+
+
 def test_a_form_from_another_site_is_refused(world):
     token = form_token(world.get("/bench"))
     fields = {"csrf": token, "action": "delete"}

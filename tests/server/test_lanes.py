@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.world import ASSET_KEY, CORE_TASK, TASK_KEY, TI
-from web.operation import BACKEND, SLOW, WAITING, lane, operation
-from web.server.app import App
+from web.operation import BACKEND, SLOW, WAITING, Operation, lane
+from web.server.lanes import lane_of
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from web.server.app import App
 @pytest.mark.parametrize("prefix", ["", "/ns/other"])
 def test_a_call_takes_the_lane_that_its_view_names(open_app, world, prefix, method, path, lane):
     path, _, query = (prefix + path).partition("?")
-    assert open_app.lane(method, path, query) == lane
+    assert lane_of(open_app)(method, path, query) == lane
 
 
 @pytest.mark.parametrize(
@@ -49,26 +49,29 @@ def test_a_call_takes_the_lane_that_its_view_names(open_app, world, prefix, meth
         ("GET", f"/ns/calm{TASK_KEY}", None),
         ("GET", "/api/v2/version", None),
         ("GET", "/_stateroom/faults", SLOW),
+        ("POST", "/key", WAITING),
+        ("POST", "/_stateroom/references/check", WAITING),
+        ("GET", "/key", SLOW),
     ],
 )
-def test_a_call_on_state_may_wait_where_there_are_faults(open_app, world, method, path, lane):
+def test_a_call_that_a_fault_may_delay_takes_the_waiting_lane(open_app, world, method, path, lane):
     world.post("/_stateroom/faults", json={"latency": 0.001})
     path, _, query = path.partition("?")
-    assert open_app.lane(method, path, query) == lane
+    assert lane_of(open_app)(method, path, query) == lane
 
 
 def test_a_key_of_any_letters_finds_its_view(open_app):
     path = f"{TASK_KEY}ü/☃".encode().decode("latin-1")
-    assert open_app.lane("GET", f"/ns/ü{path}", "") is None
-    assert open_app.lane("GET", f"/_stateroom/values/ti/{TI}ü".encode().decode("latin-1"), "")
+    assert lane_of(open_app)("GET", f"/ns/ü{path}", "") is None
+    assert lane_of(open_app)("GET", f"/_stateroom/values/ti/{TI}ü".encode().decode("latin-1"), "")
 
 
-def test_a_new_view_says_all_about_itself():
+def test_a_new_view_says_all_about_itself(start):
     """The lane, and what the faults and the journal ask, come from the one place above the view."""
-    app = App("new")
+    app = start()
 
     @app.get("/long")
-    @operation((200, None), lane=SLOW)
+    @Operation((200, None), lane=SLOW)
     def long():
         return "long"
 
@@ -77,5 +80,5 @@ def test_a_new_view_says_all_about_itself():
     def page():
         return "page"
 
-    assert app.lane("GET", "/long", "") == SLOW
-    assert app.lane("GET", "/page", "") == BACKEND
+    assert lane_of(app)("GET", "/long", "") == SLOW
+    assert lane_of(app)("GET", "/page", "") == BACKEND

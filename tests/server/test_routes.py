@@ -4,7 +4,7 @@ import pytest
 from flask import request
 
 from tests.support.world import CORE_TASK, TASK_KEY
-from web.server import app as routes
+from web.server import routes
 
 
 @pytest.mark.parametrize(

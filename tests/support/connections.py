@@ -4,6 +4,8 @@ import contextlib
 import socket
 import threading
 
+from web.server.app import App
+from web.server.lanes import lane_of
 from web.server.waitress import Server
 
 PATIENCE = 10  # seconds until a wait counts as stuck
@@ -21,7 +23,8 @@ def running(app, *release):
     :param app: names the lane of each call, if it is one of ours.
     :param release: ends the waits, as :class:`web.server.waitress.Server` takes it.
     """
-    server = Server(app, "127.0.0.1", 0, MAX_BODY, getattr(app, "lane", short), *release)
+    lane = lane_of(app) if isinstance(app, App) else short
+    server = Server(app, "127.0.0.1", 0, MAX_BODY, lane, *release)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, current_app, g, request
 
 from schemas import core as schemas
 from schemas.fields.airflow import DEFAULT
@@ -18,10 +18,10 @@ from state.model.scopes import TaskScope
 from state.store.tables import assets, scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
-from ..operation import NO_BODY, operation
-from ..request.auth import access
+from ..operation import NO_BODY, Operation, operation_of
+from ..request.auth import require_role
 from ..request.parsing import body, path, query, read, read_body
-from ..responses import json_answer, no_content, text_answer
+from ..responses import NO_CONTENT, json_answer, text_answer
 from ..service import setting
 from .asset_filters import assets_order, assets_where
 from .entry_json import asset_entry, collection, task_entry
@@ -38,7 +38,14 @@ _ASSET_PATH = schemas.AssetPath()
 _ASSETS = schemas.AssetsQuery()
 _ASSET_RESPONSE = schemas.AssetResponse()
 
-bp.before_request(read_body)
+
+@bp.before_request
+def admit() -> None:
+    """The body is parsed before the caller's role is asked, as in Airflow."""
+    read_body()
+    operation = operation_of(current_app, request.endpoint)
+    if operation is not None and operation.entity is not None:
+        require_role(operation.entity)
 
 
 @lru_cache(maxsize=64)
@@ -75,10 +82,12 @@ def _keyspace_and_body(
 
 
 @bp.get(_TASK)
-@operation(
-    (200, schemas.TaskStateStoreCollectionResponse), query=schemas.TaskListQuery, state_op="list"
+@Operation(
+    (200, schemas.TaskStateStoreCollectionResponse),
+    query=schemas.TaskListQuery,
+    state_op="list",
+    entity="task",
 )
-@access("task")
 def list_task_state_store(**coordinates: str) -> Response:
     """List a page of a task instance's entries, by key; an unknown one has none."""
     (parameters,) = read(query(_TASK_LIST))
@@ -90,8 +99,12 @@ def list_task_state_store(**coordinates: str) -> Response:
 
 
 @bp.get(_TASK + "/<key:key>")
-@operation((200, schemas.TaskStateStoreResponse), query=schemas.TaskScopeQuery, state_op="get")
-@access("task")
+@Operation(
+    (200, schemas.TaskStateStoreResponse),
+    query=schemas.TaskScopeQuery,
+    state_op="get",
+    entity="task",
+)
 def get_task_state_store(key: str, **coordinates: str) -> Response:
     """Get one entry of a task instance."""
     (parameters,) = read(query(_SCOPE))
@@ -99,8 +112,13 @@ def get_task_state_store(key: str, **coordinates: str) -> Response:
 
 
 @bp.put(_TASK + "/<key:key>")
-@operation(NO_BODY, query=schemas.TaskScopeQuery, body=schemas.TaskStateStoreBody, state_op="set")
-@access("task")
+@Operation(
+    NO_BODY,
+    query=schemas.TaskScopeQuery,
+    body=schemas.TaskStateStoreBody,
+    state_op="set",
+    entity="task",
+)
 def set_task_state_store(key: str, **coordinates: str) -> Any:
     """Create or overwrite one entry of a task instance."""
     keyspace, entry = _keyspace_and_body(coordinates, schemas.TaskStateStoreBody)
@@ -110,17 +128,17 @@ def set_task_state_store(key: str, **coordinates: str) -> Any:
         expires_at = default_expiry(setting("default_retention_days"), g.namespace.clock.now())
         expires_by = "namespace"
     keyspace.set(key, entry["value"], expires_at, expires_by=expires_by)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.patch(_TASK + "/<key:key>")
-@operation(
+@Operation(
     (200, {"type": "null"}),
     query=schemas.TaskScopeQuery,
     body=schemas.TaskStateStorePatchBody,
     state_op="set",
+    entity="task",
 )
-@access("task")
 def patch_task_state_store(key: str, **coordinates: str) -> Response:
     """Replace the value of an existing entry; its expiry stays."""
     keyspace, entry = _keyspace_and_body(coordinates, schemas.TaskStateStorePatchBody)
@@ -129,18 +147,16 @@ def patch_task_state_store(key: str, **coordinates: str) -> Response:
 
 
 @bp.delete(_TASK + "/<key:key>")
-@operation(NO_BODY, query=schemas.TaskScopeQuery, state_op="delete")
-@access("task")
+@Operation(NO_BODY, query=schemas.TaskScopeQuery, state_op="delete", entity="task")
 def delete_task_state_store(key: str, **coordinates: str) -> Any:
     """Delete one entry of a task instance."""
     (parameters,) = read(query(_SCOPE))
     _task(coordinates, parameters["map_index"]).delete(key)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete(_TASK)
-@operation(NO_BODY, query=schemas.ClearQuery, state_op="clear")
-@access("task")
+@Operation(NO_BODY, query=schemas.ClearQuery, state_op="clear", entity="task")
 def clear_task_state_store(**coordinates: str) -> Any:
     """Delete every entry of a task instance, or with ``all_map_indices`` of all its indices."""
     (parameters,) = read(query(_CLEAR))
@@ -148,7 +164,7 @@ def clear_task_state_store(**coordinates: str) -> Any:
         clear_all_map_indices(g.namespace, TaskScope(map_index=-1, **coordinates))
     else:
         _task(coordinates, parameters["map_index"]).clear()
-    return no_content()
+    return NO_CONTENT
 
 
 # ---------------------------------------------------------------- asset state
@@ -164,10 +180,12 @@ def _require_asset(segments: dict[str, int]) -> None:
 
 
 @bp.get(_ASSET)
-@operation(
-    (200, schemas.AssetStateStoreCollectionResponse), query=schemas.Pagination, state_op="list"
+@Operation(
+    (200, schemas.AssetStateStoreCollectionResponse),
+    query=schemas.Pagination,
+    state_op="list",
+    entity="asset",
 )
-@access("asset")
 def list_asset_state_store(asset_id: str) -> Response:
     """List a page of an asset's entries, by key."""
     segments, parameters = read(
@@ -181,8 +199,7 @@ def list_asset_state_store(asset_id: str) -> Response:
 
 
 @bp.get(_ASSET + "/<key:key>")
-@operation((200, schemas.AssetStateStoreResponse), state_op="get")
-@access("asset")
+@Operation((200, schemas.AssetStateStoreResponse), state_op="get", entity="asset")
 def get_asset_state_store(asset_id: str, key: str) -> Response:
     """Get one entry of an asset."""
     (segments,) = read(path(_ASSET_PATH, asset_id=asset_id), exists=_require_asset)
@@ -190,42 +207,40 @@ def get_asset_state_store(asset_id: str, key: str) -> Response:
 
 
 @bp.put(_ASSET + "/<key:key>")
-@operation(NO_BODY, body=schemas.AssetStateStoreBody, state_op="set")
-@access("asset")
+@Operation(NO_BODY, body=schemas.AssetStateStoreBody, state_op="set", entity="asset")
 def set_asset_state_store(asset_id: str, key: str) -> Any:
     """Create or overwrite one entry of an asset."""
     parts = (path(_ASSET_PATH, asset_id=asset_id), _body(schemas.AssetStateStoreBody))
     segments, entry = read(*parts, exists=_require_asset)
     _asset(segments["asset_id"]).set(key, entry["value"])
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete(_ASSET + "/<key:key>")
-@operation(NO_BODY, state_op="delete")
-@access("asset")
+@Operation(NO_BODY, state_op="delete", entity="asset")
 def delete_asset_state_store(asset_id: str, key: str) -> Any:
     """Delete one entry of an asset."""
     (segments,) = read(path(_ASSET_PATH, asset_id=asset_id))
     _asset(segments["asset_id"]).delete(key)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete(_ASSET)
-@operation(NO_BODY, state_op="clear")
-@access("asset")
+@Operation(NO_BODY, state_op="clear", entity="asset")
 def clear_asset_state_store(asset_id: str) -> Any:
     """Delete every entry of an asset."""
     (segments,) = read(path(_ASSET_PATH, asset_id=asset_id))
     _asset(segments["asset_id"]).clear()
-    return no_content()
+    return NO_CONTENT
 
 
 # ---------------------------------------------------------------- around it
 
 
 @bp.get("/assets")
-@operation((200, schemas.AssetCollectionResponse), query=schemas.AssetsQuery, also=(400,))
-@access("asset")
+@Operation(
+    (200, schemas.AssetCollectionResponse), query=schemas.AssetsQuery, also=(400,), entity="asset"
+)
 def get_assets() -> Response:
     """List a page of the assets: the active ones, unless ``only_active=false``."""
     (parameters,) = read(query(_ASSETS, several=("order_by",)))
@@ -247,7 +262,7 @@ def _with_times(asset: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/version")
-@operation((200, schemas.VersionInfo), open=True)
+@Operation((200, schemas.VersionInfo), open=True)
 def get_version() -> Response:
     """Get the version of Airflow that this API emulates."""
     version, commit = AIRFLOW_VERSION[setting("compat")]
@@ -255,7 +270,7 @@ def get_version() -> Response:
 
 
 @bp.get("/monitor/health")
-@operation((200, schemas.HealthInfoResponse), open=True)
+@Operation((200, schemas.HealthInfoResponse), open=True)
 def get_health() -> Response:
     """Get the health of the database; no scheduler, triggerer or Dag processor ever runs."""
     parts: dict[str, Any] = {

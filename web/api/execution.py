@@ -10,15 +10,14 @@ from flask import Blueprint, Response, g, request
 from schemas import execution as schemas
 from schemas.fields import datetimes
 from state.model.reference_facts import HEADER, REPLACED, Facts, replaced_header
-from state.model.scopes import AssetStateStoreWriterKind, Writer
 from state.store.tables import assets, scopes, task_instances
 from state.store.tables.entries import Keyspace
 
 from ..errors import Refused
-from ..operation import NO_BODY, operation
-from ..request.auth import authenticate_worker, refreshed_token, writer
+from ..operation import NO_BODY, Operation
+from ..request.auth import authenticate_worker, refreshed_token
 from ..request.parsing import body, header_problem, path, query, read, read_body
-from ..responses import json_answer, no_content, text_answer
+from ..responses import NO_CONTENT, json_answer, text_answer
 from ..service import setting
 from .entry_json import execution_value
 
@@ -106,7 +105,7 @@ def echo(response: Response) -> Response:
 
 
 @bp.get("/health")
-@operation((200, schemas.HealthcheckResponse), open=True)
+@Operation((200, schemas.HealthcheckResponse), open=True)
 def health() -> Response:
     """Say that the Execution API answers."""
     read()
@@ -126,34 +125,23 @@ def _value(keyspace: Keyspace, key: str) -> Response:
 
 def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
     """Store a value, with what the worker's header says of a reference in it."""
-    facts = Facts.from_header(request.environ.get(_CLAIMED))
-    by = "namespace" if request.environ.get(_CLOCK) == "namespace" else "worker"
+    environ = request.environ
+    facts = Facts.from_header(environ[_CLAIMED]) if _CLAIMED in environ else None
+    by = "namespace" if environ.get(_CLOCK) == "namespace" else "worker"
     replaced = keyspace.set(key, value, expires_at, facts, expires_by=by)
-    return ("", 204, replaced_header(replaced)) if replaced is not None else no_content()
+    return ("", 204, replaced_header(replaced)) if replaced is not None else NO_CONTENT
 
 
 # ---------------------------------------------------------------- task state
 
 
 def _task(task_instance_id: str) -> Keyspace:
-    keyspace: Keyspace = scopes.task_instance(
-        g.namespace, task_instance_id, _attempt(task_instance_id)
-    )
+    keyspace: Keyspace = scopes.task_instance(g.namespace, task_instance_id, g.writer)
     return keyspace
 
 
-def _attempt(task_instance_id: str) -> Writer:
-    """Who writes a task's state: its own attempt, also where no token says so."""
-    by = writer()
-    return (
-        by
-        if by.ti_id is not None
-        else Writer(AssetStateStoreWriterKind.TASK, task_instance_id, "execution")
-    )
-
-
 @bp.get(_TASK_KEY)
-@operation(_VALUE, headers=_REF, state_op="get")
+@Operation(_VALUE, headers=_REF, state_op="get")
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
@@ -161,7 +149,7 @@ def get_task_state_store(task_instance_id: str, key: str) -> Response:
 
 
 @bp.put(_TASK_KEY)
-@operation(NO_BODY, body=schemas.TaskStateStorePutBody, headers=_REPLACED, state_op="set")
+@Operation(NO_BODY, body=schemas.TaskStateStorePutBody, headers=_REPLACED, state_op="set")
 def set_task_state_store(task_instance_id: str, key: str) -> Any:
     """Create or overwrite one key of a task instance."""
     place, entry = read(
@@ -171,25 +159,25 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 
 
 @bp.delete(_TASK_KEY)
-@operation(NO_BODY, state_op="delete")
+@Operation(NO_BODY, state_op="delete")
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
     _task(place["task_instance_id"]).delete(key)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete("/store/ti/<task_instance_id>")
-@operation(NO_BODY, state_op="clear")
+@Operation(NO_BODY, state_op="clear")
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
     _task(place["task_instance_id"]).clear()
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.patch("/task-instances/<task_instance_id>/state")
-@operation(
+@Operation(
     NO_BODY,
     body=tuple(map(type, schemas.TI_STATE_UPDATE.values())),
     also=(200, 409),
@@ -202,9 +190,9 @@ def ti_update_state(task_instance_id: str) -> Any:
     )
     ti_id, delay = place["task_instance_id"], update.get("retry_delay_seconds")
     changed = task_instances.set_state(
-        g.namespace, ti_id, update["state"], setting("clear_on_success"), _attempt(ti_id), delay
+        g.namespace, ti_id, update["state"], setting("clear_on_success"), g.writer, delay
     )
-    return no_content() if changed else Response(status=200)
+    return NO_CONTENT if changed else Response(status=200)
 
 
 # ---------------------------------------------------------------- asset state
@@ -213,11 +201,11 @@ def ti_update_state(task_instance_id: str) -> Any:
 def _asset(by: str, value: str) -> Keyspace:
     name = value if by == "name" else None
     uri = value if by == "uri" else None
-    return scopes.asset(g.namespace, name=name, uri=uri, writer=writer())
+    return scopes.asset(g.namespace, name=name, uri=uri, writer=g.writer)
 
 
 @bp.get(_ASSET_VALUE)
-@operation((200, schemas.AssetStateStoreResponse), by=_KEY_QUERIES, headers=_REF, state_op="get")
+@Operation((200, schemas.AssetStateStoreResponse), by=_KEY_QUERIES, headers=_REF, state_op="get")
 def get_asset_state_store(by: str) -> Response:
     """Get one key of an active asset, by name or by uri."""
     (asked,) = read(query(_KEY_BY[by]))
@@ -225,7 +213,7 @@ def get_asset_state_store(by: str) -> Response:
 
 
 @bp.put(_ASSET_VALUE)
-@operation(
+@Operation(
     NO_BODY, body=schemas.AssetStateStorePutBody, by=_KEY_QUERIES, headers=_REPLACED, state_op="set"
 )
 def set_asset_state_store(by: str) -> Any:
@@ -235,25 +223,25 @@ def set_asset_state_store(by: str) -> Any:
 
 
 @bp.delete(_ASSET_VALUE)
-@operation(NO_BODY, by=_KEY_QUERIES, state_op="delete")
+@Operation(NO_BODY, by=_KEY_QUERIES, state_op="delete")
 def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (asked,) = read(query(_KEY_BY[by]))
     _asset(by, asked[by]).delete(asked["key"])
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete("/store/asset/by-<any(name, uri):by>/clear")
-@operation(NO_BODY, by=_ASSET_QUERIES, state_op="clear")
+@Operation(NO_BODY, by=_ASSET_QUERIES, state_op="clear")
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (asked,) = read(query(_ASSET_BY[by]))
     _asset(by, asked[by]).clear()
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.get("/assets/by-<any(name, uri):by>")
-@operation((200, schemas.AssetResponse), by=_ASSET_QUERIES)
+@Operation((200, schemas.AssetResponse), by=_ASSET_QUERIES)
 def get_asset(by: str) -> Response:
     """Get an active asset, by name or by uri."""
     (asked,) = read(query(_WHICH_ASSET[by]))

@@ -14,7 +14,7 @@ from schemas.fields.problems import listed
 from state.model import tokens
 
 from ..errors import Refused
-from ..operation import operation
+from ..operation import Operation
 from ..request.parsing import body, read, read_body
 from ..responses import json_answer
 from ..service import service
@@ -26,14 +26,14 @@ _ALL_ADMINS = "This method is only allowed if ``[core] simple_auth_manager_all_a
 
 
 @bp.post("/token")
-@operation((201, LoginResponse), body=LoginBody, also=(401, 415), open=True, forms=True)
+@Operation((201, LoginResponse), body=LoginBody, also=(401, 415), open=True, forms=True)
 def create_token() -> Response:
     """Log in."""
     return _token(_credentials(), tokens.CORE_LIFETIME)
 
 
 @bp.post("/token/cli")
-@operation((201, LoginResponse), body=LoginBody, also=(401,), open=True)
+@Operation((201, LoginResponse), body=LoginBody, also=(401,), open=True)
 def create_token_cli() -> Response:
     """Log in for an hour; the body is read as the Core API reads its own."""
     read_body()
@@ -42,7 +42,7 @@ def create_token_cli() -> Response:
 
 
 @bp.get("/token")
-@operation((201, LoginResponse), also=(403,), open=True)
+@Operation((201, LoginResponse), also=(403,), open=True)
 def create_token_all_admins() -> Response:
     """Log in without credentials, where everybody is admin."""
     if not _everybody_is_admin():

@@ -10,7 +10,7 @@ bp = Blueprint(
     "ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
 bp.before_request(session.admit)
-bp.after_request(session.fence)
+bp.after_request(session.add_headers)
 for part in (browse, key, actions, references, namespace, session):
     bp.register_blueprint(part.bp)
 

@@ -94,14 +94,16 @@ def _done(place: dict[str, Any], form: forms.Form, text: str) -> Any:
         members["expires_at"] = None
         if form.expires_at is not None:
             members["expires_at"] = to_wire(to_text(form.expires_at))
-    session.say(text, **recipe("set", place, form.key, values.dumps(form.value), **members))
+    session.leave_message(
+        text, **recipe("set", place, form.key, values.dumps(form.value), **members)
+    )
     return redirect(key_url({**place, "key": form.key}), 303)
 
 
 def _clear(place: dict[str, Any]) -> Any:
     held = details.holds(g.namespace, place["scope_id"])
     _gateway(place).clear()
-    session.say(f"{count(held['keys'], 'key')} deleted.", **recipe("clear", place))
+    session.leave_message(f"{count(held['keys'], 'key')} deleted.", **recipe("clear", place))
     return redirect(place_url(place), 303)
 
 
@@ -153,7 +155,7 @@ def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
 
 def _delete(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
     _gateway(place).delete(key)
-    session.say(f"The key {key!r} is deleted.", **recipe("delete", place, key))
+    session.leave_message(f"The key {key!r} is deleted.", **recipe("delete", place, key))
     return redirect(place_url(place), 303)
 
 

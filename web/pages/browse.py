@@ -40,8 +40,9 @@ def common() -> dict[str, Any]:
         "root": request.script_root,
         "prefix": PREFIX,
         "csrf": session.csrf,
-        "heard": session.heard,
-        "login": session,
+        "take_message": session.take_message,
+        "needs_login": session.needs_login(),
+        "is_logged_in": session.is_logged_in(),
         "origin": request.host_url.rstrip("/") + request.script_root,
     }
 

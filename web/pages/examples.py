@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from flask import g, request
 
 from ..service import service
-from .session import needs_login
 
 _LONGEST = 600  # characters of a value in a line
 
 
+class _Call(NamedTuple):
+    """A call as the lines need it.
+
+    :param client_call: what follows ``StateroomClient(…).`` in the Python line.
+    :param members: of the body, beside ``value``.
+    """
+
+    path: str
+    query: dict[str, Any]
+    client_call: str
+    members: dict[str, Any]
+
+
 def recipe(
     verb: str, place: dict[str, Any], key: str | None = None, text: str | None = None, **more: Any
-) -> Any:
+) -> dict[str, str]:
     """The ``curl`` and the ``python`` line for ``get``, ``set``, ``delete`` or ``clear``.
 
     :param text: the value's JSON; a long one is left to a file.
     :param more: further members of the body, such as ``expires_at``.
     """
-    has_backend = service().backend_of(g.namespace).hooks is not None
+    current = service()
+    needs_token = current.keys.guards_control
+    has_backend = current.backend_of(g.namespace).hooks is not None
     is_reachable = place["asset_id"] is not None or place.get("id")
     if has_backend and is_reachable and verb in ("get", "set", "delete"):
-        return _gateway(verb, place, str(key), text, more)
-    return _core(verb, place, key, text, more)
+        call = _gateway(verb, place, str(key), text, more)
+    else:
+        call = _core(verb, place, key, text, more)
+    arguments = f'"{origin()}"'
+    if needs_token:
+        arguments += ", token"
+    return {
+        "curl": _curl(verb, call, text, needs_token),
+        "python": f"StateroomClient({arguments}).{call.client_call}",
+    }
 
 
 def origin() -> str:
@@ -37,7 +59,7 @@ def origin() -> str:
 
 def _core(
     verb: str, place: dict[str, Any], key: str | None, text: str | None, more: dict[str, Any]
-) -> Any:
+) -> _Call:
     query: dict[str, Any] = {}
     if place["asset_id"] is not None:
         path = f"/api/v2/assets/{place['asset_id']}/state-store"
@@ -58,44 +80,39 @@ def _core(
         if more.get("expires_at"):
             moment = more["expires_at"].replace("Z", "+00:00")
             arguments.append(f"datetime.fromisoformat({moment!r})")
-    return {
-        "curl": _curl(verb, path, query, text, more),
-        "python": _client(f"{keyspace}.{verb}({', '.join(arguments)})"),
-    }
+    return _Call(path, query, f"{keyspace}.{verb}({', '.join(arguments)})", more)
 
 
 def _gateway(
     verb: str, place: dict[str, Any], key: str, text: str | None, more: dict[str, Any]
-) -> Any:
+) -> _Call:
     path = f"/_stateroom/values/ti/{place.get('id')}"
     query = {"key": key}
     if place["asset_id"] is not None:
         path = "/_stateroom/values/asset/by-name"
         query = {"name": place["asset"], "key": key}
-    body = {name: value for name, value in more.items() if name == "retention"}
+    members = {name: value for name, value in more.items() if name == "retention"}
     method = {"get": "GET", "set": "PUT", "delete": "DELETE"}[verb]
     json_argument = ""
     if text is not None:
         json_argument = f', json={{"value": {_python_literal(text)}}}'
-    call = f"call({method!r}, {path!r}, params={query!r}{json_argument})"
-    return {"curl": _curl(verb, path, query, text, body), "python": _client(call)}
+    client_call = f"call({method!r}, {path!r}, params={query!r}{json_argument})"
+    return _Call(path, query, client_call, members)
 
 
-def _curl(
-    verb: str, path: str, query: dict[str, Any], text: str | None, more: dict[str, Any]
-) -> str:
+def _curl(verb: str, call: _Call, text: str | None, needs_token: bool) -> str:
     method = {"get": "", "set": "-X PUT ", "delete": "-X DELETE ", "clear": "-X DELETE "}[verb]
-    url = origin() + path
-    if query:
-        url += f"?{urlencode(query)}"
+    url = origin() + call.path
+    if call.query:
+        url += f"?{urlencode(call.query)}"
     parts = [f"curl {method}{shlex.quote(url)}"]
-    if "/../" in f"{path}/" or "/./" in f"{path}/":
+    if "/../" in f"{call.path}/" or "/./" in f"{call.path}/":
         parts.append("--path-as-is")
-    if needs_login():
+    if needs_token:
         parts.append('-H "Authorization: Bearer $STATEROOM_TOKEN"')
     if text is not None:
         members = "".join(
-            f", {json.dumps(name)}: {json.dumps(value)}" for name, value in more.items()
+            f", {json.dumps(name)}: {json.dumps(value)}" for name, value in call.members.items()
         )
         body = f'{{"value": {text}{members}}}'
         data = "@body.json"
@@ -103,11 +120,6 @@ def _curl(
             data = shlex.quote(body)
         parts.append(f"-H 'Content-Type: application/json' -d {data}")
     return " ".join(parts)
-
-
-def _client(call: str) -> str:
-    token = ", token" if needs_login() else ""
-    return f'StateroomClient("{origin()}"{token}).{call}'
 
 
 def _segment(text: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from flask import Flask, g
 
 from state.masking import masked
 from state.model import durations
-from state.model.clock import Clock, from_text, to_text
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
@@ -51,29 +50,35 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun}"
 
 
-def _passed(text: str, clock: Clock | None = None) -> float:
-    """Seconds since a stored moment, by the namespace's clock by default."""
-    return float(((clock or g.namespace.clock).now() - _read(text)) / timedelta(seconds=1))
+def _now() -> datetime:
+    """The moment that the namespace's clock shows; one page asks once."""
+    if "now" not in g:
+        g.now = g.namespace.clock.now()
+    now: datetime = g.now
+    return now
 
 
 def _read(text: str) -> datetime:
-    if text.endswith("Z"):
-        return from_text(text)
-    return datetime.fromisoformat(text)
+    """A stored or sent moment; Python 3.10 cannot read its ``Z``."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _seconds(passed: timedelta) -> float:
+    return passed / timedelta(seconds=1)
 
 
 def ago(text: str | None) -> str:
     """When a stored moment was: ``3 minutes ago``."""
     if not text:
         return "–"
-    return _ago(_passed(text))
+    return _ago(_seconds(_now() - _read(text)))
 
 
 def really_ago(text: str | None) -> str:
     """When a stored moment of real time was, whatever the namespace's clock shows."""
     if not text:
         return "–"
-    return _ago(_passed(text, Clock()))
+    return _ago(_seconds(datetime.now(timezone.utc) - _read(text)))
 
 
 def _ago(passed: float) -> str:
@@ -88,7 +93,7 @@ def until(text: str | None) -> str:
     """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
     if not text:
         return "never"
-    passed = _passed(text)
+    passed = _seconds(_now() - _read(text))
     if passed > 0:
         return f"expired {span(passed)} ago"
     return f"in {span(passed)}"
@@ -98,7 +103,8 @@ def exact(text: str | None) -> str:
     """A stored moment to the millisecond: ``2026-01-01 00:00:00.250 UTC``."""
     if not text:
         return ""
-    written = to_text(_read(text))[:23].replace("T", " ")
+    moment = _read(text).astimezone(timezone.utc)
+    written = moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
     return f"{written.removesuffix('.000')} UTC"
 
 

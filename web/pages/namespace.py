@@ -65,7 +65,7 @@ def act() -> Any:
         return _page(422, {error.field: str(error)})
     except StateError as error:
         return _page(status_of(error), {action: str(error)})
-    session.say(message)
+    session.leave_message(message)
     return redirect(path or to("/bench"), 303)
 
 

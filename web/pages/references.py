@@ -75,7 +75,7 @@ def check() -> Any:
     verdict = "none is missing, corrupt or changed"
     if bad:
         verdict = f"{bad} of them missing, corrupt or changed"
-    session.say(f"{count(checked, 'reference')} checked; {verdict}.")
+    session.leave_message(f"{count(checked, 'reference')} checked; {verdict}.")
     return redirect(to("/references"), 303)
 
 
@@ -136,5 +136,5 @@ def remove_orphans() -> Any:
     message = f"{count(len(done['removed']), 'object')} removed"
     if done["left"]:
         message += f"; {count(len(done['left']), 'other')} kept"
-    session.say(f"{message}.")
+    session.leave_message(f"{message}.")
     return redirect(to("/references/orphans", older_than=older_than), 303)

@@ -33,7 +33,8 @@ from ..request.auth import bearer, require_admin
 from ..responses import HEADERS
 from ..service import service
 
-_LONGEST = 3000  # characters of the cookie; browsers keep 4096
+_LONGEST = 3500  # characters of the session in its cookie; browsers keep 4096 with name and flags
+_LONGEST_TEXT = 500  # characters of a message
 
 
 class PageSessions(SecureCookieSessionInterface):
@@ -66,25 +67,31 @@ def csrf() -> str:
     return str(session["csrf"])
 
 
-def say(text: str, **more: Any) -> None:
-    """Leave a message for the next page that is shown; one that is too long for a cookie goes
-    without ``more``.
+def leave_message(text: str, **more: Any) -> None:
+    """Leave a message for the next page, in place of one that no page has shown yet.
+
+    :param more: further members, left out where the session's cookie would become too long.
     """
-    message = {"text": text[:500], **more}
+    text = text[:_LONGEST_TEXT]
+    _replace_message({"text": text, **more})
     signer = PageSessions().get_signing_serializer(current_app)
     assert signer is not None
-    if len(signer.dumps(message)) > _LONGEST:
-        message = {"text": text[:500]}
+    if len(signer.dumps(dict(session))) > _LONGEST:
+        _replace_message({"text": text})
+
+
+def _replace_message(message: dict[str, Any]) -> None:
+    session.pop("_flashes", None)  # flash adds to those that no page has shown
     flash(message)  # type: ignore[arg-type]  # declared for texts, takes what JSON takes
 
 
-def heard() -> dict[str, Any] | None:
-    """The message that was left, once."""
+def take_message() -> dict[str, Any] | None:
+    """The message that was left, which is shown once; None if there is none."""
     messages = cast("list[dict[str, Any]]", get_flashed_messages())
-    return messages[-1] if messages else None
+    return messages[0] if messages else None
 
 
-def fence(response: Response) -> Response:
+def add_headers(response: Response) -> Response:
     """Send the headers that keep other sites out of a page."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -96,8 +103,7 @@ def fence(response: Response) -> Response:
 
 def needs_login() -> bool:
     """Whether a secret guards the pages, as it guards ``/_stateroom``."""
-    keys = service().keys
-    return keys.start is not None and not keys.open_control
+    return service().keys.guards_control
 
 
 def is_logged_in() -> bool:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import g, request
 
 from schemas.fields.airflow import canonical_uuid
 from state.model import tokens
 from state.model.clock import Clock
-from state.model.scopes import WATCHER, AssetStateStoreWriterKind, Writer
+from state.model.scopes import AssetStateStoreWriterKind, Writer
 
 from ..errors import Refused
 from ..service import service
 
-NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
-_READERS, _WRITERS = "viewer", {"task": "user", "asset": "op"}
-_NOBODY = Writer(AssetStateStoreWriterKind.API, api="execution")
-View = TypeVar("View", bound=Callable[..., Any])
+_WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
+_READERS = "viewer"
+_WRITERS = {"task": "user", "asset": "op"}
 
 
 def bearer() -> str | None:
@@ -32,54 +29,64 @@ def bearer() -> str | None:
 
 
 def authenticate_worker() -> None:
-    """Settle which task instance asks: ``g.ti_id``, None if nobody said.
+    """Set ``g.writer``: the task instance of the token; without a token that of the path, if any.
 
     :raises Refused: as Airflow does: 401 without a token, 403 with a wrong one or another's.
     """
-    current = service()
-    secret = current.keys.checking(g.namespace)
+    path_id = (request.view_args or {}).get("task_instance_id")
     token = bearer()
+    keys = service().keys
+    secret = keys.checking(g.namespace)
     if secret is None:
-        g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
+        ti_id = _unverified(token)
+        if path_id is not None and ti_id in (None, _WATCHER):
+            ti_id = canonical_uuid(path_id)
+        g.writer = writer_of(ti_id, "execution")
         return
     if token is None:
         raise Refused(401, "Missing auth token")
     try:
-        claims = current.keys.claims(token, secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
+        claims = keys.claims(token, secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
     except tokens.Invalid:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
     _check_scope(claims.get("scope", "execution"))
-    g.ti_id = ti_id = canonical_uuid(claims.get("sub"))
+    ti_id = canonical_uuid(claims.get("sub"))
     if ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
-    path_id = (request.view_args or {}).get("task_instance_id")
+    g.writer = writer_of(ti_id, "execution")
     if path_id is not None and path_id != ti_id:
         raise Refused(403, "Token subject does not match task instance ID")
 
 
+def _unverified(token: str | None) -> str | None:
+    """The task instance that a token names, where no secret can check it."""
+    if token is None:
+        return None
+    return canonical_uuid(tokens.unverified(token).get("sub"))
+
+
 def authenticate_value_caller(ti_id: str | None) -> None:
-    """Settle who asks the gateway: a task for its own values or any asset's, else an admin.
+    """Set ``g.writer``: a task, which may ask for its own values and any asset's, or an admin.
 
     :param ti_id: whose values, or None for an asset's.
     :raises Refused: 401 or 403, as for any other caller.
     """
-    current = service()
-    token, secret = bearer(), current.keys.start
-    if secret is None or current.keys.open_control:
-        g.ti_id = canonical_uuid(tokens.unverified(token).get("sub")) if token else None
+    token = bearer()
+    keys = service().keys
+    if keys.start is None or not keys.guards_control:
+        g.writer = writer_of(_unverified(token), "gateway")
         return
     try:
-        claims = current.keys.claims(
-            token or "", secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock
-        )
+        claims = keys.claims(token or "", keys.start, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
     except tokens.Invalid:
-        g.ti_id = None
         require_admin()
+        g.writer = writer_of(None, "gateway")
         return
     _check_scope(claims.get("scope", "execution"))
-    g.ti_id = canonical_uuid(claims.get("sub"))
-    if g.ti_id is None or (ti_id is not None and ti_id != g.ti_id):
+    subject = canonical_uuid(claims.get("sub"))
+    g.writer = writer_of(subject, "gateway")
+    if subject is None or (ti_id is not None and ti_id != subject):
         raise Refused(403, "Token subject does not match task instance ID", "forbidden")
 
 
@@ -101,14 +108,16 @@ def _check_scope(scope: Any) -> None:
         )
 
 
-def writer() -> Writer:
-    """In whose name the worker writes: its task instance, a watcher, or without a token nobody in
-    particular.
+def writer_of(ti_id: str | None, api: str) -> Writer:
+    """Who is recorded as the writer: a task instance, a watcher, or the API itself.
+
+    :param api: ``execution``, ``core`` or ``gateway``.
     """
-    ti_id = g.ti_id
     if ti_id is None:
-        return _NOBODY
-    return WATCHER if ti_id == NIL else Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
+        return Writer(AssetStateStoreWriterKind.API, api=api)
+    if ti_id == _WATCHER:
+        return Writer(AssetStateStoreWriterKind.WATCHER, api=api)
+    return Writer(AssetStateStoreWriterKind.TASK, ti_id, api)
 
 
 def refreshed_token() -> str | None:
@@ -123,27 +132,12 @@ def refreshed_token() -> str | None:
 # ---------------------------------------------------------------- Core API
 
 
-def access(entity: str) -> Callable[[View], View]:
-    """Let a view be called only by a role that Airflow lets call it.
+def require_role(entity: str) -> None:
+    """Refuse a caller whose role Airflow does not let do this.
 
     :param entity: ``task`` (viewers read, users write) or ``asset`` (viewers read, ops write).
+    :raises Refused: 401 or 403.
     """
-
-    def decorate(view: View) -> View:
-        @functools.wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            require_role(entity)
-            return view(*args, **kwargs)
-
-        # web/faults.py asks for it before the view does
-        guarded.entity = entity  # type: ignore[attr-defined]  # a function takes any attribute
-        return guarded  # type: ignore[return-value]  # it is called as the view is
-
-    return decorate
-
-
-def require_role(entity: str) -> None:
-    """Keep a caller away whose role may not do this; otherwise as :func:`access` says."""
     role = core_role()
     needed = _READERS if request.method == "GET" else _WRITERS[entity]
     if role not in tokens.ROLES or tokens.ROLES.index(role) < tokens.ROLES.index(needed):
@@ -166,7 +160,7 @@ def require_admin() -> None:
     By real time whatever the namespace's clock says, or else nobody could set that right again.
     """
     keys = service().keys
-    if keys.start is not None and not keys.open_control and _role(keys.start, Clock()) != "admin":
+    if keys.guards_control and _role(str(keys.start), Clock()) != "admin":
         raise Refused(403, "this needs an admin's token: stateroom token --role admin", "forbidden")
 
 
@@ -192,7 +186,7 @@ def may_know_names() -> bool:
     is set.
     """
     keys = service().keys
-    if keys.start is None or keys.open_control:
+    if keys.start is None or not keys.guards_control:
         return True
     for audience in (tokens.EXECUTION_AUDIENCE, tokens.CORE_AUDIENCE):
         try:

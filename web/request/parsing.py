@@ -19,7 +19,6 @@ from schemas.control import fixtures as schemas
 from schemas.fields.problems import EXTRA, Location, listed
 
 from ..errors import InvalidInput, Refused
-from ..service import service
 
 Union = dict[str, Schema]  # by the names that Airflow's lists call them
 Part = tuple[Schema | Union, Any, Location]
@@ -69,7 +68,7 @@ def _raw_body(environ: dict[str, Any]) -> bytes:
     # our server has read the whole body and gives its length, so that werkzeug's limited
     # stream is not needed
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > service().settings["max_body"]:
+    if length > (request.max_content_length or length):
         raise RequestEntityTooLarge
     raw: bytes = environ["wsgi.input"].read(length)
     return raw

@@ -9,14 +9,14 @@ from flask import current_app, g, request
 from state.errors import OutOfRange, StateError
 from state.masking import masked
 from state.model.events import CLOSED
-from state.model.scopes import AssetStateStoreWriterKind, StoreScope, TaskScope, Writer
+from state.model.scopes import StoreScope, TaskScope, Writer
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
 from ..operation import operation_of
+from .auth import writer_of
 
 _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
-_WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 
 
 class StateCall(NamedTuple):
@@ -50,15 +50,14 @@ def state_call() -> StateCall | None:
 
 
 def _caller(segments: dict[str, Any]) -> Writer:
+    """Who makes the call; before the caller is authenticated, the task that the path names."""
+    writer: Writer | None = g.get("writer")
+    if writer is not None:
+        return writer
     api = _APIS[request.blueprints[-1]]
-    ti_id = g.get("ti_id")
     if api == "execution":
-        ti_id = ti_id or segments.get("task_instance_id")
-    if ti_id is None:
-        return Writer(AssetStateStoreWriterKind.API, api=api)
-    if ti_id == _WATCHER:
-        return Writer(AssetStateStoreWriterKind.WATCHER, api=api)
-    return Writer(AssetStateStoreWriterKind.TASK, ti_id, api)
+        return writer_of(segments.get("task_instance_id"), api)
+    return writer_of(None, api)
 
 
 def note_refusal(error: StateError, status: int) -> None:

@@ -1,4 +1,4 @@
-"""The Flask class: namespaces in paths, and routes that are remembered."""
+"""The Flask class: namespaces in paths, remembered routes, and what goes before a view."""
 
 from __future__ import annotations
 
@@ -7,61 +7,37 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, Request, g, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, MapAdapter, Rule
+from werkzeug.routing import MapAdapter
 
-from state.store.tables.namespaces import DEFAULT
-
-from .. import faults
-from ..api import not_emulated
-from ..operation import WAITING, Operation
-from ..service import NAMESPACE, PREFIX, service_of
+from ..service import NAMESPACE, PREFIX
+from .routes import Adapter, Match, Routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_REMEMBERED = 4096  # paths
-_LONG = 300  # letters; longer paths are looked up each time
-Found = tuple[Rule, dict[str, Any]]
-
-
-class Routes(Map):
-    """Rules, which do not change once requests are served, and where the paths of late led."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.known: dict[tuple[str, str], Found] = {}
-
-    def remember(self, place: tuple[str, str], found: Found) -> None:
-        if len(self.known) >= _REMEMBERED:
-            self.known.clear()
-        self.known[place] = found
-
-
-class Adapter(MapAdapter):
-    """A look-up of one request in :class:`Routes`."""
-
-    def match(self, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs != {"return_rule": True}:  # not how Flask asks for a request's own rule
-            return super().match(*args, **kwargs)
-        routes, place = cast(Routes, self.map), (self.default_method, self.path_info)
-        found = routes.known.get(place)
-        if found is None:
-            found = cast(Found, super().match(return_rule=True))
-            if len(self.path_info) <= _LONG:
-                routes.remember(place, found)
-        rule, values = found
-        return rule, dict(values)
-
 
 class App(Flask):
-    """Flask with namespaces in paths, and with faults; without asynchronous views and rules for one
-    host only.
+    """Flask with namespaces in paths; without rules for one host only.
 
     ``/ns/<name>`` before any path moves into ``SCRIPT_NAME``: views, and links to them, never see
     it.
+
+    :param answer_unrouted: answers a request that no rule matches; None for Flask's own error.
+    :param answer_with_faults: answers a request of a namespace that has faults; it is given the
+        call of the view.
     """
 
     url_map_class = Routes
+
+    def __init__(
+        self,
+        name: str,
+        answer_unrouted: Callable[[], Any] | None = None,
+        answer_with_faults: Callable[[Callable[[], Any]], Any] | None = None,
+    ) -> None:
+        super().__init__(name, static_folder=None)
+        self._answer_unrouted = answer_unrouted
+        self._answer_with_faults = answer_with_faults
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PREFIX):
@@ -88,45 +64,26 @@ class App(Flask):
             query,
         )
 
-    def lane(self, method: str, path: str, query: str) -> str | None:
-        """Which threads answer a call, as its view says; None for those of the short calls.
+    def view_of(self, method: str, path: str) -> Callable[..., Any] | None:
+        """The view that answers a call, or None.
 
-        :param path: decoded as in WSGI, each byte a character.
+        :param path: below the namespace, decoded as in WSGI: each byte a character.
         """
-        name = DEFAULT
-        if path.startswith(PREFIX):
-            name, _, rest = path.removeprefix(PREFIX).partition("/")
-            path = f"/{rest}"
-        view = self._view(method, path)
-        operation: Operation | None = getattr(view, "operation", None)
-        if operation is not None:
-            if operation.state_op in faults.OPS and name in service_of(self).store.faulty:
-                return WAITING
-            if operation.waits and f"&{operation.waits}=" in f"&{query}":
-                return WAITING
-        lane: str | None = getattr(view, "lane", None)
-        return lane
-
-    def _view(self, method: str, path: str) -> Any:
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "replace")
-        known = cast(Routes, self.url_map).known.get((method, path[1:]))
-        if known is None:
+        match = cast(Routes, self.url_map).known.get((method, path[1:]))
+        if match is None:
             adapter = Adapter(self.url_map, "localhost", "", "", "http", path, method)
             try:
-                known = cast(Found, adapter.match(return_rule=True))
+                match = cast(Match, adapter.match(return_rule=True))
             except HTTPException:
                 return None
-        return self.view_functions[known[0].endpoint]
+        return self.view_functions[match[0].endpoint]
 
     def dispatch_request(self) -> Any:
         if request.routing_exception is not None:
-            redirect = not_emulated.refuse()
-            if redirect is not None:
-                return redirect
-        elif (namespace := g.get("namespace")) is not None and namespace.faults:
-            return faults.dispatch(self, super().dispatch_request)
+            if self._answer_unrouted and (answer := self._answer_unrouted()) is not None:
+                return answer
+        elif self._answer_with_faults and "namespace" in g and g.namespace.faults.rules:
+            return self._answer_with_faults(super().dispatch_request)
         return super().dispatch_request()
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func

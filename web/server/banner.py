@@ -83,7 +83,7 @@ def _access(service: Service) -> list[tuple[str, str]]:
             ("access", _wrapped(f"open: anyone on {where} may do anything; --jwt-secret closes it"))
         ]
     control = "for admins"
-    if service.keys.takes_secrets():
+    if not service.keys.guards_control:
         control = f"open to anyone on {where}"
     rows = [("access", _wrapped(f"by token, as in Airflow; /_stateroom is {control}"))]
     if _has_generated_passwords(service):
@@ -107,7 +107,7 @@ def _examples(service: Service, url: str, command: str) -> list[str]:
     listing = f"{command} --url {url} list"
     if url == DEFAULT_URL:
         listing = f"{command} list"
-    if not service.keys.takes_secrets():
+    if service.keys.guards_control:
         return [f"export STATEROOM_TOKEN=$({_login(service, url, command)})", listing]
     if not any(fixtures.counts(service.store.namespace()).values()):
         options = "-H 'Content-Type: application/json' -d '{\"name\": \"orders\"}'"

@@ -17,7 +17,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..operation import BACKEND, SLOW, WAITING
+from state.store.tables.namespaces import DEFAULT
+
+from .. import faults
+from ..operation import BACKEND, SLOW, WAITING, LaneName, Operation
+from ..service import PREFIX, service_of
+from .app import App
 
 log = logging.getLogger("stateroom")
 
@@ -28,7 +33,33 @@ SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 WAITING_THREADS = 64
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
-LaneOf = Callable[[str, str, str], str | None]
+LaneOf = Callable[[str, str, str], LaneName | None]
+
+
+def lane_of(app: App) -> LaneOf:
+    """Name the lane of each call of an app, as its view says it.
+
+    Where a namespace has faults, its calls on state and those of its backend may wait because of
+    them, so that they take the lane of the calls that wait on purpose.
+    """
+
+    def lane(method: str, path: str, query: str) -> LaneName | None:
+        namespace = DEFAULT
+        if path.startswith(PREFIX):
+            namespace, _, rest = path.removeprefix(PREFIX).partition("/")
+            path = f"/{rest}"
+        view = app.view_of(method, path)
+        name: LaneName | None = getattr(view, "lane", None)
+        operation: Operation | None = getattr(view, "operation", None)
+        if operation is not None and operation.waits and f"&{operation.waits}=" in f"&{query}":
+            return WAITING
+        is_on_state = operation is not None and operation.state_op in faults.OPS
+        if is_on_state or name == BACKEND:
+            if namespace in service_of(app).store.faulty:
+                return WAITING
+        return name
+
+    return lane
 
 
 class Lane:

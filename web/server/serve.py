@@ -24,6 +24,7 @@ from .. import settings
 from ..service import Service
 from .app import App
 from .banner import banner, stateroom
+from .lanes import lane_of
 from .serve_options import Serve, options
 from .waitress import Server
 
@@ -96,7 +97,7 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
             config["host"],
             config["port"],
             config["max_body"],
-            app.lane,
+            lane_of(app),
             service.store.release,
         )
     except OSError as error:

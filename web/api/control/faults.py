@@ -17,9 +17,9 @@ from state.store.tables import scopes
 
 from ...errors import invalid
 from ...faults import backend_fault, effect_note, take_backend_fault
-from ...operation import NO_BODY, SLOW, operation
+from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import body, load, read
-from ...responses import json_answer, no_content
+from ...responses import NO_CONTENT, json_answer
 
 bp = Blueprint("faults_api", __name__, url_prefix="/faults")
 _FAULT = schemas.Fault()
@@ -27,14 +27,14 @@ _TAKE = schemas.TakeBody()
 
 
 @bp.get("")
-@operation((200, schemas.Faults), lane=SLOW)
+@Operation((200, schemas.Faults), lane=SLOW)
 def list_faults() -> Response:
     """List the faults, in order, with how often each matched and fired."""
     return json_answer({"faults": g.namespace.faults.listed()})
 
 
 @bp.post("")
-@operation((201, schemas.Counted), body=schemas.Fault, lane=SLOW)
+@Operation((201, schemas.Counted), body=schemas.Fault, lane=SLOW)
 def add_fault() -> Response:
     """Add a fault; unknown members are refused."""
     document, _ = load(_FAULT, g.body, strict=True)
@@ -46,23 +46,23 @@ def add_fault() -> Response:
 
 
 @bp.delete("")
-@operation(NO_BODY, lane=SLOW)
+@Operation(NO_BODY, lane=SLOW)
 def clear_faults() -> Any:
     """Remove all faults."""
     g.namespace.faults.clear()
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete("/<int:fault_id>")
-@operation(NO_BODY, lane=SLOW)
+@Operation(NO_BODY, lane=SLOW)
 def remove_fault(fault_id: int) -> Any:
     """Remove one fault."""
     g.namespace.faults.remove(fault_id)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.post("/take")
-@operation((200, schemas.Taken), body=schemas.TakeBody, lane=SLOW)
+@Operation((200, schemas.Taken), body=schemas.TakeBody, lane=SLOW)
 def take_fault() -> Response:
     """Count a call of a worker's own backend, and answer the fault to inject, or null."""
     (call,) = read(body(_TAKE))

@@ -15,9 +15,9 @@ from state.store import fixtures
 from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
 
-from ...operation import NO_BODY, SLOW, operation
+from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import load, load_fixture, query, read
-from ...responses import json_answer, no_content
+from ...responses import NO_CONTENT, json_answer
 from ...service import service, setting
 
 bp = Blueprint("control_api", __name__)
@@ -34,7 +34,7 @@ _STARTED = time.monotonic()
 
 
 @bp.get("/health")
-@operation((200, schemas.Health), also=(503,), open=True)
+@Operation((200, schemas.Health), also=(503,), open=True)
 def health() -> Response:
     """Get the service's health, version and database; 503 if the database cannot be read."""
     current = service()
@@ -54,7 +54,7 @@ def health() -> Response:
 
 
 @bp.post("/reset")
-@operation(NO_BODY, query=schemas.ResetOptions, lane=SLOW)
+@Operation(NO_BODY, query=schemas.ResetOptions, lane=SLOW)
 def reset() -> Any:
     """Return to the fixture given at start, if any; ``?to=empty`` removes everything."""
     (parameters,) = read(query(_RESET))
@@ -62,7 +62,7 @@ def reset() -> Any:
     if "to" not in parameters:
         document = _first_fixture()
     fixtures.apply(g.namespace, document, forget=True)
-    return no_content()
+    return NO_CONTENT
 
 
 def _first_fixture() -> dict[str, Any]:
@@ -73,19 +73,19 @@ def _first_fixture() -> dict[str, Any]:
 
 
 @bp.get("/fixture")
-@operation((200, schemas.Fixture), lane=SLOW)
+@Operation((200, schemas.Fixture), lane=SLOW)
 def get_fixture() -> Response:
     """Export the namespace as a fixture document, without its secret."""
     return json_answer(fixtures.export(g.namespace))
 
 
 @bp.put("/fixture")
-@operation(NO_BODY, query=schemas.StrictOption, body=schemas.Fixture, headers=_IGNORED, lane=SLOW)
+@Operation(NO_BODY, query=schemas.StrictOption, body=schemas.Fixture, headers=_IGNORED, lane=SLOW)
 def put_fixture() -> Any:
     """Create or update what a fixture document names; everything else stays."""
     document, ignored = load_fixture(g.body, strict=_is_strict())
     config = document.get("config", {})
-    if "jwt_secret" in config and not service().keys.takes_secrets():
+    if "jwt_secret" in config and service().keys.guards_control:
         del config["jwt_secret"]
         ignored.append("config.jwt_secret")
     fixtures.apply(g.namespace, document)
@@ -112,7 +112,7 @@ def _ignored_header(ignored: list[str]) -> dict[str, str]:
 
 
 @bp.get("/task-instances")
-@operation((200, schemas.TaskInstanceMade), query=schemas.TaskInstanceQuery, also=(404,), lane=SLOW)
+@Operation((200, schemas.TaskInstanceMade), query=schemas.TaskInstanceQuery, also=(404,), lane=SLOW)
 def get_task_instance() -> Response:
     """Get the current attempt of a task instance, with a token for its worker."""
     (parameters,) = read(query(_TASK_INSTANCE_QUERY))
@@ -121,7 +121,7 @@ def get_task_instance() -> Response:
 
 
 @bp.post("/task-instances")
-@operation(
+@Operation(
     (201, schemas.TaskInstanceMade),
     query=schemas.StrictOption,
     body=schemas.TaskInstanceBody,
@@ -143,7 +143,7 @@ def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/assets")
-@operation(
+@Operation(
     (201, schemas.AssetMade),
     query=schemas.StrictOption,
     body=schemas.AssetBody,
@@ -158,7 +158,7 @@ def create_asset() -> Any:
 
 
 @bp.post("/clean")
-@operation((200, schemas.Cleaned), query=schemas.CleanOptions, lane=SLOW)
+@Operation((200, schemas.Cleaned), query=schemas.CleanOptions, lane=SLOW)
 def clean() -> Response:
     """Remove expired entries, as ``airflow state-store clean``; ``?dry_run=1`` only counts them."""
     (parameters,) = read(query(_CLEAN))

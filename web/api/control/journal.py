@@ -14,7 +14,7 @@ from state.store.explain.explain import explain
 from state.store.views import history
 
 from ...errors import invalid
-from ...operation import SLOW, operation
+from ...operation import SLOW, Operation
 from ...request.parsing import query, read
 from ...responses import json_answer
 from ...service import setting
@@ -29,7 +29,7 @@ _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 
 
 @bp.get("/journal")
-@operation((200, schemas.Events), query=schemas.JournalQuery, lane=SLOW, waits="wait")
+@Operation((200, schemas.Events), query=schemas.JournalQuery, lane=SLOW, waits="wait")
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
     (parameters,) = read(query(_JOURNAL))
@@ -45,7 +45,7 @@ def list_events() -> Response:
 
 
 @bp.get("/history")
-@operation((200, schemas.History), query=schemas.HistoryQuery, lane=SLOW)
+@Operation((200, schemas.History), query=schemas.HistoryQuery, lane=SLOW)
 def get_history() -> Response:
     """Get the history of a key, or its value at a time."""
     (parameters,) = read(query(_HISTORY))
@@ -59,7 +59,7 @@ def get_history() -> Response:
 
 
 @bp.get("/explain")
-@operation((200, schemas.Explanation), query=schemas.ExplainQuery, lane=SLOW)
+@Operation((200, schemas.Explanation), query=schemas.ExplainQuery, lane=SLOW)
 def explain_key() -> Response:
     """Explain when a key expires, or why it is not found and where there is a similar one."""
     (parameters,) = read(query(_EXPLAIN))

@@ -14,9 +14,9 @@ from state.store import fixtures
 from state.store.tables.namespaces import change_clock, set_clock
 
 from ...errors import invalid
-from ...operation import NO_BODY, SLOW, operation
+from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import body, read
-from ...responses import json_answer, no_content
+from ...responses import NO_CONTENT, json_answer
 from ...service import PREFIX, service
 
 bp = Blueprint("namespaces_api", __name__)
@@ -24,7 +24,7 @@ _NAMESPACE, _CLOCK = schemas.NamespaceBody(), schemas.ClockBody()
 
 
 @bp.get("/namespaces")
-@operation((200, schemas.Namespaces), lane=SLOW)
+@Operation((200, schemas.Namespaces), lane=SLOW)
 def list_namespaces() -> Response:
     """List all namespaces, in whichever of them this is called."""
     rows = [_namespace(row) for row in service().store.namespaces()]
@@ -36,7 +36,7 @@ def _namespace(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/namespaces/<name>")
-@operation((200, schemas.Namespace), also=(404,), lane=SLOW)
+@Operation((200, schemas.Namespace), also=(404,), lane=SLOW)
 def get_namespace(name: str) -> Response:
     """Get one namespace and how much it holds."""
     store = service().store
@@ -46,7 +46,7 @@ def get_namespace(name: str) -> Response:
 
 
 @bp.post("/namespaces")
-@operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,), lane=SLOW)
+@Operation((201, schemas.NamespaceMade), body=schemas.NamespaceBody, also=(409,), lane=SLOW)
 def create_namespace() -> Any:
     """Create an empty namespace, or one with a fixture."""
     (document,) = read(body(_NAMESPACE))
@@ -64,15 +64,15 @@ def create_namespace() -> Any:
 
 
 @bp.delete("/namespaces/<name>")
-@operation(NO_BODY, also=(409,), lane=SLOW)
+@Operation(NO_BODY, also=(409,), lane=SLOW)
 def drop_namespace(name: str) -> Any:
     """Drop a namespace and everything in it."""
     service().store.drop_namespace(name)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.get("/clock")
-@operation((200, schemas.Clock), lane=SLOW)
+@Operation((200, schemas.Clock), lane=SLOW)
 def get_clock() -> Response:
     """Get the time of the namespace's clock."""
     return _clock_answer(g.namespace.clock)
@@ -88,7 +88,7 @@ def _clock_answer(clock: Clock) -> Response:
 
 
 @bp.patch("/clock")
-@operation((200, schemas.Clock), body=schemas.ClockBody, lane=SLOW)
+@Operation((200, schemas.Clock), body=schemas.ClockBody, lane=SLOW)
 def set_namespace_clock() -> Response:
     """Freeze or unfreeze the namespace's clock, set it, advance it, in this order."""
     (document,) = read(body(_CLOCK))
@@ -112,8 +112,8 @@ def _changed(clock: Clock, document: dict[str, Any]) -> Clock:
 
 
 @bp.delete("/clock")
-@operation(NO_BODY, lane=SLOW)
+@Operation(NO_BODY, lane=SLOW)
 def reset_clock() -> Any:
     """Return the namespace's clock to real time."""
     set_clock(g.namespace, Clock())
-    return no_content()
+    return NO_CONTENT

@@ -13,7 +13,7 @@ from state.model.clock import to_text, to_wire
 from state.store.tables import references
 
 from ...errors import Refused
-from ...operation import BACKEND, BACKEND_ERRORS, SLOW, operation
+from ...operation import BACKEND, BACKEND_ERRORS, SLOW, Operation
 from ...request.parsing import body, query, read
 from ...responses import json_answer
 from ...service import service
@@ -28,7 +28,7 @@ _TASK = ("dag_id", "run_id", "task_id", "map_index")
 
 
 @bp.get("")
-@operation((200, schemas.References), query=schemas.ReferencesQuery, lane=SLOW)
+@Operation((200, schemas.References), query=schemas.ReferencesQuery, lane=SLOW)
 def list_references() -> Response:
     """List a page of the references, oldest first; credentials in them are masked."""
     (parameters,) = read(query(_LIST))
@@ -67,7 +67,7 @@ def _reference(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/check")
-@operation((200, schemas.Checked), body=schemas.CheckBody, also=BACKEND_ERRORS, lane=BACKEND)
+@Operation((200, schemas.Checked), body=schemas.CheckBody, also=BACKEND_ERRORS, lane=BACKEND)
 def check() -> Response:
     """Check a page of the references: that their objects exist and are unchanged."""
     (document,) = read(body(_CHECK))
@@ -82,7 +82,7 @@ def check() -> Response:
 
 
 @bp.get("/orphans")
-@operation((200, schemas.Orphans), query=schemas.OrphansQuery, also=BACKEND_ERRORS, lane=BACKEND)
+@Operation((200, schemas.Orphans), query=schemas.OrphansQuery, also=BACKEND_ERRORS, lane=BACKEND)
 def list_orphans() -> Response:
     """List a page of the objects that no row points at, and whether each can be removed."""
     (parameters,) = read(query(_ORPHANS))
@@ -103,7 +103,7 @@ def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
 
 
 @bp.post("/orphans/remove")
-@operation((200, schemas.Removed), body=schemas.RemoveBody, also=BACKEND_ERRORS, lane=BACKEND)
+@Operation((200, schemas.Removed), body=schemas.RemoveBody, also=BACKEND_ERRORS, lane=BACKEND)
 def remove_orphans() -> Response:
     """Remove objects that no row points at, if this database wrote them and they are old enough."""
     (document,) = read(body(_REMOVE))

@@ -9,16 +9,16 @@ from flask import Blueprint, Response, g
 from schemas.control import snapshots as schemas
 from state.store import snapshots
 
-from ...operation import NO_BODY, SLOW, operation
+from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import query, read
-from ...responses import json_answer, no_content
+from ...responses import NO_CONTENT, json_answer
 
 bp = Blueprint("snapshots_api", __name__)
 _DIFF = schemas.DiffQuery()
 
 
 @bp.get("/snapshots")
-@operation((200, schemas.Snapshots), lane=SLOW)
+@Operation((200, schemas.Snapshots), lane=SLOW)
 def list_snapshots() -> Response:
     """List the namespace's snapshots."""
     rows = snapshots.listed(g.namespace)
@@ -26,30 +26,30 @@ def list_snapshots() -> Response:
 
 
 @bp.put("/snapshots/<name>")
-@operation((201, schemas.Snapshot), lane=SLOW)
+@Operation((201, schemas.Snapshot), lane=SLOW)
 def take_snapshot(name: str) -> Response:
     """Take a snapshot of the whole namespace; it replaces one of the same name."""
     return json_answer(snapshots.take(g.namespace, name), 201)
 
 
 @bp.post("/snapshots/<name>/restore")
-@operation(NO_BODY, lane=SLOW)
+@Operation(NO_BODY, lane=SLOW)
 def restore_snapshot(name: str) -> Any:
     """Return to a snapshot."""
     snapshots.restore(g.namespace, name)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete("/snapshots/<name>")
-@operation(NO_BODY, lane=SLOW)
+@Operation(NO_BODY, lane=SLOW)
 def drop_snapshot(name: str) -> Any:
     """Drop a snapshot."""
     snapshots.drop(g.namespace, name)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.get("/snapshots/diff")
-@operation((200, schemas.Diff), query=schemas.DiffQuery, also=(404,), lane=SLOW)
+@Operation((200, schemas.Diff), query=schemas.DiffQuery, also=(404,), lane=SLOW)
 def diff_snapshots() -> Response:
     """List the keys added, removed and changed from one snapshot to another, or to now."""
     (parameters,) = read(query(_DIFF))

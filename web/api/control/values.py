@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -15,10 +14,10 @@ from state.model.retention import UnusableRetention
 
 from ...errors import Refused, invalid
 from ...faults import backend
-from ...operation import BACKEND, BACKEND_ERRORS, NO_BODY, operation
-from ...request.auth import authenticate_value_caller, writer
+from ...operation import BACKEND, BACKEND_ERRORS, NO_BODY, Operation
+from ...request.auth import authenticate_value_caller
 from ...request.parsing import body, path, queries, query, read
-from ...responses import no_content, text_answer
+from ...responses import NO_CONTENT, text_answer
 from ...service import setting
 from ..entry_json import execution_value
 from .admission import read_json
@@ -52,13 +51,12 @@ def _key() -> str:
 
 def _task(task_instance_id: str) -> Gateway:
     ti_id = read(path(_TASK_PATH, task_instance_id=task_instance_id))[0]["task_instance_id"]
-    return Gateway.of_task(backend(), g.namespace, ti_id, replace(writer(), api="gateway"))
+    return Gateway.of_task(backend(), g.namespace, ti_id, g.writer)
 
 
 def _asset(by: str) -> Gateway:
     (parameters,) = read(query(_ASSET_BY[by]))
-    caller = replace(writer(), api="gateway")
-    return Gateway.of_asset(backend(), g.namespace, by, parameters[by], caller)
+    return Gateway.of_asset(backend(), g.namespace, by, parameters[by], g.writer)
 
 
 def _value(gateway: Gateway, key: str) -> Response:
@@ -66,7 +64,7 @@ def _value(gateway: Gateway, key: str) -> Response:
 
 
 @bp.get(_TASK)
-@operation(_VALUE, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="get", lane=BACKEND)
+@Operation(_VALUE, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="get", lane=BACKEND)
 def get_task_value(task_instance_id: str) -> Response:
     """Get one value of a task instance."""
     key = _key()
@@ -74,7 +72,7 @@ def get_task_value(task_instance_id: str) -> Response:
 
 
 @bp.put(_TASK)
-@operation(
+@Operation(
     NO_BODY,
     query=schemas.KeyOption,
     body=schemas.ValueBody,
@@ -94,20 +92,20 @@ def set_task_value(task_instance_id: str) -> Any:
         raise invalid(str(error), "body", "retention") from None
     except ValueError as error:
         raise invalid(str(error), "body", "value") from None
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete(_TASK)
-@operation(NO_BODY, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="delete", lane=BACKEND)
+@Operation(NO_BODY, query=schemas.KeyOption, also=BACKEND_ERRORS, state_op="delete", lane=BACKEND)
 def delete_task_value(task_instance_id: str) -> Any:
     """Delete one value of a task instance."""
     key = _key()
     _task(task_instance_id).delete(key)
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.get(_ASSET)
-@operation(_VALUE, also=BACKEND_ERRORS, by=_KEY_BY, state_op="get", lane=BACKEND)
+@Operation(_VALUE, also=BACKEND_ERRORS, by=_KEY_BY, state_op="get", lane=BACKEND)
 def get_asset_value(by: str) -> Response:
     """Get one value of an active asset, by name or by uri."""
     key = _key()
@@ -115,7 +113,7 @@ def get_asset_value(by: str) -> Response:
 
 
 @bp.put(_ASSET)
-@operation(
+@Operation(
     NO_BODY, body=schemas.ValueBody, also=BACKEND_ERRORS, by=_KEY_BY, state_op="set", lane=BACKEND
 )
 def set_asset_value(by: str) -> Any:
@@ -129,13 +127,13 @@ def set_asset_value(by: str) -> Any:
         gateway.set(key, entry["value"])
     except ValueError as error:
         raise invalid(str(error), "body", "value") from None
-    return no_content()
+    return NO_CONTENT
 
 
 @bp.delete(_ASSET)
-@operation(NO_BODY, also=BACKEND_ERRORS, by=_KEY_BY, state_op="delete", lane=BACKEND)
+@Operation(NO_BODY, also=BACKEND_ERRORS, by=_KEY_BY, state_op="delete", lane=BACKEND)
 def delete_asset_value(by: str) -> Any:
     """Delete one value of an active asset."""
     key = _key()
     _asset(by).delete(key)
-    return no_content()
+    return NO_CONTENT
