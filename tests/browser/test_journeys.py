@@ -25,7 +25,7 @@ def test_find_a_reference_from_the_overview(space, look):
 def test_a_filter_stays_in_the_address(space, look):
     space.write(space.task(), "cursor", 1)
     page = look(space.url + "/?only=references&q=cur")
-    assert "Nothing here fits" in page.inner_text("main")
+    assert "Nothing here matches" in page.inner_text("main")
     assert page.get_by_role("searchbox").input_value() == "cur"
 
 
@@ -33,12 +33,12 @@ def test_resolve_shows_missing_after_the_object_is_removed(space, look, objects)
     ti = space.task()
     space.put(ti, "report", {"rows": 3})
     page = look(space.key_page("report"))
-    page.get_by_role("button", name="Resolve it").click()
+    page.get_by_role("button", name="Resolve", exact=True).click()
     assert "ok" in badges(page, "#outcome")
     assert "rows" in page.inner_text(".tree")
     for path in objects.rglob(f"{space.name}/**/report/*"):
         path.unlink()
-    page.get_by_role("button", name="Resolve it").click()
+    page.get_by_role("button", name="Resolve", exact=True).click()
     assert badges(page, "#outcome") == ["missing"]
     page.get_by_role("link", name="Overview").first.click()
     assert page.get_by_role("link", name="unhealthy 1").is_visible()
@@ -48,7 +48,7 @@ def test_edit_a_value_with_a_mistake_and_correct_it(space, look):
     ti = space.task()
     space.put(ti, "cursor", {"page": 7})
     page = look(space.key_page("cursor"))
-    page.get_by_role("button", name="Resolve it").click()
+    page.get_by_role("button", name="Resolve", exact=True).click()
     page.get_by_role("heading", name="Edit").click()
     field = page.get_by_label("Value, as JSON")
     assert json.loads(field.input_value()) == {"page": 7}
@@ -131,7 +131,7 @@ def test_a_foreign_reference_is_neither_resolved_nor_overwritten(space, look):
     space.write(ti, "theirs", foreign)
     page = look(space.key_page("theirs"))
     assert "sesame" not in page.content()
-    page.get_by_role("button", name="Resolve it").click()
+    page.get_by_role("button", name="Resolve", exact=True).click()
     assert badges(page, "#outcome") == ["foreign"]
     page.get_by_role("heading", name="Edit").click()
     page.get_by_label("Value, as JSON").fill('"mine"')
@@ -180,8 +180,8 @@ def test_check_all_references_step_by_step_without_scripts(sixty, open_page):
     page = open_page(sixty.url + "/references", java_script_enabled=False)
     page.get_by_role("button", name="Check all 60").click()
     assert "25 of 60 checked, 1 bad" in page.inner_text("form")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Continue").click()
     assert "60 references checked" in page.inner_text(".notice")
 
 
@@ -225,7 +225,7 @@ def test_make_and_drop_a_namespace(space, look):
     row = page.locator("tr", has=page.get_by_role("link", name=name, exact=True))
     row.get_by_text("Drop…").click()
     row.get_by_role("textbox").fill(name)
-    row.get_by_role("button", name="Drop it").click()
+    row.get_by_role("button", name="Drop namespace").click()
     assert f"The namespace {name} is dropped." in page.inner_text(".notice")
 
 

@@ -50,8 +50,8 @@ def check_version() -> None:
     """Route by the version header as Airflow does, which compares texts: older versions know no
     store.
 
-    What is no date is a fault of the request like those of its query and body, so it waits until
-    those are read.
+    An invalid date is one problem of the request among those of its query and body, so it is listed
+    when those are read.
     """
     environ = request.environ
     text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)

@@ -1,5 +1,5 @@
-"""Routes that Airflow 3.3.2 has and Stateroom does not: an honest 400 instead of a 404 that looks
-like a typo.
+"""Routes that Airflow 3.3.2 has and Stateroom does not: 400 with the reason ``not_emulated``,
+instead of a 404 that looks like a typo.
 
 ``not_emulated.txt`` lists them, as Airflow's own OpenAPI documents do. The SDK retries every 5xx
 for ten seconds, so this is a 4xx. They are no rules of the app, since those of a hundred paths took

@@ -118,7 +118,7 @@ def log_in(token: str) -> str | None:
     except tokens.Expired:
         return "This token has expired. Make a new one."
     except tokens.Invalid:
-        return "This is no token of this service, or it was signed with another secret."
+        return "This token is invalid: another service made it, or another secret signed it."
     if str(claims.get("role")).lower() != "admin":
         return f"This is a token of the role {claims.get('role')!r}; the pages need an admin's."
     session.clear()
@@ -199,7 +199,7 @@ def _next() -> str:
 
 @bp.get("/login")
 def login() -> Any:
-    """Ask for a token, or go on where none is needed."""
+    """Ask for a token, or redirect where none is needed."""
     if is_logged_in():
         return redirect(_next(), 303)
     return render_template("login.html", wrong=None, next=request.args.get("next", "/"))

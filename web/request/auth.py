@@ -145,7 +145,7 @@ def require_role(entity: str) -> None:
 
 
 def core_role() -> str:
-    """The role of the person who asks, in small letters; admin where there is no secret.
+    """The role of the person who asks, in lower case; admin where there is no secret.
 
     :raises Refused: 401 without a token or with an expired one, 403 with a wrong one.
     """
@@ -157,7 +157,7 @@ def core_role() -> str:
 def require_admin() -> None:
     """Keep all but admins off ``/_stateroom`` where a secret was given at start.
 
-    By real time whatever the namespace's clock says, or else nobody could set that right again.
+    Tokens expire by real time here: else a clock that expires them all could not be reset.
     """
     keys = service().keys
     if keys.guards_control and _role(str(keys.start), Clock()) != "admin":
@@ -182,8 +182,8 @@ def _invalid() -> str:
 
 
 def may_know_names() -> bool:
-    """Whether a caller may be told which namespaces there are: with any good token, where a secret
-    is set.
+    """Whether a caller may learn which namespaces exist: with any valid token, where there is a
+    secret.
     """
     keys = service().keys
     if keys.start is None or not keys.guards_control:

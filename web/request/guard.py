@@ -20,7 +20,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def check_request() -> None:
-    """Refuse what only a web page of somebody else's would send; let the rest into its namespace.
+    """Refuse what only a page of another site would send; set ``g.namespace`` for the rest.
 
     :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from
         other origins.

@@ -61,11 +61,11 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
-// Forms that go on by themselves until they are done, such as a long check.
+// Forms that send themselves again until they are done, such as a long check.
 const going = document.querySelector("form[data-continue]");
 if (going) going.requestSubmit();
 
-// The latest writes, live: one long poll at a time, paused while nobody looks.
+// The latest writes, live: one long poll at a time, paused while the page is hidden.
 const live = document.getElementById("live");
 if (live) follow(live);
 
