@@ -150,7 +150,7 @@ def test_tokens_are_checked_by_real_time_whatever_the_clock_says(guarded, year):
 
 
 @pytest.mark.parametrize("year", [1990, 9999])
-def test_admin_tokens_expire_by_real_time(guarded, year):
+def test_an_admin_can_reset_a_clock_that_expires_tokens(guarded, year):
     change = {"now": f"{year}-01-01T00:00:00Z", "tokens": True}
     assert guarded.patch("/_stateroom/clock", json=change, headers=admin()).status_code == 200
     assert guarded.get(TASK_KEY, headers=worker()).status_code == 403
@@ -169,13 +169,13 @@ def test_a_token_that_is_nearly_over_is_refreshed(guarded, lifetime, refreshed):
 
 @pytest.mark.parametrize("path", [TASK_KEY, "/_stateroom/journal", "/key", "/openapi.json"])
 @pytest.mark.parametrize(
-    ("who", "told"), [(None, False), (worker(secret=OTHER_SECRET), False), (worker(), True)]
+    ("who", "suggested"), [(None, False), (worker(secret=OTHER_SECRET), False), (worker(), True)]
 )
-def test_names_of_namespaces_are_for_those_with_a_token(guarded, path, who, told):
+def test_names_of_namespaces_are_for_those_with_a_token(guarded, path, who, suggested):
     guarded.post("/_stateroom/namespaces", json={"name": "unreleased"}, headers=admin())
     answer = guarded.get("/ns/unrelaesed" + path, headers=who)
     assert answer.status_code == 404
-    assert ("unreleased" in answer.text) == told
+    assert ("unreleased" in answer.text) == suggested
 
 
 # ---------------------------------------------------------------- a secret given at start: people
@@ -192,7 +192,8 @@ MAY = [
 
 @pytest.mark.parametrize(("name", "read", "task", "asset", "control"), MAY)
 def test_what_each_role_may_do(guarded, name, read, task, asset, control):
-    body, headers = {"value": 1}, role(name)
+    body = {"value": 1}
+    headers = role(name)
     assert guarded.get(CORE_TASK, headers=headers).status_code == read
     assert guarded.get(CORE_ASSET, headers=headers).status_code == read
     assert guarded.put(CORE_TASK + "/k", json=body, headers=headers).status_code == task
@@ -295,7 +296,8 @@ def test_a_fixtures_secret_is_neither_stored_nor_exported(start, tmp_path):
 
 
 def test_the_secret_of_a_start_fixture_holds_after_a_restart(start, tmp_path):
-    fixture, db = tmp_path / "fixture.json", str(tmp_path / "state.db")
+    fixture = tmp_path / "fixture.json"
+    db = str(tmp_path / "state.db")
     fixture.write_text(json.dumps({**WORLD, **WITH_SECRET}))
     for _ in range(2):
         app = start(db=db, fixture=str(fixture))

@@ -218,15 +218,21 @@ def test_the_header_does_not_grow_without_end(world):
 # ---------------------------------------------------------------- attempts and assets
 
 
-def test_a_new_task_instance_brings_its_run_and_a_token(client):
+def test_a_new_task_instance_gets_a_manual_run(client):
     made = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
     assert made["run_id"].startswith("manual__")
-    assert (made["map_index"], made["try_number"]) == (
-        -1,
-        1,
-    )
-    assert client.put(f"/execution/store/ti/{made['id']}/k", json={"value": 1}).status_code == 204
     assert [run["run_id"] for run in client.get(FIXTURE).json["dag_runs"]] == [made["run_id"]]
+
+
+def test_a_new_task_instance_is_unmapped_and_in_its_first_try(client):
+    made = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
+    assert made["map_index"] == -1
+    assert made["try_number"] == 1
+
+
+def test_a_new_task_instance_can_write_state(client):
+    made = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
+    assert client.put(f"/execution/store/ti/{made['id']}/k", json={"value": 1}).status_code == 204
 
 
 def test_known_coordinates_are_the_next_attempt(world):

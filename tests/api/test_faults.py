@@ -19,19 +19,19 @@ def fault(world):
 
 
 @pytest.fixture
-def told(world):
-    """The events of the calls on state and of faults, as (op, status, note)."""
+def journal(world):
+    """Reads the events of the calls on state and of faults, as (op, status, note)."""
     after = world.get("/_stateroom/journal?limit=1").json["last"]
 
-    def told():
+    def journal():
         events = world.get(f"/_stateroom/journal?after={after}").json["events"]
         return [
-            (one["op"], one["status"], one["note"])
-            for one in events
-            if "set:" not in (one["note"] or "")
+            (event["op"], event["status"], event["note"])
+            for event in events
+            if "set:" not in (event["note"] or "")
         ]
 
-    return told
+    return journal
 
 
 def test_faults_are_set_listed_and_removed(world):
@@ -194,7 +194,7 @@ def test_faults_stay_in_their_namespace(world, fault):
 
 
 @pytest.mark.parametrize(
-    ("members", "status", "said"),
+    ("members", "status", "effect"),
     [
         ({"status": 503}, 503, "answered 503 instead"),
         ({"status": 503, "after": True}, 503, "answered 503 instead of 204, after the write"),
@@ -204,16 +204,16 @@ def test_faults_stay_in_their_namespace(world, fault):
         ({"latency": 0.01, "status": 500}, 500, "delayed 0.01 s, answered 500 instead"),
     ],
 )
-def test_the_journal_says_what_a_fault_did(world, fault, told, members, status, said):
-    one = fault(**members)
+def test_the_journal_says_what_a_fault_did(world, fault, journal, members, status, effect):
+    fault_id = fault(**members)
     world.put(TASK_KEY, json={"value": 1})
-    assert told()[-1] == ("fault", status, f"fault {one}: {said}")
+    assert journal()[-1] == ("fault", status, f"fault {fault_id}: {effect}")
 
 
-def test_the_journal_says_how_much_of_an_answer_was_sent(world, fault, told):
-    one = fault(truncate=True)
+def test_the_journal_says_how_much_of_an_answer_was_sent(world, fault, journal):
+    fault_id = fault(truncate=True)
     assert world.get(TASK_KEY).status_code == 200
-    assert told()[-1] == ("fault", 200, f"fault {one}: sent 9 of 19 bytes, then closed")
+    assert journal()[-1] == ("fault", 200, f"fault {fault_id}: sent 9 of 19 bytes, then closed")
 
 
 def test_the_fault_is_an_effect_of_its_call(world, fault):
@@ -233,11 +233,11 @@ def test_the_fault_is_an_effect_of_its_call(world, fault):
     "members",
     [{"status": 503}, {"close": "before"}, {"close": "after"}, {"status": 500, "after": True}],
 )
-def test_the_same_call_again_is_told_as_a_retry(world, fault, told, members):
+def test_the_same_call_again_is_told_as_a_retry(world, fault, journal, members):
     fault(op="set", times=1, **members)
     world.put(TASK_KEY, json={"value": 1})
     world.put(TASK_KEY, json={"value": 1})
-    (again,) = [note for op, _, note in told() if op == "set" and note and "same call" in note]
+    (again,) = [note for op, _, note in journal() if op == "set" and note and "same call" in note]
     assert again.startswith("same call again after ")
     assert again.endswith(" s, probably a retry")
 
@@ -251,18 +251,18 @@ def test_the_same_call_again_is_told_as_a_retry(world, fault, told, members):
         lambda world: world.put(f"{CORE_TASK}/job_id", json={"value": 1}),
     ],
 )
-def test_another_call_is_no_retry(world, fault, told, call):
+def test_another_call_is_no_retry(world, fault, journal, call):
     fault(op="set", times=1, close="after")
     world.put(TASK_KEY, json={"value": 1})
     call(world)
-    assert "retry" not in json.dumps(told())
+    assert "retry" not in json.dumps(journal())
 
 
-def test_a_poll_after_a_delay_is_no_retry(world, fault, told):
+def test_a_poll_after_a_delay_is_no_retry(world, fault, journal):
     fault(op="get", times=1, latency=0.01)
     for _ in range(3):
         world.get(TASK_KEY)
-    assert "retry" not in json.dumps(told())
+    assert "retry" not in json.dumps(journal())
 
 
 def test_a_retry_is_told_where_only_the_retry_is_read(world, fault):

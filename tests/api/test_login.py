@@ -32,7 +32,7 @@ def test_a_login_lasts_a_day_and_the_command_lines_an_hour(client):
     claims = [
         tokens.unverified(client.post(path, json=GOOD).json["access_token"]) for path in PATHS
     ]
-    assert [said["exp"] - said["iat"] for said in claims] == [86_400, 3_600]
+    assert [claim["exp"] - claim["iat"] for claim in claims] == [86_400, 3_600]
 
 
 PATHS = ("/auth/token", "/auth/token/cli")

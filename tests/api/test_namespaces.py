@@ -90,10 +90,10 @@ def test_one_whose_fixture_is_wrong_is_not_made(client):
 )
 def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
     answer = one.get("/ns/oen" + path)
-    said = str(answer.json["detail"])
+    detail = str(answer.json["detail"])
     assert answer.status_code == 404
-    assert "no namespace 'oen'" in said
-    assert "'one'" in said
+    assert "no namespace 'oen'" in detail
+    assert "'one'" in detail
 
 
 def test_a_mistyped_name_is_no_missing_key_to_the_sdk(one):
@@ -150,7 +150,8 @@ def test_writers_in_many_namespaces_at_once_see_only_their_own(world):
     for name in spaces:
         world.delete(f"/_stateroom/namespaces/{name}")
         world.post("/_stateroom/namespaces", json={"name": name, "fixture": WORLD})
-    app, seen = world.application, {}
+    app = world.application
+    seen = {}
 
     def write(name):
         client = app.test_client()
@@ -167,31 +168,31 @@ def test_writers_in_many_namespaces_at_once_see_only_their_own(world):
 
 
 def test_a_write_into_a_dropped_namespace_is_refused(store):
-    gone = store.create_namespace("gone")
-    assets.create_asset(gone, "orders")
-    store.drop_namespace("gone")
+    dropped = store.create_namespace("dropped")
+    assets.create_asset(dropped, "orders")
+    store.drop_namespace("dropped")
     with pytest.raises(NamespaceDropped):
-        assets.create_asset(gone, "customers")
+        assets.create_asset(dropped, "customers")
     kept = assets.create_asset(store.namespace(), "orders")
     assert kept["id"] == 1
 
 
 def test_a_dropped_namespaces_reads_are_forgotten(store):
-    gone = store.create_namespace("gone")
-    assets.create_asset(gone, "orders")
-    keyspace = scopes.asset(gone, name="orders")
+    dropped = store.create_namespace("dropped")
+    assets.create_asset(dropped, "orders")
+    keyspace = scopes.asset(dropped, name="orders")
     keyspace.set("k", 1)
     keyspace.get("k")
-    store.drop_namespace("gone")
+    store.drop_namespace("dropped")
     store.log.flush()
     assert store.namespace().journal.events() == []
 
 
 def test_numbers_go_on_after_a_drop_and_a_restart(tmp_path):
     first = Store(str(tmp_path / "kept.db"))
-    assets.create_asset(first.create_namespace("gone"), "orders")
-    last = first.namespace("gone").journal.bounds()[1]
-    first.drop_namespace("gone")
+    assets.create_asset(first.create_namespace("dropped"), "orders")
+    last = first.namespace("dropped").journal.bounds()[1]
+    first.drop_namespace("dropped")
     first.close()
     second = Store(str(tmp_path / "kept.db"))
     assets.create_asset(second.namespace(), "orders")
@@ -223,10 +224,10 @@ def test_each_namespace_has_objects_of_its_own(filing):
 
 def test_objects_of_a_dropped_namespace_are_orphans_of_default(filing):
     client, folder = filing
-    client.post("/_stateroom/namespaces", json={"name": "gone", "fixture": WORLD})
-    client.put(f"/ns/gone/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
-    ref = client.get("/ns/gone/_stateroom/references").json["references"][0]["ref"]
-    client.delete("/_stateroom/namespaces/gone")
+    client.post("/_stateroom/namespaces", json={"name": "dropped", "fixture": WORLD})
+    client.put(f"/ns/dropped/_stateroom/values/ti/{TI}?key=k", json={"value": 1})
+    ref = client.get("/ns/dropped/_stateroom/references").json["references"][0]["ref"]
+    client.delete("/_stateroom/namespaces/dropped")
     remove = {"older_than": 0, "confirm": True}
     removed = client.post("/_stateroom/references/orphans/remove", json=remove).json["removed"]
     assert [row["ref"] for row in removed] == [ref]

@@ -52,11 +52,13 @@ def test_a_later_attempt_finds_what_the_first_one_stored(values):
 
 
 def test_an_asset_is_one_by_name_and_by_uri(values):
-    by_name, by_uri = "/_stateroom/values/asset/by-name", "/_stateroom/values/asset/by-uri"
-    named, located = {"query": {"name": "orders"}}, {"query": {"uri": "s3://bucket/orders"}}
-    assert values.call("PUT", by_name, json={"value": 7}, **named)[0] == 204
-    assert values.call("GET", by_uri, **located) == (200, {"value": 7})
-    assert values.call("DELETE", by_uri, **located)[0] == 204
+    name = {"name": "orders"}
+    uri = {"uri": "s3://bucket/orders"}
+    by_name = "/_stateroom/values/asset/by-name"
+    by_uri = "/_stateroom/values/asset/by-uri"
+    assert values.call("PUT", by_name, json={"value": 7}, query=name)[0] == 204
+    assert values.call("GET", by_uri, query=uri) == (200, {"value": 7})
+    assert values.call("DELETE", by_uri, query=uri)[0] == 204
     assert list(values.backend.iter_refs()) == []
 
 
@@ -348,7 +350,8 @@ def test_stuck_calls_show_in_health(hanging):
 
 def test_a_call_without_a_free_thread_gets_retry_after(hanging):
     hanging.put(1)
-    hanging.backend.hang_in, hanging.service.backend.calls.most = "deserialize", 2
+    hanging.backend.hang_in = "deserialize"
+    hanging.service.backend.calls.most = 2
     assert [hanging.call("GET")[0] for _ in range(2)] == [504, 504]
     answer = hanging.http.get(hanging.path, query_string={"key": "k"})
     assert answer.status_code == 429
@@ -357,7 +360,8 @@ def test_a_call_without_a_free_thread_gets_retry_after(hanging):
 
 def test_a_hanging_backend_holds_no_lock(hanging):
     hanging.put(1)
-    hanging.backend.hang_in, hanging.service.backend.calls.most = "remove_ref", 32
+    hanging.backend.hang_in = "remove_ref"
+    hanging.service.backend.calls.most = 32
     caller = threading.Thread(target=lambda: hanging.put(2))
     caller.start()
     assert hanging.backend.entered.acquire(timeout=10)

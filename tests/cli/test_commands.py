@@ -84,7 +84,8 @@ def test_clean_counts_and_removes_expired_entries(run):
 
 
 def test_export_and_import_into_a_file(run, tmp_path):
-    exported, database = tmp_path / "fixture.json", tmp_path / "new.db"
+    exported = tmp_path / "fixture.json"
+    database = tmp_path / "new.db"
     assert run("export", str(exported)).exit_code == 0
     assert run("import", str(exported), where=("--db", str(database))).exit_code == 0
     again = run("export", where=("--db", str(database)))
@@ -151,9 +152,9 @@ def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):
 
 def test_ready_and_an_address_where_nobody_is(run, service):
     assert run("ready").output == f"healthy: {service.url}\n"
-    nobody = run("ready", where=("--url", "http://127.0.0.1:9"))
-    assert nobody.exit_code == 11
-    assert "nothing answers at http://127.0.0.1:9" in nobody.output
+    unreachable = run("ready", where=("--url", "http://127.0.0.1:9"))
+    assert unreachable.exit_code == 11
+    assert "nothing answers at http://127.0.0.1:9" in unreachable.output
 
 
 def test_token_is_one_that_the_service_takes():

@@ -23,7 +23,7 @@ def run():
 
 @pytest.fixture
 def database(run, tmp_path):
-    """A file that nobody serves."""
+    """A file that no process serves."""
     path = tmp_path / "state.db"
     assert run("import", "-", "--db", str(path), input=ASSET).exit_code == 0
     return str(path)
@@ -71,7 +71,8 @@ def test_what_is_no_address_is_said(run, url):
 
 def test_an_answer_of_something_else_is_said(run, monkeypatch):
     page = requests.Response()
-    page.status_code, page._content = 200, b"<html>"
+    page.status_code = 200
+    page._content = b"<html>"
     monkeypatch.setattr("requests.Session.request", lambda *_, **__: page)
     result = run("ready", "--url", "http://a.example")
     assert result.exit_code == 10
@@ -120,8 +121,8 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
 
 
 def test_ready_asks_the_owner_of_a_file_and_starts_nobody(run, database):
-    nobody = run("ready", "--db", database)
-    assert nobody.exit_code == 11
-    assert nobody.output == f"stateroom: nobody serves {database}\n"
+    unserved = run("ready", "--db", database)
+    assert unserved.exit_code == 11
+    assert unserved.output == f"stateroom: nobody serves {database}\n"
     with ServerProcess(["--db", database]) as service:
         assert run("ready", "--db", database, "--wait", "5").output == f"healthy: {service.url}\n"

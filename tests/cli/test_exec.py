@@ -136,9 +136,9 @@ def test_ctrl_c_reaches_the_command_once_and_keeps_the_report(tmp_path):
     if pid == 0:
         os.chdir(ROOT)
         os.execv(call[0], call)
-    said = b""
-    while b"ready" not in said:
-        said += os.read(terminal, 1000)
+    output = b""
+    while b"ready" not in output:
+        output += os.read(terminal, 1000)
     os.write(terminal, b"\x03")
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 42
     assert b"once" in os.read(terminal, 10_000)

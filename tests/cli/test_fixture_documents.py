@@ -43,7 +43,8 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_a_write_keeps_a_link_and_the_mode(tmp_path):
-    path, link = tmp_path / "f.json", tmp_path / "link.json"
+    path = tmp_path / "f.json"
+    link = tmp_path / "link.json"
     path.write_text("old")
     path.chmod(0o640)
     link.symlink_to(path)

@@ -63,12 +63,13 @@ def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
 
 
 def test_every_command_goes_to_the_namespace_that_is_said(run, served, nightly):
-    before, after = run("--ns", nightly, "list"), run("list", "--ns", nightly)
-    from_environment = run("list", env={"STATEROOM_NAMESPACE": nightly})
-    in_address = CliRunner().invoke(cli, ["--url", f"{served.url}/ns/{nightly}", "list"])
-    assert {one.output for one in (before, after, from_environment, in_address)} == {
-        "no keys match; try: stateroom set --help\n"
-    }
+    results = (
+        run("--ns", nightly, "list"),
+        run("list", "--ns", nightly),
+        run("list", env={"STATEROOM_NAMESPACE": nightly}),
+        CliRunner().invoke(cli, ["--url", f"{served.url}/ns/{nightly}", "list"]),
+    )
+    assert {result.output for result in results} == {"no keys match; try: stateroom set --help\n"}
     assert "job_id" in run("list").output
 
 
@@ -244,12 +245,12 @@ def test_an_attempt_is_named_by_its_id(run):
 
 def test_the_story_of_a_key_and_what_it_was(run, served):
     requests.put(served.url + TASK_KEY, json={"value": "job-43"}, timeout=10)
-    told = json.loads(run("--json", "history", "job_id", *TASK).output)
+    events = json.loads(run("--json", "history", "job_id", *TASK).output)
     lines = run("history", "job_id", *TASK).output.splitlines()
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OP", "WHAT"]
     assert lines[-1].endswith('try 1      set     "job-43"')
     assert '"job-42"' in lines[-2]
-    assert run("history", "job_id", "--at", str(told[-2]["seq"]), *TASK).output == '"job-42"\n'
+    assert run("history", "job_id", "--at", str(events[-2]["seq"]), *TASK).output == '"job-42"\n'
 
 
 def test_a_moment_at_which_there_was_none(run):
@@ -288,7 +289,7 @@ def test_a_key_without_events_in_the_journal(run):
 
 
 @pytest.fixture
-def told(run, nightly, served):
+def journal_lines(run, nightly, served):
     """A journal in which a key was set, read and missed, and some state was refused."""
     base = f"{served.url}/ns/{nightly}"
     requests.put(f"{base}/_stateroom/fixture", json=WORLD, timeout=10)
@@ -299,8 +300,13 @@ def told(run, nightly, served):
     return lambda *arguments: run("--ns", nightly, "journal", *arguments).output.splitlines()
 
 
-def test_the_journal_is_a_table_of_who_did_what(told):
-    lines = told()
+def numbers(lines):
+    """The numbers of the events in a table of them."""
+    return [line.split()[0] for line in lines[1:]]
+
+
+def test_the_journal_is_a_table_of_who_did_what(journal_lines):
+    lines = journal_lines()
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"]
     assert "  stateroom  " in lines[1]
     assert lines[1].rstrip().endswith("fixture")
@@ -314,26 +320,22 @@ def test_the_journal_is_a_table_of_who_did_what(told):
     assert "-> 422 " in refused
 
 
-def test_the_journal_of_one_place_leaves_its_name_out(told):
-    lines = told(*TASK, "--key", "job_id")
+def test_the_journal_of_one_place_leaves_its_name_out(journal_lines):
+    lines = journal_lines(*TASK, "--key", "job_id")
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OP", "KEY", "WHAT"]
     assert len(lines) == 5
     assert not any("etl/extract" in line for line in lines)
 
 
-def test_the_last_ones_and_those_of_one_operation(told):
-    everything, last, reads = (
-        told("--last", "0"),
-        told("--last", "2"),
-        told("--op", "get", "--last", "2"),
-    )
-    numbers = [[line.split()[0] for line in lines[1:]] for lines in (everything, last, reads)]
-    assert numbers[1] == numbers[0][-2:]
-    assert numbers[2] == numbers[0][-3:-1]
-    assert f"-> what {numbers[0][-4]} wrote" in reads[1]
+def test_the_last_ones_and_those_of_one_operation(journal_lines):
+    everything = numbers(journal_lines("--last", "0"))
+    reads = journal_lines("--op", "get", "--last", "2")
+    assert numbers(journal_lines("--last", "2")) == everything[-2:]
+    assert numbers(reads) == everything[-3:-1]
+    assert f"-> what {everything[-4]} wrote" in reads[1]
 
 
-def test_each_line_is_json_for_machines(run, told, nightly):
+def test_each_line_is_json_for_machines(run, journal_lines, nightly):
     lines = run("--json", "--ns", nightly, "journal", "--last", "3").output.splitlines()
     assert [json.loads(line)["op"] for line in lines] == ["get", "get", "set"]
 

@@ -255,15 +255,15 @@ def test_a_fault_is_for_the_place_that_it_names(stateroom, task):
 
 
 @pytest.mark.parametrize(
-    ("what", "said", "kept"),
+    ("fault", "message", "kept"),
     [
         ({"close": "before"}, "closed the connection without an answer", None),
         ({"close": "after"}, "closed the connection without an answer", 1),
         ({"status": 500, "after": True}, "500", 1),
     ],
 )
-def test_a_fault_as_a_context_goes_with_its_block(stateroom, task, what, said, kept):
-    with stateroom.faults.add("set", **what), pytest.raises(StateError, match=said):
+def test_a_fault_as_a_context_goes_with_its_block(stateroom, task, fault, message, kept):
+    with stateroom.faults.add("set", **fault), pytest.raises(StateError, match=message):
         task.set("job_id", 1)
     assert task.get("job_id") == kept
     assert len(stateroom.faults) == 0

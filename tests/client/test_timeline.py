@@ -1,4 +1,4 @@
-"""The handle's snapshots, and what it tells of a key."""
+"""The handle's snapshots, and how it explains a key."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_sentence_says_where_a_missing_key_is_instead(stateroom, task):
     assert "the same task has it for map index 3" in stateroom.explain("page", of=task)
 
 
-def told(stateroom):
+def explanations(stateroom):
     """The first words of each paragraph below the timeline."""
     paragraphs = [
         line
@@ -149,7 +149,7 @@ def test_the_timeline_explains_missing_and_expired_keys(stateroom, task):
     task.set("kept", 1)
     stateroom.clock.advance(hours=2)
     task.get("pages")
-    assert told(stateroom) == [
+    assert explanations(stateroom) == [
         "etl/submit: There is no 'pages'",
         "etl/submit: 'page' expired 1 hour",
     ]
@@ -158,7 +158,7 @@ def test_the_timeline_explains_missing_and_expired_keys(stateroom, task):
 def test_what_waits_for_a_retry_is_explained_until_that_begins(stateroom, task):
     task.set("page", 1, retention=timedelta(minutes=1))
     task.report("up_for_retry", retry_delay_seconds=3600)
-    assert told(stateroom)[0].startswith("etl/submit: 'page' expires in")
+    assert explanations(stateroom)[0].startswith("etl/submit: 'page' expires in")
     task.retry()
     assert not stateroom.timeline().endswith(".")
 
@@ -167,4 +167,4 @@ def test_the_memory_fixtures_explain_too(task_state_store, request):
     task_state_store.set("page", 1)
     task_state_store.get("pages")
     memory = request.getfixturevalue("_stateroom_memory")
-    assert told(memory) == ["dag/task: There is no 'pages'"]
+    assert explanations(memory) == ["dag/task: There is no 'pages'"]

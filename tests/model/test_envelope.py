@@ -40,10 +40,10 @@ def test_a_value_is_no_envelope(stored):
     assert "not written through the backend" in envelope.complaint(stored, resolvable=True)
 
 
-@pytest.mark.parametrize(("stored", "said"), MALFORMED)
-def test_what_only_looks_like_an_envelope_is_malformed(stored, said):
+@pytest.mark.parametrize(("stored", "complaint"), MALFORMED)
+def test_what_only_looks_like_an_envelope_is_malformed(stored, complaint):
     assert envelope.kind(stored) == "malformed"
     assert envelope.unwrap(stored) is None
-    assert said in envelope.complaint(stored, resolvable=True)
+    assert complaint in envelope.complaint(stored, resolvable=True)
     with pytest.raises(ValidationError):
         Envelope().load(stored)

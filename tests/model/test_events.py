@@ -11,7 +11,9 @@ def steps(story):
     """
     last = None
     for seq, word in enumerate(story.split(), 1):
-        op, who, refused = word.rstrip("!")[:-1], word.rstrip("!")[-1], word.endswith("!")
+        refused = word.endswith("!")
+        who = word.rstrip("!")[-1]
+        op = word.rstrip("!")[:-1]
         step = Step(seq, "key", op, who, "task", status=200, outcome=None, saw=None)
         if who == "0":
             step = step._replace(ti_id=None, by="stateroom")
@@ -22,8 +24,10 @@ def steps(story):
         elif op == "get":
             step = step._replace(saw=last)
         yield step
-        if op != "get" and not refused:
-            last = seq if op == "set" else None
+        if op == "set" and not refused:
+            last = seq
+        elif op != "get" and not refused:
+            last = None
 
 
 @pytest.mark.parametrize(

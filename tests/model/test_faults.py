@@ -218,7 +218,8 @@ def test_a_fault_that_is_removed_fires_no_more(faults):
 
 
 def test_the_faults_of_a_namespace_are_its_own_and_go_with_it(store):
-    mine, other = store.create_namespace("mine"), store.namespace()
+    mine = store.create_namespace("mine")
+    other = store.namespace()
     mine.faults.add(Fault(status=500))
     assert store.faulty == {"mine"}
     assert not other.faults.rules

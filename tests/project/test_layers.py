@@ -9,24 +9,42 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-LAYERS = (  # each may import what stands below it, and its own modules
+# Each may import what stands below it and its own modules, not what stands beside it.
+# A package stands for those of its modules that have no line of their own.
+LAYERS = (
     ("app",),
     ("pytest_stateroom",),
     ("web.server",),
     ("web.pages",),
-    ("web.api",),
+    ("web.api.control", "web.api.not_emulated", "web.api.openapi"),
+    ("web.api.core", "web.api.execution", "web.api.login"),
+    ("web.api",),  # asset_filters, entry_json
     ("web.faults",),
     ("web.error_handlers",),
     ("web.startup",),
     ("web.request",),
     ("web",),  # service, settings, errors, operation: shared by all
+    ("schemas.control",),
     ("schemas",),
+    ("schemas.fields",),
     ("state.__main__",),
     ("state.cli",),
     ("state.testing",),
     ("state.conformance",),
-    ("state.client", "state.gateway"),
-    ("state.store", "state.worker"),
+    ("state.gateway", "state.client"),
+    ("state.client.report",),
+    ("state.client.stateroom",),
+    ("state.client.journal", "state.client.state", "state.client.workers"),
+    ("state.client.clock", "state.client.connection", "state.client.faults"),
+    ("state.client.timeline",),
+    ("state.client.attempts", "state.client.events", "state.client.http"),
+    ("state.store", "state.worker"),  # of the store: store, fixtures, snapshots
+    ("state.store.explain", "state.store.views"),
+    ("state.store.tables",),
+    ("state.store.namespace",),
+    ("state.store.faults",),
+    ("state.store.journal",),
+    ("state.store.database",),
     ("state",),  # the package's public names
     ("state.backends",),
     ("state.process", "state.terminal"),
@@ -34,6 +52,26 @@ LAYERS = (  # each may import what stands below it, and its own modules
     ("state.errors",),
     ("state.masking",),
 )
+NEVER = (  # the first imports nothing of the second, not through other modules either
+    ("state.client", "state.store"),
+    ("state.store", "state.client"),
+    ("state.client", "state.gateway"),
+    ("state.gateway", "state.client"),
+    ("state.worker", "state.store"),
+    ("state.store", "state.worker"),
+    ("web", "state.cli"),
+    ("web", "state.client"),
+    ("web", "state.testing"),
+    ("web", "state.conformance"),
+    ("schemas", "state.cli"),
+    ("schemas", "state.client"),
+    ("schemas", "state.testing"),
+    ("schemas", "state.store"),
+)
+# The modules in the root of these stand above and below the packages inside, so each counts alone:
+# web/service.py is below web/request/ and web/faults.py above it, state/store/namespace.py is below
+# state/store/tables/ and state/store/store.py above it.
+ROOMS_OF_THEIR_OWN = ("state", "state.store", "web")
 ONLY_IN = {
     "flask": ("web/", "app.py"),
     "marshmallow": ("web/", "schemas/"),
@@ -89,16 +127,52 @@ def layer_of(module):
         (len(name), number)
         for number, layer in enumerate(LAYERS)
         for name in layer
-        if module == name or module.startswith(f"{name}.")
+        if within(module, name)
     ]
     return max(names)[1]
 
 
 def part_of(module):
     """Return the name in its layer that a module belongs to."""
-    return max(
-        (name for name in LAYERS[layer_of(module)] if f"{module}.".startswith(f"{name}.")), key=len
-    )
+    return max((name for name in LAYERS[layer_of(module)] if within(module, name)), key=len)
+
+
+def room_of(module):
+    """Return the package that a module stands in, or the module where it is a room of its own."""
+    package = module.rpartition(".")[0]
+    if MODULES[module].name == "__init__.py" or package in ("", *ROOMS_OF_THEIR_OWN):
+        return module
+    return package
+
+
+def within(module, package):
+    return f"{module}.".startswith(f"{package}.")
+
+
+def chain_into(package, module):
+    """Return the imports that lead from a module into a package, or an empty list."""
+    chains = [[module]]
+    seen = {module}
+    for chain in chains:
+        if within(chain[-1], package):
+            return chain
+        following = IMPORTS[chain[-1]] - seen
+        seen |= following
+        chains += [[*chain, other] for other in sorted(following)]
+    return []
+
+
+def assert_no_circle(graph, advice):
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"{' <- '.join(error.args[1])}: {advice}")
+
+
+IMPORTS = {
+    module: {other for other in imported(path) if other in MODULES} - {module}
+    for module, path in MODULES.items()
+}
 
 
 @SOURCES
@@ -106,28 +180,37 @@ def test_imports_point_down(path):
     module = name_of(path)
     up = [
         other
-        for other in imported(path)
-        if other in MODULES
-        and part_of(other) != part_of(module)
-        and layer_of(other) <= layer_of(module)
+        for other in sorted(IMPORTS[module])
+        if part_of(other) != part_of(module) and layer_of(other) <= layer_of(module)
     ]
     assert not up, (
-        f"{module} imports {', '.join(up)}, which is not below it in LAYERS; "
-        "move what it needs down, or hand it over as an argument"
+        f"{module} imports {', '.join(up)}, which is not below it in LAYERS; move what it needs "
+        "down, hand it over as an argument, or give a new module its line in LAYERS"
     )
 
 
-def test_no_imports_go_in_a_circle():
-    graph = {
-        name: {other for other in imported(path) if other in MODULES and other != name}
-        for name, path in MODULES.items()
-    }
-    try:
-        graphlib.TopologicalSorter(graph).prepare()
-    except graphlib.CycleError as error:
-        pytest.fail(
-            f"{' <- '.join(error.args[1])}: move what both need into a third module below them"
-        )
+@pytest.mark.parametrize(("importer", "package"), NEVER)
+def test_a_package_never_imports_another(importer, package):
+    modules = [module for module in MODULES if within(module, importer)]
+    chains = [chain for module in modules if (chain := chain_into(package, module))]
+    shortest = min(chains, key=len, default=[])
+    assert not shortest, (
+        f"{' -> '.join(shortest)}: {importer} must not import {package}; move what both need to a "
+        "module below both, or hand it over as an argument"
+    )
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert_no_circle(IMPORTS, "move what both need into a third module below them")
+
+
+def test_no_packages_import_each_other_in_a_circle():
+    rooms = {room_of(module): set() for module in MODULES}
+    for module, others in IMPORTS.items():
+        rooms[room_of(module)] |= {room_of(other) for other in others} - {room_of(module)}
+    assert_no_circle(
+        rooms, "move the module that closes the circle into the package that imports it"
+    )
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,7 @@ def test_a_changed_object_of_another_backend_is_a_warning(rows, caplog):
 
 
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("stored", "complaint"),
     [
         ({MARKER: "ref", "a": 1}, "is a malformed envelope: it has 1 more members"),
         ({MARKER: ""}, "is a malformed envelope: its reference is empty"),
@@ -267,10 +267,12 @@ def test_a_changed_object_of_another_backend_is_a_warning(rows, caplog):
         ({"a": 1}, "is a plain value: it was not written through the backend"),
     ],
 )
-def test_an_invalid_envelope_is_returned_raw_with_a_warning(rows, backend, caplog, stored, said):
+def test_an_invalid_envelope_is_returned_raw_with_a_warning(
+    rows, backend, caplog, stored, complaint
+):
     rows.set("the key", stored)
     assert task(rows, backend).get("the key") == stored
-    assert f"task_id='task', map_index=-1) key 'the key' {said}" in caplog.text
+    assert f"task_id='task', map_index=-1) key 'the key' {complaint}" in caplog.text
 
 
 def test_reference_is_returned_raw_with_a_warning_if_no_backend(rows, caplog):
@@ -298,7 +300,7 @@ def test_a_value_that_looks_like_an_envelope_is_refused(rows, backend, verb, val
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (None, "the value is None; delete the key"),
         (math.nan, "value is nan"),
@@ -306,8 +308,8 @@ def test_a_value_that_looks_like_an_envelope_is_refused(rows, backend, verb, val
         ({"a b": [math.nan]}, r"value\['a b'\]\[0\] is nan"),
     ],
 )
-def test_values_that_json_cannot_hold_are_refused_with_a_path(rows, backend, value, said):
-    with pytest.raises(ValueError, match=said):
+def test_values_that_json_cannot_hold_are_refused_with_a_path(rows, backend, value, message):
+    with pytest.raises(ValueError, match=message):
         task(rows, backend).set("key", value)
     assert rows.events == []
 
