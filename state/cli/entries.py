@@ -44,7 +44,7 @@ def _asset_id(client: StateroomClient, name: str) -> int:
 @click.command("list")
 @scoped
 def list_entries(**where: Any) -> None:
-    """List what is stored: everything, or what the options choose."""
+    """List keys and values: all, or those that match the options."""
     with connected() as client:
         document = client.ask("GET", "/_stateroom/fixture")
     wanted = {name: value for name, value in where.items() if value is not None}
@@ -65,7 +65,7 @@ def list_entries(**where: Any) -> None:
 @click.argument("key")
 @scoped
 def get_entry(key: str, **where: Any) -> None:
-    """Print the value of KEY as JSON; exit status 1 if there is none."""
+    """Print the value of KEY as JSON; exit status 1 if KEY is not found."""
     with connected() as client:
         click.echo(json.dumps(_keyspace(client, where).get(key), ensure_ascii=as_json()))
 
@@ -76,7 +76,7 @@ def get_entry(key: str, **where: Any) -> None:
 @click.option(
     "--days",
     type=click.FloatRange(-_LONGEST, _LONGEST),
-    help="Days until it expires, by the clock; without it, never.",
+    help="Days until KEY expires, by the namespace's clock; default: never.",
 )
 @scoped
 def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
@@ -108,7 +108,7 @@ def _parsed(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         hint = json.dumps(text, ensure_ascii=False) if len(text) < 60 else '"…"'
         raise click.UsageError(
-            f"VALUE is not JSON: {error}; a text needs quotes: '{hint}'"
+            f"VALUE is not JSON: {error}; a string needs quotes: '{hint}'"
         ) from None
 
 
@@ -116,7 +116,7 @@ def _parsed(text: str) -> Any:
 @click.argument("key")
 @scoped
 def delete_entry(key: str, **where: Any) -> None:
-    """Delete KEY; exit status 1 if there is none."""
+    """Delete KEY; exit status 1 if it is not found."""
     with connected() as client:
         keyspace = _keyspace(client, where)
         try:
@@ -136,7 +136,7 @@ def clear(**where: Any) -> None:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
 def clean(dry_run: bool) -> None:
     """Remove expired entries, as `airflow state-store clean` does."""
     parameters = {}

@@ -1,4 +1,4 @@
-"""``stateroom journal``: what happened, in order, and what happens next."""
+"""Commands on the journal: journal, explain, history."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _WAIT = 20  # seconds of one long poll
 
 @click.command()
 @click.option(
-    "--follow", is_flag=True, help="Go on with each event as it happens, until interrupted."
+    "--follow", is_flag=True, help="Print each new event when it happens, until interrupted."
 )
 @click.option(
     "--last",
     type=click.IntRange(min=0),
     default=100,
     show_default=True,
-    help="How many; 0 for all.",
+    help="Number of events; 0 for all.",
 )
 @click.option(
     "--op",
@@ -44,7 +44,7 @@ _WAIT = 20  # seconds of one long poll
 @click.option("--key", help="Only this key.")
 @scoped
 def journal(follow: bool, last: int, op: str | None, key: str | None, **where: Any) -> None:
-    """Show what happened in order: who did what to which key, and what came of it.
+    """Show events in order: who did what to which key, and the result.
 
     With --json each line is an event as the service sends it.
     """
@@ -65,7 +65,7 @@ def _show(
     events = _before(client, wanted, last)
     lines.show(events, min(last or len(events), len(events)))
     if not events and not follow and not as_json():
-        click.echo("nothing has happened here yet", err=True)
+        click.echo("no events match", err=True)
     if follow:
         with _exit_on_interrupt():
             while True:
@@ -169,7 +169,7 @@ class _Lines:
     "--ti",
     "ti_id",
     type=click.UUID,
-    help="The task instance that this attempt's id names, as workers do.",
+    help="Id of the task instance, as workers use it.",
 )
 @scoped
 def explain(key: str, ti_id: Any, **where: Any) -> None:
@@ -177,7 +177,9 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
     from ..model.scopes import label, scope_document, scope_from
 
     if ti_id and any(value is not None for value in where.values()):
-        raise click.UsageError("name a task instance by --ti, or by its coordinates, not both")
+        raise click.UsageError(
+            "use --ti or the options that name a task instance or an asset, not both"
+        )
     scope = {"ti_id": str(ti_id)} if ti_id else scope_document(scope_of(where))
     with connected() as client:
         answer = client.ask("GET", "/_stateroom/explain", params={**scope, "key": key})
@@ -201,13 +203,13 @@ _HISTORY = "/_stateroom/history"
     "--at",
     "moment",
     metavar="MOMENT",
-    help="What it was then: a moment, or the number of an event.",
+    help="Print the value at this time, or after the event of this number.",
 )
 @scoped
 def history(key: str, moment: str | None, **where: Any) -> None:
-    """Tell what changed KEY, oldest first, as far as the journal goes back.
+    """List the changes of KEY, oldest first, as far back as the journal goes.
 
-    With --at print its value at that moment; exit status 1 if there was none.
+    With --at, print the value at that moment; exit status 1 if there was none.
     """
     from ..model.scopes import scope_document
 

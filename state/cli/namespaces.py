@@ -1,4 +1,4 @@
-"""``stateroom namespaces``: made, listed and dropped."""
+"""``stateroom namespaces``, and ``stateroom clock``: the clock of one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
 
 @click.group()
 def namespaces() -> None:
-    """Make, list and drop namespaces, each a whole Stateroom of its own; --ns then says which one
-    is meant.
-    """
+    """Create, list and drop namespaces, each with its own state; --ns selects one."""
 
 
 @namespaces.command("list")
 def list_namespaces() -> None:
-    """List the namespaces by name, with what they hold."""
+    """List the namespaces by name, with counts of what they hold."""
     with connected(whole=True) as client:
         found = client.ask("GET", _PATH)["namespaces"]
     if as_json():
@@ -42,10 +40,12 @@ def list_namespaces() -> None:
 @namespaces.command("create")
 @click.argument("name")
 @click.option(
-    "--fixture", type=click.Path(exists=True, dir_okay=False), help="Document that it begins with."
+    "--fixture",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Fixture document to load into it.",
 )
 def create_namespace(name: str, fixture: str | None) -> None:
-    """Make the namespace NAME, and print its address."""
+    """Create the namespace NAME, and print its address."""
     body: dict[str, Any] = {"name": name}
     if fixture:
         body["fixture"] = fixture_files.read(Path(fixture))
@@ -57,7 +57,7 @@ def create_namespace(name: str, fixture: str | None) -> None:
 @namespaces.command("drop")
 @click.argument("name")
 def drop_namespace(name: str) -> None:
-    """Drop the namespace NAME with all that it holds."""
+    """Drop the namespace NAME with all its state."""
     if not name.strip("."):
         raise click.UsageError(
             f"invalid namespace name {name!r}"
@@ -72,21 +72,21 @@ _CLOCK = "/_stateroom/clock"
 @click.group(invoke_without_command=True)
 @click.pass_context
 def clock(ctx: click.Context) -> None:
-    """Freeze, set and advance the clock of the namespace; without a command, show it."""
+    """Show, freeze, set or advance the clock of the namespace."""
     if ctx.invoked_subcommand is None:
         _show("GET")
 
 
 @clock.command("show")
 def show_clock() -> None:
-    """Say what the clock shows."""
+    """Show the time of the clock."""
     _show("GET")
 
 
 @clock.command("freeze")
 @click.argument("moment", required=False)
 def freeze_clock(moment: str | None) -> None:
-    """Let the clock stand still: now, or at MOMENT (2030-01-01T00:00:00Z)."""
+    """Freeze the clock now, or at MOMENT (2030-01-01T00:00:00Z)."""
     body: dict[str, Any] = {"frozen": True}
     if moment:
         body["now"] = moment
@@ -95,14 +95,14 @@ def freeze_clock(moment: str | None) -> None:
 
 @clock.command("unfreeze")
 def unfreeze_clock() -> None:
-    """Let the clock go on from the moment that it shows."""
+    """Let a frozen clock run on from its time."""
     _show("PATCH", json={"frozen": False})
 
 
 @clock.command("set")
 @click.argument("moment")
 def set_clock(moment: str) -> None:
-    """Let the clock show MOMENT (2030-01-01T00:00:00Z); a frozen one stays frozen."""
+    """Set the clock to MOMENT (2030-01-01T00:00:00Z); a frozen clock stays frozen."""
     _show("PATCH", json={"now": moment})
 
 
@@ -112,7 +112,7 @@ def set_clock(moment: str) -> None:
 )
 @click.argument("duration")
 def advance_clock(duration: str) -> None:
-    """Move the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h; back with a minus."""
+    """Advance the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h; -12h sets it back."""
     try:
         seconds = durations.parse(duration)
     except ValueError as error:
@@ -123,13 +123,13 @@ def advance_clock(duration: str) -> None:
 @clock.command("tokens")
 @click.argument("which", type=click.Choice(["real", "namespace"]))
 def set_tokens(which: str) -> None:
-    """Let tokens expire by real time, as they do unless told, or by the clock of the namespace."""
+    """Let tokens expire by real time, the default, or by the clock of the namespace."""
     _show("PATCH", json={"tokens": which == "namespace"})
 
 
 @clock.command("real")
 def reset_clock() -> None:
-    """Let the clock show real time again."""
+    """Return the clock to real time."""
     with connected() as client:
         client.call("DELETE", _CLOCK)
     _show("GET")

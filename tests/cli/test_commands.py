@@ -65,8 +65,8 @@ def test_list_is_a_table_or_json(run, service):
         (("get", "k"), "name a task instance"),
         (("get", "k", "--asset", "orders", "--dag", "etl"), "not both"),
         (("set", "k", "1", "--days", "1", "--asset", "orders"), "does not expire"),
-        (("token", "--jwt-secret", SECRET), "give --role or --ti"),
-        (("--db", "missing.db", "list"), "--url and --db exclude each other"),
+        (("token", "--jwt-secret", SECRET), "give either --role or --ti"),
+        (("--db", "missing.db", "list"), "use --url or --db, not both"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_why(run, arguments, words):
@@ -94,7 +94,7 @@ def test_export_and_import_into_a_file(run, tmp_path):
 def test_a_file_that_is_not_there_is_not_made_by_reading_it(run, tmp_path):
     result = run("list", where=("--db", str(tmp_path / "typo.db")))
     assert result.exit_code == 2
-    assert "there is no file" in result.output
+    assert "file not found" in result.output
     assert list(tmp_path.iterdir()) == []
 
 

@@ -55,7 +55,7 @@ def test_options_stand_before_the_name_or_after_it(run, database):
 def test_an_address_and_a_file_exclude_each_other(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "--url and --db exclude each other" in result.output
+    assert "use --url or --db, not both" in result.output
 
 
 def test_a_file_wins_over_the_address_in_the_environment(run, database):
@@ -122,6 +122,6 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
 def test_ready_asks_the_owner_of_a_file_and_starts_nobody(run, database):
     nobody = run("ready", "--db", database)
     assert nobody.exit_code == 11
-    assert nobody.output == f"stateroom: nobody serves {database}\n"
+    assert nobody.output == f"stateroom: no service is running for {database}\n"
     with ServerProcess(["--db", database]) as service:
         assert run("ready", "--db", database, "--wait", "5").output == f"healthy: {service.url}\n"
