@@ -9,7 +9,7 @@ StateError
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
-├── InvalidName            a name that no namespace and no snapshot can have
+├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
@@ -161,13 +161,17 @@ class NamespaceExists(StateError):
 
 
 class InvalidName(StateError):
-    """A name that no namespace and no snapshot can have."""
+    """An invalid name of a namespace or a snapshot.
+
+    :param what: ``namespace name``, ``snapshot name``, or ``name`` for either.
+    """
 
     reason = "invalid_name"
+    exit_status = 2
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, what: str = "name") -> None:
         rule = "a letter or digit, then at most 99 letters, digits, dots, dashes and underscores"
-        super().__init__(f"invalid name {name[:120]!r}: {rule}")
+        super().__init__(f"invalid {what} {name[:120]!r}: use {rule}")
 
 
 class InvalidTransition(StateError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
+
+from state.model.events import OPS
 
 from ..base import Parameters
 from ..fields.airflow import Integer, Text, Truth, UtcDateTime, Uuid4
@@ -32,7 +34,7 @@ class JournalQuery(ScopeQuery):
     wait = Seconds(load_default=0.0)
     limit = Integer(least=1, load_default=100)
     newest = Truth(load_default=False)
-    op = Text()
+    op = Text(validate=validate.OneOf(OPS))
     api = Text()
     key = Text()
     ti_id = Text()

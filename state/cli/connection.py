@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
 from ..errors import Unreachable
 from ..model import tokens
+from ..model.names import check_name
 from ..process import DEFAULT_URL, ServerProcess
 
 if TYPE_CHECKING:
@@ -104,14 +104,15 @@ def running(whole: bool = False) -> StateroomClient:
 
 
 def _namespace_url(url: str, whole: bool) -> str:
-    """The address of the namespace: from ``--ns``, else in the address, else in the environment."""
+    """The address of the namespace: from ``--ns``, else in the address, else in the environment.
+
+    :raises InvalidName: for an invalid name of a namespace.
+    """
     root, _, name_in_url = url.rstrip("/").partition(_NAMESPACE)
     name = option_value("ns") or name_in_url or os.environ.get("STATEROOM_NAMESPACE")
     if whole or not name:
         return root
-    if not name.strip("."):  # HTTP clients would drop it from the path
-        raise click.UsageError(f"invalid namespace name {name!r}")
-    return root + _NAMESPACE + quote(name, safe="")
+    return root + _NAMESPACE + check_name(name, "namespace name")
 
 
 def _database(create: bool) -> Path:

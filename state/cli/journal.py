@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import NotFound
+from ..model.events import OPS
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 from .scope_options import scope_if_any, scope_of, scoped
@@ -37,10 +38,7 @@ _WAIT = 20  # seconds of one long poll
     show_default=True,
     help="Number of events; 0 for all.",
 )
-@click.option(
-    "--op",
-    help="Only this operation: get, set, delete, clear, state, clean, reset, fault and others.",
-)
+@click.option("--op", type=click.Choice(OPS), help="Only this operation.")
 @click.option("--key", help="Only this key.")
 @scoped
 def journal(follow: bool, last: int, op: str | None, key: str | None, **where: Any) -> None:

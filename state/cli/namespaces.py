@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from ..model import durations, fixture_files
+from ..model.names import check_name
 from ..terminal import columns, second
 from .connection import as_json, connected
 
@@ -58,12 +58,9 @@ def create_namespace(name: str, fixture: str | None) -> None:
 @click.argument("name")
 def drop_namespace(name: str) -> None:
     """Drop the namespace NAME with all its state."""
-    if not name.strip("."):
-        raise click.UsageError(
-            f"invalid namespace name {name!r}"
-        )  # and HTTP clients would drop it from the path
+    path = f"{_PATH}/{check_name(name, 'namespace name')}"
     with connected(whole=True) as client:
-        client.call("DELETE", f"{_PATH}/{quote(name, safe='')}")
+        client.call("DELETE", path)
 
 
 _CLOCK = "/_stateroom/clock"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from ..model.names import check_name
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 
@@ -20,9 +20,7 @@ def snapshot() -> None:
 
 
 def _path(name: str) -> str:
-    if not name.strip("."):  # HTTP clients would drop it from the path
-        raise click.UsageError(f"invalid snapshot name {name!r}")
-    return f"{_PATH}/{quote(name, safe='')}"
+    return f"{_PATH}/{check_name(name, 'snapshot name')}"
 
 
 @snapshot.command("take")
@@ -34,8 +32,11 @@ def take_snapshot(name: str) -> None:
     if as_json():
         click.echo(json.dumps(row))
         return
+    if not row["keys"]:
+        click.echo(f"{name}: the snapshot is taken, but the namespace has no keys")
+        return
     keys = "1 key" if row["keys"] == 1 else f"{row['keys']} keys"
-    click.echo(f"{row['name']}: {keys}, {row['size']} bytes")
+    click.echo(f"{name}: {keys}, {row['size']} bytes")
 
 
 @snapshot.command("list")

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ..backends import loading
 from ..model import fixture_files
 from ..model.clock import to_text
+from ..model.names import check_name
 from ..model.scopes import (
     RUN_ID,
     AssetScope,
@@ -188,12 +188,19 @@ class Stateroom(Connection):
         return int(self._client.call("POST", "/_stateroom/clean").json()["removed"])
 
     def snapshot(self, name: str) -> None:
-        """Keep what is held now under a name; one of this name is replaced."""
-        self._client.call("PUT", f"{_SNAPSHOTS}/{quote(name, safe='')}")
+        """Take a snapshot of the namespace; it replaces one of the same name.
+
+        :raises InvalidName: for an invalid name.
+        """
+        self._client.call("PUT", f"{_SNAPSHOTS}/{check_name(name, 'snapshot name')}")
 
     def restore(self, name: str) -> None:
-        """Return to a snapshot."""
-        self._client.call("POST", f"{_SNAPSHOTS}/{quote(name, safe='')}/restore")
+        """Return to a snapshot; the journal and the other snapshots are kept.
+
+        :raises NotFound: if there is no snapshot of this name.
+        :raises InvalidName: for an invalid name.
+        """
+        self._client.call("POST", f"{_SNAPSHOTS}/{check_name(name, 'snapshot name')}/restore")
         self._tasks.clear()
 
     def diff(self, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:

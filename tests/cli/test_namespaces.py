@@ -85,11 +85,11 @@ def test_namespaces_are_the_services_whatever_ns_says(run):
     )
 
 
-@pytest.mark.parametrize("name", [".", "..", "..."])
+@pytest.mark.parametrize("name", [".", "..", "...", "a b/c", "ü"])
 @pytest.mark.parametrize(
     "arguments", [["--ns", "NAME", "clear", *TASK], ["namespaces", "drop", "NAME"]]
 )
-def test_dots_are_no_name_that_could_lead_elsewhere(run, name, arguments):
+def test_an_invalid_namespace_name_is_a_usage_error(run, name, arguments):
     done = run(*[name if word == "NAME" else word for word in arguments])
     assert done.exit_code == 2
     assert "invalid namespace name" in done.output
@@ -204,10 +204,25 @@ def test_a_namespace_without_snapshots_says_how_to_take_one(run, nightly):
     )
 
 
-@pytest.mark.parametrize(("name", "status"), [("nope", 1), ("..", 2)])
 @pytest.mark.parametrize("command", ["restore", "drop"])
-def test_a_snapshot_that_is_not_there(run, command, name, status):
-    assert run("snapshot", command, name).exit_code == status
+def test_an_unknown_snapshot_is_not_found(run, command):
+    result = run("snapshot", command, "nope")
+    assert result.exit_code == 1
+    assert "no snapshot 'nope'" in result.output
+
+
+@pytest.mark.parametrize("name", ["..", "a b/c"])
+@pytest.mark.parametrize("command", ["take", "restore", "drop"])
+def test_an_invalid_snapshot_name_is_a_usage_error(run, command, name):
+    result = run("snapshot", command, name)
+    assert result.exit_code == 2
+    assert f"invalid snapshot name {name!r}" in result.output
+    assert "digits, dots, dashes and underscores" in result.output.replace("\n", " ")
+
+
+def test_a_snapshot_without_keys_says_so(run, nightly):
+    result = run("--ns", nightly, "snapshot", "take", "before")
+    assert result.output == "before: the snapshot is taken, but the namespace has no keys\n"
 
 
 # ---------------------------------------------------------------- explain
@@ -340,6 +355,12 @@ def test_each_line_is_json_for_machines(run, told, nightly):
 
 def test_an_empty_journal_says_so(run, nightly):
     assert run("--ns", nightly, "journal").output == "no events match\n"
+
+
+def test_an_unknown_operation_is_a_usage_error(run):
+    result = run("journal", "--op", "sett")
+    assert result.exit_code == 2
+    assert "'sett' is not one of 'get', 'set', 'delete'" in result.output
 
 
 def test_a_scope_that_is_named_by_half_is_a_wrong_call(run):
