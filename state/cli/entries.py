@@ -13,7 +13,7 @@ from ..errors import NotFound, ServiceError
 from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.scopes import TaskScope
-from ..terminal import _cut, columns, printable, second
+from ..terminal import columns, printable, second, shortened
 from .connection import as_json, connected
 from .scope_options import scope_of, scoped
 
@@ -176,7 +176,7 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     return (
         _owner(entry),
         printable(entry["key"]),
-        _cut(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
+        shortened(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
         second(entry["updated_at"]),
         expires,
     )

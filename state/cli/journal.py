@@ -139,16 +139,16 @@ class _Lines:
         click.echo(columns(rows, self._widths))
 
     def _row(self, event: Event, story: Story) -> tuple[str, ...]:
-        from ..client.timeline import what
+        from ..client.timeline import operation
         from ..model.scopes import label
 
         return self._only(
             (
                 str(event.seq),
                 f"{event.at[:23].rstrip('Z')}Z",
-                printable(story.who(event)),
+                printable(story.actor(event)),
                 printable(label(event.scope)) if event.scope else "",
-                what(event),
+                operation(event),
                 printable(event.key or ""),
                 story.outcome(event),
             )
@@ -243,7 +243,7 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     from ..client.events import Event
-    from ..client.timeline import Story, what
+    from ..client.timeline import Story, operation
 
     events = [Event.read(row) for row in rows]
     story = Story(events, numbered=True)
@@ -251,8 +251,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
         (
             str(event.seq),
             second(event.at),
-            story.who(event),
-            what(event).strip(),
+            story.actor(event),
+            operation(event).strip(),
             story.outcome(event) + _lost(row),
         )
         for event, row in zip(events, rows, strict=True)
@@ -263,4 +263,4 @@ def _table(rows: list[dict[str, Any]]) -> str:
 def _lost(row: dict[str, Any]) -> str:
     if not row["lost"]:
         return ""
-    return f"   LOST UPDATE: it had not seen what was written in {row['lost']}"
+    return f"   LOST UPDATE: overwrote the write of event {row['lost']} without reading it"

@@ -93,7 +93,7 @@ def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
     answer = one.get("/ns/oen" + path)
     said = str(answer.json["detail"])
     assert answer.status_code == 404
-    assert "no namespace 'oen'" in said
+    assert "namespace 'oen' not found" in said
     assert "'one'" in said
 
 

@@ -149,11 +149,11 @@ def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):
     assert json.loads(run("export").output)["config"] == {}
 
 
-def test_ready_and_an_address_where_nobody_is(run, service):
+def test_ready_of_an_unreachable_service(run, service):
     assert run("ready").output == f"healthy: {service.url}\n"
-    nobody = run("ready", where=("--url", "http://127.0.0.1:9"))
-    assert nobody.exit_code == 11
-    assert "nothing answers at http://127.0.0.1:9" in nobody.output
+    result = run("ready", where=("--url", "http://127.0.0.1:9"))
+    assert result.exit_code == 11
+    assert "service unreachable at http://127.0.0.1:9" in result.output
 
 
 def test_token_is_one_that_the_service_takes():

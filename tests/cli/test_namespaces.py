@@ -99,7 +99,7 @@ def test_an_invalid_namespace_name_is_a_usage_error(run, name, arguments):
 def test_a_mistyped_namespace_is_told_with_those_that_are_near(run, nightly):
     done = run("--ns", "nightl", "list")
     assert done.exit_code == 1
-    assert "there is no namespace 'nightl'; there is 'nightly'" in done.output
+    assert "namespace 'nightl' not found; existing: 'nightly'" in done.output
 
 
 def test_a_namespace_in_a_file_that_nobody_serves(tmp_path):
@@ -208,7 +208,7 @@ def test_a_namespace_without_snapshots_says_how_to_take_one(run, nightly):
 def test_an_unknown_snapshot_is_not_found(run, command):
     result = run("snapshot", command, "nope")
     assert result.exit_code == 1
-    assert "no snapshot 'nope'" in result.output
+    assert "snapshot 'nope' not found" in result.output
 
 
 @pytest.mark.parametrize("name", ["..", "a b/c"])
@@ -325,7 +325,7 @@ def test_the_journal_is_a_table_of_who_did_what(told):
     assert len(set_line) < 200
     assert '-> {"page": 1' in get_line
     assert r"none\x1b" in missed
-    assert missed.endswith("-> nothing there")
+    assert missed.endswith("-> not found")
     assert "-> 422 " in refused
 
 
@@ -345,7 +345,7 @@ def test_the_last_ones_and_those_of_one_operation(told):
     numbers = [[line.split()[0] for line in lines[1:]] for lines in (everything, last, reads)]
     assert numbers[1] == numbers[0][-2:]
     assert numbers[2] == numbers[0][-3:-1]
-    assert f"-> what {numbers[0][-4]} wrote" in reads[1]
+    assert f"-> the value of event {numbers[0][-4]}" in reads[1]
 
 
 def test_each_line_is_json_for_machines(run, told, nightly):
