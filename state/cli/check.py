@@ -45,8 +45,10 @@ def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: 
     results = conformance.run(checks, lambda: cls(**arguments), backend, (backend, arguments))
     if junit:
         Path(junit).write_text(report.junit(backend, results), "utf-8")
-    write = report.as_json if as_json() else report.text
-    click.echo(write(backend, results))
+    if as_json():
+        click.echo(report.as_json(backend, results))
+    else:
+        click.echo(report.text(backend, results))
     if any(result.outcome == "failed" for result in results):
         sys.exit(1)
 

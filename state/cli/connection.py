@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -51,7 +52,15 @@ def option_value(name: str) -> Any:
 
 
 def as_json() -> bool:
+    """Whether --json is on the command line."""
     return bool(option_value("json"))
+
+
+def show(document: Any, text: str) -> None:
+    """Print a document with --json, else the text."""
+    if as_json():
+        text = json.dumps(document)
+    click.echo(text)
 
 
 @contextmanager

@@ -16,7 +16,10 @@ from ..errors import StateError
 from ..process import ServerProcess
 from .connection import option_value
 
-NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128  # exit statuses, as shells have them
+# exit statuses, as in a shell
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+KILLED = 128  # plus the signal's number
 _PRIVATE = ["--host", "127.0.0.1", "--log-level", "error"]
 _FORWARDED = (
     signal.SIGINT,
@@ -44,9 +47,8 @@ def execute(report: str | None, command: tuple[str, ...]) -> None:
     """
     from ..client.stateroom import Stateroom
 
-    environ = {
-        name: text for name, text in os.environ.items() if name != "AIRFLOW__API_AUTH__JWT_SECRET"
-    }
+    environ = dict(os.environ)
+    environ.pop("AIRFLOW__API_AUTH__JWT_SECRET", None)  # so that calls need no token
     with ServerProcess(["--db", option_value("db") or ":memory:", *_PRIVATE], environ) as server:
         with Stateroom(server.url) as stateroom:
             variables = {**os.environ, **stateroom.env}
@@ -72,7 +74,9 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
             return NOT_EXECUTABLE
         signals.forward_to(child)
         status = child.wait()
-    return status if status >= 0 else KILLED - status
+    if status < 0:
+        return KILLED - status
+    return status
 
 
 class _Signals:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
-from .connection import as_json, connected
+from .connection import as_json, connected, show
 
 _SCOPE = ("dag_id", "run_id", "task_id", "map_index", "asset")
 _PATH = "/_stateroom/faults"
@@ -99,13 +99,15 @@ def add_fault(**options: Any) -> None:
         rule["scope"] = scope
     with connected() as client:
         row = client.call("POST", _PATH, json=rule).json()
-    click.echo(json.dumps(row) if as_json() else _line(row).strip())
+    show(row, _line(row).strip())
 
 
 @faults.command("clear")
 @click.argument("fault_id", type=int, required=False)
 def clear_faults(fault_id: int | None) -> None:
     """Remove all faults, or the one with this id."""
+    path = _PATH
+    if fault_id is not None:
+        path = f"{_PATH}/{fault_id}"
     with connected() as client:
-        path = _PATH if fault_id is None else f"{_PATH}/{fault_id}"
         client.call("DELETE", path)

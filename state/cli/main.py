@@ -1,13 +1,12 @@
-"""The command line: ``python -m state``, and ``stateroom`` once installed.
+"""The command line ``stateroom``: the group of all commands, and those that need no other module.
 
-Commands talk to a running service (``--url``); with ``--db`` to the one that owns the file, or, if
-nobody does, to a private one that lives as long as the command. Each noun's commands stand in a
-module of their own and are hung on the group here; their names are imported from here.
+A command calls the service at ``--url``; with ``--db`` the service that owns the file or, if there
+is none, a private one that ends with the command. The commands of each noun are in a module of
+their own.
 """
 
 from __future__ import annotations
 
-import json
 import runpy
 import sys
 import time
@@ -21,7 +20,7 @@ from ..model import tokens
 from ..process import service_path
 from . import entries, fixtures, references
 from .check import check
-from .connection import OPTIONS, as_json, running
+from .connection import OPTIONS, running, show
 from .exec import execute
 from .faults import faults
 from .journal import explain, history, journal
@@ -40,7 +39,7 @@ _STATUS = {
     BadDocument: USAGE,
     StateError: NOT_FOUND,
 }
-_LONGEST = 36_500  # days
+_MOST_DAYS = 36_500
 _WITHOUT_CONNECTION = ("check", "exec", "serve", "token")  # commands that call no service
 
 
@@ -106,7 +105,7 @@ def cli() -> None:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, _LONGEST, min_open=True),
+    type=click.FloatRange(0, _MOST_DAYS, min_open=True),
     help="Lifetime in days; default: 10 minutes with --ti, 1 day with --role.",
 )
 @click.option(
@@ -120,14 +119,16 @@ def make_token(role: str | None, ti_id: Any, days: float | None, jwt_secret: str
         raise click.UsageError("give --jwt-secret, or set AIRFLOW__API_AUTH__JWT_SECRET")
     if (role is None) == (ti_id is None):
         raise click.UsageError("give either --role or --ti")
-    lifetime = int(days * 86_400) if days else None
+    lifetime = None
+    if days:
+        lifetime = int(days * 86_400)
     if role:
         text = tokens.for_role(jwt_secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
     else:
         text = tokens.for_task_instance(
             jwt_secret, str(ti_id), lifetime or tokens.EXECUTION_LIFETIME
         )
-    click.echo(json.dumps({"token": text}) if as_json() else text)
+    show({"token": text}, text)
 
 
 @click.command(
@@ -165,7 +166,7 @@ def ready(wait: float) -> None:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.05)
-    click.echo(json.dumps(facts) if as_json() else f"{facts['status']}: {url}")
+    show(facts, f"{facts['status']}: {url}")
 
 
 def _health(timeout: float) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""``stateroom namespaces``, and ``stateroom clock``: the clock of one."""
+"""``stateroom namespaces``: create, list and drop; ``stateroom clock``: the clock of one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from ..model import durations, fixture_files
 from ..model.names import check_name
 from ..terminal import columns, second
-from .connection import as_json, connected
+from .connection import as_json, connected, show
 
 _PATH = "/_stateroom/namespaces"
 _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
@@ -26,15 +26,15 @@ def namespaces() -> None:
 def list_namespaces() -> None:
     """List the namespaces by name, with counts of what they hold."""
     with connected(whole=True) as client:
-        found = client.ask("GET", _PATH)["namespaces"]
+        rows = client.ask("GET", _PATH)["namespaces"]
     if as_json():
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(rows, indent=1))
         return
-    rows = [
+    lines = [
         (row["name"], second(row["created_at"]), *(str(row[name]) for name in _COUNTS))
-        for row in found
+        for row in rows
     ]
-    click.echo(columns([("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS"), *rows]))
+    click.echo(columns([("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS"), *lines]))
 
 
 @namespaces.command("create")
@@ -51,7 +51,7 @@ def create_namespace(name: str, fixture: str | None) -> None:
         body["fixture"] = fixture_files.read(Path(fixture))
     with connected(whole=True) as client:
         namespace = client.call("POST", _PATH, json=body).json()
-        click.echo(json.dumps(namespace) if as_json() else client.url + namespace["path"])
+        show(namespace, client.url + namespace["path"])
 
 
 @namespaces.command("drop")
@@ -132,20 +132,22 @@ def reset_clock() -> None:
     _show("GET")
 
 
-def _show(method: str, **body: Any) -> None:
+def _show(method: str, **kwargs: Any) -> None:
+    """Call the API of the clock, and show the clock."""
     with connected() as client:
-        shown = client.ask(method, _CLOCK, **body)
-    click.echo(json.dumps(shown) if as_json() else _line(shown))
+        clock = client.ask(method, _CLOCK, **kwargs)
+    line = f"{clock['now']}, {_mode(clock)}"
+    if clock["tokens"]:
+        line += "; tokens expire by it too"
+    show(clock, line)
 
 
-def _line(shown: dict[str, Any]) -> str:
-    how = "frozen" if shown["frozen"] else _running(shown["offset"])
-    tokens = "; tokens expire by it too" if shown["tokens"] else ""
-    return f"{shown['now']}, {how}{tokens}"
-
-
-def _running(offset: float) -> str:
+def _mode(clock: dict[str, Any]) -> str:
+    if clock["frozen"]:
+        return "frozen"
+    offset = clock["offset"]
     if not offset:
         return "real time"
-    side = "ahead of" if offset > 0 else "behind"
-    return f"running, {durations.words(offset)} {side} real time"
+    if offset > 0:
+        return f"running, {durations.words(offset)} ahead of real time"
+    return f"running, {durations.words(offset)} behind real time"

@@ -12,7 +12,7 @@ import click
 from ..model import durations
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
-from .entries import _owner
+from .entries import owner
 
 if TYPE_CHECKING:
     from ..client.http import StateroomClient
@@ -58,7 +58,9 @@ def list_references(
 ) -> None:
     """List references to objects outside the database and their health, credentials masked."""
     with connected() as client:
-        health = _check_references(client) if check else {}
+        health: dict[str, int] = {}
+        if check:
+            health = _check_references(client)
         if remove_orphans:
             _remove_orphans(client, older_than, yes)
         elif orphans:
@@ -99,7 +101,7 @@ def _pages(
 
 
 def _check_references(client: StateroomClient) -> dict[str, int]:
-    """Check page by page, with a progress bar; the number of references of each health."""
+    """Check all references, with a progress bar; return the number of each health."""
     counts: dict[str, int] = {}
     after: int | None = 0
     with click.progressbar(length=0, label="checking references", file=sys.stderr) as bar:
@@ -140,16 +142,20 @@ def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None
 
 
 def references_table(rows: list[dict[str, Any]]) -> str:
-    """References, as the Control API lists them, for a terminal."""
+    """References of the Control API as a table for a terminal."""
     head = ("OF", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
     return columns([head, *(_reference_line(row) for row in rows)])
 
 
 def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
-    owner = _owner(row["scope"]) if row["scope"] else "(deleted)"
-    size = "" if row["size"] is None else str(row["size"])
+    scope = "(deleted)"
+    if row["scope"]:
+        scope = owner(row["scope"])
+    size = ""
+    if row["size"] is not None:
+        size = str(row["size"])
     return (
-        owner,
+        scope,
         printable(row["key"]),
         row["health"],
         row["backend"] or "unknown",
@@ -160,7 +166,7 @@ def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def orphans_table(rows: list[dict[str, Any]]) -> str:
-    """Orphans, as the Control API lists them, for a terminal."""
+    """Orphans of the Control API as a table for a terminal."""
     head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
     lines = [
         (second(row["written_at"]), str(row["size"] or ""), row["verdict"], printable(row["ref"]))

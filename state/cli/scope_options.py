@@ -42,7 +42,9 @@ def scope_of(where: dict[str, Any]) -> StoreScope:
         raise click.UsageError(
             "name a task instance with --dag, --run and --task, or an asset with --asset"
         )
-    map_index = -1 if where["map_index"] is None else where["map_index"]
+    map_index = where["map_index"]
+    if map_index is None:
+        map_index = -1
     return TaskScope(where["dag_id"], where["run_id"], where["task_id"], map_index)
 
 

@@ -32,11 +32,12 @@ def take_snapshot(name: str) -> None:
     if as_json():
         click.echo(json.dumps(row))
         return
-    if not row["keys"]:
+    if row["keys"] == 0:
         click.echo(f"{name}: the snapshot is taken, but the namespace has no keys")
-        return
-    keys = "1 key" if row["keys"] == 1 else f"{row['keys']} keys"
-    click.echo(f"{name}: {keys}, {row['size']} bytes")
+    elif row["keys"] == 1:
+        click.echo(f"{name}: 1 key, {row['size']} bytes")
+    else:
+        click.echo(f"{name}: {row['keys']} keys, {row['size']} bytes")
 
 
 @snapshot.command("list")
@@ -83,7 +84,10 @@ def diff_snapshots(a: str, b: str | None) -> None:
         click.echo(json.dumps(differences, indent=1))
         return
     lines = [_line(sign, item) for sign, name in _SIGNS.items() for item in differences[name]]
-    click.echo(columns(lines) if lines else "nothing changed")
+    if lines:
+        click.echo(columns(lines))
+    else:
+        click.echo("no differences")
 
 
 _SIGNS = {"+": "added", "-": "removed", "~": "changed"}

@@ -148,7 +148,7 @@ def test_freeze_without_a_moment_and_tokens(run):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["advance", "31"], 2, "'31' is no duration; write 90s"),
+        (["advance", "31"], 2, "invalid duration '31'; write 90s"),
         (["set", "soon"], 10, "valid datetime"),
         (["advance", "4000000d"], 10, "422"),
     ],
@@ -174,7 +174,7 @@ def test_a_snapshot_is_taken_compared_and_restored(run):
         ("~", "job_id", '"job-42"', "->", "7"),
     ]
     assert run("snapshot", "restore", "one").exit_code == 0
-    assert run("snapshot", "diff", "one").output == "nothing changed\n"
+    assert run("snapshot", "diff", "one").output == "no differences\n"
 
 
 def test_snapshots_are_listed_and_dropped(run):
@@ -275,7 +275,7 @@ def test_a_moment_at_which_there_was_none(run):
     )
     assert early.exit_code == 1
     assert late.exit_code == 1
-    assert "there was no 'job_id' at 2020" in early.output
+    assert "key 'job_id' had no value at 2020" in early.output
     assert f"(event {deleted})" in late.output
 
 
