@@ -59,7 +59,8 @@ class ObjectBackend(ImmutableBackend):
     def _connect(self) -> tuple[Any, str]:
         if "://" not in self.base:
             raise BadBackend(
-                f"the object backend needs a URL such as s3://bucket/state, got {self.base!r}"
+                "the base of the object backend must be a URL such as s3://bucket/state, "
+                f"got {self.base!r}"
             )
         try:
             fs, root = _fsspec().core.url_to_fs(self.base, **self._storage)
