@@ -112,7 +112,7 @@ def log_in(token: str) -> str | None:
     except tokens.Expired:
         return "This token has expired. Make a new one."
     except tokens.Invalid:
-        return "Invalid token: another service issued it, or it was signed with another secret."
+        return "This is no token of this service, or it was signed with another secret."
     if str(claims.get("role")).lower() != "admin":
         return f"This is a token of the role {claims.get('role')!r}; the pages need an admin's."
     session.clear()
