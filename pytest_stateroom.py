@@ -1,9 +1,8 @@
-"""Stateroom for tests: a namespace for each test in a server of the run's own, started when a test
-first asks for it.
+"""The pytest plugin: a namespace for each test, in a service that the run starts on first use.
 
-Fixtures: ``stateroom``, ``task_state_store``, ``asset_state_store``, ``stateroom_server``. A test
-that fails says what happened in its namespace; one that passes leaves nothing behind.
-docs/testing.md has a recipe for each thing.
+Fixtures: ``stateroom``, ``task_state_store``, ``asset_state_store``, ``stateroom_server``. The
+report of a failed test shows the timeline of its namespace; the namespace of a passed test is
+dropped. docs/testing.md has recipes.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from state.testing.memory import Memory
     from state.worker.accessors import AssetStateStoreAccessors
 
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._]+")
-_TITLE = "Stateroom: what happened in "
-_LONGEST = 80  # characters of a test's name in that of its namespace
+_INVALID = re.compile(r"[^A-Za-z0-9._]+")  # in the name of a namespace
+_LONGEST = 80  # characters of a test's name in the name of its namespace
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,13 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--stateroom-url",
         metavar="URL",
-        help="Use the Stateroom at this address, all workers of pytest-xdist the same one.  "
-        "[env: STATEROOM_URL; default: a server of the run's own, or of each worker's]",
+        help="Use the Stateroom at this address, in all pytest-xdist workers.  "
+        "[env: STATEROOM_URL; default: a service of this run, or of each worker]",
     )
     group.addoption(
         "--stateroom-keep",
         action="store_true",
-        help="Leave the namespaces of failed tests in that Stateroom.  [env: STATEROOM_KEEP]",
+        help="Keep the namespaces of failed tests in that Stateroom.  [env: STATEROOM_KEEP]",
     )
 
 
@@ -57,21 +55,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    url = config.stash[_RUN].given_url
-    return f"stateroom: {url}" if url else None
+    url = config.stash[_RUN].url
+    if not url:
+        return None
+    return f"stateroom: {url}"
 
 
 class Run:
-    """What the tests of one process share, each part made when it is first asked for.
-
-    :param given_url: of a service that runs already, if one was named.
-    """
+    """What the tests of one process share; the service and the store are created on first use."""
 
     def __init__(self, config: pytest.Config) -> None:
         url = config.getoption("--stateroom-url") or os.environ.get("STATEROOM_URL", "")
-        self.given_url = re.sub(
-            r"/ns/[^/]+/?$", "", url
-        )  # `stateroom exec` and handles name a namespace too
+        # `stateroom exec` and handles set an address with a namespace
+        self.url = re.sub(r"/ns/[^/]+/?$", "", url)
         self.keeps = bool(config.getoption("--stateroom-keep") or os.environ.get("STATEROOM_KEEP"))
         self.kept: list[Stateroom | Memory] = []
         self.problems: list[str] = []
@@ -79,19 +75,16 @@ class Run:
 
     @cached_property
     def server(self) -> Stateroom:
-        """The namespace ``default`` of the service."""
+        """The handle of the namespace ``default`` of the service."""
         from state.client.stateroom import Stateroom
         from state.process import ServerProcess
 
-        if self.given_url:
-            return Stateroom(self.given_url, token=os.environ.get("STATEROOM_TOKEN"))
-        open_to_us = {
-            name: text
-            for name, text in os.environ.items()
-            if name != "AIRFLOW__API_AUTH__JWT_SECRET"
-        }
+        if self.url:
+            return Stateroom(self.url, token=os.environ.get("STATEROOM_TOKEN"))
+        environ = dict(os.environ)
+        environ.pop("AIRFLOW__API_AUTH__JWT_SECRET", None)  # so that calls need no token
         self._process = ServerProcess(
-            ["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"], open_to_us
+            ["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"], environ
         )
         return Stateroom(self._process.url)
 
@@ -102,21 +95,21 @@ class Run:
 
         return Store()
 
-    def drop(self, bench: Stateroom | Memory) -> None:
-        """Drop a namespace; what goes wrong is said at the end of the run."""
+    def drop(self, namespace: Stateroom | Memory) -> None:
+        """Drop a namespace; an error is reported at the end of the run."""
         from state.errors import StateError
 
         try:
-            bench.drop()
+            namespace.drop()
         except StateError as error:
-            self.problems.append(f"{bench} was not dropped: {error}")
-        bench.close()
+            self.problems.append(f"{namespace} was not dropped: {error}")
+        namespace.close()
 
     def close(self) -> None:
-        for bench in self.kept:
+        for namespace in self.kept:
             if self._process is None and not self.keeps:
-                self.drop(bench)
-            bench.close()
+                self.drop(namespace)
+            namespace.close()
         if "server" in vars(self):
             self.server.close()
         if self._process is not None:
@@ -125,52 +118,49 @@ class Run:
             self.store.close()
 
 
-class Benches:
-    """The namespaces of one test."""
+class NamespacesOfTest:
+    """The namespaces of one test, and whether it has failed."""
 
     def __init__(self) -> None:
         self.all: list[Stateroom | Memory] = []
         self.failed = False
 
 
-def _timeline(bench: Stateroom | Memory) -> str:
+def _timeline(namespace: Stateroom | Memory) -> str:
     from state.errors import StateError
 
     try:
-        return bench.timeline() or "(nothing)"
+        return namespace.timeline() or "(no events)"
     except StateError as error:
-        return f"(it cannot be told: {error})"
+        return f"(the timeline is not available: {error})"
 
 
 _RUN = pytest.StashKey[Run]()
-_BENCHES = pytest.StashKey[Benches]()
+_NAMESPACES = pytest.StashKey[NamespacesOfTest]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say in a failed test's report what happened; after the last phase of a test that passed,
-    forget it.
-    """
+    """Add the timelines to a failed test's report; drop the namespaces of a passed test."""
     report = yield
-    benches = item.stash.get(_BENCHES, None)
-    if benches is None:
+    namespaces = item.stash.get(_NAMESPACES, None)
+    if namespaces is None:
         return report
     if report.failed:
-        benches.failed = True
-        report.sections += [
-            (f"Stateroom: what happened in {bench.namespace}", _timeline(bench))
-            for bench in benches.all
-        ]
+        namespaces.failed = True
+        for namespace in namespaces.all:
+            title = f"Stateroom: what happened in {namespace.namespace}"
+            report.sections.append((title, _timeline(namespace)))
     if report.when == "teardown":
         run = item.config.stash[_RUN]
-        if benches.failed:
-            run.kept += benches.all
+        if namespaces.failed:
+            run.kept += namespaces.all
         else:
-            for bench in benches.all:
-                run.drop(bench)
-        del item.stash[_BENCHES]
+            for namespace in namespaces.all:
+                run.drop(namespace)
+        del item.stash[_NAMESPACES]
     return report
 
 
@@ -180,57 +170,56 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Show where a namespace's state is not as expected, key by key."""
+    """Show the differences of a namespace's state, key by key."""
     module = sys.modules.get("state.client.state")
     if op != "==" or module is None:
         return None
-    for held, expected in ((left, right), (right, left)):
-        if isinstance(held, module.State) and isinstance(expected, dict):
-            return ["the state is not as expected:", *held.differences(expected)]
+    for actual, expected in ((left, right), (right, left)):
+        if isinstance(actual, module.State) and isinstance(expected, dict):
+            return ["the state is not as expected:", *actual.differences(expected)]
     return None
 
 
-def _bench(request: pytest.FixtureRequest, bench: Any) -> Any:
-    """Remember a namespace of this test."""
+def _register(request: pytest.FixtureRequest, namespace: Stateroom | Memory) -> None:
+    """Add a namespace to those of this test, which are reported and dropped."""
     stash = request.node.stash
-    if _BENCHES not in stash:
-        stash[_BENCHES] = Benches()
-    stash[_BENCHES].all.append(bench)
-    return bench
+    if _NAMESPACES not in stash:
+        stash[_NAMESPACES] = NamespacesOfTest()
+    stash[_NAMESPACES].all.append(namespace)
 
 
 def _name(request: pytest.FixtureRequest) -> str:
-    """The test's name as far as a namespace may have it, and what no other run or worker has."""
-    readable = _NOT_IN_A_NAME.sub("-", request.node.name).strip("-._")[:_LONGEST]
+    """A unique name for a namespace of this test."""
+    readable = _INVALID.sub("-", request.node.name).strip("-._")[:_LONGEST]
     return f"{readable or 'test'}-{secrets.token_hex(5)}"
 
 
 @pytest.fixture(scope="session")
 def stateroom_server(request: pytest.FixtureRequest) -> Stateroom:
-    """The service of this run: a handle of the namespace ``default``, which all tests share."""
+    """The handle of the namespace ``default`` of this run's service, which all tests share."""
     return request.config.stash[_RUN].server
 
 
 @pytest.fixture
 def stateroom(request: pytest.FixtureRequest, stateroom_server: Stateroom) -> Stateroom:
-    """A namespace of this test's own in a running Stateroom."""
-    made: Stateroom = _bench(request, stateroom_server.create_namespace(_name(request)))
-    return made
+    """The handle of a namespace of this test in a running Stateroom."""
+    namespace = stateroom_server.create_namespace(_name(request))
+    _register(request, namespace)
+    return namespace
 
 
 @pytest.fixture
 def _stateroom_memory(request: pytest.FixtureRequest) -> Memory:
     from state.testing.memory import Memory
 
-    made: Memory = _bench(request, Memory(request.config.stash[_RUN].store, _name(request)))
-    return made
+    memory = Memory(request.config.stash[_RUN].store, _name(request))
+    _register(request, memory)
+    return memory
 
 
 @pytest.fixture
 def task_state_store(_stateroom_memory: Memory) -> Task:
-    """What a task finds as ``context["task_state_store"]``, on memory; ``.retry()`` gives the next
-    attempt's.
-    """
+    """A task's ``context["task_state_store"]``, in memory; ``.retry()`` begins the next attempt."""
     return _stateroom_memory.task()
 
 

@@ -1,4 +1,4 @@
-"""What every schema starts from: strict, named as in Airflow, or Stateroom's own."""
+"""The base classes of schemas: strict bodies, parameters, and Stateroom's own bodies."""
 
 from __future__ import annotations
 
@@ -35,21 +35,23 @@ class Control(Schema):
 
 
 def unknown_members(schema: Schema, data: Any, where: str = "") -> list[str]:
-    """The places of the members that a schema does not know, such as ``task_instances[0].ref``."""
+    """The paths of the members that a schema does not define, such as ``task_instances[0].ref``.
+
+    :param where: the prefix of the paths.
+    """
     if not isinstance(data, dict):
         return []
     known = {field.data_key or name: field for name, field in schema.fields.items()}
-    found = [f"{where}{name}" for name in data if name not in known]
+    unknown = [f"{where}{name}" for name in data if name not in known]
     for name, field in known.items():
-        inner = field
         value = data.get(name)
-        if isinstance(inner, fields.Nested):
-            found += unknown_members(inner.schema, value, f"{where}{name}.")
+        if isinstance(field, fields.Nested):
+            unknown += unknown_members(field.schema, value, f"{where}{name}.")
         elif (
-            isinstance(inner, fields.List)
-            and isinstance(inner.inner, fields.Nested)
+            isinstance(field, fields.List)
+            and isinstance(field.inner, fields.Nested)
             and isinstance(value, list)
         ):
             for index, item in enumerate(value):
-                found += unknown_members(inner.inner.schema, item, f"{where}{name}[{index}].")
-    return found
+                unknown += unknown_members(field.inner.schema, item, f"{where}{name}[{index}].")
+    return unknown

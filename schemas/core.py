@@ -1,4 +1,4 @@
-"""Bodies, queries and answers of the Core API (Airflow 3.3.2), named as in Airflow."""
+"""Bodies and queries of the Core API (Airflow 3.3.2), named as in Airflow."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .fields.airflow import DEFAULT, ExpiresAt, Integer, JsonValue, Text, Texts,
 
 
 class TaskScopeQuery(Parameters):
-    """Which index of a mapped task."""
+    """The map index of a task instance."""
 
     map_index = Integer(least=-1, load_default=-1)
 
 
 class ClearQuery(TaskScopeQuery):
-    """Which index to clear, or all of them."""
+    """The map index to clear, or all of them."""
 
-    all_map_indices = Truth(load_default=False, said=2)  # Airflow reads it twice
+    all_map_indices = Truth(load_default=False, times=2)  # Airflow validates it twice
 
 
 class Pagination(Parameters):
-    """Which page of a list; ``limit`` is cut to ``maximum_page_limit``."""
+    """A page of a list; ``limit`` is cut to ``maximum_page_limit``."""
 
     limit = Integer(least=0, load_default=50)
     offset = Integer(least=0, load_default=0)
@@ -38,7 +38,7 @@ class TaskListQuery(TaskScopeQuery, Pagination):
 
 
 class AssetPath(Parameters):
-    """Which asset, by id."""
+    """An asset by its id."""
 
     asset_id = Integer(required=True)
 
@@ -88,7 +88,7 @@ class TaskStateStoreCollectionResponse(Schema):
 
 
 class AssetStateStoreLastUpdatedBy(Schema):
-    """Who wrote an asset's entry last."""
+    """The writer of an asset's entry."""
 
     kind = fields.Str(required=True)
     dag_id = fields.Str(allow_none=True)
@@ -126,7 +126,7 @@ class AssetsQuery(Pagination):
 
 
 class LastAssetEventResponse(Schema):
-    """The last event of an asset; Stateroom keeps none."""
+    """The last event of an asset; Stateroom has no asset events."""
 
     id = fields.Int(allow_none=True, dump_default=None)
     timestamp = UtcDateTime(allow_none=True, dump_default=None)
@@ -171,38 +171,38 @@ class LoginResponse(Schema):
 
 
 class VersionInfo(Schema):
-    """The version of Airflow that is spoken."""
+    """The version of Airflow that is emulated."""
 
     version = fields.Str(required=True)
     git_version = fields.Str(required=True, allow_none=True)
 
 
 class BaseInfoResponse(Schema):
-    """The health of a part; null where Stateroom has no such part."""
+    """The health of a component; null for one that Stateroom does not have."""
 
     status = fields.Str(required=True, allow_none=True)
 
 
 class SchedulerInfoResponse(BaseInfoResponse):
-    """The health of the scheduler, which there is none of."""
+    """The health of the scheduler, which Stateroom does not have."""
 
     latest_scheduler_heartbeat = UtcDateTime(required=True, allow_none=True)
 
 
 class TriggererInfoResponse(BaseInfoResponse):
-    """The health of the triggerer, which there is none of."""
+    """The health of the triggerer, which Stateroom does not have."""
 
     latest_triggerer_heartbeat = UtcDateTime(required=True, allow_none=True)
 
 
 class DagProcessorInfoResponse(BaseInfoResponse):
-    """The health of the Dag processor, which there is none of."""
+    """The health of the Dag processor, which Stateroom does not have."""
 
     latest_dag_processor_heartbeat = UtcDateTime(required=True, allow_none=True)
 
 
 class HealthInfoResponse(Schema):
-    """The health of all parts."""
+    """The health of all components."""
 
     metadatabase = fields.Nested(BaseInfoResponse, required=True)
     scheduler = fields.Nested(SchedulerInfoResponse, required=True)

@@ -1,4 +1,4 @@
-"""The bodies of errors, as the description of the APIs shows them; ``web.errors`` writes them."""
+"""The bodies of errors, for the description of the APIs; ``web.errors`` writes them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .fields.airflow import Place
 
 
 class HTTPExceptionResponse(Schema):
-    """What was wrong, in words."""
+    """An error with a message."""
 
     detail = fields.Str(required=True)
 
 
 class ValidationItem(Schema):
-    """One input that does not fit: pydantic's type of fault, the place, words, the input."""
+    """An invalid input: pydantic's type of the error, the location, a message, the input."""
 
     type = fields.Str(required=True)
     loc = fields.List(Place(), required=True)
@@ -24,13 +24,13 @@ class ValidationItem(Schema):
 
 
 class HTTPValidationError(Schema):
-    """Every input that does not fit."""
+    """All invalid inputs."""
 
     detail = fields.List(fields.Nested(ValidationItem), required=True)
 
 
 class Reason(Schema):
-    """A word for programs and a sentence for people."""
+    """A reason for programs, and a message for people."""
 
     reason = fields.Str(required=True)
     message = fields.Str(required=True)
@@ -38,20 +38,20 @@ class Reason(Schema):
 
 
 class ReasonResponse(Schema):
-    """Why it was refused."""
+    """An error with a reason."""
 
     detail = fields.Nested(Reason, required=True)
 
 
 class Fault(Schema):
-    """A place in the body, and what is wrong there."""
+    """A path in the body, and the error there."""
 
     where = fields.Str(required=True)
     message = fields.Str(required=True)
 
 
 class ControlReason(Schema):
-    """Why a request failed: reason, message, place, backend error, what became of the row."""
+    """An error: reason, message, path, class of a backend error, effect on the row."""
 
     reason = fields.Str(required=True)
     message = fields.Str(required=True)
@@ -62,6 +62,6 @@ class ControlReason(Schema):
 
 
 class ControlResponse(Schema):
-    """Why Stateroom's own API refused."""
+    """An error of the Control API."""
 
     detail = fields.Nested(ControlReason, required=True)

@@ -23,14 +23,14 @@ class TaskInstancePath(Parameters):
 
 
 class TaskStateStorePutBody(StrictSchema):
-    """Set a key of a task instance: no size limit, and an expiry that the worker has computed."""
+    """Set a key of a task instance; no size limit, and an expiry computed by the worker."""
 
     value = JsonValue(nested_nan=True, required=True)
     expires_at = UtcDateTime(allow_none=True, load_default=None)
 
 
 class TaskStateStoreResponse(StrictSchema):
-    """A key's value, and nothing else: the SDK refuses more."""
+    """A key's value; the SDK refuses further members."""
 
     value = fields.Raw(required=True)
 
@@ -42,47 +42,47 @@ class AssetStateStorePutBody(StrictSchema):
 
 
 class AssetStateStoreResponse(TaskStateStoreResponse):
-    """A key's value, and nothing else."""
+    """A key's value."""
 
 
 class HealthcheckResponse(StrictSchema):
-    """That the Execution API answers."""
+    """The health of the Execution API."""
 
     status = fields.Str(required=True)
 
 
 class AssetByNameQuery(Parameters):
-    """Which asset, by name."""
+    """An asset by its name."""
 
     name = Text(least=1, required=True)
 
 
 class AssetByUriQuery(Parameters):
-    """Which asset, by uri."""
+    """An asset by its uri."""
 
     uri = Text(least=1, required=True)
 
 
 class AssetKeyByNameQuery(AssetByNameQuery):
-    """Which key of which asset, by name."""
+    """A key of an asset, by the asset's name."""
 
     key = Text(least=1, required=True)
 
 
 class AssetKeyByUriQuery(AssetByUriQuery):
-    """Which key of which asset, by uri."""
+    """A key of an asset, by the asset's uri."""
 
     key = Text(least=1, required=True)
 
 
 class AssetNameQuery(Parameters):
-    """Which asset, by a name that may be empty."""
+    """An asset by its name, which may be empty."""
 
     name = Text(required=True)
 
 
 class AssetUriQuery(Parameters):
-    """Which asset, by a uri that may be empty."""
+    """An asset by its uri, which may be empty."""
 
     uri = Text(required=True)
 
@@ -97,7 +97,7 @@ class AssetResponse(StrictSchema):
 
 
 class TITerminalStatePayload(StrictSchema):
-    """A task instance has ended otherwise than in success."""
+    """A task instance has ended without success."""
 
     state = OneOf("failed", "skipped", "removed", "upstream_failed")
     end_date = UtcDateTime(required=True)
@@ -123,7 +123,7 @@ class TISuccessStatePayload(StrictSchema):
 
 
 class TITargetStatePayload(StrictSchema):
-    """A task instance goes into a state that needs no further facts."""
+    """A task instance has a state without further members."""
 
     state = OneOf(
         "scheduled",
@@ -150,7 +150,7 @@ class TIDeferredStatePayload(StrictSchema):
 
 
 class TIRescheduleStatePayload(StrictSchema):
-    """A sensor asks to be run again later."""
+    """A sensor is to be run again later."""
 
     state = OneOf("up_for_reschedule", literal="IntermediateTIState")
     reschedule_date = UtcDateTime(required=True)
@@ -168,7 +168,7 @@ class TIAwaitingInputStatePayload(StrictSchema):
 
 
 class TIRetryStatePayload(StrictSchema):
-    """A task instance has failed and will be tried again."""
+    """A task instance has failed and will be retried."""
 
     state = OneOf("up_for_retry", literal="IntermediateTIState")
     end_date = UtcDateTime(required=True)

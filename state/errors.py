@@ -9,16 +9,16 @@ StateError
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
-├── InvalidName            a name that no namespace and no snapshot can have
+├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
-├── BadDocument            a fixture that names what is not there, or says a thing twice
+├── BadDocument            an invalid fixture document, such as one with a duplicate
 ├── OutOfRange             a number that no database row can hold
-├── BackendError           what goes wrong behind a reference
+├── BackendError           an error of a state backend
 │   ├── BadBackend           a class that cannot be a backend, or broke its contract
 │   ├── ObjectMissing        the object behind a reference does not exist
-│   ├── ObjectCorrupt        the object is not what was written
+│   ├── ObjectCorrupt        the object differs from what was written
 │   ├── ForeignReference     this backend did not make the reference, or its base path has moved
 │   ├── RefusedReference     the service does not resolve a reference of unknown origin
 │   ├── ReferenceBusy        the object behind a reference is just being removed
@@ -27,7 +27,7 @@ StateError
 │   └── BackendBusy          all of the backend's threads are taken, perhaps by calls that hang
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            no service answers at the address
-├── NotInTime              a key did not get the value that was waited for
+├── NotInTime              a key did not get the expected value in time
 ├── SettingError           a setting with an invalid value
 └── StoreError             the database file; each has an exit status of its own
     ├── DatabaseOwned        3   another process serves the file
@@ -61,18 +61,18 @@ class KeyNotFound(NotFound):
     """The scope exists, or may exist, and holds no such key.
 
     :param what: ``Task`` or ``Asset``, as Airflow's message begins.
-    :param noted: whether the journal has the read that found nothing.
+    :param recorded: whether the journal has an event for the read already.
     """
 
-    def __init__(self, what: str, key: str, noted: bool = False) -> None:
+    def __init__(self, what: str, key: str, recorded: bool = False) -> None:
         super().__init__(f"{what} state store key {key!r} not found")
         self.what = what
         self.key = key
-        self.noted = noted
+        self.recorded = recorded
 
     @classmethod
-    def said(cls, what: str, message: str) -> KeyNotFound:
-        """The error as a service worded it."""
+    def from_message(cls, what: str, message: str) -> KeyNotFound:
+        """The error from a service's message, which is kept as it is."""
         error = cls(what, "")
         error.args = (message,)
         error.key = message.removeprefix(f"{what} state store key ").removesuffix(" not found")
@@ -90,8 +90,10 @@ class TaskInstanceNotFound(NotFound):
     def by_coordinates(
         cls, dag_id: str, run_id: str, task_id: str, map_index: int | None
     ) -> TaskInstanceNotFound:
-        """:param map_index: None where all map indices were asked for."""
-        index = "all_map_indices=True" if map_index is None else f"map_index={map_index}"
+        """:param map_index: None for all map indices."""
+        index = f"map_index={map_index}"
+        if map_index is None:
+            index = "all_map_indices=True"
         return cls(
             f"Task instance not found for dag_id={dag_id!r}, run_id={run_id!r}, "
             f"task_id={task_id!r}, {index}"
@@ -107,7 +109,7 @@ class AssetNotFound(NotFound):
 
     @classmethod
     def unknown(cls, attribute: str, value: str) -> AssetNotFound:
-        """As the Execution API words it where an asset itself is asked for."""
+        """The message of the Execution API's routes for an asset itself."""
         return cls(f"Asset with {attribute.replace('uri', 'URI')} {value} not found")
 
     @classmethod
@@ -121,37 +123,36 @@ class NamespaceDropped(NotFound):
     reason = "namespace_not_found"
 
     def __init__(self) -> None:
-        super().__init__("the namespace was dropped meanwhile")
+        super().__init__("the namespace was dropped during the call")
 
 
 class NamespaceNotFound(NotFound):
     """No namespace has this name.
 
-    :param near: similar names.
+    :param near: similar names, or some of the existing ones.
     """
 
     reason = "namespace_not_found"
 
     def __init__(self, name: str, near: Iterable[str] = ()) -> None:
         self.near = list(near)
-        known = ", ".join(repr(one) for one in self.near)
-        there = f"; there is {known}" if known else ""
-        super().__init__(
-            f"there is no namespace {name!r}{there}; POST /_stateroom/namespaces makes one"
-        )
+        message = f"namespace {name!r} not found"
+        if self.near:
+            message += f"; existing: {', '.join(map(repr, self.near))}"
+        super().__init__(f"{message}; POST /_stateroom/namespaces creates one")
 
 
 class SnapshotNotFound(NotFound):
     """No snapshot of the namespace has this name.
 
-    :param known: the names that there are.
+    :param existing: the names of the snapshots.
     """
 
     reason = "snapshot_not_found"
 
-    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
-        there = ", ".join(repr(one) for one in known)
-        super().__init__(f"there is no snapshot {name!r}; there is {there or 'none'}")
+    def __init__(self, name: str, existing: Iterable[str] = ()) -> None:
+        names = ", ".join(map(repr, existing)) or "none"
+        super().__init__(f"snapshot {name!r} not found; existing: {names}")
 
 
 class NamespaceExists(StateError):
@@ -161,13 +162,17 @@ class NamespaceExists(StateError):
 
 
 class InvalidName(StateError):
-    """A name that no namespace and no snapshot can have."""
+    """An invalid name of a namespace or a snapshot.
+
+    :param what: ``namespace name``, ``snapshot name``, or ``name`` for either.
+    """
 
     reason = "invalid_name"
+    exit_status = 2
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, what: str = "name") -> None:
         rule = "a letter or digit, then at most 99 letters, digits, dots, dashes and underscores"
-        super().__init__(f"invalid name {name[:120]!r}: {rule}")
+        super().__init__(f"invalid {what} {name[:120]!r}: use {rule}")
 
 
 class InvalidTransition(StateError):
@@ -189,10 +194,11 @@ class InvalidRetention(StateError):
     reason = "invalid_retention"
 
     def __init__(self, days: int) -> None:
-        wanted = "must be >= 0" if days < 0 else "must end before the year 10000"
+        rule = "must end before the year 10000"
+        if days < 0:
+            rule = "must be >= 0"
         super().__init__(
-            f"[state_store] default_retention_days {wanted}, got {days}. "
-            "Set to 0 to disable expiry."
+            f"[state_store] default_retention_days {rule}, got {days}. Set to 0 to disable expiry."
         )
 
 
@@ -203,13 +209,13 @@ class UnreadableValue(StateError):
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(
-            f"the value of key {key!r} was stored but cannot be sent as JSON: {why}; set it again"
+            f"the stored value of key {key!r} cannot be sent as JSON: {why}; set it again"
         )
         self.key = key
 
 
 class BadDocument(StateError):
-    """A document that cannot be applied; nothing of it was.
+    """A fixture document that cannot be applied; nothing was changed.
 
     :param where: the place in the document, such as ``task_instances[3].run_id``.
     """
@@ -231,7 +237,7 @@ class OutOfRange(StateError):
 
 
 class BackendError(StateError):
-    """Something behind a reference, in a state backend."""
+    """An error of a state backend."""
 
     reason = "backend"
 
@@ -244,7 +250,7 @@ class BadBackend(BackendError):
 
 
 class ObjectMissing(BackendError):
-    """There is nothing behind a reference any more."""
+    """The object behind a reference does not exist."""
 
     reason = "missing"
 
@@ -254,7 +260,7 @@ class ObjectMissing(BackendError):
 
 
 class ObjectCorrupt(BackendError):
-    """The object behind a reference is not what was written."""
+    """The object behind a reference differs from what was written."""
 
     reason = "corrupt"
 
@@ -274,7 +280,7 @@ class ForeignReference(BackendError):
 
 
 class RefusedReference(BackendError):
-    """A stored reference that the service does not resolve: anybody can store one."""
+    """A stored reference that the service does not resolve, since any client can store one."""
 
     reason = "refused"
 
@@ -284,7 +290,7 @@ class RefusedReference(BackendError):
 
 
 class ReferenceBusy(BackendError):
-    """A write would point at an object that is just being removed; try again."""
+    """A write refers to an object that is being removed; try again."""
 
     reason = "reference_busy"
 
@@ -296,14 +302,16 @@ class ReferenceBusy(BackendError):
 
 
 class BackendFailed(BackendError):
-    """A backend raised something while the service called it.
+    """A backend raised an exception in a call of the service.
 
-    :param error: what it raised.
+    :param error: the exception.
     :param row: ``unchanged``, or ``changed`` if the row had been written or deleted before.
     """
 
     def __init__(self, backend: str, error: BaseException, row: str = "unchanged") -> None:
-        self.reason = error.reason if isinstance(error, BackendError) else "backend_failed"
+        self.reason = "backend_failed"
+        if isinstance(error, BackendError):
+            self.reason = error.reason
         self.kind = type(error).__name__
         self.row = row
         super().__init__(
@@ -340,9 +348,9 @@ class BackendBusy(BackendError):
 
 
 class ServiceError(StateError):
-    """A service's answer, as it was.
+    """A service answered with an error.
 
-    :param status: of HTTP.
+    :param status: the HTTP status.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -358,22 +366,22 @@ class Unreachable(StateError):
 
 
 class NotInTime(StateError, AssertionError):
-    """A key did not get the value that was waited for.
+    """A key did not get the expected value in time.
 
-    :param facts: what was seen instead.
+    :param facts: what it had instead.
     """
 
     reason = "not_in_time"
 
     def __init__(self, key: str, seconds: float, *facts: str) -> None:
         super().__init__(
-            f"key {key!r} had no value that fits within {seconds:g} s: {'; '.join(facts)}"
+            f"key {key!r} did not get a matching value within {seconds:g} s: {'; '.join(facts)}"
         )
         self.key = key
 
 
 class SettingError(StateError):
-    """A setting's value is not what it should be."""
+    """A setting has an invalid value."""
 
     reason = "bad_setting"
     exit_status = 2
@@ -384,7 +392,7 @@ class SettingError(StateError):
 
 
 class StoreError(StateError):
-    """The database file cannot be used as it is; it was left untouched."""
+    """The database file cannot be used; it was not changed."""
 
     reason = "store"
     exit_status = 1
@@ -398,7 +406,7 @@ class DatabaseOwned(StoreError):
 
 
 class NotADatabase(StoreError):
-    """The file is not SQLite, or is somebody else's SQLite."""
+    """The file is not SQLite, or is the database of another application."""
 
     reason = "not_a_database"
     exit_status = 4
@@ -426,7 +434,7 @@ class NewerDatabase(StoreError):
 
 
 class DatabaseFull(StoreError):
-    """There is no room left; the write was rolled back and no row changed."""
+    """The disk is full; the write was rolled back and no row changed."""
 
     reason = "database_full"
     exit_status = 8

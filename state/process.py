@@ -12,33 +12,32 @@ from typing import Any
 from .errors import StateError
 
 DEFAULT_URL = "http://127.0.0.1:8103"
-READY = "ready "  # prefix of the line with the URL
+READY = "ready "  # begins the line with the URL on standard output
 WITH_STDIN = "--until-stdin-closes"
-PATIENCE = 30  # seconds until a start counts as failed
+START_TIMEOUT = 30  # seconds
 
 
 class StartFailed(StateError):
-    """The process ended, or said nothing, before it was ready.
+    """The process ended, or was killed after a timeout, before it was ready.
 
-    :param exit_status: of the process, or None if it had to be stopped.
+    :param exit_status: the exit status of the process; negative for a signal.
     """
 
     reason = "start_failed"
 
-    def __init__(self, message: str, exit_status: int | None) -> None:
+    def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
         self.exit_status = exit_status
 
 
 class ServerProcess:
-    """A served Stateroom of its own, which ends when this process does, however that ends.
+    """Stateroom in a child process on a free port; it ends with this process, even a killed one.
 
-    It is out of reach of Ctrl-C, so that whoever started it can still ask it when the tests were
-    interrupted.
+    Ctrl-C does not reach it, so that reports can still be read from it after an interrupted run.
 
-    :param arguments: options of ``python app.py``, such as ``["--db", ":memory:"]``.
-    :param environ: its environment; this process's own if None.
-    :raises StartFailed: with what it printed.
+    :param arguments: options of ``stateroom serve``, such as ``["--db", ":memory:"]``.
+    :param environ: its environment; None for that of this process.
+    :raises StartFailed: with its standard error.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class ServerProcess:
 
     def _wait(self) -> str:
         assert self.process.stdout is not None
-        timer = threading.Timer(PATIENCE, self._lose_patience)
+        timer = threading.Timer(START_TIMEOUT, self._kill_after_timeout)
         timer.start()
         try:
             for line in self.process.stdout:
@@ -80,15 +79,18 @@ class ServerProcess:
         status = self.process.wait()
         self._close_pipes()
         raise StartFailed(
-            "".join(self._errors).strip() or f"it ended with exit status {status}", status
+            "".join(self._errors).strip() or f"the service ended with exit status {status}", status
         )
 
-    def _lose_patience(self) -> None:
-        self._errors.append(f"it was not ready within {PATIENCE} seconds\n")
+    def _kill_after_timeout(self) -> None:
+        self._errors.append(f"the service was not ready within {START_TIMEOUT} seconds\n")
         self.process.kill()
 
     def stop(self, timeout: float = 10) -> int:
-        """Ask it to end, then make it; its exit status."""
+        """Terminate the process, and kill it after the timeout; return its exit status.
+
+        :param timeout: seconds.
+        """
         self.process.terminate()
         try:
             status = self.process.wait(timeout)
@@ -105,7 +107,7 @@ class ServerProcess:
                 pipe.close()
 
     def kill(self) -> None:
-        """End it as a power cut of the process would: SIGKILL."""
+        """Kill the process with SIGKILL, as in a crash."""
         self.process.kill()
         self.stop()
 
@@ -117,7 +119,9 @@ class ServerProcess:
 
 
 def service_path() -> Path:
-    """``app.py``: inside the installed package, or in the checkout that this module stands in."""
+    """The path of ``app.py``: inside the installed package, or in the checkout of this module."""
     here = Path(__file__).resolve().parent
     installed = here / "_service" / "app.py"
-    return installed if installed.exists() else here.parent / "app.py"
+    if installed.exists():
+        return installed
+    return here.parent / "app.py"

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from itertools import zip_longest
 
-_WIDEST = 72  # columns of a terminal
+_WIDEST = 72  # terminal columns of a cell
 
 
-def columns(lines: list[tuple[str, ...]], widths: list[int] | None = None) -> str:
-    """Align lines of equally many texts in columns; texts too wide are cut, except in the last.
+def columns(lines: Sequence[tuple[str, ...]], widths: list[int] | None = None) -> str:
+    """Align the cells of lines in columns; cells too wide are cut, except in the last column.
 
-    :param widths: of lines that stand above these, as this function left them; empty at first.
+    :param lines: all with the same number of cells.
+    :param widths: of the columns so far; it is updated, so that later lines can be aligned with
+        these.
     """
-    widths = [] if widths is None else widths
-    cut = [(*(_cut(text, _WIDEST) for text in line[:-1]), line[-1]) for line in lines]
-    own = [max(map(_width, column)) for column in zip(*cut, strict=True)]
-    widths[:] = [max(pair) for pair in zip_longest(widths, own, fillvalue=0)]
+    if widths is None:
+        widths = []
+    cut = [(*(shortened(text, _WIDEST) for text in line[:-1]), line[-1]) for line in lines]
+    needed = [max(map(_width, column)) for column in zip(*cut, strict=True)]
+    widths[:] = [max(pair) for pair in zip_longest(widths, needed, fillvalue=0)]
     return "\n".join(
         "  ".join(
             text + " " * (width - _width(text)) for text, width in zip(line, widths, strict=True)
@@ -26,16 +30,21 @@ def columns(lines: list[tuple[str, ...]], widths: list[int] | None = None) -> st
 
 
 def printable(text: str) -> str:
-    """A text without control characters, for a terminal."""
+    """A text with its control characters escaped, for a terminal."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def second(moment: str | None) -> str:
-    """A moment as it is sent, without its fraction."""
-    return moment[:19] + "Z" if moment else ""
+    """A time in ISO 8601, cut to seconds; empty for None."""
+    if not moment:
+        return ""
+    return f"{moment[:19]}Z"
 
 
-def _cut(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
+    """A text of at most this many columns, cut with an ellipsis."""
     if _width(text) <= most:
         return text
     kept = ""
@@ -47,7 +56,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns of a terminal: two for a wide letter, none for an accent of its own."""
+    """The terminal columns of a text: two for a wide letter, none for a combining accent."""
     return sum(_letter_width(letter) for letter in text)
 
 

@@ -11,7 +11,7 @@ from ..fields.control import Chance, Flag, Index, Latency, Whole, Word
 
 
 class Patterns(Control):
-    """Patterns for whose state; all that are given have to fit."""
+    """Patterns for the scope; all of them must match."""
 
     dag_id = Word(least=1)
     run_id = Word(least=1)
@@ -21,7 +21,7 @@ class Patterns(Control):
 
 
 class Fault(Control):
-    """Which calls, on which of them, and what happens then."""
+    """A fault: the calls that it matches, when it fires, and the failure."""
 
     op = Word(validate=validate.OneOf(OPS))
     scope = fields.Nested(Patterns)
@@ -39,7 +39,7 @@ class Fault(Control):
 
 
 class Counted(Fault):
-    """A fault, how many calls it matched, and how often it fired."""
+    """A fault, and how many calls it has matched and failed."""
 
     id = fields.Int(required=True)
     matched = fields.Int(required=True)
@@ -47,7 +47,7 @@ class Counted(Fault):
 
 
 class Faults(Schema):
-    """All faults, in the order they are asked."""
+    """All faults, in the order of matching."""
 
     faults = fields.List(fields.Nested(Counted), required=True)
 
@@ -63,7 +63,7 @@ class Scope(Control):
 
 
 class TakeBody(Control):
-    """A call that a worker is about to make of its backend."""
+    """A call to a worker's backend, before it is made."""
 
     op = Word(required=True, validate=validate.OneOf(OPS[:-1]))
     scope = fields.Nested(Scope, required=True)
@@ -71,7 +71,7 @@ class TakeBody(Control):
 
 
 class BackendFault(Schema):
-    """What the worker's backend is to do wrong."""
+    """The failure of a call to a worker's backend."""
 
     id = fields.Int(required=True)
     backend = fields.Str(required=True, validate=validate.OneOf(BACKEND))
@@ -79,6 +79,6 @@ class BackendFault(Schema):
 
 
 class Taken(Schema):
-    """The fault of a backend's call, or null."""
+    """The fault of a call to a backend, or null."""
 
     fault = fields.Nested(BackendFault, required=True, allow_none=True)

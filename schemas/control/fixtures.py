@@ -15,7 +15,7 @@ STATES = (
 
 
 class Config(Control):
-    """A namespace's settings, which override those of the start."""
+    """The settings of a namespace, which override those of the service."""
 
     clear_on_success = Flag()
     default_retention_days = Whole(least=-(2**31))
@@ -26,7 +26,7 @@ class Config(Control):
 
 
 class Coordinates(Control):
-    """Which task instance."""
+    """A task instance by its coordinates."""
 
     dag_id = Word(least=1, required=True)
     run_id = Word(least=1, required=True)
@@ -45,7 +45,7 @@ class DagRun(Control):
 
 
 class TaskInstance(Coordinates):
-    """An attempt of a task instance; a new id for known coordinates is the next attempt."""
+    """An attempt of a task instance; a new id for existing coordinates is the next attempt."""
 
     id = Uuid4(required=True)
     state = Word(allow_none=True, validate=validate.OneOf(STATES))
@@ -72,7 +72,7 @@ class TaskEntry(Coordinates):
 
 
 class LastUpdatedBy(Control):
-    """Who wrote an asset's entry."""
+    """The writer of an asset's entry."""
 
     kind = Word(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
     dag_id = Word(allow_none=True)
@@ -82,7 +82,7 @@ class LastUpdatedBy(Control):
 
 
 class AssetEntry(Control):
-    """An entry of an asset, by the asset's name, and by its id where several have that name."""
+    """An entry of an asset, by the asset's name; also by its id, if several have this name."""
 
     asset = Word(least=1, required=True)
     asset_id = Whole(least=-(2**63))
@@ -93,7 +93,7 @@ class AssetEntry(Control):
 
 
 class Fixture(Control):
-    """All that a namespace holds, or a part of it."""
+    """The state of a namespace, or a part of it."""
 
     config = fields.Nested(Config)
     dag_runs = fields.List(fields.Nested(DagRun))
@@ -104,7 +104,7 @@ class Fixture(Control):
 
 
 class TaskInstanceBody(Control):
-    """Make a task instance, or its next attempt."""
+    """Create a task instance, or its next attempt."""
 
     dag_id = Word(least=1, required=True)
     run_id = Word(least=1)
@@ -114,7 +114,7 @@ class TaskInstanceBody(Control):
 
 
 class TaskInstanceQuery(Control):
-    """Which task instance."""
+    """A task instance by its coordinates."""
 
     dag_id = Text(required=True)
     run_id = Text(required=True)
@@ -123,20 +123,20 @@ class TaskInstanceQuery(Control):
 
 
 class AssetBody(Control):
-    """Make an asset; without a uri it is the name, as in Airflow."""
+    """Create an asset; the default of its uri is its name, as in Airflow."""
 
     name = Word(least=1, required=True)
     uri = Word(least=1)
 
 
 class ResetOptions(Control):
-    """What to return to: the fixture loaded at start, or nothing at all."""
+    """Where to reset to: the fixture loaded at start, or ``empty``."""
 
     to = Text(validate=validate.OneOf(["empty"]))
 
 
 class StrictOption(Control):
-    """Whether members that the body's schema does not know are refused."""
+    """Whether unknown members of the body are refused."""
 
     strict = Truth(load_default=False)
 
@@ -148,7 +148,7 @@ class CleanOptions(Control):
 
 
 class BackendHealth(Schema):
-    """The backend of the gateway, and how many calls it has."""
+    """The backend of the gateway, and the number of its calls."""
 
     class Meta:
         unknown = INCLUDE
@@ -157,7 +157,7 @@ class BackendHealth(Schema):
 
 
 class Health(Schema):
-    """Whether the service is ready, and which one it is."""
+    """The health of the service, its version, database and backend."""
 
     status = fields.Str(required=True)
     version = fields.Str(required=True)
@@ -170,7 +170,7 @@ class Health(Schema):
 
 
 class TaskInstanceMade(Schema):
-    """A task instance, and a token for its worker."""
+    """A task instance, and the token of its worker."""
 
     id = Uuid4(required=True)
     dag_id = fields.Str(required=True)
@@ -190,7 +190,7 @@ class AssetMade(Schema):
 
 
 class Cleaned(Schema):
-    """How many entries were removed, or with ``dry_run`` had expired."""
+    """The number of entries that were removed, or with ``dry_run`` have expired."""
 
     removed = fields.Int()
     expired = fields.Int()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
+
+from state.model.events import OPS
 
 from ..base import Parameters
 from ..fields.airflow import Integer, Text, Truth, UtcDateTime, Uuid4
 from ..fields.control import Seconds
 
-MOST = 1000  # events in one answer
+MOST = 1000  # events in one response
 
 
 class ScopeQuery(Parameters):
@@ -22,24 +24,23 @@ class ScopeQuery(Parameters):
 
 
 class JournalQuery(ScopeQuery):
-    """Which events: those after a number, and how long to wait, in seconds, if there is none yet.
+    """The events after a number; ``wait`` is a timeout in seconds, if there is none yet.
 
-    Of more than ``limit`` it is the first ones, or the last ones with ``newest``; always in their
-    order.
+    At most ``limit`` events: the first ones, or with ``newest`` the last ones; always in order.
     """
 
     after = Integer(least=0, load_default=0)
     wait = Seconds(load_default=0.0)
     limit = Integer(least=1, load_default=100)
     newest = Truth(load_default=False)
-    op = Text()
+    op = Text(validate=validate.OneOf(OPS))
     api = Text()
     key = Text()
     ti_id = Text()
 
 
 class Actor(Schema):
-    """Who it was."""
+    """The actor of an event."""
 
     kind = fields.Str(required=True)
     ti_id = fields.Str(required=True, allow_none=True)
@@ -47,7 +48,7 @@ class Actor(Schema):
 
 
 class Event(Schema):
-    """One thing that happened; ``value`` is absent where there is none."""
+    """An event; ``value`` is missing if it has none."""
 
     seq = fields.Int(required=True)
     at = UtcDateTime(required=True)
@@ -70,7 +71,7 @@ class Event(Schema):
 
 
 class Events(Schema):
-    """Events in their order, and the numbers of the oldest and the newest that are kept."""
+    """Events in order, and the numbers of the oldest and the newest in the journal."""
 
     events = fields.List(fields.Nested(Event), required=True)
     oldest = fields.Int(required=True)
@@ -78,7 +79,7 @@ class Events(Schema):
 
 
 class HistoryQuery(ScopeQuery):
-    """Which key; ``at`` is a moment of the namespace's clock, or an event's number."""
+    """A key; ``at`` is a time of the namespace's clock, or the number of an event."""
 
     key = Text(least=1, required=True)
     at = Text(least=1)
@@ -91,7 +92,7 @@ class Change(Event):
 
 
 class History(Schema):
-    """What changed a key, oldest first; or with ``at``, its value then and by which event."""
+    """The events that changed a key, oldest first; with ``at``, its value then and the event."""
 
     history = fields.List(fields.Nested(Change))
     found = fields.Bool()
@@ -100,14 +101,14 @@ class History(Schema):
 
 
 class ExplainQuery(ScopeQuery):
-    """Which key: of a task instance (by coordinates or by an attempt's id), or of an asset."""
+    """A key of a task instance (by coordinates or by an attempt's id), or of an asset."""
 
     key = Text(required=True, least=1)
     ti_id = Uuid4()
 
 
 class Miss(Schema):
-    """Where a key is that is not in the place that was asked, or a key that is nearly it."""
+    """The same key in another scope, or a similar key."""
 
     scope = fields.Dict(required=True)
     key = fields.Str(required=True)
@@ -115,7 +116,7 @@ class Miss(Schema):
 
 
 class Explanation(Schema):
-    """Why a key is readable and until when, or why not; ``expires_by`` says by whose clock."""
+    """Why a key is readable, or missing, and when it expires, by which clock."""
 
     key = fields.Str(required=True)
     scope = fields.Dict(required=True, allow_none=True)

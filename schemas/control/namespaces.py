@@ -11,14 +11,14 @@ from .fixtures import Fixture
 
 
 class NamespaceBody(Control):
-    """Make a namespace; with a fixture it begins with that, and a reset returns to it."""
+    """Create a namespace; a fixture is loaded into it, also by each reset."""
 
     name = Word(required=True)
     fixture = fields.Nested(Fixture)
 
 
 class NamespaceMade(Schema):
-    """A namespace, and the path before its APIs."""
+    """A namespace, and the path prefix of its APIs."""
 
     name = fields.Str(required=True)
     path = fields.Str(required=True)
@@ -26,7 +26,7 @@ class NamespaceMade(Schema):
 
 
 class Namespace(NamespaceMade):
-    """A namespace, and how much it holds."""
+    """A namespace, with counts of what it holds."""
 
     dag_runs = fields.Int(required=True)
     task_instances = fields.Int(required=True)
@@ -42,7 +42,7 @@ class Namespaces(Schema):
 
 
 class ClockBody(Control):
-    """Changes to a clock: set, freeze or resume it, move it by seconds, use it for tokens too."""
+    """Changes of a clock: set it, freeze it, advance it by seconds, use it for tokens too."""
 
     now = UtcDateTime()
     frozen = Flag()
@@ -51,7 +51,7 @@ class ClockBody(Control):
 
 
 class Clock(Schema):
-    """A clock; ``offset`` is how far it is ahead of real time, in seconds, while it runs."""
+    """A clock; ``offset`` is the seconds by which a running one is ahead of real time."""
 
     now = UtcDateTime(required=True)
     frozen = fields.Bool(required=True)

@@ -1,4 +1,4 @@
-"""Bodies of the ledger: references, how they are, and objects that no row points at."""
+"""Bodies of the ledger: references, their health, and orphans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ReferencesQuery(Parameters):
 
 
 class OrphansQuery(Parameters):
-    """A page of the orphans, and how old one has to be to be removable."""
+    """A page of the orphans, and the minimum age, in seconds, of a removable one."""
 
     limit = Integer(least=0, load_default=50)
     offset = Integer(least=0, load_default=0)
@@ -29,14 +29,14 @@ class OrphansQuery(Parameters):
 
 
 class WrittenBy(Schema):
-    """Who wrote a reference."""
+    """The writer of a reference."""
 
     kind = fields.Str(required=True, allow_none=True)
     ti_id = fields.Str(required=True, allow_none=True)
 
 
 class Reference(Schema):
-    """A reference, its credentials masked, and what is known of the object behind it."""
+    """A reference, with credentials masked, and facts about its object."""
 
     id = fields.Int(required=True)
     backend = fields.Str(required=True, allow_none=True)
@@ -60,14 +60,14 @@ class References(Schema):
 
 
 class CheckFault(Schema):
-    """A reference that could not be checked, and what the backend said."""
+    """A reference that could not be checked, and the backend's error."""
 
     id = fields.Int(required=True)
     message = fields.Str(required=True)
 
 
 class Checked(Schema):
-    """How the references of a page are; ``next`` is where to go on after."""
+    """The health of the references of a page; ``next`` is the ``after`` of the next page."""
 
     checked = fields.Int(required=True)
     remaining = fields.Int(required=True)
@@ -77,7 +77,7 @@ class Checked(Schema):
 
 
 class Orphan(Schema):
-    """An object that no row points at, and what would become of it, or did."""
+    """An object without a row, and whether it can be removed or was removed."""
 
     ref = fields.Str(required=True)
     size = fields.Int(required=True, allow_none=True)
@@ -93,7 +93,7 @@ class Orphans(Schema):
 
 
 class Removed(Schema):
-    """Which orphans were removed, which were left and why, and whether there are more."""
+    """The orphans that were removed, those that were left, and whether there are more."""
 
     removed = fields.List(fields.Nested(Orphan), required=True)
     left = fields.List(fields.Nested(Orphan), required=True)
@@ -101,14 +101,14 @@ class Removed(Schema):
 
 
 class CheckBody(Control):
-    """Which references to check now."""
+    """The references to check."""
 
     after = Whole(least=0, load_default=0)
     limit = Whole(least=1, load_default=50)
 
 
 class RemoveBody(Control):
-    """Which orphans to remove now; ``confirm`` has to be true."""
+    """The orphans to remove; ``confirm`` must be true."""
 
     older_than = Whole(least=0, load_default=OLDER_THAN)
     limit = Whole(least=1, load_default=200)

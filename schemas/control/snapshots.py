@@ -1,4 +1,4 @@
-"""Bodies of snapshots and of a key's story."""
+"""Bodies of snapshots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..fields.airflow import Text, UtcDateTime
 
 
 class Snapshot(Schema):
-    """A snapshot; ``size`` is that of its values' JSON texts, in characters."""
+    """A snapshot; ``size`` is the number of bytes of its values, as JSON."""
 
     name = fields.Str(required=True)
     taken_at = UtcDateTime(required=True)
@@ -25,14 +25,14 @@ class Snapshots(Schema):
 
 
 class DiffQuery(Parameters):
-    """From which snapshot, and to which; to now, if no ``b`` is given."""
+    """The snapshots to compare; the default of ``b`` is the current state."""
 
     a = Text(least=1, required=True)
     b = Text(least=1)
 
 
 class Held(Schema):
-    """A key that only one side has."""
+    """A key in only one of the two."""
 
     scope = fields.Dict(required=True)
     key = fields.Str(required=True)
@@ -40,7 +40,7 @@ class Held(Schema):
 
 
 class Changed(Schema):
-    """A key that is different."""
+    """A key with different values."""
 
     scope = fields.Dict(required=True)
     key = fields.Str(required=True)
@@ -49,7 +49,7 @@ class Changed(Schema):
 
 
 class Diff(Schema):
-    """What changed."""
+    """The differences between two snapshots."""
 
     added = fields.List(fields.Nested(Held), required=True)
     removed = fields.List(fields.Nested(Held), required=True)

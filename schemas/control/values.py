@@ -1,4 +1,4 @@
-"""Bodies of the gateway: values as tasks see them."""
+"""Bodies of the gateway: values, with references resolved."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..fields.control import Retention
 
 
 class KeyOption(Parameters):
-    """Which key."""
+    """A key."""
 
     key = Text(least=1, required=True)
 
 
 class ValueBody(Control):
-    """A value to be set through the gateway."""
+    """Set a key through the gateway."""
 
     value = JsonValue(required=True)
     retention = Retention()

@@ -1,1 +1,1 @@
-"""Fields: how one value is read and described."""
+"""Fields: how a single value is read, and described in OpenAPI."""

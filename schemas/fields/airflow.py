@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -30,16 +30,17 @@ _HYPHENATED = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _UUID = re.compile(rf"[0-9a-fA-F]{{32}}|(?:urn:uuid:)?{_HYPHENATED}|\{{{_HYPHENATED}\}}")
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
-_Placed = tuple[Any, tuple[str | int, ...]]
-_MAX_DEPTH = 254  # values within values, where pydantic's JsonValue stops
+_Located = tuple[Any, tuple[str | int, ...]]
+_MAX_DEPTH = 254  # levels, the limit of pydantic's JsonValue
 
 
 class JsonValue(Field):
-    """Any JSON value but null, nested no deeper than pydantic follows.
+    """Any JSON value but null, nested no deeper than pydantic allows.
 
     :param nested_nan: whether NaN and Infinity may stand inside a container (the Execution API,
         3.3.2).
-    :param limit: most characters of its JSON text (``max_value_storage_bytes``), 0 for no limit.
+    :param limit: maximum number of characters of its JSON text (``max_value_storage_bytes``); 0 for
+        no limit.
     """
 
     default_error_messages = {"null": NULL_VALUE}
@@ -72,30 +73,37 @@ class JsonValue(Field):
 
 
 def _check_depth(value: Any) -> None:
-    """Refuse what is nested too deep, naming each place as pydantic does."""
-    level: list[_Placed] = [(value, ())]
+    """Refuse a value that is nested too deep; errors have pydantic's locations.
+
+    :raises ValidationError: with an error for each member beyond the depth.
+    """
+    level: list[_Located] = [(value, ())]
     for _ in range(_MAX_DEPTH - 1):
         level = list(_members(level, dict | list))
         if not level:
             return
     message = "Recursion error - maximum validation depth exceeded"
     too_deep = [
-        Problem(message, "recursion_depth_exceeded", loc=place, echo=False)
-        for _, place in _members(level, object)
+        Problem(message, "recursion_depth_exceeded", loc=location, echo=False)
+        for _, location in _members(level, object)
     ]
     if too_deep:
         raise ValidationError(too_deep)
 
 
-def _members(level: list[_Placed], wanted: Any) -> Iterator[_Placed]:
-    """What stands in some containers and is of a wanted type, each with its place."""
-    for inner, place in level:
-        kind, pairs = (
-            ("list", enumerate(inner)) if isinstance(inner, list) else ("dict", inner.items())
-        )
-        yield from (
-            (item, (*place, kind, index)) for index, item in pairs if isinstance(item, wanted)
-        )
+def _members(level: list[_Located], type_: Any) -> Iterator[_Located]:
+    """The members of containers that have a type, each with its location."""
+    for container, location in level:
+        pairs: Iterable[tuple[Any, Any]]
+        if isinstance(container, list):
+            kind = "list"
+            pairs = enumerate(container)
+        else:
+            kind = "dict"
+            pairs = container.items()
+        for index, item in pairs:
+            if isinstance(item, type_):
+                yield item, (*location, kind, index)
 
 
 class UtcDateTime(Field):
@@ -157,17 +165,20 @@ def _moment(value: Any) -> datetime:
             moment = datetimes.from_number(value)
     except ValueError as error:
         as_date = isinstance(value, str) and not isinstance(error, datetimes.YearZero)
-        what = "datetime or date" if as_date else "datetime"
-        kind = "datetime_from_date_parsing" if as_date else "datetime_parsing"
+        expected = "datetime"
+        kind = "datetime_parsing"
+        if as_date:
+            expected = "datetime or date"
+            kind = "datetime_from_date_parsing"
         raise _Rejected(
-            Problem(f"Input should be a valid {what}, {error}", kind, {"error": str(error)})
+            Problem(f"Input should be a valid {expected}, {error}", kind, {"error": str(error)})
         ) from None
     if moment.tzinfo is None:
         raise _Rejected(_NO_ZONE)
     try:
         to_text(moment)
     except OverflowError:
-        # not repeated in "input": programs that parse times in answers fail on this one
+        # not repeated in "input": clients that parse times in responses fail on this one
         message = f"Value error, {value!r} lies in UTC outside the years 1 to 9999"
         raise _Rejected(Problem(message, "value_error", {"error": {}}, echo=False)) from None
     return moment
@@ -176,7 +187,7 @@ def _moment(value: Any) -> datetime:
 class Integer(Field):
     """An integer in a query or path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``…).
 
-    :param least: the smallest that is taken.
+    :param least: the minimum.
     """
 
     def __init__(self, *, least: int | None = None, **kwargs: Any) -> None:
@@ -211,12 +222,12 @@ def _integer(text: str) -> int:
 class Truth(Field):
     """A boolean in a query, in pydantic's spellings.
 
-    :param said: how often Airflow's list names a fault.
+    :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, said: int = 1, **kwargs: Any) -> None:
+    def __init__(self, *, times: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.said = said
+        self.times = times
 
     def openapi(self) -> dict[str, Any]:
         return {"type": "boolean"}
@@ -225,14 +236,14 @@ class Truth(Field):
         word = value.lower()
         if word not in _TRUE | _FALSE:
             message = "Input should be a valid boolean, unable to interpret input"
-            raise ValidationError([Problem(message, "bool_parsing")] * self.said)
+            raise ValidationError([Problem(message, "bool_parsing")] * self.times)
         return word in _TRUE
 
 
 class Text(Field):
     """A string.
 
-    :param least: fewest characters.
+    :param least: the minimum number of characters.
     """
 
     def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
@@ -258,14 +269,14 @@ class Text(Field):
 
 
 class Place(Field):
-    """A member's name or an item's number, in the path to a fault."""
+    """A member's name or an item's index, in the location of an error."""
 
     def openapi(self) -> dict[str, Any]:
         return {"type": ["string", "integer"]}
 
 
 class Uuid4(Field):
-    """A UUID in a path, sent on in its canonical spelling."""
+    """A UUID in a path; its value is the canonical spelling."""
 
     def openapi(self) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}

@@ -15,5 +15,5 @@ class Field(fields.Field[Any]):
     default_error_messages = {"required": MISSING}
 
     def openapi(self) -> dict[str, Any]:
-        """What ``/openapi.json`` says of the values that it takes, as JSON Schema."""
+        """The JSON Schema of its valid values, for ``/openapi.json``."""
         raise NotImplementedError(f"{type(self).__name__}.openapi")

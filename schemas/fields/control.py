@@ -46,7 +46,7 @@ class Whole(Field):
 
 
 class Word(Text):
-    """A string that a database and a header can hold: no lone surrogate."""
+    """A string without lone surrogates, which neither a database nor a header can hold."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -80,7 +80,7 @@ def _is_number(value: Any, most: float) -> bool:
 
 
 class Latency(Field):
-    """Seconds, or two of them to draw from between."""
+    """Seconds, or a range of two for a random number."""
 
     default_error_messages = {
         "null": Problem(f"Input should be seconds up to {LONGEST:g}, or [low, high]", "seconds")
@@ -100,9 +100,9 @@ class Latency(Field):
         if (
             isinstance(value, list)
             and len(value) == 2
-            and all(_is_number(one, LONGEST) for one in value)
+            and all(_is_number(seconds, LONGEST) for seconds in value)
         ):
-            return [float(one) for one in value]
+            return [float(seconds) for seconds in value]
         raise ValidationError([self.error_messages["null"]])
 
 
@@ -142,7 +142,7 @@ LONGEST_WAIT = 60  # seconds
 
 
 class Seconds(Field):
-    """A number of seconds in a query, to wait."""
+    """A number of seconds in a query, for a timeout."""
 
     def openapi(self) -> dict[str, Any]:
         return {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT}
@@ -160,7 +160,7 @@ class Seconds(Field):
 
 
 class Span(Field):
-    """A number of seconds, negative ones too."""
+    """A number of seconds, which may be negative."""
 
     default_error_messages = {"null": Problem("Input should be a number of seconds", "seconds")}
 
@@ -178,7 +178,7 @@ class Span(Field):
 
 
 class Retention(Field):
-    """How long an entry lives: seconds, or ``never``."""
+    """The time until an entry expires: seconds, or ``never``."""
 
     default_error_messages = {
         "null": Problem("Input should be a number of seconds, or never", "retention")

@@ -28,23 +28,24 @@ class YearZero(ValueError):
 
 
 def from_string(text: str) -> datetime:
-    """A moment from text; naive where the text names no zone.
+    """A datetime from text; naive if the text has no time zone.
 
-    :raises ValueError: with what is wrong, in pydantic's words.
+    :raises ValueError: with pydantic's message.
     """
     day = _DATE.match(text)
     if day:
-        rest = text[day.end() :]
-        moment = _with_time(day, rest) if rest else None
+        moment = _with_time(day, text[day.end() :])
         if moment is not None:
             return moment
     if _NUMBER.fullmatch(text):
-        return from_number(int(text) if text.lstrip("+-").isdecimal() else float(text))
+        if text.lstrip("+-").isdecimal():
+            return from_number(int(text))
+        return from_number(float(text))
     return _from_date(text, day)
 
 
 def from_number(number: int | float) -> datetime:
-    """A moment from seconds (or, beyond 2e10, milliseconds) since 1970, in UTC.
+    """A datetime in UTC from seconds (or, beyond 2e10, milliseconds) since 1970.
 
     :raises ValueError: for NaN, or a moment outside the years 1 to 9999.
     """
@@ -73,12 +74,14 @@ def _with_time(day: re.Match[str], rest: str) -> datetime | None:
     hour, minute, second = (int(part or 0) for part in time.groups()[:3])
     fraction = int((time[4] or "0")[:6].ljust(6, "0"))
     zone_text = rest[time.end() :]
-    zone = _ZONE.fullmatch(zone_text) if zone_text else None
+    zone = _ZONE.fullmatch(zone_text)
     if zone_text and not zone:
         return None
     year = int(day[1])
+    tzinfo = None
     try:
-        tzinfo = _zone(zone) if zone else None
+        if zone:
+            tzinfo = _zone(zone)
         moment = datetime(
             year or _LIKE_ZERO, int(day[2]), int(day[3]), hour, minute, second, fraction, tzinfo
         )
@@ -97,7 +100,9 @@ def _zone(zone: re.Match[str]) -> timezone:
     if minutes > 59:
         raise ValueError("timezone minutes")
     offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(offset if zone[1] == "+" else -offset)
+    if zone[1] != "+":
+        offset = -offset
+    return timezone(offset)
 
 
 def _from_timestamp(seconds: int, micros: int) -> datetime:
@@ -106,8 +111,10 @@ def _from_timestamp(seconds: int, micros: int) -> datetime:
     except OverflowError:
         if _YEAR_ZERO_FROM <= seconds < 0:
             raise YearZero from None
-        edge = "after 9999" if seconds > 0 else "before 0000"
-        raise ValueError(f"dates {edge} are not supported as unix timestamps") from None
+        side = "before 0000"
+        if seconds > 0:
+            side = "after 9999"
+        raise ValueError(f"dates {side} are not supported as unix timestamps") from None
 
 
 def _from_date(text: str, day: re.Match[str] | None) -> datetime:
@@ -117,9 +124,9 @@ def _from_date(text: str, day: re.Match[str] | None) -> datetime:
     if not 1 <= month <= 12:
         raise ValueError("month value is outside expected range of 1-12")
     try:
-        found = date(year or _LIKE_ZERO, month, number)
+        parsed = date(year or _LIKE_ZERO, month, number)
     except ValueError:
         raise ValueError("day value is outside expected range") from None
     if day.end() != len(text):
         raise ValueError(TRAILING)
-    return datetime(found.year, found.month, found.day)
+    return datetime(parsed.year, parsed.month, parsed.day)

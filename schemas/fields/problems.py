@@ -17,9 +17,9 @@ Location = tuple[str | int, ...]
 class Problem(str):
     """An error message with pydantic's ``type`` and ``ctx``.
 
-    :param loc: what to add to the field's own place, such as ``("datetime",)`` for a member of a
+    :param loc: appended to the location of the field, such as ``("datetime",)`` for a member of a
         union.
-    :param echo: whether the entry repeats the input.
+    :param echo: whether the entry of the list repeats the input.
     """
 
     type: str
@@ -54,22 +54,26 @@ NOT_AN_OBJECT = Problem(
 
 
 def value_error(message: str) -> Problem:
-    """What pydantic makes of a ValueError in a validator."""
+    """The problem that pydantic reports for a ValueError in a validator."""
     return Problem(f"Value error, {message}", "value_error", {"error": {}})
 
 
 def listed(
     schema: Schema, error: ValidationError, data: Any, where: Location
 ) -> list[dict[str, Any]]:
-    """The entries of a 422 list: declared fields in their order, then unknown members in theirs."""
+    """The entries of a 422 list: declared fields in their order, then unknown members.
+
+    :param where: the location of the data, such as ``("body",)``.
+    """
     messages: Any = error.messages
     if "_schema" in messages:
         return [_item(problem, where, data) for problem in messages["_schema"]]
     names = [field.data_key or name for name, field in schema.fields.items()]
-    extra = [name for name in data if name not in names] if isinstance(data, dict) else []
+    if isinstance(data, dict):
+        names += [name for name in data if name not in names]
     return [
         item
-        for name in [*names, *extra]
+        for name in names
         if name in messages
         for item in _under(messages[name], (*where, name), data, name)
     ]

@@ -11,7 +11,7 @@ from .base import Field
 from .problems import NOT_AN_OBJECT, Problem
 
 _NOT_A_DICT = Problem("Input should be a valid dictionary", "dict_type")
-_UNION_FAULTS = [
+_UNION_PROBLEMS = [
     Problem(
         str(_NOT_A_DICT),
         "dict_type",
@@ -33,7 +33,7 @@ _DURATION = re.compile(
 class OneOf(Field):
     """One of a few states.
 
-    :param literal: pydantic's name of a single state's enum, in whose error it says so.
+    :param literal: the name of a single state's enum, for pydantic's error message.
     """
 
     def __init__(self, *states: str, literal: str = "", **kwargs: Any) -> None:
@@ -41,9 +41,10 @@ class OneOf(Field):
         self.states = states
         quoted = [f"'{state}'" for state in states]
         expected = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
+        kind = "enum"
         if literal:
             expected = f"<{literal}.{states[0].upper()}: '{states[0]}'>"
-        kind = "literal_error" if literal else "enum"
+            kind = "literal_error"
         self.error_messages["null"] = Problem(
             f"Input should be {expected}", kind, {"expected": expected}
         )
@@ -64,7 +65,9 @@ class Members(Field):
 
     def __init__(self, schema: type[Schema] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.schema = schema() if schema else None
+        self.schema = None
+        if schema is not None:
+            self.schema = schema()
 
     def openapi(self) -> dict[str, Any]:
         return {"type": "array", "items": self.schema or {"type": "object"}}
@@ -76,8 +79,8 @@ class Members(Field):
         for index, item in enumerate(value):
             if not isinstance(item, dict):
                 errors[index] = [NOT_AN_OBJECT if self.schema else _NOT_A_DICT]
-            elif self.schema and (found := self.schema.validate(item)):
-                errors[index] = found
+            elif self.schema and (problems := self.schema.validate(item)):
+                errors[index] = problems
         if errors:
             raise ValidationError(errors)
         return value
@@ -86,13 +89,16 @@ class Members(Field):
 class Mapping(Field):
     """An object with any members.
 
-    :param or_text: take a text too: the kwargs of a trigger may be encrypted.
+    :param or_text: accept a string too, since the kwargs of a trigger may be encrypted.
     """
 
     def __init__(self, *, or_text: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.types: tuple[type, ...] = (dict, str) if or_text else (dict,)
-        self.faults = _UNION_FAULTS if or_text else [_NOT_A_DICT]
+        self.types: tuple[type, ...] = (dict,)
+        self.problems = [_NOT_A_DICT]
+        if or_text:
+            self.types = (dict, str)
+            self.problems = _UNION_PROBLEMS
 
     def openapi(self) -> dict[str, Any]:
         return {"type": ["object", "string"] if str in self.types else "object"}
@@ -101,17 +107,17 @@ class Mapping(Field):
         self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
     ) -> Any:
         if value is None:
-            raise ValidationError(self.faults)
+            raise ValidationError(self.problems)
         return super().deserialize(value, attr, data, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, self.types):
-            raise ValidationError(self.faults)
+            raise ValidationError(self.problems)
         return value
 
 
 class Number(Field):
-    """A number, or a text that is one."""
+    """A number, or a string with one."""
 
     def openapi(self) -> dict[str, Any]:
         return {"type": ["number", "string"]}

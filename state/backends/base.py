@@ -16,23 +16,23 @@ reference back and gets the value.
         def delete(self, scope, key, *, session=None): ...
         def clear(self, scope, *, all_map_indices=False, session=None): ...
 
-**Comes free:** the async twins (the sync method in a thread), plain JSON for a kind whose pair is
+**Inherited:** the async methods (the sync method in a thread), plain JSON for a kind whose pair is
 not overridden.
 
-**Override when you can:** ``owns_ref`` (so that the service may resolve a reference that it did not
-write itself), ``iter_refs`` (so that objects which no row points at can be found), ``remove_ref``
-(so that they can be removed one by one), ``holds`` (so that a write can make sure that its object
-is there once the row is).
+**Optional:** ``owns_ref`` (so that the service may resolve a reference that it did not write),
+``iter_refs`` (so that objects without a row can be listed), ``remove_ref`` (so that they can be
+removed one by one), ``holds`` (so that a write can check that its object still exists after the row
+was written).
 
-**Or write less:** ``EncodedBackend`` makes all four hooks of two, ``write`` and ``read``, which are
-handed the value's JSON text, its size and its checksum, so that large values are encoded only once.
+**Shorter:** ``EncodedBackend`` implements all four hooks with two, ``write`` and ``read``. They get
+the value's JSON text, its size and its checksum, so that large values are encoded only once.
 
 **Rules** that ``stateroom check`` tests: the same scope, key and value give the same reference in
 any attempt and any process (no time, no random part, no task-instance id in it), else ``delete``
-cannot find it; an object that is missing is an error, never ``None``; any key is possible (slashes,
-``..``, 512 characters of Unicode).
+cannot find it; a missing object is an error, never ``None``; any key is possible (slashes, ``..``,
+512 characters of Unicode).
 
-``check`` your backend before you trust it: ``stateroom check mypackage.MyBackend``.
+Check a backend before use: ``stateroom check mypackage.MyBackend``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class BaseStoreBackend(ABC):
     def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
         """The value behind a task's reference.
 
-        :raises ObjectMissing: if there is nothing behind it any more.
+        :raises ObjectMissing: if the object does not exist.
         """
         raise NotImplementedError(f"{type(self).__name__} makes no references for tasks")
 
@@ -87,14 +87,14 @@ class BaseStoreBackend(ABC):
     ) -> None:
         """Remove a scope's objects; called after the rows were deleted.
 
-        :param all_map_indices: of a task at any map index (the Core API's and people's; never from
-            a task).
+        :param all_map_indices: remove those of the task at any map index; only the Core API and the
+            pages pass this.
         """
 
     def get(self, scope: StoreScope, key: str, *, session: Any = None) -> str | None:
         """Return the value as JSON text.
 
-        Only for a backend that replaces the server's own database (``[state_store] backend``).
+        Only for a backend that replaces the server's database (``[state_store] backend``).
         """
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
 
@@ -107,7 +107,7 @@ class BaseStoreBackend(ABC):
         expires_at: datetime | None = None,
         session: Any = None,
     ) -> None:
-        """Store JSON text; only for a backend that replaces the server's own database."""
+        """Store JSON text; only for a backend that replaces the server's database."""
         raise NotImplementedError(f"{type(self).__name__} works on workers only")
 
     async def aget(self, scope: StoreScope, key: str, *, session: Any = None) -> str | None:
@@ -133,22 +133,22 @@ class BaseStoreBackend(ABC):
         await to_thread(self.clear, scope, all_map_indices=all_map_indices, session=session)
 
     def owns_ref(self, ref: str) -> bool:
-        """Whether this backend made, or would make, a reference.
+        """Whether this backend makes such a reference.
 
-        Where this is not overridden, the ledger alone decides.
+        If this is not overridden, only references in the ledger are resolved.
         """
         return False
 
     def holds(self, ref: str) -> bool:
-        """Whether there is an object behind a reference."""
+        """Whether the object behind a reference exists."""
         return True
 
     def iter_refs(self) -> Iterable[tuple[str, int, datetime]]:
-        """Every reference with an object: reference, size in bytes, time of its writing (UTC)."""
+        """All objects: reference, size in bytes, time of the last write (an aware datetime)."""
         raise NotImplementedError(f"{type(self).__name__} cannot list its objects")
 
     def remove_ref(self, ref: str) -> None:
-        """Remove the object behind one reference, if there is one."""
+        """Remove the object behind a reference; a missing object is not an error."""
         raise NotImplementedError(f"{type(self).__name__} cannot remove a single object")
 
 
@@ -163,7 +163,7 @@ class EncodedBackend(BaseStoreBackend):
     def read(self, ref: str) -> Encoded:
         """The text behind a reference.
 
-        :raises ObjectMissing: if there is nothing behind it any more.
+        :raises ObjectMissing: if the object does not exist.
         """
 
     def keeps_inline(self, encoded: Encoded) -> bool:

@@ -138,9 +138,9 @@ class Hooks:
     ) -> tuple[Any, Encoded | None]:
         """The value behind a reference, and its JSON text if the backend returns that.
 
-        Whatever the backend raises is passed on.
+        Exceptions of the backend are not caught.
 
-        :param key: whose value it is, for faults; no hook gets it.
+        :param key: the key of the value, for faults; no hook gets it.
         """
         if isinstance(self.backend, EncodedBackend):
             encoded = self.backend.read(ref)
@@ -148,7 +148,7 @@ class Hooks:
         return self.deserialize(scope, ref), None
 
     def keeps_inline(self, value: Any) -> bool:
-        """Whether the backend is known to leave such a value in its row."""
+        """Whether the backend would leave this value in its row; False if that is unknown."""
         return isinstance(self.backend, EncodedBackend) and self.backend.keeps_inline(
             Encoded.of(value)
         )
@@ -157,7 +157,7 @@ class Hooks:
         """Store a value; return its reference, or None if it stays in the row.
 
         :param ti_id: the attempt's id, for hooks in the proposal's style.
-        :raises BadBackend: if what comes back is neither a non-empty string nor None.
+        :raises BadBackend: if the result is neither a non-empty string nor None.
         """
         pair = self._pairs[_kind(scope)]
         if pair is None:
@@ -168,7 +168,7 @@ class Hooks:
         elif isinstance(scope, TaskScope):
             if ti_id is None:
                 raise BadBackend(
-                    f"{self.name} takes the task instance's id (ti_id), which is not known here"
+                    f"{self.name} needs the task instance's id (ti_id), which is unknown here"
                 )
             ref = serialize(value=value, key=key, ti_id=ti_id)
         else:
@@ -185,7 +185,7 @@ class Hooks:
         )
 
     def deserialize(self, scope: StoreScope, ref: str) -> Any:
-        """The value behind a reference; raises whatever the backend raises."""
+        """The value behind a reference; exceptions of the backend are not caught."""
         pair = self._pairs[_kind(scope)]
         if pair is None:
             raise BadBackend(

@@ -1,4 +1,4 @@
-"""What the built-in backends share: immutable objects in folders, named by their checksums."""
+"""The base of the built-in backends: immutable objects in folders, named by their checksums."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 2000  # characters of a reference beyond the length of this backend's
 
 
 class ImmutableBackend(EncodedBackend):
-    """Writes each new value to a new object, so an old reference is readable until its row is gone.
+    """Writes each new value to a new object, so that a reference is valid as long as its row.
 
     A storage defines the six abstract methods below. Their paths lie below the base, are safe as
     they are, and have ``/`` between their parts.
@@ -26,14 +26,14 @@ class ImmutableBackend(EncodedBackend):
     :param base: the prefix of all references, without a trailing slash.
     :param realm: ``<database id>/<namespace>``, the part of the base that is this backend's own.
     :param threshold: bytes of JSON text below which a value stays in its row; 0 for none.
-    :param codec: what the names of new objects end in, if their text is compressed.
+    :param codec: the suffix of new objects' names, if their text is compressed.
     """
 
     immutable = True
 
     def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
         if threshold < 0:
-            raise BadBackend(f"threshold is a number of bytes, got {threshold}")
+            raise BadBackend(f"threshold must be a number of bytes from 0, got {threshold}")
         self.base = base
         self.realm = layout.realm(realm)
         self.threshold = threshold
@@ -49,8 +49,8 @@ class ImmutableBackend(EncodedBackend):
     def read(self, ref: str) -> Encoded:
         """The text behind a reference.
 
-        :raises ObjectMissing: if there is none.
-        :raises ObjectCorrupt: if it is not what was written.
+        :raises ObjectMissing: if the object does not exist.
+        :raises ObjectCorrupt: if the object differs from what was written.
         :raises ForeignReference: if the reference does not lie below the base.
         """
         path = self._path(ref)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadBackend, SettingError
-from . import loading
 from .hooks import Hooks, check_class, import_class
 
 METASTORE = "metastore"
@@ -70,7 +69,7 @@ def load(spec: str, **options: Any) -> Hooks | None:
     if spec not in BUILTIN and "." not in spec:
         known = ", ".join([METASTORE, *BUILTIN])
         raise BadBackend(
-            f"there is no backend {spec!r}; name one of {known}, or a class by its dotted path"
+            f"unknown backend {spec!r}; use one of {known}, or the dotted path of a class"
         )
     cls = import_class(BUILTIN.get(spec, spec))
     if spec in BUILTIN:
@@ -110,7 +109,7 @@ def _create(cls: type, spec: str, options: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:  # a constructor may raise anything
         raise BadBackend(
-            f"the backend {spec!r} cannot be made: {type(error).__name__}: {error}"
+            f"the backend {spec!r} cannot be created: {type(error).__name__}: {error}"
         ) from error
 
 
@@ -126,17 +125,19 @@ def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
     :raises BadBackend: if it cannot be a backend.
     """
     if isinstance(spec, str):
-        if spec in loading.BUILTIN:
+        if spec in BUILTIN:
             options = {"realm": realm, **options}
-        return loading.load(spec, **options)
-    backend = spec(**options) if isinstance(spec, type) else spec
+        return load(spec, **options)
+    backend = spec
+    if isinstance(spec, type):
+        backend = spec(**options)
     return Hooks(backend, _path(type(backend)))
 
 
 def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, str]:
     """The environment variables that configure the backend in a real worker.
 
-    An instance gives its class only, ``memory`` gives nothing.
+    For an instance it is only its class; for ``memory`` and ``metastore`` there are none.
 
     :param realm: as for :func:`hooks_of`.
     """
@@ -145,8 +146,8 @@ def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, st
     if not isinstance(spec, str):
         return {_VARIABLE: _path(type(spec))}
     if spec in _FOR_WORKERS:
-        return {_VARIABLE: _FOR_WORKERS[spec], **loading.to_environ({"realm": realm, **options})}
-    if spec in loading.BUILTIN or spec == loading.METASTORE:
+        return {_VARIABLE: _FOR_WORKERS[spec], **to_environ({"realm": realm, **options})}
+    if spec in BUILTIN or spec == METASTORE:
         return {}
     return {_VARIABLE: spec}
 

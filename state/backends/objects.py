@@ -29,8 +29,8 @@ class ObjectBackend(ImmutableBackend):
     to a temporary path and moved.
 
     :param base: a URL such as ``s3://bucket/state`` or ``file:///var/state``.
-    :param compression: ``gzip``, ``bz2``, ``xz``, or what else fsspec knows here; objects say in
-        their own name how they are compressed, so that it may change at any time.
+    :param compression: ``gzip``, ``bz2``, ``xz`` or another codec of fsspec; it may be changed at
+        any time, since the name of an object has the codec.
     :param storage: arguments of the storage's fsspec class, such as ``{"endpoint_url": …}``.
     """
 
@@ -44,7 +44,7 @@ class ObjectBackend(ImmutableBackend):
     ) -> None:
         if compression and compression not in _codecs():
             raise BadBackend(
-                f"compression {compression!r} is not known here; {', '.join(sorted(_codecs()))} are"
+                f"unknown compression {compression!r}; use one of {', '.join(sorted(_codecs()))}"
             )
         super().__init__(str(base).rstrip("/"), realm, threshold, compression)
         self._storage = dict(storage or {})
@@ -59,7 +59,8 @@ class ObjectBackend(ImmutableBackend):
     def _connect(self) -> tuple[Any, str]:
         if "://" not in self.base:
             raise BadBackend(
-                f"the object backend's base is a URL such as s3://bucket/state, got {self.base!r}"
+                "the base of the object backend must be a URL such as s3://bucket/state, "
+                f"got {self.base!r}"
             )
         try:
             fs, root = _fsspec().core.url_to_fs(self.base, **self._storage)
@@ -120,7 +121,7 @@ class ObjectBackend(ImmutableBackend):
             yield self._fs.cat_file(full)
             return
         if codec not in _codecs():
-            raise BadBackend(f"an object is compressed as {codec}, which is not known here")
+            raise BadBackend(f"unknown compression {codec!r} of an object")
         try:
             with self._open(full) as raw, _codecs()[codec](raw, mode="rb") as file:
                 while piece := file.read(_PIECE):
@@ -183,7 +184,9 @@ class ObjectBackend(ImmutableBackend):
             return datetime.fromtimestamp(moment, timezone.utc)
         if moment is None:
             moment = self._fs.modified(full)
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=timezone.utc)
+        return moment
 
 
 def _is_damage(error: Exception) -> bool:

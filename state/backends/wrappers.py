@@ -1,4 +1,4 @@
-"""Wrappers around a backend's hooks: one injects faults, one records what the backend raises."""
+"""Wrappers around a backend's hooks: one injects faults, one records the backend's errors."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ class FaultyHooks(WrappedHooks):
         elif fault.kind == "missing":
             raise ObjectMissing(ref)
         elif fault.kind == "corrupt":
-            raise ObjectCorrupt(ref, f"fault {fault.fault_id} says so")
+            raise ObjectCorrupt(ref, f"injected by fault {fault.fault_id}")
         else:
-            raise PermissionError(f"access was refused on purpose (fault {fault.fault_id})")
+            raise PermissionError(f"access denied, injected by fault {fault.fault_id}")
 
 
 @dataclass(frozen=True)

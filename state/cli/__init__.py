@@ -1,3 +1,3 @@
-"""The command line: ``stateroom``, or ``python -m state``."""
+"""The command line ``stateroom``."""
 
 from .main import main as main

@@ -27,7 +27,7 @@ from .connection import as_json
 def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: str | None) -> None:
     """Check that BACKEND (a built-in name or a dotted path) keeps the contract; exit 1 if not.
 
-    The backend really writes where it is configured to write: give it a place of its own.
+    The checks write to the storage that the backend is configured with: use an empty one.
     """
     from .. import conformance
     from ..conformance import report
@@ -35,23 +35,28 @@ def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: 
     sys.path.insert(0, "")  # a backend in the working directory, as with `python -m`
     arguments = dict(_argument(text) for text in options)
     cls = import_class(BUILTIN.get(backend, backend))
-    checks = [one for one in conformance.CHECKS if not only or one.name in only]
-    unknown = set(only) - {one.name for one in checks}
+    checks = [check for check in conformance.CHECKS if not only or check.name in only]
+    unknown = set(only) - {check.name for check in checks}
     if unknown:
-        known = ", ".join(one.name for one in conformance.CHECKS)
+        known = ", ".join(check.name for check in conformance.CHECKS)
         raise click.UsageError(
-            f"no check is called {', '.join(sorted(unknown))}; there are {known}"
+            f"unknown check: {', '.join(sorted(unknown))}; the checks are {known}"
         )
     results = conformance.run(checks, lambda: cls(**arguments), backend, (backend, arguments))
     if junit:
         Path(junit).write_text(report.junit(backend, results), "utf-8")
-    click.echo((report.as_json if as_json() else report.text)(backend, results))
+    if as_json():
+        click.echo(report.as_json(backend, results))
+    else:
+        click.echo(report.text(backend, results))
     if any(result.outcome == "failed" for result in results):
         sys.exit(1)
 
 
 def _argument(text: str) -> tuple[str, Any]:
-    name, found, value = text.partition("=")
-    if not found:
+    name, separator, value = text.partition("=")
+    if not separator:
         raise click.UsageError(f"--option takes NAME=VALUE, got {text!r}")
-    return name, int(value) if value.isdecimal() else value
+    if value.isdecimal():
+        return name, int(value)
+    return name, value

@@ -1,21 +1,20 @@
-"""Which service a command talks to: the options that say so, a client of it, the private service of
-``--db``.
-"""
+"""Connect a command to its service: the options, the client, the private service of ``--db``."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
 from ..errors import Unreachable
 from ..model import tokens
+from ..model.names import check_name
 from ..process import DEFAULT_URL, ServerProcess
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 _PRIVATE = ["--host", "127.0.0.1", "--durable", "--log-level", "error", "--max-body", "4GiB"]
 _NAMESPACE = "/ns/"  # in an address, before a namespace's name
-_UNSEEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see
+_HIDDEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see
 
 
 def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:
@@ -37,33 +36,44 @@ def _option(flag: str, help: str, **more: Any) -> click.Option:
 
 OPTIONS = (  # they stand before a command's name or after it
     _option("--url", f"Address of the service.  [env: STATEROOM_URL; default: {DEFAULT_URL}]"),
-    _option("--db", "Database file, instead of an address."),
+    _option("--db", "Database file, instead of --url."),
     _option(
-        "--ns", "Namespace; without it, the address's own, or default.  [env: STATEROOM_NAMESPACE]"
+        "--ns",
+        "Namespace, instead of the one in --url.  [env: STATEROOM_NAMESPACE; default: default]",
     ),
-    _option("--token", "Admin's token, where a secret is set.  [env: STATEROOM_TOKEN]"),
-    _option("--json", "Print JSON for machines.", is_flag=True),
+    _option("--token", "Admin token, if the service has a secret.  [env: STATEROOM_TOKEN]"),
+    _option("--json", "Print JSON.", is_flag=True),
 )
 
 
-def given(name: str) -> Any:
-    """One of :data:`OPTIONS` as it was given, or None."""
+def option_value(name: str) -> Any:
+    """The value of one of :data:`OPTIONS`, or None if it is not on the command line."""
     return click.get_current_context().ensure_object(dict).get(name)
 
 
 def as_json() -> bool:
-    return bool(given("json"))
+    """Whether --json is on the command line."""
+    return bool(option_value("json"))
+
+
+def show(document: Any, text: str) -> None:
+    """Print a document with --json, else the text."""
+    if as_json():
+        text = json.dumps(document)
+    click.echo(text)
 
 
 @contextmanager
 def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomClient]:
-    """A client of the namespace that the options name; in a private service, if they name a file
-    that nobody serves.
+    """A client of the namespace that the options name.
 
-    :param create: whether a database file that is not there may be made.
-    :param whole: of the service as a whole, whatever namespace they name.
+    For ``--db`` it calls the service that owns the file or, if there is none, a private service
+    that ends with the block.
+
+    :param create: whether a missing database file may be created.
+    :param whole: a client of the whole service instead, with no namespace in its address.
     """
-    if not given("db"):
+    if not option_value("db"):
         yield running(whole)
         return
     path = _database(create)
@@ -80,54 +90,59 @@ def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomCl
             process = stack.enter_context(
                 ServerProcess(["--db", str(path), *_PRIVATE], _environment(secret))
             )
-            yield StateroomClient(_inside(process.url, whole), tokens.for_role(secret, "admin"))
+            yield StateroomClient(
+                _namespace_url(process.url, whole), tokens.for_role(secret, "admin")
+            )
 
 
 def running(whole: bool = False) -> StateroomClient:
-    """Like :func:`connected`, of a service that runs already.
+    """Like :func:`connected`, but only for a service that is already running.
 
-    :raises Unreachable: if the options name a file that nobody serves.
+    :raises Unreachable: if no service owns the file of ``--db``.
     """
     from ..client.http import StateroomClient
 
-    url = given("url") or os.environ.get("STATEROOM_URL") or DEFAULT_URL
-    if given("db"):
-        url = _owner_url(Path(given("db")))
+    url = option_value("url") or os.environ.get("STATEROOM_URL") or DEFAULT_URL
+    if option_value("db"):
+        url = _owner_url(Path(option_value("db")))
         if url is None:
-            raise Unreachable(f"nobody serves {given('db')}")
-    return StateroomClient(_inside(url, whole), given("token") or os.environ.get("STATEROOM_TOKEN"))
+            raise Unreachable(f"no service is running for {option_value('db')}")
+    return StateroomClient(
+        _namespace_url(url, whole), option_value("token") or os.environ.get("STATEROOM_TOKEN")
+    )
 
 
-def _inside(url: str, whole: bool) -> str:
-    """The address of the namespace that is meant: an option's before the address's own before the
-    environment's.
+def _namespace_url(url: str, whole: bool) -> str:
+    """The address of the namespace: from ``--ns``, else in the address, else in the environment.
+
+    :raises InvalidName: for an invalid name of a namespace.
     """
-    root, _, own = url.rstrip("/").partition(_NAMESPACE)
-    name = "" if whole else given("ns") or own or os.environ.get("STATEROOM_NAMESPACE") or ""
-    if name and not name.strip("."):
-        raise click.UsageError(
-            f"invalid namespace name {name!r}"
-        )  # and HTTP clients would drop it from the path
-    return root + _NAMESPACE + quote(name, safe="") if name else root
+    root, _, name_in_url = url.rstrip("/").partition(_NAMESPACE)
+    name = option_value("ns") or name_in_url or os.environ.get("STATEROOM_NAMESPACE")
+    if whole or not name:
+        return root
+    return root + _NAMESPACE + check_name(name, "namespace name")
 
 
 def _database(create: bool) -> Path:
-    path = Path(given("db"))
-    if given("url"):
-        raise click.UsageError("--url and --db exclude each other")
+    path = Path(option_value("db"))
+    if option_value("url"):
+        raise click.UsageError("use --url or --db, not both")
     if not create and not path.exists():
-        raise click.UsageError(f"there is no file {path}; only import makes one")
+        raise click.UsageError(f"file not found: {path}; only import creates it")
     return path
 
 
 def _owner_url(path: Path) -> str | None:
     from ..store.database.ownership import owner
 
-    who = owner(path)
-    return str(who["url"]) if who and who["url"] else None
+    record = owner(path)
+    if record is None or not record["url"]:
+        return None
+    return str(record["url"])
 
 
 def _environment(secret: str) -> dict[str, str]:
-    """That of a service which lives for one command and answers to nobody else."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_UNSEEN)}
+    """The environment of a private service: no settings of the user's, and a secret of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
     return {**kept, "AIRFLOW__API_AUTH__JWT_SECRET": secret}

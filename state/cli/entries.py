@@ -13,15 +13,15 @@ from ..errors import NotFound, ServiceError
 from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.scopes import TaskScope
-from ..terminal import _cut, columns, printable, second
+from ..terminal import columns, printable, second, shortened
 from .connection import as_json, connected
 from .scope_options import scope_of, scoped
 
 if TYPE_CHECKING:
     from ..client.http import HttpKeyspace, StateroomClient
 
-_LONGEST = 36_500  # days
-_UNREADABLE = 422  # what the Core API answers for a stored value that JSON cannot carry
+_MOST_DAYS = 36_500
+_UNREADABLE = 422  # status of the Core API for a stored value that is not JSON
 
 
 def _keyspace(client: StateroomClient, where: dict[str, Any]) -> HttpKeyspace:
@@ -32,10 +32,8 @@ def _keyspace(client: StateroomClient, where: dict[str, Any]) -> HttpKeyspace:
 
 
 def _asset_id(client: StateroomClient, name: str) -> int:
-    found = client.ask(
-        "GET", "/api/v2/assets", params={"name_prefix_pattern": name, "order_by": "name"}
-    )
-    for asset in found["assets"]:
+    query = {"name_prefix_pattern": name, "order_by": "name"}
+    for asset in client.ask("GET", "/api/v2/assets", params=query)["assets"]:
         if asset["name"] == name:
             return int(asset["id"])
     raise NotFound(f"Asset with name={name!r} not found")
@@ -44,14 +42,14 @@ def _asset_id(client: StateroomClient, name: str) -> int:
 @click.command("list")
 @scoped
 def list_entries(**where: Any) -> None:
-    """List what is stored: everything, or what the options choose."""
+    """List keys and values: all, or those that match the options."""
     with connected() as client:
         document = client.ask("GET", "/_stateroom/fixture")
-    wanted = {name: value for name, value in where.items() if value is not None}
+    filters = {name: value for name, value in where.items() if value is not None}
     rows = [
         row
         for row in fixture_files.rows(document)
-        if all(row.get(name) == wanted[name] for name in wanted)
+        if all(row.get(name) == filters[name] for name in filters)
     ]
     if as_json():
         click.echo(json.dumps(rows, indent=1))
@@ -65,7 +63,7 @@ def list_entries(**where: Any) -> None:
 @click.argument("key")
 @scoped
 def get_entry(key: str, **where: Any) -> None:
-    """Print the value of KEY as JSON; exit status 1 if there is none."""
+    """Print the value of KEY as JSON; exit status 1 if KEY is not found."""
     with connected() as client:
         click.echo(json.dumps(_keyspace(client, where).get(key), ensure_ascii=as_json()))
 
@@ -75,8 +73,8 @@ def get_entry(key: str, **where: Any) -> None:
 @click.argument("value")
 @click.option(
     "--days",
-    type=click.FloatRange(-_LONGEST, _LONGEST),
-    help="Days until it expires, by the clock; without it, never.",
+    type=click.FloatRange(-_MOST_DAYS, _MOST_DAYS),
+    help="Days until KEY expires, by the namespace's clock; default: never.",
 )
 @scoped
 def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
@@ -97,7 +95,7 @@ def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
 
 
 def _in_days(client: StateroomClient, days: float) -> datetime:
-    """The moment so many days from what the namespace's clock shows."""
+    """The time after this many days, by the namespace's clock."""
     now = client.call("GET", "/_stateroom/clock").json()["now"]
     return datetime.fromisoformat(now.replace("Z", "+00:00")) + timedelta(days=days)
 
@@ -106,9 +104,11 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        hint = json.dumps(text, ensure_ascii=False) if len(text) < 60 else '"…"'
+        hint = '"…"'
+        if len(text) < 60:
+            hint = json.dumps(text, ensure_ascii=False)
         raise click.UsageError(
-            f"VALUE is not JSON: {error}; a text needs quotes: '{hint}'"
+            f"VALUE is not JSON: {error}; a string needs quotes: '{hint}'"
         ) from None
 
 
@@ -116,7 +116,7 @@ def _parsed(text: str) -> Any:
 @click.argument("key")
 @scoped
 def delete_entry(key: str, **where: Any) -> None:
-    """Delete KEY; exit status 1 if there is none."""
+    """Delete KEY; exit status 1 if it is not found."""
     with connected() as client:
         keyspace = _keyspace(client, where)
         try:
@@ -136,7 +136,7 @@ def clear(**where: Any) -> None:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
 def clean(dry_run: bool) -> None:
     """Remove expired entries, as `airflow state-store clean` does."""
     parameters = {}
@@ -159,7 +159,7 @@ _WIDEST_VALUE = 48
 
 
 def table(entries: list[dict[str, Any]]) -> str:
-    """The rows for a terminal."""
+    """Entries as a table for a terminal."""
     return columns(
         [("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
     )
@@ -174,16 +174,19 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     if "asset" not in entry:
         expires = second(entry.get("expires_at")) or "never"
     return (
-        _owner(entry),
+        owner(entry),
         printable(entry["key"]),
-        _cut(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
+        shortened(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
         second(entry["updated_at"]),
         expires,
     )
 
 
-def _owner(entry: dict[str, Any]) -> str:
+def owner(entry: dict[str, Any]) -> str:
+    """The task instance or asset of an entry, for a terminal."""
     if "asset" in entry:
         return f"asset {printable(entry['asset'])}"
-    index = f" [{entry['map_index']}]" if entry["map_index"] >= 0 else ""
-    return printable(f"{entry['dag_id']} {entry['run_id']} {entry['task_id']}{index}")
+    task = f"{entry['dag_id']} {entry['run_id']} {entry['task_id']}"
+    if entry["map_index"] >= 0:
+        task += f" [{entry['map_index']}]"
+    return printable(task)

@@ -14,9 +14,12 @@ import click
 
 from ..errors import StateError
 from ..process import ServerProcess
-from .connection import given
+from .connection import option_value
 
-NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128  # exit statuses, as shells have them
+# exit statuses, as in a shell
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+KILLED = 128  # plus the signal's number
 _PRIVATE = ["--host", "127.0.0.1", "--log-level", "error"]
 _FORWARDED = (
     signal.SIGINT,
@@ -32,84 +35,83 @@ _FORWARDED = (
 @click.option(
     "--report",
     type=click.Path(file_okay=False),
-    help="Write what happened to this folder afterwards.",
+    help="Write a report of what happened to this folder.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(report: str | None, command: tuple[str, ...]) -> None:
-    """Run COMMAND with a Stateroom of its own, and end with its exit status.
+    """Run COMMAND with a Stateroom of its own, and exit with the status of COMMAND.
 
-    The variables that point workers, tests and this command there are set: stateroom exec --
-    pytest. A signal that ends COMMAND is exit status 128 and its number, 127 is a command that is
-    not there, 126 one that cannot be run. With --db before it, state is kept in that file.
+    Environment variables direct workers, tests and this command to it: stateroom exec -- pytest.
+    The exit status is 127 if COMMAND is not found, 126 if it cannot be run, and 128 plus the
+    signal's number if a signal ends it. With --db before exec, state is kept in that file.
     """
     from ..client.stateroom import Stateroom
 
-    environ = {
-        name: text for name, text in os.environ.items() if name != "AIRFLOW__API_AUTH__JWT_SECRET"
-    }
-    with ServerProcess(["--db", given("db") or ":memory:", *_PRIVATE], environ) as server:
+    environ = dict(os.environ)
+    environ.pop("AIRFLOW__API_AUTH__JWT_SECRET", None)  # so that calls need no token
+    with ServerProcess(["--db", option_value("db") or ":memory:", *_PRIVATE], environ) as server:
         with Stateroom(server.url) as stateroom:
-            status = run(
-                command,
-                {**os.environ, **stateroom.env, **({"STATEROOM_KEEP": "1"} if report else {})},
-            )
+            variables = {**os.environ, **stateroom.env}
+            if report:
+                variables["STATEROOM_KEEP"] = "1"
+            status = run(command, variables)
             if report is not None:
-                trouble = _reported(stateroom, Path(report))
-                status = status or trouble
+                report_status = _write_report(stateroom, Path(report))
+                status = status or report_status
     sys.exit(status)
 
 
 def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run a command to its end; its exit status as a shell tells it."""
+    """Run a command to its end and return its exit status, as a shell does."""
     with _Signals() as signals:
         try:
             child = subprocess.Popen(command, env=dict(environ))
         except FileNotFoundError:
-            click.echo(f"stateroom: there is no command {command[0]}", err=True)
+            click.echo(f"stateroom: command not found: {command[0]}", err=True)
             return NOT_FOUND
         except OSError as error:
-            click.echo(f"stateroom: {command[0]} cannot be run: {error.strerror}", err=True)
+            click.echo(f"stateroom: cannot run {command[0]}: {error.strerror}", err=True)
             return NOT_EXECUTABLE
-        signals.hand_on_to(child)
+        signals.forward_to(child)
         status = child.wait()
-    return status if status >= 0 else KILLED - status
+    if status < 0:
+        return KILLED - status
+    return status
 
 
 class _Signals:
-    """Signals for the child, which alone decides what they mean."""
+    """Forwards signals to the child; those that arrive before it has started are kept for it."""
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
-        self._early: list[int] = []
-        self._before: dict[int, Any] = {}
+        self._pending: list[int] = []
+        self._previous: dict[int, Any] = {}
 
-    def hand_on_to(self, child: subprocess.Popen[bytes]) -> None:
+    def forward_to(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        for number in self._early:
+        for number in self._pending:
             child.send_signal(number)
 
-    def _take(self, number: int, frame: Any) -> None:
-        if number == signal.SIGINT and _terminal_tells_all():
+    def _forward(self, number: int, frame: Any) -> None:
+        if number == signal.SIGINT and _terminal_signals_child():
             return
         if self._child is None:
-            self._early.append(number)
+            self._pending.append(number)
         else:
             self._child.send_signal(number)
 
     def __enter__(self) -> _Signals:
         for number in _FORWARDED:
-            self._before[number] = signal.signal(number, self._take)
+            self._previous[number] = signal.signal(number, self._forward)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
 
-def _terminal_tells_all() -> bool:
-    """Whether Ctrl-C goes to this process and the child alike, because both stand in a terminal's
-    foreground.
-    """
+def _terminal_signals_child() -> bool:
+    """Whether the terminal sends Ctrl-C to the child too: both are in its foreground group."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
@@ -122,13 +124,13 @@ def _terminal_tells_all() -> bool:
         os.close(terminal)
 
 
-def _reported(stateroom: Any, folder: Path) -> int:
-    """Write the report of each namespace; 1 if that fails, and why on standard error."""
+def _write_report(stateroom: Any, folder: Path) -> int:
+    """Write the report of each namespace; 1 if that fails, with the error on standard error."""
     from ..client.report import write
 
     try:
         write(stateroom, folder)
     except (StateError, OSError) as error:
-        click.echo(f"stateroom: the report cannot be written: {error}", err=True)
+        click.echo(f"stateroom: cannot write the report: {error}", err=True)
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""``stateroom faults``: what is to go wrong on purpose, on the command line."""
+"""``stateroom faults``: add, list and remove faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
-from .connection import as_json, connected
+from .connection import as_json, connected, show
 
 _SCOPE = ("dag_id", "run_id", "task_id", "map_index", "asset")
 _PATH = "/_stateroom/faults"
@@ -16,86 +16,98 @@ _PATH = "/_stateroom/faults"
 
 @click.group("faults")
 def faults() -> None:
-    """Set, list and remove faults: calls on state that go wrong on purpose."""
+    """Add, list and remove faults, which make calls fail on purpose."""
 
 
 @faults.command("list")
 def list_faults() -> None:
-    """List the faults in their order, with the calls that each matched and how often it fired."""
+    """List the faults in the order of matching, with the counts of calls matched and fired."""
     with connected() as client:
-        found = client.call("GET", _PATH).json()["faults"]
+        rows = client.call("GET", _PATH).json()["faults"]
     if as_json():
-        click.echo(json.dumps(found, indent=1))
-    elif not found:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    if not rows:
         click.echo("no faults are set; try: stateroom faults add --help")
-    for fault in () if as_json() else found:
-        click.echo(_line(fault))
+    for row in rows:
+        click.echo(_line(row))
 
 
-def _line(found: dict[str, Any]) -> str:
-    rule = {name: value for name, value in found.items() if name not in ("id", "matched", "fired")}
-    counts = f"({found['matched']} calls matched, fired {found['fired']} times)"
-    return f"{found['id']:>4}  {Fault.from_json(rule)}  {counts}"
+def _line(row: dict[str, Any]) -> str:
+    rule = {name: value for name, value in row.items() if name not in ("id", "matched", "fired")}
+    counts = f"({row['matched']} calls matched, fired {row['fired']} times)"
+    return f"{row['id']:>4}  {Fault.from_json(rule)}  {counts}"
 
 
 def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
-    """``1.5``, or ``0.5-2``, in seconds."""
+    """Read ``1.5`` as a number of seconds, ``0.5-2`` as a list of two."""
     if text is None:
         return None
     try:
         seconds = [float(part) for part in text.split("-", 1)]
     except ValueError:
         seconds = [-1.0]
-    if not all(0 <= one <= LONGEST for one in seconds):
+    if not all(0 <= number <= LONGEST for number in seconds):
         raise click.BadParameter(
             f"invalid duration {text!r}; write seconds up to {LONGEST:g}, such as 1.5, or 0.5-2"
         )
-    return seconds[0] if len(seconds) == 1 else seconds
+    if len(seconds) == 1:
+        return seconds[0]
+    return seconds
 
 
 @faults.command("add")
-@click.option("--op", type=click.Choice(OPS), help="Which calls; without it, any.")
+@click.option("--op", type=click.Choice(OPS), help="Operation; default: any.")
 @click.option("--key", help="Pattern for the key (*, ?, [...]).")
 @click.option("--dag", "dag_id", help="Pattern for the dag id.")
 @click.option("--run", "run_id", help="Pattern for the run id.")
 @click.option("--task", "task_id", help="Pattern for the task id.")
 @click.option("--map-index", help="Pattern for the map index.")
 @click.option("--asset", help="Pattern for the asset's name.")
-@click.option("--nth", type=click.IntRange(min=1), help="Only on this call.")
-@click.option("--times", type=click.IntRange(min=1), help="Only on the first calls.")
-@click.option("--probability", type=click.FloatRange(0, 1), help="On each call with this chance.")
-@click.option("--seed", type=int, help="Settles on which calls, with --probability.")
-@click.option("--status", type=click.IntRange(400, 599), help="Answer this status.")
-@click.option("--after", is_flag=True, help="Let the call take effect before --status is answered.")
+@click.option("--nth", type=click.IntRange(min=1), help="Fire only on the n-th matching call.")
+@click.option(
+    "--times", type=click.IntRange(min=1), help="Fire only on the first n matching calls."
+)
+@click.option(
+    "--probability", type=click.FloatRange(0, 1), help="Fire on each call with this probability."
+)
+@click.option("--seed", type=int, help="Random seed for --probability.")
+@click.option("--status", type=click.IntRange(400, 599), help="Answer with this HTTP status.")
+@click.option("--after", is_flag=True, help="Answer --status after the call has taken effect.")
 @click.option(
     "--latency",
     callback=_latency,
     metavar="SECONDS",
-    help="Wait first: 1.5, or 0.5-2 to draw from between.",
+    help="Delay the call: 1.5, or 0.5-2 for a random delay.",
 )
 @click.option(
     "--close",
     type=click.Choice(MOMENTS),
-    help="Close the connection before or after the call took effect.",
+    help="Close the connection before or after the call takes effect.",
 )
-@click.option("--truncate", is_flag=True, help="Send half of the answer's body, then close.")
-@click.option("--backend", type=click.Choice(BACKEND), help="What a state backend does wrong.")
-def add_fault(**given: Any) -> None:
-    """Set a fault: which calls, on which of them (always, unless one is said), what happens."""
-    said = {
-        name: value for name, value in given.items() if value is not None and value is not False
+@click.option(
+    "--truncate", is_flag=True, help="Close the connection after half of the response body."
+)
+@click.option("--backend", type=click.Choice(BACKEND), help="Failure of the state backend.")
+def add_fault(**options: Any) -> None:
+    """Add a fault: the calls that it matches, when it fires (default: always), what happens."""
+    rule = {
+        name: value for name, value in options.items() if value is not None and value is not False
     }
-    scope = {name: said.pop(name) for name in _SCOPE if name in said}
+    scope = {name: rule.pop(name) for name in _SCOPE if name in rule}
+    if scope:
+        rule["scope"] = scope
     with connected() as client:
-        made = client.call(
-            "POST", _PATH, json={**said, **({"scope": scope} if scope else {})}
-        ).json()
-    click.echo(json.dumps(made) if as_json() else _line(made).strip())
+        row = client.call("POST", _PATH, json=rule).json()
+    show(row, _line(row).strip())
 
 
 @faults.command("clear")
 @click.argument("fault_id", type=int, required=False)
 def clear_faults(fault_id: int | None) -> None:
-    """Remove all faults, or the one with this number."""
+    """Remove all faults, or the one with this id."""
+    path = _PATH
+    if fault_id is not None:
+        path = f"{_PATH}/{fault_id}"
     with connected() as client:
-        client.call("DELETE", _PATH if fault_id is None else f"{_PATH}/{fault_id}")
+        client.call("DELETE", path)

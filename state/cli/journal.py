@@ -1,4 +1,4 @@
-"""``stateroom journal``: what happened, in order, and what happens next."""
+"""Commands on the journal: journal, explain, history."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import NotFound
+from ..model.events import OPS
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 from .scope_options import scope_if_any, scope_of, scoped
@@ -22,29 +23,27 @@ if TYPE_CHECKING:
     from ..client.timeline import Story
 
 _PATH = "/_stateroom/journal"
-_PAGE = 1000  # events in one answer
+_HISTORY = "/_stateroom/history"
+_PAGE = 1000  # events in one response
 _WAIT = 20  # seconds of one long poll
 
 
 @click.command()
 @click.option(
-    "--follow", is_flag=True, help="Go on with each event as it happens, until interrupted."
+    "--follow", is_flag=True, help="Print each new event when it happens, until interrupted."
 )
 @click.option(
     "--last",
     type=click.IntRange(min=0),
     default=100,
     show_default=True,
-    help="How many; 0 for all.",
+    help="Number of events; 0 for all.",
 )
-@click.option(
-    "--op",
-    help="Only this operation: get, set, delete, clear, state, clean, reset, fault and others.",
-)
+@click.option("--op", type=click.Choice(OPS), help="Only this operation.")
 @click.option("--key", help="Only this key.")
 @scoped
 def journal(follow: bool, last: int, op: str | None, key: str | None, **where: Any) -> None:
-    """Show what happened in order: who did what to which key, and what came of it.
+    """Show events in order: who did what to which key, and the result.
 
     With --json each line is an event as the service sends it.
     """
@@ -56,74 +55,74 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
         filters.update(scope_document(scope))
     with connected() as client:
         filters = {name: value for name, value in filters.items() if value is not None}
-        _show(client, filters, _Lines(with_place=scope is None), last, follow)
+        _show(client, filters, _Table(with_scope=scope is None), last, follow)
 
 
 def _show(
-    client: StateroomClient, wanted: dict[str, Any], lines: _Lines, last: int, follow: bool
+    client: StateroomClient, filters: dict[str, Any], table: _Table, last: int, follow: bool
 ) -> None:
-    events = _before(client, wanted, last)
-    lines.show(events, min(last or len(events), len(events)))
+    events = _recent(client, filters, last)
+    table.show(events, min(last or len(events), len(events)))
     if not events and not follow and not as_json():
-        click.echo("nothing has happened here yet", err=True)
+        click.echo("no events match", err=True)
     if follow:
         with _exit_on_interrupt():
             while True:
-                page = _page(client, wanted, events, wait=_WAIT)
+                page = _page(client, filters, events, wait=_WAIT)
                 events = (events + page)[-_PAGE:]
-                lines.show(events, len(page))
+                table.show(events, len(page))
 
 
 @contextmanager
 def _exit_on_interrupt() -> Iterator[None]:
     """Let Ctrl-C end the process at once, with exit status 0.
 
-    A KeyboardInterrupt could strike while urllib3 holds the lock of its pool; the pool's own
-    clean-up would then wait for that lock for ever.
+    A KeyboardInterrupt may come while urllib3 holds the lock of its pool, whose clean-up then waits
+    for this lock without end.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    previous = signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
-def _before(client: StateroomClient, wanted: dict[str, Any], last: int) -> list[dict[str, Any]]:
-    """The newest events, at least as many as are wanted; more of them explain what the lines speak
-    of.
-    """
+def _recent(client: StateroomClient, filters: dict[str, Any], last: int) -> list[dict[str, Any]]:
+    """The newest events, at least the last ones, since their lines may refer to earlier events."""
     if 0 < last <= _PAGE:
-        return _page(client, wanted, [], newest=1)
+        return _page(client, filters, [], newest=1)
     events: list[dict[str, Any]] = []
-    while page := _page(client, wanted, events):
+    while page := _page(client, filters, events):
         events += page
     return events
 
 
 def _page(
-    client: StateroomClient, wanted: dict[str, Any], seen: list[dict[str, Any]], **how: int
+    client: StateroomClient, filters: dict[str, Any], known: list[dict[str, Any]], **query: int
 ) -> list[dict[str, Any]]:
-    parameters = {**wanted, **how, "after": 0, "limit": _PAGE}
-    if seen:
-        parameters["after"] = seen[-1]["seq"]
+    """The next page of events after the known ones."""
+    parameters = {**filters, **query, "after": 0, "limit": _PAGE}
+    if known:
+        parameters["after"] = known[-1]["seq"]
     events: list[dict[str, Any]] = client.ask("GET", _PATH, params=parameters)["events"]
     return events
 
 
-class _Lines:
-    """A table that grows at its end, in columns that only get wider.
+class _Table:
+    """A table of events to which lines can be added; its columns only get wider.
 
-    :param with_place: whether it says whose state each event is about.
+    :param with_scope: whether it has a column for the scope.
     """
 
-    def __init__(self, with_place: bool) -> None:
-        self._with_place = with_place
+    def __init__(self, with_scope: bool) -> None:
+        self._with_scope = with_scope
         self._widths: list[int] = []
 
     def show(self, events: list[dict[str, Any]], count: int) -> None:
         """Print the newest events.
 
-        :param events: those, and what was before, of which their lines may speak.
+        :param events: known events, to which the lines may refer; the newest are the last.
+        :param count: how many of them to print.
         """
         if not count:
             return
@@ -137,30 +136,31 @@ class _Lines:
         story = Story(known, numbered=True)
         rows = [self._row(event, story) for event in known[-count:]]
         if not self._widths:
-            rows.insert(0, self._only(("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT")))
+            rows.insert(0, self._cells("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"))
         click.echo(columns(rows, self._widths))
 
     def _row(self, event: Event, story: Story) -> tuple[str, ...]:
-        from ..client.timeline import what
+        from ..client.timeline import operation
         from ..model.scopes import label
 
-        return self._only(
-            (
-                str(event.seq),
-                f"{event.at[:23].rstrip('Z')}Z",
-                printable(story.who(event)),
-                printable(label(event.scope)) if event.scope else "",
-                what(event),
-                printable(event.key or ""),
-                story.outcome(event),
-            )
+        scope = ""
+        if event.scope is not None:
+            scope = printable(label(event.scope))
+        return self._cells(
+            str(event.seq),
+            f"{event.at[:23].rstrip('Z')}Z",
+            printable(story.actor(event)),
+            scope,
+            operation(event),
+            printable(event.key or ""),
+            story.outcome(event),
         )
 
-    def _only(self, row: tuple[str, ...]) -> tuple[str, ...]:
-        """The columns that are shown: without the scope where all events have the same."""
-        if self._with_place:
-            return row
-        return (*row[:3], *row[4:])
+    def _cells(self, *cells: str) -> tuple[str, ...]:
+        """The cells of a line, without the scope if the table has no column for it."""
+        if self._with_scope:
+            return cells
+        return (*cells[:3], *cells[4:])
 
 
 @click.command()
@@ -169,7 +169,7 @@ class _Lines:
     "--ti",
     "ti_id",
     type=click.UUID,
-    help="The task instance that this attempt's id names, as workers do.",
+    help="Id of the task instance, as workers use it.",
 )
 @scoped
 def explain(key: str, ti_id: Any, **where: Any) -> None:
@@ -177,10 +177,16 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
     from ..model.scopes import label, scope_document, scope_from
 
     if ti_id and any(value is not None for value in where.values()):
-        raise click.UsageError("name a task instance by --ti, or by its coordinates, not both")
-    scope = {"ti_id": str(ti_id)} if ti_id else scope_document(scope_of(where))
+        raise click.UsageError(
+            "use --ti or the options that name a task instance or an asset, not both"
+        )
+    parameters = {"key": key}
+    if ti_id:
+        parameters["ti_id"] = str(ti_id)
+    else:
+        parameters.update(scope_document(scope_of(where)))
     with connected() as client:
-        answer = client.ask("GET", "/_stateroom/explain", params={**scope, "key": key})
+        answer = client.ask("GET", "/_stateroom/explain", params=parameters)
     if as_json():
         click.echo(json.dumps(answer, indent=1))
         return
@@ -192,22 +198,19 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
         click.echo("\n" + columns([("NEAR", "KEY", "WHY"), *printed]))
 
 
-_HISTORY = "/_stateroom/history"
-
-
 @click.command()
 @click.argument("key")
 @click.option(
     "--at",
     "moment",
     metavar="MOMENT",
-    help="What it was then: a moment, or the number of an event.",
+    help="Print the value at this time, or after the event of this number.",
 )
 @scoped
 def history(key: str, moment: str | None, **where: Any) -> None:
-    """Tell what changed KEY, oldest first, as far as the journal goes back.
+    """List the changes of KEY, oldest first, as far back as the journal goes.
 
-    With --at print its value at that moment; exit status 1 if there was none.
+    With --at, print the value at that moment; exit status 1 if there was none.
     """
     from ..model.scopes import scope_document
 
@@ -230,10 +233,10 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
     :raises NotFound: if it had none.
     """
     if not answer["found"]:
-        message = f"there was no {key!r} at {moment}"
+        message = f"key {key!r} had no value at {moment}"
         event = answer["event"]
         if event is not None:
-            message += f": it had been deleted at {second(event['at'])} (event {event['seq']})"
+            message += f": it was deleted at {second(event['at'])} (event {event['seq']})"
         raise NotFound(message)
     if as_json():
         click.echo(json.dumps(answer))
@@ -243,7 +246,7 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     from ..client.events import Event
-    from ..client.timeline import Story, what
+    from ..client.timeline import Story, operation
 
     events = [Event.read(row) for row in rows]
     story = Story(events, numbered=True)
@@ -251,8 +254,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
         (
             str(event.seq),
             second(event.at),
-            story.who(event),
-            what(event).strip(),
+            story.actor(event),
+            operation(event).strip(),
             story.outcome(event) + _lost(row),
         )
         for event, row in zip(events, rows, strict=True)
@@ -263,4 +266,4 @@ def _table(rows: list[dict[str, Any]]) -> str:
 def _lost(row: dict[str, Any]) -> str:
     if not row["lost"]:
         return ""
-    return f"   LOST UPDATE: it had not seen what was written in {row['lost']}"
+    return f"   LOST UPDATE: overwrote the write of event {row['lost']} without reading it"

@@ -1,13 +1,12 @@
-"""The command line: ``python -m state``, and ``stateroom`` once installed.
+"""The command line ``stateroom``: the group of all commands, and those that need no other module.
 
-Commands talk to a running service (``--url``); with ``--db`` to the one that owns the file, or, if
-nobody does, to a private one that lives as long as the command. Each noun's commands stand in a
-module of their own and are hung on the group here; their names are imported from here.
+A command calls the service at ``--url``; with ``--db`` the service that owns the file or, if there
+is none, a private one that ends with the command. The commands of each noun are in a module of
+their own.
 """
 
 from __future__ import annotations
 
-import json
 import runpy
 import sys
 import time
@@ -21,7 +20,7 @@ from ..model import tokens
 from ..process import service_path
 from . import entries, fixtures, references
 from .check import check
-from .connection import OPTIONS, as_json, running
+from .connection import OPTIONS, running, show
 from .exec import execute
 from .faults import faults
 from .journal import explain, history, journal
@@ -29,25 +28,28 @@ from .namespaces import clock, namespaces
 from .snapshots import snapshot
 
 # exit statuses; 3 to 8 are those of a database that cannot be opened (state/errors.py)
-NO, WRONG, REFUSED, NOBODY = 1, 2, 10, 11
+NOT_FOUND = 1
+USAGE = 2
+REFUSED = 10
+UNREACHABLE = 11
 _STATUS = {
-    NotFound: NO,
-    Unreachable: NOBODY,
+    NotFound: NOT_FOUND,
+    Unreachable: UNREACHABLE,
     ServiceError: REFUSED,
-    BadDocument: WRONG,
-    StateError: NO,
+    BadDocument: USAGE,
+    StateError: NOT_FOUND,
 }
-_LONGEST = 36_500  # days
-_APART = ("check", "exec", "serve", "token")  # commands that talk to no service
+_MOST_DAYS = 36_500
+_WITHOUT_CONNECTION = ("check", "exec", "serve", "token")  # commands that call no service
 
 
 class Group(click.Group):
-    """A group whose commands end with a sentence and an exit status instead of a traceback."""
+    """A group whose commands end with a message and an exit status instead of a traceback."""
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         super().add_command(cmd, name)
-        if (name or cmd.name) not in _APART:
-            _take_options(cmd)
+        if (name or cmd.name) not in _WITHOUT_CONNECTION:
+            _add_options(cmd)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -55,37 +57,33 @@ class Group(click.Group):
         except BrokenPipeError:
             raise
         except (StateError, ValueError, OSError) as error:
-            click.echo(f"stateroom: {_sentence(error)}", err=True)
+            click.echo(f"stateroom: {_message(error)}", err=True)
             sys.exit(_exit_status(error))
 
 
-def _take_options(command: click.Command) -> None:
-    """Let the options that say which service also follow the name of a command, or of those below
-    it.
-    """
+def _add_options(command: click.Command) -> None:
+    """Add the connection options to a command, and to the subcommands of a group."""
     if isinstance(command, click.Group):
-        for below in command.commands.values():
-            _take_options(below)
+        for subcommand in command.commands.values():
+            _add_options(subcommand)
     if not isinstance(command, click.Group) or command.invoke_without_command:
         command.params = [*command.params, *OPTIONS]
 
 
-def _sentence(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    hint = (
-        "; give --token (stateroom token --role admin)"
-        if getattr(error, "status", None) == 401
-        else ""
-    )
-    return str(error).removeprefix("stateroom: ") + hint
+    message = str(error).removeprefix("stateroom: ")
+    if getattr(error, "status", None) == 401:
+        message += "; give --token (stateroom token --role admin)"
+    return message
 
 
 def _exit_status(error: Exception) -> int:
-    own: int | None = getattr(error, "exit_status", None)
-    return own or next(
-        (status for kind, status in _STATUS.items() if isinstance(error, kind)), WRONG
-    )
+    status: int | None = getattr(error, "exit_status", None)
+    if status:
+        return status
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), USAGE)
 
 
 @click.group(cls=Group, params=[*OPTIONS], context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,20 +93,20 @@ def cli() -> None:
 
     The options below may also follow a command's name.
 
-    Exit status: 0 done, 1 not found or "no", 2 the call is wrong, 10 refused by the service, 11
-    service unreachable; with --db also 3 to 8, why the file cannot be opened.
+    Exit status: 0 success, 1 not found or "no", 2 usage error, 10 refused by the service, 11
+    service unreachable; with --db also 3 to 8, if the file cannot be opened.
     """
 
 
 @click.command("token")
-@click.option("--role", type=click.Choice(tokens.ROLES), help="A person's token, with this role.")
+@click.option("--role", type=click.Choice(tokens.ROLES), help="Token of a user with this role.")
 @click.option(
-    "--ti", "ti_id", type=click.UUID, help="A worker's token, for the task instance with this id."
+    "--ti", "ti_id", type=click.UUID, help="Token of the worker of the task instance with this id."
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, _LONGEST, min_open=True),
-    help="Lifetime; a worker's is ten minutes, else a day.",
+    type=click.FloatRange(0, _MOST_DAYS, min_open=True),
+    help="Lifetime in days; default: 10 minutes with --ti, 1 day with --role.",
 )
 @click.option(
     "--jwt-secret",
@@ -116,21 +114,21 @@ def cli() -> None:
     help="Secret to sign with.  [env: AIRFLOW__API_AUTH__JWT_SECRET]",
 )
 def make_token(role: str | None, ti_id: Any, days: float | None, jwt_secret: str | None) -> None:
-    """Print a token that the service with this secret takes."""
+    """Print a token for a service that has this secret."""
     if not jwt_secret:
-        raise click.UsageError(
-            "give --jwt-secret, or AIRFLOW__API_AUTH__JWT_SECRET in the environment"
-        )
+        raise click.UsageError("give --jwt-secret, or set AIRFLOW__API_AUTH__JWT_SECRET")
     if (role is None) == (ti_id is None):
-        raise click.UsageError("give --role or --ti")
-    lifetime = int(days * 86_400) if days else None
+        raise click.UsageError("give either --role or --ti")
+    lifetime = None
+    if days:
+        lifetime = int(days * 86_400)
     if role:
         text = tokens.for_role(jwt_secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
     else:
         text = tokens.for_task_instance(
             jwt_secret, str(ti_id), lifetime or tokens.EXECUTION_LIFETIME
         )
-    click.echo(json.dumps({"token": text}) if as_json() else text)
+    show({"token": text}, text)
 
 
 @click.command(
@@ -152,10 +150,10 @@ def serve(arguments: tuple[str, ...]) -> None:
     type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
-    help="Seconds to keep asking.",
+    help="Seconds to keep trying.",
 )
 def ready(wait: float) -> None:
-    """Say whether the service is ready, for health checks.
+    """Check whether the service is ready, for health checks.
 
     Exit status 0 if it is, 10 if it answers that it is not, 11 if the service is unreachable.
     """
@@ -168,7 +166,7 @@ def ready(wait: float) -> None:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.05)
-    click.echo(json.dumps(facts) if as_json() else f"{facts['status']}: {url}")
+    show(facts, f"{facts['status']}: {url}")
 
 
 def _health(timeout: float) -> tuple[str, Any]:

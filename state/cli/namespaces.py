@@ -1,17 +1,17 @@
-"""``stateroom namespaces``: made, listed and dropped."""
+"""``stateroom namespaces``: create, list and drop; ``stateroom clock``: the clock of one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from ..model import durations, fixture_files
+from ..model.names import check_name
 from ..terminal import columns, second
-from .connection import as_json, connected
+from .connection import as_json, connected, show
 
 _PATH = "/_stateroom/namespaces"
 _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
@@ -19,51 +19,48 @@ _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
 
 @click.group()
 def namespaces() -> None:
-    """Make, list and drop namespaces, each a whole Stateroom of its own; --ns then says which one
-    is meant.
-    """
+    """Create, list and drop namespaces, each with its own state; --ns selects one."""
 
 
 @namespaces.command("list")
 def list_namespaces() -> None:
-    """List the namespaces by name, with what they hold."""
+    """List the namespaces by name, with counts of what they hold."""
     with connected(whole=True) as client:
-        found = client.ask("GET", _PATH)["namespaces"]
+        rows = client.ask("GET", _PATH)["namespaces"]
     if as_json():
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(rows, indent=1))
         return
-    rows = [
+    lines = [
         (row["name"], second(row["created_at"]), *(str(row[name]) for name in _COUNTS))
-        for row in found
+        for row in rows
     ]
-    click.echo(columns([("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS"), *rows]))
+    click.echo(columns([("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS"), *lines]))
 
 
 @namespaces.command("create")
 @click.argument("name")
 @click.option(
-    "--fixture", type=click.Path(exists=True, dir_okay=False), help="Document that it begins with."
+    "--fixture",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Fixture document to load into it.",
 )
 def create_namespace(name: str, fixture: str | None) -> None:
-    """Make the namespace NAME, and print its address."""
+    """Create the namespace NAME, and print its address."""
     body: dict[str, Any] = {"name": name}
     if fixture:
         body["fixture"] = fixture_files.read(Path(fixture))
     with connected(whole=True) as client:
         namespace = client.call("POST", _PATH, json=body).json()
-        click.echo(json.dumps(namespace) if as_json() else client.url + namespace["path"])
+        show(namespace, client.url + namespace["path"])
 
 
 @namespaces.command("drop")
 @click.argument("name")
 def drop_namespace(name: str) -> None:
-    """Drop the namespace NAME with all that it holds."""
-    if not name.strip("."):
-        raise click.UsageError(
-            f"invalid namespace name {name!r}"
-        )  # and HTTP clients would drop it from the path
+    """Drop the namespace NAME with all its state."""
+    path = f"{_PATH}/{check_name(name, 'namespace name')}"
     with connected(whole=True) as client:
-        client.call("DELETE", f"{_PATH}/{quote(name, safe='')}")
+        client.call("DELETE", path)
 
 
 _CLOCK = "/_stateroom/clock"
@@ -72,21 +69,21 @@ _CLOCK = "/_stateroom/clock"
 @click.group(invoke_without_command=True)
 @click.pass_context
 def clock(ctx: click.Context) -> None:
-    """Freeze, set and advance the clock of the namespace; without a command, show it."""
+    """Show, freeze, set or advance the clock of the namespace."""
     if ctx.invoked_subcommand is None:
         _show("GET")
 
 
 @clock.command("show")
 def show_clock() -> None:
-    """Say what the clock shows."""
+    """Show the time of the clock."""
     _show("GET")
 
 
 @clock.command("freeze")
 @click.argument("moment", required=False)
 def freeze_clock(moment: str | None) -> None:
-    """Let the clock stand still: now, or at MOMENT (2030-01-01T00:00:00Z)."""
+    """Freeze the clock now, or at MOMENT (2030-01-01T00:00:00Z)."""
     body: dict[str, Any] = {"frozen": True}
     if moment:
         body["now"] = moment
@@ -95,14 +92,14 @@ def freeze_clock(moment: str | None) -> None:
 
 @clock.command("unfreeze")
 def unfreeze_clock() -> None:
-    """Let the clock go on from the moment that it shows."""
+    """Let a frozen clock run on from its time."""
     _show("PATCH", json={"frozen": False})
 
 
 @clock.command("set")
 @click.argument("moment")
 def set_clock(moment: str) -> None:
-    """Let the clock show MOMENT (2030-01-01T00:00:00Z); a frozen one stays frozen."""
+    """Set the clock to MOMENT (2030-01-01T00:00:00Z); a frozen clock stays frozen."""
     _show("PATCH", json={"now": moment})
 
 
@@ -112,7 +109,7 @@ def set_clock(moment: str) -> None:
 )
 @click.argument("duration")
 def advance_clock(duration: str) -> None:
-    """Move the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h; back with a minus."""
+    """Advance the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h; -12h sets it back."""
     try:
         seconds = durations.parse(duration)
     except ValueError as error:
@@ -123,32 +120,34 @@ def advance_clock(duration: str) -> None:
 @clock.command("tokens")
 @click.argument("which", type=click.Choice(["real", "namespace"]))
 def set_tokens(which: str) -> None:
-    """Let tokens expire by real time, as they do unless told, or by the clock of the namespace."""
+    """Let tokens expire by real time, the default, or by the clock of the namespace."""
     _show("PATCH", json={"tokens": which == "namespace"})
 
 
 @clock.command("real")
 def reset_clock() -> None:
-    """Let the clock show real time again."""
+    """Return the clock to real time."""
     with connected() as client:
         client.call("DELETE", _CLOCK)
     _show("GET")
 
 
-def _show(method: str, **body: Any) -> None:
+def _show(method: str, **kwargs: Any) -> None:
+    """Call the API of the clock, and show the clock."""
     with connected() as client:
-        shown = client.ask(method, _CLOCK, **body)
-    click.echo(json.dumps(shown) if as_json() else _line(shown))
+        clock = client.ask(method, _CLOCK, **kwargs)
+    line = f"{clock['now']}, {_mode(clock)}"
+    if clock["tokens"]:
+        line += "; tokens expire by it too"
+    show(clock, line)
 
 
-def _line(shown: dict[str, Any]) -> str:
-    how = "frozen" if shown["frozen"] else _running(shown["offset"])
-    tokens = "; tokens expire by it too" if shown["tokens"] else ""
-    return f"{shown['now']}, {how}{tokens}"
-
-
-def _running(offset: float) -> str:
+def _mode(clock: dict[str, Any]) -> str:
+    if clock["frozen"]:
+        return "frozen"
+    offset = clock["offset"]
     if not offset:
         return "real time"
-    side = "ahead of" if offset > 0 else "behind"
-    return f"running, {durations.words(offset)} {side} real time"
+    if offset > 0:
+        return f"running, {durations.words(offset)} ahead of real time"
+    return f"running, {durations.words(offset)} behind real time"

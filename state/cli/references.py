@@ -1,4 +1,4 @@
-"""``stateroom references``: what lives outside the database, how it is, and what can go."""
+"""``stateroom references``: list and check references, list and remove orphans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from ..model import durations
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
-from .entries import _owner
+from .entries import owner
 
 if TYPE_CHECKING:
     from ..client.http import StateroomClient
@@ -23,7 +23,7 @@ _BAD = ("missing", "corrupt")
 
 
 def _duration(ctx: click.Context, param: click.Parameter, text: str) -> int:
-    """``90s``, ``30m``, ``24h`` or ``7d``, in seconds."""
+    """Read ``90s``, ``30m``, ``24h`` or ``7d`` as seconds."""
     try:
         seconds = int(durations.parse(text))
     except ValueError as error:
@@ -37,18 +37,20 @@ def _duration(ctx: click.Context, param: click.Parameter, text: str) -> int:
 @click.option(
     "--check",
     is_flag=True,
-    help="Look behind each reference first; exit status 1 if one is broken.",
+    help="Check each object first; exit status 1 if one is missing or corrupt.",
 )
-@click.option("--orphans", is_flag=True, help="List the objects that no row points at.")
+@click.option("--orphans", is_flag=True, help="List orphans: objects that no key refers to.")
 @click.option(
-    "--remove-orphans", is_flag=True, help="Remove those that are this database's and old enough."
+    "--remove-orphans",
+    is_flag=True,
+    help="Remove orphans of this database older than --older-than.",
 )
 @click.option(
     "--older-than",
     callback=_duration,
     default="24h",
     show_default=True,
-    help="How old an orphan has to be.",
+    help="Minimum age of an orphan.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
 def list_references(
@@ -56,20 +58,17 @@ def list_references(
 ) -> None:
     """List references to objects outside the database and their health, credentials masked."""
     with connected() as client:
-        health = _check_references(client) if check else {}
+        health: dict[str, int] = {}
+        if check:
+            health = _check_references(client)
         if remove_orphans:
             _remove_orphans(client, older_than, yes)
         elif orphans:
-            found = _pages(
-                client, "/_stateroom/references/orphans", "orphans", {"older_than": older_than}
-            )
-            _show(found, orphans_table, "there are no orphans")
+            rows = _orphans(client, older_than)
+            _show(rows, orphans_table, "no orphans")
         else:
-            _show(
-                _pages(client, "/_stateroom/references", "references"),
-                references_table,
-                "no references",
-            )
+            rows = _pages(client, "/_stateroom/references", "references")
+            _show(rows, references_table, "no references")
     if any(health.get(word) for word in _BAD):
         sys.exit(_BROKEN)
 
@@ -77,7 +76,17 @@ def list_references(
 def _show(
     rows: list[dict[str, Any]], table: Callable[[list[dict[str, Any]]], str], none: str
 ) -> None:
-    click.echo(json.dumps(rows, indent=1) if as_json() else table(rows) if rows else none)
+    if as_json():
+        click.echo(json.dumps(rows, indent=1))
+    elif rows:
+        click.echo(table(rows))
+    else:
+        click.echo(none)
+
+
+def _orphans(client: StateroomClient, older_than: int) -> list[dict[str, Any]]:
+    query = {"older_than": older_than}
+    return _pages(client, "/_stateroom/references/orphans", "orphans", query)
 
 
 def _pages(
@@ -92,7 +101,7 @@ def _pages(
 
 
 def _check_references(client: StateroomClient) -> dict[str, int]:
-    """Check page by page, behind a progress bar; how many there are of each health."""
+    """Check all references, with a progress bar; return the number of each health."""
     counts: dict[str, int] = {}
     after: int | None = 0
     with click.progressbar(length=0, label="checking references", file=sys.stderr) as bar:
@@ -106,45 +115,58 @@ def _check_references(client: StateroomClient) -> dict[str, int]:
             after = page["next"]
     click.echo(
         ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-        or "nothing to check",
+        or "no references to check",
         err=True,
     )
     return counts
 
 
 def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None:
-    found = _pages(client, "/_stateroom/references/orphans", "orphans", {"older_than": older_than})
-    removable = [row for row in found if row["verdict"] == "removable"]
+    orphans = _orphans(client, older_than)
+    removable = [row for row in orphans if row["verdict"] == "removable"]
     if removable and not yes:
         click.echo(orphans_table(removable), err=True)
-        click.confirm(f"remove these {len(removable)} objects for good?", abort=True, err=True)
+        click.confirm(f"permanently delete these {len(removable)} objects?", abort=True, err=True)
     removed: list[dict[str, Any]] = []
-    left, more = [row for row in found if row not in removable], bool(removable)
+    left = [row for row in orphans if row not in removable]
+    more = bool(removable)
     with click.progressbar(length=len(removable), label="removing orphans", file=sys.stderr) as bar:
         while more:
             body = {"older_than": older_than, "limit": _PAGE, "confirm": True}
-            done = client.ask("POST", "/_stateroom/references/orphans/remove", json=body)
-            bar.update(len(done["removed"]))
-            removed += done["removed"]
-            left, more = done["left"], done["more"]
-    _show([*removed, *left], orphans_table, "there are no orphans")
+            answer = client.ask("POST", "/_stateroom/references/orphans/remove", json=body)
+            bar.update(len(answer["removed"]))
+            removed += answer["removed"]
+            left = answer["left"]
+            more = answer["more"]
+    _show([*removed, *left], orphans_table, "no orphans")
 
 
 def references_table(rows: list[dict[str, Any]]) -> str:
-    """References, as the Control API lists them, for a terminal."""
+    """References of the Control API as a table for a terminal."""
     head = ("OF", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
     return columns([head, *(_reference_line(row) for row in rows)])
 
 
 def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
-    owner = _owner(row["scope"]) if row["scope"] else "(gone)"
-    size = "" if row["size"] is None else str(row["size"])
-    facts = (row["health"], row["backend"] or "unknown", size, second(row["written_at"]))
-    return owner, printable(row["key"]), *facts, printable(row["ref"])
+    scope = "(deleted)"
+    if row["scope"]:
+        scope = owner(row["scope"])
+    size = ""
+    if row["size"] is not None:
+        size = str(row["size"])
+    return (
+        scope,
+        printable(row["key"]),
+        row["health"],
+        row["backend"] or "unknown",
+        size,
+        second(row["written_at"]),
+        printable(row["ref"]),
+    )
 
 
 def orphans_table(rows: list[dict[str, Any]]) -> str:
-    """Orphans, as the Control API lists them, for a terminal."""
+    """Orphans of the Control API as a table for a terminal."""
     head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
     lines = [
         (second(row["written_at"]), str(row["size"] or ""), row["verdict"], printable(row["ref"]))

@@ -1,4 +1,4 @@
-"""Whose state a command is about: a task instance's, or an asset's."""
+"""The options that name a task instance or an asset."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NAMES = ("dag_id", "run_id", "task_id")
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say whose state."""
+    """Add the options that name a task instance or an asset."""
     for option in (
         click.option("--asset", help="Name of the asset."),
         click.option(
-            "--map-index", type=int, help="Index of a mapped task; -1 of one that is not mapped."
+            "--map-index", type=int, help="Map index; default: -1, a task that is not mapped."
         ),
         click.option("--task", "task_id", help="Task id."),
         click.option("--run", "run_id", help="Run id."),
@@ -30,7 +30,7 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
 def scope_of(where: dict[str, Any]) -> StoreScope:
     """The scope that the options name.
 
-    :raises click.UsageError: if they name none, or two.
+    :raises click.UsageError: if they name neither, only part of a task instance, or both.
     """
     if where["asset"] is not None:
         if any(where[name] for name in _NAMES):
@@ -42,10 +42,14 @@ def scope_of(where: dict[str, Any]) -> StoreScope:
         raise click.UsageError(
             "name a task instance with --dag, --run and --task, or an asset with --asset"
         )
-    map_index = -1 if where["map_index"] is None else where["map_index"]
+    map_index = where["map_index"]
+    if map_index is None:
+        map_index = -1
     return TaskScope(where["dag_id"], where["run_id"], where["task_id"], map_index)
 
 
 def scope_if_any(where: dict[str, Any]) -> StoreScope | None:
     """Like :func:`scope_of`, but None if no option was given at all."""
-    return None if all(value is None for value in where.values()) else scope_of(where)
+    if all(value is None for value in where.values()):
+        return None
+    return scope_of(where)

@@ -1,13 +1,13 @@
-"""``stateroom snapshot``: all that a namespace holds, under a name."""
+"""``stateroom snapshot``: take, restore and compare snapshots of a namespace."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from ..model.names import check_name
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 
@@ -16,57 +16,51 @@ _PATH = "/_stateroom/snapshots"
 
 @click.group()
 def snapshot() -> None:
-    """Take, restore and compare snapshots of the namespace, with its clock, faults and
-    configuration.
-    """
+    """Take, restore and compare snapshots of state, clock, faults and configuration."""
 
 
 def _path(name: str) -> str:
-    if not name.strip("."):
-        raise click.UsageError(
-            f"{name!r} is no name of a snapshot"
-        )  # and HTTP clients would drop it from the path
-    return f"{_PATH}/{quote(name, safe='')}"
+    return f"{_PATH}/{check_name(name, 'snapshot name')}"
 
 
 @snapshot.command("take")
 @click.argument("name")
 def take_snapshot(name: str) -> None:
-    """Take the snapshot NAME, in place of one of that name."""
+    """Take the snapshot NAME, replacing one of this name."""
     with connected() as client:
-        made = client.ask("PUT", _path(name))
-    click.echo(
-        json.dumps(made)
-        if as_json()
-        else f"{made['name']}: {_keys(made['keys'])}, {made['size']} bytes"
-    )
-
-
-def _keys(count: int) -> str:
-    return f"{count} key{'' if count == 1 else 's'}"
+        row = client.ask("PUT", _path(name))
+    if as_json():
+        click.echo(json.dumps(row))
+        return
+    if row["keys"] == 0:
+        click.echo(f"{name}: the snapshot is taken, but the namespace has no keys")
+    elif row["keys"] == 1:
+        click.echo(f"{name}: 1 key, {row['size']} bytes")
+    else:
+        click.echo(f"{name}: {row['keys']} keys, {row['size']} bytes")
 
 
 @snapshot.command("list")
 def list_snapshots() -> None:
     """List the snapshots by name."""
     with connected() as client:
-        found = client.ask("GET", _PATH)["snapshots"]
+        snapshots = client.ask("GET", _PATH)["snapshots"]
     if as_json():
-        click.echo(json.dumps(found, indent=1))
-    elif found:
+        click.echo(json.dumps(snapshots, indent=1))
+    elif snapshots:
         rows = [
             (row["name"], second(row["taken_at"]), str(row["keys"]), str(row["size"]))
-            for row in found
+            for row in snapshots
         ]
         click.echo(columns([("NAME", "TAKEN", "KEYS", "SIZE"), *rows]))
     else:
-        click.echo("there are no snapshots; try: stateroom snapshot take NAME", err=True)
+        click.echo("no snapshots; try: stateroom snapshot take NAME", err=True)
 
 
 @snapshot.command("restore")
 @click.argument("name")
 def restore_snapshot(name: str) -> None:
-    """Return to the snapshot NAME; the journal and the other snapshots stay."""
+    """Restore the snapshot NAME; the journal and the other snapshots are kept."""
     with connected() as client:
         client.call("POST", f"{_path(name)}/restore")
 
@@ -85,12 +79,15 @@ def drop_snapshot(name: str) -> None:
 def diff_snapshots(a: str, b: str | None) -> None:
     """Show the keys added (+), removed (-) and changed (~) from snapshot A to B, or to now."""
     with connected() as client:
-        found = client.ask("GET", f"{_PATH}/diff", params={"a": a, **({"b": b} if b else {})})
+        differences = client.ask("GET", f"{_PATH}/diff", params={"a": a, "b": b or None})
     if as_json():
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(differences, indent=1))
         return
-    lines = [_line(sign, item) for sign, name in _SIGNS.items() for item in found[name]]
-    click.echo(columns(lines) if lines else "nothing changed")
+    lines = [_line(sign, item) for sign, name in _SIGNS.items() for item in differences[name]]
+    if lines:
+        click.echo(columns(lines))
+    else:
+        click.echo("no differences")
 
 
 _SIGNS = {"+": "added", "-": "removed", "~": "changed"}
@@ -101,5 +98,5 @@ def _line(sign: str, item: dict[str, Any]) -> tuple[str, ...]:
     from ..model.scopes import label, scope_from
 
     values = [item[name] for name in ("value", "before", "after") if name in item]
-    place = printable(label(scope_from(item["scope"])))
-    return sign, place, printable(item["key"]), " -> ".join(map(shown, values))
+    scope = printable(label(scope_from(item["scope"])))
+    return sign, scope, printable(item["key"]), " -> ".join(map(shown, values))

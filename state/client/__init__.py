@@ -1,8 +1,7 @@
-"""All that reaches a Stateroom over HTTP.
+"""The Python clients of a running Stateroom.
 
-``Stateroom`` is one namespace of a running service in the hands of a test or a script;
-``StateroomClient`` gives keyspaces over HTTP. They are loaded when they are first asked for:
-requests is slow to import.
+``Stateroom`` is the handle of one namespace, for tests and scripts; ``StateroomClient`` gives
+keyspaces over HTTP. Both are imported on first use, since requests is slow to import.
 """
 
 from __future__ import annotations

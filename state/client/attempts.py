@@ -1,4 +1,4 @@
-"""The worker's side of a test: attempts of task instances, each with its accessor."""
+"""Attempts of task instances and their accessors: the worker's side of a test."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from ..worker.context import asset_scope, context
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a task instance.
+    """An attempt of a task instance.
 
-    :param token: of its worker, where one is known.
+    :param id: its UUID.
+    :param token: the token of its worker; None if the service has no secret.
     """
 
     id: str
@@ -30,9 +31,9 @@ class Attempt:
 
 
 class Workers(ABC):
-    """Makes attempts, and gives their keyspaces.
+    """Creates attempts and their keyspaces.
 
-    :param clock: what retentions are counted from.
+    :param clock: the clock from which retention is counted.
     """
 
     def __init__(self, clock: Timepiece) -> None:
@@ -43,40 +44,49 @@ class Workers(ABC):
 
     @abstractmethod
     def begin(self, scope: TaskScope) -> Attempt:
-        """Make the next attempt; the one before is unknown from now on."""
+        """Create the next attempt; the previous one's id is not found from now on."""
 
     @abstractmethod
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
-        """Tell the service an attempt's new state, as its worker does."""
+        """Report an attempt's new state to the service, as its worker does."""
 
     @abstractmethod
     def keyspace(self, attempt: Attempt) -> Keyspace: ...
 
     @abstractmethod
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
-        """The keyspace of an asset, made if it is not there; one without a name is called as its
-        uri, as in Airflow.
+        """The keyspace of an asset, which is created if it is missing.
 
-        :param attempt: who writes; without one, nobody in particular.
+        An asset without a name gets its uri as its name, as in Airflow.
+
+        :param attempt: the attempt that is recorded as the writer; None for the API.
         """
 
     def faulty(self, hooks: Hooks) -> Hooks:
-        """The hooks that fail where faults say so."""
+        """The hooks, with the faults of the namespace in between; here without."""
         return hooks
 
     def watched(self, attempt: Attempt | None) -> Hooks | None:
-        """The worker's backend, with an eye on what fails, on purpose or not."""
+        """The hooks of the worker's backend; their errors are added to :attr:`failures`."""
         if self.hooks is None:
             return None
-        try_number = attempt.try_number if attempt else None
+        try_number = None
+        if attempt is not None:
+            try_number = attempt.try_number
         return Watched(self.faulty(self.hooks), try_number, self.failures.append)
 
 
 class Task(TaskStateStoreAccessor):
-    """The accessor of one attempt: Airflow's ``get``, ``set``, ``delete``, ``clear``."""
+    """The accessor of one attempt: Airflow's ``get``, ``set``, ``delete``, ``clear``.
+
+    :param on_begin: called with the task of this attempt, and of each that :meth:`retry` begins.
+    """
 
     def __init__(
-        self, workers: Workers, attempt: Attempt, begun: Callable[[Task], None] = lambda task: None
+        self,
+        workers: Workers,
+        attempt: Attempt,
+        on_begin: Callable[[Task], None] = lambda task: None,
     ) -> None:
         super().__init__(
             workers.keyspace(attempt),
@@ -86,8 +96,10 @@ class Task(TaskStateStoreAccessor):
             clock=workers.clock,
             default_retention_days=workers.default_retention_days,
         )
-        self._workers, self.attempt, self._begun = workers, attempt, begun
-        begun(self)
+        self._workers = workers
+        self.attempt = attempt
+        self._on_begin = on_begin
+        on_begin(self)
 
     @property
     def ti_id(self) -> str:
@@ -100,7 +112,7 @@ class Task(TaskStateStoreAccessor):
 
     @property
     def token(self) -> str | None:
-        """The token of the attempt's worker, for clients that want one."""
+        """The token of the attempt's worker; None if the service has no secret."""
         return self.attempt.token
 
     @property
@@ -108,19 +120,21 @@ class Task(TaskStateStoreAccessor):
         return self.attempt.scope
 
     def retry(self, delay: timedelta | None = None) -> Task:
-        """The next attempt: a new id, the same state. This one's id is unknown from now on, as
-        after a crash.
+        """Begin the next attempt, with a new id and the same state, and return its accessor.
 
-        :param delay: report this attempt ``up_for_retry`` with this delay first, instead of just
-            vanishing.
+        This attempt's id is not found from now on, as after a crash.
+
+        :param delay: report this attempt as ``up_for_retry`` with this delay first; None reports
+            nothing.
         """
         if delay is not None:
             self.report("up_for_retry", retry_delay_seconds=delay.total_seconds())
-        return Task(self._workers, self._workers.begin(self.scope), self._begun)
+        return Task(self._workers, self._workers.begin(self.scope), self._on_begin)
 
     def report(self, state: str, **facts: Any) -> None:
-        """Tell the service this attempt's new state, ``success`` or ``failed`` say, as a worker
-        does at the end.
+        """Report this attempt's new state, such as ``success`` or ``failed``, as a worker does.
+
+        :param facts: further members of the report, such as ``retry_delay_seconds``.
         """
         self._workers.report(self.attempt, state, facts)
 
@@ -131,24 +145,26 @@ class Task(TaskStateStoreAccessor):
         params: Mapping[str, Any] | None = None,
         conf: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """What a ``@task`` function finds in its context: ``my_task.function(**task.context(…))``.
+        """The context of a ``@task`` function: ``my_task.function(**task.context(…))``.
 
-        :param assets: inlets and outlets: anything with a ``name`` or a ``uri``, or a name; made if
-            not there.
-        :param conf: of the dag run.
+        :param assets: inlets and outlets, each an object with a ``name`` or a ``uri``, or a name;
+            missing ones are created.
+        :param params: the ``params`` of the context.
+        :param conf: the configuration of the dag run.
         """
-        workers, attempt = self._workers, self.attempt
-        found = context(
+        members = context(
             self._keyspace,
             self.scope,
             self.ti_id,
-            assets=[(asset, workers.asset(asset_scope(asset), attempt)) for asset in assets],
-            hooks=workers.watched(attempt),
+            assets=[
+                (asset, self._workers.asset(asset_scope(asset), self.attempt)) for asset in assets
+            ],
+            hooks=self._workers.watched(self.attempt),
             try_number=self.try_number,
             params=params,
             conf=conf,
         )
-        return {**found, "task_state_store": self, "task_state": self}
+        return {**members, "task_state_store": self, "task_state": self}
 
     def __repr__(self) -> str:
         return f"<Task {label(self.scope)} try {self.try_number}>"
@@ -157,7 +173,7 @@ class Task(TaskStateStoreAccessor):
 class Asset(AssetStateStoreAccessor):
     """The accessor of one asset, with Airflow's methods.
 
-    :param attempt: who writes; without one, nobody in particular.
+    :param attempt: the attempt that is recorded as the writer; None for the API.
     """
 
     def __init__(self, workers: Workers, scope: AssetScope, attempt: Attempt | None = None) -> None:

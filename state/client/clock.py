@@ -1,4 +1,4 @@
-"""The clock of a namespace, from outside."""
+"""The clock of a namespace, over the Control API."""
 
 from __future__ import annotations
 
@@ -12,55 +12,69 @@ PATH = "/_stateroom/clock"
 
 
 class NamespaceClock:
-    """The clock that expiry, ``clean``, ``updated_at`` and our accessors go by; a real worker has
-    its own.
+    """The clock of a namespace, which expiry, ``clean``, ``updated_at`` and our accessors use.
 
-    :param client: of the namespace.
+    A real worker uses its own clock.
+
+    :param client: a client of the namespace.
     """
 
     def __init__(self, client: StateroomClient) -> None:
         self._client = client
 
     def now(self) -> datetime:
-        return self._moment(self._client.call("GET", PATH).json())
+        """The time of the clock, in UTC."""
+        return _time(self._client.call("GET", PATH).json())
 
     @property
     def is_frozen(self) -> bool:
         return bool(self._client.call("GET", PATH).json()["frozen"])
 
     def freeze(self, at: datetime | None = None) -> datetime:
-        """Let it stand still, now or at an aware moment; what it shows then."""
-        return self._change(frozen=True, **({"now": to_text(at)} if at else {}))
+        """Freeze the clock and return its time.
+
+        :param at: an aware datetime; None for the clock's current time.
+        """
+        if at is None:
+            return self._change(frozen=True)
+        return self._change(frozen=True, now=to_text(at))
 
     def unfreeze(self) -> datetime:
-        """Let it go on from the moment that it shows."""
+        """Let a frozen clock run on from its time, and return that."""
         return self._change(frozen=False)
 
     def set(self, moment: datetime) -> datetime:
-        """Let it show an aware moment, and stand still or go on as before."""
+        """Set the clock and return its time; a frozen clock stays frozen.
+
+        :param moment: an aware datetime.
+        """
         return self._change(now=to_text(moment))
 
     def advance(self, by: timedelta | None = None, **span: float) -> datetime:
-        """Move it; what it shows then.
+        """Advance the clock and return its time; a negative duration sets it back.
 
-        :param span: ``days=31``, ``hours=…`` and what else a timedelta takes.
+        :param span: arguments of a timedelta, such as ``days=31``; they are added to ``by``.
         """
-        return self._change(advance=((by or timedelta()) + timedelta(**span)).total_seconds())
+        duration = (by or timedelta()) + timedelta(**span)
+        return self._change(advance=duration.total_seconds())
 
     def real(self) -> None:
-        """Let it show real time again."""
+        """Return the clock to real time; tokens expire by real time too."""
         self._client.call("DELETE", PATH)
 
     def check_tokens(self, by_this_clock: bool = True) -> None:
-        """Whether tokens expire by this clock too, instead of by real time."""
+        """Let tokens expire by this clock, or with False by real time, the default."""
         self._change(tokens=by_this_clock)
 
-    def _change(self, **asked: Any) -> datetime:
-        return self._moment(self._client.call("PATCH", PATH, json=asked).json())
-
-    def _moment(self, shown: dict[str, Any]) -> datetime:
-        return datetime.fromisoformat(shown["now"].replace("Z", "+00:00"))
+    def _change(self, **body: Any) -> datetime:
+        return _time(self._client.call("PATCH", PATH, json=body).json())
 
     def __repr__(self) -> str:
-        shown = self._client.call("GET", PATH).json()
-        return f"<clock {shown['now']}{', frozen' if shown['frozen'] else ''}>"
+        clock = self._client.call("GET", PATH).json()
+        if clock["frozen"]:
+            return f"<clock {clock['now']}, frozen>"
+        return f"<clock {clock['now']}>"
+
+
+def _time(clock: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(clock["now"].replace("Z", "+00:00"))

@@ -1,4 +1,4 @@
-"""The way to one namespace of a service, and to those beside it."""
+"""The connection of a handle to a namespace, and to the other namespaces of its service."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ _NAMESPACES = "/_stateroom/namespaces"
 
 
 class Connection:
-    """
-    :param url: the service's address.
-    :param namespace: its name; ``default`` without one.
-    :param token: an admin's, where a secret is set.
-    :param over: whose connections are used; without it, there are some of its own.
+    """A connection to one namespace.
+
+    :param url: the address of the service.
+    :param namespace: a name; None for ``default``.
+    :param token: an admin token, if the service has a secret.
+    :param over: another handle, whose connection pool is shared; None for a pool of its own.
     """
 
     def __init__(
@@ -28,56 +29,59 @@ class Connection:
         token: str | None = None,
         over: Connection | None = None,
     ) -> None:
-        self._root, self.namespace, self._token = url.rstrip("/"), namespace or "default", token
-        self.url = self._root if namespace is None else f"{self._root}/ns/{namespace}"
-        self._client: StateroomClient = StateroomClient(
-            self.url, token, over._client.session if over else None
-        )
-        self._is_owner = over is None
+        self._root = url.rstrip("/")
+        self._token = token
+        self.namespace = namespace or "default"
+        self.url = self._root
+        if namespace is not None:
+            self.url = f"{self._root}/ns/{namespace}"
+        session = None
+        if over is not None:
+            session = over._client.session
+        self._client: StateroomClient = StateroomClient(self.url, token, session)
+        self._owns_session = over is None
 
     @property
     def execution_url(self) -> str:
-        """Of the Execution API, which workers call."""
+        """The base URL of the Execution API, which workers call."""
         return f"{self.url}/execution"
 
     @property
     def core_url(self) -> str:
-        """Of the Core API, ``/api/v2``; the generated client wants :attr:`url` instead, as its
-        ``host``.
-        """
+        """The base URL of the Core API; Airflow's own client takes :attr:`url` as ``host``."""
         return f"{self.url}/api/v2"
 
     def namespaces(self) -> list[dict[str, Any]]:
-        """Every namespace of the service: name, path, when it was made, how much it holds."""
-        found: list[dict[str, Any]] = self._of_service("GET", _NAMESPACES).json()["namespaces"]
-        return found
+        """All namespaces of the service: ``name``, ``path``, ``created_at`` and counts."""
+        rows: list[dict[str, Any]] = self._call_service("GET", _NAMESPACES).json()["namespaces"]
+        return rows
 
     def create_namespace(self, name: str | None = None) -> Self:
-        """Make an empty namespace beside this one; its handle.
+        """Create an empty namespace in this service and return its handle.
 
-        :param name: without one, it gets one that no other has.
-        :raises ServiceError: if there is one of this name.
+        :param name: None for a unique one.
+        :raises ServiceError: if the name exists or is invalid.
         """
         name = name or f"unnamed-{secrets.token_hex(5)}"
-        self._of_service("POST", _NAMESPACES, json={"name": name})
+        self._call_service("POST", _NAMESPACES, json={"name": name})
         return self.beside(name)
 
     def beside(self, name: str) -> Self:
-        """The handle of another namespace of this service, over this one's connections."""
+        """The handle of another namespace of this service, with the same connection pool."""
         return type(self)(self._root, name, self._token, self)
 
     def drop(self) -> None:
-        """Drop this namespace with all that it holds."""
-        self._of_service("DELETE", f"{_NAMESPACES}/{self.namespace}")
+        """Drop this namespace with all its state."""
+        self._call_service("DELETE", f"{_NAMESPACES}/{self.namespace}")
 
-    def _of_service(self, method: str, path: str, **kwargs: Any) -> Any:
-        root = self._client.acting()
-        root.url = self._root
-        return root.call(method, path, **kwargs)
+    def _call_service(self, method: str, path: str, **kwargs: Any) -> Any:
+        client = self._client.acting()
+        client.url = self._root
+        return client.call(method, path, **kwargs)
 
     def close(self) -> None:
-        """Close the connections, unless they are another handle's."""
-        if self._is_owner:
+        """Close the connection pool, unless it is another handle's."""
+        if self._owns_session:
             self._client.close()
 
     def __enter__(self) -> Self:

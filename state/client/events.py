@@ -1,4 +1,4 @@
-"""An event of the journal as the client reads it, and lost updates."""
+"""Events of the journal, and lost updates among them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.events import CALLS, Step
-from ..model.events import lost_updates as judged
+from ..model.events import lost_updates as find_lost_updates
 from ..model.scopes import StoreScope, label, scope_from
 
 
 @dataclass(frozen=True, repr=False)
 class Event:
-    """One thing that happened.
+    """An event of the journal.
 
-    :param seq: its number; numbers grow in the order of effects.
-    :param at: by the namespace's clock, as text.
-    :param real_at: Unix seconds.
-    :param by: ``task``, ``watcher``, ``api``, ``gateway`` or ``stateroom``.
-    :param ti_id: the attempt's, for ``task``.
-    :param api: the way it came: ``execution``, ``core``, ``gateway``, ``control``, ``page``.
+    :param seq: its number; numbers grow in the order in which the events took effect.
+    :param at: the time of the namespace's clock, in ISO 8601.
+    :param real_at: real time, in Unix seconds.
+    :param by: the kind of the actor: ``task``, ``watcher``, ``api``, ``gateway``, ``stateroom``.
+    :param ti_id: the id of the attempt, if the actor is a task.
+    :param api: the API of the call: ``execution``, ``core``, ``gateway``, ``control``, ``page``.
     :param op: ``get``, ``set``, ``delete``, ``clear``, ``list``, ``state``, ``create`` and others.
-    :param status: the HTTP status that was answered.
+    :param status: the HTTP status of the response.
     :param value: the new value, as it is stored; None if there is none.
-    :param kind: ``value``, ``reference`` or ``malformed``.
-    :param parent: the event that this one is an effect of.
-    :param saw: for reads, the number of the write whose value was read.
+    :param kind: the kind of the value: ``value``, ``reference`` or ``malformed``.
+    :param parent: the number of the event that caused this one.
+    :param saw: for a read, the number of the write whose value was read.
     :param note: a sentence for people.
-    :param delay: for a fault, the seconds that it made the call wait.
-    :param outcome: what the status does not tell: ``key_not_found``, ``unchanged``, ``closed``, or
-        a new task state.
-    :param lost: in the history of a key, the number of the write that this one overwrote unseen.
+    :param delay: for a fault, the seconds by which it delayed the call.
+    :param outcome: a result that the status does not show: ``key_not_found``, ``unchanged``,
+        ``closed``, or a new task state.
+    :param lost: in the history of a key, the number of the write that this one overwrote unread.
     """
 
     seq: int
@@ -59,41 +59,47 @@ class Event:
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Event:
-        """Read an event as the Control API sends it."""
-        facts = {name: row[name] for name in _AS_SENT}
-        actor, place = row["actor"], row["scope"]
+        """Read an event from the JSON of the Control API."""
+        scope = None
+        if row["scope"]:
+            scope = scope_from(row["scope"])
+        actor = row["actor"]
         return cls(
-            **facts,
+            **{name: row[name] for name in _UNCHANGED},
             by=actor["kind"],
             ti_id=actor["ti_id"],
             try_number=actor["try_number"],
-            scope=scope_from(place) if place else None,
+            scope=scope,
             value=row.get("value"),
             lost=row.get("lost"),
         )
 
     @property
     def is_call(self) -> bool:
-        """Whether somebody asked for it on a key or on all keys, rather than that it followed from
-        something else.
-        """
+        """Whether it is a call on a key or on all keys, and not the effect of another event."""
         return self.parent is None and self.op in CALLS
 
-    def fits(self, wanted: Mapping[str, Any]) -> bool:
-        """Whether its members have these values; ``task_id`` and such are its scope's."""
+    def matches(self, members: Mapping[str, Any]) -> bool:
+        """Whether members of the event, or of its scope such as ``task_id``, have these values."""
         return all(
             getattr(self, name, getattr(self.scope, name, None)) == value
-            for name, value in wanted.items()
+            for name, value in members.items()
         )
 
     def __repr__(self) -> str:
-        place = label(self.scope) if self.scope else None
-        value = None if self.value is None else json.dumps(self.value)
-        words = (f"#{self.seq}", self.op, place, self.key, value, self.status)
-        return f"<{' '.join(str(word) for word in words if word is not None)}>"
+        words = [f"#{self.seq}", self.op]
+        if self.scope is not None:
+            words.append(label(self.scope))
+        if self.key is not None:
+            words.append(self.key)
+        if self.value is not None:
+            words.append(json.dumps(self.value))
+        if self.status is not None:
+            words.append(str(self.status))
+        return f"<{' '.join(words)}>"
 
 
-_AS_SENT = (
+_UNCHANGED = (  # members of the JSON that an event takes as they are
     "seq",
     "at",
     "real_at",
@@ -114,11 +120,11 @@ _AS_SENT = (
 
 @dataclass(frozen=True)
 class LostUpdate:
-    """A read and a write of one attempt with another's write between them, which is lost.
+    """A write that another attempt overwrote without having read it.
 
-    :param read: what the attempt had seen.
-    :param lost: the other's write.
-    :param write: what overwrote it.
+    :param read: the last read of the other attempt before the lost write.
+    :param lost: the lost write.
+    :param write: the write that overwrote it.
     """
 
     read: Event
@@ -127,8 +133,11 @@ class LostUpdate:
 
 
 def lost_updates(events: list[Event]) -> list[LostUpdate]:
-    """Look through events in their order, see :func:`state.events.lost_updates`."""
-    numbered = {event.seq: event for event in events}
+    """The lost updates among events, which are in their order.
+
+    :func:`state.model.events.lost_updates` has the rule.
+    """
+    by_number = {event.seq: event for event in events}
     steps = (
         Step(
             event.seq,
@@ -142,4 +151,6 @@ def lost_updates(events: list[Event]) -> list[LostUpdate]:
         )
         for event in events
     )
-    return [LostUpdate(*(numbered[seq] for seq in update)) for update in judged(steps)]
+    return [
+        LostUpdate(*(by_number[seq] for seq in numbers)) for numbers in find_lost_updates(steps)
+    ]

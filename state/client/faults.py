@@ -1,4 +1,4 @@
-"""The faults of a namespace, from outside."""
+"""The faults of a namespace, over the Control API."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from ..terminal import columns
 from .http import StateroomClient
 
 PATH = "/_stateroom/faults"
-_PLACE = ("dag_id", "run_id", "task_id", "map_index", "asset")
-_WHAT = ("status", "after", "latency", "close", "truncate", "backend")
-_WHEN = ("nth", "times", "probability", "seed")
+_SCOPE = ("dag_id", "run_id", "task_id", "map_index", "asset")
+_FAILURE = ("status", "after", "latency", "close", "truncate", "backend")
+_CONDITION = ("nth", "times", "probability", "seed")
 
 
 class Fault:
-    """A fault that is set; as a context it goes at the end of the block.
+    """A fault of a namespace; as a context manager, it is removed at the end of the block.
 
-    :param facts: as the service tells them.
+    :param facts: the fault as JSON of the Control API.
     """
 
     def __init__(self, faults: Faults, facts: dict[str, Any]) -> None:
-        self._faults, self.facts = faults, facts
+        self._faults = faults
+        self.facts = facts
 
     @property
     def id(self) -> Any:
@@ -29,16 +30,20 @@ class Fault:
 
     @property
     def fired(self) -> int:
-        """How often it has struck until now."""
-        return int(self._now()["fired"])
+        """The number of calls on which it has fired."""
+        return int(self._current()["fired"])
 
     @property
     def matched(self) -> int:
-        """How many calls it could have struck until now."""
-        return int(self._now()["matched"])
+        """The number of calls that it has matched."""
+        return int(self._current()["matched"])
 
-    def _now(self) -> dict[str, Any]:
-        return next((one.facts for one in self._faults if one.id == self.id), self.facts)
+    def _current(self) -> dict[str, Any]:
+        """The fault as it is now; after its removal, as it was when it was added."""
+        for fault in self._faults:
+            if fault.id == self.id:
+                return fault.facts
+        return self.facts
 
     def remove(self) -> None:
         self._faults.remove(self.id)
@@ -50,65 +55,75 @@ class Fault:
         self.remove()
 
     def __repr__(self) -> str:
-        return f"<fault {' '.join(_words(self.facts))}>"
+        return f"<fault {_description(self.facts)}>"
 
 
 class Faults:
-    """What goes wrong in a namespace, and when; nothing unless something is added.
+    """The faults of a namespace; iterating them gets their current counts.
 
-    :param client: of the namespace.
+    :param client: a client of the namespace.
     """
 
     def __init__(self, client: StateroomClient) -> None:
         self._client = client
 
     def add(self, op: str = "any", key: str | None = None, **facts: Any) -> Fault:
-        """Let calls fail from now on.
+        """Add a fault, which makes matching calls fail.
 
         :param op: ``get``, ``set``, ``delete``, ``clear`` or ``any``.
-        :param key: a pattern, ``job_*``; every key without it.
-        :param facts: when: ``nth=2``, ``times=3``, ``probability=0.1, seed=7``, or always; what:
-            ``status=503`` (with ``after=True`` once the write took effect), ``latency=0.5`` or
-            ``latency=(0.1, 0.5)``, ``close="before"`` or ``"after"``, ``truncate=True``,
-            ``backend="missing"``; where: patterns for ``dag_id``, ``run_id``, ``task_id``,
-            ``map_index``, ``asset``.
-        :raises TypeError: for a name that no fault has.
+        :param key: a pattern such as ``job_*``; None for every key.
+        :param facts: the condition: ``nth=2``, ``times=3`` or ``probability=0.1, seed=7``; none of
+            them for every call. The failure: ``status=503`` (with ``after=True``, after the call
+            has taken effect), ``latency=0.5`` or ``latency=(0.1, 0.5)`` in seconds,
+            ``close="before"`` or ``"after"``, ``truncate=True``, ``backend="missing"``. The scope:
+            patterns for ``dag_id``, ``run_id``, ``task_id``, ``map_index``, ``asset``.
+        :raises TypeError: for an unknown member.
+        :raises ServiceError: for an invalid fault.
         """
-        known = {*_PLACE, *_WHAT, *_WHEN}
+        known = {*_SCOPE, *_FAILURE, *_CONDITION}
         if unknown := sorted(set(facts) - known):
             raise TypeError(
-                f"no fault has {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+                f"unknown member of a fault: {', '.join(unknown)}; "
+                f"the members are {', '.join(sorted(known))}"
             )
-        scope = {name: facts.pop(name) for name in _PLACE if name in facts}
-        fault = {
-            "op": op,
-            **({"key": key} if key is not None else {}),
-            **({"scope": scope} if scope else {}),
-            **facts,
-        }
+        fault: dict[str, Any] = {"op": op}
+        if key is not None:
+            fault["key"] = key
+        scope = {name: facts.pop(name) for name in _SCOPE if name in facts}
+        if scope:
+            fault["scope"] = scope
+        fault.update(facts)
         return Fault(self, self._client.call("POST", PATH, json=fault).json())
 
     def __iter__(self) -> Iterator[Fault]:
-        return iter(
-            [Fault(self, facts) for facts in self._client.call("GET", PATH).json()["faults"]]
-        )
+        rows = self._client.call("GET", PATH).json()["faults"]
+        return iter([Fault(self, row) for row in rows])
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
     def remove(self, fault_id: Any) -> None:
+        """Remove one fault.
+
+        :raises NotFound: if there is no fault with this id.
+        """
         self._client.call("DELETE", f"{PATH}/{fault_id}")
 
     def clear(self) -> None:
-        """Let everything work again."""
+        """Remove all faults."""
         self._client.call("DELETE", PATH)
 
     def __repr__(self) -> str:
-        rows = [(*_words(one.facts), f"fired {one.facts['fired']}") for one in self]
-        return columns([(" ".join(row[:-1]), row[-1]) for row in rows]) or "<no faults>"
+        rows = [(_description(fault.facts), f"fired {fault.facts['fired']}") for fault in self]
+        return columns(rows) or "<no faults>"
 
 
-def _words(facts: dict[str, Any]) -> list[str]:
-    place = [f"{name}={value}" for name, value in (facts.get("scope") or {}).items()]
-    given = [f"{name}={facts[name]!r}" for name in (*_WHAT, *_WHEN) if facts.get(name) is not None]
-    return [facts["op"], *([facts["key"]] if facts.get("key") else []), *place, *given]
+def _description(facts: dict[str, Any]) -> str:
+    words = [facts["op"]]
+    if facts.get("key"):
+        words.append(facts["key"])
+    words += [f"{name}={pattern}" for name, pattern in (facts.get("scope") or {}).items()]
+    for name in (*_FAILURE, *_CONDITION):
+        if facts.get(name) is not None:
+            words.append(f"{name}={facts[name]!r}")
+    return " ".join(words)

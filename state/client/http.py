@@ -1,4 +1,4 @@
-"""Keyspaces over HTTP: what a worker or the command line uses instead of the store."""
+"""HTTP calls of a Stateroom, and keyspaces over them, for workers and the commands."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..model.clock import to_text
 from ..model.reference_facts import HEADER, REPLACED, Facts, replaced_from
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 
-TIMEOUT = 60  # seconds for one call
-_NO_ADDRESS = (
+TIMEOUT = 60  # seconds of one call
+_INVALID_ADDRESS = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
@@ -27,11 +27,11 @@ _NO_ADDRESS = (
 
 
 class StateroomClient:
-    """One connection pool to a Stateroom (or an Airflow), and the keyspaces behind it.
+    """A client of a Stateroom or an Airflow, with one connection pool.
 
-    :param url: the service's address, such as ``http://127.0.0.1:8103``.
-    :param token: sent as a bearer token with every call.
-    :param session: another client's, to share its connections.
+    :param url: the address of the service, such as ``http://127.0.0.1:8103``.
+    :param token: the bearer token of every call.
+    :param session: the session of another client, to share its connection pool.
     """
 
     def __init__(
@@ -39,200 +39,207 @@ class StateroomClient:
     ) -> None:
         self.url = url.rstrip("/")
         self.session = session or requests.Session()
-        self.session.trust_env = (
-            False  # a proxy or .netrc of the user's has no business with a local service
-        )
+        self.session.trust_env = False  # no proxy and no .netrc for a local service
         self.headers = _authorization(token)
 
     def acting(self, token: str | None = None, **headers: str) -> StateroomClient:
-        """The same connections in another's name.
+        """A client with another token and further headers, over the same connection pool.
 
-        :param token: instead of this client's own; None keeps that.
-        :param headers: sent with every call; ``Stateroom_Clock="…"`` is ``Stateroom-Clock: …``.
+        :param token: None keeps the token of this client.
+        :param headers: of every call; ``Stateroom_Clock="…"`` is sent as ``Stateroom-Clock: …``.
         """
         other = copy.copy(self)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        other.headers = {
-            **self.headers,
-            **_authorization(token),
-            **named,
-        }
+        other.headers = {**self.headers, **_authorization(token)}
+        for name, value in headers.items():
+            other.headers[name.replace("_", "-")] = value
         return other
 
     def close(self) -> None:
-        """Close the connections; a call after that opens new ones."""
+        """Close the connection pool; a later call opens new connections."""
         self.session.close()
 
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        """Send one request and return its answer.
+        """Send a request and return the response.
 
-        :raises NotFound: for 404, as :class:`~state.errors.KeyNotFound` where it is a key that is
-            missing.
-        :raises ServiceError: for every other answer that is an error.
-        :raises Unreachable: if the service does not answer.
-        :raises ValueError: if the address is none.
+        :param kwargs: of ``requests.request``: ``params``, ``json``, ``headers``, ``timeout``.
+        :raises NotFound: for status 404; :class:`~state.errors.KeyNotFound` for a missing key.
+        :raises ServiceError: for any other status from 300.
+        :raises Unreachable: if the service does not respond.
+        :raises ValueError: for an invalid address.
         """
         headers = {**self.headers, **(kwargs.pop("headers", None) or {})}
-        if (
-            "json" in kwargs
-        ):  # written here, since requests would refuse NaN before the service can say what is wrong
+        if "json" in kwargs:
+            # requests refuses NaN; the service's own error says where it is
             kwargs["data"] = json.dumps(kwargs.pop("json"))
             headers.setdefault("Content-Type", "application/json")
         options = {"headers": headers, "timeout": TIMEOUT, "allow_redirects": False, **kwargs}
         try:
-            answer = self.session.request(method, self.url + path, **options)
-        except _NO_ADDRESS:
+            response = self.session.request(method, self.url + path, **options)
+        except _INVALID_ADDRESS:
             raise ValueError(
-                f"{self.url!r} is not an address such as http://127.0.0.1:8103"
+                f"invalid address {self.url!r}; write one such as http://127.0.0.1:8103"
             ) from None
         except requests.RequestException as error:
-            raise Unreachable(_trouble(self.url, error)) from error
-        if answer.status_code >= 300:
-            raise _error(answer)
-        return answer
+            raise Unreachable(_connection_error(self.url, error)) from error
+        if response.status_code >= 300:
+            raise _error(response)
+        return response
 
     def ask(self, method: str, path: str, **kwargs: Any) -> Any:
-        """Send one request and return the JSON of its answer; otherwise like :meth:`call`.
+        """Send a request and return the JSON of the response; otherwise like :meth:`call`.
 
-        :raises ServiceError: also for an answer that is not JSON.
+        :raises ServiceError: also for a response that is not JSON.
         """
-        answer = self.call(method, path, **kwargs)
+        response = self.call(method, path, **kwargs)
         try:
-            return answer.json()
+            return response.json()
         except ValueError:
-            message = f"{self.url} did not answer in JSON; is it a Stateroom?"
-            raise ServiceError(answer.status_code, "not_json", message) from None
+            message = f"the response of {self.url} is not JSON; is it a Stateroom?"
+            raise ServiceError(response.status_code, "not_json", message) from None
 
     def task(self, ti_id: str) -> HttpKeyspace:
         """The keyspace of a task instance by its UUID, through the Execution API."""
         root = f"/execution/store/ti/{ti_id}"
         return HttpKeyspace(
-            self, root, lambda key: (f"{root}/{_segment(key)}", {}), {}, expires=True
+            self, lambda key: (f"{root}/{_segment(key)}", {}), root, {}, expires=True
         )
 
     def asset(self, *, name: str | None = None, uri: str | None = None) -> HttpKeyspace:
         """The keyspace of an asset by its name or uri, through the Execution API."""
-        by, value = ("name", name) if name is not None else ("uri", uri)
-        root = f"/execution/store/asset/by-{by}"
-        which = {by: str(value)}
+        if name is not None:
+            return self._asset_by("name", name, lambda: AssetScope(name=name))
+        return self._asset_by("uri", str(uri), lambda: self._asset_scope(str(uri)))
+
+    def _asset_by(
+        self, attribute: str, value: str, scope: Callable[[], StoreScope]
+    ) -> HttpKeyspace:
+        root = f"/execution/store/asset/by-{attribute}"
+        query = {attribute: value}
         return HttpKeyspace(
             self,
+            lambda key: (f"{root}/value", {**query, "key": key}),
             f"{root}/clear",
-            lambda key: (f"{root}/value", {**which, "key": key}),
-            which,
-            scope=lambda: AssetScope(name=name if name is not None else self._asset_name(str(uri))),
+            query,
+            scope=scope,
         )
 
-    def _asset_name(self, uri: str) -> str:
-        return str(self.call("GET", "/execution/assets/by-uri", params={"uri": uri}).json()["name"])
+    def _asset_scope(self, uri: str) -> AssetScope:
+        asset = self.call("GET", "/execution/assets/by-uri", params={"uri": uri}).json()
+        return AssetScope(name=str(asset["name"]))
 
     def task_by_scope(self, scope: TaskScope) -> HttpKeyspace:
         """The keyspace of a task instance by its coordinates, through the Core API."""
-        places = [_segment(part) for part in (scope.dag_id, scope.run_id, scope.task_id)]
-        root = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*places)
-        where = {"map_index": str(scope.map_index)}
+        root = (
+            f"/api/v2/dags/{_segment(scope.dag_id)}/dagRuns/{_segment(scope.run_id)}"
+            f"/taskInstances/{_segment(scope.task_id)}/state-store"
+        )
+        query = {"map_index": str(scope.map_index)}
         return HttpKeyspace(
-            self, root, lambda key: (f"{root}/{_segment(key)}", where), where, True, lambda: scope
+            self,
+            lambda key: (f"{root}/{_segment(key)}", query),
+            root,
+            query,
+            expires=True,
+            scope=lambda: scope,
         )
 
     def asset_by_id(self, asset_id: int) -> HttpKeyspace:
         """The keyspace of an asset by its id, through the Core API."""
         root = f"/api/v2/assets/{asset_id}/state-store"
-        return HttpKeyspace(self, root, lambda key: (f"{root}/{_segment(key)}", {}), {})
+        return HttpKeyspace(self, lambda key: (f"{root}/{_segment(key)}", {}), root, {})
 
 
 class HttpKeyspace:
-    """The four verbs ``get``, ``set``, ``delete``, ``clear`` over HTTP.
+    """The keyspace of a task instance or an asset, over HTTP.
 
-    :param clear_path: what a DELETE clears.
-    :param place: the path and query of a key.
-    :param where: the query of ``clear``.
-    :param expires: whether the API takes ``expires_at`` (assets' do not).
-    :param scope: whose keyspace it is, if that is known or can be asked.
+    :param locate: returns the path and the query of a key.
+    :param clear_path: the path of ``clear``.
+    :param clear_query: the query of ``clear``.
+    :param expires: whether the API takes ``expires_at``; that of assets does not.
+    :param scope: returns the scope, if it is known or can be requested.
     """
 
     def __init__(
         self,
         client: StateroomClient,
+        locate: Callable[[str], tuple[str, dict[str, str]]],
         clear_path: str,
-        place: Callable[[str], tuple[str, dict[str, str]]],
-        where: dict[str, str],
+        clear_query: dict[str, str],
         expires: bool = False,
         scope: Callable[[], StoreScope] | None = None,
     ) -> None:
-        self.client, self.clear_path, self.place, self.where, self.expires = (
-            client,
-            clear_path,
-            place,
-            where,
-            expires,
-        )
-        self._ask_scope = scope
+        self.client = client
+        self.locate = locate
+        self._clear_path = clear_path
+        self._clear_query = clear_query
+        self._expires = expires
+        self._get_scope = scope
 
     @cached_property
     def scope(self) -> StoreScope:
-        """Whose keyspace it is. An asset has one scope, its name's, also where it was named by its
-        uri.
+        """The scope of the keyspace; that of an asset has its name, even if it was given by uri.
 
-        :raises AttributeError: for one that was named by an id only.
-        :raises NotFound: if there is no such asset.
+        :raises AttributeError: for a keyspace by id, whose scope is not known.
+        :raises NotFound: if the asset does not exist.
         """
-        if self._ask_scope is None:
-            raise AttributeError("a keyspace that was named by an id does not know its scope")
-        return self._ask_scope()
+        if self._get_scope is None:
+            raise AttributeError("the scope of a keyspace by id is not known")
+        return self._get_scope()
 
     def get(self, key: str) -> Any:
         """The value of a key, as JSON.
 
-        :raises KeyNotFound: if there is none.
+        :raises KeyNotFound: if the key does not exist.
         """
         return self.fetch(key)[0]
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
-        """The value of a key, and what the service knows of the reference in it; otherwise like
-        :meth:`get`.
-        """
-        path, query = self.place(key)
+        """The value of a key and the facts about its reference; otherwise like :meth:`get`."""
+        path, query = self.locate(key)
         try:
-            answer = self.client.call("GET", path, params=query)
+            response = self.client.call("GET", path, params=query)
         except KeyNotFound as error:
             error.key = key
             raise
-        return answer.json()["value"], Facts.from_header(answer.headers.get(HEADER))
+        return response.json()["value"], Facts.from_header(response.headers.get(HEADER))
 
     def set(
         self, key: str, value: Any, expires_at: datetime | None = None, facts: Facts | None = None
     ) -> str | None:
         """Create or overwrite a key.
 
-        :param expires_at: an aware moment, or None for never.
-        :param facts: what is known of the reference, if the value is an envelope.
-        :returns: the reference that was replaced, if one was and the service says so.
+        :param expires_at: an aware datetime, or None for never.
+        :param facts: about the reference, if the value is an envelope.
+        :returns: the reference that was replaced, or None.
         """
-        path, query = self.place(key)
+        path, query = self.locate(key)
         body = {"value": value}
-        if self.expires:
-            body["expires_at"] = to_text(expires_at) if expires_at else None
-        headers = {HEADER: facts.to_header()} if facts else None
-        answer = self.client.call("PUT", path, params=query, json=body, headers=headers)
-        return replaced_from(answer.headers.get(REPLACED))
+        if self._expires:
+            body["expires_at"] = None
+            if expires_at is not None:
+                body["expires_at"] = to_text(expires_at)
+        headers = {}
+        if facts is not None:
+            headers[HEADER] = facts.to_header()
+        response = self.client.call("PUT", path, params=query, json=body, headers=headers)
+        return replaced_from(response.headers.get(REPLACED))
 
     def delete(self, key: str) -> None:
-        """Remove a key; one that is not there is no error."""
-        path, query = self.place(key)
+        """Delete a key; a missing key is not an error."""
+        path, query = self.locate(key)
         self.client.call("DELETE", path, params=query)
 
     def clear(self) -> None:
-        """Remove every key."""
-        self.client.call("DELETE", self.clear_path, params=self.where)
+        """Delete every key."""
+        self.client.call("DELETE", self._clear_path, params=self._clear_query)
 
 
-def _trouble(url: str, error: requests.RequestException) -> str:
+def _connection_error(url: str, error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return f"{url} broke off in the middle of its answer"
+        return f"{url} closed the connection in the middle of its response"
     if error.args and isinstance(error.args[0], ProtocolError):
-        return f"{url} closed the connection without an answer; is it still running?"
-    return f"nothing answers at {url} ({type(error).__name__}); is it running?"
+        return f"{url} closed the connection without a response; is it still running?"
+    return f"service unreachable at {url} ({type(error).__name__}); is it running?"
 
 
 def _authorization(token: str | None) -> dict[str, str]:
@@ -244,36 +251,42 @@ def _authorization(token: str | None) -> dict[str, str]:
 def _segment(key: str) -> str:
     """A key, or an id, as one path segment.
 
-    :raises ValueError: for ``.`` and ``..``: HTTP clients drop them, which would turn a delete into
-        a clear.
+    :raises ValueError: for ``.`` and ``..``, which HTTP clients drop from a path: a delete would
+        become a clear.
     """
     if key in (".", ".."):
         raise ValueError(f"{key!r} cannot be sent over HTTP: clients drop it from the path")
     return quote(key, safe="")
 
 
-def _error(answer: requests.Response) -> Exception:
-    detail = _detail(answer)
-    facts = detail if isinstance(detail, dict) else {"message": _sentence(detail)}
-    message = str(facts.get("message", answer.reason))
-    if answer.status_code != 404:
-        return ServiceError(answer.status_code, str(facts.get("reason", answer.reason)), message)
+def _error(response: requests.Response) -> Exception:
+    """The exception for a response with an error status."""
+    detail = _detail(response)
+    reason = response.reason
+    message = _sentence(detail)
+    if isinstance(detail, dict):
+        reason = str(detail.get("reason", reason))
+        message = str(detail.get("message", response.reason))
+    if response.status_code != 404:
+        return ServiceError(response.status_code, reason, message)
     for what in ("Task", "Asset"):
         if message.startswith(f"{what} state store key "):
-            return KeyNotFound.said(what, message)
+            return KeyNotFound.from_message(what, message)
     return NotFound(message)
 
 
+def _detail(response: requests.Response) -> Any:
+    try:
+        document = response.json()
+    except ValueError:
+        return response.text[:500]
+    if isinstance(document, dict):
+        return document.get("detail", document)
+    return document
+
+
 def _sentence(detail: Any) -> str:
-    """A list of Airflow's (422) as a person reads it."""
+    """The list of a 422 response as a sentence; anything else as text."""
     if not isinstance(detail, list):
         return str(detail)
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in detail)
-
-
-def _detail(answer: requests.Response) -> Any:
-    try:
-        document = answer.json()
-    except ValueError:
-        return answer.text[:500]
-    return document.get("detail", document) if isinstance(document, dict) else document

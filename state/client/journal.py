@@ -1,4 +1,4 @@
-"""The journal of a namespace, from outside: for assertions, for waiting, for people."""
+"""The journal of a namespace, over the Control API, and waiting for a key."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .http import StateroomClient
 from .timeline import shown
 
 PATH = "/_stateroom/journal"
-_PAGE = 1000  # events in one answer
-_LONGEST = 20  # seconds of one long poll; a client gives up after a minute
-_NAMES = {*Event.__dataclass_fields__, "dag_id", "run_id", "task_id", "map_index", "asset"}
+_PAGE = 1000  # events in one response
+_LONGEST_POLL = 20  # seconds; a client times out after a minute
+_MEMBERS = {*Event.__dataclass_fields__, "dag_id", "run_id", "task_id", "map_index", "asset"}
 
 
 class Journal:
-    """What happened in a namespace; iterating it asks the service each time.
+    """The journal of a namespace; iterating it requests all events each time.
 
-    :param client: of the namespace.
+    :param client: a client of the namespace.
     """
 
     def __init__(self, client: StateroomClient) -> None:
@@ -36,97 +36,96 @@ class Journal:
     def __len__(self) -> int:
         return len(self.events())
 
-    def calls(self, op: str | None = None, **wanted: Any) -> list[Event]:
-        """What was asked for: ``calls("set", key="job_id", try_number=2)``.
+    def calls(self, op: str | None = None, **members: Any) -> list[Event]:
+        """The calls on keys, such as ``calls("set", key="job_id", try_number=2)``.
 
-        :param op: ``get``, ``set``, ``delete``, ``clear`` or ``list``; all of them without it.
-        :param wanted: members of :class:`Event`, or ``dag_id``, ``run_id``, ``task_id``,
-            ``map_index``, ``asset``.
-        :raises ValueError: for another operation, since none would ever be found.
+        :param op: ``get``, ``set``, ``delete``, ``clear`` or ``list``; None for all of them.
+        :param members: values of members of :class:`Event`, or of ``dag_id``, ``run_id``,
+            ``task_id``, ``map_index``, ``asset``.
+        :raises TypeError: for an unknown member.
+        :raises ValueError: for an unknown operation.
         """
         _check_op(op, CALLS)
-        return [event for event in self.find(op, **wanted) if event.is_call]
+        return [event for event in self.find(op, **members) if event.is_call]
 
-    def find(self, op: str | None = None, **wanted: Any) -> list[Event]:
-        """Events of every kind, effects too, with these members.
-
-        :raises TypeError: for a name that no event has.
-        :raises ValueError: for an operation that there is not.
-        """
+    def find(self, op: str | None = None, **members: Any) -> list[Event]:
+        """The events of any kind, effects included; otherwise like :meth:`calls`."""
         _check_op(op, OPS)
-        unknown = sorted(set(wanted) - _NAMES)
+        unknown = sorted(set(members) - _MEMBERS)
         if unknown:
             raise TypeError(
-                f"no event has {', '.join(unknown)}; there are {', '.join(sorted(_NAMES))}"
+                f"unknown member of an event: {', '.join(unknown)}; "
+                f"the members are {', '.join(sorted(_MEMBERS))}"
             )
-        if "asset" in wanted:
-            wanted["name"] = wanted.pop("asset")
+        if "asset" in members:
+            members["name"] = members.pop("asset")
         if op is not None:
-            wanted["op"] = op
-        return [event for event in self.events() if event.fits(wanted)]
+            members["op"] = op
+        return [event for event in self.events() if event.matches(members)]
 
     def events(self, after: int = 0) -> list[Event]:
-        """Every event after a number."""
+        """All events after the event of this number."""
         return [Event.read(row) for row in self.documents(after)]
 
     def documents(self, after: int = 0) -> list[dict[str, Any]]:
-        """Every event after a number, as the Control API sends it."""
-        found: list[dict[str, Any]] = []
-        while page := self._page(found[-1]["seq"] if found else after, 0):
-            found += page
-        return found
+        """All events after the event of this number, as JSON of the Control API."""
+        rows: list[dict[str, Any]] = []
+        while page := self._page(after, 0):
+            rows += page
+            after = page[-1]["seq"]
+        return rows
 
     def wait(
-        self, after: int, seconds: float, scope: StoreScope | None = None, **wanted: str
+        self, after: int, seconds: float, scope: StoreScope | None = None, **filters: str
     ) -> list[Event]:
-        """The next events after a number, as soon as there are some; none if the time is over.
+        """Wait for the next events after a number; an empty list after a timeout.
 
-        :param seconds: at most about twenty are waited in one call.
-        :param wanted: ``op``, ``api``, ``key`` or ``ti_id``.
+        :param seconds: the timeout, at most 20 in one call.
+        :param scope: only events of this scope.
+        :param filters: ``op``, ``api``, ``key`` or ``ti_id``.
         """
-        return [
-            Event.read(row) for row in self._page(after, min(seconds, _LONGEST), scope, **wanted)
-        ]
+        rows = self._page(after, min(seconds, _LONGEST_POLL), scope, **filters)
+        return [Event.read(row) for row in rows]
 
     @property
     def last(self) -> int:
-        """The number of the newest event; 0 if there is none."""
+        """The number of the newest event; 0 without events."""
         return int(self._client.call("GET", PATH, params={"limit": 1}).json()["last"])
 
     def lost_updates(self) -> list[LostUpdate]:
-        """Where an attempt overwrote what it had not seen."""
+        """The writes that another attempt overwrote without having read them."""
         return lost_updates(self.events())
 
     def _page(
-        self, after: int, wait: float, scope: StoreScope | None = None, **wanted: str
+        self, after: int, wait: float, scope: StoreScope | None = None, **filters: str
     ) -> list[dict[str, Any]]:
-        parameters = {"after": after, "wait": wait, "limit": _PAGE, **wanted}
+        parameters = {"after": after, "wait": wait, "limit": _PAGE, **filters}
         if scope is not None:
             parameters.update(scope_document(scope))
-        answer = self._client.call("GET", PATH, params=parameters)
-        events: list[dict[str, Any]] = answer.json()["events"]
-        return events
+        response = self._client.call("GET", PATH, params=parameters)
+        rows: list[dict[str, Any]] = response.json()["events"]
+        return rows
 
     def __repr__(self) -> str:
-        from .timeline import table  # it draws events
+        from .timeline import table
 
         return table(self.events()) or "<an empty journal>"
 
 
 def _check_op(op: str | None, known: tuple[str, ...]) -> None:
     if op is not None and op not in known:
-        raise ValueError(f"no operation is called {op!r}; there are {', '.join(known)}")
+        raise ValueError(f"unknown operation {op!r}; the operations are {', '.join(known)}")
 
 
-Held = tuple[StoreScope, Any]
+StoredValue = tuple[StoreScope, Any]
 
 
 class Wait:
-    """Waits for a key.
+    """Waits for the value of a key.
 
-    :param document: asks for all that is held.
-    :param hooks: the worker's backend, for values that are kept elsewhere.
-    :param scope: whose key; anybody's without it.
+    :param document: requests the fixture document of the namespace.
+    :param hooks: the worker's backend, to resolve references; None returns their envelopes.
+    :param scope: the scope of the key; None for any scope.
     """
 
     def __init__(
@@ -137,57 +136,66 @@ class Wait:
         key: str,
         scope: StoreScope | None,
     ) -> None:
-        self._document, self._journal, self._hooks, self._key = document, journal, hooks, key
-        self._scope = AssetScope(name=scope.name) if isinstance(scope, AssetScope) else scope
-        self._seen: list[Held] = []
+        self._document = document
+        self._journal = journal
+        self._hooks = hooks
+        self._key = key
+        self._scope = scope
+        if isinstance(scope, AssetScope):
+            self._scope = AssetScope(name=scope.name)
+        self._seen: list[StoredValue] = []
 
-    def until(self, fits: Callable[[Any], Any], seconds: float) -> Any:
-        """The first value that fits.
+    def until(self, predicate: Callable[[Any], Any], seconds: float) -> Any:
+        """Wait for the first value for which the predicate is true, and return it.
 
-        :raises NotInTime: naming the last one that was seen.
+        :raises NotInTime: after the timeout, with the last value.
         """
-        deadline, after = time.monotonic() + seconds, self._journal.last
-        found = self._held()
-        while not self._look(found, fits):
-            left = deadline - time.monotonic()
-            if left <= 0 and self._look(
-                self._held(), fits
-            ):  # a restore is one event, and names no key
-                break
-            if left <= 0:
+        deadline = time.monotonic() + seconds
+        after = self._journal.last
+        values = self._current()
+        while not self._any_matches(values, predicate):
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                # a restore is one event, without the keys that it changed
+                if self._any_matches(self._current(), predicate):
+                    break
                 raise NotInTime(self._key, seconds, self._last_seen())
-            events = self._journal.wait(after, left, self._scope, op="set", key=self._key)
+            events = self._journal.wait(after, remaining, self._scope, op="set", key=self._key)
             if events:
                 after = events[-1].seq
-            found = [
+            values = [
                 (event.scope, event.value)
                 for event in events
                 if event.scope and (event.status or 200) < 300
             ]
         return self._seen[-1][1]
 
-    def _look(self, found: Iterable[Held], fits: Callable[[Any], Any]) -> bool:
-        for scope, stored in found:
-            self._seen.append((scope, self._value(scope, stored)))
-            if fits(self._seen[-1][1]):
+    def _any_matches(self, values: Iterable[StoredValue], predicate: Callable[[Any], Any]) -> bool:
+        for scope, stored in values:
+            value = self._resolved(scope, stored)
+            self._seen.append((scope, value))
+            if predicate(value):
                 return True
         return False
 
-    def _held(self) -> list[Held]:
-        rows = [
-            (scope_from(row), row)
+    def _current(self) -> list[StoredValue]:
+        """The values that the key has now, in any scope that is waited for."""
+        values = [
+            (scope_from(row), row["value"])
             for row in fixture_files.rows(self._document())
             if row["key"] == self._key
         ]
-        return [(scope, row["value"]) for scope, row in rows if self._scope in (None, scope)]
+        return [(scope, value) for scope, value in values if self._scope in (None, scope)]
 
-    def _value(self, scope: StoreScope, stored: Any) -> Any:
+    def _resolved(self, scope: StoreScope, stored: Any) -> Any:
         ref = envelope.unwrap(stored)
-        return self._hooks.read(scope, ref)[0] if ref is not None and self._hooks else stored
+        if ref is None or self._hooks is None:
+            return stored
+        return self._hooks.read(scope, ref)[0]
 
     def _last_seen(self) -> str:
         if self._seen:
             scope, value = self._seen[-1]
-            return f"the last that was seen was {shown(value)}, of {label(scope)}"
+            return f"its last value was {shown(value)}, in {label(scope)}"
         keys = sorted({row["key"] for row in fixture_files.rows(self._document())})
-        return f"it was never written; there is {', '.join(keys) or 'no other key'}"
+        return f"it was never written; the keys are {', '.join(keys) or 'none'}"

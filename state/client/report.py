@@ -1,4 +1,4 @@
-"""What a service holds and what happened in it, as files for people and for other programs."""
+"""Write a report of a service: the journal and the state of each namespace, as files."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from ..model import envelope, fixture_files
 if TYPE_CHECKING:
     from .stateroom import Stateroom
 
+_MOST_LINES = 10_000  # of a timeline
+
 
 def write(stateroom: Stateroom, folder: Path) -> None:
     """Write a folder for each namespace, with credentials in references masked.
 
-    ``timeline.txt`` is the table for people, ``journal.jsonl`` an event in each line,
-    ``fixture.json`` what is held.
+    ``timeline.txt`` is a table for people, ``journal.jsonl`` has one event per line,
+    ``fixture.json`` is the state as a fixture document.
 
     :raises OSError: if a file cannot be written.
     """
     for row in stateroom.namespaces():
-        with stateroom.beside(row["name"]) as one:
-            place = folder / row["name"]
-            place.mkdir(parents=True, exist_ok=True)
-            events = [
-                json.dumps(_masked(event), ensure_ascii=False) for event in one.journal.documents()
-            ]
-            fixture_files.write(place / "timeline.txt", one.timeline(most=10_000) + "\n")
-            fixture_files.write(place / "journal.jsonl", "".join(f"{line}\n" for line in events))
-            fixture_files.write(
-                place / "fixture.json", fixture_files.canonical(_masked_entries(one.document()))
-            )
+        with stateroom.beside(row["name"]) as namespace:
+            _write_namespace(namespace, folder / row["name"])
 
 
-def _masked_entries(document: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: [_masked(row) for row in rows] if isinstance(rows, list) else rows
-        for name, rows in document.items()
-    }
+def _write_namespace(namespace: Stateroom, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    timeline = namespace.timeline(most=_MOST_LINES)
+    fixture_files.write(folder / "timeline.txt", f"{timeline}\n")
+    events = [_masked(event) for event in namespace.journal.documents()]
+    lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in events]
+    fixture_files.write(folder / "journal.jsonl", "".join(lines))
+    document = namespace.document()
+    for name, rows in document.items():
+        if isinstance(rows, list):
+            document[name] = [_masked(row) for row in rows]
+    fixture_files.write(folder / "fixture.json", fixture_files.canonical(document))
 
 
 def _masked(row: dict[str, Any]) -> dict[str, Any]:
     ref = envelope.unwrap(row.get("value"))
-    return row if ref is None else {**row, "value": envelope.wrap(masked(ref))}
+    if ref is None:
+        return row
+    return {**row, "value": envelope.wrap(masked(ref))}

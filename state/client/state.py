@@ -1,4 +1,4 @@
-"""What a namespace holds, as a dict that compares and reads well."""
+"""The state of a namespace as a dict, for comparisons in tests."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from .timeline import shown
 
 
 class State(dict[str, dict[str, Any]]):
-    """``{"etl/extract": {"job_id": "job-42"}, "asset orders": {…}}``: places that hold something,
-    with their keys.
+    """The keys and values of each scope: ``{"etl/extract": {"job_id": "job-42"}, …}``.
 
-    A value that a backend keeps elsewhere stands here as its envelope.
+    A scope without keys is left out. A value that a backend stores is here as its envelope.
     """
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> State:
         """The state in a fixture document."""
-        found = cls()
+        state = cls()
         for row in fixture_files.rows(dict(document)):
-            found.setdefault(label(scope_from(row)), {})[row["key"]] = row["value"]
-        return found
+            state.setdefault(label(scope_from(row)), {})[row["key"]] = row["value"]
+        return state
 
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
-        """A line for each key that is not as expected, under its place; aligned."""
+        """A line for each key that is not as expected, below a line with its scope."""
         lines: list[str] = []
-        for place in sorted({*self, *expected}):
-            wanted = expected.get(place, {})
-            rows = _rows(
-                self.get(place, {}), wanted if isinstance(wanted, Mapping) else {"": wanted}
-            )
-            lines += [place, *(f"  {line}" for line in columns(rows).splitlines())] if rows else []
+        for scope in sorted({*self, *expected}):
+            values = expected.get(scope, {})
+            if not isinstance(values, Mapping):
+                values = {"": values}
+            rows = _differences(self.get(scope, {}), values)
+            if rows:
+                lines.append(scope)
+                lines += [f"  {line}" for line in columns(rows).splitlines()]
         return lines
 
 
-def _rows(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _differences(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for key in sorted({*held, *wanted}, key=str):
-        if key not in wanted:
-            rows.append((key, f"is {shown(held[key])}", "not expected"))
-        elif key not in held:
-            rows.append((key, "is not there", f"expected {_expected(wanted[key])}"))
-        elif held[key] != wanted[key]:
-            rows.append((key, f"is {shown(held[key])}", f"expected {_expected(wanted[key])}"))
+    for key in sorted({*actual, *expected}, key=str):
+        if key not in expected:
+            rows.append((key, f"is {shown(actual[key])}", "not expected"))
+        elif key not in actual:
+            rows.append((key, "is missing", f"expected {_expected(expected[key])}"))
+        elif actual[key] != expected[key]:
+            rows.append((key, f"is {shown(actual[key])}", f"expected {_expected(expected[key])}"))
     return rows
 
 
 def _expected(value: Any) -> str:
     try:
         return shown(value)
-    except (TypeError, ValueError):  # ANY, approx() and other things to compare with are no JSON
+    except (TypeError, ValueError):  # ANY and approx(), for example, are not JSON
         return repr(value)

@@ -1,5 +1,4 @@
-"""A running Stateroom in the hands of a test: its namespace, attempts, clock, faults, journal, over
-HTTP.
+"""The handle of a namespace for tests and scripts: attempts, state, clock, faults and journal.
 
 ::
 
@@ -15,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ..backends import loading
 from ..model import fixture_files
 from ..model.clock import to_text
+from ..model.names import check_name
 from ..model.scopes import (
     RUN_ID,
     AssetScope,
@@ -37,20 +36,22 @@ from .events import Event
 from .faults import Faults
 from .journal import Journal, Wait
 from .state import State
-from .timeline import sentences, worth_telling
 from .workers import HttpWorkers
 
-_FIXTURE, _SNAPSHOTS = "/_stateroom/fixture", "/_stateroom/snapshots"
+_FIXTURE = "/_stateroom/fixture"
+_SNAPSHOTS = "/_stateroom/snapshots"
+_HISTORY = "/_stateroom/history"
+_EXPLAIN = "/_stateroom/explain"
 
 
 class Stateroom(Connection):
-    """One namespace of a running service.
+    """The handle of one namespace of a running service.
 
-    :param url: the service's address.
-    :param namespace: its name; ``default`` without one.
-    :param token: an admin's, where a secret is set.
-    :param over: whose connections are used; without it, there are some of its own.
-    :raises Unreachable: from any member, if the service does not answer.
+    :param url: the address of the service.
+    :param namespace: a name; None for ``default``.
+    :param token: an admin token, if the service has a secret.
+    :param over: another handle, whose connection pool is shared; None for a pool of its own.
+    :raises Unreachable: from any member, if the service does not respond.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Stateroom(Connection):
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that point a real worker, and the ``stateroom`` command, here."""
+        """Environment variables that direct workers and the ``stateroom`` command to it."""
         days = self._workers.default_retention_days
         variables = {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.execution_url}/",
@@ -83,10 +84,10 @@ class Stateroom(Connection):
             variables["STATEROOM_TOKEN"] = self._token
         return variables
 
-    # ----------------------------------------------------------- worker's side
+    # ----------------------------------------------------------------- workers
 
     def task(self, dag_id: str, task_id: str, run_id: str = RUN_ID, map_index: int = -1) -> Task:
-        """The accessor of a task instance's current attempt, which is made if it is missing."""
+        """The accessor of a task instance's current attempt, which is created if it is missing."""
         scope = TaskScope(dag_id, run_id, task_id, map_index)
         if scope not in self._tasks:
             attempt = self._workers.current(scope) or self._workers.begin(scope)
@@ -97,10 +98,10 @@ class Stateroom(Connection):
         self._tasks[task.scope] = task
 
     def asset(self, name: str, uri: str | None = None) -> Asset:
-        """The accessor of an asset, which is made if it is not there; nobody in particular writes
-        through it.
+        """The accessor of an asset, which is created if it is missing.
 
-        In a task's name: ``stateroom.context(…, assets=["orders"])["asset_state_store"]``.
+        Its writes are recorded as the API's. For those of a task use
+        ``stateroom.context(…, assets=["orders"])["asset_state_store"]``.
         """
         return Asset(self._workers, AssetScope(name=name, uri=uri))
 
@@ -115,33 +116,31 @@ class Stateroom(Connection):
         params: Mapping[str, Any] | None = None,
         conf: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The context of the current attempt; parameters as of :meth:`task` and
-        :meth:`Task.context`.
-        """
+        """The context of the current attempt; see :meth:`task` and :meth:`Task.context`."""
         return self.task(dag_id, task_id, run_id, map_index).context(
             assets=assets, params=params, conf=conf
         )
 
     def backend(self, spec: Any, **options: Any) -> Any:
-        """Let the workers that are made from now on keep their values through a backend; the
-        service is not told.
+        """Give a backend to the workers of later attempts; the service itself does not use it.
 
         :param spec: a built-in name (``file``, ``object``, ``memory``), a dotted path, a class or
-            an instance.
-        :param options: of the class; a built-in one keeps to this namespace's own part of its base.
-        :returns: the backend.
-        :raises BadBackend: if it cannot be one.
+            an instance; ``metastore`` for no backend.
+        :param options: arguments of the class; a built-in backend uses this namespace's part of
+            its base.
+        :returns: the backend; None for ``metastore``.
+        :raises BadBackend: if it cannot be a backend.
         """
         realm = self._client.call("GET", "/_stateroom/health").json()["realm"]
         self._workers.hooks = loading.hooks_of(spec, realm, options)
         self._named_backend = loading.variables(spec, realm, options)
-        return self._workers.hooks.backend if self._workers.hooks else None
+        if self._workers.hooks is None:
+            return None
+        return self._workers.hooks.backend
 
     @property
     def default_retention_days(self) -> int:
-        """What workers that are made from now on take for ``[state_store] default_retention_days``;
-        30 at first.
-        """
+        """``[state_store] default_retention_days`` of later attempts' workers; default: 30."""
         return self._workers.default_retention_days
 
     @default_retention_days.setter
@@ -152,59 +151,67 @@ class Stateroom(Connection):
 
     @property
     def state(self) -> State:
-        """What the namespace holds, to compare: ``{"etl/submit": {"job_id": "job-42"}}``."""
+        """The keys and values of each scope: ``{"etl/submit": {"job_id": "job-42"}}``."""
         return State.of(self.document())
 
     def document(self) -> dict[str, Any]:
-        """All that is held, as a fixture document."""
+        """All state as a fixture document."""
         document: dict[str, Any] = self._client.call("GET", _FIXTURE).json()
         return document
 
     def export(self, path: str | Path) -> Path:
-        """Write all that is held as a fixture document; the old file is replaced only once the new
-        one is safe.
+        """Export all state as a fixture document, and return the path.
+
+        An existing file is replaced only after the whole document is on disk.
         """
         fixture_files.write(Path(path), fixture_files.canonical(self.document()))
         return Path(path)
 
     def import_(self, path: str | Path) -> None:
-        """Create or update what a fixture document names, all of it or nothing; unknown members are
-        refused.
+        """Create or update everything in a fixture document; if part of it is invalid, nothing.
+
+        :raises BadDocument: if the file is not JSON.
+        :raises ServiceError: for an invalid document, also for one with unknown members.
         """
-        self._client.call(
-            "PUT", _FIXTURE, params={"strict": "1"}, json=fixture_files.read(Path(path))
-        )
+        document = fixture_files.read(Path(path))
+        self._client.call("PUT", _FIXTURE, params={"strict": "1"}, json=document)
         self._tasks.clear()
 
     def reset(self) -> None:
-        """Forget everything, clock and configuration included."""
+        """Delete all state, and reset clock and configuration."""
         self._client.call("POST", "/_stateroom/reset")
         self._tasks.clear()
 
     def clean(self) -> int:
-        """Remove what has expired by the namespace's clock, as ``airflow state-store clean`` does;
-        how many keys.
-        """
+        """Remove expired keys, as ``airflow state-store clean`` does, and return their number."""
         return int(self._client.call("POST", "/_stateroom/clean").json()["removed"])
 
     def snapshot(self, name: str) -> None:
-        """Keep what is held now under a name; one of this name is replaced."""
-        self._client.call("PUT", f"{_SNAPSHOTS}/{quote(name, safe='')}")
+        """Take a snapshot of the namespace; it replaces one of the same name.
+
+        :raises InvalidName: for an invalid name.
+        """
+        self._client.call("PUT", f"{_SNAPSHOTS}/{check_name(name, 'snapshot name')}")
 
     def restore(self, name: str) -> None:
-        """Return to a snapshot."""
-        self._client.call("POST", f"{_SNAPSHOTS}/{quote(name, safe='')}/restore")
+        """Return to a snapshot; the journal and the other snapshots are kept.
+
+        :raises NotFound: if there is no snapshot of this name.
+        :raises InvalidName: for an invalid name.
+        """
+        self._client.call("POST", f"{_SNAPSHOTS}/{check_name(name, 'snapshot name')}/restore")
         self._tasks.clear()
 
     def diff(self, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
-        """What was ``added``, ``removed`` and ``changed`` from one snapshot to another, or until
-        now.
+        """The keys ``added``, ``removed`` and ``changed`` from snapshot a to b, or to now.
+
+        :raises NotFound: if there is no snapshot of a name.
         """
-        answer = self._client.call("GET", f"{_SNAPSHOTS}/diff", params={"a": a, "b": b})
-        difference: dict[str, list[dict[str, Any]]] = answer.json()
+        response = self._client.call("GET", f"{_SNAPSHOTS}/diff", params={"a": a, "b": b})
+        difference: dict[str, list[dict[str, Any]]] = response.json()
         return difference
 
-    # ------------------------------------------------------------ what happened
+    # ----------------------------------------------------------------- journal
 
     def wait_for(
         self,
@@ -213,67 +220,78 @@ class Stateroom(Connection):
         timeout: float = 5,
         of: Task | Asset | None = None,
     ) -> Any:
-        """Wait until a key has a value that fits, and return it.
+        """Wait until a key has a matching value, and return it.
 
-        :param predicate: is given each value; without it, any will do.
+        :param predicate: called with each value; the default matches any.
         :param timeout: seconds.
-        :param of: whose key, where several have one of this name.
-        :raises NotInTime: naming the last value that was seen.
+        :param of: the task or asset of the key; None for any.
+        :raises NotInTime: after the timeout, with the last value.
         """
-        return Wait(
-            self.document, self.journal, self._workers.hooks, key, of.scope if of else None
-        ).until(predicate, timeout)
+        scope = None
+        if of is not None:
+            scope = of.scope
+        wait = Wait(self.document, self.journal, self._workers.hooks, key, scope)
+        return wait.until(predicate, timeout)
 
     def explain(self, key: str, of: Task | Asset | None = None) -> str:
-        """Say in a sentence whether a key is there, when it goes, and by whose clock.
+        """Explain when a key expires, by whose clock, or why it is missing.
 
-        :param of: whose key, where several have one of this name.
+        :param of: the task or asset of the key, if several have this key.
+        :raises ValueError: without ``of``, if no scope or several have the key.
         """
-        return self._sentence(of.scope if of else self._only_place(key), key)
+        return self._explain(self._scope(key, of), key)
 
-    def _sentence(self, scope: StoreScope, key: str) -> str:
-        asked = {**scope_document(scope), "key": key}
-        return str(self._client.call("GET", "/_stateroom/explain", params=asked).json()["sentence"])
+    def _explain(self, scope: StoreScope, key: str) -> str:
+        return str(self._get(_EXPLAIN, scope, key)["sentence"])
 
     def history(self, key: str, of: Task | Asset | None = None) -> list[Event]:
-        """What changed a key, oldest first.
+        """The events that changed a key, oldest first.
 
-        :param of: whose key, where several have one of this name.
+        :param of: the task or asset of the key, if several have this key.
+        :raises ValueError: without ``of``, if no scope or several have the key.
         """
-        return [Event.read(row) for row in self._ask("/_stateroom/history", key, of)["history"]]
+        rows = self._get(_HISTORY, self._scope(key, of), key)["history"]
+        return [Event.read(row) for row in rows]
 
     def value_at(self, key: str, at: datetime | int, of: Task | Asset | None = None) -> Any:
-        """The value that a key had at an aware moment, or after the event of this number; None if
-        it had none.
+        """The value that a key had at a time; None if it had none.
 
-        :param of: whose key, where several have one of this name.
+        :param at: an aware datetime, or the number of the event after which the value is read.
+        :param of: the task or asset of the key, if several have this key.
+        :raises ValueError: without ``of``, if no scope or several have the key.
         """
-        moment = str(at) if isinstance(at, int) else to_text(at)
-        return self._ask("/_stateroom/history", key, of, at=moment).get("value")
+        moment = str(at)
+        if isinstance(at, datetime):
+            moment = to_text(at)
+        return self._get(_HISTORY, self._scope(key, of), key, at=moment).get("value")
 
-    def _ask(self, path: str, key: str, of: Task | Asset | None, **more: str) -> dict[str, Any]:
-        scope = of.scope if of else self._only_place(key)
-        found: dict[str, Any] = self._client.call(
-            "GET", path, params={**scope_document(scope), "key": key, **more}
-        ).json()
-        return found
+    def _get(self, path: str, scope: StoreScope, key: str, **query: str) -> dict[str, Any]:
+        parameters = {**scope_document(scope), "key": key, **query}
+        answer: dict[str, Any] = self._client.call("GET", path, params=parameters).json()
+        return answer
 
-    def _only_place(self, key: str) -> StoreScope:
+    def _scope(self, key: str, of: Task | Asset | None) -> StoreScope:
+        """The scope of a task or asset; without one, the only scope that has the key, or had it."""
+        if of is not None:
+            return of.scope
         rows = fixture_files.rows(self.document())
-        places = {scope_from(row) for row in rows if row["key"] == key}
-        places = places or {
-            event.scope for event in self.journal if event.key == key and event.scope
-        }
-        if len(places) == 1:
-            return places.pop()
-        known = ", ".join(sorted(map(label, places))) or "nobody"
-        raise ValueError(f"{known} has a key {key!r}; say whose is meant: of=task")
+        scopes = {scope_from(row) for row in rows if row["key"] == key}
+        if not scopes:
+            scopes = {event.scope for event in self.journal if event.key == key and event.scope}
+        if not scopes:
+            raise ValueError(f"no task and no asset has a key {key!r}")
+        if len(scopes) > 1:
+            labels = ", ".join(sorted(map(label, scopes)))
+            raise ValueError(f"key {key!r} exists in {labels}; choose one of them with of=")
+        return scopes.pop()
 
     def timeline(self, most: int = timeline.MOST) -> str:
-        """What happened here, as a table for people; below it a sentence on each key that expired
-        or was missed.
+        """The events as a table for people, and explanations of missing and expired keys.
+
+        :param most: the number of lines of the table.
         """
-        events, document = self.journal.events(), self.document()
-        text = timeline.table(events, self._workers.failures, most)
-        told = sentences(worth_telling(events, document, self.clock.now()), self._sentence)
-        return "\n\n".join(filter(None, (text, told)))
+        events = self.journal.events()
+        table = timeline.table(events, self._workers.failures, most)
+        keys = timeline.keys_to_explain(events, self.document(), self.clock.now())
+        explanations = timeline.explanations(keys, self._explain)
+        return "\n\n".join(filter(None, (table, explanations)))

@@ -1,4 +1,4 @@
-"""What happened in a namespace, as a table for people: short, aligned, one line for each thing."""
+"""The events of a namespace as a table for people, one line per event."""
 
 from __future__ import annotations
 
@@ -17,34 +17,41 @@ from ..terminal import columns, printable
 from .events import Event, lost_updates
 
 MOST = 60  # lines
-_SHOWN = 36  # characters of a value
-_WORDS = {"state": "reports", "create": "begins"}
+_LONGEST_VALUE = 36  # characters
+_VERBS = {"state": "reports", "create": "begins"}
 
 
 def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST) -> str:
-    """The newest events, with what our own workers' backends raised in between; empty if there is
-    nothing at all.
+    """A table of the newest events; an empty string without events.
 
-    :param most: lines; how many there were before is said in the first.
+    :param failures: errors of our own workers' backends, which are sorted in by their time.
+    :param most: number of lines; the first line says how many were omitted.
     """
     story = Story(events)
     rows = [(event.real_at, story.line(event)) for event in events]
     rows += [(failure.at, story.failure(failure)) for failure in failures]
+    if not rows:
+        return ""
     rows.sort(key=lambda row: row[0])
-    text = columns([line for _, line in rows[-most:]]) if rows else ""
-    more = len(rows) - most
-    return f"({more} earlier ones are left out)\n{text}" if more > 0 else text
+    text = columns([line for _, line in rows[-most:]])
+    omitted = len(rows) - most
+    if omitted > 0:
+        return f"({omitted} earlier lines are omitted)\n{text}"
+    return text
 
 
 class Story:
-    """What a line of one event has to know of the others.
+    """Texts of events that refer to other events.
 
-    :param numbered: name other events by their numbers, and not by the time since the first.
+    :param events: all events that may be referred to.
+    :param numbered: refer to events by number, instead of by the time since the first event.
     """
 
     def __init__(self, events: list[Event], numbered: bool = False) -> None:
         self._numbered = numbered
-        self._start = events[0].real_at if events else 0.0
+        self._start = 0.0
+        if events:
+            self._start = events[0].real_at
         self._by_number = {event.seq: event for event in events}
         self._lost = {update.write.seq: update.lost for update in lost_updates(events)}
         self._tasks = {
@@ -52,42 +59,51 @@ class Story:
         }
 
     def line(self, event: Event) -> tuple[str, ...]:
+        """The cells of an event: time, actor, scope, operation, key, outcome."""
+        scope = ""
+        if event.scope is not None:
+            scope = label(event.scope)
         return (
             f"{self._at(event.real_at):>8}",
-            self.who(event),
-            label(event.scope) if event.scope else "",
-            what(event),
+            self.actor(event),
+            scope,
+            operation(event),
             printable(event.key or ""),
             self.outcome(event),
         )
 
     def outcome(self, event: Event) -> str:
-        """What came of it: the value, the refusal, the update that was lost."""
-        outcome = _outcome(event, self._seen(event))
+        """The result of an event: its value, its error, the lost update."""
+        outcome = _outcome(event, self._read_value(event))
         lost = self._lost.get(event.seq)
         if lost is None:
             return outcome
-        where = f"in {lost.seq}" if self._numbered else f"at {self._at(lost.real_at)}"
-        return f"{outcome}   LOST UPDATE: it had not seen what {self.who(lost)} wrote {where}"
+        write = f"the write of {self.actor(lost)} at {self._at(lost.real_at)}"
+        if self._numbered:
+            write = f"the write of {self.actor(lost)} (event {lost.seq})"
+        return f"{outcome}   LOST UPDATE: overwrote {write} without reading it"
 
-    def _seen(self, event: Event) -> str:
-        """What a read saw."""
+    def _read_value(self, event: Event) -> str:
+        """The value that a read returned."""
         write = self._by_number.get(event.saw or 0)
         if write is not None:
             return f"-> {shown(write.value)}"
         if self._numbered:
-            return f"-> what {event.saw} wrote"
+            return f"-> the value of event {event.saw}"
         return "-> (its write is no longer in the journal)"
 
     def failure(self, failure: Failure) -> tuple[str, ...]:
-        by = "api" if failure.try_number is None else f"try {failure.try_number}"
+        """The cells of an error that a worker's backend raised; see :meth:`line`."""
+        actor = "api"
+        if failure.try_number is not None:
+            actor = f"try {failure.try_number}"
         ref = masked(failure.ref or "")
         message = masked(str(failure.error))
         if ref:
-            message = message.replace(ref, _end(ref))
+            message = message.replace(ref, _ending(ref))
         return (
             f"{self._at(failure.at):>8}",
-            by,
+            actor,
             label(failure.scope),
             f"  {failure.op}",
             printable(failure.key or ""),
@@ -97,79 +113,86 @@ class Story:
     def _at(self, moment: float) -> str:
         return f"{moment - self._start:.3f}s"
 
-    def who(self, event: Event) -> str:
-        """``try 2``, of which task if it is not the task's own place that the event is about, or
-        another word.
+    def actor(self, event: Event) -> str:
+        """``try 2`` for a task, with the task's name if the event is about another scope.
+
+        For other actors it is their kind, such as ``api``.
         """
         if event.by != "task" or event.try_number is None:
             return event.by
+        attempt = f"try {event.try_number}"
         task = self._tasks.get(event.ti_id)
-        of = f"{label(task)} " if task and task != event.scope else ""
-        return f"{of}try {event.try_number}"
+        if task is None or task == event.scope:
+            return attempt
+        return f"{label(task)} {attempt}"
 
 
-def what(event: Event) -> str:
-    """The operation in a word, set in if it is an effect of another."""
+def operation(event: Event) -> str:
+    """The operation as a word; the effect of another event is indented."""
     if event.parent is not None:
         return f"  {event.op}"
-    return _WORDS.get(event.op, event.op)
+    return _VERBS.get(event.op, event.op)
 
 
-def _outcome(event: Event, seen: str) -> str:
+def _outcome(event: Event, read_value: str) -> str:
     if event.status is not None and event.status >= 400:
-        return _refusal(event)
+        return _error(event)
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
     parts = [printable(masked(event.note or ""))]
     if event.op == "get":
-        parts.insert(0, seen)
+        parts.insert(0, read_value)
     elif event.op == "set":
         parts[:0] = [shown(event.value), _expiry(event)]
     return "   ".join(part for part in parts if part)
 
 
-def _refusal(event: Event) -> str:
+def _error(event: Event) -> str:
     if event.op == "get" and event.outcome == KEY_NOT_FOUND:
-        return "-> nothing there"
+        return "-> not found"
     return f"-> {event.status} {printable(masked(event.note or ''))}".rstrip()
 
 
 def _expiry(event: Event) -> str:
     if event.expires_at is None:
         return ""
-    by = {"worker": " by the worker's clock", "namespace": ""}.get(event.expires_by or "", "")
-    return f"until {event.expires_at[:19]}Z{by}"
+    until = f"until {event.expires_at[:19]}Z"
+    if event.expires_by == "worker":
+        return f"{until} by the worker's clock"
+    return until
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, shortened; a reference without credentials and with its end, where it
-    differs from others.
-    """
+    """A value as JSON, shortened at its end; a reference without credentials, at its beginning."""
     ref = envelope.unwrap(value)
     if ref is not None:
-        return f"ref {_end(masked(ref))}"
+        return f"ref {_ending(masked(ref))}"
     text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    if len(text) > _LONGEST_VALUE:
+        return f"{text[: _LONGEST_VALUE - 1]}…"
+    return text
 
 
-def _end(ref: str) -> str:
-    return ref if len(ref) <= _SHOWN else f"…{ref[1 - _SHOWN :]}"
+def _ending(ref: str) -> str:
+    if len(ref) > _LONGEST_VALUE:
+        return f"…{ref[1 - _LONGEST_VALUE :]}"
+    return ref
 
 
-MOST_EXPLAINED = 8  # places
+MOST_EXPLAINED = 8  # keys
 _WIDTH = 110
-Place = tuple[StoreScope, str]
+ScopedKey = tuple[StoreScope, str]
 
 
-def worth_telling(
+def keys_to_explain(
     events: Iterable[Event], document: Mapping[str, Any], now: datetime
-) -> list[Place]:
-    """The places, in the order in which they came up; the first :data:`MOST_EXPLAINED`.
+) -> list[ScopedKey]:
+    """The first :data:`MOST_EXPLAINED` keys that may surprise the author of a test.
 
-    Of what is held that is what has expired, and what a task keeps that waits for its next attempt.
+    They are missing keys that were read, expired keys, and keys of tasks that wait for a retry.
 
-    :param document: what is held now.
-    :param now: by the namespace's clock.
+    :param document: the fixture document of the namespace.
+    :param now: the time of the namespace's clock.
     """
     rows = {(scope_from(row), row["key"]): row for row in fixture_files.rows(dict(document))}
     last = {event.scope: event for event in events if event.op in ("state", "create")}
@@ -179,25 +202,29 @@ def worth_telling(
         for event in events
         if event.op == "get" and event.status == 404 and event.scope and event.key
     ]
-    held = [place for place, row in rows.items() if place[0] in waiting or _is_over(row, now)]
-    return list(dict.fromkeys([place for place in missed if place not in rows] + held))[
-        :MOST_EXPLAINED
+    keys = [key for key in missed if key not in rows]
+    keys += [
+        (scope, key)
+        for (scope, key), row in rows.items()
+        if scope in waiting or _has_expired(row, now)
     ]
+    return list(dict.fromkeys(keys))[:MOST_EXPLAINED]
 
 
-def _is_over(row: Mapping[str, Any], now: datetime) -> bool:
+def _has_expired(row: Mapping[str, Any], now: datetime) -> bool:
     expires_at = row.get("expires_at")
-    return (
-        expires_at is not None and datetime.fromisoformat(expires_at.replace("Z", "+00:00")) <= now
-    )
+    if expires_at is None:
+        return False
+    return datetime.fromisoformat(expires_at.replace("Z", "+00:00")) <= now
 
 
-def sentences(places: Iterable[Place], explain: Callable[[StoreScope, str], str]) -> str:
-    """A paragraph for each place; empty if there is none.
+def explanations(keys: Iterable[ScopedKey], explain: Callable[[StoreScope, str], str]) -> str:
+    """A paragraph for each key; an empty string without keys.
 
-    :param explain: asks for the sentences.
+    :param explain: returns the explanation of a key.
     """
-    told = [f"{label(scope)}: {explain(scope, key)}" for scope, key in places]
+    paragraphs = [f"{label(scope)}: {explain(scope, key)}" for scope, key in keys]
     return "\n".join(
-        textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="    ") for text in told
+        textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+        for text in paragraphs
     )

@@ -1,6 +1,4 @@
-"""Attempts over HTTP: the calls of a worker, and those of the Control API that create its task
-instances.
-"""
+"""Attempts over HTTP: the calls of a worker, and those that create its task instances."""
 
 from __future__ import annotations
 
@@ -22,8 +20,9 @@ _TASK_INSTANCES = "/_stateroom/task-instances"
 
 
 class HttpWorkers(Workers):
-    """
-    :param client: of the namespace; its token is an admin's, if it has one.
+    """Workers over HTTP.
+
+    :param client: a client of the namespace, with an admin token if the service has a secret.
     """
 
     def __init__(self, client: StateroomClient) -> None:
@@ -31,14 +30,16 @@ class HttpWorkers(Workers):
         self._client = client
 
     def current(self, scope: TaskScope) -> Attempt | None:
-        """The attempt that is there, from a fixture say; None if there is none."""
+        """The current attempt, such as one of a fixture; None if there is none."""
         try:
-            return _attempt(scope, self._client.call("GET", _TASK_INSTANCES, params=asdict(scope)))
+            response = self._client.call("GET", _TASK_INSTANCES, params=asdict(scope))
         except NotFound:
             return None
+        return _attempt(scope, response.json())
 
     def begin(self, scope: TaskScope) -> Attempt:
-        return _attempt(scope, self._client.call("POST", _TASK_INSTANCES, json=asdict(scope)))
+        response = self._client.call("POST", _TASK_INSTANCES, json=asdict(scope))
+        return _attempt(scope, response.json())
 
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
         body = {"state": state, "end_date": to_text(self.clock.now()), **facts}
@@ -55,34 +56,40 @@ class HttpWorkers(Workers):
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
         client = self._acting(attempt)
         if scope.name is not None:
-            self._make_asset(scope.name, scope.uri)
+            self._create_asset(scope.name, scope.uri)
             return client.asset(name=scope.name)
         try:
             client.call("GET", "/execution/assets/by-uri", params={"uri": scope.uri})
         except NotFound:
-            self._make_asset(str(scope.uri), scope.uri)
+            self._create_asset(str(scope.uri), scope.uri)
         return client.asset(uri=scope.uri)
 
-    def _make_asset(self, name: str, uri: str | None) -> None:
-        body = {"name": name, **({"uri": uri} if uri is not None else {})}
+    def _create_asset(self, name: str, uri: str | None) -> None:
+        body = {"name": name}
+        if uri is not None:
+            body["uri"] = uri
         self._client.call("POST", "/_stateroom/assets", json=body)
 
     def _acting(self, attempt: Attempt | None) -> StateroomClient:
-        """The client in a worker's name; it tells that it goes by the namespace's clock."""
-        return self._client.acting(attempt.token if attempt else None, Stateroom_Clock="namespace")
+        """A client with a worker's token; it says that expiry is by the namespace's clock."""
+        token = None
+        if attempt is not None:
+            token = attempt.token
+        return self._client.acting(token, Stateroom_Clock="namespace")
 
 
-def _attempt(scope: TaskScope, answer: Any) -> Attempt:
-    made = answer.json()
-    return Attempt(made["id"], scope, made["try_number"], made["token"])
+def _attempt(scope: TaskScope, row: dict[str, Any]) -> Attempt:
+    return Attempt(row["id"], scope, row["try_number"], row["token"])
 
 
 def taken_from(client: StateroomClient) -> Take:
-    """Ask a service, call by call, which fault its namespace has for a worker's backend."""
+    """A function that requests the fault for each call to a worker's backend."""
 
     def take(op: str, scope: StoreScope, key: str | None) -> BackendFault | None:
-        asked = {"op": op, "scope": scope_document(scope), "key": key}
-        found = client.call("POST", "/_stateroom/faults/take", json=asked).json()["fault"]
-        return BackendFault(found["id"], found["backend"], found["delay"]) if found else None
+        body = {"op": op, "scope": scope_document(scope), "key": key}
+        fault = client.call("POST", "/_stateroom/faults/take", json=body).json()["fault"]
+        if fault is None:
+            return None
+        return BackendFault(fault["id"], fault["backend"], fault["delay"])
 
     return take

@@ -1,9 +1,8 @@
-"""The conformance kit: the checks that tell a good state backend from a bad one.
+"""The conformance kit: checks of a state backend.
 
-The list of checks stands once, in the modules ``check_*``; ``stateroom check`` and
-``state.testing.BackendContract`` run it. A check drives the backend as Stateroom and Airflow do:
-through accessors over a real database, from other attempts, from other processes, and from
-processes that are killed half-way.
+The modules ``check_*`` define the checks; ``stateroom check`` and ``state.testing.BackendContract``
+run them. A check calls the backend as Stateroom and Airflow do: through accessors over a real
+database, from other attempts, from other processes, and from processes that are killed.
 """
 
 # the order of these imports is the order of the checks in the report
@@ -12,7 +11,7 @@ from . import check_references  # noqa: F401
 from . import check_scopes  # noqa: F401
 from . import check_lifecycle  # noqa: F401
 from . import check_concurrency  # noqa: F401
-from .harness import Bench as Bench
+from .harness import Harness as Harness
 from .harness import Failed as Failed
 from .harness import NotApplicable as NotApplicable
 from .samples import CHECKS as CHECKS

@@ -1,4 +1,4 @@
-"""Checks of an object's life: overwritten, shrunk, deleted, cleared, and nothing left behind."""
+"""Checks of overwriting, shrinking, deleting and clearing, which must leave no object behind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from .harness import Bench, Failed, NotApplicable
+from .harness import Failed, Harness, NotApplicable
 from .samples import big, check, expect, same
 
 
@@ -15,10 +15,10 @@ from .samples import big, check, expect, same
     "Overwriting a key gives back the old value, or a mixture.",
     "Write a new object for a new value, or replace the old one at once (write, then rename).",
 )
-def overwrite(bench: Bench) -> None:
-    for scope in bench.kinds():
-        with bench.store() as namespace:
-            accessor = bench.accessor(namespace, scope)
+def overwrite(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        with harness.store() as namespace:
+            accessor = harness.accessor(namespace, scope)
             for value in (big("a long first value" * 50), big("b"), big(["c"])):
                 accessor.set("key", value)
                 expect(
@@ -30,30 +30,32 @@ def overwrite(bench: Bench) -> None:
     "A value that shrinks below the inline threshold leaves its old object behind.",
     "Return None to keep a value inline (not its JSON text), and implement delete or remove_ref.",
 )
-def shrink(bench: Bench) -> None:
-    for scope in bench.kinds():
-        with bench.store() as namespace:
-            accessor = bench.accessor(namespace, scope)
+def shrink(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        with harness.store() as namespace:
+            accessor = harness.accessor(namespace, scope)
             accessor.set("key", big(1))
-            old = bench.stored_ref(namespace, scope, "key")
+            old = harness.stored_ref(namespace, scope, "key")
             accessor.set("key", 1)
-            new = bench.stored_ref(namespace, scope, "key")
+            new = harness.stored_ref(namespace, scope, "key")
             if old is None or (
-                new is not None and bench.hooks().serialize(scope, "key", 1, "ti-1") == old
+                new is not None and harness.hooks().serialize(scope, "key", 1, "ti-1") == old
             ):
                 continue
             expect(accessor.get("key") == 1, f"{scope}: read {accessor.get('key')!r:.80}")
-            gone = not bench.resolves(scope, old) or new == old
-            expect(new is not None or gone, f"{scope}: the old object {old!r:.120} is still there")
+            removed = new == old or not harness.resolves(scope, old)
+            expect(
+                new is not None or removed, f"{scope}: the old object {old!r:.120} is still there"
+            )
 
 
 @check(
     "Inline values look like references, because a hook returns JSON text instead of a reference.",
     "Return None from a hook to keep a value in its row.",
 )
-def inline_is_none(bench: Bench) -> None:
-    for scope in bench.kinds():
-        ref = bench.hooks().serialize(scope, "key", {"n": 1}, "ti-1")
+def inline_is_none(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        ref = harness.hooks().serialize(scope, "key", {"n": 1}, "ti-1")
         expect(
             ref != json.dumps({"n": 1}),
             f"{scope}: the reference of a small value is its JSON text {ref!r}",
@@ -64,51 +66,56 @@ def inline_is_none(bench: Bench) -> None:
     "After delete, by scope and key alone and from another process, the object is still there.",
     "Implement delete so that it finds the objects of a key from the scope and the key.",
 )
-def delete_leaves_nothing(bench: Bench) -> None:
-    for scope in bench.kinds():
-        kept = bench.reference(scope, "kept", big(1))
-        gone = bench.reference(scope, "gone", big(1))
-        _implemented(partial(bench.hooks().delete, scope, "gone"), "delete")
+def delete_leaves_nothing(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        kept = harness.reference(scope, "kept", big(1))
+        deleted = harness.reference(scope, "deleted", big(1))
+        _implemented(partial(harness.hooks().delete, scope, "deleted"), "delete")
         expect(
-            not bench.resolves(scope, gone), f"{scope}: {gone!r:.120} is still there after delete"
+            not harness.resolves(scope, deleted),
+            f"{scope}: {deleted!r:.120} is still there after delete",
         )
-        expect(bench.resolves(scope, kept), f"{scope}: delete of another key removed {kept!r:.120}")
-        bench.hooks().delete(scope, "gone")
+        expect(
+            harness.resolves(scope, kept), f"{scope}: delete of another key removed {kept!r:.120}"
+        )
+        harness.hooks().delete(scope, "deleted")
 
 
 @check(
     "After clear, by scope alone, objects are still there.",
     "Implement clear so that it finds all objects of a scope.",
 )
-def clear_leaves_nothing(bench: Bench) -> None:
-    for scope in bench.kinds():
-        refs = [bench.reference(scope, key, big(1)) for key in ("a", "b/c", "k" * 200)]
-        _implemented(partial(bench.hooks().clear, scope), "clear")
-        left = [ref for ref in refs if bench.resolves(scope, ref)]
+def clear_leaves_nothing(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        refs = [harness.reference(scope, key, big(1)) for key in ("a", "b/c", "k" * 200)]
+        _implemented(partial(harness.hooks().clear, scope), "clear")
+        left = [ref for ref in refs if harness.resolves(scope, ref)]
         expect(not left, f"{scope}: {left[:1]!r:.120} is still there after clear")
-        bench.hooks().clear(scope)
+        harness.hooks().clear(scope)
 
 
 @check(
-    "Clearing all map indices forgets some, or takes another task's along.",
+    "Clearing all map indices leaves some objects, or removes those of another task.",
     "With all_map_indices, remove what lies under the task at any index, and nothing else.",
 )
-def clear_all_map_indices(bench: Bench) -> None:
-    if not bench.hooks().serves(bench.task):
+def clear_all_map_indices(harness: Harness) -> None:
+    if not harness.hooks().serves(harness.task):
         raise NotApplicable("it makes no references for tasks")
-    mapped = [replace(bench.task, task_id="mapped", map_index=index) for index in (0, 1, 10)]
-    refs = [bench.reference(scope, "key", big(1)) for scope in mapped]
-    other = bench.reference(replace(bench.task, task_id="mapped2", map_index=0), "key", big(1))
+    mapped = [replace(harness.task, task_id="mapped", map_index=index) for index in (0, 1, 10)]
+    refs = [harness.reference(scope, "key", big(1)) for scope in mapped]
+    other = harness.reference(replace(harness.task, task_id="mapped2", map_index=0), "key", big(1))
     _implemented(
-        lambda: bench.hooks().clear(mapped[0], all_map_indices=True), "clear with all_map_indices"
+        lambda: harness.hooks().clear(mapped[0], all_map_indices=True), "clear with all_map_indices"
     )
-    left = [ref for ref in refs if bench.resolves(bench.task, ref)]
+    left = [ref for ref in refs if harness.resolves(harness.task, ref)]
     expect(not left, f"{left[:1]!r:.120} is still there")
-    expect(bench.resolves(bench.task, other), "another task's object is gone too")
+    expect(harness.resolves(harness.task, other), "another task's object was removed too")
 
 
 def _implemented(act: Callable[[], None], verb: str) -> None:
     try:
         act()
     except NotImplementedError as error:
-        raise Failed(f"{verb} is not implemented ({error}): its objects stay for ever") from error
+        raise Failed(
+            f"{verb} is not implemented ({error}): its objects are never removed"
+        ) from error

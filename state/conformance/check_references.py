@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .harness import Bench, NotApplicable
+from .harness import Harness, NotApplicable
 from .samples import big, check, expect, same
 
 
@@ -12,11 +12,11 @@ from .samples import big, check, expect, same
     "The reference holds a time or a random part: delete and clear cannot find the object again.",
     "Build the reference from the scope, the key and the value's content only.",
 )
-def deterministic(bench: Bench) -> None:
-    for scope in bench.kinds():
-        first = bench.reference(scope, "key", big(1))
+def deterministic(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        first = harness.reference(scope, "key", big(1))
         time.sleep(0.01)
-        again = bench.reference(scope, "key", big(1))
+        again = harness.reference(scope, "key", big(1))
         expect(first == again, f"{scope}: {first!r:.120}, then {again!r:.120}")
 
 
@@ -24,10 +24,10 @@ def deterministic(bench: Bench) -> None:
     "The reference differs between processes: another worker cannot find the object.",
     "Use nothing of the process in it: no pid, no hash(), no counter.",
 )
-def same_in_every_process(bench: Bench) -> None:
-    for scope in bench.kinds():
-        here = bench.reference(scope, "key", big(1))
-        there = bench.reference_elsewhere(scope, "key", big(1), "ti-1")
+def same_in_every_process(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        here = harness.reference(scope, "key", big(1))
+        there = harness.reference_elsewhere(scope, "key", big(1), "ti-1")
         expect(here == there, f"{scope}: {here!r:.120} here, {there!r:.120} there")
 
 
@@ -35,11 +35,11 @@ def same_in_every_process(bench: Bench) -> None:
     "The reference holds the task-instance id, which changes with each retry (#68274).",
     "Build it from the scope (dag, run, task, map index); the released hooks are given it.",
 )
-def same_in_every_attempt(bench: Bench) -> None:
-    if not bench.hooks().serves(bench.task):
+def same_in_every_attempt(harness: Harness) -> None:
+    if not harness.hooks().serves(harness.task):
         raise NotApplicable("it makes no references for tasks")
     first, second = (
-        bench.reference(bench.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2")
+        harness.reference(harness.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2")
     )
     expect(first == second, f"attempt 1: {first!r:.120}, attempt 2: {second!r:.120}")
 
@@ -48,10 +48,10 @@ def same_in_every_attempt(bench: Bench) -> None:
     "A retried task does not find what its first attempt stored.",
     "Resolve the reference as it stands; do not rebuild it from the attempt.",
 )
-def retry_reads(bench: Bench) -> None:
-    if not bench.hooks().serves(bench.task):
+def retry_reads(harness: Harness) -> None:
+    if not harness.hooks().serves(harness.task):
         raise NotApplicable("it makes no references for tasks")
-    with bench.store() as namespace:
-        bench.accessor(namespace, bench.task).set("key", big("first"))
-        read = bench.accessor(namespace, bench.task).get("key")
+    with harness.store() as namespace:
+        harness.accessor(namespace, harness.task).set("key", big("first"))
+        read = harness.accessor(namespace, harness.task).get("key")
         expect(same(read, big("first")), f"the second attempt read {read!r:.80}")

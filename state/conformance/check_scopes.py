@@ -1,11 +1,11 @@
-"""Checks of keys and scopes: any key, and nobody else's state."""
+"""Checks of keys and scopes: every key is possible, and scopes are separate."""
 
 from __future__ import annotations
 
 import unicodedata
 
 from ..model.scopes import AssetScope
-from .harness import Bench, Failed, NotApplicable
+from .harness import Failed, Harness, NotApplicable
 from .samples import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
 
 
@@ -14,10 +14,10 @@ from .samples import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
     "cannot be kept.",
     "Encode the key before it becomes a path; never let its ending choose a format.",
 )
-def hostile_keys(bench: Bench) -> None:
-    for scope in bench.kinds():
-        with bench.store() as namespace:
-            accessor = bench.accessor(namespace, scope)
+def hostile_keys(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        with harness.store() as namespace:
+            accessor = harness.accessor(namespace, scope)
             for key in HOSTILE_KEYS:
                 try:
                     accessor.set(key, big(key))
@@ -33,10 +33,10 @@ def hostile_keys(bench: Bench) -> None:
     "Two keys that look alike (case, Unicode form, encoding, a common beginning) share one object.",
     "Make the path of a key unique also where the storage folds names together.",
 )
-def twin_keys(bench: Bench) -> None:
-    for scope in bench.kinds():
+def twin_keys(harness: Harness) -> None:
+    for scope in harness.served_scopes():
         for one, other in TWINS:
-            refs = [bench.reference(scope, key, big("same")) for key in (one, other)]
+            refs = [harness.reference(scope, key, big("same")) for key in (one, other)]
             folded = [unicodedata.normalize("NFC", ref).casefold() for ref in refs]
             expect(
                 folded[0] != folded[1],
@@ -48,29 +48,29 @@ def twin_keys(bench: Bench) -> None:
     "State of one map index, run, dag or asset is reached from another.",
     "Put every part of the scope into the path, and keep tasks and assets apart.",
 )
-def isolated_scopes(bench: Bench) -> None:
-    home = bench.kinds()[0]
-    ref = bench.reference(home, "key", big("mine"))
-    for what, neighbour in neighbours(bench):
-        if neighbour == home or not bench.hooks().serves(neighbour):
+def isolated_scopes(harness: Harness) -> None:
+    home = harness.served_scopes()[0]
+    ref = harness.reference(home, "key", big("mine"))
+    for what, neighbour in neighbours(harness):
+        if neighbour == home or not harness.hooks().serves(neighbour):
             continue
-        theirs = bench.reference(neighbour, "key", big("theirs"))
+        theirs = harness.reference(neighbour, "key", big("theirs"))
         expect(ref != theirs, f"{what} has the same reference {ref!r:.120}")
-        bench.hooks().clear(neighbour)
-        expect(bench.resolves(home, ref), f"clearing {what} removed it")
+        harness.hooks().clear(neighbour)
+        expect(harness.resolves(home, ref), f"clearing {what} removed it")
 
 
 @check(
     "Written through the asset's name and cleared through its uri, an object stays behind.",
     "Use the asset's name where the scope has one.",
 )
-def asset_by_name_and_uri(bench: Bench) -> None:
-    if not bench.hooks().serves(bench.asset):
+def asset_by_name_and_uri(harness: Harness) -> None:
+    if not harness.hooks().serves(harness.asset):
         raise NotApplicable("it makes no references for assets")
-    both = AssetScope(name=bench.asset.name, uri="kit://asset")
-    ref = bench.reference(bench.asset, "key", big(1))
-    bench.hooks().clear(both)
+    both = AssetScope(name=harness.asset.name, uri="kit://asset")
+    ref = harness.reference(harness.asset, "key", big(1))
+    harness.hooks().clear(both)
     expect(
-        not bench.resolves(bench.asset, ref),
+        not harness.resolves(harness.asset, ref),
         "cleared with name and uri, the object written by name is still there",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..model import envelope
-from .harness import Bench, Failed, NotApplicable
+from .harness import Failed, Harness, NotApplicable
 from .samples import VALUES, big, check, expect, same
 
 
@@ -13,10 +13,10 @@ from .samples import VALUES, big, check, expect, same
     "A value comes back with another type or content than it was written with.",
     "Store exactly json.dumps(value), and json.loads what you read.",
 )
-def round_trip(bench: Bench) -> None:
-    for scope in bench.kinds():
-        with bench.store() as namespace:
-            accessor = bench.accessor(namespace, scope)
+def round_trip(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        with harness.store() as namespace:
+            accessor = harness.accessor(namespace, scope)
             for value in VALUES:
                 for written in (value, big(value)):
                     accessor.set("key", written)
@@ -27,12 +27,12 @@ def round_trip(bench: Bench) -> None:
 
 
 @check(
-    "The backend sees, or makes, the envelope that belongs to the framework.",
+    "The backend reads or writes the envelope, which belongs to the framework.",
     "Return the bare reference; the framework wraps and unwraps it.",
 )
-def no_envelope(bench: Bench) -> None:
-    for scope in bench.kinds():
-        ref = bench.reference(scope, "key", big(1))
+def no_envelope(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        ref = harness.reference(scope, "key", big(1))
         expect(
             envelope.MARKER not in ref,
             f"{scope}: the reference {ref!r:.120} holds the envelope's marker",
@@ -40,16 +40,16 @@ def no_envelope(bench: Bench) -> None:
 
 
 @check(
-    "An object that is gone reads as None, as if the task had stored nothing.",
-    "Raise an error of your own that names the reference when there is nothing behind it.",
+    "A missing object reads as None, as if the task had stored nothing.",
+    "Raise an error that names the reference when its object does not exist.",
 )
-def missing_object(bench: Bench) -> None:
-    for scope in bench.kinds():
-        ref = bench.reference(scope, "key", big(1))
-        bench.hooks().delete(scope, "key")
+def missing_object(harness: Harness) -> None:
+    for scope in harness.served_scopes():
+        ref = harness.reference(scope, "key", big(1))
+        harness.hooks().delete(scope, "key")
         try:
-            value = bench.hooks().deserialize(scope, ref)
-        except Exception:  # any error will do: what must not happen is a value
+            value = harness.hooks().deserialize(scope, ref)
+        except Exception:  # any error is right; a value is wrong
             continue
         raise Failed(f"{scope}: after delete, the reference still gave {value!r:.80}")
 
@@ -57,11 +57,11 @@ def missing_object(bench: Bench) -> None:
 @check(
     "Server-side get returns something that is not JSON, "
     "which breaks Airflow's GET route (#67418).",
-    "Return exactly the text that set was given, and None for a key that is not there.",
+    "Return exactly the text that set was given, and None for a missing key.",
 )
-def server_side_json(bench: Bench) -> None:
-    hooks = bench.hooks()
-    for scope in (bench.task, bench.asset):
+def server_side_json(harness: Harness) -> None:
+    hooks = harness.hooks()
+    for scope in (harness.task, harness.asset):
         theirs = hooks.scope(scope)
         try:
             hooks.backend.set(theirs, "key", '{"a": 1}')

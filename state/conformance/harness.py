@@ -1,4 +1,4 @@
-"""What a check works with: the backend, scopes, accessors over a database, child processes."""
+"""The harness of a check: the backend, scopes, accessors over a database, child processes."""
 
 from __future__ import annotations
 
@@ -35,22 +35,23 @@ print(json.dumps(load(spec, **options).serialize(scope, key, value, ti_id)))
 
 
 class Failed(Exception):
-    """A check found the mistake that it looks for."""
+    """A check has failed; the message says why."""
 
 
 class NotApplicable(Exception):
     """A check does not apply to this backend; the message says why."""
 
 
-class Bench:
-    """One run of one check.
+class Harness:
+    """The harness of one run of one check.
 
-    :param make: makes a fresh instance of the backend, configured alike each time.
-    :param folder: an empty folder of the check's own, for databases.
-    :param spec: the backend's dotted path or built-in name and its options, where it can be made
-        from them in another process; None if only ``make`` can make it.
-    :param check: the check's name, part of its scopes, so that leftovers of one check do not affect
-        the next.
+    :param make: creates an instance of the backend, with the same configuration each time.
+    :param folder: an empty folder for the databases of this run.
+    :param name: the backend's name in the report.
+    :param spec: the backend's dotted path or built-in name, and its options, to create it in
+        another process; None if only ``make`` can create it.
+    :param check: the check's name, which is part of its scopes, so that objects left by one check
+        do not affect the next.
     """
 
     def __init__(
@@ -69,17 +70,17 @@ class Bench:
         self.asset = AssetScope(name=f"kit-asset-{check}")
 
     def hooks(self) -> Hooks:
-        """A fresh instance's hooks, as another worker would have them."""
+        """The hooks of a new instance, as in another worker."""
         return Hooks(self.make(), self.name)
 
-    def kinds(self) -> list[StoreScope]:
-        """A scope of each kind that the backend makes references for."""
+    def served_scopes(self) -> list[StoreScope]:
+        """A task scope and an asset scope, as far as the backend has hooks for them."""
         return [scope for scope in (self.task, self.asset) if self.hooks().serves(scope)]
 
     def reference(self, scope: StoreScope, key: str, value: Any, ti_id: str = "ti-1") -> str:
-        """Store a value, big enough not to stay inline.
+        """Store a value and return its reference.
 
-        :raises Failed: if it stays inline all the same.
+        :raises NotApplicable: if the backend keeps the value inline.
         """
         ref = self.hooks().serialize(scope, key, value, ti_id)
         if ref is None:
@@ -87,10 +88,12 @@ class Bench:
         return ref
 
     def reference_elsewhere(self, scope: StoreScope, key: str, value: Any, ti_id: str) -> str:
-        """The same from another process: a new interpreter if there is a ``spec``, else a fork."""
+        """Like :meth:`reference` in another process: a new interpreter, or without spec a fork."""
         if self.spec is None:
             return str(self.in_child(lambda: self.reference(scope, key, value, ti_id)))
-        kind = "task" if isinstance(scope, TaskScope) else "asset"
+        kind = "asset"
+        if isinstance(scope, TaskScope):
+            kind = "task"
         call = json.dumps([*self.spec, kind, vars(scope), key, value, ti_id])
         paths = json.dumps([str(Path(__file__).parents[2]), *sys.path])
         done = subprocess.run(
@@ -105,24 +108,26 @@ class Bench:
         return str(json.loads(done.stdout))
 
     def in_child(self, act: Callable[[], Any]) -> Any:
-        """What ``act`` returns in a forked process."""
+        """Call ``act`` in a forked process and return its result; None if that fails."""
         context = multiprocessing.get_context("fork")
         ours, theirs = context.Pipe(duplex=False)
         child = context.Process(target=lambda: theirs.send(act()))
         child.start()
         theirs.close()
         try:
-            return ours.recv() if ours.poll(SECONDS) else None
+            if ours.poll(SECONDS):
+                return ours.recv()
         except EOFError:
-            return None
+            pass  # the child ended without a result
         finally:
             child.join(1)
             child.kill()
             child.join()
+        return None
 
     @contextmanager
     def store(self) -> Iterator[Any]:
-        """A database in a file, with one task instance and one asset."""
+        """The namespace ``default`` of a database file, with the asset of this check."""
         store = Store(str(self.folder / "kit.db"))
         try:
             namespace = store.namespace()
@@ -132,7 +137,7 @@ class Bench:
             store.close()
 
     def accessor(self, namespace: Any, scope: StoreScope) -> Any:
-        """The accessor of a scope with a fresh backend; for a task, of its next attempt."""
+        """The accessor of a scope with a new backend instance; for a task, of its next attempt."""
         if isinstance(scope, TaskScope):
             ti_id = task_instances.create_task_instance(namespace, scope)["id"]
             return TaskStateStoreAccessor(
@@ -143,10 +148,10 @@ class Bench:
         )
 
     def killed_at(self, step: str, scope: StoreScope, act: Callable[[Any], None]) -> None:
-        """Run ``act(accessor)`` in a child that is killed (SIGKILL) at a step of it.
+        """Run ``act(accessor)`` in a child process that is killed with SIGKILL at a step.
 
-        :param step: ``before row`` or ``after row``: around the call that changes the database.
-        :raises NotApplicable: for a backend whose objects live in the process that is killed.
+        :param step: ``before row`` or ``after row``, before or after the change of the database.
+        :raises NotApplicable: for a backend that keeps its objects in the killed process.
         """
         if getattr(self.hooks().backend, "in_process", False):
             raise NotApplicable("its objects end with the process")
@@ -165,18 +170,18 @@ class Bench:
             child.kill()
             child.join()
             raise Failed(
-                f"the process that was to be killed {step} ended with {child.exitcode} instead"
+                f"the process should be killed {step}, but its exit status is {child.exitcode}"
             )
 
     def resolves(self, scope: StoreScope, ref: str) -> bool:
-        """Whether there still is a value behind a reference."""
+        """Whether a reference can be resolved."""
         try:
             return self.hooks().deserialize(scope, ref) is not None
         except Exception:  # a backend may raise anything for a missing object
             return False
 
     def stored_ref(self, namespace: Any, scope: StoreScope, key: str) -> str | None:
-        """The reference in the row of a key, or None."""
+        """The reference in the row of a key; None for an inline value and for a missing key."""
         keyspace: Any
         if isinstance(scope, TaskScope):
             keyspace = scopes.task(namespace, scope)
@@ -188,12 +193,12 @@ class Bench:
             return None
 
     def run_async(self, work: Any) -> Any:
-        """Await something in a new event loop."""
+        """Run a coroutine in a new event loop and return its result."""
         return asyncio.run(work)
 
 
 class Deadly:
-    """A keyspace whose process dies at a write."""
+    """A keyspace that kills its process at a write."""
 
     def __init__(self, keyspace: Any, step: str) -> None:
         self._keyspace = keyspace

@@ -1,4 +1,4 @@
-"""What the checks found, for a terminal, for JUnit readers and for programs."""
+"""The results of checks as text, as JSON and as JUnit XML."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _WIDTH = 100
 
 
 def text(name: str, results: list[Result]) -> str:
-    """A table: one line a check, and under a failure what was seen and what to do about it."""
+    """A table with a line per check, and details below each failed one."""
     widest = max(len(result.check.name) for result in results)
     lines = [f"{name}: {summary(results)}", ""]
     for result in results:
-        reason = f"  {result.detail}" if result.outcome == "not applicable" else ""
-        lines.append(
-            f"  {_MARKS[result.outcome]:<5} {result.check.name:<{widest}}{reason}".rstrip()
-        )
+        line = f"  {_MARKS[result.outcome]:<5} {result.check.name:<{widest}}"
+        if result.outcome == "not applicable":
+            line += f"  {result.detail}"
+        lines.append(line.rstrip())
         if result.outcome == "failed":
             lines += _explained(result)
     return "\n".join(lines)
@@ -38,13 +38,13 @@ def _explained(result: Result) -> list[str]:
 
 
 def summary(results: list[Result]) -> str:
-    """How many of each outcome."""
+    """The number of checks of each outcome."""
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in _MARKS}
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
 def as_json(name: str, results: list[Result]) -> str:
-    """The same for programs."""
+    """The results as JSON."""
     rows = [
         {
             "check": result.check.name,
@@ -60,7 +60,7 @@ def as_json(name: str, results: list[Result]) -> str:
 
 
 def junit(name: str, results: list[Result]) -> str:
-    """JUnit XML, one test case a check."""
+    """The results as JUnit XML, with a test case per check."""
     suite = ElementTree.Element(
         "testsuite",
         name=name,
@@ -83,7 +83,7 @@ def junit(name: str, results: list[Result]) -> str:
 
 
 def _xml(words: str) -> str:
-    """Words without the control characters that XML cannot carry."""
+    """A text with its control characters escaped, which XML does not allow."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1]
         for letter in words

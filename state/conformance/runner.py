@@ -9,31 +9,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .harness import Bench, Failed, NotApplicable
+from .harness import Failed, Harness, NotApplicable
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a backend can get wrong.
+    """A check of a backend.
 
-    :param name: short and stable, as reports and ``--only`` name it.
-    :param trap: what goes wrong, in one sentence.
-    :param advice: what to do about it.
+    :param name: short and stable, for reports and ``--only``.
+    :param trap: the mistake that it looks for, in one sentence.
+    :param advice: how to avoid it.
+    :param look: the check itself, which raises :class:`Failed` or :class:`NotApplicable`.
     """
 
     name: str
     trap: str
     advice: str
-    look: Callable[[Bench], None]
+    look: Callable[[Harness], None]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found.
+    """The result of a check.
 
     :param outcome: ``passed``, ``failed`` or ``not applicable``.
-    :param detail: what was seen, if it failed; why there was nothing to look at, if so.
-    :param seconds: how long it took.
+    :param detail: why it failed or does not apply; empty if it passed.
+    :param seconds: its duration.
     """
 
     check: Check
@@ -48,10 +49,9 @@ def run(
     name: str,
     spec: tuple[str, dict[str, Any]] | None = None,
 ) -> list[Result]:
-    """Run checks on a backend, each at a bench of its own.
+    """Run checks on a backend, each with a new harness.
 
-    :param make: makes a fresh instance; see :class:`~state.conformance.harness.Bench` for it
-        and ``spec``.
+    :param make: as for :class:`~state.conformance.harness.Harness`, like ``name`` and ``spec``.
     """
     return [run_one(check, make, name, spec) for check in checks]
 
@@ -59,12 +59,12 @@ def run(
 def run_one(
     check: Check, make: Callable[[], Any], name: str, spec: tuple[str, dict[str, Any]] | None = None
 ) -> Result:
-    """Run one check; whatever the backend raises is a failure with its class and message."""
+    """Run one check; any exception of the backend is a failure, with its class and message."""
     begun = time.monotonic()
     detail = ""
     with tempfile.TemporaryDirectory(prefix="stateroom-check-") as folder:
         try:
-            check.look(Bench(make, Path(folder), name, spec, check.name))
+            check.look(Harness(make, Path(folder), name, spec, check.name))
             outcome = "passed"
         except NotApplicable as reason:
             outcome = "not applicable"

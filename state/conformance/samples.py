@@ -1,4 +1,4 @@
-"""What the checks share: the list of checks, sample values, similar keys and scopes."""
+"""The list of checks, and the values, keys and scopes that they share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.scopes import AssetScope, StoreScope, TaskScope
-from .harness import Bench, Failed
+from .harness import Failed, Harness
 from .runner import Check
 
 FILLER = "x" * 4096  # makes a value big enough for most thresholds
@@ -66,26 +66,28 @@ TWINS = [
 CHECKS: list[Check] = []
 
 
-def neighbours(bench: Bench) -> list[tuple[str, StoreScope]]:
-    """Scopes that are easily confused with a bench's own."""
-    task = bench.task
-    name = bench.asset.name or ""
+def neighbours(harness: Harness) -> list[tuple[str, StoreScope]]:
+    """Scopes that are similar to those of a harness, with their descriptions."""
+    task = harness.task
+    name = harness.asset.name or ""
     return [
         ("another map index", replace(task, map_index=0)),
         ("another run", replace(task, run_id="run-2")),
         ("another task", replace(task, task_id="task2")),
         ("another dag", replace(task, dag_id=f"{task.dag_id}2")),
         ("a dag called assets", TaskScope("assets", name, "task")),
-        ("an asset", bench.asset),
+        ("an asset", harness.asset),
         ("another asset", AssetScope(name=f"{name}2")),
         ("an asset whose name is a path", AssetScope(name=f"{task.dag_id}/run-1/task/-1")),
     ]
 
 
-def check(trap: str, advice: str) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
-    """Add a function to the list, under its name."""
+def check(
+    trap: str, advice: str
+) -> Callable[[Callable[[Harness], None]], Callable[[Harness], None]]:
+    """Add a function to :data:`CHECKS`, under its name."""
 
-    def add(look: Callable[[Bench], None]) -> Callable[[Bench], None]:
+    def add(look: Callable[[Harness], None]) -> Callable[[Harness], None]:
         CHECKS.append(Check(look.__name__, trap, advice, look))
         return look
 
@@ -93,16 +95,19 @@ def check(trap: str, advice: str) -> Callable[[Callable[[Bench], None]], Callabl
 
 
 def big(value: Any) -> dict[str, Any]:
-    """A value that most thresholds let go out of the row."""
+    """A value above the threshold of most backends, so that it is not kept inline."""
     return {"value": value, "filler": FILLER}
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: 1, 1.0 and true are not."""
-    return json.dumps(one) == json.dumps(other)
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same JSON; 1, 1.0 and true differ."""
+    return json.dumps(left) == json.dumps(right)
 
 
 def expect(condition: bool, message: str) -> None:
-    """Fail with a message, unless a condition holds."""
+    """Check a condition.
+
+    :raises Failed: with the message, if the condition is false.
+    """
     if not condition:
         raise Failed(message)

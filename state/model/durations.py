@@ -19,7 +19,7 @@ def parse(text: str) -> float:
     :raises ValueError: for anything else.
     """
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is no duration; write 90s, 30m, 12h, 31d or 1d12h")
+        raise ValueError(f"invalid duration {text!r}; write 90s, 30m, 12h, 31d or 1d12h")
     seconds = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
     return -seconds if text.startswith("-") else seconds
 

@@ -13,12 +13,13 @@ from typing import Any
 from ..errors import SnapshotNotFound
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
+from ..model.names import check_name
 from ..model.scopes import CONTROL
 from .journal.journal import Event
 from .journal.places import place_of
 from .namespace import Namespace
 from .tables import namespaces, scopes
-from .tables.namespaces import check_name, write_clock
+from .tables.namespaces import write_clock
 
 BEFORE_RESET = "before-reset"
 _OF_RUNS = "run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)"
@@ -56,9 +57,9 @@ _TAKEN = "snapshot_pk = :snapshot"
 def take(namespace: Namespace, name: str) -> dict[str, Any]:
     """Take a snapshot, in place of one of the same name; as :func:`listed` shows it.
 
-    :raises InvalidName: for a name that cannot be.
+    :raises InvalidName: for an invalid name.
     """
-    check_name(name)
+    check_name(name, "snapshot name")
     with namespace.database.transaction() as db:
         take_within(db, namespace, name)
         namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))

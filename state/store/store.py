@@ -60,7 +60,7 @@ class Store(Database):
 
         :param fixture: the document that it returns to when it is reset, as it was sent; applying
             it is the caller's.
-        :raises InvalidName: for a name that cannot be.
+        :raises InvalidName: for an invalid name.
         :raises NamespaceExists: if there is one of this name.
         """
         namespaces.create(self, name, fixture)

@@ -1,4 +1,4 @@
-"""For tests of keyspaces, backends and tasks; this package needs pytest."""
+"""Contracts for tests of keyspaces and backends, and contexts of tasks; this needs pytest."""
 
 from ..worker.context import context as context
 from .contracts import HOSTILE_KEYS as HOSTILE_KEYS

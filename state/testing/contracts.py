@@ -1,11 +1,11 @@
-"""Contracts as test classes, for Stateroom's own tests and for others; it needs pytest.
+"""Contracts as test classes, for Stateroom's tests and for those of others; it needs pytest.
 
-Subclass one and give the fixture it asks for::
+Subclass a contract and define its fixture::
 
     class TestMine(KeyspaceContract):
         @pytest.fixture
         def keyspaces(self):
-            return Mine("one"), Mine("two")
+            return Mine("first"), Mine("second")
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ HOSTILE_KEYS = (
 
 
 class KeyspaceContract:
-    """What every keyspace does, whatever it keeps its keys in.
+    """The contract of every keyspace.
 
-    The fixture ``keyspaces`` gives two empty ones, of different task instances or assets.
+    The fixture ``keyspaces`` returns two empty keyspaces, of different task instances or assets.
     """
 
     @pytest.fixture
@@ -142,18 +142,18 @@ class KeyspaceContract:
         assert [keyspace.get(key) for key in keys] == list(range(len(keys)))
 
     def test_two_keyspaces_share_nothing(self, keyspaces: tuple[Any, Any]) -> None:
-        one, two = keyspaces
-        one.set("k", 1)
-        two.set("k", 2)
-        two.delete("k")
-        two.clear()
-        assert one.get("k") == 1
+        first, second = keyspaces
+        first.set("k", 1)
+        second.set("k", 2)
+        second.delete("k")
+        second.clear()
+        assert first.get("k") == 1
         with pytest.raises(KeyNotFound):
-            two.get("k")
+            second.get("k")
 
 
 class ExpiryContract:
-    """What a task instance's keyspace does with ``expires_at``.
+    """The contract of a task instance's keyspace, for ``expires_at``.
 
     The fixtures are those of :class:`KeyspaceContract`.
     """
@@ -171,7 +171,7 @@ class ExpiryContract:
 
 
 class ListingContract:
-    """What a keyspace with ``list`` does; the fixtures are those of :class:`KeyspaceContract`."""
+    """The contract of a keyspace with ``list``; the fixtures are :class:`KeyspaceContract`'s."""
 
     def test_keys_are_listed_in_code_point_order(self, keyspace: Any) -> None:
         keys = ["b", "a", "B", "a/b", "ü", "🚚", "\uffff", "10", "9", ""]
@@ -213,10 +213,10 @@ class ListingContract:
 
 
 class BackendContract:
-    """The conformance kit on a backend, a test for each check.
+    """The conformance kit, a test for each check.
 
-    The fixture ``make_backend`` gives a callable that makes a fresh instance, configured alike each
-    time.
+    The fixture ``make_backend`` returns a callable that creates an instance of the backend, each
+    time with the same configuration.
     """
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)

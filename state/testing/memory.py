@@ -9,7 +9,6 @@ from typing import Any
 from ..client import timeline
 from ..client.attempts import Asset, Attempt, Task, Workers
 from ..client.events import Event
-from ..client.timeline import MOST, table
 from ..errors import NotFound
 from ..model.scopes import (
     RUN_ID,
@@ -29,9 +28,9 @@ from ..worker.context import asset_scope
 
 
 class Memory(Workers):
-    """One namespace, with the workers that keep their state in it.
+    """A new namespace in a store of this process, and the workers that use it.
 
-    :param name: the namespace's, which is made.
+    :param name: the name of the namespace.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -41,8 +40,8 @@ class Memory(Workers):
         super().__init__(_Clock(self._namespace))
 
     def begin(self, scope: TaskScope) -> Attempt:
-        made = task_instances.create_task_instance(self._namespace, scope)
-        return Attempt(made["id"], scope, made["try_number"])
+        row = task_instances.create_task_instance(self._namespace, scope)
+        return Attempt(row["id"], scope, row["try_number"])
 
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
         clear = bool(self._namespace.config.get("clear_on_success"))
@@ -71,28 +70,28 @@ class Memory(Workers):
         """The accessor of the first attempt of a task instance."""
         return Task(self, self.begin(TaskScope(dag_id, RUN_ID, task_id)))
 
-    def timeline(self, most: int = MOST) -> str:
-        """What happened here, as a table for people."""
+    def timeline(self, most: int = timeline.MOST) -> str:
+        """The events as a table for people, and explanations of missing and expired keys."""
         events = [Event.read(row) for row in self._namespace.journal.events()]
-        held = fixtures.export(self._namespace)
-        told = timeline.sentences(
-            timeline.worth_telling(events, held, self.clock.now()), self._sentence
-        )
-        return "\n\n".join(filter(None, (table(events, self.failures, most), told)))
+        table = timeline.table(events, self.failures, most)
+        document = fixtures.export(self._namespace)
+        keys = timeline.keys_to_explain(events, document, self.clock.now())
+        explanations = timeline.explanations(keys, self._explain)
+        return "\n\n".join(filter(None, (table, explanations)))
 
-    def _sentence(self, scope: StoreScope, key: str) -> str:
+    def _explain(self, scope: StoreScope, key: str) -> str:
         return str(explain(self._namespace, scope, key)["sentence"])
 
     def drop(self) -> None:
-        """Drop the namespace with all that it holds."""
+        """Drop the namespace with all its state."""
         self._store.drop_namespace(self.namespace)
 
     def close(self) -> None:
-        """Do nothing: the store is whose it was."""
+        """Do nothing: the store belongs to the caller."""
 
 
 class _Clock:
-    """The clock that the namespace has at any moment: setting it makes another."""
+    """The current clock of a namespace; setting it replaces the namespace's clock object."""
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
@@ -106,12 +105,12 @@ def _writer(attempt: Attempt) -> Writer:
 
 
 class Assets(AssetStateStoreAccessors):
-    """``context["asset_state_store"]`` of a task whose inlets and outlets are whatever it asks for.
+    """``context["asset_state_store"]`` of a task that has every asset as an inlet and outlet.
 
-    Called directly it is the only asset's, as in Airflow; if none was asked for before, one named
-    ``asset``.
+    An asset is created on first use. Methods called directly are those of the only asset, as in
+    Airflow; before the first use of an asset, of one named ``asset``.
 
-    :param task: who writes.
+    :param task: the task that is recorded as the writer.
     """
 
     def __init__(self, workers: Memory, task: Task) -> None:
@@ -131,9 +130,9 @@ class Assets(AssetStateStoreAccessors):
         return super().__getattr__(verb)
 
     def _add(self, scope: AssetScope) -> None:
-        made = Asset(self._workers, scope, self._task.attempt)
-        self._all.append(made)
+        asset = Asset(self._workers, scope, self._task.attempt)
+        self._all.append(asset)
         if scope.name is not None:
-            self._by_name[scope.name] = made
+            self._by_name[scope.name] = asset
         if scope.uri is not None:
-            self._by_uri[scope.uri] = made
+            self._by_uri[scope.uri] = asset

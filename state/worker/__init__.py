@@ -1,4 +1,4 @@
-"""What runs inside an Airflow worker: accessors, a task's context, backends without arguments."""
+"""Code of an Airflow worker: accessors, a task's context, backends without arguments."""
 
 from .backends import FileBackend as FileBackend
 from .backends import ObjectBackend as ObjectBackend

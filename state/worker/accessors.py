@@ -1,9 +1,8 @@
 """The accessors in a task's context, with Airflow's methods and signatures.
 
-An accessor stands over any keyspace (HTTP, or the store in the same process). With a backend the
-order of effects is the promise: the object is written before the row, the row is deleted before the
-object; so a crash in between can leave an object that no row points at, never a row that points
-nowhere.
+An accessor works on any keyspace (over HTTP, or a store in the same process). With a backend, the
+object is written before the row, and the row is deleted before the object. A crash in between can
+leave an object without a row, but never a row without an object.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from ..backends.hooks import Hooks
 from ..backends.threads import to_thread
 from ..errors import KeyNotFound, ObjectCorrupt
 from ..masking import masked
-from ..model import envelope, retention, values
+from ..model import envelope, values
 from ..model.clock import Clock, Timepiece
 from ..model.reference_facts import Facts
+from ..model.retention import expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 from ..model.values import Encoded
 
@@ -29,7 +29,7 @@ log = logging.getLogger("stateroom.accessors")
 
 
 class Keyspace(Protocol):
-    """The four verbs over one task instance's or asset's entries."""
+    """The entries of one task instance or asset."""
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
         """The stored value, and the facts about the reference in it."""
@@ -45,12 +45,12 @@ class Keyspace(Protocol):
 
 
 class _Accessor:
-    """The four verbs as tasks know them, and their async twins, which never block the loop.
+    """Airflow's methods of an accessor, and their async variants, which do not block the loop.
 
-    :param keyspace: where the rows are.
-    :param scope: whose state it is.
-    :param hooks: the worker's backend; without one, or one for this kind of scope, every value
-        stays in its row.
+    :param keyspace: the rows.
+    :param scope: of the rows.
+    :param hooks: the worker's backend; without one, or without hooks for this kind of scope, every
+        value stays in its row.
     :param ti_id: the attempt's id, for hooks in the proposal's style.
     """
 
@@ -72,7 +72,7 @@ class _Accessor:
     def _scope(self) -> StoreScope:
         """The scope that the backend gets.
 
-        It has an asset's name even if the task used its uri, so that both lead to the same objects.
+        That of an asset has its name, even if the task used its uri: the objects are the same.
         """
         scope = self._given_scope
         if isinstance(scope, AssetScope) and scope.name is None:
@@ -82,10 +82,10 @@ class _Accessor:
         return scope
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value of a key, or ``default`` if there is none.
+        """The value of a key, or ``default`` if the key does not exist.
 
         :raises ObjectMissing: if the row exists but the object behind its reference does not.
-        :raises ObjectCorrupt: if the object is not what was written.
+        :raises ObjectCorrupt: if the object differs from what was written.
         """
         try:
             stored, facts = self._keyspace.fetch(key)
@@ -101,14 +101,14 @@ class _Accessor:
         return value
 
     def delete(self, key: str) -> None:
-        """Remove a key, then its object; one that is not there is no error."""
+        """Delete a key, then its object; a missing key is not an error."""
         self._keyspace.delete(key)
         if self._hooks is not None:
             with self._tolerating(key):
                 self._hooks.delete(self._scope, key)
 
     def clear(self) -> None:
-        """Remove every key, then their objects."""
+        """Delete every key, then their objects."""
         self._keyspace.clear()
         if self._hooks is not None:
             with self._tolerating(None):
@@ -135,12 +135,12 @@ class _Accessor:
                 await self._hooks.aclear(scope)
 
     def _store(self, key: str, value: Any, expires_at: Any) -> None:
-        """Object, then row, then the object that the row no longer points at."""
+        """Write the object, then the row; then remove the object of the replaced reference."""
         values.check(value)
         if envelope.kind(value) != "value":
             raise ValueError(
-                f"a value must not be a dict with the member {envelope.MARKER!r}: "
-                "it would be taken for a reference"
+                f"invalid value: a dict with the member {envelope.MARKER!r} "
+                "would be read as a reference"
             )
         if self._hooks is None:
             self._keyspace.set(key, value, expires_at)
@@ -163,8 +163,8 @@ class _Accessor:
     def _remove(self, hooks: Hooks, key: str, ref: str, inline: bool) -> None:
         """Remove the object of a replaced reference, if no other object would be removed with it.
 
-        :param inline: whether the key has no object now, so that a backend which can remove only by
-            key may do so.
+        :param inline: whether the new value has no object, so that all objects of the key may be
+            removed by a backend that cannot remove a single one.
         """
         try:
             if hooks.has("remove_ref"):
@@ -174,7 +174,7 @@ class _Accessor:
                 hooks.delete(self._scope, key)
         except Exception as error:  # the value is stored, so the task must not fail
             log.warning(
-                "%s key %r: the replaced object %s stays, it is an orphan now: %s",
+                "%s key %r: the replaced object %s was not removed and is an orphan now: %s",
                 self._scope,
                 key,
                 masked(ref),
@@ -186,7 +186,7 @@ class _Accessor:
         if encoded.sha256 == facts.sha256:
             return
         if getattr(self._hooks.backend, "immutable", False):
-            raise ObjectCorrupt(ref, "its checksum is not the one that was written")
+            raise ObjectCorrupt(ref, "its checksum differs from the one that was written")
         log.warning(
             "%s key %r: the object behind %s has changed since it was written",
             self._scope,
@@ -195,12 +195,12 @@ class _Accessor:
         )
 
     def _warn_of_raw(self, key: str, stored: Any) -> None:
-        what = envelope.complaint(stored, resolvable=self._hooks is not None)
-        if what is None or (
+        complaint = envelope.complaint(stored, resolvable=self._hooks is not None)
+        if complaint is None or (
             envelope.kind(stored) == "value" and self._hooks and self._hooks.keeps_inline(stored)
         ):
             return
-        log.warning("%s key %r %s; its raw value is returned", self._given_scope, key, what)
+        log.warning("%s key %r %s; its raw value is returned", self._given_scope, key, complaint)
 
     @contextmanager
     def _tolerating(self, key: str | None) -> Iterator[None]:
@@ -208,11 +208,13 @@ class _Accessor:
         try:
             yield
         except NotImplementedError as error:
-            which = "every key" if key is None else f"key {key!r}"
+            keys = "every key"
+            if key is not None:
+                keys = f"key {key!r}"
             log.warning(
-                "%s %s: the backend keeps the object (%s); it is an orphan now",
+                "%s %s: the backend cannot remove objects (%s); they are orphans now",
                 self._scope,
-                which,
+                keys,
                 error,
             )
 
@@ -240,27 +242,24 @@ class TaskStateStoreAccessor(_Accessor):
     def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """Create or overwrite a key.
 
-        :param retention: how long it lives; ``NEVER_EXPIRE`` for ever, None for
+        :param retention: the time until the key expires; ``NEVER_EXPIRE`` for never, None for
             ``default_retention_days``.
-        :raises ValueError: for None, NaN or Infinity anywhere in the value (naming the place), or
-            an envelope.
+        :raises ValueError: for None, NaN or Infinity anywhere in the value (the message has the
+            path), or for an envelope.
         :raises TypeError: for a value that is not JSON, or a retention that is not a timedelta.
         """
-        self._store(key, value, self._expiry(retention))
+        self._store(key, value, expiry(retention, self._days, self._clock.now()))
 
     async def aset(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
         """:meth:`set` without blocking the event loop."""
         await to_thread(self.set, key, value, retention=retention)
-
-    def _expiry(self, wanted: timedelta | None) -> Any:
-        return retention.expiry(wanted, self._days, self._clock.now())
 
     def __repr__(self) -> str:
         return f"<TaskStateStoreAccessor {self._given_scope}>"
 
 
 class AssetStateStoreAccessor(_Accessor):
-    """``context["asset_state_store"][asset]``: the state of one asset; it does not expire."""
+    """``context["asset_state_store"][asset]``: the state of one asset, which does not expire."""
 
     def set(self, key: str, value: Any) -> None:
         """Create or overwrite a key; raises as :meth:`TaskStateStoreAccessor.set`."""
@@ -277,9 +276,9 @@ class AssetStateStoreAccessor(_Accessor):
 class AssetStateStoreAccessors:
     """``context["asset_state_store"]``: the accessors of a task's inlets and outlets.
 
-    With exactly one asset its methods can be called here directly.
+    With exactly one asset, the methods of its accessor can be called directly.
 
-    :param accessors: by the asset's scope (name, or uri where only that is known).
+    :param accessors: pairs of an asset's scope (with a name or a uri) and its accessor.
     """
 
     def __init__(self, accessors: Iterable[tuple[AssetScope, AssetStateStoreAccessor]]) -> None:
@@ -293,7 +292,12 @@ class AssetStateStoreAccessors:
         self._all = list(by_scope.values())
 
     def __getitem__(self, asset: Any) -> AssetStateStoreAccessor:
-        """The accessor of an asset: an object with ``name`` or ``uri``, or one of these as text."""
+        """The accessor of an asset.
+
+        :param asset: an object with a ``name`` or a ``uri``, or one of these as a string.
+        :raises KeyError: if the asset is neither an inlet nor an outlet.
+        :raises TypeError: for an object without ``name`` and ``uri``.
+        """
         name: Any
         uri: Any
         if isinstance(asset, str):
@@ -302,9 +306,7 @@ class AssetStateStoreAccessors:
             name = getattr(asset, "name", None)
             uri = getattr(asset, "uri", None)
         if name is None and uri is None:
-            raise TypeError(
-                f"expected an asset, a reference to one or its name, got {type(asset).__name__}"
-            )
+            raise TypeError(f"expected an asset, or its name or uri, got {type(asset).__name__}")
         accessor = self._by_name.get(name) or self._by_uri.get(uri)
         if accessor is None:
             known = ", ".join(map(repr, [*self._by_name, *self._by_uri])) or "none"
@@ -317,7 +319,7 @@ class AssetStateStoreAccessors:
         if len(self._all) != 1:
             raise ValueError(
                 f"this task has {len(self._all)} inlets and outlets; "
-                "say which: context['asset_state_store'][ASSET]"
+                "choose one: context['asset_state_store'][ASSET]"
             )
         return getattr(self._all[0], verb)
 

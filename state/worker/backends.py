@@ -18,14 +18,14 @@ from ..model.values import Encoded
 
 
 def _ours(scope: Any) -> StoreScope:
-    """A scope, which may be of Airflow's own classes, as one of ours."""
+    """Convert a scope of Airflow's classes, or of ours, to ours."""
     if hasattr(scope, "dag_id"):
         return TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
     return AssetScope(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
 
 
 class _ForAirflow(ImmutableBackend):
-    """Takes Airflow's scopes."""
+    """A backend that takes Airflow's scopes."""
 
     def write(self, scope: Any, key: str, encoded: Encoded) -> str | None:
         return super().write(_ours(scope), key, encoded)
@@ -38,20 +38,20 @@ class _ForAirflow(ImmutableBackend):
 
 
 def _options(name: str) -> dict[str, Any]:
-    """What the environment sets.
+    """The options of a backend from the environment.
 
-    :raises BadBackend: for a threshold: Airflow 3.3 takes a value that a backend leaves in its row
-        for a reference.
+    :raises BadBackend: without a base; with a threshold, since Airflow 3.3 would read a value in a
+        row as a reference.
     """
-    found = options_from(os.environ, name)
-    if found.pop("threshold", 0):
+    options = options_from(os.environ, name)
+    if options.pop("threshold", 0):
         raise BadBackend(
             "STATEROOM_BACKEND_THRESHOLD cannot be used in Airflow 3.3, which needs a reference "
             "for every value; unset it"
         )
-    if "base" not in found:
+    if "base" not in options:
         raise BadBackend(f"the {name} backend needs its base: set STATEROOM_BACKEND_BASE")
-    return found
+    return options
 
 
 class FileBackend(_ForAirflow, files.FileBackend):

@@ -19,7 +19,7 @@ from .accessors import (
 
 @dataclass(frozen=True)
 class TaskInstance:
-    """What a task reads of its task instance."""
+    """The task instance in a context."""
 
     id: str
     dag_id: str
@@ -31,7 +31,7 @@ class TaskInstance:
 
 @dataclass(frozen=True)
 class DagRun:
-    """What a task reads of its dag run."""
+    """The dag run in a context."""
 
     dag_id: str
     run_id: str
@@ -51,16 +51,19 @@ def context(
     clock: Timepiece | None = None,
     default_retention_days: int = 30,
 ) -> dict[str, Any]:
-    """The context of one attempt, so that ``my_task.function(**context(…))`` runs as in Airflow.
+    """The context of one attempt, for ``my_task.function(**context(…))``.
 
-    As there, ``asset_state_store`` is missing if the task has neither inlets nor outlets.
+    As in Airflow, ``asset_state_store`` is missing if the task has neither inlets nor outlets.
 
-    :param keyspace: the task instance's, over HTTP or in the same process.
+    :param keyspace: of the task instance, over HTTP or in the same process.
     :param ti_id: the attempt's UUID.
-    :param assets: inlets and outlets with their keyspaces: anything with a ``name`` or a ``uri``,
-        or a name.
+    :param assets: pairs of an inlet or outlet (an object with a ``name`` or a ``uri``, or a name)
+        and its keyspace.
     :param hooks: the worker's backend.
-    :param clock: what retentions are counted from.
+    :param params: the ``params`` of the context.
+    :param conf: the configuration of the dag run.
+    :param clock: the clock from which retention is counted; None for real time.
+    :param default_retention_days: ``[state_store] default_retention_days``; 0 means never.
     """
     task = TaskStateStoreAccessor(
         keyspace, scope, hooks, ti_id, clock=clock, default_retention_days=default_retention_days
@@ -75,17 +78,22 @@ def context(
         "run_id": scope.run_id,
         "params": dict(params or {}),
     }
-    scopes = [(asset_scope(asset), rows) for asset, rows in assets]
-    if scopes:
-        by_asset = AssetStateStoreAccessors(
-            (one, AssetStateStoreAccessor(rows, one, hooks)) for one, rows in scopes
-        )
-        members["asset_state_store"] = members["asset_state"] = by_asset
+    accessors = []
+    for asset, rows in assets:
+        of_asset = asset_scope(asset)
+        accessors.append((of_asset, AssetStateStoreAccessor(rows, of_asset, hooks)))
+    if accessors:
+        by_asset = AssetStateStoreAccessors(accessors)
+        members["asset_state_store"] = by_asset
+        members["asset_state"] = by_asset
     return members
 
 
 def asset_scope(asset: Any) -> AssetScope:
-    """The scope of an asset: of anything with a ``name`` or a ``uri``, or of its name."""
+    """The scope of an asset.
+
+    :param asset: an object with a ``name`` or a ``uri``, or a name.
+    """
     if isinstance(asset, str):
         return AssetScope(name=asset)
     return AssetScope(name=getattr(asset, "name", None), uri=getattr(asset, "uri", None))

@@ -271,6 +271,13 @@ def test_an_invalid_query_is_refused(world, query):
     assert world.get(f"/_stateroom/journal?{query}").status_code == 422
 
 
+def test_an_unknown_operation_is_refused_with_the_known_ones(world):
+    answer = world.get("/_stateroom/journal?op=sett")
+    assert answer.status_code == 422
+    assert "query.op" in answer.json["detail"]["message"]
+    assert "get, set, delete, clear, list, state" in answer.json["detail"]["message"]
+
+
 # ---------------------------------------------------------------- the store
 
 

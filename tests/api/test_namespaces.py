@@ -10,6 +10,7 @@ from state.errors import NamespaceDropped
 from state.model.clock import Clock
 from state.store.store import Store
 from state.store.tables import assets, scopes
+from tests.support.pages import send
 from tests.support.world import ASSET_KEY, CORE_TASK, TASK_KEY, TI, WORLD
 
 NAMES = ["a", "A", "0", "a.b", "Test-1_x", "n" * 100]
@@ -92,7 +93,7 @@ def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
     answer = one.get("/ns/oen" + path)
     detail = str(answer.json["detail"])
     assert answer.status_code == 404
-    assert "no namespace 'oen'" in detail
+    assert "namespace 'oen' not found" in detail
     assert "'one'" in detail
 
 
@@ -309,6 +310,22 @@ def test_reset_and_delete_return_to_real_time(world, clock):
         clock(now="2030-01-01T00:00:00Z", frozen=True)
         assert back().status_code == 204
         assert world.get("/_stateroom/clock").json["now"] < "2030"
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        lambda world: world.delete("/_stateroom/clock"),
+        lambda world: send(world, "/bench", action="real"),
+    ],
+    ids=["api", "page"],
+)
+def test_at_real_time_tokens_expire_by_real_time_too(world, clock, back):
+    clock(now="2030-01-01T00:00:00Z", tokens=True)
+    assert back(world).status_code < 400
+    shown = world.get("/_stateroom/clock").json
+    assert shown["now"] < "2030"
+    assert shown["tokens"] is False
 
 
 def test_a_clock_that_is_frozen_and_let_go_loses_no_time(clock):

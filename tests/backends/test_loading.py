@@ -57,7 +57,7 @@ def test_a_class_loads_by_its_dotted_path():
     [
         (
             "files",
-            "there is no backend 'files'; name one of metastore, file, object, memory, or a class",
+            "unknown backend 'files'; use one of metastore, file, object, memory, or the",
         ),
         ("nowhere.Backend", "No module named 'nowhere'"),
         (f"{HERE}.Missing", "has no attribute 'Missing'"),
@@ -73,7 +73,7 @@ def test_a_load_error_says_why(spec, message):
 
 
 def test_a_constructor_error_is_shown_with_its_message():
-    with pytest.raises(BadBackend, match=r"Fussy' cannot be made: OSError: cannot reach there"):
+    with pytest.raises(BadBackend, match=r"Fussy' cannot be created: OSError: cannot reach there"):
         load(f"{HERE}.Fussy", where="there")
 
 

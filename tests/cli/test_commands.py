@@ -65,8 +65,8 @@ def test_list_is_a_table_or_json(run, service):
         (("get", "k"), "name a task instance"),
         (("get", "k", "--asset", "orders", "--dag", "etl"), "not both"),
         (("set", "k", "1", "--days", "1", "--asset", "orders"), "does not expire"),
-        (("token", "--jwt-secret", SECRET), "give --role or --ti"),
-        (("--db", "missing.db", "list"), "--url and --db exclude each other"),
+        (("token", "--jwt-secret", SECRET), "give either --role or --ti"),
+        (("--db", "missing.db", "list"), "use --url or --db, not both"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_why(run, arguments, words):
@@ -95,7 +95,7 @@ def test_export_and_import_into_a_file(run, tmp_path):
 def test_a_file_that_is_not_there_is_not_made_by_reading_it(run, tmp_path):
     result = run("list", where=("--db", str(tmp_path / "typo.db")))
     assert result.exit_code == 2
-    assert "there is no file" in result.output
+    assert "file not found" in result.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,11 +150,11 @@ def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):
     assert json.loads(run("export").output)["config"] == {}
 
 
-def test_ready_and_an_address_where_nobody_is(run, service):
+def test_ready_of_an_unreachable_service(run, service):
     assert run("ready").output == f"healthy: {service.url}\n"
-    unreachable = run("ready", where=("--url", "http://127.0.0.1:9"))
-    assert unreachable.exit_code == 11
-    assert "nothing answers at http://127.0.0.1:9" in unreachable.output
+    result = run("ready", where=("--url", "http://127.0.0.1:9"))
+    assert result.exit_code == 11
+    assert "service unreachable at http://127.0.0.1:9" in result.output
 
 
 def test_token_is_one_that_the_service_takes():

@@ -55,7 +55,7 @@ def test_options_stand_before_the_name_or_after_it(run, database):
 def test_an_address_and_a_file_exclude_each_other(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "--url and --db exclude each other" in result.output
+    assert "use --url or --db, not both" in result.output
 
 
 def test_a_file_wins_over_the_address_in_the_environment(run, database):
@@ -66,7 +66,7 @@ def test_a_file_wins_over_the_address_in_the_environment(run, database):
 def test_what_is_no_address_is_said(run, url):
     result = run("list", "--url", url)
     assert result.exit_code == 2
-    assert "is not an address such as http://127.0.0.1:8103" in result.output
+    assert "write one such as http://127.0.0.1:8103" in result.output
 
 
 def test_an_answer_of_something_else_is_said(run, monkeypatch):
@@ -76,7 +76,7 @@ def test_an_answer_of_something_else_is_said(run, monkeypatch):
     monkeypatch.setattr("requests.Session.request", lambda *_, **__: page)
     result = run("ready", "--url", "http://a.example")
     assert result.exit_code == 10
-    assert "did not answer in JSON; is it a Stateroom?" in result.output
+    assert "is not JSON; is it a Stateroom?" in result.output
 
 
 def test_a_namespace_is_an_address(run):
@@ -120,9 +120,9 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
     assert len(environ["AIRFLOW__API_AUTH__JWT_SECRET"]) == 64
 
 
-def test_ready_asks_the_owner_of_a_file_and_starts_nobody(run, database):
-    unserved = run("ready", "--db", database)
-    assert unserved.exit_code == 11
-    assert unserved.output == f"stateroom: nobody serves {database}\n"
+def test_ready_asks_the_owner_of_a_file_and_starts_no_service(run, database):
+    result = run("ready", "--db", database)
+    assert result.exit_code == 11
+    assert result.output == f"stateroom: no service is running for {database}\n"
     with ServerProcess(["--db", database]) as service:
         assert run("ready", "--db", database, "--wait", "5").output == f"healthy: {service.url}\n"

@@ -86,11 +86,11 @@ def test_namespaces_are_the_services_whatever_ns_says(run):
     )
 
 
-@pytest.mark.parametrize("name", [".", "..", "..."])
+@pytest.mark.parametrize("name", [".", "..", "...", "a b/c", "ü"])
 @pytest.mark.parametrize(
     "arguments", [["--ns", "NAME", "clear", *TASK], ["namespaces", "drop", "NAME"]]
 )
-def test_dots_are_no_name_that_could_lead_elsewhere(run, name, arguments):
+def test_an_invalid_namespace_name_is_a_usage_error(run, name, arguments):
     done = run(*[name if word == "NAME" else word for word in arguments])
     assert done.exit_code == 2
     assert "invalid namespace name" in done.output
@@ -100,7 +100,7 @@ def test_dots_are_no_name_that_could_lead_elsewhere(run, name, arguments):
 def test_a_mistyped_namespace_is_told_with_those_that_are_near(run, nightly):
     done = run("--ns", "nightl", "list")
     assert done.exit_code == 1
-    assert "there is no namespace 'nightl'; there is 'nightly'" in done.output
+    assert "namespace 'nightl' not found; existing: 'nightly'" in done.output
 
 
 def test_a_namespace_in_a_file_that_nobody_serves(tmp_path):
@@ -149,7 +149,7 @@ def test_freeze_without_a_moment_and_tokens(run):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["advance", "31"], 2, "'31' is no duration; write 90s"),
+        (["advance", "31"], 2, "invalid duration '31'; write 90s"),
         (["set", "soon"], 10, "valid datetime"),
         (["advance", "4000000d"], 10, "422"),
     ],
@@ -175,7 +175,7 @@ def test_a_snapshot_is_taken_compared_and_restored(run):
         ("~", "job_id", '"job-42"', "->", "7"),
     ]
     assert run("snapshot", "restore", "one").exit_code == 0
-    assert run("snapshot", "diff", "one").output == "nothing changed\n"
+    assert run("snapshot", "diff", "one").output == "no differences\n"
 
 
 def test_snapshots_are_listed_and_dropped(run):
@@ -200,15 +200,30 @@ def test_snapshots_are_listed_and_dropped(run):
 
 def test_a_namespace_without_snapshots_says_how_to_take_one(run, nightly):
     assert (
-        "there are no snapshots; try: stateroom snapshot take"
+        "no snapshots; try: stateroom snapshot take"
         in run("--ns", nightly, "snapshot", "list").output
     )
 
 
-@pytest.mark.parametrize(("name", "status"), [("nope", 1), ("..", 2)])
 @pytest.mark.parametrize("command", ["restore", "drop"])
-def test_a_snapshot_that_is_not_there(run, command, name, status):
-    assert run("snapshot", command, name).exit_code == status
+def test_an_unknown_snapshot_is_not_found(run, command):
+    result = run("snapshot", command, "nope")
+    assert result.exit_code == 1
+    assert "snapshot 'nope' not found" in result.output
+
+
+@pytest.mark.parametrize("name", ["..", "a b/c"])
+@pytest.mark.parametrize("command", ["take", "restore", "drop"])
+def test_an_invalid_snapshot_name_is_a_usage_error(run, command, name):
+    result = run("snapshot", command, name)
+    assert result.exit_code == 2
+    assert f"invalid snapshot name {name!r}" in result.output
+    assert "digits, dots, dashes and underscores" in result.output.replace("\n", " ")
+
+
+def test_a_snapshot_without_keys_says_so(run, nightly):
+    result = run("--ns", nightly, "snapshot", "take", "before")
+    assert result.output == "before: the snapshot is taken, but the namespace has no keys\n"
 
 
 # ---------------------------------------------------------------- explain
@@ -261,7 +276,7 @@ def test_a_moment_at_which_there_was_none(run):
     )
     assert early.exit_code == 1
     assert late.exit_code == 1
-    assert "there was no 'job_id' at 2020" in early.output
+    assert "key 'job_id' had no value at 2020" in early.output
     assert f"(event {deleted})" in late.output
 
 
@@ -316,7 +331,7 @@ def test_the_journal_is_a_table_of_who_did_what(journal_lines):
     assert len(set_line) < 200
     assert '-> {"page": 1' in get_line
     assert r"none\x1b" in missed
-    assert missed.endswith("-> nothing there")
+    assert missed.endswith("-> not found")
     assert "-> 422 " in refused
 
 
@@ -332,7 +347,7 @@ def test_the_last_ones_and_those_of_one_operation(journal_lines):
     reads = journal_lines("--op", "get", "--last", "2")
     assert numbers(journal_lines("--last", "2")) == everything[-2:]
     assert numbers(reads) == everything[-3:-1]
-    assert f"-> what {everything[-4]} wrote" in reads[1]
+    assert f"-> the value of event {everything[-4]}" in reads[1]
 
 
 def test_each_line_is_json_for_machines(run, journal_lines, nightly):
@@ -341,7 +356,13 @@ def test_each_line_is_json_for_machines(run, journal_lines, nightly):
 
 
 def test_an_empty_journal_says_so(run, nightly):
-    assert run("--ns", nightly, "journal").output == "nothing has happened here yet\n"
+    assert run("--ns", nightly, "journal").output == "no events match\n"
+
+
+def test_an_unknown_operation_is_a_usage_error(run):
+    result = run("journal", "--op", "sett")
+    assert result.exit_code == 2
+    assert "'sett' is not one of 'get', 'set', 'delete'" in result.output
 
 
 def test_a_scope_that_is_named_by_half_is_a_wrong_call(run):

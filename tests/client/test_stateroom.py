@@ -257,8 +257,8 @@ def test_a_fault_is_for_the_place_that_it_names(stateroom, task):
 @pytest.mark.parametrize(
     ("fault", "message", "kept"),
     [
-        ({"close": "before"}, "closed the connection without an answer", None),
-        ({"close": "after"}, "closed the connection without an answer", 1),
+        ({"close": "before"}, "closed the connection without a response", None),
+        ({"close": "after"}, "closed the connection without a response", 1),
         ({"status": 500, "after": True}, "500", 1),
     ],
 )
@@ -272,7 +272,7 @@ def test_a_fault_as_a_context_goes_with_its_block(stateroom, task, fault, messag
 def test_an_answer_that_breaks_off_is_told_apart(stateroom, task):
     task.set("job_id", 1)
     stateroom.faults.add("get", truncate=True)
-    with pytest.raises(Unreachable, match="broke off"):
+    with pytest.raises(Unreachable, match="in the middle of its response"):
         task.get("job_id")
 
 
@@ -304,7 +304,7 @@ def test_faults_are_listed_as_a_table_and_cleared(stateroom):
 
 
 def test_a_name_that_no_fault_has_is_refused(stateroom):
-    with pytest.raises(TypeError, match="no fault has code; there are after"):
+    with pytest.raises(TypeError, match="unknown member of a fault: code; the members are after"):
         stateroom.faults.add("set", code=503)
 
 
@@ -368,7 +368,9 @@ def test_effects_are_no_calls(stateroom, task):
 
 
 def test_a_name_that_no_event_has_is_refused(stateroom):
-    with pytest.raises(TypeError, match="no event has value_of; there are api, asset"):
+    with pytest.raises(
+        TypeError, match="unknown member of an event: value_of; the members are api"
+    ):
         stateroom.journal.calls("set", value_of=1)
 
 
@@ -389,7 +391,7 @@ def test_its_text_is_a_table_with_a_line_for_each_event(stateroom, task):
 @pytest.mark.parametrize("look", ["calls", "find"])
 def test_a_mistyped_operation_is_no_empty_list(stateroom, look):
     with pytest.raises(
-        ValueError, match="no operation is called 'delet'; there are get, set, delete"
+        ValueError, match="unknown operation 'delet'; the operations are get, set, delete"
     ):
         getattr(stateroom.journal, look)("delet")
 
@@ -407,7 +409,7 @@ def test_a_write_over_what_was_not_seen_is_a_lost_update(stateroom):
     assert lost.lost.value == 1
     assert lost.write.value == 2
     assert (
-        "LOST UPDATE: it had not seen what etl/one try 1 wrote at"
+        "LOST UPDATE: overwrote the write of etl/one try 1 at"
         in stateroom.timeline().splitlines()[-1]
     )
 
@@ -484,14 +486,14 @@ def test_a_value_that_a_backend_keeps_is_read(stateroom):
 def test_the_error_shows_the_last_value_that_was_seen(stateroom, task):
     task.set("progress", {"rows": 3})
     with pytest.raises(
-        NotInTime, match=r"within 0.1 s: the last that was seen was \{\"rows\": 3\}, of etl/submit"
+        NotInTime, match=r"within 0.1 s: its last value was \{\"rows\": 3\}, in etl/submit"
     ):
         stateroom.wait_for("progress", lambda value: value["rows"] > 10, timeout=0.1)
 
 
 def test_the_error_says_what_there_is_instead(stateroom, task):
     task.set("page", 1)
-    with pytest.raises(NotInTime, match="it was never written; there is page"):
+    with pytest.raises(NotInTime, match="it was never written; the keys are page"):
         stateroom.wait_for("progress", timeout=0.1)
 
 
@@ -538,11 +540,11 @@ def test_differences_are_aligned_under_their_places(stateroom, task):
         {"etl/submit": {"job_id": 3, "page": {4}}, "asset x": {"k": 5}}
     ) == [
         "asset x",
-        "  k  is not there  expected 5",
+        "  k  is missing  expected 5",
         "etl/submit",
-        "  extra   is [2]        not expected",
-        "  job_id  is 1          expected 3",
-        "  page    is not there  expected {4}",
+        "  extra   is [2]      not expected",
+        "  job_id  is 1        expected 3",
+        "  page    is missing  expected {4}",
     ]
 
 

@@ -97,9 +97,11 @@ def test_a_key_of_one_place_needs_no_telling_whose(stateroom, task):
     task.set("page", 1)
     assert stateroom.value_at("page", 10**9) == 1
     stateroom.asset("orders").set("page", 2)
-    with pytest.raises(ValueError, match="asset orders, etl/submit has a key 'page'; say whose"):
+    with pytest.raises(
+        ValueError, match="key 'page' exists in asset orders, etl/submit; choose one"
+    ):
         stateroom.history("page")
-    with pytest.raises(ValueError, match="nobody has a key 'pages'"):
+    with pytest.raises(ValueError, match="no task and no asset has a key 'pages'"):
         stateroom.history("pages")
 
 

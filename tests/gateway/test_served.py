@@ -160,7 +160,7 @@ def test_facts_and_replaced_references_travel_beside_the_body(keyspace):
 
 def test_bodies_stay_airflows(client, task):
     task.set("k", envelope.wrap("s3://b/1"), facts=Facts.of("my.Backend", 1))
-    answer = client.call("GET", task.place("k")[0])
+    answer = client.call("GET", task.locate("k")[0])
     assert answer.json() == {"value": envelope.wrap("s3://b/1")}
     assert answer.headers["Content-Type"] == "application/json"
 
@@ -168,7 +168,7 @@ def test_bodies_stay_airflows(client, task):
 @pytest.mark.parametrize("header", ["nonsense", "backend=x; size=1; sha256=short", "=" * 9000])
 def test_a_header_that_cannot_be_read_is_ignored(client, task, header):
     body = {"value": envelope.wrap("s3://b/1"), "expires_at": None}
-    answer = client.call("PUT", task.place("k")[0], json=body, headers={"Stateroom-Ref": header})
+    answer = client.call("PUT", task.locate("k")[0], json=body, headers={"Stateroom-Ref": header})
     assert answer.status_code == 204
     assert task.fetch("k") == (envelope.wrap("s3://b/1"), None)
 

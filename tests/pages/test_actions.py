@@ -153,7 +153,7 @@ def test_a_moment_that_never_was_cannot_be_restored(world, seq):
         ({"action": "create_namespace", "name": "default"}, "already"),
         ({"action": "drop_namespace", "name": "default", "sure": "default"}, "cannot be dropped"),
         ({"action": "drop_namespace", "name": "one", "sure": "two"}, "Nothing was dropped"),
-        ({"action": "drop_namespace", "name": "nowhere", "sure": "nowhere"}, "no namespace"),
+        ({"action": "drop_namespace", "name": "nowhere", "sure": "nowhere"}, "not found"),
         ({"action": "take_snapshot", "name": "a/b"}, "a/b"),
         ({"action": "restore_snapshot", "name": "none"}, "none"),
         ({"action": "drop_snapshot", "name": "none"}, "none"),

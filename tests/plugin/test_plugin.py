@@ -111,7 +111,7 @@ def test_a_failed_test_says_what_happened_in_its_namespace(run):
     assert [
         lines[1].count('"job-42"   until 20'),
         lines[3].count('-> "job-42"'),
-        lines[5].count("-> nothing there"),
+        lines[5].count("-> not found"),
     ] == [1, 1, 1]
     assert notes[0].startswith("  etl/submit: There is no 'nothing' here.")
 
@@ -121,8 +121,8 @@ def test_a_comparison_that_fails_shows_what_differs(run):
         [
             "E*assert the state is not as expected:",
             "E*etl/submit",
-            'E *job_id  is "job-42"   expected "job-43"',
-            "E *page    is not there  expected 1",
+            'E *job_id  is "job-42"  expected "job-43"',
+            "E *page    is missing   expected 1",
         ]
     )
 
@@ -238,7 +238,7 @@ def test_it(stateroom_server):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     with (
         Stateroom((tmp_path / "url").read_text()) as handle,
-        pytest.raises(Exception, match="nothing answers"),
+        pytest.raises(Exception, match="service unreachable"),
     ):
         handle.state  # noqa: B018
 

@@ -80,7 +80,7 @@ def test_a_failed_start_shows_the_output_of_the_process(arguments, status, words
 def test_a_start_that_takes_too_long_times_out(monkeypatch, tmp_path):
     silent = tmp_path / "silent.py"
     silent.write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(process, "PATIENCE", 0.2)
+    monkeypatch.setattr(process, "START_TIMEOUT", 0.2)
     monkeypatch.setattr(process, "service_path", lambda: silent)
     with pytest.raises(StartFailed, match="was not ready within 0.2 seconds") as caught:
         ServerProcess()

@@ -152,7 +152,7 @@ def test_snapshots_of_two_namespaces_are_apart(namespace, store):
 @pytest.mark.parametrize("act", [snapshots.restore, snapshots.drop, snapshots.diff])
 def test_an_unknown_snapshot_is_refused_with_the_known_ones(namespace, act):
     snapshots.take(namespace, "good")
-    with pytest.raises(SnapshotNotFound, match="'bad'; there is 'good'"):
+    with pytest.raises(SnapshotNotFound, match="'bad' not found; existing: 'good'"):
         act(namespace, "bad")
 
 

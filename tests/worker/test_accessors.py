@@ -294,7 +294,7 @@ def test_no_warning_for_small_plain_values_or_without_backend(rows, request, cap
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_value_that_looks_like_an_envelope_is_refused(rows, backend, verb, value):
     for accessor in (task(rows), task(rows, backend), asset(rows, backend)):
-        with pytest.raises(ValueError, match="would be taken for a reference"):
+        with pytest.raises(ValueError, match="would be read as a reference"):
             run(accessor, verb, "key", value)
     assert rows.events == []
 
@@ -381,7 +381,7 @@ def test_backend_without_remove_keeps_object_with_a_warning(
     run(accessor, verb, *(["key"] if "delete" in verb else []))
     assert accessor.get("key") is None
     assert (tmp_path / "ti_ti-1/key.json").exists()
-    assert "the backend keeps the object (worker-side only)" in caplog.text
+    assert "the backend cannot remove objects (worker-side only)" in caplog.text
     assert "map_index=-1)" in caplog.text
 
 
@@ -488,7 +488,7 @@ class TestAccessorsOfAssets:
         assert run(only, prefix + "get", "key") is None
 
     def test_several_assets_need_a_selection(self):
-        with pytest.raises(ValueError, match="2 inlets and outlets; say which"):
+        with pytest.raises(ValueError, match="2 inlets and outlets; choose one"):
             self.several(ASSET, AssetScope(name="other")).get("key")
 
     def test_an_unknown_asset_is_refused_with_those_that_are_known(self):

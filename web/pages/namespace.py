@@ -104,10 +104,6 @@ def _set_to() -> tuple[str, None]:
     return _change_clock(lambda clock: clock.set(moment))
 
 
-def _real_time() -> tuple[str, None]:
-    return _change_clock(lambda clock: Clock(tokens=clock.tokens))
-
-
 def _clean() -> tuple[str, None]:
     removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"))
     return f"Cleaned: {count(removed, 'expired key')} removed.", None
@@ -143,7 +139,7 @@ _ACTS: dict[str, Any] = {
     "unfreeze": lambda: _change_clock(lambda clock: clock.unfreeze()),
     "advance": _advance,
     "set": _set_to,
-    "real": _real_time,
+    "real": lambda: _change_clock(lambda clock: Clock()),
     "clean": _clean,
     "take_snapshot": snapshots.take,
     "restore_snapshot": snapshots.restore,

@@ -62,7 +62,7 @@ def _caller(segments: dict[str, Any]) -> Writer:
 
 def note_refusal(error: StateError, status: int) -> None:
     """Write a refused call on state into the journal, unless its event is there already."""
-    if getattr(error, "noted", False):  # a read of a key that does not exist
+    if getattr(error, "recorded", False):  # a read of a key that does not exist
         return
     call = state_call()
     if call is not None:

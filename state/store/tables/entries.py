@@ -147,7 +147,7 @@ class Keyspace:
             raise self.lookup.missing()
         self._note_read(row[6], key, row[7])
         if row[0] is None:
-            raise KeyNotFound(self.what, key, noted=True)
+            raise KeyNotFound(self.what, key, recorded=True)
         if row[1] is None:
             return Stored(row[0], None, None)
         facts = Facts(*row[2:5]) if row[4] is not None else None
@@ -172,7 +172,7 @@ class Keyspace:
         if scope:
             self._note_read(scope[0], key, entry and entry.seq)
         if entry is None:
-            raise KeyNotFound(self.what, key, noted=bool(scope))
+            raise KeyNotFound(self.what, key, recorded=bool(scope))
         return entry
 
     def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import InvalidName, NamespaceExists, NamespaceNotFound
+from ...errors import NamespaceExists, NamespaceNotFound
 from ...model.clock import Clock, to_text, to_wire
+from ...model.names import check_name
 from ...model.scopes import CONTROL
 from ..database.connections import Database
 from ..faults import FaultyNames
@@ -20,18 +20,7 @@ from ..namespace import Namespace
 from .scopes import remember_places
 
 DEFAULT = "default"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _NEAR = 5  # names in a message
-
-
-def check_name(name: str) -> str:
-    """A name of a namespace or of a snapshot, if it is one.
-
-    :raises InvalidName: with the rule.
-    """
-    if not _NAME.fullmatch(name):
-        raise InvalidName(name)
-    return name
 
 
 def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namespace:
@@ -92,7 +81,7 @@ def listed(database: Database) -> list[dict[str, Any]]:
 
 def create(database: Database, name: str, fixture: dict[str, Any] | None = None) -> None:
     """Make an empty namespace; raises as :meth:`Store.create_namespace`."""
-    check_name(name)
+    check_name(name, "namespace name")
     text = None if fixture is None else json.dumps(fixture)
     with database.transaction() as db:
         if db.execute("SELECT 1 FROM namespaces WHERE name = ?", (name,)).fetchone():

@@ -1,0 +1,20 @@
+"""Valid names of namespaces and snapshots."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import InvalidName
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """Return a valid name as it is; it needs no quoting in a path.
+
+    :param what: how the error calls it, such as ``snapshot name``.
+    :raises InvalidName: with the rule.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidName(name, what)
+    return name
