@@ -30,8 +30,8 @@ class Event:
     :param saw: for reads, the number of the write whose value was read.
     :param note: a sentence for people.
     :param delay: for a fault, the seconds that it made the call wait.
-    :param outcome: what the status does not tell: ``key_not_found``, ``unchanged``, ``closed``, or
-        a new task state.
+    :param outcome: ``key_not_found``, ``unchanged`` or ``closed``; None if the call took effect.
+    :param state: for ``state``, the task instance's new state.
     :param lost: in the history of a key, the number of the write that this one overwrote unseen.
     """
 
@@ -55,6 +55,7 @@ class Event:
     note: str | None
     delay: float | None = None
     outcome: str | None = None
+    state: str | None = None
     lost: int | None = None
 
     @classmethod
@@ -109,6 +110,7 @@ _AS_SENT = (
     "note",
     "delay",
     "outcome",
+    "state",
 )
 
 

@@ -23,10 +23,10 @@ OPS = (
 )
 
 
-# outcomes of a call that its status does not tell; one that took effect has none
-UNCHANGED = "unchanged"  # a delete of a key that was not there
-KEY_NOT_FOUND = "key_not_found"  # a read of a key that was not there
-CLOSED = "closed"  # a fault closed the connection before the call took effect
+# why a call had no effect, beyond what its status tells
+UNCHANGED = "unchanged"  # a delete of a key that does not exist
+KEY_NOT_FOUND = "key_not_found"  # a read of a key that does not exist
+CLOSED = "closed"  # a fault closed the connection, of a call before it took effect
 
 
 class Step(NamedTuple):
@@ -35,7 +35,8 @@ class Step(NamedTuple):
     :param place: which key, of whom; anything that compares.
     :param ti_id: the attempt's, or None.
     :param by: the kind of the actor.
-    :param outcome: what the status does not tell, such as :data:`UNCHANGED`.
+    :param outcome: :data:`UNCHANGED`, :data:`KEY_NOT_FOUND` or :data:`CLOSED`; None if the call
+        took effect.
     :param saw: for reads, the number of the write whose value was read.
     """
 

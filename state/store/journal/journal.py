@@ -17,7 +17,7 @@ from ...errors import NamespaceDropped
 from ...model.clock import Clock, to_text
 from ...model.scopes import CONTROL, StoreScope, Writer
 from ..database.connections import Database
-from ..database.sql import in_range
+from ..database.sql import in_range, rows
 from . import retries
 from .documents import EVENTS, document
 from .places import scope_id_of
@@ -35,7 +35,9 @@ class Event(NamedTuple):
     :param saw: for reads, the number of the write whose value was read.
     :param note: a sentence for people; no code reads it.
     :param delay: seconds that a fault made the call wait.
-    :param outcome: a word of :mod:`state.model.events`, or the new state of a task instance.
+    :param outcome: :data:`~state.model.events.UNCHANGED`, ``KEY_NOT_FOUND`` or ``CLOSED``; None for
+        a call that took effect.
+    :param state: the new state of a task instance.
     """
 
     op: str
@@ -52,6 +54,7 @@ class Event(NamedTuple):
     note: str | None = None
     delay: float | None = None
     outcome: str | None = None
+    state: str | None = None
 
 
 class Journal:
@@ -134,18 +137,16 @@ class Journal:
         """
         if not self.is_kept:
             return
-        at, real_at, *rest = self._row(Event(op, writer, parent=parent))[1:]
-        facts = "NULL, NULL, NULL, NULL"
-        if op == "set":
-            facts = "e.value, e.kind, e.expires_at, e.expires_by"
+        event = Event(op, writer, parent=parent)
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
         first = self._log.reserve(self._ns, count)
-        columns = [self._ns, at, real_at, *rest[:4]]
-        constants = ", ".join(_quoted(value) for value in columns)
+        row = (f"{first} - 1 + row_number() OVER ()", *map(_quoted, self._row(event)))
+        terms = dict(zip(COLUMNS, row, strict=True))
+        terms |= {name: f"e.{name}" for name in ("scope_id", "key")}
+        if op == "set":
+            terms |= {name: f"e.{name}" for name in ("value", "kind", "expires_at", "expires_by")}
         db.execute(
-            f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (),
-                {constants},
-            e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL, NULL, NULL {source}""",
+            f"INSERT INTO journal ({', '.join(terms)}) SELECT {', '.join(terms.values())} {source}",
             parameters,
         )
 
@@ -174,10 +175,11 @@ class Journal:
                 parameters.append(scope_id_of(db, self._ns, scope))
             order = "DESC" if newest else "ASC"
             sql = f"{EVENTS} WHERE {' AND '.join(conditions)} ORDER BY j.seq {order} LIMIT ?"
-            rows = db.execute(sql, (*parameters, limit)).fetchall()
-            found = [document(row) for row in (reversed(rows) if newest else rows)]
-            retries.mark(db, self._ns, found)
-        return found
+            events = [document(row) for row in rows(db, sql, (*parameters, limit))]
+            if newest:
+                events.reverse()
+            retries.mark(db, self._ns, events)
+        return events
 
     def wait(
         self, seconds: float, after: int, limit: int = -1, **filters: Any

@@ -12,15 +12,18 @@ from ..database.connections import Database
 # where the numbers go of the events that this thread's request makes, if somebody wants them
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds that a read waits for its batch
-COLUMNS = """seq, ns, at, real_at, actor, ti_id, api, op, scope_id, key, status, value, kind,
-    expires_at, expires_by, parent, saw, note, delay, outcome"""
+COLUMNS = (
+    *("seq", "ns", "at", "real_at", "actor", "ti_id", "api", "op", "scope_id", "key", "status"),
+    *("value", "kind", "expires_at", "expires_by", "parent", "saw", "note"),
+    *("delay", "outcome", "state"),
+)
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
 _PAUSE = 0.02  # seconds between two looks of a waiting reader
 _OVERHEAD = 200  # bytes of an event beside its texts, indexes included
 _UNKNOWN = -1  # how much a namespace holds that was not looked at yet
 _KEPT = 0.9  # of the limit, after the oldest were dropped
-_INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES ({', '.join('?' * 20)})"
-_TEXTS = (9, 11, 17)  # where key, value and note stand in a row
+_INSERT = f"INSERT INTO journal ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_TEXTS = [COLUMNS.index(name) for name in ("key", "value", "note")]
 _SIZE = (
     f"({_OVERHEAD} + ifnull(length(value), 0) + ifnull(length(key), 0) + ifnull(length(note), 0))"
 )
@@ -185,7 +188,7 @@ class Log:
     def _count(self, row: Row) -> None:
         size = self._sizes.get(row[1], _UNKNOWN)
         if size != _UNKNOWN:
-            size += _OVERHEAD + sum(len(row[place] or "") for place in _TEXTS)
+            size += _OVERHEAD + sum(len(row[index] or "") for index in _TEXTS)
         self._sizes[row[1]] = size
         if size == _UNKNOWN or size > self.limit:
             self._wake()

@@ -149,7 +149,7 @@ def set_state(
         )
         seq = namespace.journal.write(
             db,
-            Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}", outcome=state),
+            Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}", state=state),
         )
         if state == "up_for_retry":
             put_attempt(
