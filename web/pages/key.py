@@ -107,7 +107,7 @@ def show(
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
     facts["journal"] = g.namespace.journal.is_kept
-    facts["lost"] = history.lost(g.namespace, place["scope_id"], key)
+    facts["lost"] = history.lost(g.namespace, place["scope_id"], key, _HISTORY)
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
     facts["why"] = None
