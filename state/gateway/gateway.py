@@ -54,7 +54,7 @@ class Gateway:
         return cls(
             backend,
             scopes.task_instance(namespace, ti_id, writer),
-            scopes.scope_of(namespace, ti_id),
+            scopes.scope_of_attempt(namespace, ti_id),
             ti_id,
         )
 

@@ -79,20 +79,46 @@ def label(scope: StoreScope) -> str:
     return f"{scope.dag_id}/{scope.task_id}{index}{run}"
 
 
-def scope_from(place: Mapping[str, Any]) -> StoreScope:
-    """The scope in an event or in a row of a fixture document."""
-    if place.get("asset") is not None:
-        return AssetScope(name=place["asset"])
-    return TaskScope(place["dag_id"], place["run_id"], place["task_id"], place.get("map_index", -1))
+def scope_from(document: Mapping[str, Any]) -> StoreScope:
+    """The scope in a JSON document or a database row, with the members of :func:`scope_document`;
+    ``map_index`` is -1 by default.
+    """
+    if document.get("asset") is not None:
+        return AssetScope(name=document["asset"])
+    return task_scope_from(document)
 
 
-def scope_document(scope: StoreScope) -> dict[str, Any]:
+def task_scope_from(document: Mapping[str, Any]) -> TaskScope:
+    """The task instance in a document that names no asset; otherwise as :func:`scope_from`."""
+    map_index = document.get("map_index", -1)
+    return TaskScope(document["dag_id"], document["run_id"], document["task_id"], map_index)
+
+
+def scope_in_row(row: Mapping[str, Any]) -> StoreScope | None:
+    """The scope in a row whose columns are all null if it has none, as an event of the journal."""
+    if row["asset"] is None and row["dag_id"] is None:
+        return None
+    return scope_from(row)
+
+
+def scope_document(scope: StoreScope | None) -> dict[str, Any]:
     """A scope as JSON bodies and queries spell it: coordinates, or ``asset`` with the name.
 
-    Empty for an asset without a name.
+    Empty for None and for an asset without a name.
     """
     if isinstance(scope, TaskScope):
         return asdict(scope)
-    if scope.name is None:
+    if scope is None or scope.name is None:
         return {}
     return {"asset": scope.name}
+
+
+def asset_column(scope: AssetScope) -> tuple[str, int | str | None]:
+    """The column of the table of assets that a scope names, and its value there: the id if it is
+    given, else the name, else the uri.
+    """
+    if scope.asset_id is not None:
+        return "id", scope.asset_id
+    if scope.name is not None:
+        return "name", scope.name
+    return "uri", scope.uri

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import BadDocument, NotFound
 from ..model import envelope, values
 from ..model.clock import Clock, to_text, to_wire
-from ..model.scopes import API_WRITER, CONTROL, TaskScope, Writer
+from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
 from .journal.journal import Event
 from .namespace import Namespace
@@ -120,8 +120,7 @@ def _put_task_instance(
 def _put_task_entry(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
-    scope = TaskScope(item["dag_id"], item["run_id"], item["task_id"], item.get("map_index", -1))
-    lookup = scopes.task(namespace, scope).lookup
+    lookup = scopes.task(namespace, task_scope_from(item)).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
@@ -157,10 +156,7 @@ def _writer(
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
     try:
-        scope = TaskScope(
-            writer["dag_id"], writer["run_id"], writer["task_id"], writer.get("map_index", -1)
-        )
-        lookup = scopes.task(namespace, scope).lookup
+        lookup = scopes.task(namespace, task_scope_from(writer)).lookup
         row = db.execute(
             f"""SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL
                 AND scope_id = ({lookup.sql})""",

@@ -13,9 +13,9 @@ from typing import Any
 from ..errors import SnapshotNotFound
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
-from ..model.scopes import CONTROL
+from ..model.scopes import CONTROL, StoreScope, scope_document, scope_from
+from .database.sql import rows
 from .journal.journal import Event
-from .journal.places import place_of
 from .namespace import Namespace
 from .tables import namespaces, scopes
 from .tables.namespaces import check_name, write_clock
@@ -248,7 +248,7 @@ def _restore_faults(db: sqlite3.Connection, namespace: Namespace, faults: list[l
 
 # ---------------------------------------------------------------- diff
 
-_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name, e.key, e.value
+_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key, e.value
     FROM {entries} e
     JOIN {scopes} s ON s.scope_id = e.scope_id {and_scope}
     LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run} LEFT
@@ -285,31 +285,31 @@ def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[d
     :raises SnapshotNotFound: if there is none of a name.
     """
     with namespace.database.snapshot() as db:
-        before, after = _keys(db, namespace, a), _keys(db, namespace, b)
+        before = _texts(db, namespace, a)
+        after = _texts(db, namespace, b)
     return {
-        "added": [_item(place, value=after[place]) for place in after if place not in before],
-        "removed": [_item(place, value=before[place]) for place in before if place not in after],
+        "added": [_item(key, value=after[key]) for key in after if key not in before],
+        "removed": [_item(key, value=before[key]) for key in before if key not in after],
         "changed": [
-            _item(place, before=before[place], after=after[place])
-            for place in before
-            if place in after and before[place] != after[place]
+            _item(key, before=before[key], after=after[key])
+            for key in before
+            if key in after and before[key] != after[key]
         ],
     }
 
 
-def _keys(
+def _texts(
     db: sqlite3.Connection, namespace: Namespace, name: str | None
-) -> dict[tuple[Any, ...], str]:
+) -> dict[tuple[StoreScope, str], str]:
+    """The JSON text of each key, of a snapshot or of now."""
     if name is None:
-        rows = db.execute(_NOW, {"ns": namespace.ns})
+        found = rows(db, _NOW, {"ns": namespace.ns})
     else:
-        rows = db.execute(_THEN, {"snapshot": _find(db, namespace, name)[0]})
-    return {row[:-1]: row[-1] for row in rows}
+        found = rows(db, _THEN, {"snapshot": _find(db, namespace, name)[0]})
+    return {(scope_from(row), row["key"]): row["value"] for row in found}
 
 
-def _item(place: tuple[Any, ...], **texts: str) -> dict[str, Any]:
-    return {
-        "scope": place_of(*place[:-1]),
-        "key": place[-1],
-        **{name: values.loads(text) for name, text in texts.items()},
-    }
+def _item(scoped_key: tuple[StoreScope, str], **texts: str) -> dict[str, Any]:
+    scope, key = scoped_key
+    members = {name: values.loads(text) for name, text in texts.items()}
+    return {"scope": scope_document(scope), "key": key, **members}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...model.clock import Clock, from_text, to_text, to_wire
 from ...model.durations import words
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
-from ..journal.places import scope_id_of
+from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 from ..tables import scopes
 from . import deletions
@@ -102,7 +102,7 @@ def _answer(
             expiry["expired"] = from_text(entry.expires_at) < namespace.clock.now()
     return {
         "key": subject.key,
-        "scope": scope_document(subject.scope) if subject.scope else None,
+        "scope": scope_document(subject.scope) or None,
         "found": entry is not None,
         "sentence": sentence,
         **expiry,

@@ -9,7 +9,7 @@ from typing import Any
 from ...masking import masked
 from ...model import values
 from ...model.clock import to_text, to_wire
-from .places import place_of
+from ...model.scopes import scope_document, scope_in_row
 
 EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key,
     j.status, j.value, j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note, j.delay,
@@ -45,9 +45,7 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
         },
         "api": row["api"],
         "op": row["op"],
-        "scope": place_of(
-            row["dag_id"], row["run_id"], row["task_id"], row["map_index"], row["asset"]
-        ),
+        "scope": scope_document(scope_in_row(row)) or None,
         "key": row["key"],
         "status": row["status"],
         **_value(row),

@@ -20,7 +20,7 @@ from ..database.connections import Database
 from ..database.sql import in_range, rows
 from . import retries
 from .documents import EVENTS, document
-from .places import scope_id_of
+from .scope_ids import scope_id_of
 from .writer import COLUMNS, Log, Row
 
 

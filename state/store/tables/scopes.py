@@ -1,17 +1,24 @@
-"""How a name (UUID, coordinates, asset id, name or uri) leads to the row of a scope, and to its
-keyspace.
-"""
+"""The table of scopes, and the keyspace of a scope by its id, coordinates, name or uri."""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict
 from typing import Any
 
 from ...errors import AssetNotFound, TaskInstanceNotFound
-from ...model.scopes import API_WRITER, StoreScope, TaskScope, Writer
-from ..database.sql import in_range
-from ..journal.places import scope_id_of
+from ...model.scopes import (
+    API_WRITER,
+    AssetScope,
+    StoreScope,
+    TaskScope,
+    Writer,
+    asset_column,
+    scope_document,
+    scope_from,
+    task_scope_from,
+)
+from ..database.sql import in_range, row_as_dict
+from ..journal.scope_ids import scope_id_of, task_parameters
 from ..namespace import Namespace
 from .entries import Keyspace, Lookup
 
@@ -41,19 +48,12 @@ def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER)
 
 def task(namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER) -> Keyspace:
     """The keyspace of a task instance by its coordinates, as people name it."""
-    row = (
-        namespace.ns,
-        scope.dag_id,
-        scope.run_id,
-        scope.task_id,
-        in_range("map_index", scope.map_index),
+    lookup = Lookup(
+        _BY_COORDINATES,
+        task_parameters(namespace.ns, scope),
+        lambda: TaskInstanceNotFound.by_coordinates(**scope_document(scope)),
     )
-    return Keyspace(
-        namespace,
-        "Task",
-        Lookup(_BY_COORDINATES, row, lambda: TaskInstanceNotFound.by_coordinates(**asdict(scope))),
-        writer,
-    )
+    return Keyspace(namespace, "Task", lookup, writer)
 
 
 def asset(
@@ -67,72 +67,74 @@ def asset(
     """The keyspace of an asset: by id also of an inactive one, by name or uri of the active one
     only.
     """
+    column, value = asset_column(AssetScope(asset_id, name, uri))
     if asset_id is not None:
         row: tuple[Any, ...] = (namespace.ns, in_range("asset_id", asset_id))
         lookup = Lookup(_ASSET + "a.id = ?", row, lambda: AssetNotFound.by_id(asset_id))
     else:
-        attribute, value = ("name", name) if name is not None else ("uri", uri)
         lookup = Lookup(
-            _ASSET + f"a.{attribute} = ? AND a.active",
+            _ASSET + f"a.{column} = ? AND a.active",
             (namespace.ns, value),
-            lambda: AssetNotFound.by(attribute, str(value)),
+            lambda: AssetNotFound.by(column, str(value)),
         )
     return Keyspace(namespace, "Asset", lookup, writer)
 
 
-def scope_id(
-    namespace: Namespace,
-    *,
-    ti_id: str | None = None,
-    scope: StoreScope | None = None,
-    asset_id: object = None,
-    name: str | None = None,
-    uri: str | None = None,
-) -> int | None:
-    """The row of a scope however it is named, a superseded attempt's too; None if there is none."""
+def scope_id(namespace: Namespace, scope: StoreScope) -> int | None:
+    """The row of a scope, also of a task instance that a reset removed; None if there is none.
+
+    :raises OutOfRange: for a number that no row can hold.
+    """
     with namespace.database.reading() as db:
-        if scope is not None:
+        if isinstance(scope, TaskScope):
             return scope_id_of(db, namespace.ns, scope)
-        if ti_id is not None:
-            sql, value = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", ti_id
-        else:
-            column = "id" if asset_id is not None else "name" if name is not None else "uri"
-            sql, value = (
-                f"{_ASSET}a.{column} = ? ORDER BY a.active DESC",
-                str(asset_id or name or uri),
-            )
-        row = db.execute(sql, (namespace.ns, value)).fetchone()
+        column, value = asset_column(scope)
+        if isinstance(value, int):
+            in_range("asset_id", value)
+        row = db.execute(
+            f"{_ASSET}a.{column} = ? ORDER BY a.active DESC", (namespace.ns, value)
+        ).fetchone()
     return None if row is None else int(row[0])
 
 
-def place(namespace: Namespace, scope_id: int) -> dict[str, Any]:
-    """The coordinates of a scope, or its ``asset``; empty if there is none of this row."""
+def scope_id_of_attempt(namespace: Namespace, ti_id: str) -> int | None:
+    """The row of the scope of an attempt, also of a superseded one; None if there is none."""
     with namespace.database.reading() as db:
         row = db.execute(
-            """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name FROM scopes s
+            "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", (namespace.ns, ti_id)
+        ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def scope_of(namespace: Namespace, scope_id: int) -> StoreScope | None:
+    """The scope of a row; None if there is none."""
+    with namespace.database.reading() as db:
+        row = row_as_dict(
+            db,
+            """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset FROM scopes s
             LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
             WHERE s.scope_id = ?""",
             (scope_id,),
-        ).fetchone()
-    names = ("dag_id", "run_id", "task_id", "map_index", "asset")
-    return {name: value for name, value in zip(names, row or (), strict=False) if value is not None}
+        )
+    return scope_from(row) if row else None
 
 
-def scope_of(namespace: Namespace, ti_id: str) -> TaskScope:
-    """The coordinates of a task instance by the UUID of its current attempt.
+def scope_of_attempt(namespace: Namespace, ti_id: str) -> TaskScope:
+    """The scope of a current attempt.
 
-    :raises TaskInstanceNotFound: if there is none.
+    :raises TaskInstanceNotFound: if there is none of this id.
     """
     with namespace.database.reading() as db:
-        row = db.execute(
+        row = row_as_dict(
+            db,
             f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
             FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id =
             (SELECT scope_id {_CURRENT})""",
             (namespace.ns, ti_id),
-        ).fetchone()
-    if row is None:
+        )
+    if not row:
         raise TaskInstanceNotFound.by_id(ti_id)
-    return TaskScope(*row)
+    return task_scope_from(row)
 
 
 def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:

@@ -10,7 +10,7 @@ from ...model.envelope import MARKER
 from ...model.events import Step, lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import rows
-from ..journal.places import scope_id_of
+from ..journal.scope_ids import scope_id_of
 from ..journal.steps import CHANGED, all_steps, latest_steps
 from ..namespace import Namespace
 
