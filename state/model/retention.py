@@ -56,3 +56,8 @@ def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> dateti
         raise UnusableRetention(
             f"retention {wanted} ends beyond the year 9999; use NEVER_EXPIRE"
         ) from None
+
+
+def has_expired(expires_at: datetime, now: datetime) -> bool:
+    """Whether the next clean removes an entry: its expiry has passed."""
+    return expires_at < now

@@ -141,6 +141,18 @@ class Faults:
         """
         return db.execute("DELETE FROM faults WHERE ns = ?", (self._ns,)).rowcount
 
+    def replace(self, db: sqlite3.Connection, rows: list[list[Any]]) -> None:
+        """Put other faults in their place inside the caller's transaction; call :meth:`reload`
+        after it.
+
+        :param rows: id, JSON text, number of calls that it matched, and how often it fired.
+        """
+        self.forget(db)
+        db.executemany(
+            "INSERT INTO faults (ns, fault_id, fault, matched, fired) VALUES (?, ?, ?, ?, ?)",
+            [(self._ns, *row) for row in rows],
+        )
+
     def forgotten(self) -> None:
         """Ask none of them any more."""
         self._show({})

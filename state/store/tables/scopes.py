@@ -28,6 +28,10 @@ _BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_
     WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?
     AND s.region = ''"""
 _ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
+OF_NAMESPACE = """SELECT scope_id FROM scopes
+    WHERE run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)
+    UNION ALL SELECT scope_id FROM scopes
+    WHERE asset_pk IN (SELECT asset_pk FROM assets WHERE ns = :ns)"""
 
 _REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id,
     map_index)
@@ -138,14 +142,14 @@ def scope_of_attempt(namespace: Namespace, ti_id: str) -> TaskScope:
 
 
 def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
-    """The scope of a task instance, made if it is not there; one that a reset took away gets its
-    old id.
+    """The scope of a task instance, made if it does not exist, with its old id if a reset removed
+    it.
     """
-    place = (run_pk, task_id, map_index)
+    parameters = (run_pk, task_id, map_index)
     row = db.execute(
         """SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ?
             AND region = ''""",
-        place,
+        parameters,
     ).fetchone()
     if row is None:
         row = db.execute(
@@ -153,13 +157,29 @@ def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int)
             (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
              WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3)
              RETURNING scope_id""",
-            place,
+            parameters,
         ).fetchone()
-    scope_id: int = row[0]
-    return scope_id
+    return int(row[0])
 
 
-def remember_places(namespace: Namespace, db: sqlite3.Connection) -> None:
-    """Let the journal know the places of scopes that the caller's transaction may take away."""
-    db.execute(_REMEMBER_TASKS, (namespace.ns,))
-    db.execute(_REMEMBER_ASSETS, (namespace.ns,))
+def put_asset_scope(
+    db: sqlite3.Connection, ns: int, asset_pk: int, name: str, asset_id: int
+) -> int:
+    """The scope of an asset, made if it does not exist, with its old id if a reset removed it."""
+    row = db.execute("SELECT scope_id FROM scopes WHERE asset_pk = ?", (asset_pk,)).fetchone()
+    if row is None:
+        row = db.execute(
+            """INSERT INTO scopes (scope_id, asset_pk) VALUES (
+            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?)
+            RETURNING scope_id""",
+            (ns, name, asset_id, asset_pk),
+        ).fetchone()
+    return int(row[0])
+
+
+def remember(db: sqlite3.Connection, ns: int) -> None:
+    """Keep the coordinates and names of scopes that the caller's transaction may remove, for the
+    journal.
+    """
+    db.execute(_REMEMBER_TASKS, (ns,))
+    db.execute(_REMEMBER_ASSETS, (ns,))
