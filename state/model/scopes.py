@@ -41,7 +41,7 @@ StoreScope = TaskScope | AssetScope
 
 
 class AssetStateStoreWriterKind(str, Enum):
-    """What kind of caller wrote an entry last (Airflow 3.3)."""
+    """The kind of an entry's last writer (Airflow 3.3)."""
 
     TASK = "task"
     WATCHER = "watcher"
@@ -50,10 +50,10 @@ class AssetStateStoreWriterKind(str, Enum):
 
 @dataclass(frozen=True)
 class Writer:
-    """Who calls: a task instance by its id, a watcher, or a person through the Core API.
+    """Who writes: a task instance by its id, a watcher, or a person through the Core API.
 
     :param ti_id: the task instance's UUID, for kind ``task`` only.
-    :param api: the way it came: ``execution``, ``core``, ``gateway``, ``control`` or ``page``.
+    :param api: the API of the call: ``execution``, ``core``, ``gateway``, ``control`` or ``page``.
     """
 
     kind: AssetStateStoreWriterKind
@@ -65,7 +65,7 @@ API_WRITER = Writer(AssetStateStoreWriterKind.API)
 CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
 WATCHER = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")
 
-RUN_ID = "test"  # of a task for which no other was named
+RUN_ID = "test"  # the default run id
 
 
 def label(scope: StoreScope) -> str:
@@ -74,9 +74,12 @@ def label(scope: StoreScope) -> str:
     """
     if isinstance(scope, AssetScope):
         return f"asset {scope.name or scope.uri or scope.asset_id}"
-    index = f"[{scope.map_index}]" if scope.map_index >= 0 else ""
-    run = f" @ {scope.run_id}" if scope.run_id != RUN_ID else ""
-    return f"{scope.dag_id}/{scope.task_id}{index}{run}"
+    text = f"{scope.dag_id}/{scope.task_id}"
+    if scope.map_index >= 0:
+        text += f"[{scope.map_index}]"
+    if scope.run_id != RUN_ID:
+        text += f" @ {scope.run_id}"
+    return text
 
 
 def scope_from(document: Mapping[str, Any]) -> StoreScope:

@@ -166,7 +166,7 @@ class Faults:
         mine = [
             (one, fault) for one, fault in self._faults.items() if bool(fault.backend) is backend
         ]
-        fitting = [(one, fault) for one, fault in mine if fault.fits(call)]
+        fitting = [(one, fault) for one, fault in mine if fault.matches(call)]
         fired: list[Fired] = []
         if fitting:
             with self._database.transaction() as db:

@@ -148,7 +148,7 @@ def test_freeze_without_a_moment_and_tokens(run):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["advance", "31"], 2, "'31' is no duration; write 90s"),
+        (["advance", "31"], 2, "invalid duration '31'; write 90s"),
         (["set", "soon"], 10, "valid datetime"),
         (["advance", "4000000d"], 10, "422"),
     ],
