@@ -71,7 +71,11 @@ def _value(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def actor_kind(kind: str, api: str) -> str:
-    """Who it was, in one word: what comes without a token through the gateway is the gateway's."""
+    """The kind of an actor as it is sent; the gateway and Stateroom itself are told from the API.
+
+    :param kind: of the writer.
+    :param api: of the call.
+    """
     if kind != "api":
         return kind
     return {"gateway": "gateway", "control": "stateroom"}.get(api, "api")
