@@ -96,16 +96,10 @@ def effect_note(fired: Fired, effect: str = "") -> str:
 
 def _call(call: StateCall) -> Call:
     """What faults are matched against: the stored scope or, for an unknown one, the request's."""
-    scope: dict[str, Any] = {}
+    scope = call.scope
     if call.scope_id is not None:
-        scope = scopes.place(g.namespace, call.scope_id) or {}
-    view_args = request.view_args or {}
-    if not scope and "dag_id" in view_args:
-        scope = {name: view_args[name] for name in ("dag_id", "run_id", "task_id")}
-        scope["map_index"] = request.args.get("map_index", "-1")
-    elif not scope and view_args.get("by") == "name":
-        scope = {"asset": request.args.get("name")}
-    return Call(call.op, scope, call.key)
+        scope = scopes.scope_of(g.namespace, call.scope_id) or scope
+    return Call(call.op, scope_document(scope), call.key)
 
 
 class _Played(NamedTuple):

@@ -68,6 +68,7 @@ class Event(Schema):
     note = fields.Str(required=True, allow_none=True)
     delay = fields.Float(required=True, allow_none=True)
     outcome = fields.Str(required=True, allow_none=True)
+    state = fields.Str(required=True, allow_none=True)
 
 
 class Events(Schema):

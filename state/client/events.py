@@ -29,10 +29,10 @@ class Event:
     :param parent: the number of the event that caused this one.
     :param saw: for a read, the number of the write whose value was read.
     :param note: a sentence for people.
-    :param delay: for a fault, the seconds by which it delayed the call.
-    :param outcome: a result that the status does not show: ``key_not_found``, ``unchanged``,
-        ``closed``, or a new task state.
-    :param lost: in the history of a key, the number of the write that this one overwrote unread.
+    :param delay: for a fault, the seconds that it made the call wait.
+    :param outcome: ``key_not_found``, ``unchanged`` or ``closed``; None if the call took effect.
+    :param state: for ``state``, the task instance's new state.
+    :param lost: in the history of a key, the number of the write that this one overwrote unseen.
     """
 
     seq: int
@@ -55,6 +55,7 @@ class Event:
     note: str | None
     delay: float | None = None
     outcome: str | None = None
+    state: str | None = None
     lost: int | None = None
 
     @classmethod
@@ -115,6 +116,7 @@ _UNCHANGED = (  # members of the JSON that an event takes as they are
     "note",
     "delay",
     "outcome",
+    "state",
 )
 
 

@@ -196,7 +196,7 @@ def keys_to_explain(
     """
     rows = {(scope_from(row), row["key"]): row for row in fixture_files.rows(dict(document))}
     last = {event.scope: event for event in events if event.op in ("state", "create")}
-    waiting = {scope for scope, event in last.items() if event.outcome == "up_for_retry"}
+    waiting = {scope for scope, event in last.items() if event.state == "up_for_retry"}
     missed = [
         (event.scope, event.key)
         for event in events

@@ -54,7 +54,7 @@ class Gateway:
         return cls(
             backend,
             scopes.task_instance(namespace, ti_id, writer),
-            scopes.scope_of(namespace, ti_id),
+            scopes.scope_of_attempt(namespace, ti_id),
             ti_id,
         )
 
@@ -138,7 +138,7 @@ class Gateway:
     def _delete(self, call: Call[None], scope_id: int, key: str) -> None:
         self._accessor(_Rows(self._keyspace, self._backend, call)).delete(key)
         namespace = self._keyspace.namespace
-        for ref, vouched_by in references.released_from(namespace, (scope_id, key)):
+        for ref, vouched_by in references.released_from(namespace, scope_id, key):
             if self._backend.is_gone(ref, vouched_by):
                 references.forget(namespace.database, ref)
 
@@ -262,7 +262,7 @@ class _Rows:
         log.warning(
             "key %r: the object behind %s has no row; it is an orphan now", key, masked(ref)
         )
-        references.record_orphan(keyspace.namespace, (scope_id, key), ref, facts, keyspace.writer)
+        references.record_orphan(keyspace.namespace, scope_id, key, ref, facts, keyspace.writer)
 
     def remove_replaced(self) -> None:
         """Remove the object that the row no longer points at.

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..errors import BackendFailed, ForeignReference, ObjectCorrupt, ObjectMissing
-from ..model.scopes import AssetScope, TaskScope
+from ..model.scopes import scope_from
 from ..model.values import Encoded
 from ..store.namespace import Namespace
 from ..store.tables import references
@@ -84,7 +84,7 @@ def _check_held(backend: Backend, row: dict[str, Any]) -> str:
         if row["backend"] in (None, hooks.name) and not hooks.has("owns_ref"):
             return "unchecked"
         return "foreign"
-    value, encoded = hooks.read(scope_of(row), ref)
+    value, encoded = hooks.read(scope_from(row), ref)
     if value is None:
         return "missing"
     if row["sha256"] is None or (encoded or Encoded.of(value)).sha256 == row["sha256"]:
@@ -96,13 +96,6 @@ def _check_held(backend: Backend, row: dict[str, Any]) -> str:
 
 def _vouched_by(row: dict[str, Any]) -> list[str]:
     return [row["backend"]] if row["vouched"] else []
-
-
-def scope_of(row: dict[str, Any]) -> TaskScope | AssetScope:
-    """The scope of a row."""
-    if row["asset"] is not None:
-        return AssetScope(name=row["asset"])
-    return TaskScope(row["dag_id"], row["run_id"], row["task_id"], row["map_index"])
 
 
 def health_of(error: BackendFailed) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BackendBusy, BackendFailed, BackendTimeout
+from ..model.scopes import scope_from
 from ..model.values import Encoded
 from ..store.namespace import Namespace
 from ..store.tables import references
 from .backend import Backend
-from .health import health_of, scope_of
+from .health import health_of
 
 LARGEST = 1024 * 1024  # bytes; a larger value is not shown
 _SENTENCES = {
@@ -95,7 +96,7 @@ def refusal(backend: Backend, row: dict[str, Any]) -> Outcome | None:
 
 def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
     assert backend.hooks is not None
-    value, encoded = backend.hooks.read(scope_of(row), row["ref"])
+    value, encoded = backend.hooks.read(scope_from(row), row["ref"])
     if value is None:
         return _outcome("missing")
     encoded = encoded or Encoded.of(value)

@@ -1,4 +1,4 @@
-"""Moments in UTC: how they are read off a clock and how they are written down.
+"""Moments in UTC: the clock of a namespace, and moments as text.
 
 A moment is stored and sent as ISO 8601 text with ``Z``; in the database always with six digits of a
 second, so that text order is time order and ``SELECT`` shows what a person can read.
@@ -14,7 +14,7 @@ _END = datetime.max.replace(tzinfo=timezone.utc)
 
 
 class Timepiece(Protocol):
-    """What shows a moment: a :class:`Clock`, or a namespace's in another process."""
+    """A clock that can be read: a :class:`Clock`, or a namespace's in another process."""
 
     def now(self) -> datetime: ...
 
@@ -25,8 +25,8 @@ class Clock:
 
     At the end of the year 9999 it stands still, since there is nothing after it.
 
-    :param offset: what it is ahead of real time.
-    :param frozen_at: the moment at which it stands still.
+    :param offset: how far it is ahead of real time.
+    :param frozen_at: the aware moment at which it stands still; None if it runs.
     :param tokens: whether tokens are checked by it too, rather than by real time.
     """
 
@@ -40,7 +40,9 @@ class Clock:
         real = datetime.now(timezone.utc)
         if not self.offset:
             return real
-        return real + self.offset if self.offset < _END - real else _END
+        if self.offset >= _END - real:
+            return _END
+        return real + self.offset
 
     @property
     def is_real(self) -> bool:
@@ -48,14 +50,14 @@ class Clock:
         return self.frozen_at is None and not self.offset
 
     def set(self, moment: datetime) -> Clock:
-        """The clock that shows an aware moment now, and stands still or goes on as before."""
+        """The clock that shows an aware moment now, frozen or running as before."""
         moment = moment.astimezone(timezone.utc)
         if self.frozen_at is not None:
             return replace(self, frozen_at=moment)
         return replace(self, offset=moment - datetime.now(timezone.utc))
 
     def advance(self, by: timedelta) -> Clock:
-        """The clock moved by a span, back if it is negative.
+        """The clock moved by a duration, back if it is negative.
 
         :raises OverflowError: if it would leave the years 1 to 9999.
         """
@@ -75,22 +77,24 @@ class Clock:
         return replace(self, frozen_at=None, offset=self.frozen_at - datetime.now(timezone.utc))
 
     def to_json(self) -> dict[str, Any]:
-        """What a restart needs to know; empty for real time."""
+        """The clock as JSON for the database; empty for real time."""
         document: dict[str, Any] = {}
         if self.frozen_at is not None:
             document["frozen_at"] = to_text(self.frozen_at)
         if self.offset:
             document["offset"] = self.offset / timedelta(microseconds=1)
-        return {**document, "tokens": True} if self.tokens else document
+        if self.tokens:
+            document["tokens"] = True
+        return document
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Clock:
         """Read what :meth:`to_json` wrote."""
-        frozen_at = document.get("frozen_at")
         offset = timedelta(microseconds=document.get("offset", 0))
-        return cls(
-            offset, from_text(frozen_at) if frozen_at else None, document.get("tokens", False)
-        )
+        frozen_at = None
+        if "frozen_at" in document:
+            frozen_at = from_text(document["frozen_at"])
+        return cls(offset, frozen_at, document.get("tokens", False))
 
 
 def to_text(moment: datetime) -> str:
@@ -103,7 +107,9 @@ def to_text(moment: datetime) -> str:
 
 def to_wire(text: str) -> str:
     """Drop a fraction of zero, as Airflow sends moments: ``2030-01-01T00:00:00Z``."""
-    return text[:19] + "Z" if text.endswith(".000000Z") else text
+    if text.endswith(".000000Z"):
+        return text[:19] + "Z"
+    return text
 
 
 def from_text(text: str) -> datetime:

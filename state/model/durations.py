@@ -1,4 +1,4 @@
-"""Durations as people write and read them: ``31d``, ``1h30m``; "29 days"."""
+"""Durations as text: ``31d`` and ``1h30m`` as input, "29 days" as output."""
 
 from __future__ import annotations
 
@@ -8,36 +8,41 @@ UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}  # in seconds
 _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _WHOLE = re.compile(rf"-?(?:{_PART.pattern})+", re.ASCII)
-_FEW = 3  # of a unit, below which the next smaller one is named too
-# the most of each unit that :func:`rounded` says, before it takes the next larger one
+_FEW = 3  # of a unit; below that, the next smaller unit is named too
+# the largest number of each unit in :func:`rounded`; above it, the next larger unit is used
 _MOST = {"second": 90, "minute": 90, "hour": 36, "day": 730}
 
 
 def parse(text: str) -> float:
-    """Seconds of a written span: ``90s``, ``1.5h``, ``1d12h``, ``-30m``.
+    """The seconds of a written duration: ``90s``, ``1.5h``, ``1d12h``, ``-30m``.
 
     :raises ValueError: for anything else.
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"invalid duration {text!r}; write 90s, 30m, 12h, 31d or 1d12h")
     seconds = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
-    return -seconds if text.startswith("-") else seconds
+    if text.startswith("-"):
+        return -seconds
+    return seconds
 
 
 def words(seconds: float) -> str:
-    """A span for people, rounded: "29 days", "1 hour 30 minutes", "less than a second"; the sign is
-    dropped.
+    """A duration in words, rounded and without its sign: "29 days", "1 hour 30 minutes", "less than
+    a second".
     """
     left = abs(seconds)
     if left < 1:
         return "less than a second"
-    place = next(place for place, (_, size) in enumerate(_NAMES) if left >= size)
-    name, size = _NAMES[place]
+    index = next(index for index, (_, size) in enumerate(_NAMES) if left >= size)
+    name, size = _NAMES[index]
     if left / size >= _FEW or size == 1:
         return _counted(round(left / size), name)
-    smaller, step = _NAMES[place + 1]
+    smaller, step = _NAMES[index + 1]
     whole, rest = divmod(round(left / step), size // step)
-    return _counted(whole, name) + (f" {_counted(rest, smaller)}" if rest else "")
+    text = _counted(whole, name)
+    if rest:
+        text += f" {_counted(rest, smaller)}"
+    return text
 
 
 def rounded(seconds: float) -> str:

@@ -1,6 +1,4 @@
-"""The envelope around a reference: the only place that spells its one member (apache/airflow
-#67530).
-"""
+"""The envelope around a reference (apache/airflow #67530); only this module spells its member."""
 
 from __future__ import annotations
 
@@ -28,32 +26,35 @@ def unwrap(stored: Any) -> str | None:
 
 
 def kind(stored: Any) -> str:
-    """``reference``, ``malformed`` (it has the marker, but is no envelope) or ``value``."""
+    """``reference``, ``malformed`` (an object with the marker that is not an envelope) or
+    ``value``.
+    """
     if not isinstance(stored, dict) or MARKER not in stored:
         return "value"
     ref = stored[MARKER]
-    return "reference" if len(stored) == 1 and isinstance(ref, str) and ref else "malformed"
+    if len(stored) == 1 and isinstance(ref, str) and ref:
+        return "reference"
+    return "malformed"
 
 
 def complaint(stored: Any, resolvable: bool) -> str | None:
-    """What a log should say of a stored value that is returned as it is; None if there is nothing
-    to say.
+    """The warning about a stored value that is returned as it is; None if there is none.
 
-    :param resolvable: whether the reader has a backend; then a plain value is worth a word too.
+    :param resolvable: whether the reader has a backend; then a plain value is worth a warning too.
     """
     what = kind(stored)
     if what == "malformed":
-        return f"is a malformed envelope: {_fault(stored)}"
+        return f"is a malformed envelope: {_problem(stored)}"
     if what == "reference":
         return "is a reference, and there is no backend here to resolve it"
-    return (
-        "is a plain value: it was not written through the backend, or kept inline by it"
-        if resolvable
-        else None
-    )
+    if resolvable:
+        return "is a plain value: it was not written through the backend, or kept inline by it"
+    return None
 
 
-def _fault(stored: dict[str, Any]) -> str:
+def _problem(stored: dict[str, Any]) -> str:
     if len(stored) > 1:
         return f"it has {len(stored) - 1} more members beside {MARKER}"
-    return "its reference is empty" if stored[MARKER] == "" else "its reference is not a string"
+    if stored[MARKER] == "":
+        return "its reference is empty"
+    return "its reference is not a string"

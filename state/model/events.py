@@ -22,60 +22,54 @@ OPS = (
     "drop",
 )
 
-
-# outcomes of a call that its status does not tell; one that took effect has none
-UNCHANGED = "unchanged"  # a delete of a key that was not there
-KEY_NOT_FOUND = "key_not_found"  # a read of a key that was not there
-CLOSED = "closed"  # a fault closed the connection before the call took effect
+# why a call had no effect, beyond what its status tells
+UNCHANGED = "unchanged"  # a delete of a key that does not exist
+KEY_NOT_FOUND = "key_not_found"  # a read of a key that does not exist
+CLOSED = "closed"  # a fault closed the connection, of a call before it took effect
 
 
 class Step(NamedTuple):
-    """What an event says of a key.
+    """An event of a key, as far as lost updates depend on it.
 
-    :param place: which key, of whom; anything that compares.
-    :param ti_id: the attempt's, or None.
-    :param by: the kind of the actor.
-    :param outcome: what the status does not tell, such as :data:`UNCHANGED`.
+    :param entry: identifies the key of a scope; any hashable value.
+    :param ti_id: the attempt's id, or None.
+    :param actor_kind: as :class:`~state.client.events.Event` has it in ``by``.
+    :param outcome: :data:`UNCHANGED`, :data:`KEY_NOT_FOUND` or :data:`CLOSED`; None if the call
+        took effect.
     :param saw: for reads, the number of the write whose value was read.
     """
 
     seq: int
-    place: object
+    entry: object
     op: str
     ti_id: str | None
-    by: str
+    actor_kind: str
     status: int | None
     outcome: str | None
     saw: int | None
 
     @property
     def has_looked(self) -> bool:
-        """Whether it tells an attempt what the key is, also that it is not there; a refused read
-        does not.
+        """Whether an attempt read the key or was told that it does not exist; a refused read does
+        not count.
         """
-        return (
-            self.op == "get"
-            and self.ti_id is not None
-            and (self.status == 200 or self._found_nothing)
-        )
-
-    @property
-    def _found_nothing(self) -> bool:
-        return self.outcome == KEY_NOT_FOUND
+        if self.op != "get" or self.ti_id is None:
+            return False
+        return self.status == 200 or self.outcome == KEY_NOT_FOUND
 
     @property
     def changed(self) -> bool:
-        """Whether it changed its key: a refused call, or a delete of no key, did not."""
+        """Whether it changed its key; a refused call, or a delete of no key, did not."""
         took_effect = (self.status or 200) < 400 and self.outcome is None
         return took_effect and self.op in ("set", "delete")
 
 
 class Lost(NamedTuple):
-    """A change that another attempt overwrote without having seen it, by number.
+    """A change that another attempt overwrote without having seen it, as numbers of events.
 
-    :param read: what the other attempt had looked at before.
-    :param change: what is lost.
-    :param write: what overwrote it.
+    :param read: the last read of the other attempt before.
+    :param change: the change that is lost.
+    :param write: the write of the other attempt, which overwrote it.
     """
 
     read: int
@@ -84,29 +78,31 @@ class Lost(NamedTuple):
 
 
 def lost_updates(steps: Iterable[Step]) -> list[Lost]:
-    """Look through events in their order for writes over what their attempts had not seen, though
-    they had looked.
+    """Find the writes over changes that their attempts had not seen, though they had read the key.
 
-    An attempt that never looked loses nothing, and Stateroom itself is nobody whose change could be
-    lost.
+    An attempt that never read the key loses nothing, and Stateroom's own changes cannot be lost.
+
+    :param steps: in order.
     """
-    found: list[Lost] = []
-    known: dict[
-        tuple[object, str | None], tuple[int, int]
-    ] = {}  # of an attempt: its last read, up to what it knows
-    last: dict[object, Step] = {}
+    lost: list[Lost] = []
+    # of an attempt and an entry: the number of its last read, and of the last event that it knows
+    knowledge: dict[tuple[object, str | None], tuple[int, int]] = {}
+    changes: dict[object, Step] = {}  # the last change of each entry
     for step in steps:
-        who = step.place, step.ti_id
+        attempt = (step.entry, step.ti_id)
         if step.has_looked:
-            known[who] = step.seq, step.saw or step.seq
+            knowledge[attempt] = (step.seq, step.saw or step.seq)
         elif step.changed:
-            before, (read, seen) = last.get(step.place), known.get(who, (0, step.seq))
-            is_others = (
-                before is not None and before.ti_id != step.ti_id and before.by != "stateroom"
-            )
-            if before is not None and is_others and seen < before.seq:
-                found.append(Lost(read, before.seq, step.seq))
-            last[step.place] = step
-            if who in known:
-                known[who] = read, step.seq
-    return found
+            change = changes.get(step.entry)
+            changes[step.entry] = step
+            if attempt not in knowledge:
+                continue
+            read, seen = knowledge[attempt]
+            knowledge[attempt] = (read, step.seq)
+            if change is not None and seen < change.seq and _is_by_another(change, step):
+                lost.append(Lost(read, change.seq, step.seq))
+    return lost
+
+
+def _is_by_another(change: Step, write: Step) -> bool:
+    return change.ti_id != write.ti_id and change.actor_kind != "stateroom"

@@ -1,7 +1,7 @@
-"""Faults on purpose: which calls a fault is for, on which of them it fires, and what happens then.
+"""Faults: which calls a fault matches, on which of them it fires, and its effects.
 
-Nothing here knows HTTP or the database: a fault is data, its decisions are pure. Whoever counts its
-calls (``store/faults.py``) hands the count in, so that the same calls always meet the same faults.
+A fault is data, and its decisions are pure: ``store/faults.py`` counts the calls and passes the
+count, so that the same calls always meet the same faults.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ OPS = ("get", "set", "delete", "clear", "any")
 MOMENTS = ("before", "after")
 BACKEND = ("missing", "corrupt", "slow", "refused")
 LONGEST = 600.0  # seconds of a delay
-SLOW = 1.0  # seconds that a slow backend takes, unless the fault says
-_READING = ("missing", "corrupt")  # what only a read can meet
-_TASK = ("dag_id", "run_id", "task_id", "map_index")
+SLOW = 1.0  # seconds that a slow backend takes by default
+_READING = ("missing", "corrupt")  # only a read can meet these
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Call:
     """What a fault is matched against.
 
     :param op: ``get``, ``set``, ``delete``, ``clear`` or ``list``.
-    :param scope: coordinates of a task instance, or ``asset``, as far as they are known.
+    :param scope: the coordinates of a task instance, or ``asset``; empty if it is unknown.
     :param key: None for calls on a whole scope.
     """
 
@@ -37,22 +36,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: what it is for, when it fires (always, unless one of the three is given), what
-    happens.
+    """One fault: which calls it matches, on which of them it fires, and its effects.
+
+    It fires on every call that it matches, unless ``nth``, ``times`` or ``probability`` is given.
 
     :param scope: patterns (``*``, ``?``, ``[…]``) for members of the scope; all of them have to
-        fit.
-    :param key: a pattern for the key; with it, calls on a whole scope do not fit.
-    :param nth: on this call only, counted from 1.
-    :param times: on the first calls.
-    :param probability: on each call with this chance; ``seed`` settles on which.
-    :param status: answered instead; with ``after`` the call takes effect first.
-    :param latency: seconds, or two of them to draw from between.
-    :param close: the connection is closed ``before`` or ``after`` the call took effect, without any
+        match.
+    :param key: a pattern for the key; with it, calls on a whole scope do not match.
+    :param nth: fire on this call only, counted from 1.
+    :param times: fire on that many calls, the first ones.
+    :param probability: fire on each call with this probability; ``seed`` decides on which.
+    :param status: the status that is answered instead; with ``after`` the call takes effect first.
+    :param latency: seconds, or the two ends of a range to draw from.
+    :param close: close the connection ``before`` or ``after`` the call takes effect, without an
         answer.
-    :param truncate: half of the answer's body is sent, then the connection is closed.
-    :param backend: what a state backend does wrong, where one is called.
-    :raises ValueError: for what contradicts itself, or does nothing.
+    :param truncate: send half of the answer's body, then close the connection.
+    :param backend: one of :data:`BACKEND`, for calls of a state backend.
+    :raises ValueError: for members that contradict each other or have no effect.
     """
 
     op: str = "any"
@@ -79,24 +79,22 @@ class Fault:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Fault:
         """Read what :meth:`to_json` wrote, or what a caller sent."""
-        latency = document.get("latency")
-        return cls(
-            **{**document, "latency": tuple(latency) if isinstance(latency, list) else latency}
-        )
+        members = dict(document)
+        if isinstance(members.get("latency"), list):
+            members["latency"] = tuple(members["latency"])
+        return cls(**members)
 
     def to_json(self) -> dict[str, Any]:
-        """Its members, but for those that say nothing."""
+        """Its members, without those that have no effect."""
         members = {
             name: value
             for name, value in asdict(self).items()
             if value is not None and value is not False
         }
-        for name, says in (
-            ("scope", bool(self.scope)),
-            ("seed", self.seed != 0 or self.probability is not None),
-        ):
-            if not says:
-                del members[name]
+        if not self.scope:
+            del members["scope"]
+        if self.seed == 0 and self.probability is None:
+            del members["seed"]
         if isinstance(self.latency, tuple):
             members["latency"] = list(self.latency)
         return members
@@ -106,7 +104,7 @@ class Fault:
         """Whether it decides the answer; one that does not only delays."""
         return bool(self.status or self.close or self.truncate or self.backend)
 
-    def fits(self, call: Call) -> bool:
+    def matches(self, call: Call) -> bool:
         """Whether it is for a call, whatever its count."""
         if self.op not in ("any", call.op) or (self.backend in _READING and call.op != "get"):
             return False
@@ -118,7 +116,7 @@ class Fault:
         )
 
     def fires(self, count: int) -> bool:
-        """Whether it fires on a call, by its number among those that it fits, from 1."""
+        """Whether it fires on a call, by its number among those that it matches, from 1."""
         if self.nth is not None:
             return count == self.nth
         if self.times is not None:
@@ -135,38 +133,43 @@ class Fault:
         return self.latency
 
     def __str__(self) -> str:
-        return f"{self._when()} {self._whose()}: {self._what()}"
+        return f"{self._frequency()}, on {self._calls()}: {self._effects()}"
 
-    def _when(self) -> str:
+    def _frequency(self) -> str:
         if self.nth is not None:
-            return f"call {self.nth} of"
+            return f"call {self.nth} only"
+        if self.times == 1:
+            return "once"
         if self.times is not None:
-            return f"the first {self.times} of"
+            return f"the first {self.times} times"
         if self.probability is not None:
-            return f"{self.probability:g} of"
-        return "every"
+            return f"with probability {self.probability:g}"
+        return "always"
 
-    def _whose(self) -> str:
-        words = [self.op]
+    def _calls(self) -> str:
+        words = [f"{name}={pattern}" for name, pattern in self.scope.items()]
         if self.key is not None:
-            words.append(self.key)
-        words += [f"{name}={pattern}" for name, pattern in self.scope.items()]
-        return " ".join(words)
+            words.insert(0, self.key)
+        calls = "any call" if self.op == "any" else self.op
+        if words:
+            calls += f" of {' '.join(words)}"
+        return calls
 
-    def _what(self) -> str:
+    def _effects(self) -> str:
         effects = []
         if isinstance(self.latency, tuple):
             low, high = self.latency
             effects.append(f"wait {low:g} to {high:g} s")
         elif self.latency is not None:
             effects.append(f"wait {self.latency:g} s")
-        if self.status:
-            after = " after it took effect" if self.after else ""
-            effects.append(f"answer {self.status}{after}")
+        if self.status and self.after:
+            effects.append(f"answer {self.status} after the call takes effect")
+        elif self.status:
+            effects.append(f"answer {self.status}")
         if self.close:
-            effects.append(f"close {self.close} it takes effect")
+            effects.append(f"close the connection {self.close} the call takes effect")
         if self.truncate:
-            effects.append("truncate")
+            effects.append("truncate the answer")
         if self.backend:
             effects.append(f"backend {self.backend}")
         return ", ".join(effects)

@@ -16,12 +16,10 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def canonical(document: dict[str, Any]) -> str:
-    """The text of a document: one member a line, the same for the same contents, so that it diffs
-    well.
-    """
+    """The text of a document, one member a line; the same text for the same contents."""
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     # lone surrogates, which stand inside strings only, cannot be written as UTF-8
-    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -53,10 +51,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file by its new contents at once: a reader, or a crash, sees the old one or the new
-    one.
+    """Replace a file atomically: a reader, or a crash, finds the old contents or the new ones.
 
-    A link stays one; what is no file, such as ``/dev/stdout``, is written to.
+    A symbolic link is kept; a path that is not a regular file, such as ``/dev/stdout``, is written
+    to.
 
     :raises OSError: if it cannot be written; the old file is as it was.
     """

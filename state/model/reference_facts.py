@@ -1,4 +1,4 @@
-"""What is known of a reference beside its text, and how that travels in a header."""
+"""The facts of a reference (backend, size, checksum), and the headers that carry them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from . import values
 HEADER = "Stateroom-Ref"  # facts, with the PUT of an envelope and the answer to its GET
 REPLACED = "Stateroom-Replaced"  # the reference that a PUT replaced, percent-encoded
 HEALTH = ("ok", "missing", "corrupt", "changed", "foreign", "orphan", "unchecked")
-OLDER_THAN = (
-    24 * 3600
-)  # seconds; a younger object without a row may belong to a write that is under way
+# seconds; a younger object without a row may belong to a write that is under way
+OLDER_THAN = 24 * 3600
 LONGEST = 8192  # characters of a reference in a header; clients read lines up to 64 KiB
 _FACTS = re.compile(r"backend=([^;\s]{1,1536}); *size=(\d{1,18}); *sha256=([0-9a-f]{64})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a reference beside its text.
+    """The facts of a reference.
 
     :param backend: the name of the backend that made it.
     :param size: bytes of the value's JSON text.
@@ -44,19 +43,25 @@ class Facts:
 
     @classmethod
     def from_header(cls, text: str | None) -> Facts | None:
-        """Read what :meth:`to_header` wrote; None for anything else, which claims nothing."""
-        found = _FACTS.fullmatch(text.strip()) if text else None
-        return cls(unquote(found[1]), int(found[2]), found[3]) if found else None
+        """Read what :meth:`to_header` wrote; None for anything else."""
+        match = _FACTS.fullmatch((text or "").strip())
+        if match is None:
+            return None
+        return cls(unquote(match[1]), int(match[2]), match[3])
 
 
 def replaced_header(ref: str | None) -> dict[str, str]:
-    """The header that names a replaced reference; none for one that is too long, which the ledger
-    still knows.
+    """The header that names a replaced reference; empty for None, and for a reference that is too
+    long, which the ledger still has.
     """
-    encoded = quote(ref, safe="/:") if ref is not None else ""
-    return {REPLACED: encoded} if 0 < len(encoded) <= LONGEST else {}
+    encoded = quote(ref or "", safe="/:")
+    if 0 < len(encoded) <= LONGEST:
+        return {REPLACED: encoded}
+    return {}
 
 
 def replaced_from(text: str | None) -> str | None:
     """Read what :func:`replaced_header` wrote."""
-    return unquote(text) if text else None
+    if not text:
+        return None
+    return unquote(text)

@@ -22,7 +22,9 @@ def default_expiry(days: int, now: datetime) -> datetime | None:
     if days < 0:
         raise InvalidRetention(days)
     try:
-        return now + timedelta(days=days) if days else None
+        if days == 0:
+            return None
+        return now + timedelta(days=days)
     except OverflowError:
         raise InvalidRetention(days) from None
 
@@ -33,26 +35,31 @@ copy works too.
 """
 
 
-def expiry(wanted: timedelta | None, default_days: int, now: datetime) -> datetime | None:
+def expiry(retention: timedelta | None, default_days: int, now: datetime) -> datetime | None:
     """When an entry written now expires, or None for never.
 
-    :param wanted: a retention; None applies the default.
+    :param retention: None applies the default.
     :raises TypeError: for anything else, such as a number of days.
-    :raises InvalidRetention: if the default applies and cannot.
+    :raises InvalidRetention: as :func:`default_expiry`, if the default applies.
     :raises UnusableRetention: if the moment lies beyond the year 9999.
     """
-    if wanted is None:
+    if retention is None:
         return default_expiry(default_days, now)
-    if not isinstance(wanted, timedelta):
+    if not isinstance(retention, timedelta):
         raise TypeError(
-            f"retention is a timedelta, NEVER_EXPIRE or None, got {wanted!r}; "
+            f"retention is a timedelta, NEVER_EXPIRE or None, got {retention!r}; "
             "timedelta(days=…) perhaps?"
         )
-    if wanted == NEVER_EXPIRE:
+    if retention == NEVER_EXPIRE:
         return None
     try:
-        return now + wanted
+        return now + retention
     except OverflowError:
         raise UnusableRetention(
-            f"retention {wanted} ends beyond the year 9999; use NEVER_EXPIRE"
+            f"retention {retention} ends beyond the year 9999; use NEVER_EXPIRE"
         ) from None
+
+
+def has_expired(expires_at: datetime, now: datetime) -> bool:
+    """Whether the next clean removes an entry: its expiry has passed."""
+    return expires_at < now

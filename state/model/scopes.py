@@ -41,7 +41,7 @@ StoreScope = TaskScope | AssetScope
 
 
 class AssetStateStoreWriterKind(str, Enum):
-    """What kind of caller wrote an entry last (Airflow 3.3)."""
+    """The kind of an entry's last writer (Airflow 3.3)."""
 
     TASK = "task"
     WATCHER = "watcher"
@@ -50,10 +50,10 @@ class AssetStateStoreWriterKind(str, Enum):
 
 @dataclass(frozen=True)
 class Writer:
-    """Who calls: a task instance by its id, a watcher, or a person through the Core API.
+    """Who writes: a task instance by its id, a watcher, or a person through the Core API.
 
     :param ti_id: the task instance's UUID, for kind ``task`` only.
-    :param api: the way it came: ``execution``, ``core``, ``gateway``, ``control`` or ``page``.
+    :param api: the API of the call: ``execution``, ``core``, ``gateway``, ``control`` or ``page``.
     """
 
     kind: AssetStateStoreWriterKind
@@ -65,7 +65,7 @@ API_WRITER = Writer(AssetStateStoreWriterKind.API)
 CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
 WATCHER = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")
 
-RUN_ID = "test"  # of a task for which no other was named
+RUN_ID = "test"  # the default run id
 
 
 def label(scope: StoreScope) -> str:
@@ -74,25 +74,54 @@ def label(scope: StoreScope) -> str:
     """
     if isinstance(scope, AssetScope):
         return f"asset {scope.name or scope.uri or scope.asset_id}"
-    index = f"[{scope.map_index}]" if scope.map_index >= 0 else ""
-    run = f" @ {scope.run_id}" if scope.run_id != RUN_ID else ""
-    return f"{scope.dag_id}/{scope.task_id}{index}{run}"
+    text = f"{scope.dag_id}/{scope.task_id}"
+    if scope.map_index >= 0:
+        text += f"[{scope.map_index}]"
+    if scope.run_id != RUN_ID:
+        text += f" @ {scope.run_id}"
+    return text
 
 
-def scope_from(place: Mapping[str, Any]) -> StoreScope:
-    """The scope in an event or in a row of a fixture document."""
-    if place.get("asset") is not None:
-        return AssetScope(name=place["asset"])
-    return TaskScope(place["dag_id"], place["run_id"], place["task_id"], place.get("map_index", -1))
+def scope_from(document: Mapping[str, Any]) -> StoreScope:
+    """The scope in a JSON document or a database row, with the members of :func:`scope_document`;
+    ``map_index`` is -1 by default.
+    """
+    if document.get("asset") is not None:
+        return AssetScope(name=document["asset"])
+    return task_scope_from(document)
 
 
-def scope_document(scope: StoreScope) -> dict[str, Any]:
+def task_scope_from(document: Mapping[str, Any]) -> TaskScope:
+    """The task instance in a document that names no asset; otherwise as :func:`scope_from`."""
+    map_index = document.get("map_index", -1)
+    return TaskScope(document["dag_id"], document["run_id"], document["task_id"], map_index)
+
+
+def scope_in_row(row: Mapping[str, Any]) -> StoreScope | None:
+    """The scope in a row whose columns are all null if it has none, as an event of the journal."""
+    if row["asset"] is None and row["dag_id"] is None:
+        return None
+    return scope_from(row)
+
+
+def scope_document(scope: StoreScope | None) -> dict[str, Any]:
     """A scope as JSON bodies and queries spell it: coordinates, or ``asset`` with the name.
 
-    Empty for an asset without a name.
+    Empty for None and for an asset without a name.
     """
     if isinstance(scope, TaskScope):
         return asdict(scope)
-    if scope.name is None:
+    if scope is None or scope.name is None:
         return {}
     return {"asset": scope.name}
+
+
+def asset_column(scope: AssetScope) -> tuple[str, int | str | None]:
+    """The column of the table of assets that a scope names, and its value there: the id if it is
+    given, else the name, else the uri.
+    """
+    if scope.asset_id is not None:
+        return "id", scope.asset_id
+    if scope.name is not None:
+        return "name", scope.name
+    return "uri", scope.uri

@@ -11,7 +11,7 @@ import jwt
 
 EXECUTION_AUDIENCE = "urn:airflow.apache.org:task"
 CORE_AUDIENCE = "apache-airflow"
-ROLES = ("viewer", "user", "op", "admin")  # each may do what those before it may
+ROLES = ("viewer", "user", "op", "admin")  # each has the rights of those before it
 LEEWAY = 10  # seconds
 EXECUTION_LIFETIME = 600  # seconds
 CORE_LIFETIME = 86_400  # seconds
@@ -25,7 +25,7 @@ Invalid = jwt.InvalidTokenError
 def make(secret: str, audience: str, claims: dict[str, Any], lifetime: int) -> str:
     """Sign a token that is valid from now on.
 
-    :param claims: ``sub`` and whatever else it should say; the times and ``jti`` are set here.
+    :param claims: ``sub`` and any others; the times and ``jti`` are added.
     :param lifetime: seconds.
     """
     now = int(time.time())
@@ -56,11 +56,11 @@ def for_role(
 
 
 def verified(token: str, secret: str, audience: str, now: datetime | None = None) -> dict[str, Any]:
-    """The claims of a token, if it is signed with the secret, for this audience and for now.
+    """The claims of a token that is signed with the secret, for this audience, and not expired.
 
-    :param now: the moment that counts as now, if not real time's.
-    :raises Expired: if only its time is over.
-    :raises Invalid: for every other fault.
+    :param now: an aware moment; real time by default.
+    :raises Expired: if it has expired and is valid otherwise.
+    :raises Invalid: if it is invalid.
     """
     options: Any = {"require": _REQUIRED[audience]}
     if now is not None:
@@ -81,7 +81,7 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
 
 
 def unverified(token: str) -> dict[str, Any]:
-    """The claims as they stand, or none if the token cannot be read."""
+    """The claims of a token without checking it; empty if it cannot be read."""
     try:
         return jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
@@ -89,6 +89,9 @@ def unverified(token: str) -> dict[str, Any]:
 
 
 def nearly_over(claims: dict[str, Any]) -> bool:
-    """Whether Airflow would send a fresh token: a fifth of the lifetime or 30 seconds are left."""
-    left = int(claims["exp"]) - int(time.time())
-    return left <= max(int((int(claims["exp"]) - int(claims["iat"])) * 0.2), 30)
+    """Whether Airflow would send a fresh token: at most a fifth of the lifetime is left, or 30
+    seconds.
+    """
+    expires_at = int(claims["exp"])
+    lifetime = expires_at - int(claims["iat"])
+    return expires_at - int(time.time()) <= max(int(lifetime * 0.2), 30)

@@ -1,4 +1,4 @@
-"""What may be stored: JSON, written and read in one place.
+"""Stored values: JSON, written and read in one place.
 
 Values are stored as the text that ``json.dumps`` writes with its defaults, which is what Airflow
 stores and what its ``max_value_storage_bytes`` counts (3.3.2: characters of that text; it is ASCII,
@@ -18,9 +18,7 @@ LONE_SURROGATE = "a lone surrogate is not Unicode text"
 
 
 def dumps(value: Any) -> str:
-    """Write a JSON value as it is stored. NaN and Infinity pass, as in Airflow; see
-    :func:`problem`.
-    """
+    """Write a JSON value as it is stored; NaN and Infinity pass, as in Airflow."""
     return json.dumps(value)
 
 
@@ -30,7 +28,9 @@ def loads(text: str) -> Any:
 
 
 def suspicious(text: str) -> bool:
-    """Whether a text may hold what JSON cannot carry: a cheap check before :func:`problem`."""
+    """Whether a text may hold NaN, Infinity or a lone surrogate: a cheap check before
+    :func:`not_finite` and :func:`broken_text`.
+    """
     return "NaN" in text or "Infinity" in text or "\\ud" in text
 
 
@@ -56,7 +56,7 @@ def broken_text(value: Any, names: bool) -> bool:
 
 
 def check(value: Any) -> None:
-    """Refuse what a task must not store, naming the place: ``value.rows[3].ratio``.
+    """Refuse a value that a task must not store, with the path in it: ``value.rows[3].ratio``.
 
     :raises ValueError: for None as the whole value, and for NaN or Infinity anywhere.
     :raises TypeError: for what is not JSON: tuples, sets, bytes, dates, members whose name is not a
@@ -78,7 +78,8 @@ def _check(value: Any, where: str) -> None:
         for name, item in value.items():
             if not isinstance(name, str):
                 raise TypeError(f"{where} has a member named {name!r}; JSON names are strings")
-            _check(item, f"{where}.{name}" if name.isidentifier() else f"{where}[{name!r}]")
+            member = f".{name}" if name.isidentifier() else f"[{name!r}]"
+            _check(item, where + member)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check(item, f"{where}[{index}]")
@@ -93,11 +94,13 @@ def finite(value: Any) -> Any:
     """The value with NaN and Infinity replaced by null, which is what Airflow's Core API sends for
     them.
     """
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, dict):
         return {name: finite(item) for name, item in value.items()}
-    return [finite(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value
 
 
 def repaired_names(value: Any) -> Any:
@@ -106,7 +109,9 @@ def repaired_names(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {_repaired(name): repaired_names(item) for name, item in value.items()}
-    return [repaired_names(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [repaired_names(item) for item in value]
+    return value
 
 
 def _encodes(text: str) -> bool:
@@ -121,23 +126,22 @@ def _repaired(name: str) -> str:
     return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-_PIECE = (
-    2**20
-)  # characters; what a large text is hashed and written in, so that it is never copied as a whole
+# characters; a large text is hashed and written in pieces, so that it is never copied as a whole
+_PIECE = 2**20
 
 
 class Encoded:
-    """A value's JSON text, written once for all that need it: the object, its checksum and its
-    size.
+    """A value's JSON text, written once for the object, its checksum and its size.
 
     :param text: as :func:`dumps` writes it, so ASCII.
-    :param sha256: of the text in hexadecimal, if it is known already.
+    :param sha256: of the text, in hexadecimal; computed when needed if it is None.
     """
 
     __slots__ = ("text", "_sha256")
 
     def __init__(self, text: str, sha256: str | None = None) -> None:
-        self.text, self._sha256 = text, sha256
+        self.text = text
+        self._sha256 = sha256
 
     @classmethod
     def of(cls, value: Any) -> Encoded:
@@ -145,8 +149,9 @@ class Encoded:
 
     @classmethod
     def read(cls, pieces: Iterable[bytes]) -> Encoded:
-        """The text that was written in these pieces; its checksum is taken of what was read."""
-        digest, texts = hashlib.sha256(), []
+        """Join the pieces of a text, and take its checksum of the bytes as they are."""
+        digest = hashlib.sha256()
+        texts = []
         for piece in pieces:
             digest.update(piece)
             texts.append(piece.decode("latin-1"))  # never fails: damage is for the checksum to find

@@ -138,6 +138,18 @@ class Faults:
         """
         return db.execute("DELETE FROM faults WHERE ns = ?", (self._ns,)).rowcount
 
+    def replace(self, db: sqlite3.Connection, rows: list[list[Any]]) -> None:
+        """Put other faults in their place inside the caller's transaction; call :meth:`reload`
+        after it.
+
+        :param rows: id, JSON text, number of calls that it matched, and how often it fired.
+        """
+        self.forget(db)
+        db.executemany(
+            "INSERT INTO faults (ns, fault_id, fault, matched, fired) VALUES (?, ?, ?, ?, ?)",
+            [(self._ns, *row) for row in rows],
+        )
+
     def forgotten(self) -> None:
         """Ask none of them any more."""
         self._show({})
@@ -149,7 +161,7 @@ class Faults:
         :param backend: ask the faults of state backends instead of those of the service.
         """
         mine = [(one, fault) for one, fault in self.rules.items() if bool(fault.backend) is backend]
-        fitting = [(one, fault) for one, fault in mine if fault.fits(call)]
+        fitting = [(one, fault) for one, fault in mine if fault.matches(call)]
         fired: list[Fired] = []
         if fitting:
             with self._database.transaction() as db:

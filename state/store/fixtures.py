@@ -10,13 +10,14 @@ from typing import Any
 from ..errors import BadDocument, NotFound
 from ..model import envelope, values
 from ..model.clock import Clock, to_text, to_wire
-from ..model.scopes import API_WRITER, CONTROL, TaskScope, Writer
+from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import namespaces, references, scopes
+from .tables import namespaces, scopes
 from .tables.assets import put_asset
 from .tables.dag_runs import put_run
+from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
@@ -46,7 +47,7 @@ def apply(
             if forget:
                 _keep(db, namespace)
                 namespace.journal.removals(
-                    db, seq, writer, f"e.scope_id IN ({snapshots.SCOPE_IDS})", own
+                    db, seq, writer, f"e.scope_id IN ({scopes.OF_NAMESPACE})", own
                 )
                 namespaces.forget(namespace, db)
                 namespace.faults.forget(db)
@@ -120,12 +121,11 @@ def _put_task_instance(
 def _put_task_entry(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
-    scope = TaskScope(item["dag_id"], item["run_id"], item["task_id"], item.get("map_index", -1))
-    lookup = scopes.task(namespace, scope).lookup
+    lookup = scopes.task(namespace, task_scope_from(item)).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
-    _put_entry(db, namespace, row[0], item, None, parent)
+    _put_entry(db, namespace, row[0], item, ("api", None), parent)
 
 
 def _put_asset_entry(
@@ -157,10 +157,7 @@ def _writer(
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
     try:
-        scope = TaskScope(
-            writer["dag_id"], writer["run_id"], writer["task_id"], writer.get("map_index", -1)
-        )
-        lookup = scopes.task(namespace, scope).lookup
+        lookup = scopes.task(namespace, task_scope_from(writer)).lookup
         row = db.execute(
             f"""SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL
                 AND scope_id = ({lookup.sql})""",
@@ -180,42 +177,43 @@ def _put_entry(
     namespace: Namespace,
     scope_id: int,
     item: Document,
-    writer: tuple[str, int | None] | None,
+    writer: tuple[str, int | None],
     parent: int,
 ) -> None:
-    text, kind, expires_at = (
-        values.dumps(item["value"]),
-        envelope.kind(item["value"]),
-        item.get("expires_at"),
+    """Create or overwrite an entry.
+
+    :param writer: the kind of its writer, and the row of the attempt that is it.
+    :param parent: the number of the event of which this write is an effect.
+    """
+    value = item["value"]
+    text = values.dumps(value)
+    kind = envelope.kind(value)
+    expires_at = item.get("expires_at")
+    expires_by = "caller" if expires_at else None
+    event = Event(
+        "set",
+        CONTROL,
+        scope_id,
+        item["key"],
+        value=text,
+        kind=kind,
+        expires_at=expires_at,
+        expires_by=expires_by,
+        parent=parent,
     )
-    updated_at = item.get("updated_at") or to_text(namespace.clock.now())
-    row = (
+    entry = NewEntry(
         scope_id,
         item["key"],
         text,
         kind,
         len(text),
-        updated_at,
+        item.get("updated_at") or to_text(namespace.clock.now()),
         expires_at,
-        "caller" if expires_at else None,
+        expires_by,
+        *writer,
+        seq=namespace.journal.write(db, event),
     )
-    event = Event("set", CONTROL, scope_id, item["key"], None, text, kind, *row[6:8], parent)
-    seq = namespace.journal.write(db, event)
-    ((held,),) = db.execute(
-        """INSERT INTO entries
-        (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
-        writer_ti_pk, seq)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE
-        SET value = excluded.value,
-        kind = excluded.kind, size = excluded.size, updated_at = excluded.updated_at,
-        expires_at = excluded.expires_at, expires_by = excluded.expires_by,
-        writer_kind = excluded.writer_kind,
-        writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq RETURNING ref_id""",
-        (*row, *(writer or ("api", None)), seq),
-    )
-    ref = envelope.unwrap(item["value"])
-    if held is not None or ref is not None:
-        references.follow(db, namespace.ns, (scope_id, item["key"]), held, ref, None, API_WRITER)
+    put_entry(db, namespace.ns, entry, envelope.unwrap(value), API_WRITER)
 
 
 def export(namespace: Namespace) -> Document:

@@ -17,8 +17,8 @@ def run(served):
 
 def test_a_fault_is_added_listed_and_removed(run):
     line = (
-        "call 2 of get job_* task_id=ex* map_index=3: "
-        "wait 0.5 to 2 s, answer 503 after it took effect"
+        "call 2 only, on get of job_* task_id=ex* map_index=3: "
+        "wait 0.5 to 2 s, answer 503 after the call takes effect"
     )
     where = ["--op", "get", "--key", "job_*", "--task", "ex*", "--map-index", "3", "--nth", "2"]
     made = run("faults", "add", *where, "--status", "503", "--after", "--latency", "0.5-2")

@@ -123,6 +123,7 @@ def test_a_retry_with_a_delay_is_reported_before(stateroom, task):
     (event,) = stateroom.journal.find("state")
     assert event.ti_id == task.ti_id
     assert event.note == "running → up_for_retry"
+    assert event.state == "up_for_retry"
 
 
 def test_the_context_is_what_a_task_function_takes(stateroom):

@@ -16,7 +16,7 @@ def steps(story):
         op = word.rstrip("!")[:-1]
         step = Step(seq, "key", op, who, "task", status=200, outcome=None, saw=None)
         if who == "0":
-            step = step._replace(ti_id=None, by="stateroom")
+            step = step._replace(ti_id=None, actor_kind="stateroom")
         if refused:
             step = step._replace(status=503)
         elif op == "get" and last is None:

@@ -35,7 +35,7 @@ GET = Call("get", EXTRACT, "job_id")
     ],
 )
 def test_a_fault_fits_calls_by_operation_scope_and_key(members, call, fits):
-    assert Fault(status=500, **members).fits(call) is fits
+    assert Fault(status=500, **members).matches(call) is fits
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_delay_is_fixed_or_drawn_from_between():
 @pytest.mark.parametrize("kind", ["missing", "corrupt"])
 def test_an_object_is_missing_or_corrupt_for_reads_only(kind):
     assert [
-        op for op in ("get", "set", "delete", "clear") if Fault(backend=kind).fits(Call(op))
+        op for op in ("get", "set", "delete", "clear") if Fault(backend=kind).matches(Call(op))
     ] == ["get"]
 
 
@@ -116,12 +116,19 @@ def test_a_fault_is_the_same_after_it_was_stored(fault):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Fault("get", key="job_*", nth=2, status=503), "call 2 of get job_*: answer 503"),
+        (Fault("get", key="job_*", nth=2, status=503), "call 2 only, on get of job_*: answer 503"),
         (
             Fault(scope={"task_id": "ex"}, times=3, latency=(0.5, 2.0)),
-            "the first 3 of any task_id=ex: wait 0.5 to 2 s",
+            "the first 3 times, on any call of task_id=ex: wait 0.5 to 2 s",
         ),
-        (Fault(status=500, after=True), "every any: answer 500 after it took effect"),
+        (
+            Fault("set", times=1, close="after"),
+            "once, on set: close the connection after the call takes effect",
+        ),
+        (
+            Fault(status=500, after=True),
+            "always, on any call: answer 500 after the call takes effect",
+        ),
     ],
 )
 def test_a_fault_says_in_a_line_what_it_does(fault, sentence):

@@ -36,7 +36,7 @@ def put(namespace):
     """Sets a key that expires after some days, or never."""
 
     def put(key="job_id", days=None, scope=SUBMIT, **options):
-        if scopes.scope_id(namespace, scope=scope) is None:
+        if scopes.scope_id(namespace, scope) is None:
             task_instances.create_task_instance(namespace, scope)
         scopes.task(namespace, scope).set(
             key, 1, None if days is None else NOW + timedelta(days=days), **options
@@ -169,7 +169,7 @@ def test_an_attempt_that_read_too_late_is_named(namespace, put, sentence):
 
 def read_in_vain(namespace, ti_id):
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
-    return Event("get", writer, scopes.scope_id(namespace, ti_id=ti_id), "job_id", 404)
+    return Event("get", writer, scopes.scope_id_of_attempt(namespace, ti_id), "job_id", 404)
 
 
 # ---------------------------------------------------------------- how it was deleted

@@ -156,36 +156,73 @@ def test_the_release_before_refuses_an_upgraded_file(first_release, extended, mo
         Store(str(first_release))
 
 
-OLD_NOTES = [  # op, status, parent, note, then the delay and outcome that they said
-    ("delete", 204, None, "there was no such key", None, "unchanged"),
-    ("delete", 204, None, None, None, None),
-    ("get", 404, None, None, None, "key_not_found"),
-    ("get", 404, None, "Task Instance not found", None, None),
-    ("set", None, None, "fault 1 closed the connection", None, "closed"),
-    ("fault", None, 5, "fault 1: closed before the write", None, "closed"),
-    ("fault", 200, 4, "fault 2: delayed 0.25 s, sent 4 of 9 bytes, then closed", 0.25, "closed"),
-    ("fault", 500, 4, "fault 3: answered 500 instead", None, None),
-    ("fault", None, None, "fault 4 set: every any: close before it takes effect", None, None),
-    ("state", 204, None, "running → up_for_retry", None, "up_for_retry"),
+OLD_NOTES = [  # op, status, parent, note, then the delay, outcome and state that they said
+    ("delete", 204, None, "there was no such key", None, "unchanged", None),
+    ("delete", 204, None, None, None, None, None),
+    ("get", 404, None, None, None, "key_not_found", None),
+    ("get", 404, None, "Task Instance not found", None, None, None),
+    ("set", None, None, "fault 1 closed the connection", None, "closed", None),
+    ("fault", None, 5, "fault 1: closed before the write", None, "closed", None),
+    (
+        "fault",
+        200,
+        4,
+        "fault 2: delayed 1.5 s, sent 4 of 9 bytes, then closed",
+        1.5,
+        "closed",
+        None,
+    ),
+    ("fault", 500, 4, "fault 3: answered 500 instead", None, None, None),
+    ("fault", None, None, "fault 4 set: every any: close before it takes effect", None, None, None),
+    ("state", 204, None, "running → up_for_retry", None, None, "up_for_retry"),
 ]
 
 
-def test_outcomes_are_read_from_the_notes_of_an_older_file(first_release):
-    db = Database(str(first_release))
-    migrations.apply(db, stop_before="outcomes_in_the_journal")
-    rows = [
-        (seq, 1, float(seq), "task", "execution", *row[:4]) for seq, row in enumerate(OLD_NOTES, 1)
-    ]
-    columns = "seq, ns, real_at, actor, api, op, status, parent, note"
+def upgraded_journal(path, columns, rows, stop_before):
+    """Write events into a file that has had the migrations before one, and read what an upgrade
+    makes of them.
+    """
+    db = Database(str(path))
+    migrations.apply(db, stop_before=stop_before)
+    marks = ", ".join("?" * (5 + len(columns)))
     with db.conn:
-        db.conn.executemany(f"INSERT INTO journal ({columns}) VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        db.conn.executemany(
+            f"INSERT INTO journal (seq, ns, real_at, actor, api, {', '.join(columns)}) "
+            f"VALUES ({marks})",
+            [(seq, 1, float(seq), "task", "execution", *row) for seq, row in enumerate(rows, 1)],
+        )
     db.close()
-    store = Store(str(first_release))
+    store = Store(str(path))
     with store.reading() as reader:
-        columns = "op, status, parent, note, delay, outcome"
-        upgraded = reader.execute(f"SELECT {columns} FROM journal ORDER BY seq").fetchall()
+        events = reader.execute(
+            "SELECT op, status, parent, note, delay, outcome, state FROM journal ORDER BY seq"
+        ).fetchall()
     store.close()
-    assert upgraded == OLD_NOTES
+    return events
+
+
+def test_outcomes_are_read_from_the_notes_of_an_older_file(first_release):
+    columns = ("op", "status", "parent", "note")
+    rows = [row[:4] for row in OLD_NOTES]
+    events = upgraded_journal(first_release, columns, rows, "outcomes_in_the_journal")
+    assert events == OLD_NOTES
+
+
+def test_states_move_out_of_the_outcomes_of_an_older_file(first_release):
+    columns = ("op", "status", "outcome")
+    rows = [
+        ("state", 204, "success"),
+        ("state", None, "closed"),
+        ("set", None, "closed"),
+        ("get", 404, "key_not_found"),
+    ]
+    events = upgraded_journal(first_release, columns, rows, "states_in_the_journal")
+    assert [(event[0], event[1], *event[5:]) for event in events] == [
+        ("state", 204, None, "success"),
+        ("state", None, "closed", None),
+        ("set", None, "closed", None),
+        ("get", 404, "key_not_found", None),
+    ]
 
 
 def test_every_database_has_an_id_of_its_own(tmp_path):

@@ -151,7 +151,7 @@ def test_setting_a_reference_again_revives_it(namespace, task):
 
 def test_a_failed_write_leaves_the_ledger_as_it_was(namespace, task, monkeypatch):
     task.set("k", A)
-    monkeypatch.setattr(references, "_enter", lambda *_: 1 / 0)
+    monkeypatch.setattr(references, "enter", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         task.set("k", B)
     assert list(ledger(namespace)) == ["s3://bucket/a"]
@@ -181,14 +181,14 @@ def test_a_verified_backend_applies_to_one_key_only(task):
 
 def test_a_late_object_is_an_orphan(namespace, task):
     references.record_orphan(
-        namespace, (task.scope_id(), "k"), "s3://bucket/late", FACTS, task.writer
+        namespace, task.scope_id(), "k", "s3://bucket/late", FACTS, task.writer
     )
     assert ledger(namespace)["s3://bucket/late"]["health"] == "orphan"
 
 
 def test_a_late_object_held_by_a_row_is_no_orphan(namespace, task):
     task.set("k", A)
-    references.record_orphan(namespace, (task.scope_id(), "k"), "s3://bucket/a", FACTS, task.writer)
+    references.record_orphan(namespace, task.scope_id(), "k", "s3://bucket/a", FACTS, task.writer)
     row = ledger(namespace)["s3://bucket/a"]
     assert row["health"] == "unchecked"
     assert row["released_at"] is None

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, g, render_template, request
 
 from schemas.fields.datetimes import from_string
 from state.errors import KeyNotFound
-from state.gateway.health import scope_of
 from state.gateway.resolve import Outcome
 from state.masking import masked
+from state.model.scopes import scope_from
 from state.store.explain.explain import explain
 from state.store.views import history, keys
 
@@ -73,7 +73,7 @@ def show_key() -> Any:
     try:
         return show(place, key, row_of(place, key))
     except KeyNotFound:
-        explanation = explain(g.namespace, scope_of(place), key)
+        explanation = explain(g.namespace, scope_from(place), key)
         return render_template("missing.html", place=place, key=key, why=explanation), 404
 
 
@@ -107,13 +107,13 @@ def show(
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
     facts["journal"] = g.namespace.journal.is_kept
-    facts["lost"] = history.lost(g.namespace, place["scope_id"], key)
+    facts["lost"] = history.lost(g.namespace, place["scope_id"], key, _HISTORY)
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
     facts["why"] = None
     if place.get("active", 1):
         clears = setting("clear_on_success")
-        explanation = explain(g.namespace, scope_of(place), key, clears=clears)
+        explanation = explain(g.namespace, scope_from(place), key, clears=clears)
         facts["why"] = explanation["sentence"]
     return render_template("key.html", **facts, **_past(place, key), **more), status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 from flask import current_app, g, request
@@ -9,7 +10,12 @@ from flask import current_app, g, request
 from state.errors import OutOfRange, StateError
 from state.masking import masked
 from state.model.events import CLOSED
-from state.model.scopes import StoreScope, TaskScope, Writer
+from state.model.scopes import (
+    AssetScope,
+    StoreScope,
+    Writer,
+    task_scope_from,
+)
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
@@ -20,10 +26,15 @@ _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gatewa
 
 
 class StateCall(NamedTuple):
-    """A call on state, as the journal records it."""
+    """A call on state, as the journal records it.
+
+    :param scope: as the request names it; None for an attempt's id.
+    :param scope_id: the scope's row, if it exists.
+    """
 
     op: str
     writer: Writer
+    scope: StoreScope | None
     scope_id: int | None
     key: str | None
 
@@ -46,7 +57,8 @@ def state_call() -> StateCall | None:
         return None
     segments = request.view_args or {}
     key = segments.get("key", request.args.get("key"))
-    return StateCall(operation.state_op, _caller(segments), _scope_id(segments), key)
+    scope = _scope(segments)
+    return StateCall(operation.state_op, _caller(segments), scope, _scope_id(segments, scope), key)
 
 
 def _caller(segments: dict[str, Any]) -> Writer:
@@ -69,31 +81,32 @@ def note_refusal(error: StateError, status: int) -> None:
         call.note(status, masked(str(error)))
 
 
-def _scope_id(segments: dict[str, Any]) -> int | None:
-    try:
-        scope_id: int | None = scopes.scope_id(g.namespace, **_scope_arguments(segments))
-    except OutOfRange:  # no scope can have such an id
-        return None
+def _scope_id(segments: dict[str, Any], scope: StoreScope | None) -> int | None:
+    scope_id: int | None = None
+    if "task_instance_id" in segments:
+        scope_id = scopes.scope_id_of_attempt(g.namespace, segments["task_instance_id"])
+    elif scope is not None:
+        with contextlib.suppress(OutOfRange):  # no row can have such a number
+            scope_id = scopes.scope_id(g.namespace, scope)
     return scope_id
 
 
-def _scope_arguments(segments: dict[str, Any]) -> dict[str, Any]:
-    """How the path and the query name the scope, as arguments of :func:`scopes.scope_id`."""
-    if "task_instance_id" in segments:
-        return {"ti_id": segments["task_instance_id"]}
+def _scope(segments: dict[str, Any]) -> StoreScope | None:
+    """The scope that the path and the query name; None for an attempt's id, or for none at all."""
     if "dag_id" in segments:
-        return {"scope": _task(segments)}
+        return task_scope_from({**segments, "map_index": _integer(request.args.get("map_index"))})
     if "asset_id" in segments:
-        return {"asset_id": segments["asset_id"]}
-    if "by" in segments:
-        by = segments["by"]
-        return {by: request.args.get(by)}
-    return {}
+        return AssetScope(asset_id=_integer(segments["asset_id"]))
+    by: str = segments.get("by", "")
+    if by in request.args:
+        name_or_uri: dict[str, Any] = {by: request.args[by]}
+        return AssetScope(**name_or_uri)
+    return None
 
 
-def _task(segments: dict[str, Any]) -> StoreScope:
+def _integer(text: str | None) -> int:
+    """A number of the path or the query; -1 if it is missing or invalid."""
     try:
-        index = int(request.args.get("map_index", "-1"))
+        return int(text or -1)
     except ValueError:
-        index = -1
-    return TaskScope(segments["dag_id"], segments["run_id"], segments["task_id"], index)
+        return -1

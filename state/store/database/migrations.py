@@ -327,3 +327,15 @@ def outcomes_in_the_journal(db: Database) -> None:
     """
     for statement in statements.split(";"):
         db.execute(statement)
+
+
+@migrations()
+def states_in_the_journal(db: Database) -> None:
+    """A task instance's new state has a column of its own; up to here it stood in ``outcome``,
+    where the state of a call that a fault cut off reads ``closed``.
+    """
+    db.execute("ALTER TABLE journal ADD COLUMN state TEXT")
+    db.execute(
+        """UPDATE journal SET state = outcome, outcome = NULL
+        WHERE op = 'state' AND status IS NOT NULL AND outcome IS NOT NULL"""
+    )

@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 
 from ...model.clock import from_text, to_text
 from ...model.durations import words
+from ..journal.steps import CHANGED
 from ..namespace import Namespace
 
 _EVENT = """SELECT j.seq, j.at, j.real_at, j.actor, j.api, t.try_number, j.expires_at, p.op
     FROM journal j LEFT JOIN journal p ON p.seq = j.parent
     LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id WHERE"""
-_SET = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'set' AND ifnull(j.status, 0) < 400
-    AND j.outcome IS NULL ORDER BY j.seq DESC"""
+_SET = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'set' AND {CHANGED}
+    ORDER BY j.seq DESC"""
 _DELETE = f"""{_EVENT} j.scope_id = ? AND j.key = ? AND j.op = 'delete' AND j.seq > ?
-    AND ifnull(j.status, 0) < 400 AND j.outcome IS NULL ORDER BY j.seq"""
+    AND {CHANGED} ORDER BY j.seq"""
 _FIRST = "SELECT at, real_at FROM journal WHERE ns = ? ORDER BY seq LIMIT 1"
 _RETRIES = """SELECT superseded_at, retry_delay FROM task_instances
     WHERE scope_id = ? AND retry_delay IS NOT NULL AND superseded_at IS NOT NULL ORDER BY ti_pk DESC

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text, to_wire
 from ...model.durations import words
+from ...model.retention import has_expired
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
-from ..journal.places import scope_id_of
+from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 from ..tables import scopes
 from . import deletions
@@ -99,10 +100,10 @@ def _answer(
         expiry["expires_by"] = entry.expires_by
         if entry.expires_at is not None:
             expiry["expires_at"] = to_wire(entry.expires_at)
-            expiry["expired"] = from_text(entry.expires_at) < namespace.clock.now()
+            expiry["expired"] = has_expired(from_text(entry.expires_at), namespace.clock.now())
     return {
         "key": subject.key,
-        "scope": scope_document(subject.scope) if subject.scope else None,
+        "scope": scope_document(subject.scope) or None,
         "found": entry is not None,
         "sentence": sentence,
         **expiry,
@@ -222,13 +223,14 @@ def _expiry(
     clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears: bool
 ) -> list[str]:
     moment = second(to_text(expires_at))
-    left = (expires_at - clock.now()).total_seconds()
-    if left < 0:
+    now = clock.now()
+    left = (expires_at - now).total_seconds()
+    if has_expired(expires_at, now):
         sentence = (
             f"{name} expired {words(left)} ago, at {moment}, and is still readable: "
             "as in Airflow, an expired key is readable until a clean runs, and "
         )
-        if _was_expired(entry):
+        if has_expired(expires_at, from_text(entry.updated_at)):
             sentence += "it was so already when it was written."
         else:
             sentence += "none has run since."
@@ -239,10 +241,6 @@ def _expiry(
         )
         sentence += ", unless the task succeeds before (clear_on_success)." if clears else "."
     return [sentence, _whose(clock, entry.expires_by)]
-
-
-def _was_expired(entry: _Entry) -> bool:
-    return entry.expires_at is not None and entry.expires_at < entry.updated_at
 
 
 def _whose(clock: Clock, by: str | None) -> str:

@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from ...model.scopes import AssetScope, StoreScope, TaskScope
+from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
 
 _SHOWN = 3  # of one kind
 _LOOKED_AT = 1000  # names that are compared by their spelling
@@ -91,14 +91,14 @@ def closeness(one: str, other: str) -> float:
 def _tasks(
     db: sqlite3.Connection, ns: int, scope: StoreScope | None, key: str, here: int | None
 ) -> list[Miss]:
-    requested = scope if isinstance(scope, TaskScope) else None
-    place = (
-        vars(requested)
-        if requested
-        else {"dag_id": None, "run_id": None, "task_id": None, "map_index": -1}
-    )
-    limits = {"agree": 2 if requested else 0, "shown": _SHOWN}
-    rows = db.execute(_TASKS, {**place, **limits, "ns": ns, "key": key, "here": here}).fetchall()
+    requested = None
+    parameters: dict[str, Any] = {"shown": _SHOWN, "ns": ns, "key": key, "here": here}
+    if isinstance(scope, TaskScope):
+        requested = scope
+        parameters |= {**scope_document(scope), "agree": 2}
+    else:
+        parameters |= {"dag_id": None, "run_id": None, "task_id": None, "map_index": -1, "agree": 0}
+    rows = db.execute(_TASKS, parameters).fetchall()
     return [_task_miss(requested, key, isinstance(scope, AssetScope), row) for row in rows]
 
 

@@ -2,80 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from ...masking import masked
 from ...model import values
 from ...model.clock import to_text, to_wire
-from .places import place_of
+from ...model.scopes import scope_document, scope_in_row
 
 EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key,
-    j.status, j.value,
-    j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note, j.delay, j.outcome,
-    coalesce(r.dag_id, f.dag_id), coalesce(r.run_id, f.run_id), coalesce(s.task_id, f.task_id),
-    coalesce(s.map_index, f.map_index), coalesce(a.name, f.asset)
+    j.status, j.value, j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note, j.delay,
+    j.outcome, j.state,
+    coalesce(r.dag_id, f.dag_id) AS dag_id, coalesce(r.run_id, f.run_id) AS run_id,
+    coalesce(s.task_id, f.task_id) AS task_id, coalesce(s.map_index, f.map_index) AS map_index,
+    coalesce(a.name, f.asset) AS asset
     FROM journal j LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
     LEFT JOIN scopes s ON s.scope_id = j.scope_id LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
     LEFT JOIN assets a ON a.asset_pk = s.asset_pk
     LEFT JOIN former_scopes f ON f.scope_id = j.scope_id AND s.scope_id IS NULL"""
 
 
-def document(row: Sequence[Any]) -> dict[str, Any]:
-    """An event as it is sent; ``value`` is absent where there is none."""
-    (
-        seq,
-        at,
-        real_at,
-        actor,
-        ti_id,
-        try_number,
-        api,
-        op,
-        key,
-        status,
-        value,
-        kind,
-        expires_at,
-        expires_by,
-        parent,
-        saw,
-        note,
-        delay,
-        outcome,
-        *place,
-    ) = row
-    shown = value if kind in (None, "value") else masked(value)
-    known = {"value": values.loads(shown)} if value is not None else {}
+def document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as the Control API sends it; ``value`` is absent where there is none.
+
+    :param row: a row of :data:`EVENTS`.
+    """
+    at = to_text(datetime.fromtimestamp(row["real_at"], timezone.utc))
+    if row["at"]:
+        at = to_wire(row["at"])
+    expires_at = row["expires_at"]
+    if expires_at:
+        expires_at = to_wire(expires_at)
     return {
-        "seq": seq,
-        "at": to_wire(at) if at else to_text(_moment(real_at)),
-        "real_at": real_at,
-        "actor": {"kind": actor_kind(actor, api), "ti_id": ti_id, "try_number": try_number},
-        "api": api,
-        "op": op,
-        "scope": place_of(*place),
-        "key": key,
-        "status": status,
-        **known,
-        "kind": kind,
-        "expires_at": to_wire(expires_at) if expires_at else None,
-        "expires_by": expires_by,
-        "parent": parent,
-        "saw": saw,
-        "note": note,
-        "delay": delay,
-        "outcome": outcome,
+        "seq": row["seq"],
+        "at": at,
+        "real_at": row["real_at"],
+        "actor": {
+            "kind": actor_kind(row["actor"], row["api"]),
+            "ti_id": row["ti_id"],
+            "try_number": row["try_number"],
+        },
+        "api": row["api"],
+        "op": row["op"],
+        "scope": scope_document(scope_in_row(row)) or None,
+        "key": row["key"],
+        "status": row["status"],
+        **_value(row),
+        "kind": row["kind"],
+        "expires_at": expires_at,
+        "expires_by": row["expires_by"],
+        "parent": row["parent"],
+        "saw": row["saw"],
+        "note": row["note"],
+        "delay": row["delay"],
+        "outcome": row["outcome"],
+        "state": row["state"],
     }
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+def _value(row: Mapping[str, Any]) -> dict[str, Any]:
+    text = row["value"]
+    if text is None:
+        return {}
+    if row["kind"] not in (None, "value"):
+        text = masked(text)
+    return {"value": values.loads(text)}
 
 
 def actor_kind(kind: str, api: str) -> str:
-    """Who it was, in one word: what comes without a token through the gateway is the gateway's."""
+    """The kind of an actor as it is sent; the gateway and Stateroom itself are told from the API.
+
+    :param kind: of the writer.
+    :param api: of the call.
+    """
     if kind != "api":
         return kind
     return {"gateway": "gateway", "control": "stateroom"}.get(api, "api")

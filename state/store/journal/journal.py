@@ -1,9 +1,8 @@
-"""The journal: what happened, in order.
+"""The journal: the events of a namespace, in order.
 
-A write's events go in its own transaction. Reads and refusals take their number at once and are
-written in batches: with the next write, or within a tenth of a second; a kill may lose those.
-Numbers are the database's, so that those of one namespace have gaps; they grow in the order of
-effects and never start again.
+The events of a write are written in its transaction. Reads and refusals are numbered at once and
+written in batches, with the next write or within a tenth of a second; a kill may lose those. All
+namespaces of a database share the numbers, which grow in the order of effects and are never reused.
 """
 
 from __future__ import annotations
@@ -17,25 +16,28 @@ from ...errors import NamespaceDropped
 from ...model.clock import Clock, to_text
 from ...model.scopes import CONTROL, StoreScope, Writer
 from ..database.connections import Database
-from ..database.sql import in_range
+from ..database.sql import in_range, rows
 from . import retries
 from .documents import EVENTS, document
-from .places import scope_id_of
+from .scope_ids import scope_id_of
 from .writer import COLUMNS, Log, Row
 
 
 class Event(NamedTuple):
-    """One thing that happened.
+    """An event.
 
     :param op: ``get``, ``set``, ``delete``, ``clear``, ``list``, ``state``, ``create`` and others.
-    :param status: the HTTP status that was answered.
+    :param status: the HTTP status of the answer.
     :param value: as JSON text.
-    :param expires_by: by whose clock the expiry was counted.
+    :param expires_by: by whose clock the expiry was counted: ``worker``, ``namespace`` or
+        ``caller``.
     :param parent: the number of the event of which this one is an effect.
     :param saw: for reads, the number of the write whose value was read.
     :param note: a sentence for people; no code reads it.
     :param delay: seconds that a fault made the call wait.
-    :param outcome: a word of :mod:`state.model.events`, or the new state of a task instance.
+    :param outcome: :data:`~state.model.events.UNCHANGED`, ``KEY_NOT_FOUND`` or ``CLOSED``; None for
+        a call that took effect.
+    :param state: the new state of a task instance.
     """
 
     op: str
@@ -52,12 +54,13 @@ class Event(NamedTuple):
     note: str | None = None
     delay: float | None = None
     outcome: str | None = None
+    state: str | None = None
 
 
 class Journal:
-    """What happened in one namespace.
+    """The journal of one namespace.
 
-    :param clock: gives the namespace's clock, which may change.
+    :param clock: returns the namespace's current clock.
     """
 
     def __init__(self, database: Database, log: Log, ns: int, clock: Callable[[], Clock]) -> None:
@@ -71,32 +74,34 @@ class Journal:
         return self._log.limit > 0
 
     def flush(self) -> None:
-        """Write the reads and refusals that wait for their batch."""
+        """Write the pending batch of reads and refusals."""
         self._log.flush()
 
     def drop(self, db: sqlite3.Connection) -> None:
-        """Take no more events of this namespace, which the caller's transaction drops."""
+        """Refuse further events of this namespace, which the caller's transaction deletes."""
         self._log.drop(db, self._ns)
 
     def number(self) -> int:
-        """The number of an event that will be written in the transaction that runs now."""
+        """The number of an event that is written later in the current transaction."""
         return self._log.number()
 
     def write(self, db: sqlite3.Connection, event: Event, seq: int | None = None) -> int:
-        """Write an event in the caller's transaction; its number.
+        """Write an event in the caller's transaction; returns its number.
 
         :param seq: its number, if the caller has taken it before with :meth:`number`.
         """
-        number = self._log.number() if seq is None else seq
-        self._log.write(db, (number, *self._row(event)))
-        return number
+        if seq is None:
+            seq = self._log.number()
+        self._log.write(db, (seq, *self._row(event)))
+        return seq
 
     def note(self, event: Event) -> int:
-        """Note a read or a refusal; its number."""
+        """Write a read or a refusal with the next batch; returns its number."""
         return self._log.note(self._row(event))
 
     def _row(self, event: Event) -> Row:
-        clock, writer = self._clock(), event.writer
+        clock = self._clock()
+        writer = event.writer
         at = None if clock.is_real else to_text(clock.now())
         return (
             self._ns,
@@ -134,18 +139,16 @@ class Journal:
         """
         if not self.is_kept:
             return
-        at, real_at, *rest = self._row(Event(op, writer, parent=parent))[1:]
-        facts = "NULL, NULL, NULL, NULL"
-        if op == "set":
-            facts = "e.value, e.kind, e.expires_at, e.expires_by"
+        event = Event(op, writer, parent=parent)
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
         first = self._log.reserve(self._ns, count)
-        columns = [self._ns, at, real_at, *rest[:4]]
-        constants = ", ".join(_quoted(value) for value in columns)
+        row = (f"{first} - 1 + row_number() OVER ()", *map(_quoted, self._row(event)))
+        terms = dict(zip(COLUMNS, row, strict=True))
+        terms |= {name: f"e.{name}" for name in ("scope_id", "key")}
+        if op == "set":
+            terms |= {name: f"e.{name}" for name in ("value", "kind", "expires_at", "expires_by")}
         db.execute(
-            f"""INSERT INTO journal ({COLUMNS}) SELECT {first} - 1 + row_number() OVER (),
-                {constants},
-            e.scope_id, e.key, NULL, {facts}, {parent}, NULL, NULL, NULL, NULL {source}""",
+            f"INSERT INTO journal ({', '.join(terms)}) SELECT {', '.join(terms.values())} {source}",
             parameters,
         )
 
@@ -158,11 +161,11 @@ class Journal:
         newest: bool = False,
         **equal: Any,
     ) -> list[dict[str, Any]]:
-        """Events with numbers above one, in their order.
+        """The events after a number, in order.
 
         :param limit: most events; -1 for all.
-        :param newest: the last ones instead of the first.
-        :param equal: columns that have to have a value: ``op``, ``api``, ``key``, ``ti_id``,
+        :param newest: return the last ones instead of the first.
+        :param equal: required values of columns: ``op``, ``api``, ``key``, ``ti_id``,
             ``parent``, ``status``.
         """
         self._log.flush()
@@ -174,39 +177,40 @@ class Journal:
                 parameters.append(scope_id_of(db, self._ns, scope))
             order = "DESC" if newest else "ASC"
             sql = f"{EVENTS} WHERE {' AND '.join(conditions)} ORDER BY j.seq {order} LIMIT ?"
-            rows = db.execute(sql, (*parameters, limit)).fetchall()
-            found = [document(row) for row in (reversed(rows) if newest else rows)]
-            retries.mark(db, self._ns, found)
-        return found
+            events = [document(row) for row in rows(db, sql, (*parameters, limit))]
+            if newest:
+                events.reverse()
+            retries.mark(db, self._ns, events)
+        return events
 
     def wait(
         self, seconds: float, after: int, limit: int = -1, **filters: Any
     ) -> list[dict[str, Any]]:
-        """Like :meth:`events`, but if there are none, wait for the first one; none if the time is
-        over.
+        """Like :meth:`events`, but if there are none, wait for the first one; empty after the time.
 
         :raises NamespaceDropped: as soon as the namespace is dropped.
         """
         deadline = time.monotonic() + seconds
         while True:
-            seen, written = self._log.commits(), self._log.written
-            found = self.events(after, limit, **filters)
+            commits = self._log.commits()
+            written = self._log.written
+            events = self.events(after, limit, **filters)
             left = deadline - time.monotonic()
             if self._log.is_dropped(self._ns):
                 raise NamespaceDropped()
-            if found or left <= 0 or self._log.is_closed:
-                return found
-            after = max(after, written)  # what is there was looked at
-            self._log.wait(seen, left)
+            if events or left <= 0 or self._log.is_closed:
+                return events
+            after = max(after, written)  # the filters refused all events up to here
+            self._log.wait(commits, left)
 
     def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
-        """The number of the last call of a kind on a key, or None if there is none."""
+        """The number of the last call of an operation on a key; None if there is none."""
         self._log.flush()
         with self._database.reading() as db:
             sql = """SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ?
                 AND parent IS NULL"""
-            found: int | None = db.execute(sql, (scope_id, key, op)).fetchone()[0]
-        return found
+            (seq,) = db.execute(sql, (scope_id, key, op)).fetchone()
+        return None if seq is None else int(seq)
 
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and the newest event; 0 if there is none."""
@@ -218,7 +222,9 @@ class Journal:
 
 
 def _quoted(value: str | float | None) -> str:
-    """A constant in SQL; positions and names of parameters are the caller's."""
+    """A constant in SQL, for statements whose parameters are the caller's."""
     if value is None:
         return "NULL"
-    return repr(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + value.replace("'", "''") + "'"

@@ -9,18 +9,21 @@ from typing import Any
 
 from ..database.connections import Database
 
-# where the numbers go of the events that this thread's request makes, if somebody wants them
+# collects the numbers of the events that the current request writes; None if they are not collected
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
-BATCH = 0.1  # seconds that a read waits for its batch
-COLUMNS = """seq, ns, at, real_at, actor, ti_id, api, op, scope_id, key, status, value, kind,
-    expires_at, expires_by, parent, saw, note, delay, outcome"""
+BATCH = 0.1  # seconds between two batches of reads
+COLUMNS = (
+    *("seq", "ns", "at", "real_at", "actor", "ti_id", "api", "op", "scope_id", "key", "status"),
+    *("value", "kind", "expires_at", "expires_by", "parent", "saw", "note"),
+    *("delay", "outcome", "state"),
+)
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
-_PAUSE = 0.02  # seconds between two looks of a waiting reader
+_PAUSE = 0.02  # seconds between two reads of a waiting reader
 _OVERHEAD = 200  # bytes of an event beside its texts, indexes included
-_UNKNOWN = -1  # how much a namespace holds that was not looked at yet
-_KEPT = 0.9  # of the limit, after the oldest were dropped
-_INSERT = f"INSERT INTO journal ({COLUMNS}) VALUES ({', '.join('?' * 20)})"
-_TEXTS = (9, 11, 17)  # where key, value and note stand in a row
+_UNKNOWN = -1  # the size of a namespace's events before it is measured
+_KEPT = 0.9  # of the limit, after the oldest events were deleted
+_INSERT = f"INSERT INTO journal ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_TEXTS = [COLUMNS.index(name) for name in ("key", "value", "note")]
 _SIZE = (
     f"({_OVERHEAD} + ifnull(length(value), 0) + ifnull(length(key), 0) + ifnull(length(note), 0))"
 )
@@ -30,39 +33,47 @@ Row = tuple[Any, ...]
 class Log:
     """The numbers and the batch of one database; a namespace's own journal is :class:`Journal`.
 
-    :param limit: bytes that each namespace may fill, the oldest events go first; 0 keeps no journal
-        at all.
+    :param limit: bytes of events per namespace, of which the oldest are deleted first; 0 keeps no
+        journal.
     """
 
     def __init__(self, database: Database, limit: int) -> None:
-        self._database, self.limit = database, limit
+        self.limit = limit
+        self.written = 0  # the highest number in the database
+        self._database = database
         self._lock = threading.Lock()
-        self._last = self._reached = self.written = (
-            0  # numbers: given out, in this transaction, in the database
-        )
+        self._last = 0  # the highest number given out
+        self._reached = 0  # the highest number in the current transaction
         self._pending: list[Row] = []
         self._sizes: dict[int, int] = {}
         self._dropped: set[int] = set()
-        self._changed = threading.Condition()
-        self._commits = self._waiting = 0
-        self._work, self._closing = threading.Event(), threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._committed = threading.Condition()
+        self._commits = 0
+        self._waiting = 0
+        self._work = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def begin(self, db: sqlite3.Connection) -> None:
-        """Go on with the numbers where an earlier process stopped."""
+        """Continue with the numbers of an earlier process."""
         sql = """SELECT max(seq) FROM journal UNION ALL SELECT cast(value AS INTEGER) FROM meta
             WHERE name = ?"""
-        self._last = self.written = max(row[0] or 0 for row in db.execute(sql, (_DROPPED,)))
+        self._last = max(row[0] or 0 for row in db.execute(sql, (_DROPPED,)))
+        self.written = self._last
 
     def number(self) -> int:
-        """The next number, for an event that is written in the transaction that runs now."""
+        """The next number, for an event that is written in the current transaction."""
         if not self.limit:
             return 0
         with self._lock:
-            self._last += 1
-            number = self._last
-        _tell(number)
-        return number
+            return self._next()
+
+    def _next(self) -> int:
+        self._last += 1
+        numbers = NUMBERS.get()
+        if numbers is not None:
+            numbers.append(self._last)
+        return self._last
 
     def write(self, db: sqlite3.Connection, row: Row) -> None:
         """Write an event in the caller's transaction."""
@@ -71,9 +82,7 @@ class Log:
             self._count(row)
 
     def reserve(self, ns: int, count: int) -> int:
-        """The first of many numbers in a row, for events that are written in the transaction that
-        runs now.
-        """
+        """Take numbers for many events that are written in the current transaction; the first."""
         with self._lock:
             first = self._last + 1
             self._last += count
@@ -86,18 +95,17 @@ class Log:
         if not self.limit:
             return 0
         with self._lock:
-            self._last += 1
-            number = self._last
+            number = self._next()
             if row[0] not in self._dropped:
                 self._pending.append((number, *row))
-        _tell(number)
         self._wake()
         return number
 
     def write_pending(self, db: sqlite3.Connection) -> list[Row]:
-        """Write the batch in the caller's transaction; its rows, for :meth:`put_back`."""
+        """Write the batch in the caller's transaction; returns its rows, for :meth:`put_back`."""
         with self._lock:
-            rows, self._pending = self._pending, []
+            rows = self._pending
+            self._pending = []
             self._reached = self._last
         if rows:
             db.executemany(_INSERT, rows)
@@ -109,31 +117,31 @@ class Log:
             self._pending[:0] = rows
 
     def committed(self, rows: list[Row]) -> None:
-        """Count a batch that was written, and tell those who wait."""
+        """Count a batch that was written, and wake the waiting readers."""
         for row in rows:
             self._count(row)
         self.written = self._reached
         self._commits += 1
         if self._waiting:
-            with self._changed:
-                self._changed.notify_all()
+            with self._committed:
+                self._committed.notify_all()
 
     def commits(self) -> int:
-        """How many transactions there have been; ask it before a look after which :meth:`wait` is
-        called.
-        """
+        """The number of transactions; to be read before the events, for :meth:`wait`."""
         return self._commits
 
     def wait(self, seen: int, seconds: float) -> None:
-        """Wait for a transaction after those that were seen.
+        """Wait for a transaction.
 
-        Looks of one waiter are apart, so that many of them cost busy writers little.
+        Two reads of one reader are a pause apart, so that many readers cost busy writers little.
+
+        :param seen: what :meth:`commits` returned before.
         """
         self._closing.wait(min(_PAUSE, seconds))
-        with self._changed:
+        with self._committed:
             self._waiting += 1
             try:
-                self._changed.wait_for(
+                self._committed.wait_for(
                     lambda: self._commits != seen or self._closing.is_set(), seconds
                 )
             finally:
@@ -150,10 +158,10 @@ class Log:
                 pass  # it is written at the end of every transaction
 
     def drop(self, db: sqlite3.Connection, ns: int) -> None:
-        """Take no more events of a namespace that goes in the caller's transaction, perhaps with
-        the newest of all.
+        """Refuse further events of a namespace that the caller's transaction deletes: they would
+        violate the foreign key.
 
-        They would find no row to belong to.
+        The last number is kept, because the newest event may be among those that are deleted.
         """
         with self._lock:
             db.execute(
@@ -167,25 +175,25 @@ class Log:
         return ns in self._dropped
 
     def release(self) -> None:
-        """End the waits, and the thread; from then on batches are written with writes, and by
+        """End every :meth:`wait` and the thread; further batches are written with writes and by
         :meth:`close`.
         """
         self._closing.set()
         self._work.set()
-        with self._changed:
-            self._changed.notify_all()
+        with self._committed:
+            self._committed.notify_all()
 
     def close(self) -> None:
-        """Write what is left, and end the thread."""
+        """Write the last batch, and end the thread."""
         self.release()
-        if self._keeper is not None:
-            self._keeper.join()
+        if self._thread is not None:
+            self._thread.join()
         self.flush()
 
     def _count(self, row: Row) -> None:
         size = self._sizes.get(row[1], _UNKNOWN)
         if size != _UNKNOWN:
-            size += _OVERHEAD + sum(len(row[place] or "") for place in _TEXTS)
+            size += _OVERHEAD + sum(len(row[index] or "") for index in _TEXTS)
         self._sizes[row[1]] = size
         if size == _UNKNOWN or size > self.limit:
             self._wake()
@@ -194,16 +202,16 @@ class Log:
         if self._work.is_set():
             return
         self._work.set()
-        if self._keeper is None:
+        if self._thread is None:
             with self._lock:
-                if self._keeper is None and not self._closing.is_set():
-                    self._keeper = threading.Thread(
+                if self._thread is None and not self._closing.is_set():
+                    self._thread = threading.Thread(
                         target=self._keep, name="stateroom-journal", daemon=True
                     )
-                    self._keeper.start()
+                    self._thread.start()
 
     def _keep(self) -> None:
-        """Write batches and drop the oldest events, as long as there is something to do."""
+        """Write batches and delete the oldest events, until the log is closed."""
         while not self._closing.is_set():
             self._work.wait()
             self._closing.wait(BATCH)
@@ -211,34 +219,27 @@ class Log:
             try:
                 self.flush()
                 self._trim()
-            except (
-                Exception
-            ):  # a full disk, say: the batch is put back, and the next one tries again
+            except Exception:  # such as a full disk; the batch was put back for the next one
                 self._closing.wait(1)
 
     def _trim(self) -> None:
         for ns, size in list(self._sizes.items()):
             if size == _UNKNOWN or size > self.limit:
                 with self._database.transaction() as db:
-                    self._sizes[ns] = self._trimmed(db, ns)
+                    self._sizes[ns] = self._delete_oldest(db, ns)
 
-    def _trimmed(self, db: sqlite3.Connection, ns: int) -> int:
-        """Drop the oldest events of a namespace if they are too many; how many bytes are left."""
+    def _delete_oldest(self, db: sqlite3.Connection, ns: int) -> int:
+        """Delete the oldest events of a namespace above the limit; returns the bytes left."""
         (size,) = db.execute(
             f"SELECT ifnull(sum({_SIZE}), 0) FROM journal WHERE ns = ?", (ns,)
         ).fetchone()
         if size <= self.limit:
             return int(size)
-        for seq, own in db.execute(
+        for seq, bytes_of_event in db.execute(
             f"SELECT seq, {_SIZE} FROM journal WHERE ns = ? ORDER BY seq", (ns,)
         ).fetchall():
-            size -= own
+            size -= bytes_of_event
             if size <= self.limit * _KEPT:
                 db.execute("DELETE FROM journal WHERE ns = ? AND seq <= ?", (ns, seq))
                 break
         return int(size)
-
-
-def _tell(number: int) -> None:
-    if (numbers := NUMBERS.get()) is not None:
-        numbers.append(number)

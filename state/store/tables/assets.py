@@ -11,6 +11,7 @@ from ...model.scopes import CONTROL
 from ..database.sql import in_range
 from ..journal.journal import Event
 from ..namespace import Namespace
+from .scopes import put_asset_scope
 
 
 def asset_by(namespace: Namespace, attribute: str, value: str) -> dict[str, str]:
@@ -112,13 +113,9 @@ def put_asset(
         name = :name, uri = :uri, active = :active, updated_at = :now RETURNING asset_pk""",
         {**asset, "ns": namespace.ns, "now": to_text(namespace.clock.now())},
     ).fetchone()
-    row = db.execute("SELECT scope_id FROM scopes WHERE asset_pk = ?", (pk,)).fetchone()
-    if row is None:
-        row = db.execute(
-            """INSERT INTO scopes (scope_id, asset_pk) VALUES (
-            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?)
-            RETURNING scope_id""",
-            (namespace.ns, asset["name"], asset["id"], pk),
-        ).fetchone()
-    scope_id: int = row[0]
-    return scope_id
+    return put_asset_scope(db, namespace.ns, pk, asset["name"], asset["id"])
+
+
+def remove_all(db: sqlite3.Connection, ns: int) -> None:
+    """Remove the assets of a namespace with all that they hold, inside the caller's transaction."""
+    db.execute("DELETE FROM assets WHERE ns = ?", (ns,))

@@ -31,3 +31,10 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
         (*place, row["logical_date"], after, row["state"]),
     ).fetchone()
     return int(pk)
+
+
+def remove_all(db: sqlite3.Connection, ns: int) -> None:
+    """Remove the dag runs of a namespace with all that they hold, inside the caller's
+    transaction.
+    """
+    db.execute("DELETE FROM dag_runs WHERE ns = ?", (ns,))

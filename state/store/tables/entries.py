@@ -48,6 +48,34 @@ _SET = _REPLACE.replace(
 )
 
 
+class NewEntry(NamedTuple):
+    """A row as :func:`put_entry` takes it: moments as text in UTC, the value as JSON text.
+
+    :param expires_by: by whose clock the expiry was counted; None without an expiry.
+    :param seq: the number of the write in the journal.
+    """
+
+    scope_id: int
+    key: str
+    value: str
+    kind: str
+    size: int
+    updated_at: str
+    expires_at: str | None
+    expires_by: str | None
+    writer_kind: str
+    writer_ti_pk: int | None
+    seq: int
+
+
+class Written(NamedTuple):
+    """What a write left: the expiry of the entry, and the reference that no row holds any more."""
+
+    expires_at: str | None
+    expires_by: str | None
+    replaced: str | None
+
+
 @lru_cache(maxsize=64)
 def _stored_sql(lookup: str) -> str:
     return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256,
@@ -212,31 +240,33 @@ class Keyspace:
         :returns: the reference that was replaced, if one was and no other row points at it.
         :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
         """
-        expiry = to_text(expires_at) if expires_at else None
-        by = expires_by if expiry else None
-        return self._write(_SET, key, value, expiry, by, facts=facts, vouched=vouched)
+        if expires_at is None:
+            return self._write(key, value, facts=facts, vouched=vouched)
+        expiry = to_text(expires_at)
+        return self._write(key, value, expiry, expires_by, facts=facts, vouched=vouched)
 
     def replace(self, key: str, value: Any) -> None:
         """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
 
         :raises KeyNotFound: if there is no such key.
         """
-        self._write(_REPLACE, key, value, must_exist=True)
+        self._write(key, value, must_exist=True)
 
     def _write(
         self,
-        sql: str,
         key: str,
         value: Any,
-        expiry: str | None = None,
+        expires_at: str | None = None,
         expires_by: str | None = None,
         must_exist: bool = False,
         facts: Facts | None = None,
         vouched: bool = False,
     ) -> str | None:
-        namespace, writer = self.namespace, self.writer
-        text, kind = values.dumps(value), envelope.kind(value)
-        ref = envelope.unwrap(value) if kind == "reference" else None
+        namespace = self.namespace
+        writer = self.writer
+        text = values.dumps(value)
+        kind = envelope.kind(value)
+        ref = envelope.unwrap(value)
         with namespace.database.transaction((ref,) if ref else ()) as db:
             scope = self._scope(db)
             scope_id = scope[0]
@@ -244,18 +274,22 @@ class Keyspace:
                 raise KeyNotFound(self.what, key)
             writer_pk = self._writer_pk(db, scope)
             seq = namespace.journal.number()
-            row = (
+            entry = NewEntry(
                 scope_id,
                 key,
                 text,
                 kind,
                 len(text),
                 to_text(namespace.clock.now()),
-                expiry,
+                expires_at,
                 expires_by,
+                writer.kind.value,
+                writer_pk,
+                seq,
             )
-            wrote = db.execute(sql, (*row, writer.kind.value, writer_pk, seq))
-            held, expiry, expires_by = wrote.fetchone()
+            written = put_entry(
+                db, namespace.ns, entry, ref, writer, facts, vouched, keep_expiry=must_exist
+            )
             event = Event(
                 "set",
                 writer,
@@ -264,15 +298,11 @@ class Keyspace:
                 200 if must_exist else 204,
                 text,
                 kind,
-                expiry,
-                expires_by,
+                written.expires_at,
+                written.expires_by,
             )
             namespace.journal.write(db, event, seq)
-            if held is None and ref is None:
-                return None
-            return references.follow(
-                db, namespace.ns, (scope_id, key), held, ref, facts, writer, vouched
-            )
+        return written.replaced
 
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is no error, as in Airflow."""
@@ -335,6 +365,40 @@ class Keyspace:
         return pk
 
 
+def put_entry(
+    db: sqlite3.Connection,
+    ns: int,
+    entry: NewEntry,
+    ref: str | None,
+    writer: Writer,
+    facts: Facts | None = None,
+    vouched: bool = False,
+    keep_expiry: bool = False,
+) -> Written:
+    """Create or overwrite an entry, and the ledger's row of its reference, inside the caller's
+    transaction.
+
+    :param ref: the reference in its value, if the value is an envelope.
+    :param writer: who is recorded in the ledger.
+    :param keep_expiry: leave the expiry of an existing entry as it is.
+    """
+    sql = _REPLACE if keep_expiry else _SET
+    held, expires_at, expires_by = db.execute(sql, entry).fetchone()
+    if held is None and ref is None:
+        return Written(expires_at, expires_by, None)
+    ref_id = None
+    if ref is not None:
+        ref_id = references.enter(db, ns, entry.scope_id, entry.key, ref, facts, writer, vouched)
+    db.execute(
+        "UPDATE entries SET ref_id = ? WHERE scope_id = ? AND key = ?",
+        (ref_id, entry.scope_id, entry.key),
+    )
+    replaced = None
+    if held is not None and held != ref_id:
+        replaced = references.unheld(db, held)
+    return Written(expires_at, expires_by, replaced)
+
+
 def _clear(
     db: sqlite3.Connection,
     namespace: Namespace,
@@ -359,7 +423,7 @@ def remove_with_effects(
     writer: Writer,
     parent: int,
     where: str,
-    parameters: tuple[Any, ...],
+    parameters: Any,
 ) -> int:
     """Remove entries inside the caller's transaction, with an event for each; how many there were.
 
@@ -367,6 +431,14 @@ def remove_with_effects(
     :param where: which entries, in SQL over ``e``.
     """
     namespace.journal.removals(db, parent, writer, where, parameters)
+    return remove(db, where, parameters)
+
+
+def remove(db: sqlite3.Connection, where: str, parameters: Any) -> int:
+    """Remove entries inside the caller's transaction; how many there were.
+
+    :param where: which entries, in SQL over ``e``.
+    """
     return db.execute(f"DELETE FROM entries AS e WHERE {where}", parameters).rowcount
 
 

@@ -1,4 +1,4 @@
-"""Removal of expired entries."""
+"""Expired entries: which those are, and their removal."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from ..journal.journal import Event
 from ..namespace import Namespace
 from .entries import remove_with_effects
 
+# the same rule as state.model.retention.has_expired
+EXPIRED = "e.expires_at < :now"
+_OF_NAMESPACE = f"""FROM entries e JOIN scopes s USING (scope_id)
+    LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+    WHERE coalesce(r.ns, a.ns) = :ns AND {EXPIRED}"""
+_COUNT = f"SELECT count(*) {_OF_NAMESPACE}"
+
 
 def clean(namespace: Namespace, dry_run: bool, batch_size: int) -> int:
-    """Remove the entries whose moment has passed; how many there were.
+    """Remove the expired entries, or only count them; how many there were.
 
-    :param batch_size: rows per transaction, 0 for all at once, so that writers get their turn.
+    :param batch_size: rows per transaction, so that other writers get their turn; 0 for all at
+        once.
     """
-    expired = """FROM entries e JOIN scopes s USING (scope_id)
-        LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
-        WHERE coalesce(r.ns, a.ns) = ? AND e.expires_at < ?"""
-    parameters = (namespace.ns, to_text(namespace.clock.now()))
+    parameters = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     if dry_run:
         with namespace.database.reading() as db:
-            (total,) = db.execute(f"SELECT count(*) {expired}", parameters).fetchone()
+            (total,) = db.execute(_COUNT, parameters).fetchone()
             return int(total)
-    removed, seq = 0, None
+    removed = 0
+    seq = None
+    batch = f"e.entry_id IN (SELECT e.entry_id {_OF_NAMESPACE} LIMIT {batch_size or -1})"
     while True:
         with namespace.database.transaction() as db:
-            batch = f"SELECT e.entry_id {expired} LIMIT {batch_size or -1}"
             if seq is None:
-                (total,) = db.execute(f"SELECT count(*) {expired}", parameters).fetchone()
-                seq = namespace.journal.write(
-                    db, Event("clean", CONTROL, status=200, note=f"{total} expired")
-                )
-            count = remove_with_effects(
-                db, namespace, CONTROL, seq, f"e.entry_id IN ({batch})", parameters
-            )
+                (total,) = db.execute(_COUNT, parameters).fetchone()
+                event = Event("clean", CONTROL, status=200, note=f"{total} expired")
+                seq = namespace.journal.write(db, event)
+            count = remove_with_effects(db, namespace, CONTROL, seq, batch, parameters)
         removed += count
         if not count or not batch_size:
             return removed

@@ -17,7 +17,7 @@ from ..faults import FaultyNames
 from ..journal.journal import Event
 from ..journal.writer import Log
 from ..namespace import Namespace
-from .scopes import remember_places
+from . import assets, dag_runs, references, scopes
 
 DEFAULT = "default"
 _NEAR = 5  # names in a message
@@ -102,8 +102,7 @@ def drop(namespace: Namespace) -> None:
         )
     with namespace.database.transaction() as db:
         namespace.journal.drop(db)
-        heir = "(SELECT ns FROM namespaces WHERE name = ?)"
-        db.execute(f"UPDATE refs SET ns = {heir} WHERE ns = ?", (DEFAULT, namespace.ns))
+        references.hand_over(db, namespace.ns, DEFAULT)
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
 
 
@@ -145,9 +144,9 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
 
 def forget(namespace: Namespace, db: sqlite3.Connection) -> None:
     """Remove every run, asset and entry, inside the caller's transaction."""
-    remember_places(namespace, db)
-    db.execute("DELETE FROM dag_runs WHERE ns = ?", (namespace.ns,))
-    db.execute("DELETE FROM assets WHERE ns = ?", (namespace.ns,))
+    scopes.remember(db, namespace.ns)
+    dag_runs.remove_all(db, namespace.ns)
+    assets.remove_all(db, namespace.ns)
 
 
 def put_config(namespace: Namespace, config: dict[str, Any], db: sqlite3.Connection) -> None:

@@ -29,6 +29,17 @@ _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouche
     r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
     FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
     LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
+_ENTER = """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at,
+    writer_kind, writer_ti_id, released_at)
+    VALUES (:ns, :scope_id, :key, :ref, :backend, :size, :sha256, :vouched, :written_at,
+    :writer_kind, :writer_ti_id, :released_at)
+    ON CONFLICT (scope_id, key, ref) DO UPDATE SET backend = coalesce(excluded.backend, backend),
+    size = excluded.size, sha256 = excluded.sha256,
+    vouched = excluded.vouched OR vouched AND backend IS coalesce(excluded.backend, backend),
+    written_at = excluded.written_at, writer_kind = excluded.writer_kind,
+    writer_ti_id = excluded.writer_ti_id,
+    health = 'unchecked', checked_at = NULL, released_at = excluded.released_at
+    RETURNING ref_id"""
 
 
 def real_time() -> str:
@@ -36,74 +47,67 @@ def real_time() -> str:
     return to_text(Clock().now())
 
 
-def follow(
+def enter(
     db: sqlite3.Connection,
     ns: int,
-    place: tuple[int, str],
-    held: int | None,
-    ref: str | None,
-    facts: Facts | None,
-    by: Writer,
-    vouched: bool = False,
-) -> str | None:
-    """Let an entry that was just written hold its new reference, and release the one it held.
-
-    :param place: the entry's scope and key.
-    :param held: the ledger row that the entry pointed at before.
-    :param ref: the new reference, or None if the entry holds a value now.
-    :returns: the old reference, if there was another one and no entry points at it any more.
-    """
-    new = None if ref is None else _enter(db, ns, place, ref, facts, by, vouched)
-    db.execute("UPDATE entries SET ref_id = ? WHERE scope_id = ? AND key = ?", (new, *place))
-    if held is None or held == new:
-        return None
-    (old,) = db.execute("SELECT ref FROM refs WHERE ref_id = ?", (held,)).fetchone()
-    return None if is_held(db, old) else str(old)
-
-
-def _enter(
-    db: sqlite3.Connection,
-    ns: int,
-    place: tuple[int | None, str],
+    scope_id: int | None,
+    key: str,
     ref: str,
     facts: Facts | None,
-    by: Writer,
+    writer: Writer,
     vouched: bool,
     released_at: str | None = None,
 ) -> int:
-    known = (facts.backend, facts.size, facts.sha256) if facts else (None, None, None)
-    row = db.execute(
-        """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at,
-            writer_kind,
-        writer_ti_id, released_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (scope_id, key, ref) DO UPDATE SET backend = coalesce(excluded.backend,
-        backend),
-        size = excluded.size, sha256 = excluded.sha256,
-        vouched = excluded.vouched OR vouched AND backend IS coalesce(excluded.backend, backend),
-        written_at = excluded.written_at, writer_kind = excluded.writer_kind,
-        writer_ti_id = excluded.writer_ti_id,
-        health = 'unchecked', checked_at = NULL, released_at = excluded.released_at
-        RETURNING ref_id""",
-        (ns, *place, ref, *known, vouched, real_time(), by.kind.value, by.ti_id, released_at),
-    ).fetchone()
-    ref_id: int = row[0]
-    return ref_id
+    """Add a reference under a key, or update it; inside the caller's transaction.
+
+    :param released_at: real time, for a reference that no row will point at.
+    :returns: the id of its row.
+    """
+    row = {
+        "ns": ns,
+        "scope_id": scope_id,
+        "key": key,
+        "ref": ref,
+        "backend": None,
+        "size": None,
+        "sha256": None,
+        "vouched": vouched,
+        "written_at": real_time(),
+        "writer_kind": writer.kind.value,
+        "writer_ti_id": writer.ti_id,
+        "released_at": released_at,
+    }
+    if facts is not None:
+        row |= {"backend": facts.backend, "size": facts.size, "sha256": facts.sha256}
+    (ref_id,) = db.execute(_ENTER, row).fetchone()
+    return int(ref_id)
+
+
+def unheld(db: sqlite3.Connection, ref_id: int) -> str | None:
+    """The reference of a row if nothing points at it any more; None if something does."""
+    (ref,) = db.execute("SELECT ref FROM refs WHERE ref_id = ?", (ref_id,)).fetchone()
+    return None if is_held(db, ref) else str(ref)
 
 
 def record_orphan(
-    namespace: Namespace, place: tuple[int | None, str], ref: str, facts: Facts, by: Writer
+    namespace: Namespace,
+    scope_id: int | None,
+    key: str,
+    ref: str,
+    facts: Facts,
+    writer: Writer,
 ) -> None:
-    """Enter a reference that the service's backend made and no row will point at; one that a row
+    """Add a reference that the service's backend made and no row will point at; one that the key
     holds stays held.
     """
     with namespace.database.transaction() as db:
         held = db.execute(
             """SELECT 1 FROM entries e JOIN refs f USING (ref_id) WHERE e.scope_id = ? AND e.key = ?
                 AND f.ref = ?""",
-            (*place, ref),
+            (scope_id, key, ref),
         ).fetchone()
         if held is None:
-            _enter(db, namespace.ns, place, ref, facts, by, True, real_time())
+            enter(db, namespace.ns, scope_id, key, ref, facts, writer, True, real_time())
 
 
 def is_held(db: sqlite3.Connection, ref: str) -> bool:
@@ -182,13 +186,15 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
         )
 
 
-def released_from(namespace: Namespace, place: tuple[int, str]) -> list[tuple[str, set[str]]]:
-    """The last references of a key that no row points at any more, with who vouches for them."""
+def released_from(namespace: Namespace, scope_id: int, key: str) -> list[tuple[str, set[str]]]:
+    """The last references of a key that no row points at any more, each with the backends through
+    which this service wrote it.
+    """
     with namespace.database.reading() as db:
         rows = db.execute(
             """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
             ORDER BY ref_id DESC LIMIT 50""",
-            place,
+            (scope_id, key),
         )
         return [
             (ref, known(db, ref).vouched_by) for (ref,) in rows.fetchall() if not is_held(db, ref)
@@ -258,6 +264,35 @@ def remove(
     finally:
         database.end_removal(ref)
     return True
+
+
+def hold_again(db: sqlite3.Connection, ns: int, scope_ids: str) -> None:
+    """Mark the references of entries that came back as held, inside the caller's transaction.
+
+    :param scope_ids: a SELECT of the entries' scopes, in SQL with ``:ns``.
+    """
+    held = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({scope_ids})"
+    db.execute(
+        f"""UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL
+            AND ref_id IN ({held})""",
+        {"ns": ns},
+    )
+    scope_id = "SELECT scope_id FROM entries e WHERE e.ref_id = refs.ref_id"
+    db.execute(
+        f"""UPDATE OR IGNORE refs SET scope_id = ({scope_id}) WHERE scope_id IS NULL
+            AND ref_id IN ({held})""",
+        {"ns": ns},
+    )
+
+
+def hand_over(db: sqlite3.Connection, ns: int, heir: str) -> None:
+    """Move the references of a namespace to another one, inside the caller's transaction.
+
+    :param heir: the other namespace's name.
+    """
+    db.execute(
+        "UPDATE refs SET ns = (SELECT ns FROM namespaces WHERE name = ?) WHERE ns = ?", (heir, ns)
+    )
 
 
 def healths(namespace: Namespace) -> dict[str, int]:

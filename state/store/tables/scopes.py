@@ -1,17 +1,24 @@
-"""How a name (UUID, coordinates, asset id, name or uri) leads to the row of a scope, and to its
-keyspace.
-"""
+"""The table of scopes, and the keyspace of a scope by its id, coordinates, name or uri."""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict
 from typing import Any
 
 from ...errors import AssetNotFound, TaskInstanceNotFound
-from ...model.scopes import API_WRITER, StoreScope, TaskScope, Writer
-from ..database.sql import in_range
-from ..journal.places import scope_id_of
+from ...model.scopes import (
+    API_WRITER,
+    AssetScope,
+    StoreScope,
+    TaskScope,
+    Writer,
+    asset_column,
+    scope_document,
+    scope_from,
+    task_scope_from,
+)
+from ..database.sql import in_range, row_as_dict
+from ..journal.scope_ids import scope_id_of, task_parameters
 from ..namespace import Namespace
 from .entries import Keyspace, Lookup
 
@@ -21,6 +28,10 @@ _BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_
     WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?
     AND s.region = ''"""
 _ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
+OF_NAMESPACE = """SELECT scope_id FROM scopes
+    WHERE run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)
+    UNION ALL SELECT scope_id FROM scopes
+    WHERE asset_pk IN (SELECT asset_pk FROM assets WHERE ns = :ns)"""
 
 _REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id,
     map_index)
@@ -41,19 +52,12 @@ def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER)
 
 def task(namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER) -> Keyspace:
     """The keyspace of a task instance by its coordinates, as people name it."""
-    row = (
-        namespace.ns,
-        scope.dag_id,
-        scope.run_id,
-        scope.task_id,
-        in_range("map_index", scope.map_index),
+    lookup = Lookup(
+        _BY_COORDINATES,
+        task_parameters(namespace.ns, scope),
+        lambda: TaskInstanceNotFound.by_coordinates(**scope_document(scope)),
     )
-    return Keyspace(
-        namespace,
-        "Task",
-        Lookup(_BY_COORDINATES, row, lambda: TaskInstanceNotFound.by_coordinates(**asdict(scope))),
-        writer,
-    )
+    return Keyspace(namespace, "Task", lookup, writer)
 
 
 def asset(
@@ -67,83 +71,85 @@ def asset(
     """The keyspace of an asset: by id also of an inactive one, by name or uri of the active one
     only.
     """
+    column, value = asset_column(AssetScope(asset_id, name, uri))
     if asset_id is not None:
         row: tuple[Any, ...] = (namespace.ns, in_range("asset_id", asset_id))
         lookup = Lookup(_ASSET + "a.id = ?", row, lambda: AssetNotFound.by_id(asset_id))
     else:
-        attribute, value = ("name", name) if name is not None else ("uri", uri)
         lookup = Lookup(
-            _ASSET + f"a.{attribute} = ? AND a.active",
+            _ASSET + f"a.{column} = ? AND a.active",
             (namespace.ns, value),
-            lambda: AssetNotFound.by(attribute, str(value)),
+            lambda: AssetNotFound.by(column, str(value)),
         )
     return Keyspace(namespace, "Asset", lookup, writer)
 
 
-def scope_id(
-    namespace: Namespace,
-    *,
-    ti_id: str | None = None,
-    scope: StoreScope | None = None,
-    asset_id: object = None,
-    name: str | None = None,
-    uri: str | None = None,
-) -> int | None:
-    """The row of a scope however it is named, a superseded attempt's too; None if there is none."""
+def scope_id(namespace: Namespace, scope: StoreScope) -> int | None:
+    """The row of a scope, also of a task instance that a reset removed; None if there is none.
+
+    :raises OutOfRange: for a number that no row can hold.
+    """
     with namespace.database.reading() as db:
-        if scope is not None:
+        if isinstance(scope, TaskScope):
             return scope_id_of(db, namespace.ns, scope)
-        if ti_id is not None:
-            sql, value = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", ti_id
-        else:
-            column = "id" if asset_id is not None else "name" if name is not None else "uri"
-            sql, value = (
-                f"{_ASSET}a.{column} = ? ORDER BY a.active DESC",
-                str(asset_id or name or uri),
-            )
-        row = db.execute(sql, (namespace.ns, value)).fetchone()
+        column, value = asset_column(scope)
+        if isinstance(value, int):
+            in_range("asset_id", value)
+        row = db.execute(
+            f"{_ASSET}a.{column} = ? ORDER BY a.active DESC", (namespace.ns, value)
+        ).fetchone()
     return None if row is None else int(row[0])
 
 
-def place(namespace: Namespace, scope_id: int) -> dict[str, Any]:
-    """The coordinates of a scope, or its ``asset``; empty if there is none of this row."""
+def scope_id_of_attempt(namespace: Namespace, ti_id: str) -> int | None:
+    """The row of the scope of an attempt, also of a superseded one; None if there is none."""
     with namespace.database.reading() as db:
         row = db.execute(
-            """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name FROM scopes s
+            "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?", (namespace.ns, ti_id)
+        ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def scope_of(namespace: Namespace, scope_id: int) -> StoreScope | None:
+    """The scope of a row; None if there is none."""
+    with namespace.database.reading() as db:
+        row = row_as_dict(
+            db,
+            """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset FROM scopes s
             LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
             WHERE s.scope_id = ?""",
             (scope_id,),
-        ).fetchone()
-    names = ("dag_id", "run_id", "task_id", "map_index", "asset")
-    return {name: value for name, value in zip(names, row or (), strict=False) if value is not None}
+        )
+    return scope_from(row) if row else None
 
 
-def scope_of(namespace: Namespace, ti_id: str) -> TaskScope:
-    """The coordinates of a task instance by the UUID of its current attempt.
+def scope_of_attempt(namespace: Namespace, ti_id: str) -> TaskScope:
+    """The scope of a current attempt.
 
-    :raises TaskInstanceNotFound: if there is none.
+    :raises TaskInstanceNotFound: if there is none of this id.
     """
     with namespace.database.reading() as db:
-        row = db.execute(
+        row = row_as_dict(
+            db,
             f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
             FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id =
             (SELECT scope_id {_CURRENT})""",
             (namespace.ns, ti_id),
-        ).fetchone()
-    if row is None:
+        )
+    if not row:
         raise TaskInstanceNotFound.by_id(ti_id)
-    return TaskScope(*row)
+    return task_scope_from(row)
 
 
 def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int) -> int:
-    """The scope of a task instance, made if it is not there; one that a reset took away gets its
-    old id.
+    """The scope of a task instance, made if it does not exist, with its old id if a reset removed
+    it.
     """
-    place = (run_pk, task_id, map_index)
+    parameters = (run_pk, task_id, map_index)
     row = db.execute(
         """SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ?
             AND region = ''""",
-        place,
+        parameters,
     ).fetchone()
     if row is None:
         row = db.execute(
@@ -151,13 +157,29 @@ def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int)
             (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
              WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3)
              RETURNING scope_id""",
-            place,
+            parameters,
         ).fetchone()
-    scope_id: int = row[0]
-    return scope_id
+    return int(row[0])
 
 
-def remember_places(namespace: Namespace, db: sqlite3.Connection) -> None:
-    """Let the journal know the places of scopes that the caller's transaction may take away."""
-    db.execute(_REMEMBER_TASKS, (namespace.ns,))
-    db.execute(_REMEMBER_ASSETS, (namespace.ns,))
+def put_asset_scope(
+    db: sqlite3.Connection, ns: int, asset_pk: int, name: str, asset_id: int
+) -> int:
+    """The scope of an asset, made if it does not exist, with its old id if a reset removed it."""
+    row = db.execute("SELECT scope_id FROM scopes WHERE asset_pk = ?", (asset_pk,)).fetchone()
+    if row is None:
+        row = db.execute(
+            """INSERT INTO scopes (scope_id, asset_pk) VALUES (
+            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?)
+            RETURNING scope_id""",
+            (ns, name, asset_id, asset_pk),
+        ).fetchone()
+    return int(row[0])
+
+
+def remember(db: sqlite3.Connection, ns: int) -> None:
+    """Keep the coordinates and names of scopes that the caller's transaction may remove, for the
+    journal.
+    """
+    db.execute(_REMEMBER_TASKS, (ns,))
+    db.execute(_REMEMBER_ASSETS, (ns,))

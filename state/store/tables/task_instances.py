@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from ...errors import BadDocument, InvalidTransition, TaskInstanceNotFound
@@ -13,7 +13,7 @@ from ...model.clock import to_text
 from ...model.scopes import CONTROL, TaskScope, Writer, scope_document
 from ..database.sql import in_range, row_as_dict
 from ..journal.journal import Event
-from ..journal.places import scope_id_of
+from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 from .dag_runs import put_run
 from .entries import remove_with_effects
@@ -109,7 +109,7 @@ def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, A
             (scope_id_of(db, namespace.ns, scope),),
         ).fetchone()
     if row is None:
-        raise TaskInstanceNotFound.by_coordinates(**asdict(scope))
+        raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
     return _attempt(row[0], scope, row[1])
 
 
@@ -149,7 +149,7 @@ def set_state(
         )
         seq = namespace.journal.write(
             db,
-            Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}", outcome=state),
+            Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}", state=state),
         )
         if state == "up_for_retry":
             put_attempt(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from ...errors import AssetNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
-from ...model.scopes import TaskScope
+from ...model.scopes import TaskScope, scope_document
 from ..database.sql import in_range, rows
+from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
 from .lists import ONLY
 
@@ -22,13 +22,6 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
 
     :raises TaskInstanceNotFound: if there is none.
     """
-    place = (
-        namespace.ns,
-        scope.dag_id,
-        scope.run_id,
-        scope.task_id,
-        in_range("map_index", scope.map_index),
-    )
     with namespace.database.reading() as db:
         found = rows(
             db,
@@ -39,10 +32,10 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
             LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
             WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?
             AND s.map_index = ?""",
-            place,
+            task_parameters(namespace.ns, scope),
         )
     if not found:
-        raise TaskInstanceNotFound.by_coordinates(**asdict(scope))
+        raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
     return {**found[0], "asset_id": None, "asset": None}
 
 

@@ -1,6 +1,4 @@
-"""The story of one key, read from the journal: what changed it, what it was at any moment, which
-updates were lost.
-"""
+"""The history of a key from the journal: what changed it, its value at a moment, lost updates."""
 
 from __future__ import annotations
 
@@ -12,26 +10,21 @@ from ...model.envelope import MARKER
 from ...model.events import Step, lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import rows
-from ..journal.documents import actor_kind
-from ..journal.places import scope_id_of
+from ..journal.scope_ids import scope_id_of
+from ..journal.steps import CHANGED, all_steps, latest_steps
 from ..namespace import Namespace
 
-Story = list[dict[str, Any]]
-_STEPS = """SELECT seq, op, ti_id, actor, api, status, outcome, saw FROM journal
-    WHERE scope_id = ? AND key = ? ORDER BY seq"""
 
-
-def history(namespace: Namespace, scope: StoreScope, key: str) -> Story:
+def history(namespace: Namespace, scope: StoreScope, key: str) -> list[dict[str, Any]]:
     """The events that changed a key, oldest first, as far as the journal goes back.
 
-    Each bears ``lost``: the number of another attempt's write that this one overwrote without
-    having read it, or None. That is an update between two who both read first: an attempt that
-    never read the key loses nothing.
+    Each has ``lost``: the number of another attempt's write that this one overwrote without having
+    read it, or None. That is an update between two who both read first: an attempt that never read
+    the key loses nothing.
     """
-    with namespace.database.reading() as db:
-        scope_id = scope_id_of(db, namespace.ns, scope)
     events = namespace.journal.events(scope=scope, key=key)
-    steps = _steps(namespace, scope_id, key)
+    with namespace.database.reading() as db:
+        steps = all_steps(db, scope_id_of(db, namespace.ns, scope), key)
     lost = _lost(steps)
     changed = {step.seq for step in steps if step.changed}
     return [
@@ -39,42 +32,37 @@ def history(namespace: Namespace, scope: StoreScope, key: str) -> Story:
     ]
 
 
-def lost(namespace: Namespace, scope_id: int, key: str) -> dict[int, int]:
-    """The lost updates of a key: the number of each lost change, by that of the later write."""
+def lost(namespace: Namespace, scope_id: int, key: str, limit: int) -> dict[int, int]:
+    """The lost updates among the latest changes of a key: the number of the change that is lost, by
+    that of the later write.
+
+    :param limit: the number of changes.
+    """
     namespace.journal.flush()
-    return _lost(_steps(namespace, scope_id, key))
+    with namespace.database.snapshot() as db:
+        return _lost(latest_steps(db, scope_id, key, limit))
 
 
 def _lost(steps: list[Step]) -> dict[int, int]:
     return {update.write: update.change for update in lost_updates(steps)}
 
 
-def _steps(namespace: Namespace, scope_id: int | None, key: str) -> list[Step]:
-    with namespace.database.reading() as db:
-        steps = db.execute(_STEPS, (scope_id, key)).fetchall()
-    return [
-        Step(seq, None, op, ti_id, actor_kind(actor, api), status, outcome, saw)
-        for seq, op, ti_id, actor, api, status, outcome, saw in steps
-    ]
+def at(events: list[dict[str, Any]], moment: datetime | int) -> dict[str, Any] | None:
+    """The last of some events up to a moment, or up to an event's number; None if there is none.
 
-
-def at(story: Story, moment: datetime | int) -> dict[str, Any] | None:
-    """The event that made a key what it was at a moment, or after the event of a number; None if it
-    was never set.
-
+    :param events: as :func:`history` returns them.
     :param moment: aware, by the namespace's clock, or an event's number.
     """
     if isinstance(moment, int):
-        before = [event for event in story if event["seq"] <= moment]
+        before = [event for event in events if event["seq"] <= moment]
     else:
         text = to_text(moment)
-        before = [event for event in story if to_text(from_text(event["at"])) <= text]
+        before = [event for event in events if to_text(from_text(event["at"])) <= text]
     return before[-1] if before else None
 
 
 _BEGINNING = 200  # characters of a value that a list shows
 _WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
-_CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND j.outcome IS NULL"
 _COLUMNS = f"""j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.scope_id,
     j.key, j.status,
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
@@ -103,7 +91,7 @@ def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
     """What changed a key, the newest first."""
-    sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {_CHANGED} ORDER BY j.seq DESC LIMIT ?"
+    sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {CHANGED} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.reading() as db:
         return [_dated(row) for row in rows(db, sql, (scope_id, key, limit))]
 
@@ -112,7 +100,7 @@ def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, 
     """One change of a key, with its whole value as ``text`` (None where it was deleted); None if
     there is none.
     """
-    where = f"j.seq = ? AND j.scope_id = ? AND j.key = ? AND {_CHANGED}"
+    where = f"j.seq = ? AND j.scope_id = ? AND j.key = ? AND {CHANGED}"
     sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE {where}"
     with namespace.database.reading() as db:
         found = rows(db, sql, (seq, scope_id, key))
@@ -130,7 +118,7 @@ def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime)
     """The number of a key's last change up to an aware moment of the namespace's clock; None if
     there is none.
     """
-    sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {_CHANGED}
+    sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {CHANGED}
         AND CASE WHEN j.at IS NULL THEN j.real_at <= ? ELSE j.at <= ? END"""
     with namespace.database.reading() as db:
         (found,) = db.execute(sql, (scope_id, key, moment.timestamp(), to_text(moment))).fetchone()

@@ -13,12 +13,13 @@ from typing import Any
 from ...model.clock import to_text
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
+from ..tables.expiry import EXPIRED
 
 UNHEALTHY = ("missing", "corrupt", "changed")
 _NOT_PLAIN = "e.kind <> 'value'"  # as the index entries_not_plain says it
 ONLY = {
     "references": f"{_NOT_PLAIN} AND e.kind = 'reference'",
-    "expired": "e.expires_at < :now",
+    "expired": EXPIRED,
     "unhealthy": f"{_NOT_PLAIN} AND f.health IN {UNHEALTHY}",
     "malformed": f"{_NOT_PLAIN} AND e.kind = 'malformed'",
 }
@@ -156,7 +157,7 @@ def _totals_of_all() -> list[tuple[str, str]]:
                 side,
                 f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry CROSS
                     JOIN scopes s
-                CROSS JOIN {owner} WHERE e.expires_at < :now AND s.scope_id = e.scope_id AND {on}
+                CROSS JOIN {owner} WHERE {EXPIRED} AND s.scope_id = e.scope_id AND {on}
                 AND {ns} = :ns""",
             ),
         ]

@@ -1,0 +1,99 @@
+"""Copy the rows of a namespace into a snapshot and back: SQL over several tables at once.
+
+Rows keep their own keys, so that journal, ledger and attempts still fit after a restore.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from . import entries
+from .scopes import OF_NAMESPACE
+
+# table → its key, its other columns, and which of its rows are the namespace's; owners before what
+# they own
+_TABLES = {
+    "dag_runs": ("run_pk", "ns, dag_id, run_id, logical_date, run_after, state", "ns = :ns"),
+    "assets": ("asset_pk", "ns, id, name, uri, active, created_at, updated_at", "ns = :ns"),
+    "scopes": (
+        "scope_id",
+        "run_pk, task_id, map_index, region, asset_pk",
+        f"scope_id IN ({OF_NAMESPACE})",
+    ),
+    "task_instances": (
+        "ti_pk",
+        "ns, id, scope_id, try_number, max_tries, state, superseded_at, retry_delay",
+        "ns = :ns",
+    ),
+    "entries": (
+        "entry_id",
+        "scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, "
+        "writer_ti_pk, ref_id, seq",
+        f"scope_id IN ({OF_NAMESPACE})",
+    ),
+}
+_FIXED = {"entries": ("scope_id", "key")}  # an entry never changes its key, so its index need not
+_TAKEN = "snapshot_pk = :snapshot"
+
+
+def _changed(table: str) -> str:
+    """A SELECT of the snapshot's rows that are not in the table as they were; of entries their
+    number tells.
+    """
+    key, columns, mine = _TABLES[table]
+    if table == "entries":
+        same = (
+            "SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0"
+        )
+        return f"""SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN}
+            AND NOT EXISTS ({same})"""
+    now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
+    return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
+
+
+# FROM clauses of the entries that a restore deletes and sets
+ADDED_KEYS = f"""FROM entries e WHERE e.scope_id IN ({OF_NAMESPACE}) AND NOT EXISTS
+    (SELECT 1 FROM snapshot_entries t
+     WHERE {_TAKEN} AND t.scope_id = e.scope_id AND t.key = e.key)"""
+CHANGED_ENTRIES = f"FROM ({_changed('entries')}) e"
+
+
+def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
+    """Copy the rows of a namespace into a snapshot, inside the caller's transaction."""
+    for table, (key, columns, mine) in _TABLES.items():
+        db.execute(
+            f"""INSERT INTO snapshot_{table} (snapshot_pk, {key}, {columns})
+            SELECT :snapshot, {key}, {columns} FROM {table} WHERE {mine}""",
+            {"ns": ns, "snapshot": snapshot},
+        )
+
+
+def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
+    """Make the rows of a namespace those of a snapshot, inside the caller's transaction.
+
+    An entry whose number is the snapshot's is the same entry and is not touched.
+    """
+    parameters = {"ns": ns, "snapshot": snapshot}
+    kept = f"SELECT entry_id FROM snapshot_entries WHERE {_TAKEN}"
+    entries.remove(db, f"e.scope_id IN ({OF_NAMESPACE}) AND e.entry_id NOT IN ({kept})", parameters)
+    for table in ("dag_runs", "assets", "scopes", "task_instances"):
+        key, _, mine = _TABLES[table]
+        kept = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
+        db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({kept})", parameters)
+    # two assets may have swapped names, two attempts the place of the current one: none is active
+    # or current while the rows come back
+    changed = f"SELECT asset_pk FROM ({_changed('assets')})"
+    db.execute(f"UPDATE assets SET active = 0 WHERE asset_pk IN ({changed})", parameters)
+    changed = f"SELECT ti_pk FROM ({_changed('task_instances')})"
+    db.execute(
+        f"UPDATE task_instances SET superseded_at = '' WHERE ti_pk IN ({changed})", parameters
+    )
+    for table, (key, columns, _) in _TABLES.items():
+        fixed = _FIXED.get(table, ())
+        changing = [column for column in columns.split(", ") if column not in fixed]
+        sets = ", ".join(f"{column} = excluded.{column}" for column in changing)
+        db.execute(
+            f"""INSERT INTO {table} ({key}, {columns}) SELECT * FROM ({_changed(table)}) WHERE true
+            ON CONFLICT ({key}) DO UPDATE SET {sets}""",
+            parameters,
+        )
