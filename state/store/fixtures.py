@@ -58,7 +58,7 @@ def apply(
             _apply_parts(db, namespace, document, seq)
         namespace.config = config
         if forget:
-            namespace.clock = Clock()
+            namespace.set_clock(Clock())
             namespace.faults.forgotten()
         if says_secret:
             namespace.jwt_secret = secret

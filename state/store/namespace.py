@@ -38,9 +38,14 @@ class Namespace:
         self.ns = ns
         self.name = name
         self.config = config
-        self.clock = clock
+        self.clock = clock  # changed by set_clock
         self.fixture = fixture
         self.created_at = created_at
         self.jwt_secret: str | None = None  # in memory only: never stored, never exported
-        self.journal = Journal(database, log, ns, lambda: self.clock)
+        self.journal = Journal(database, log, ns, clock)
         self.faults = Faults(database, self.journal, ns, name, faulty)
+
+    def set_clock(self, clock: Clock) -> None:
+        """Let values and events be dated by another clock from now on."""
+        self.clock = clock
+        self.journal.clock = clock

@@ -119,7 +119,7 @@ def restore(namespace: Namespace, name: str) -> None:
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))
             namespace.faults.replace(db, json.loads(faults))
         namespace.config = json.loads(config)
-        namespace.clock = Clock.from_json(json.loads(clock))
+        namespace.set_clock(Clock.from_json(json.loads(clock)))
         namespace.faults.reload()
 
 

@@ -187,7 +187,7 @@ def expiring(namespace):
     """Five keys that expire a day apart and one that never does; now is the third's expiry."""
     task_instances.create_task_instance(namespace, SCOPE)
     start = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    namespace.clock = Clock(frozen_at=start + timedelta(days=2, microseconds=1))
+    namespace.set_clock(Clock(frozen_at=start + timedelta(days=2, microseconds=1)))
     for day in range(5):
         scopes.task(namespace, SCOPE).set(f"day {day}", 1, start + timedelta(days=day))
     scopes.task(namespace, SCOPE).set("never", 1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...errors import NamespaceDropped
@@ -60,14 +59,14 @@ class Event(NamedTuple):
 class Journal:
     """The journal of one namespace.
 
-    :param clock: returns the namespace's current clock.
+    :ivar clock: the namespace's, by which events are dated.
     """
 
-    def __init__(self, database: Database, log: Log, ns: int, clock: Callable[[], Clock]) -> None:
+    def __init__(self, database: Database, log: Log, ns: int, clock: Clock) -> None:
         self._database = database
         self._log = log
         self._ns = ns
-        self._clock = clock
+        self.clock = clock
 
     @property
     def is_kept(self) -> bool:
@@ -100,7 +99,7 @@ class Journal:
         return self._log.note(self._row(event))
 
     def _row(self, event: Event) -> Row:
-        clock = self._clock()
+        clock = self.clock
         writer = event.writer
         at = None if clock.is_real else to_text(clock.now())
         return (

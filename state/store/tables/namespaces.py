@@ -130,7 +130,7 @@ def set_clock(namespace: Namespace, clock: Clock) -> None:
             namespace.journal.write(
                 db, Event("clock", CONTROL, note=note if not clock.is_real else "real time")
             )
-        namespace.clock = clock
+        namespace.set_clock(clock)
 
 
 def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> None:
