@@ -139,7 +139,9 @@ class Lanes:
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
-        if not self._lane(request).add(channel):
+        lane = self._lane(request)
+        channel.waits = lane is self.waiting
+        if not lane.add(channel):
             request.error = self._full("too many long calls at once; try again in a second")
             self.reads.add(channel)
 

@@ -1,10 +1,10 @@
-"""The server, on waitress: keep-alive, errors in JSON, calls in lanes of threads."""
+"""The server, on waitress: it listens, keeps its connections few enough, and hands each call to a
+lane of threads.
+"""
 
 from __future__ import annotations
 
 import errno
-import json
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,117 +12,17 @@ from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error, RequestEntityTooLarge
 
-from ..responses import CUT, NOTHING
+from .connections import HEADROOM, Channel, LaneFull
 from .lanes import LaneOf, Lanes
 
-RETRY_AFTER = 1  # seconds
-CONNECTIONS = 1000  # open at once; for more, those idle longest are closed
-IDLE = 1.0  # seconds until a connection counts as idle
-_VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
-# bytes over --max-body that are still read, so that the app can answer in its API's shape
-_HEADROOM = 64 * 1024
-
-
-class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """Writes an answer.
-
-    It keeps the connection after answers without a body, sends head and body in one write, and
-    cuts an answer off where a fault says so.
-    """
-
-    wrote_header: bool
-    environ: dict[str, Any] | None
-
-    def set_close_on_finish(self) -> None:
-        # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it
-        must_close = self.request.headers.get("CONNECTION", "").lower() == "close"
-        if self.has_body or self.version != "1.1" or must_close:
-            super().set_close_on_finish()
-
-    def write(self, data: bytes) -> None:
-        if self.environ and CUT in self.environ:
-            self._write_cut(data, self.environ[CUT])
-        elif self.wrote_header or not self._is_whole_body(data):
-            super().write(data)
-        else:
-            self.channel.write_soon(self.build_response_header() + data)
-            self.wrote_header = True
-            self.content_bytes_written = len(data)
-
-    def _is_whole_body(self, data: bytes) -> bool:
-        return bool(self.complete and self.has_body and self.content_length == len(data))
-
-    def _write_cut(self, data: bytes, cut: int) -> None:
-        """Send the first ``cut`` bytes of the body, then close."""
-        if not self.wrote_header:
-            answer = b""
-            if cut != NOTHING:
-                answer = self.build_response_header() + data[:cut]
-            self.channel.write_soon(answer)
-        self.wrote_header = True
-        self.close_on_finish = True
-        self.content_bytes_written += len(data)
-
-
-class Refusal(ErrorTask):  # type: ignore[misc]
-    """An error of the server (too large, malformed, lane full), as JSON for every client."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        facts = {
-            "reason": error.reason.lower().replace(" ", "_"),
-            "message": f"{error.reason}: {error.body}",
-        }
-        if isinstance(error, RequestEntityTooLarge):
-            limit = self.channel.adj.max_request_body_size - _HEADROOM
-            facts = {
-                "reason": "body_too_large",
-                "message": f"the body is larger than {limit} bytes (--max-body)",
-            }
-        body = json.dumps({"detail": facts}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        if isinstance(error, LaneFull):  # the request was read whole: keep the connection
-            self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
-        else:
-            self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class LaneFull(Error):  # type: ignore[misc]
-    """A lane has no room for another call."""
-
-    code = 429
-    reason = "Too Many Requests"
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Keeps blanks after the API version: with uvicorn Airflow sees and refuses them (3.3.2)."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if "AIRFLOW_API_VERSION" in self.headers and (match := _VERSION.search(header_plus)):
-            self.headers["AIRFLOW_API_VERSION"] = match[1].decode("latin-1")
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection."""
-
-    parser_class = Parser
-    task_class = Answer
-    error_task_class = Refusal
-
-    def is_idle_since(self, moment: float) -> bool:
-        """Whether the connection has had no work since a moment, and has none now."""
-        has_work = self.requests or self.request is not None or self.total_outbufs_len
-        return not has_work and self.last_activity < moment
+CONNECTIONS = 1000  # open at once; for more, unfinished requests and idle connections are closed
+IDLE = 1.0  # seconds until a connection counts as idle, or an unfinished request as slow
+UNFINISHED_BYTES = 256 * 2**20  # of bodies that are being read, in all
+_IN_MEMORY = 64 * 1024  # bytes of a body; a longer one is kept in a temporary file
+_NEVER = 2**62  # bytes
+_LOOK = 0.5  # seconds between two looks for what is overdue
 
 
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
@@ -131,22 +31,51 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._trigger_lock = threading.Lock()
         self._trigger_is_open = True
+        self.unfinished_bytes = 0
+        self._next_look = 0.0
         super().__init__(*args, **kwargs)
 
-    def readable(self) -> bool:
+    def tend(self) -> None:
+        """Close what takes the place of others; called in the server's loop, between two rounds."""
+        now = time.time()
         if len(self._map) >= self.adj.connection_limit:
-            self._make_room()
-        return bool(super().readable())
+            self._make_room(now)
+        if self.unfinished_bytes > UNFINISHED_BYTES:
+            self._make_room_for_bodies()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK
+            for channel in list(self.active_channels.values()):
+                channel.overdue(now)
 
-    def _make_room(self) -> None:
-        """Close those idle longest: at its limit waitress would accept none for minutes."""
-        before = time.time() - IDLE
-        idle = [
-            channel for channel in self.active_channels.values() if channel.is_idle_since(before)
-        ]
+    def add_task(self, channel: Channel) -> None:
+        if channel.total_outbufs_len:
+            channel.hold()
+        else:
+            super().add_task(channel)
+
+    def _make_room(self, now: float) -> None:
+        """Close the oldest unfinished requests, else the connections idle longest: at its limit
+        waitress would accept none for minutes.
+        """
+        before = now - IDLE
+        channels = self.active_channels.values()
+        unfinished = [channel for channel in self._unfinished() if channel.began < before]
+        idle = [channel for channel in channels if channel.is_idle_since(before)]
         idle.sort(key=lambda channel: channel.last_activity)
-        for channel in idle[: 1 + len(idle) // 10]:
-            channel.will_close = True
+        closable = unfinished or idle
+        for channel in closable[: 1 + len(closable) // 10]:
+            channel.handle_close()
+
+    def _make_room_for_bodies(self) -> None:
+        for channel in self._unfinished():
+            if self.unfinished_bytes <= UNFINISHED_BYTES:
+                break
+            channel.handle_close()
+
+    def _unfinished(self) -> list[Channel]:
+        """The connections that are reading a request, the oldest request first."""
+        channels = [channel for channel in self.active_channels.values() if channel.is_unfinished]
+        return sorted(channels, key=lambda channel: channel.began)
 
     def pull_trigger(self) -> None:
         with self._trigger_lock:  # once closed, its descriptor may belong to another file
@@ -216,7 +145,8 @@ class Server:
         with self._serving:
             try:
                 while not self._closing:
-                    wasyncore.loop(timeout=1, map=self._sockets, use_poll=True, count=1)
+                    self._server.tend()
+                    wasyncore.loop(timeout=_LOOK, map=self._sockets, use_poll=True, count=1)
             except (SystemExit, KeyboardInterrupt):
                 pass
             self._end()
@@ -239,7 +169,7 @@ class Server:
 
 
 def _settings(host: str, port: int, max_body: int) -> Adjustments:
-    limit = max_body + _HEADROOM
+    limit = max_body + HEADROOM
     try:
         return Adjustments(
             host=host,
@@ -250,8 +180,9 @@ def _settings(host: str, port: int, max_body: int) -> Adjustments:
             connection_limit=CONNECTIONS,
             channel_timeout=300,
             clear_untrusted_proxy_headers=True,
-            inbuf_overflow=limit,
-            outbuf_overflow=2**40,  # nothing goes through temporary files
+            inbuf_overflow=_IN_MEMORY,
+            outbuf_overflow=_NEVER,  # answers do not go through temporary files
+            outbuf_high_watermark=_NEVER,  # above it a thread would wait for the client
         )
     except ValueError:
         raise OSError(errno.EADDRNOTAVAIL, f"not an address of this machine: {host!r}") from None
