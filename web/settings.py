@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from state import jwt_secret
 from state.errors import SettingError
 
 COMPAT = ("3.3",)
@@ -223,11 +224,21 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "jwt_secret",
-        "AIRFLOW__API_AUTH__JWT_SECRET",
+        jwt_secret.VARIABLE,
         None,
         filled,
         "a text",
-        "Secret that signs tokens; with it every request needs one.",
+        "Secret that signs tokens; with it every request needs one. Others can read it in the "
+        "process list: prefer the variable or the file.",
+    ),
+    Setting(
+        "jwt_secret_file",
+        jwt_secret.FILE_VARIABLE,
+        None,
+        filled,
+        "a file's path",
+        "File with that secret.",
+        metavar="PATH",
     ),
     Setting(
         "open_control",
@@ -387,11 +398,18 @@ SETTINGS: tuple[Setting, ...] = (
 def load(environ: Mapping[str, str], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All settings: from ``config``, else from the environment, else the default.
 
+    ``jwt_secret_from`` is the option or variable that the secret came from, or None.
+
     :param config: values by name; a string is parsed like an option's, None counts as missing.
     :raises SettingError: for an invalid value, with its name and what was expected.
     """
     config = config or {}
-    return {row.name: _value(row, environ, config.get(row.name)) for row in SETTINGS}
+    values = {row.name: _value(row, environ, config.get(row.name)) for row in SETTINGS}
+    values["jwt_secret_from"] = config.get("jwt_secret_from")
+    if values["jwt_secret_from"] is None:
+        found = jwt_secret.find(environ, config.get("jwt_secret"), config.get("jwt_secret_file"))
+        values["jwt_secret"], values["jwt_secret_from"] = found
+    return values
 
 
 def _value(row: Setting, environ: Mapping[str, str], value: Any) -> Any:

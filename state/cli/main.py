@@ -7,6 +7,7 @@ their own.
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 import time
@@ -15,7 +16,9 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import BadDocument, NotFound, ServiceError, StateError, Unreachable
+from ..errors import BadDocument, NotFound, ServiceError, SettingError, StateError, Unreachable
+from ..jwt_secret import FILE_VARIABLE, VARIABLE
+from ..jwt_secret import find as find_secret
 from ..model import tokens
 from ..process import service_path
 from . import entries, fixtures, references
@@ -37,6 +40,7 @@ _STATUS = {
     Unreachable: UNREACHABLE,
     ServiceError: REFUSED,
     BadDocument: USAGE,
+    SettingError: USAGE,
     StateError: NOT_FOUND,
 }
 _MOST_DAYS = 36_500
@@ -108,26 +112,32 @@ def cli() -> None:
     type=click.FloatRange(0, _MOST_DAYS, min_open=True),
     help="Lifetime in days; default: 10 minutes with --ti, 1 day with --role.",
 )
+@click.option("--jwt-secret", help=f"Secret to sign with.  [env: {VARIABLE}]")
 @click.option(
-    "--jwt-secret",
-    envvar="AIRFLOW__API_AUTH__JWT_SECRET",
-    help="Secret to sign with.  [env: AIRFLOW__API_AUTH__JWT_SECRET]",
+    "--jwt-secret-file",
+    metavar="PATH",
+    help=f"File with that secret.  [env: {FILE_VARIABLE}]",
 )
-def make_token(role: str | None, ti_id: Any, days: float | None, jwt_secret: str | None) -> None:
+def make_token(
+    role: str | None,
+    ti_id: Any,
+    days: float | None,
+    jwt_secret: str | None,
+    jwt_secret_file: str | None,
+) -> None:
     """Print a token for a service that has this secret."""
-    if not jwt_secret:
-        raise click.UsageError("give --jwt-secret, or set AIRFLOW__API_AUTH__JWT_SECRET")
+    secret = find_secret(os.environ, jwt_secret, jwt_secret_file).text
+    if secret is None:
+        raise click.UsageError(f"give --jwt-secret-file or --jwt-secret, or set {VARIABLE}")
     if (role is None) == (ti_id is None):
         raise click.UsageError("give either --role or --ti")
     lifetime = None
     if days:
         lifetime = int(days * 86_400)
     if role:
-        text = tokens.for_role(jwt_secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
+        text = tokens.for_role(secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
     else:
-        text = tokens.for_task_instance(
-            jwt_secret, str(ti_id), lifetime or tokens.EXECUTION_LIFETIME
-        )
+        text = tokens.for_task_instance(secret, str(ti_id), lifetime or tokens.EXECUTION_LIFETIME)
     show({"token": text}, text)
 
 

@@ -90,3 +90,10 @@ def test_an_installed_one_is_called_by_its_script(monkeypatch, tmp_path, python)
     assert stateroom() == shlex.quote(str(script))
     monkeypatch.chdir(tmp_path)
     assert stateroom() == "'an environment/bin/stateroom'"
+
+
+def test_it_shows_where_the_secret_came_from(start):
+    assert "secret from --jwt-secret" in " ".join(
+        banner_of(start(jwt_secret=SECRET["jwt_secret"])).split()
+    )
+    assert "secret from" not in " ".join(banner_of(start()).split())

@@ -229,3 +229,58 @@ def test_allowed_hosts_may_be_given_one_by_one(runner, monkeypatch):
         args=["--allow-host", "a.example", "--allow-host", "b.example,c.example"],
     )
     assert options == {"allow_host": "a.example,b.example,c.example"}
+
+
+# ---------------------------------------------------------------- the secret
+
+SECRET = "AIRFLOW__API_AUTH__JWT_SECRET"
+FILE = "STATEROOM_JWT_SECRET_FILE"
+
+
+@pytest.fixture
+def secret_file(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("of the file\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "secret", "source"),
+    [
+        ({}, {}, None, None),
+        ({SECRET: "of the variable"}, {}, "of the variable", SECRET),
+        ({SECRET: "x"}, {"jwt_secret": "of the option"}, "of the option", "--jwt-secret"),
+        ({SECRET: "x"}, {"jwt_secret_file": "{file}"}, "of the file", "--jwt-secret-file"),
+        ({FILE: "{file}"}, {}, "of the file", FILE),
+        ({SECRET: "x", FILE: "{file}"}, {}, "x", SECRET),
+        ({f"{SECRET}_CMD": "echo -n 'a secret'"}, {}, "a secret", f"{SECRET}_CMD"),
+        ({f"{SECRET}_CMD": "echo secret"}, {}, "secret\n", f"{SECRET}_CMD"),
+        ({SECRET: "x", f"{SECRET}_CMD": "echo y"}, {}, "x", SECRET),
+    ],
+)
+def test_the_secret_and_where_it_came_from(secret_file, environ, config, secret, source):
+    environ = {name: text.format(file=secret_file) for name, text in environ.items()}
+    config = {name: text.format(file=secret_file) for name, text in config.items()}
+    values = load(environ, config)
+    assert values["jwt_secret"] == secret
+    assert values["jwt_secret_from"] == source
+    assert load(environ, values) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (FILE, "nowhere", "a readable file with the secret"),
+        (FILE, "/dev/null", "a text"),
+        (f"{SECRET}_CMD", "false", "a command that prints the secret"),
+        (f"{SECRET}_CMD", "no-such-command", "a command that prints the secret"),
+        (f"{SECRET}_CMD", "true", "a text"),
+        (f"{SECRET}_CMD", "echo 'unclosed", "a command that prints the secret"),
+        (f"{SECRET}_SECRET", "vault/jwt", f"set {SECRET}_CMD or {FILE}"),
+    ],
+)
+def test_a_secret_that_cannot_be_found_stops_the_start(runner, name, value, message):
+    result = runner.invoke(command, obj=create_app, env={name: value})
+    assert result.exit_code == 2
+    assert result.output.startswith(f"stateroom: {name} is {value!r}; expected ")
+    assert message in result.output

@@ -86,6 +86,8 @@ def _access(service: Service) -> list[tuple[str, str]]:
     if not service.keys.guards_control:
         control = f"open to anyone on {where}"
     rows = [("access", _wrapped(f"by token, as in Airflow; /_stateroom is {control}"))]
+    if service.settings["jwt_secret_from"] is not None:
+        rows.append(("secret", f"from {service.settings['jwt_secret_from']}"))
     if _has_generated_passwords(service):
         logins = ", ".join(
             f"{name}/{service.passwords[name]}" for name, _ in service.settings["users"]

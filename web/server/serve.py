@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from state import jwt_secret
 from state.errors import SettingError, StateError
 from state.masking import masked
 from state.process import READY, WITH_STDIN
@@ -88,6 +89,12 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
     config = settings.load(os.environ, values)
     _log(config["log_level"])
     _check_exposure(config)
+    if config["jwt_secret_from"] == jwt_secret.OPTION:
+        logging.getLogger("stateroom").warning(
+            "others on this machine can read --jwt-secret in the process list; "
+            "give --jwt-secret-file, or %s in the environment",
+            jwt_secret.VARIABLE,
+        )
     existed = config["db"] == MEMORY or Path(config["db"]).exists()
     app = create_app(config, os.environ)
     service: Service = app.extensions["stateroom"]
