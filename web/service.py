@@ -13,6 +13,8 @@ from state.store.namespace import Namespace
 from state.store.store import Store
 from state.store.tables.namespaces import DEFAULT
 
+from .logins import Logins
+
 if TYPE_CHECKING:
     from .keys import Keys
 
@@ -39,6 +41,7 @@ class Service:
     backend: Backend
     make_backend: Callable[[str], Backend]
     fixture: dict[str, Any] | None = None
+    logins: Logins = field(default_factory=Logins)
     _backends: dict[str, Backend] = field(default_factory=dict)
 
     def backend_of(self, namespace: Namespace) -> Backend:

@@ -6,6 +6,7 @@ import pytest
 
 from state.model import tokens
 from tests.support.world import CORE_TASK, SECRET, bearer
+from web.logins import Logins
 
 PASSWORDS = {"admin": "a-pass", "viewer": "v-pass", "stranger": "s-pass"}
 GOOD = {"username": "admin", "password": "a-pass"}
@@ -86,3 +87,48 @@ def test_with_a_secret_and_no_file_passwords_are_made_up(start):
     first, second = (app.passwords["admin"] for app in apps)
     assert len(first) >= 12
     assert first != second
+
+
+ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
+
+
+def wrong_logins(client, count, name="admin", **environ):
+    body = {"username": name, "password": "wrong"}
+    return [
+        client.post("/auth/token", json=body, environ_base=environ).status_code
+        for _ in range(count)
+    ]
+
+
+def test_passwords_cannot_be_guessed_at_leisure(client):
+    assert wrong_logins(client, 5, **ELSEWHERE) == [401, 401, 401, 429, 429]
+    right = {"username": "admin", "password": PASSWORDS["admin"]}
+    answer = client.post("/auth/token", json=right, environ_base=ELSEWHERE)
+    assert answer.status_code == 429
+    assert "try again in" in answer.json["detail"]
+
+
+def test_a_wait_is_for_one_user_and_one_address(client):
+    wrong_logins(client, 4, **ELSEWHERE)
+    assert wrong_logins(client, 1, "viewer", **ELSEWHERE) == [401]
+    assert wrong_logins(client, 1, REMOTE_ADDR="192.0.2.8") == [401]
+
+
+def test_this_machine_may_try_as_often_as_it_likes(client):
+    assert set(wrong_logins(client, 10)) == {401}
+
+
+def test_the_waits_grow_to_a_minute(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("web.logins.time.monotonic", lambda: now)
+    logins = Logins()
+    waits = []
+    for _ in range(12):
+        logins.failed("admin", "a")
+        waits.append(logins.wait("admin", "a"))
+    assert waits == [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    now = 61.0
+    assert logins.wait("admin", "a") == 0
+    logins.succeeded("admin", "a")
+    logins.failed("admin", "a")
+    assert logins.wait("admin", "a") == 0

@@ -399,6 +399,18 @@ def test_a_login_opens_the_pages_until_its_token_is_over(guarded):
     assert token not in str(answer.headers)
 
 
+def test_logging_out_makes_a_copy_of_the_cookie_worthless(guarded):
+    token = admin()["Authorization"].removeprefix("Bearer ")
+    csrf = form_token(guarded.get("/login"))
+    cookie = guarded.post("/login", data={"csrf": csrf, "token": token}).headers["Set-Cookie"]
+    copied = {"Cookie": cookie.split(";")[0]}
+    csrf = form_token(guarded.get("/bench"))
+    other = guarded.application.test_client(use_cookies=False)
+    assert other.get("/bench", headers=copied).status_code == 200
+    guarded.post("/login", data={"csrf": csrf, "action": "logout"})
+    assert other.get("/bench", headers=copied).status_code == 303
+
+
 def test_a_script_may_show_its_token_instead(guarded):
     assert guarded.get("/", headers=admin()).status_code == 200
     assert guarded.get("/", headers=bearer("nonsense")).status_code == 403

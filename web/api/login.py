@@ -18,6 +18,7 @@ from ..operation import Operation
 from ..request.parsing import body, read, read_body
 from ..responses import json_answer
 from ..service import service
+from ..settings import is_loopback
 
 bp = Blueprint("login", __name__, url_prefix="/auth")
 _BODY = LoginBody()
@@ -116,11 +117,19 @@ def _token(credentials: dict[str, Any], lifetime: int) -> Response:
         raise Refused(400, "Username and password must be provided")
     if current.keys.checking(g.namespace) is None:
         return _signed(roles.get(name, "admin"), name, lifetime)
+    address = request.remote_addr or ""
+    if wait := current.logins.wait(name, address):
+        raise Refused(
+            429, f"too many wrong passwords; try again in {wait:.0f} s", "too_many_logins"
+        )
     password = current.passwords.get(name, "").encode()
     sent = credentials["password"].encode("utf-8", "replace")
     is_right = hmac.compare_digest(password, sent)
     if not (is_right and password and name in roles):
+        if not is_loopback(address):  # tests try wrong passwords there
+            current.logins.failed(name, address)
         raise Refused(401, "Invalid credentials")
+    current.logins.succeeded(name, address)
     return _signed(roles[name], name, lifetime)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import time
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -107,7 +106,7 @@ def needs_login() -> bool:
 
 
 def is_logged_in() -> bool:
-    return not needs_login() or session.get("until", 0) > time.time()
+    return not needs_login() or service().logins.is_open(session.get("login"))
 
 
 def log_in(token: str) -> str | None:
@@ -122,11 +121,13 @@ def log_in(token: str) -> str | None:
     if str(claims.get("role")).lower() != "admin":
         return f"This is a token of the role {claims.get('role')!r}; the pages need an admin's."
     session.clear()
-    session["until"] = int(claims["exp"])
+    session["login"] = service().logins.begin(float(claims["exp"]))
     return None
 
 
 def log_out() -> None:
+    """End the login, so that a copy of its cookie is worthless too."""
+    service().logins.end(session.get("login"))
     session.clear()
 
 
