@@ -84,6 +84,29 @@ def test_a_connection_whose_answer_stays_unread_is_cut(server, began, patience, 
     assert received < BIG
 
 
+def test_unread_answers_are_limited_in_all(server, began, connect, monkeypatch):
+    monkeypatch.setattr("web.server.waitress.UNREAD_BYTES", 2 * BIG)
+    monkeypatch.setattr("web.server.waitress.IDLE", 0.1)
+    for client in range(4):
+        connect(server).send("GET", f"/big/{client}")
+        wait_until(lambda count=client + 1: len(began) == count)
+    wait_until(lambda: len(server._server.active_channels) == 2)
+    assert connect(server).send("GET", "/fast").answer()[2] == b"fast"
+
+
+def test_a_client_that_reads_slowly_gets_all(server, patience, connect, monkeypatch):
+    monkeypatch.setattr("web.server.waitress.UNREAD_BYTES", BIG // 4)
+    patience("STALL_SECONDS", 1)
+    client = connect(server).send("GET", "/big/1")
+    received = b""
+    while len(received) < BIG // 2:
+        received += client.socket.recv(2**20)
+        time.sleep(0.02)
+    while len(received) < BIG:
+        received += client.socket.recv(2**20)
+    assert received.endswith(b"x" * 1000)
+
+
 # ---------------------------------------------------------------- requests that are not finished
 
 

@@ -20,7 +20,11 @@ from .lanes import LaneOf, Lanes
 CONNECTIONS = 1000  # open at once; for more, unfinished requests and idle connections are closed
 IDLE = 1.0  # seconds until a connection counts as idle, or an unfinished request as slow
 UNFINISHED_BYTES = 256 * 2**20  # of bodies that are being read, in all
-_IN_MEMORY = 64 * 1024  # bytes of a body; a longer one is kept in a temporary file
+UNREAD_BYTES = 256 * 2**20  # of answers that are not read yet, in all
+# bytes; more of a body or of answers is kept in a temporary file
+_BODY_IN_MEMORY = 64 * 1024
+_ANSWER_IN_MEMORY = 2**20
+_READ = 64 * 1024  # bytes, at once
 _NEVER = 2**62  # bytes
 _LOOK = 0.5  # seconds between two looks for what is overdue
 
@@ -42,6 +46,7 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             self._make_room(now)
         if self.unfinished_bytes > UNFINISHED_BYTES:
             self._make_room_for_bodies()
+        self._make_room_for_answers(now)
         if now >= self._next_look:
             self._next_look = now + _LOOK
             for channel in list(self.active_channels.values()):
@@ -70,6 +75,16 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         for channel in self._unfinished():
             if self.unfinished_bytes <= UNFINISHED_BYTES:
                 break
+            channel.handle_close()
+
+    def _make_room_for_answers(self, now: float) -> None:
+        """Cut off those who have read nothing for longest; who reads, however slowly, may go on."""
+        unread = [channel for channel in self.active_channels.values() if channel.total_outbufs_len]
+        excess = sum(channel.total_outbufs_len for channel in unread) - UNREAD_BYTES
+        for channel in sorted(unread, key=lambda channel: channel.last_activity):
+            if excess <= 0 or channel.last_activity > now - IDLE:
+                break
+            excess -= channel.total_outbufs_len
             channel.handle_close()
 
     def _unfinished(self) -> list[Channel]:
@@ -180,8 +195,9 @@ def _settings(host: str, port: int, max_body: int) -> Adjustments:
             connection_limit=CONNECTIONS,
             channel_timeout=300,
             clear_untrusted_proxy_headers=True,
-            inbuf_overflow=_IN_MEMORY,
-            outbuf_overflow=_NEVER,  # answers do not go through temporary files
+            inbuf_overflow=_BODY_IN_MEMORY,
+            outbuf_overflow=_ANSWER_IN_MEMORY,
+            recv_bytes=_READ,
             outbuf_high_watermark=_NEVER,  # above it a thread would wait for the client
         )
     except ValueError:
