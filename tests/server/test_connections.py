@@ -226,3 +226,62 @@ def test_closing_waits_for_no_client(server, began, connect):
     assert not ended.is_alive()
     with pytest.raises(ConnectionRefusedError):
         Connection(server)
+
+
+# ---------------------------------------------------------------- in the thread that reads
+
+
+class Threads:
+    """An app that answers with the name of the thread, and a store that may be busy."""
+
+    def __init__(self):
+        self.is_free = True
+        self.seconds = 0
+        self.app = App("threads")
+        self.app.add_url_rule("/who", "who", self.who, methods=["GET", "PUT"])
+
+    def who(self):
+        time.sleep(self.seconds)
+        return threading.current_thread().name
+
+    @contextlib.contextmanager
+    def if_free(self):
+        yield self.is_free
+
+
+@pytest.fixture
+def threads():
+    return Threads()
+
+
+@pytest.fixture
+def reading(threads):
+    with running(threads.app, lambda: None, threads.if_free) as server:
+        yield server
+
+
+def test_a_short_call_is_answered_by_the_thread_that_read_it(reading, connect):
+    names = {connect(reading).send(method, "/who").answer()[2] for method in ("GET", "PUT")}
+    assert len(names) == 1
+    assert not names.pop().startswith(b"stateroom-")
+
+
+@pytest.mark.parametrize(("method", "lane"), [("GET", b"read"), ("PUT", b"write")])
+def test_a_call_that_would_have_to_wait_goes_to_its_lane(reading, threads, connect, method, lane):
+    threads.is_free = False
+    assert connect(reading).send(method, "/who").answer()[2].startswith(b"stateroom-" + lane)
+
+
+def test_of_pipelined_calls_only_the_first_is_answered_at_once(reading, connect):
+    client = connect(reading)
+    client.socket.sendall(b"GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+    names = [client.answer()[2].startswith(b"stateroom-read") for _ in range(3)]
+    assert names == [False, True, True]
+
+
+def test_a_path_whose_calls_are_long_goes_to_its_lane(reading, threads, connect):
+    client = connect(reading)
+    threads.seconds = 0.02
+    assert not client.send("GET", "/who").answer()[2].startswith(b"stateroom-")
+    assert client.send("GET", "/who").answer()[2].startswith(b"stateroom-read")
+    assert not client.send("PUT", "/who").answer()[2].startswith(b"stateroom-")

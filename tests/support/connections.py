@@ -17,14 +17,18 @@ def short(method, path, query):
 
 
 @contextlib.contextmanager
-def running(app, *release):
+def running(app, release=lambda: None, if_free=None):
     """A server in a thread of its own.
 
     :param app: names the lane of each call, if it is one of ours.
     :param release: ends the waits, as :class:`web.server.waitress.Server` takes it.
+    :param if_free: as that takes it too; by default the store's of a whole service.
     """
     lane = lane_of(app) if isinstance(app, App) else short
-    server = Server(app, "127.0.0.1", 0, MAX_BODY, lane, *release)
+    service = getattr(app, "extensions", {}).get("stateroom")
+    if if_free is None and service is not None:
+        if_free = service.store.if_free
+    server = Server(app, "127.0.0.1", 0, MAX_BODY, lane, release, if_free)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

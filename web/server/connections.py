@@ -152,6 +152,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     _began = 0.0  # when the first byte of the unfinished request came
     _body = 0  # bytes of its body
     _is_held = False  # its next request begins when its answer was read
+    _may_take_now = False
+    _is_taken = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -253,9 +255,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return not self.total_outbufs_len
         return bool(super().readable())
 
+    def take_now(self) -> bool:
+        """Have the request answered by the thread that has just read it; not one after another."""
+        if not self._may_take_now:
+            return False
+        self._may_take_now = False
+        self._is_taken = True
+        return True
+
     def handle_read(self) -> None:
         if self._dropping_since is None:
+            self._may_take_now = True
             super().handle_read()
+            self._may_take_now = False
+            if self._is_taken:
+                self._is_taken = False
+                self.server.answer_now(self)
             return
         try:
             data = self.recv(_DISCARDED)

@@ -10,11 +10,12 @@ delay short ones, and no write delays a read.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from state.store.tables.namespaces import DEFAULT
@@ -33,7 +34,10 @@ SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 WAITING_THREADS = 64
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
+LONG_CALL = 0.01  # seconds; the next call of a path that took longer goes to its lane
+_REMEMBERED = 1024  # paths
 LaneOf = Callable[[str, str, str], LaneName | None]
+IfFree = Callable[[], contextlib.AbstractContextManager[bool]]
 
 
 def lane_of(app: App) -> LaneOf:
@@ -120,16 +124,29 @@ class Lane:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
+@contextlib.contextmanager
+def _never() -> Iterator[bool]:
+    yield False
+
+
 class Lanes:
     """waitress's dispatcher: sends each call to the lane it belongs to.
 
+    A short call that nothing can keep waiting needs no other thread: handing it over would cost
+    more than answering it. It is answered by the thread that read it from its socket.
+
     :param lane_of: names the lane of a method, path and query; None for a short call.
     :param full: makes the error with which a call is refused that has no room.
+    :param if_free: whether nothing would keep a short call waiting; it stays so for the block.
     """
 
-    def __init__(self, lane_of: LaneOf, full: Callable[[str], Exception]) -> None:
+    def __init__(
+        self, lane_of: LaneOf, full: Callable[[str], Exception], if_free: IfFree | None = None
+    ) -> None:
         self._lane_of = lane_of
         self._full = full
+        self._if_free = if_free or _never
+        self._long: set[tuple[str, str]] = set()  # methods and paths of short calls that took long
         self.reads = Lane("read", READ_THREADS)
         self.writes = Lane("write", WRITE_THREADS)
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
@@ -141,9 +158,32 @@ class Lanes:
         request = channel.requests[0]
         lane = self._lane(request)
         channel.waits = lane is self.waiting
+        is_short = request.error is None and lane in (self.reads, self.writes)
+        if is_short and channel.take_now():
+            return
         if not lane.add(channel):
             request.error = self._full("too many long calls at once; try again in a second")
             self.reads.add(channel)
+
+    def answer_now(self, channel: Any) -> None:
+        """Answer a short call in this thread, which reads the sockets; or in its lane, if it would
+        have to wait.
+        """
+        request = channel.requests[0]
+        call = (request.command, request.path)
+        with self._if_free() as is_free:
+            if is_free and call not in self._long:
+                began = time.perf_counter()
+                channel.service()
+                if time.perf_counter() - began > LONG_CALL:
+                    self._remember(call)
+                return
+        self._lane(request).add(channel)
+
+    def _remember(self, call: tuple[str, str]) -> None:
+        if len(self._long) >= _REMEMBERED:
+            self._long.clear()
+        self._long.add(call)
 
     def _lane(self, request: Any) -> Lane:
         if request.error is not None:

@@ -106,6 +106,7 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
             config["max_body"],
             lane_of(app),
             service.store.release,
+            service.store.if_free,
         )
     except OSError as error:
         service.store.close()

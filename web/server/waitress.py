@@ -15,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
 from .connections import HEADROOM, Channel, LaneFull
-from .lanes import LaneOf, Lanes
+from .lanes import IfFree, LaneOf, Lanes
 
 CONNECTIONS = 1000  # open at once; for more, unfinished requests and idle connections are closed
 IDLE = 1.0  # seconds until a connection counts as idle, or an unfinished request as slow
@@ -36,6 +36,7 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         self._trigger_lock = threading.Lock()
         self._trigger_is_open = True
         self.unfinished_bytes = 0
+        self.loop_thread: int | None = None
         self._next_look = 0.0
         super().__init__(*args, **kwargs)
 
@@ -92,7 +93,12 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         channels = [channel for channel in self.active_channels.values() if channel.is_unfinished]
         return sorted(channels, key=lambda channel: channel.began)
 
+    def answer_now(self, channel: Channel) -> None:
+        self.task_dispatcher.answer_now(channel)
+
     def pull_trigger(self) -> None:
+        if threading.get_ident() == self.loop_thread:  # it is awake
+            return
         with self._trigger_lock:  # once closed, its descriptor may belong to another file
             if self._trigger_is_open:
                 super().pull_trigger()
@@ -112,6 +118,7 @@ class Server:
     :param max_body: bytes; the app refuses longer bodies with 413; far longer ones are not read.
     :param lane_of: names the lane of a method, path and query; None for a short call.
     :param release: ends the waits of calls when the server stops.
+    :param if_free: whether nothing would keep a short call waiting, for the block; None for never.
     :raises OSError: if the address is in use or invalid.
     """
 
@@ -123,9 +130,10 @@ class Server:
         max_body: int,
         lane_of: LaneOf = lambda method, path, query: None,
         release: Callable[[], None] = lambda: None,
+        if_free: IfFree | None = None,
     ) -> None:
         self._sockets: dict[int, Any] = {}
-        self._lanes = Lanes(lane_of, LaneFull)
+        self._lanes = Lanes(lane_of, LaneFull, if_free)
         self._release = release
         self._serving = threading.RLock()
         self._closing = False
@@ -158,6 +166,7 @@ class Server:
         Running calls end first.
         """
         with self._serving:
+            self._server.loop_thread = threading.get_ident()
             try:
                 while not self._closing:
                     self._server.tend()

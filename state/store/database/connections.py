@@ -49,6 +49,7 @@ class Database:
 
     def __init__(self, path: str, durable: bool = False) -> None:
         self.path = path
+        self.durable = durable
         # held by whoever writes; hold it around a transaction and what must follow it
         self.lock = threading.RLock()
         self.ending = threading.Event()
@@ -114,6 +115,20 @@ class Database:
                 opening.explain(error, self.path)
                 raise
             self.companion.committed(noted)
+
+    @contextlib.contextmanager
+    def if_free(self) -> Iterator[bool]:
+        """Whether nothing would keep a short call waiting; keeps it so for the block.
+
+        That is: no other thread writes, no commit waits for the disk, no object is being removed.
+        """
+        if self.durable or not self.lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield not self._removing
+        finally:
+            self.lock.release()
 
     def begin_removal(self, ref: str) -> None:
         """Keep writes from pointing at a reference; called inside the transaction that found that
