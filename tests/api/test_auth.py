@@ -40,7 +40,7 @@ def role(name):
 
 
 def signed(**claims):
-    """A worker's token with odd claims."""
+    """A worker's token with unusual claims."""
     now = int(time.time())
     usual = {"aud": tokens.EXECUTION_AUDIENCE, "iat": now, "nbf": now, "exp": now + 600, "sub": TI}
     return bearer(jwt.encode({**usual, **claims}, SECRET, "HS512"))

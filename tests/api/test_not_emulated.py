@@ -1,4 +1,4 @@
-"""Routes of Airflow's that Stateroom does not have: said so, to those who may ask."""
+"""Routes of Airflow's that Stateroom does not have: an error names them, to authorised callers."""
 
 import re
 

@@ -118,7 +118,7 @@ def test_clear_of_all_map_indices(make):
     hooks.clear(scopes[0])
     assert len(objects(hooks)) == 2
     hooks.clear(scopes[0], all_map_indices=True)
-    hooks.clear(scopes[0])  # clearing nothing is no error
+    hooks.clear(scopes[0])  # nothing to clear is not an error
     assert objects(hooks) == []
 
 

@@ -185,7 +185,7 @@ def test_a_deleted_key_says_when_and_by_whom(namespace, put, sentence):
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
     scopes.task_instance(namespace, ti_id, writer).delete("job_id")
-    scopes.task(namespace, SUBMIT).delete("job_id")  # it is gone already: not this one
+    scopes.task(namespace, SUBMIT).delete("job_id")  # after it was deleted: not this one
     advance(namespace, days=2)
     assert (
         sentence()
