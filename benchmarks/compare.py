@@ -12,6 +12,7 @@ import statistics
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from state.client.http import StateroomClient
 from state.model import tokens
@@ -23,13 +24,26 @@ ONE, TWENTY = (task["id"] for task in servers.FIXTURE["task_instances"])
 VALUE = {"value": {"job": "j-123", "n": 1}}
 LIST = "/api/v2/dags/bench/dagRuns/manual__1/taskInstances/twenty/state-store?limit=20"
 EMPTY = Request("GET", "/")
-# name → least ratio to Airflow's requests/s with (1, 8) connections,
-# least ratio to the empty route's with 1
+
+
+class Goal(NamedTuple):
+    """The least ratios of requests/s that count as reached.
+
+    :param one: to Airflow's with one connection.
+    :param eight: to Airflow's with eight.
+    :param empty: to the empty route's with one connection.
+    """
+
+    one: int
+    eight: int
+    empty: float | None = None
+
+
 GOALS = {
-    "GET": (10, 10, 0.65),
-    "PUT": (8, 10, 0.45),
-    "list of 20": (10, 10, None),
-    "asset PUT": (8, 10, None),
+    "GET": Goal(10, 10, 0.65),
+    "PUT": Goal(8, 10, 0.45),
+    "list of 20": Goal(10, 10),
+    "asset PUT": Goal(8, 10),
 }
 Seen = dict[tuple[str, str, int], list[Measured]]
 
@@ -94,7 +108,7 @@ def _beside_airflow(seen: Seen, name: str, count: int, ours: Measured) -> str:
     if ("Airflow", name, count) not in seen:
         return ""
     airflow = _median(seen[("Airflow", name, count)])
-    goal = GOALS[name][0 if count == 1 else 1]
+    goal = GOALS[name].one if count == 1 else GOALS[name].eight
     ratio = ours.rps / airflow.rps
     note = f"{_mark(ratio >= goal)} {ratio:.1f}x of {airflow.rps:.0f}/s (goal {goal}x)"
     if count == 1:
@@ -105,7 +119,7 @@ def _beside_airflow(seen: Seen, name: str, count: int, ours: Measured) -> str:
 
 def _beside_empty(seen: Seen, name: str, count: int, ours: Measured) -> str:
     share = ours.rps / _median(seen[("empty route", name, count)]).rps
-    goal = GOALS[name][2]
+    goal = GOALS[name].empty
     if count > 1 or goal is None:
         return f"{share:.0%} of empty"
     return f"{_mark(share >= goal)} {share:.0%} of empty (goal {goal:.0%})"

@@ -12,6 +12,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,21 +83,17 @@ def in_one_process(rounds: int = 3000) -> dict[str, Pair]:
     ti_id = task_instances.create_task_instance(namespace, SCOPE)["id"]
     rows = scopes.task_instance(namespace, ti_id)
     expiry = namespace.clock.now()
-    seen = {}
+    seen: dict[str, Pair] = {}
     for name, hooks in (("plain", None), ("reference", Hooks(Free(), "free"))):
         accessor = TaskStateStoreAccessor(rows, SCOPE, hooks, ti_id)
         accessor.set(name, SMALL)
         stored, facts = rows.fetch(name)
         sets = in_turns(
             rounds,
-            lambda name=name, stored=stored, facts=facts: rows.set(name, stored, expiry, facts),
-            lambda name=name, accessor=accessor: accessor.set(name, SMALL),
+            partial(rows.set, name, stored, expiry, facts),
+            partial(accessor.set, name, SMALL),
         )
-        gets = in_turns(
-            rounds,
-            lambda name=name: rows.fetch(name),
-            lambda name=name, accessor=accessor: accessor.get(name),
-        )
+        gets = in_turns(rounds, partial(rows.fetch, name), partial(accessor.get, name))
         seen |= {f"set, {name}": sets, f"get, {name}": gets}
     return seen
 

@@ -33,7 +33,7 @@ TASK = {
 }
 
 
-def main(path):
+def main(path: str) -> None:
     with open(path) as file:
         document = json.load(file)
     with create_session() as session:

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 SECRET = "a-secret-for-benchmarks-that-is-long-enough-for-hs512-0123456789abcdef0123456789"
 PATIENCE = 180  # seconds until a start counts as failed
-FIXTURE = {
+FIXTURE: dict[str, list[dict[str, Any]]] = {
     "dag_runs": [
         {
             "dag_id": "bench",
@@ -63,18 +64,9 @@ def stateroom(folder: Path) -> Iterator[Running]:
     """Stateroom on a file database, with a secret."""
     fixture = folder / "fixture.json"
     fixture.write_text(json.dumps(FIXTURE))
-    call = [
-        sys.executable,
-        ROOT / "app.py",
-        "--port",
-        "0",
-        "--db",
-        folder / "bench.db",
-        "--fixture",
-        fixture,
-    ]
-    call += ["--jwt-secret", SECRET, "--log-level", "error"]
-    with _process("Stateroom", [str(part) for part in call], {}, "/_stateroom/health") as running:
+    call = [sys.executable, str(ROOT / "app.py"), "--port", "0", "--db", str(folder / "bench.db")]
+    call += ["--fixture", str(fixture), "--jwt-secret", SECRET, "--log-level", "error"]
+    with _process("Stateroom", call, {}, "/_stateroom/health") as running:
         yield running
 
 
@@ -97,9 +89,11 @@ def airflow(venv: Path, folder: Path) -> Iterator[Running]:
         environ = _airflow_environ(home, port)
     log = open(folder / "airflow.log", "wb")  # noqa: SIM115 - the processes' own, closed below
     try:
+        airflow = str(venv / "bin/airflow")
+        python = str(venv / "bin/python")
         for call in (
-            [venv / "bin/airflow", "db", "migrate"],
-            [venv / "bin/python", HERE / "seed_airflow.py", fixture],
+            [airflow, "db", "migrate"],
+            [python, str(HERE / "seed_airflow.py"), str(fixture)],
         ):
             subprocess.run(
                 call,
@@ -109,16 +103,7 @@ def airflow(venv: Path, folder: Path) -> Iterator[Running]:
                 stderr=log,
                 cwd=home,
             )
-        call = [
-            str(venv / "bin/airflow"),
-            "api-server",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-            "--apps",
-            "all",
-        ]
+        call = [airflow, "api-server", "--port", str(port), "--workers", "1", "--apps", "all"]
         with _process(
             "Airflow", call, environ, "/api/v2/version", f"http://127.0.0.1:{port}", log
         ) as running:
@@ -167,16 +152,16 @@ def _process(
     environ: dict[str, str],
     probe: str,
     url: str = "",
-    log: object = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[Running]:
     begun = time.perf_counter()
     process = subprocess.Popen(
         call,
         env={**_base_environ(), **environ},
-        stdout=log or subprocess.PIPE,  # type: ignore[arg-type]  # a file or a pipe
-        stderr=log or subprocess.DEVNULL,  # type: ignore[arg-type]
+        stdout=log or subprocess.PIPE,
+        stderr=log or subprocess.DEVNULL,
         start_new_session=True,
-        text=log is None,
+        text=True,
     )
     try:
         address = url or _ready_line(process)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import statistics
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +45,9 @@ def sources() -> dict[str, Path]:
 
 def name_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    if parts[-1] == "__init__":
+        parts = parts[:-1]
+    return ".".join(parts)
 
 
 def imported(path: Path, modules: dict[str, Path]) -> set[str]:
@@ -55,11 +58,20 @@ def imported(path: Path, modules: dict[str, Path]) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = list(package[: len(package) - node.level + 1]) if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
+            module = absolute_name(node, package)
             names = {f"{module}.{alias.name}" for alias in node.names}
-            found |= {name if name in modules else module for name in names}
+            found |= names & set(modules)
+            if not names <= set(modules):
+                found.add(module)
     return found & set(modules)
+
+
+def absolute_name(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
+    """The module that ``from … import`` names, seen from a package."""
+    parts = package[: len(package) - node.level + 1] if node.level else ()
+    if node.module:
+        parts = (*parts, node.module)
+    return ".".join(parts)
 
 
 def box_of(module: str, modules: dict[str, Path], apart: set[str]) -> str:
@@ -69,7 +81,9 @@ def box_of(module: str, modules: dict[str, Path], apart: set[str]) -> str:
     if modules[module].name == "__init__.py" or "." not in module:
         return module
     package = module.rpartition(".")[0]
-    return module if package in apart else package
+    if package in apart:
+        return module
+    return package
 
 
 def imports(modules: dict[str, Path]) -> tuple[Graph, Counter[str]]:
@@ -139,7 +153,7 @@ def places_of(rows: list[list[str]], graph: Graph) -> dict[str, Place]:
             for other, direct in graph.items()
             if box in direct and other in places
         ]
-        return sum(middles) / len(middles) if middles else 0.0
+        return statistics.fmean(middles or [0.0])
 
     for number, row in enumerate(rows):
         row = sorted(row, key=lambda box: (importers_middle(box), box))

@@ -28,7 +28,7 @@ def crawlers(stateroom):
     }
 
 
-def test_a_region_goes_on_where_it_stopped(stateroom, crawlers):
+def test_a_region_resumes_where_it_stopped(stateroom, crawlers):
     with pytest.raises(TooManyRequests):
         crawl("west", 3, crawlers["west"])
     assert stateroom.state == {"web/crawl[2]": {"page": 3}}
@@ -50,6 +50,6 @@ def test_clearing_one_leaves_the_others(stateroom, crawlers):
     assert sorted(stateroom.state) == ["web/crawl[0]", "web/crawl[2]"]
 
 
-def test_somebody_may_wait_for_one_of_them(stateroom, crawlers):
+def test_a_test_can_wait_for_the_key_of_one_task(stateroom, crawlers):
     crawl("north", 10, crawlers["north"])
     assert stateroom.wait_for("page", lambda page: page == 3, of=crawlers["north"]) == 3

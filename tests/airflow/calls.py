@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 def answer_all(call):
-    """Answer until the input ends; whatever Airflow prints goes to standard error."""
+    """Answer until the input ends; what Airflow prints is sent to standard error."""
     answers = sys.stdout
     sys.stdout = sys.stderr
     for line in sys.stdin:

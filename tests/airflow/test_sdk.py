@@ -210,7 +210,7 @@ def test_an_unknown_asset_looks_like_a_missing_key(worker):
     assert worker.asset("set", "k", 1, name="no such asset")["status"] == 404
 
 
-def test_a_mistyped_namespace_is_an_error_and_no_missing_key(worker, sdk):
+def test_a_mistyped_namespace_is_an_error_not_a_missing_key(worker, sdk):
     """The SDK takes a 404 of exactly ``application/json`` for a missing key (Task SDK 1.3.2)."""
     lost = {**worker.connection, "url": worker.connection["url"] + "/ns/oops"}
     answer = sdk.call(lost, "task_state_store.get", worker.id, "job")

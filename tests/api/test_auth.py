@@ -40,7 +40,7 @@ def role(name):
 
 
 def signed(**claims):
-    """A worker's token with odd claims."""
+    """A worker's token with unusual claims."""
     now = int(time.time())
     usual = {"aud": tokens.EXECUTION_AUDIENCE, "iat": now, "nbf": now, "exp": now + 600, "sub": TI}
     return bearer(jwt.encode({**usual, **claims}, SECRET, "HS512"))
@@ -70,13 +70,13 @@ def test_without_a_secret_anyone_may_do_anything(world, path, headers):
         (worker(NIL), "watcher"),
     ],
 )
-def test_without_a_secret_the_token_still_says_who_writes(world, headers, kind):
+def test_without_a_secret_the_token_still_names_the_writer(world, headers, kind):
     world.put(ASSET_KEY, json={"value": 1}, headers=headers)
     assert writer(world) == kind
 
 
 @pytest.mark.parametrize("subject", [[], {}, 5, None, "x"])
-def test_an_odd_subject_is_nobody_in_particular(world, subject):
+def test_an_unknown_subject_is_recorded_as_the_api(world, subject):
     token = bearer(jwt.encode({"sub": subject}, OTHER_SECRET, "HS512"))
     assert world.put(ASSET_KEY, json={"value": 1}, headers=token).status_code == 204
     assert writer(world) == "api"
@@ -115,7 +115,7 @@ def test_a_worker_reaches_its_own_task_and_any_asset(guarded):
     assert statuses == [200, 200, 403]
 
 
-def test_a_remembered_token_is_still_checked_for_whose_it_is(guarded):
+def test_a_cached_token_is_still_checked_for_its_owner(guarded):
     token = worker()
     for _ in range(2):
         statuses = [guarded.get(path, headers=token).status_code for path in (TASK_KEY, OTHER)]
@@ -142,7 +142,7 @@ def test_an_expiry_that_is_a_text_can_be_remembered_too(guarded):
 
 
 @pytest.mark.parametrize("year", [1990, 2090])
-def test_tokens_are_checked_by_real_time_whatever_the_clock_says(guarded, year):
+def test_tokens_are_checked_by_real_time_at_any_clock(guarded, year):
     namespace = guarded.application.extensions["stateroom"].store.namespace()
     namespace.set_clock(Clock(frozen_at=datetime(year, 1, 1, tzinfo=timezone.utc)))
     assert guarded.get(TASK_KEY, headers=worker()).status_code == 200
@@ -159,7 +159,7 @@ def test_an_admin_can_reset_a_clock_that_expires_tokens(guarded, year):
 
 
 @pytest.mark.parametrize(("lifetime", "refreshed"), [(600, False), (25, True)])
-def test_a_token_that_is_nearly_over_is_refreshed(guarded, lifetime, refreshed):
+def test_a_token_that_expires_soon_is_refreshed(guarded, lifetime, refreshed):
     answer = guarded.get(TASK_KEY, headers=worker(lifetime=lifetime))
     fresh = answer.headers.get("Refreshed-API-Token")
     assert (fresh is not None) == refreshed
@@ -171,7 +171,7 @@ def test_a_token_that_is_nearly_over_is_refreshed(guarded, lifetime, refreshed):
 @pytest.mark.parametrize(
     ("who", "suggested"), [(None, False), (worker(secret=OTHER_SECRET), False), (worker(), True)]
 )
-def test_names_of_namespaces_are_for_those_with_a_token(guarded, path, who, suggested):
+def test_names_of_namespaces_are_suggested_only_with_a_token(guarded, path, who, suggested):
     guarded.post("/_stateroom/namespaces", json={"name": "unreleased"}, headers=admin())
     answer = guarded.get("/ns/unrelaesed" + path, headers=who)
     assert answer.status_code == 404
@@ -222,7 +222,7 @@ def test_the_control_api_wants_an_admin(guarded, path):
     assert guarded.get(CORE_ASSET + "/watermark", headers=admin()).status_code == 200
 
 
-def test_health_needs_no_token_and_says_no_secret(guarded):
+def test_health_needs_no_token_and_shows_no_secret(guarded):
     answer = guarded.get("/_stateroom/health")
     assert answer.status_code == 200
     assert SECRET not in answer.text
@@ -464,7 +464,7 @@ def test_only_json_is_read_by_the_control_api(world, path, kind):
     assert world.get("/api/v2/assets").json["total_entries"] == 1
 
 
-def test_a_form_without_fields_is_no_json_either(world):
+def test_a_form_without_fields_is_not_json_either(world):
     answer = world.post(
         "/_stateroom/reset", data="", content_type="application/x-www-form-urlencoded"
     )
@@ -481,7 +481,7 @@ def test_json_may_be_spelled_as_usual(world, kind):
     )
 
 
-def test_a_body_in_chunks_is_no_way_around_it(served):
+def test_the_type_of_a_chunked_body_is_checked_too(served):
     connection = http.client.HTTPConnection(urlsplit(served.url).netloc)
     body = iter([b'{"name": ', b'"smuggled"}'])
     connection.request(

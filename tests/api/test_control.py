@@ -147,7 +147,7 @@ def test_an_error_found_in_the_database_has_the_same_shape(world):
     }
 
 
-def test_a_message_stays_short_however_much_is_wrong(world):
+def test_a_message_lists_at_most_five_errors(world):
     detail = world.put(FIXTURE, json={"dag_runs": [{}] * 100}).json["detail"]
     assert len(detail["errors"]) == 200
     assert detail["message"].endswith("; and 195 more")
@@ -162,7 +162,7 @@ def test_a_message_stays_short_however_much_is_wrong(world):
         (b"1" * 10_000, 400, "There was an error parsing the body"),
     ],
 )
-def test_what_is_not_json(world, raw, status, words):
+def test_invalid_json_is_refused_with_a_reason(world, raw, status, words):
     answer = world.put(FIXTURE, data=raw, content_type="application/json")
     assert answer.status_code == status
     assert answer.json["detail"]["message"] == words
@@ -189,7 +189,7 @@ def test_unknown_members_are_refused_if_asked_to(world):
 
 
 @pytest.mark.parametrize("path", [ATTEMPT, ASSETS])
-def test_so_they_are_on_the_other_routes(world, path):
+def test_unknown_members_are_named_on_the_other_routes_too(world, path):
     body = {"dag_id": "d", "task_id": "t", "name": "n", "shape": "round"}
     assert "shape" in world.post(path, json=body).headers["Stateroom-Ignored"]
     assert world.post(path + "?strict=true", json=body).status_code == 422
@@ -257,7 +257,7 @@ def test_known_coordinates_are_the_next_attempt(world):
         ("PUT", ASSET_KEY, {"value": 1}),
     ],
 )
-def test_the_attempt_before_is_gone_and_may_write_nothing(guarded, method, path, body):
+def test_the_attempt_before_is_unknown_and_can_write_nothing(guarded, method, path, body):
     attempt = guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json
     token = {"Authorization": f"Bearer {attempt['token']}"}
     zombie = guarded.get(FIXTURE, headers=admin()).json["task_instances"][0]["id"]
@@ -299,7 +299,7 @@ def test_a_known_asset_is_returned_as_it_is(world):
 # ---------------------------------------------------------------- clean, reset, health
 
 
-def test_clean_removes_what_is_over_and_dry_run_only_counts(world):
+def test_clean_removes_expired_keys_and_dry_run_only_counts(world):
     world.put(CORE_TASK + "/old", json={"value": 1, "expires_at": "2020-01-01T00:00:00Z"})
     world.put(CORE_TASK + "/new", json={"value": 1, "expires_at": "2999-01-01T00:00:00Z"})
     clean = [

@@ -53,7 +53,7 @@ def test_login_shows_a_long_or_deep_input_shortened(client):
 @pytest.mark.parametrize(
     ("member", "where"), [([], "assets[0]"), (1, "assets[0]"), ({}, "assets[0].id")]
 )
-def test_fixture_names_a_member_that_is_no_object(client, member, where):
+def test_a_member_that_is_not_an_object_is_named(client, member, where):
     answer = client.put("/_stateroom/fixture", json={"assets": [member]})
     assert answer.status_code == 422
     assert answer.json["detail"]["errors"][0]["where"] == where
@@ -76,7 +76,7 @@ def test_a_retry_has_a_new_id_and_keeps_its_state(client, namespace, made):
 
 
 @pytest.mark.parametrize("version", ["garbage", "2027-01-01T12:00"])
-def test_health_names_a_version_that_is_no_date(client, version):
+def test_a_version_that_is_not_a_date_is_named(client, version):
     answer = client.get("/execution/health", headers={"Airflow-API-Version": version})
     assert answer.json["detail"][0]["loc"] == ["header", "Airflow-API-Version"]
 

@@ -50,7 +50,7 @@ def test_a_failure_of_the_database_is_answered_in_each_shape(start, monkeypatch)
     assert execution.json == {"detail": facts}
 
 
-def test_what_nobody_foresaw_is_a_500_that_says_so(start, monkeypatch):
+def test_an_unexpected_exception_is_a_500_that_names_it(start, monkeypatch):
     client = start().test_client()
     monkeypatch.setattr("state.store.fixtures.export", lambda namespace: 1 / 0)
     answer = client.get("/_stateroom/fixture")
@@ -108,7 +108,7 @@ def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
         ),
     ],
 )
-def test_what_airflow_has_and_stateroom_does_not_is_said(world, method, path, route):
+def test_a_route_that_is_not_emulated_is_named(world, method, path, route):
     answer = world.open(path, method=method, json={})
     assert answer.status_code == 400
     assert answer.content_type == "application/json"
@@ -116,6 +116,6 @@ def test_what_airflow_has_and_stateroom_does_not_is_said(world, method, path, ro
     assert answer.json["detail"]["route"] == route
 
 
-def test_these_two_know_their_status():
+def test_errors_with_a_status_of_their_own():
     assert status_of(InvalidInput([])) == 422
     assert status_of(NotEmulated.__new__(NotEmulated)) == 400

@@ -94,7 +94,7 @@ def test_the_shape_of_an_invalid_body(world):
     assert world.put(TASK_KEY, json={"value": 1, "x": 2}).json == {"detail": [wrong]}
 
 
-def test_a_report_of_the_same_state_is_no_change(world):
+def test_a_report_of_the_same_state_changes_nothing(world):
     assert [world.patch(STATE, json=DONE).status_code for _ in range(2)] == [204, 200]
 
 
@@ -114,7 +114,7 @@ def test_a_value_that_cannot_be_sent_is_named_instead_of_a_crash(world):
     assert answer.json["detail"]["reason"] == "unreadable_value"
 
 
-def test_an_older_version_of_the_api_knows_no_store(world):
+def test_an_older_version_of_the_api_has_no_store(world):
     assert world.get(TASK_KEY, headers={"Airflow-API-Version": "2026-01-01"}).status_code == 404
     assert world.get(TASK_KEY).headers["airflow-api-version"] == "2026-06-30"
 

@@ -77,7 +77,7 @@ def test_all_faults_are_removed_at_once_and_by_a_reset(world, fault):
         ([], "body"),
     ],
 )
-def test_what_is_no_fault_is_refused_with_its_place(world, body, where):
+def test_an_invalid_fault_is_refused_and_its_member_named(world, body, where):
     answer = world.post(FAULTS, json=body)
     assert answer.status_code == 422
     assert answer.json["detail"]["where"] == where
@@ -153,7 +153,7 @@ def test_a_fault_is_for_its_operation_only(world, fault, op, call):
         ({"asset": "ord*"}, {ASSET_KEY, f"{CORE_ASSET}/watermark"}),
     ],
 )
-def test_a_scope_is_known_however_it_is_named(world, fault, scope, hit):
+def test_a_fault_of_a_scope_fits_every_way_to_name_it(world, fault, scope, hit):
     fault(status=500, scope=scope)
     paths = [TASK_KEY, f"{CORE_TASK}/job_id", ASSET_KEY, f"{CORE_ASSET}/watermark"]
     assert {path for path in paths if world.get(path).status_code == 500} == hit
@@ -162,7 +162,7 @@ def test_a_scope_is_known_however_it_is_named(world, fault, scope, hit):
 @pytest.mark.parametrize(
     "path", ["/_stateroom/health", "/_stateroom/fixture", "/execution/health", "/api/v2/assets"]
 )
-def test_other_calls_meet_no_fault(world, fault, path):
+def test_other_calls_are_not_faulty(world, fault, path):
     fault(status=500)
     assert world.get(path).status_code == 200
     assert world.get(FAULTS).json["faults"][0]["matched"] == 0
@@ -233,7 +233,7 @@ def test_the_fault_is_an_effect_of_its_call(world, fault):
     "members",
     [{"status": 503}, {"close": "before"}, {"close": "after"}, {"status": 500, "after": True}],
 )
-def test_the_same_call_again_is_told_as_a_retry(world, fault, journal, members):
+def test_the_same_call_again_is_recorded_as_a_retry(world, fault, journal, members):
     fault(op="set", times=1, **members)
     world.put(TASK_KEY, json={"value": 1})
     world.put(TASK_KEY, json={"value": 1})
@@ -251,21 +251,21 @@ def test_the_same_call_again_is_told_as_a_retry(world, fault, journal, members):
         lambda world: world.put(f"{CORE_TASK}/job_id", json={"value": 1}),
     ],
 )
-def test_another_call_is_no_retry(world, fault, journal, call):
+def test_another_call_is_not_a_retry(world, fault, journal, call):
     fault(op="set", times=1, close="after")
     world.put(TASK_KEY, json={"value": 1})
     call(world)
     assert "retry" not in json.dumps(journal())
 
 
-def test_a_poll_after_a_delay_is_no_retry(world, fault, journal):
+def test_a_poll_after_a_delay_is_not_a_retry(world, fault, journal):
     fault(op="get", times=1, latency=0.01)
     for _ in range(3):
         world.get(TASK_KEY)
     assert "retry" not in json.dumps(journal())
 
 
-def test_a_retry_is_told_where_only_the_retry_is_read(world, fault):
+def test_a_retry_is_marked_where_only_the_retry_is_read(world, fault):
     fault(op="set", times=1, close="before")
     world.put(TASK_KEY, json={"value": 1})
     world.put(TASK_KEY, json={"value": 1})
@@ -277,7 +277,7 @@ def test_a_retry_is_told_where_only_the_retry_is_read(world, fault):
 HISTORY = "/_stateroom/history?" + urlencode({**EXTRACT, "key": "job_id"})
 
 
-def test_a_set_cut_off_before_it_took_effect_is_no_change(world, fault):
+def test_a_set_cut_off_before_it_took_effect_changes_nothing(world, fault):
     before = world.get(HISTORY).json["history"]
     assert before
     fault(op="set", times=1, close="before")

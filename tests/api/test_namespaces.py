@@ -44,7 +44,7 @@ def test_a_namespace_is_made_listed_and_dropped(client, name):
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_a_name_that_cannot_be_is_refused(client, name):
+def test_an_invalid_name_is_refused(client, name):
     answer = client.post("/_stateroom/namespaces", json={"name": name})
     assert answer.status_code == 400
     assert answer.json["detail"]["reason"] == "invalid_name"
@@ -78,7 +78,7 @@ def test_the_default_always_is(client):
     assert client.delete("/_stateroom/namespaces/other").status_code == 404
 
 
-def test_one_whose_fixture_is_wrong_is_not_made(client):
+def test_a_namespace_with_an_invalid_fixture_is_not_created(client):
     fixture = {"task_instances": WORLD["task_instances"]}
     answer = client.post("/_stateroom/namespaces", json={"name": "one", "fixture": fixture})
     assert answer.status_code == 422
@@ -89,7 +89,7 @@ def test_one_whose_fixture_is_wrong_is_not_made(client):
 @pytest.mark.parametrize(
     "path", [TASK_KEY, ASSET_KEY, CORE_TASK, "/_stateroom/fixture", "/nowhere"]
 )
-def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
+def test_a_mistyped_name_is_answered_with_similar_ones(one, path):
     answer = one.get("/ns/oen" + path)
     detail = str(answer.json["detail"])
     assert answer.status_code == 404
@@ -97,7 +97,7 @@ def test_a_mistyped_name_is_told_with_those_that_are_near(one, path):
     assert "'one'" in detail
 
 
-def test_a_mistyped_name_is_no_missing_key_to_the_sdk(one):
+def test_a_mistyped_name_is_not_a_missing_key_to_the_sdk(one):
     """It takes a 404 of exactly ``application/json`` for one (trap 37)."""
     assert one.get("/ns/oen" + TASK_KEY).content_type != "application/json"
 
@@ -266,7 +266,7 @@ def test_a_clock_is_set_frozen_and_advanced(clock, change, expected):
     }
 
 
-def test_a_clock_that_was_set_goes_on(clock):
+def test_a_clock_that_was_set_keeps_running(clock):
     shown = [clock(now="2030-01-01T00:00:00Z").json["now"], clock().json["now"]]
     assert shown == sorted(shown)
     assert shown[1] < "2030-01-01T00:01"
@@ -275,7 +275,7 @@ def test_a_clock_that_was_set_goes_on(clock):
 @pytest.mark.parametrize(
     "change", [{"advance": 3e11}, {"advance": "1"}, {"now": "soon"}, {"frozen": 1}]
 )
-def test_a_clock_that_cannot_be_is_refused_and_stays(world, clock, change):
+def test_an_invalid_clock_is_refused_and_the_old_one_kept(world, clock, change):
     clock(now="2030-01-01T00:00:00Z", frozen=True)
     assert clock(**change).status_code == 422
     assert world.get("/_stateroom/clock").json["now"] == "2030-01-01T00:00:00Z"
@@ -335,7 +335,7 @@ def test_a_clock_that_is_frozen_and_let_go_loses_no_time(clock):
     assert shown["now"][:16] == "2030-01-01T00:00"
 
 
-def test_what_a_clock_remembers_is_what_it_was():
+def test_a_clock_survives_a_round_trip_through_json():
     clock = Clock().freeze().advance(Clock().now() - Clock().now())
     assert Clock.from_json(clock.to_json()) == clock
     assert Clock.from_json(Clock().to_json()) == Clock()

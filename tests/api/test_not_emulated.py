@@ -1,4 +1,4 @@
-"""Routes of Airflow's that Stateroom does not have: said so, to those who may ask."""
+"""Routes of Airflow's that Stateroom does not have: an error names them, to authorised callers."""
 
 import re
 
@@ -39,7 +39,7 @@ def test_the_template_with_most_words_is_the_one(path, template):
 @pytest.mark.parametrize(
     "path", ["/execution/connections/", "/api/v2/dags/d/x/y", "/api/v2", "/api/v2/dags\n"]
 )
-def test_other_paths_are_no_routes(path):
+def test_other_paths_are_not_routes(path):
     assert templates(path) == {}
 
 
@@ -64,7 +64,7 @@ def test_a_slash_too_many_is_redirected_as_airflow_does(world):
         ("/api/v2/dags", admin(SECRET), 400),
     ],
 )
-def test_only_those_who_may_ask_are_told(guarded, path, headers, status):
+def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status):
     assert guarded.get(path, headers=headers).status_code == status
 
 

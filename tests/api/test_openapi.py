@@ -104,7 +104,7 @@ def test_two_schemas_of_one_name_are_two(operations, document):
         ("core_api_get_version", []),
     ],
 )
-def test_who_may_call(operations, operation, security):
+def test_an_operation_documents_who_may_call_it(operations, operation, security):
     assert operations[operation]["security"] == security
 
 

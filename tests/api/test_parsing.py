@@ -130,7 +130,7 @@ def test_deep_nesting_is_never_a_crash(world, depth):
     assert depth <= 250 or answers[0].status_code in (400, 422)
 
 
-def test_the_body_is_read_before_anybody_is_known(guarded):
+def test_the_body_is_checked_before_the_token(guarded):
     assert guarded.put(TASK_KEY, data="{", content_type="application/json").status_code == 422
     assert (
         guarded.put(TASK_KEY, data=json.dumps({}), content_type="application/json").status_code

@@ -181,7 +181,7 @@ def test_the_command_lists_references(run, caller):
     assert json.loads(run("--json", "references").output)[0]["key"] == "k"
 
 
-def test_the_command_checks_and_says_no_if_one_is_broken(run, caller):
+def test_the_command_checks_and_fails_if_one_is_broken(run, caller):
     caller.put("k", 1)
     assert run("references", "--check").exit_code == 0
     os.unlink(envelope.unwrap(caller.keyspace.get("k")))
@@ -190,7 +190,7 @@ def test_the_command_checks_and_says_no_if_one_is_broken(run, caller):
     assert "1 missing" in result.stderr
 
 
-def test_the_command_removes_orphans_only_if_told_so(run, caller):
+def test_the_command_removes_orphans_once_confirmed(run, caller):
     caller.put("k", 1)
     ref = envelope.unwrap(caller.keyspace.get("k"))
     caller.keyspace.delete("k")
@@ -203,7 +203,7 @@ def test_the_command_removes_orphans_only_if_told_so(run, caller):
 
 
 @pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5", "1y"])
-def test_a_duration_that_is_none_is_refused(text):
+def test_an_invalid_duration_is_refused(text):
     assert CliRunner().invoke(cli, ["references", "--older-than", text]).exit_code == 2
 
 

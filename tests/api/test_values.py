@@ -70,11 +70,11 @@ def test_delete_removes_row_object_and_ledger_entry(values):
     assert values.ledger() == {}
 
 
-def test_delete_of_nothing_is_no_error(values):
+def test_deleting_a_missing_key_is_not_an_error(values):
     assert values.call("DELETE")[0] == 204
 
 
-def test_an_overwritten_object_goes(values):
+def test_an_overwritten_object_is_removed(values):
     values.put(1)
     values.put(2)
     ((ref, *_),) = values.backend.iter_refs()
@@ -142,7 +142,7 @@ def test_a_call_without_a_key_is_refused(values, method):
     "path", ["ti/01900000-0000-7000-8000-00000000dead", "asset/by-name", "asset/by-uri"]
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_whose_values_is_unknown_is_404(values, path, method):
+def test_values_of_an_unknown_scope_are_404(values, path, method):
     query = {"name": "nope", "uri": "nope"}
     status, answer = values.call(
         method, f"/_stateroom/values/{path}", query=query, json={"value": 1}
@@ -171,7 +171,7 @@ def secret_file(tmp_path):
 
 @pytest.mark.parametrize("backend", ["PlainFolder", "Folder"])
 @pytest.mark.parametrize("claimed", [False, True])
-def test_a_forged_reference_is_refused_whatever_its_header(app_with, secret_file, backend, claimed):
+def test_a_forged_reference_is_refused_with_any_header(app_with, secret_file, backend, claimed):
     values = Values(app_with(backend))
     facts = Facts.of(f"tests.support.small_backends.{backend}", "hunter2") if claimed else None
     headers = {"Stateroom-Ref": facts.to_header()} if facts else {}
@@ -252,7 +252,7 @@ def test_a_damaged_object_is_an_error(values, tmp_path):
 
 
 @pytest.mark.parametrize("bad", [None, {1, 2}, b"x", object(), {1: 2}])
-def test_what_is_not_json_does_not_break_the_route(values, monkeypatch, bad):
+def test_a_value_that_is_not_json_is_a_502(values, monkeypatch, bad):
     values.task.set("k", envelope.wrap(str(values.backend.root / "x")))
     hooks = values.service.backend.hooks
     monkeypatch.setattr(hooks, "deserialize", lambda scope, ref: bad)
@@ -261,7 +261,7 @@ def test_what_is_not_json_does_not_break_the_route(values, monkeypatch, bad):
     assert answer["detail"]["reason"] == "bad_backend"
 
 
-def test_a_delete_that_raises_says_that_the_row_is_gone(raising):
+def test_a_delete_that_raises_reports_the_row_as_changed(raising):
     raising.put(1)
     raising.backend.errors["delete"] = OSError("disk")
     status, answer = raising.call("DELETE")
@@ -327,7 +327,7 @@ def test_a_late_object_that_the_row_holds_stays_held(hanging):
 
 
 @pytest.mark.parametrize(("method", "hook"), [("PUT", "remove_ref"), ("DELETE", "delete")])
-def test_after_the_deadline_it_is_told_that_the_row_was_changed(hanging, method, hook):
+def test_after_the_deadline_the_row_is_reported_as_changed(hanging, method, hook):
     hanging.put(1)
     hanging.backend.hang_in = hook
     status, answer = hanging.call(method, json={"value": 2})

@@ -118,7 +118,7 @@ def test_clear_of_all_map_indices(make):
     hooks.clear(scopes[0])
     assert len(objects(hooks)) == 2
     hooks.clear(scopes[0], all_map_indices=True)
-    hooks.clear(scopes[0])  # clearing nothing is no error
+    hooks.clear(scopes[0])  # nothing to clear is not an error
     assert objects(hooks) == []
 
 
@@ -156,7 +156,7 @@ def test_another_bucket_is_foreign(hooks):
 
 
 @pytest.mark.parametrize("compression", ["gzip", "xz"])
-def test_compressed_objects_come_back_whatever_their_key(make, compression):
+def test_compressed_objects_come_back_for_any_key(make, compression):
     hooks = make(compression=compression)
     ref = hooks.backend.write(TASK, "report.gz", Encoded.of("x" * 100_000))
     [(_, size, _)] = hooks.backend.iter_refs()

@@ -1,4 +1,4 @@
-"""Every page is accessible at any width, in light and dark, whatever the values are."""
+"""Every page is accessible at any width, in light and dark, with any values."""
 
 import os
 

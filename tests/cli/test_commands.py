@@ -150,7 +150,7 @@ def test_a_bad_document_changes_nothing_and_says_where(run, tmp_path):
     assert json.loads(run("export").output)["config"] == {}
 
 
-def test_ready_of_an_unreachable_service(run, service):
+def test_ready_and_an_unreachable_address(run, service):
     assert run("ready").output == f"healthy: {service.url}\n"
     result = run("ready", where=("--url", "http://127.0.0.1:9"))
     assert result.exit_code == 11

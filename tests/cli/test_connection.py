@@ -63,13 +63,13 @@ def test_a_file_wins_over_the_address_in_the_environment(run, database):
 
 
 @pytest.mark.parametrize("url", ["foo", "127.0.0.1:8103", "http://"])
-def test_what_is_no_address_is_said(run, url):
+def test_an_invalid_address_is_reported(run, url):
     result = run("list", "--url", url)
     assert result.exit_code == 2
     assert "write one such as http://127.0.0.1:8103" in result.output
 
 
-def test_an_answer_of_something_else_is_said(run, monkeypatch):
+def test_an_answer_of_another_service_is_reported(run, monkeypatch):
     page = requests.Response()
     page.status_code = 200
     page._content = b"<html>"
@@ -97,7 +97,7 @@ def test_a_namespace_is_an_address(run):
         assert "one" in run("list", "--url", f"{service.url}/ns/oen").output
 
 
-def test_a_missing_token_is_said_with_what_to_do(run):
+def test_a_missing_token_is_reported_with_what_to_do(run):
     with ServerProcess(["--db", ":memory:", "--jwt-secret", SECRET]) as service:
         result = run("list", "--url", service.url)
         token = run("token", "--role", "admin", "--jwt-secret", SECRET).output.strip()

@@ -62,7 +62,7 @@ def test_every_option_reaches_the_service(run, options, members):
         (["clear", "99999"], 1, "there is no fault 99999"),
     ],
 )
-def test_what_cannot_be_is_said_with_a_status(run, arguments, status, words):
+def test_an_invalid_fault_is_reported_with_an_exit_status(run, arguments, status, words):
     done = run("faults", *arguments)
     assert done.exit_code == status
     assert words in done.output

@@ -18,14 +18,14 @@ def lines_of(**entry):
     return table([{**ENTRY, **entry}]).splitlines()
 
 
-def test_what_was_written_can_be_read_again(tmp_path):
+def test_a_written_document_can_be_read_again(tmp_path):
     document = {"task_state_store": [{"value": ["é", "注文", "\ud800", "\x00", "\u2028"]}]}
     fixture_files.write(tmp_path / "f.json", fixture_files.canonical(document))
     assert fixture_files.read(tmp_path / "f.json") == document
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"{", b"[]", b"[" * 100_000])
-def test_what_is_no_document_is_said_with_the_files_name(tmp_path, content):
+def test_an_invalid_document_is_reported_with_its_file(tmp_path, content):
     path = tmp_path / "f.json"
     path.write_bytes(content)
     with pytest.raises(BadDocument, match="f.json is not"):
@@ -54,7 +54,7 @@ def test_a_write_keeps_a_link_and_the_mode(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_what_is_no_file_is_written_to(tmp_path):
+def test_a_pipe_can_be_written_to(tmp_path):
     reader, writer = os.pipe()
     fixture_files.write(Path(f"/dev/fd/{writer}"), "new")
     os.close(writer)
@@ -62,18 +62,18 @@ def test_what_is_no_file_is_written_to(tmp_path):
     os.close(reader)
 
 
-def test_columns_stand_below_each_other_whatever_the_letters():
+def test_columns_are_aligned_for_wide_letters_too():
     head, *lines = table([{**ENTRY, "key": key} for key in ("k", "注文", "e\u0301")]).splitlines()
     at = [_width(line[: line.index("1  ")]) for line in lines]
     assert at == [head.index("VALUE")] * 3
 
 
 @pytest.mark.parametrize("letter", ["\n", "\x1b", "\u202e", "\x9b"])
-def test_what_a_terminal_would_obey_is_escaped(letter):
+def test_control_characters_are_escaped(letter):
     assert letter not in "".join(lines_of(key=f"k{letter}", value=f"v{letter}", asset=f"a{letter}"))
 
 
-def test_what_is_too_wide_is_cut():
+def test_wide_cells_are_cut():
     line = lines_of(key="k" * 500, value="v" * 500)[1]
     assert "k" * 71 + "…" in line
     assert len(line) < 200

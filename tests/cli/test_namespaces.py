@@ -62,7 +62,7 @@ def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
     run("namespaces", "drop", "x")
 
 
-def test_every_command_goes_to_the_namespace_that_is_said(run, served, nightly):
+def test_every_command_goes_to_the_given_namespace(run, served, nightly):
     results = (
         run("--ns", nightly, "list"),
         run("list", "--ns", nightly),
@@ -79,7 +79,7 @@ def test_an_option_wins_over_address_and_environment(served, run, nightly):
     assert CliRunner().invoke(cli, [*address, "--ns", nightly]).exit_code == 1
 
 
-def test_namespaces_are_the_services_whatever_ns_says(run):
+def test_namespaces_are_listed_whatever_ns_is_given(run):
     assert (
         run("--ns", "gone", "namespaces", "list", env={"STATEROOM_NAMESPACE": "gone"}).exit_code
         == 0
@@ -90,20 +90,20 @@ def test_namespaces_are_the_services_whatever_ns_says(run):
 @pytest.mark.parametrize(
     "arguments", [["--ns", "NAME", "clear", *TASK], ["namespaces", "drop", "NAME"]]
 )
-def test_an_invalid_namespace_name_is_a_usage_error(run, name, arguments):
+def test_dots_are_an_invalid_namespace_name(run, name, arguments):
     done = run(*[name if word == "NAME" else word for word in arguments])
     assert done.exit_code == 2
     assert "invalid namespace name" in done.output
     assert run("get", "job_id", *TASK).exit_code == 0
 
 
-def test_a_mistyped_namespace_is_told_with_those_that_are_near(run, nightly):
+def test_a_mistyped_namespace_is_reported_with_similar_ones(run, nightly):
     done = run("--ns", "nightl", "list")
     assert done.exit_code == 1
     assert "namespace 'nightl' not found; existing: 'nightly'" in done.output
 
 
-def test_a_namespace_in_a_file_that_nobody_serves(tmp_path):
+def test_a_namespace_in_a_file_that_is_not_served(tmp_path):
     file = ["--db", str(tmp_path / "state.db")]
     (tmp_path / "world.json").write_text(json.dumps(WORLD))
     assert CliRunner().invoke(cli, [*file, "import", str(tmp_path / "world.json")]).exit_code == 0
@@ -154,7 +154,7 @@ def test_freeze_without_a_moment_and_tokens(run):
         (["advance", "4000000d"], 10, "422"),
     ],
 )
-def test_a_clock_that_cannot_be(run, arguments, status, words):
+def test_an_invalid_clock_is_reported_with_an_exit_status(run, arguments, status, words):
     done = run("clock", *arguments)
     assert done.exit_code == status
     assert words in done.output
@@ -320,7 +320,7 @@ def numbers(lines):
     return [line.split()[0] for line in lines[1:]]
 
 
-def test_the_journal_is_a_table_of_who_did_what(journal_lines):
+def test_the_journal_is_a_table(journal_lines):
     lines = journal_lines()
     assert lines[0].split() == ["SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"]
     assert "  stateroom  " in lines[1]

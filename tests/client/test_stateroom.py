@@ -224,13 +224,13 @@ def test_options_reach_the_class(stateroom):
     assert stateroom.backend(Upper, prefix="UP:").prefix == "UP:"
 
 
-def test_metastore_is_no_backend(stateroom):
+def test_metastore_unsets_the_backend(stateroom):
     stateroom.backend(Upper)
     assert stateroom.backend("metastore") is None
     assert "AIRFLOW__WORKERS__STATE_STORE_BACKEND" not in stateroom.env
 
 
-def test_what_is_no_backend_is_refused(stateroom):
+def test_an_invalid_backend_is_refused(stateroom):
     with pytest.raises(BadBackend):
         stateroom.backend(object())
 
@@ -263,14 +263,14 @@ def test_a_fault_is_for_the_place_that_it_names(stateroom, task):
         ({"status": 500, "after": True}, "500", 1),
     ],
 )
-def test_a_fault_as_a_context_goes_with_its_block(stateroom, task, fault, message, kept):
+def test_a_fault_as_a_context_is_removed_after_its_block(stateroom, task, fault, message, kept):
     with stateroom.faults.add("set", **fault), pytest.raises(StateError, match=message):
         task.set("job_id", 1)
     assert task.get("job_id") == kept
     assert len(stateroom.faults) == 0
 
 
-def test_an_answer_that_breaks_off_is_told_apart(stateroom, task):
+def test_a_truncated_answer_has_an_error_of_its_own(stateroom, task):
     task.set("job_id", 1)
     stateroom.faults.add("get", truncate=True)
     with pytest.raises(Unreachable, match="in the middle of its response"):
@@ -304,7 +304,7 @@ def test_faults_are_listed_as_a_table_and_cleared(stateroom):
     assert repr(stateroom.faults) == "<no faults>"
 
 
-def test_a_name_that_no_fault_has_is_refused(stateroom):
+def test_an_unknown_name_in_a_fault_is_refused(stateroom):
     with pytest.raises(TypeError, match="unknown member of a fault: code; the members are after"):
         stateroom.faults.add("set", code=503)
 
@@ -330,7 +330,7 @@ def test_retention_is_counted_by_the_namespaces_clock(stateroom, task):
     assert event.expires_by == "namespace"
 
 
-def test_what_has_expired_is_there_until_it_is_cleaned(stateroom, task):
+def test_an_expired_key_is_there_until_it_is_cleaned(stateroom, task):
     task.set("job_id", 1)
     task.set("kept", 1, retention=NEVER_EXPIRE)
     stateroom.clock.advance(days=31)
@@ -361,14 +361,14 @@ def test_calls_are_found_by_what_they_were(stateroom, task):
     assert [event.op for event in journal] == ["create", "set", "set", "create", "set"]
 
 
-def test_effects_are_no_calls(stateroom, task):
+def test_effects_are_not_calls(stateroom, task):
     task.set("job_id", 1)
     task.clear()
     assert [event.op for event in stateroom.journal.calls()] == ["set", "clear"]
     assert len(stateroom.journal) == 4
 
 
-def test_a_name_that_no_event_has_is_refused(stateroom):
+def test_an_unknown_name_in_a_query_is_refused(stateroom):
     with pytest.raises(
         TypeError, match="unknown member of an event: value_of; the members are api"
     ):
@@ -390,7 +390,7 @@ def test_its_text_is_a_table_with_a_line_for_each_event(stateroom, task):
 
 
 @pytest.mark.parametrize("look", ["calls", "find"])
-def test_a_mistyped_operation_is_no_empty_list(stateroom, look):
+def test_a_mistyped_operation_is_an_error(stateroom, look):
     with pytest.raises(
         ValueError, match="unknown operation 'delet'; the operations are get, set, delete"
     ):
@@ -426,7 +426,7 @@ def test_writes_that_saw_each_other_lose_nothing(stateroom):
     assert stores[0].get("total") == 6
 
 
-def test_a_read_of_a_missing_key_is_no_lost_update(stateroom, task):
+def test_a_read_of_a_missing_key_is_not_a_lost_update(stateroom, task):
     stateroom.task("etl", "other").context(assets=["orders"])["asset_state_store"].set("total", 1)
     stateroom.asset("orders").delete("total")
     store = task.context(assets=["orders"])["asset_state_store"]
@@ -512,7 +512,7 @@ def test_one_can_wait_for_an_assets_key(stateroom):
     assert stateroom.wait_for("watermark", of=asset) == 1
 
 
-def test_what_the_predicate_raises_is_raised(stateroom, task):
+def test_an_exception_of_the_predicate_is_raised(stateroom, task):
     task.set("progress", 3)
     with pytest.raises(TypeError):
         stateroom.wait_for("progress", lambda value: value["rows"])
@@ -549,7 +549,7 @@ def test_differences_are_aligned_under_their_places(stateroom, task):
     ]
 
 
-def test_what_was_exported_can_be_imported_elsewhere(stateroom, stateroom_server, task, tmp_path):
+def test_an_export_can_be_imported_elsewhere(stateroom, stateroom_server, task, tmp_path):
     task.set("job_id", "job-42")
     path = stateroom.export(tmp_path / "world.json")
     with stateroom_server.create_namespace(f"{stateroom.namespace}-2") as other:
@@ -558,13 +558,13 @@ def test_what_was_exported_can_be_imported_elsewhere(stateroom, stateroom_server
         other.drop()
 
 
-def test_a_member_that_no_document_has_is_refused(stateroom, tmp_path):
+def test_an_unknown_member_of_a_document_is_refused(stateroom, tmp_path):
     (tmp_path / "world.json").write_text('{"dag_rums": []}')
     with pytest.raises(ServiceError, match="dag_rums"):
         stateroom.import_(tmp_path / "world.json")
 
 
-def test_a_document_that_is_no_json_is_refused_with_its_line(stateroom, tmp_path):
+def test_a_document_that_is_not_json_is_refused_with_its_line(stateroom, tmp_path):
     (tmp_path / "world.json").write_text("{\n,}")
     with pytest.raises(BadDocument, match="line 2"):
         stateroom.import_(tmp_path / "world.json")
@@ -600,7 +600,7 @@ def test_a_dropped_namespace_is_unknown(stateroom_server):
             one.state  # noqa: B018
 
 
-def test_a_namespace_without_a_name_gets_one_that_nobody_has(stateroom_server):
+def test_a_namespace_without_a_name_gets_a_unique_one(stateroom_server):
     with stateroom_server.create_namespace() as one, stateroom_server.create_namespace() as two:
         assert one.namespace != two.namespace
         one.drop()

@@ -45,7 +45,7 @@ def test_what_changed_since_a_snapshot(stateroom, task):
     assert len(stateroom.diff("before")["removed"]) == 2
 
 
-def test_a_snapshot_that_nobody_took_is_unknown(stateroom):
+def test_an_unknown_snapshot_is_an_error(stateroom):
     with pytest.raises(NotFound, match="nobody"):
         stateroom.restore("nobody")
 
@@ -93,7 +93,7 @@ def test_the_value_at_any_moment_is_known(stateroom, task):
     assert stateroom.value_at("page", NOON - timedelta(hours=1), of=task) is None
 
 
-def test_a_key_of_one_place_needs_no_telling_whose(stateroom, task):
+def test_a_key_that_one_scope_has_needs_no_scope(stateroom, task):
     task.set("page", 1)
     assert stateroom.value_at("page", 10**9) == 1
     stateroom.asset("orders").set("page", 2)
@@ -124,7 +124,7 @@ def test_a_lost_update_is_marked_in_the_history_too(stateroom):
 # ---------------------------------------------------------------- explanations
 
 
-def test_a_sentence_says_when_a_key_goes(stateroom, task):
+def test_a_sentence_says_when_a_key_expires(stateroom, task):
     stateroom.clock.freeze(NOON)
     task.set("page", 1, retention=timedelta(days=1))
     assert "expires in 1 day, at 2030-01-02T12:00:00Z" in stateroom.explain("page")
@@ -157,7 +157,7 @@ def test_the_timeline_explains_missing_and_expired_keys(stateroom, task):
     ]
 
 
-def test_what_waits_for_a_retry_is_explained_until_that_begins(stateroom, task):
+def test_a_key_is_explained_until_the_awaited_retry_begins(stateroom, task):
     task.set("page", 1, retention=timedelta(minutes=1))
     task.report("up_for_retry", retry_delay_seconds=3600)
     assert explanations(stateroom)[0].startswith("etl/submit: 'page' expires in")

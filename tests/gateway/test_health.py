@@ -147,7 +147,7 @@ def test_a_hanging_backend_ends_the_check(store, base):
     kept.files.go_on.set()
 
 
-def test_a_check_goes_page_by_page(kept):
+def test_a_check_works_page_by_page(kept):
     for number in range(5):
         kept.put(f"k{number}", number)
     pages = []
@@ -166,7 +166,7 @@ def test_a_released_reference_without_object_is_deleted(kept):
     assert references.page(kept.namespace, None, None, 10, 0) == ([], 0)
 
 
-def test_a_released_reference_whose_object_is_there_is_an_orphan(kept):
+def test_a_released_reference_with_an_object_is_an_orphan(kept):
     kept.put("k", 1)
     kept.task.delete("k")
     assert kept.check() == {"orphan": 1}
@@ -192,7 +192,7 @@ def test_old_object_under_our_prefix_not_in_ledger_is_removed(kept):
     assert kept.remove() == ([ref], {})
 
 
-def test_a_row_keeps_its_object_however_old(kept):
+def test_a_row_keeps_even_an_old_object(kept):
     ref = kept.put("k", 1)
     age(ref, 99 * DAY)
     age_ledger(kept, 99 * DAY)

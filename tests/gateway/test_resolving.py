@@ -85,7 +85,7 @@ def test_an_object_that_is_not_json_is_corrupt(desk):
 
 
 @pytest.mark.parametrize(("backend", "word"), [("Folder", "foreign"), ("PlainFolder", "refused")])
-def test_what_this_backend_is_not_known_to_have_made_is_not_read(desk, backend, word, monkeypatch):
+def test_a_reference_that_is_not_the_backends_is_not_read(desk, backend, word, monkeypatch):
     at = desk(backend)
     scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))

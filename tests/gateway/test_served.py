@@ -166,7 +166,7 @@ def test_bodies_stay_airflows(client, task):
 
 
 @pytest.mark.parametrize("header", ["nonsense", "backend=x; size=1; sha256=short", "=" * 9000])
-def test_a_header_that_cannot_be_read_is_ignored(client, task, header):
+def test_an_unreadable_header_is_ignored(client, task, header):
     body = {"value": envelope.wrap("s3://b/1"), "expires_at": None}
     answer = client.call("PUT", task.locate("k")[0], json=body, headers={"Stateroom-Ref": header})
     assert answer.status_code == 204

@@ -38,5 +38,5 @@ def test_anything_else_is_refused_with_examples(text):
         (2.5 * 31_557_600, "2 years 183 days"),
     ],
 )
-def test_a_span_is_told_rounded(seconds, words):
+def test_a_span_is_rounded(seconds, words):
     assert durations.words(seconds) == words

@@ -33,7 +33,7 @@ def test_only_a_non_empty_string_is_wrapped(ref):
 
 
 @pytest.mark.parametrize("stored", VALUES, ids=repr)
-def test_a_value_is_no_envelope(stored):
+def test_a_value_is_not_an_envelope(stored):
     assert envelope.kind(stored) == "value"
     assert envelope.unwrap(stored) is None
     assert envelope.complaint(stored, resolvable=False) is None
@@ -41,7 +41,7 @@ def test_a_value_is_no_envelope(stored):
 
 
 @pytest.mark.parametrize(("stored", "complaint"), MALFORMED)
-def test_what_only_looks_like_an_envelope_is_malformed(stored, complaint):
+def test_a_value_that_only_looks_like_an_envelope_is_malformed(stored, complaint):
     assert envelope.kind(stored) == "malformed"
     assert envelope.unwrap(stored) is None
     assert complaint in envelope.complaint(stored, resolvable=True)

@@ -48,6 +48,6 @@ def test_a_write_over_an_unseen_change_is_a_lost_update(story, expected):
     assert lost_updates(steps(story)) == expected
 
 
-def test_what_is_called_is_among_what_happens():
+def test_every_call_is_one_of_the_operations():
     assert set(CALLS) < set(OPS)
     assert len(set(OPS)) == len(OPS)

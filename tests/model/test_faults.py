@@ -93,7 +93,7 @@ def test_an_object_is_missing_or_corrupt_for_reads_only(kind):
         ({"status": 500, "scope": {"asset": "a", "dag_id": "d"}}, "not both"),
     ],
 )
-def test_what_contradicts_itself_is_refused(members, words):
+def test_contradicting_members_are_refused(members, words):
     with pytest.raises(ValueError, match=words):
         Fault(**members)
 
@@ -224,7 +224,7 @@ def test_a_fault_that_is_removed_fires_no_more(faults):
     assert fired(faults) == []
 
 
-def test_the_faults_of_a_namespace_are_its_own_and_go_with_it(store):
+def test_the_faults_of_a_namespace_are_dropped_with_it(store):
     mine = store.create_namespace("mine")
     other = store.namespace()
     mine.faults.add(Fault(status=500))

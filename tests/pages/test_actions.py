@@ -134,7 +134,7 @@ def test_an_earlier_reference_without_its_object_says_so(backed, tmp_path):
 
 
 @pytest.mark.parametrize("seq", ["", "0", "x", "99999999", "9" * 30])
-def test_a_moment_that_never_was_cannot_be_restored(world, seq):
+def test_an_unknown_event_cannot_be_restored(world, seq):
     answer = send(world, KEY + "job_id", action="restore", seq=seq)
     assert answer.status_code == 409
     assert "not in the journal any more" in text_of(answer)
@@ -159,7 +159,7 @@ def test_a_moment_that_never_was_cannot_be_restored(world, seq):
         ({"action": "drop_snapshot", "name": "none"}, "none"),
     ],
 )
-def test_what_the_bench_cannot_do_it_says(world, fields, complaint):
+def test_the_bench_reports_why_it_refuses(world, fields, complaint):
     answer = send(world, "/bench", **fields)
     assert answer.status_code >= 400
     assert complaint in text_of(answer)
@@ -248,7 +248,7 @@ def test_a_fault_is_set_as_the_form_says(world, fields, fault):
         ({"of_dag_id": "etl", "of_asset": "orders", "what": "truncate"}, "not both"),
     ],
 )
-def test_a_fault_that_cannot_be_says_why_and_stays_in_the_form(world, fields, complaint):
+def test_an_invalid_fault_is_explained_and_stays_in_the_form(world, fields, complaint):
     answer = send(world, "/bench", action="set_fault", pattern="kept", **fields)
     assert answer.status_code == 422
     assert complaint in text_of(answer)

@@ -21,7 +21,7 @@ from web.pages.formatting import address, count, json_type, preview, size, span,
         (900 * 86400, "2 years"),
     ],
 )
-def test_a_span_is_said_in_one_unit(seconds, words):
+def test_a_span_is_shown_in_one_unit(seconds, words):
     assert span(seconds) == words
 
 
@@ -37,7 +37,7 @@ def test_a_span_is_said_in_one_unit(seconds, words):
         (2**31, "2.0 GiB"),
     ],
 )
-def test_a_size_is_said_in_one_unit(number, words):
+def test_a_size_is_shown_in_one_unit(number, words):
     assert size(number) == words
 
 
@@ -111,7 +111,7 @@ def test_a_tree_is_bounded_and_says_what_it_leaves_out(text):
 @pytest.mark.parametrize(
     ("text", "why"), [('"' + "x" * 3_000_000 + '"', "large"), ("[" * 100_000, "deeply nested")]
 )
-def test_what_cannot_be_a_tree_shows_its_beginning(text, why):
+def test_a_text_that_is_not_a_tree_shows_its_beginning(text, why):
     assert tree(text) == {"beginning": text[:4000], "why": why}
 
 

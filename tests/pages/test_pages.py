@@ -60,7 +60,7 @@ def test_every_column_of_a_list_sorts(world, show):
 @pytest.mark.parametrize(
     "query", ["sort=nothing", "show=nothing", "only=nothing", "page=0", "page=x", "page=9999999999"]
 )
-def test_what_no_link_says_is_refused_in_words(world, query):
+def test_an_invalid_query_is_refused_with_what_was_expected(world, query):
     answer = world.get(f"/?{query}", headers=HTML)
     assert answer.status_code == 400
     assert "expected" in text_of(answer)
@@ -69,7 +69,7 @@ def test_what_no_link_says_is_refused_in_words(world, query):
 @pytest.mark.parametrize(
     "path", ["/task", "/key", TASK.replace("extract", "load"), "/asset?asset_id=9"]
 )
-def test_what_is_not_there_is_a_page_that_says_so(world, path):
+def test_a_missing_page_leads_back_to_the_overview(world, path):
     answer = world.get(path, headers=HTML)
     assert answer.status_code in (400, 404)
     assert answer.content_type == "text/html; charset=utf-8"
@@ -92,7 +92,7 @@ def test_a_key_that_is_not_there_leads_to_where_it_is(world, path, near):
     assert f"key={near}" in link
 
 
-def test_a_key_says_when_it_goes_and_by_whose_clock(world):
+def test_a_key_says_when_it_is_removed(world):
     put(world, "cursor", 1, expires_at="2040-01-01T00:00:00Z")
     assert "is removed by the next clean after that" in text_of(world.get(KEY + "cursor"))
 
@@ -113,7 +113,7 @@ def test_an_unknown_path_is_a_page_for_browsers_outside_the_apis(world, path, ac
     assert answer.content_type == expected
 
 
-def test_an_unknown_namespace_lists_those_that_are_near(world):
+def test_an_unknown_namespace_lists_similar_ones(world):
     world.post("/_stateroom/namespaces", json={"name": "nightly"})
     answer = world.get("/ns/nightyl/", headers=HTML)
     assert answer.status_code == 404
@@ -388,7 +388,7 @@ def test_without_a_login_pages_lead_to_it(guarded):
     assert answer.headers["Location"].startswith("/login?next=%2Ftask%3F")
 
 
-def test_a_login_opens_the_pages_until_its_token_is_over(guarded):
+def test_a_login_opens_the_pages_until_its_token_expires(guarded):
     token = admin()["Authorization"].removeprefix("Bearer ")
     page = guarded.get("/login")
     answer = guarded.post(

@@ -1,4 +1,4 @@
-"""Pages of a served process: who looks at them keeps nobody waiting."""
+"""Pages of a served process: a viewer keeps no call waiting."""
 
 import socket
 import time

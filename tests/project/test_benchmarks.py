@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import compare, page, plugin, servers
+from benchmarks import compare, faults, page, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
 from state.process import ServerProcess
@@ -43,6 +43,16 @@ def test_the_pages_are_measured_on_what_was_filled_in(tmp_path, monkeypatch):
     page.fill(tmp_path / "page.db")
     with ServerProcess(["--db", str(tmp_path / "page.db")]) as process:
         assert set(page.measure(process.url, 1)) == set(page.PAGES)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("looks", [True, False], ids=["with faults", "without"])
+def test_the_cost_of_faults_is_measured_on_calls_that_succeed(looks, method, monkeypatch):
+    monkeypatch.setattr(faults, "CALLS", 2)
+    app = faults.app(looks)
+    assert faults.cost(app, method) > 0
+    assert app.test_client().get(faults.KEY).json == {"value": {"job": "4711", "step": 3}}
+    app.extensions["stateroom"].store.close()
 
 
 def test_the_plugins_cost_is_measured_with_and_without_its_use():

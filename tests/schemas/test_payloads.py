@@ -100,5 +100,5 @@ def test_unknown_members_are_found_at_any_depth():
 
 
 @pytest.mark.parametrize("document", [None, 5, [], {"assets": [5]}, {"config": None}])
-def test_what_has_the_wrong_form_has_no_unknown_members(document):
+def test_a_document_of_the_wrong_form_has_no_unknown_members(document):
     assert unknown_members(fixtures.Fixture(), document) == []

@@ -61,9 +61,7 @@ def test_the_next_connection_is_served_again(server, faults, connect):
     assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
 
 
-def test_what_was_pipelined_behind_a_closed_call_takes_no_effect(
-    server, faults, namespace, connect
-):
+def test_a_call_pipelined_behind_a_closed_one_has_no_effect(server, faults, namespace, connect):
     faults.add(Fault("get", close="before"))
     connection = connect(server).send("GET", TASK_KEY).send(*SET, body=BODY)
     with contextlib.suppress(

@@ -131,7 +131,7 @@ def test_a_connection_closes_when_it_should(
 
 
 @pytest.mark.parametrize(("version", "headers"), [("1.0", []), ("1.1", ["Connection: close"])])
-def test_a_204_closes_for_those_who_ask(service, connect, version, headers):
+def test_a_204_closes_the_connection_if_asked_to(service, connect, version, headers):
     connection = connect(service).send("POST", "/_stateroom/reset", *headers, version=version)
     status, answered, _ = connection.answer()
     assert status == 204

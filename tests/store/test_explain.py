@@ -82,7 +82,7 @@ def advance(namespace, days):
         (None, "By whose clock that was counted is not known; it expires by"),
     ],
 )
-def test_a_key_that_will_expire_says_when_and_by_whose_clock(put, sentence, by, counted):
+def test_a_key_that_expires_says_when_and_by_which_clock(put, sentence, by, counted):
     put(days=29, expires_by=by)
     expiry = (
         "'job_id' expires in 29 days, at 2030-01-30T00:00:00Z, "
@@ -119,7 +119,7 @@ def test_a_key_written_with_a_past_expiry_is_explained(put, sentence):
     assert "it was so already when it was written" in sentence()
 
 
-def test_a_key_without_expiry_stays_until_somebody_deletes_it(namespace, put, sentence):
+def test_a_key_without_expiry_stays_until_it_is_deleted(namespace, put, sentence):
     put()
     scopes.asset(namespace, name="orders").set("watermark", 1)
     assert sentence() == "'job_id' never expires: it stays until somebody deletes it."
@@ -185,7 +185,7 @@ def test_a_deleted_key_says_when_and_by_whom(namespace, put, sentence):
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
     scopes.task_instance(namespace, ti_id, writer).delete("job_id")
-    scopes.task(namespace, SUBMIT).delete("job_id")  # it is gone already: not this one
+    scopes.task(namespace, SUBMIT).delete("job_id")  # after it was deleted: not this one
     advance(namespace, days=2)
     assert (
         sentence()
@@ -208,7 +208,7 @@ def test_cleaned_key_is_explained_with_its_expiry_and_late_retry(namespace, put,
     )
 
 
-def test_a_cleared_key_says_who_cleared(namespace, put, sentence):
+def test_a_cleared_key_names_who_cleared_it(namespace, put, sentence):
     put()
     scopes.task(namespace, SUBMIT).clear()
     assert "It was deleted when all keys were cleared by the API" in sentence()
@@ -382,7 +382,7 @@ def test_a_long_key_is_shortened_and_a_hostile_one_escaped(sentence):
     assert "\x1b" not in sentence(key="\x1b[31m")
 
 
-def test_a_map_index_that_no_row_can_hold(namespace):
+def test_a_map_index_beyond_the_database_is_refused(namespace):
     assert explain(namespace, TaskScope("etl", "run+1", "submit", 2**63 - 1), "k")["found"] is False
     with pytest.raises(OutOfRange):
         explain(namespace, TaskScope("etl", "run+1", "submit", 2**63), "k")
@@ -418,7 +418,7 @@ def test_a_key_is_explained(world, ask):
     }
 
 
-def test_who_counted_depends_on_who_wrote(world, ask):
+def test_the_clock_of_an_expiry_depends_on_the_writer(world, ask):
     moment = to_text(datetime.now(timezone.utc) + timedelta(days=1))
     world.put(f"/execution/store/ti/{TI}/w", json={"value": 1, "expires_at": moment})
     world.put(f"/_stateroom/values/ti/{TI}?key=g", json={"value": 1, "retention": 60})
@@ -429,7 +429,7 @@ def test_who_counted_depends_on_who_wrote(world, ask):
     ]
 
 
-def test_the_setting_clear_on_success_is_seen(world, ask):
+def test_the_setting_clear_on_success_is_explained(world, ask):
     world.put("/_stateroom/fixture", json={"config": {"clear_on_success": True}})
     assert "clear_on_success" in ask(**EXTRACT, key="job_id").json["sentence"]
 

@@ -156,7 +156,7 @@ def test_the_release_before_refuses_an_upgraded_file(first_release, extended, mo
         Store(str(first_release))
 
 
-OLD_NOTES = [  # op, status, parent, note, then the delay, outcome and state that they said
+OLD_NOTES = [  # op, status, parent, note, then the delay, outcome and state in them
     ("delete", 204, None, "there was no such key", None, "unchanged", None),
     ("delete", 204, None, None, None, None, None),
     ("get", 404, None, None, None, "key_not_found", None),

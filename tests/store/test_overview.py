@@ -50,7 +50,7 @@ def test_runs_are_counted_with_what_they_hold(filled):
     assert rows == {RUN: (2, 5, 1, 1), LATER: (1, 0, 0, 0)}
 
 
-def test_totals_are_those_of_one_namespace(filled, store):
+def test_totals_count_one_namespace(filled, store):
     other = store.create_namespace("other")
     assets.create_asset(other, "orders")
     assert lists.totals(other, Search())["keys"] == 0

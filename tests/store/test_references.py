@@ -133,7 +133,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_reference_is_released_however_its_row_is_deleted(namespace, task, ti_id, way):
+def test_a_reference_is_released_by_every_deletion_of_its_row(namespace, task, ti_id, way):
     task.set("k", A, namespace.clock.now())
     WAYS[way](namespace, task, ti_id)
     row = ledger(namespace)["s3://bucket/a"]
@@ -186,7 +186,7 @@ def test_a_late_object_is_an_orphan(namespace, task):
     assert ledger(namespace)["s3://bucket/late"]["health"] == "orphan"
 
 
-def test_a_late_object_held_by_a_row_is_no_orphan(namespace, task):
+def test_a_late_object_held_by_a_row_is_not_an_orphan(namespace, task):
     task.set("k", A)
     references.record_orphan(namespace, task.scope_id(), "k", "s3://bucket/a", FACTS, task.writer)
     row = ledger(namespace)["s3://bucket/a"]

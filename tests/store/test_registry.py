@@ -164,7 +164,7 @@ def test_two_active_assets_share_neither_name_nor_uri(namespace, name, uri):
         assets.create_asset(namespace, name, uri)
 
 
-def test_a_number_that_no_row_can_hold_is_an_error(namespace):
+def test_a_number_beyond_the_database_is_an_error(namespace):
     for act in (
         lambda: scopes.asset(namespace, 2**63),
         lambda: scopes.task(namespace, TaskScope("d", "r", "t", -(2**63) - 1)),

@@ -166,7 +166,7 @@ def test_a_read_that_outlasts_close_closes_its_own_connection(tmp_path):
         db.execute("SELECT 1")
 
 
-def test_what_is_written_is_there_after_reopening(tmp_path):
+def test_written_keys_are_there_after_reopening(tmp_path):
     path = str(tmp_path / "s.db")
     store = Store(path)
     keyspace_of(store).set("k", {"a": 1})

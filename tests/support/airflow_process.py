@@ -91,9 +91,7 @@ class ServedStateroom:
 
     def worker(self, task_instance):
         """The connection of a task instance's worker, with a token if there is a secret."""
-        token = (
-            tokens.for_task_instance(self.secret, task_instance["id"])
-            if self.secret
-            else task_instance["token"]
-        )
+        token = task_instance["token"]
+        if self.secret:
+            token = tokens.for_task_instance(self.secret, task_instance["id"])
         return {"url": self.url, "token": token}

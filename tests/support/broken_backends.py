@@ -78,7 +78,9 @@ class Broken(Sound):
 class LosesTypes(Broken):
     def read(self, stored):
         value = super().read(stored)
-        return list(map(str, value)) if isinstance(value, list) else value
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        return value
 
 
 class WrapsItself(Broken):
@@ -135,7 +137,9 @@ class FoldsCase(Broken):
 class ForgetsMapIndex(Broken):
     def folder(self, scope):
         folder = super().folder(scope)
-        return folder.parent / "all" if isinstance(scope, TaskScope) else folder
+        if isinstance(scope, TaskScope):
+            return folder.parent / "all"
+        return folder
 
 
 class MixesAssetsWithDags(Broken):
@@ -170,10 +174,14 @@ class InlineAsText(Broken):
 
     def write(self, *, value, key, scope):
         text = json.dumps(value)
-        return text if len(text) < 100 else super().write(value=value, key=key, scope=scope)
+        if len(text) < 100:
+            return text
+        return super().write(value=value, key=key, scope=scope)
 
     def read(self, stored):
-        return json.loads(stored) if not stored.startswith("/") else super().read(stored)
+        if stored.startswith("/"):
+            return super().read(stored)
+        return json.loads(stored)
 
 
 class WritesLate(Broken):

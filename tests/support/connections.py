@@ -48,7 +48,8 @@ class Connection:
 
     def send(self, method, path, *headers, version="1.1", body=b""):
         lines = [f"{method} {path} HTTP/{version}", "Host: localhost", *headers]
-        lines += [f"Content-Length: {len(body)}"] if body else []
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         return self
 
@@ -60,8 +61,9 @@ class Connection:
         while (line := self.file.readline()) not in (b"\r\n", b""):
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
-        body = b"" if head else self.file.read(int(headers.get("content-length", 0)))
-        return status, headers, body
+        if head:
+            return status, headers, b""
+        return status, headers, self.file.read(int(headers.get("content-length", 0)))
 
     def is_closed(self):
         return self.file.read(1) == b""

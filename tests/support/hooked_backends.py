@@ -1,4 +1,4 @@
-"""Backends as Airflow's hooks want them, that note their calls."""
+"""Backends with Airflow's hooks, which record their calls."""
 
 from state.backends.base import BaseStoreBackend
 

@@ -66,7 +66,9 @@ class Space:
     def _json(self, method, path, **kwargs):
         answer = self.http.request(method, self.url + path, **kwargs)
         assert answer.status_code < 300, answer.text
-        return answer.json() if answer.content else None
+        if answer.status_code == 204:
+            return None
+        return answer.json()
 
     def task_page(self, **scope):
         return f"{self.url}/task?{urlencode({**EXTRACT, **scope})}"

@@ -155,7 +155,7 @@ def test_the_object_is_written_before_the_row(rows, backend, verb):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_the_replaced_object_goes_after_the_row(rows, backend, verb):
+def test_the_replaced_object_is_removed_after_the_row(rows, backend, verb):
     accessor = task(rows, backend)
     accessor.set("key", 1)
     rows.events.clear()
@@ -165,7 +165,7 @@ def test_the_replaced_object_goes_after_the_row(rows, backend, verb):
 
 @pytest.mark.parametrize(("verb", "row"), [("delete", "row deleted"), ("clear", "rows cleared")])
 @pytest.mark.parametrize("prefix", ["", "a"])
-def test_the_row_goes_before_the_object(rows, backend, prefix, verb, row):
+def test_the_row_is_deleted_before_the_object(rows, backend, prefix, verb, row):
     accessor = task(rows, backend)
     accessor.set("key", 1)
     rows.events.clear()
@@ -317,7 +317,7 @@ def test_values_that_json_cannot_hold_are_refused_with_a_path(rows, backend, val
 @pytest.mark.parametrize(
     "value", [(1,), {1}, b"x", NOW, {1: 2}, [object()]], ids=lambda value: type(value).__name__
 )
-def test_what_is_not_json_is_refused(rows, value):
+def test_a_value_that_is_not_json_is_refused(rows, value):
     with pytest.raises(TypeError):
         asset(rows).set("key", value)
     assert rows.events == []
@@ -491,11 +491,11 @@ class TestAccessorsOfAssets:
         with pytest.raises(ValueError, match="2 inlets and outlets; choose one"):
             self.several(ASSET, AssetScope(name="other")).get("key")
 
-    def test_an_unknown_asset_is_refused_with_those_that_are_known(self):
+    def test_an_unknown_asset_is_refused_with_the_known_ones(self):
         with pytest.raises(KeyError, match="'nobody' is not among .*'asset'"):
             self.several(ASSET)["nobody"]
 
-    def test_what_is_no_asset_is_refused(self):
+    def test_an_invalid_asset_is_refused(self):
         with pytest.raises(TypeError, match="got int"):
             self.several(ASSET)[1]
 
