@@ -51,6 +51,7 @@ class Stateroom(Connection):
     :param namespace: a name; None for ``default``.
     :param token: an admin token, if the service has a secret.
     :param over: another handle, whose connection pool is shared; None for a pool of its own.
+    :raises InvalidName: for an invalid name of a namespace.
     :raises Unreachable: from any member, if the service does not respond.
     """
 

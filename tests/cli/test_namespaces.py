@@ -87,7 +87,12 @@ def test_namespaces_are_the_services_whatever_ns_says(run):
 
 @pytest.mark.parametrize("name", [".", "..", "...", "a b/c", "ü"])
 @pytest.mark.parametrize(
-    "arguments", [["--ns", "NAME", "clear", *TASK], ["namespaces", "drop", "NAME"]]
+    "arguments",
+    [
+        ["--ns", "NAME", "clear", *TASK],
+        ["namespaces", "create", "NAME"],
+        ["namespaces", "drop", "NAME"],
+    ],
 )
 def test_an_invalid_namespace_name_is_a_usage_error(run, name, arguments):
     done = run(*[name if word == "NAME" else word for word in arguments])
