@@ -286,7 +286,7 @@ class Stateroom(Connection):
             raise ValueError(f"key {key!r} exists in {labels}; choose one of them with of=")
         return scopes.pop()
 
-    def timeline(self, most: int = timeline.MOST) -> str:
+    def timeline(self, most: int = timeline.MOST_LINES) -> str:
         """The events as a table for people, and explanations of missing and expired keys.
 
         :param most: the number of lines of the table.
