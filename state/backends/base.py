@@ -65,7 +65,7 @@ class BaseStoreBackend(ABC):
 
         :raises ObjectMissing: if the object does not exist.
         """
-        raise NotImplementedError(f"{type(self).__name__} makes no references for tasks")
+        raise NotImplementedError(f"{type(self).__name__} has no hooks for tasks")
 
     def serialize_asset_state_store_to_ref(
         self, *, value: Any, key: str, scope: AssetScope
@@ -75,7 +75,7 @@ class BaseStoreBackend(ABC):
 
     def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:
         """The value behind an asset's reference; otherwise as for tasks."""
-        raise NotImplementedError(f"{type(self).__name__} makes no references for assets")
+        raise NotImplementedError(f"{type(self).__name__} has no hooks for assets")
 
     @abstractmethod
     def delete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
@@ -199,7 +199,7 @@ class BaseStateBackend(BaseStoreBackend):
 
     def deserialize_task_state_from_ref(self, stored: str) -> Any:
         """The value behind a task's reference."""
-        raise NotImplementedError(f"{type(self).__name__} makes no references for tasks")
+        raise NotImplementedError(f"{type(self).__name__} has no hooks for tasks")
 
     def serialize_asset_state_to_ref(self, *, value: Any, key: str, asset_ref: str) -> str | None:
         """Store an asset's value and return its reference, or None to keep it in the row."""
@@ -207,4 +207,4 @@ class BaseStateBackend(BaseStoreBackend):
 
     def deserialize_asset_state_from_ref(self, stored: str) -> Any:
         """The value behind an asset's reference."""
-        raise NotImplementedError(f"{type(self).__name__} makes no references for assets")
+        raise NotImplementedError(f"{type(self).__name__} has no hooks for assets")

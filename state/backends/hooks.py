@@ -189,8 +189,8 @@ class Hooks:
         pair = self._pairs[_kind(scope)]
         if pair is None:
             raise BadBackend(
-                f"{self.name} makes no references for {_kind(scope)}s, but one is stored: "
-                "another backend wrote it"
+                f"{self.name} has no hooks for {_kind(scope)}s; the stored reference is another "
+                "backend's"
             )
         return pair[1](ref)
 

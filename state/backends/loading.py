@@ -66,16 +66,26 @@ def load(spec: str, **options: Any) -> Hooks | None:
     """
     if spec == METASTORE:
         return None
+    cls = class_of(spec)
+    if spec in BUILTIN:
+        _check_options(spec, _parameters(cls), options)
+    check_class(cls)
+    return Hooks(_create(cls, spec, options), spec)
+
+
+def class_of(spec: str) -> type:
+    """The class of a backend by its built-in name or dotted path.
+
+    :raises BadBackend: if it cannot be imported; for ``metastore``, which has no class.
+    """
+    if spec == METASTORE:
+        raise BadBackend(f"{METASTORE} is the database itself, not a class of a backend")
     if spec not in BUILTIN and "." not in spec:
         known = ", ".join([METASTORE, *BUILTIN])
         raise BadBackend(
             f"unknown backend {spec!r}; use one of {known}, or the dotted path of a class"
         )
-    cls = import_class(BUILTIN.get(spec, spec))
-    if spec in BUILTIN:
-        _check_options(spec, _parameters(cls), options)
-    check_class(cls)
-    return Hooks(_create(cls, spec, options), spec)
+    return import_class(BUILTIN.get(spec, spec))
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from ..backends.hooks import import_class
-from ..backends.loading import BUILTIN
+from ..backends.loading import class_of
 from .connection import as_json
 
 
@@ -34,7 +33,7 @@ def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: 
 
     sys.path.insert(0, "")  # a backend in the working directory, as with `python -m`
     arguments = dict(_argument(text) for text in options)
-    cls = import_class(BUILTIN.get(backend, backend))
+    cls = class_of(backend)
     checks = [check for check in conformance.CHECKS if not only or check.name in only]
     unknown = set(only) - {check.name for check in checks}
     if unknown:

@@ -20,7 +20,7 @@ from .scope_options import scope_if_any, scope_of, scoped
 if TYPE_CHECKING:
     from ..client.events import Event
     from ..client.http import StateroomClient
-    from ..client.timeline import Story
+    from ..client.timeline import EventFormatter
 
 _PATH = "/_stateroom/journal"
 _HISTORY = "/_stateroom/history"
@@ -130,16 +130,16 @@ class _Table:
             click.echo("\n".join(map(json.dumps, events[-count:])))
             return
         from ..client.events import Event
-        from ..client.timeline import Story
+        from ..client.timeline import EventFormatter
 
         known = [Event.read(row) for row in events]
-        story = Story(known, numbered=True)
-        rows = [self._row(event, story) for event in known[-count:]]
+        formatter = EventFormatter(known, numbered=True)
+        rows = [self._row(event, formatter) for event in known[-count:]]
         if not self._widths:
             rows.insert(0, self._cells("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"))
         click.echo(columns(rows, self._widths))
 
-    def _row(self, event: Event, story: Story) -> tuple[str, ...]:
+    def _row(self, event: Event, formatter: EventFormatter) -> tuple[str, ...]:
         from ..client.timeline import operation
         from ..model.scopes import label
 
@@ -149,11 +149,11 @@ class _Table:
         return self._cells(
             str(event.seq),
             f"{event.at[:23].rstrip('Z')}Z",
-            printable(story.actor(event)),
+            printable(formatter.actor(event)),
             scope,
             operation(event),
             printable(event.key or ""),
-            story.outcome(event),
+            formatter.outcome(event),
         )
 
     def _cells(self, *cells: str) -> tuple[str, ...]:
@@ -246,17 +246,17 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     from ..client.events import Event
-    from ..client.timeline import Story, operation
+    from ..client.timeline import EventFormatter, operation
 
     events = [Event.read(row) for row in rows]
-    story = Story(events, numbered=True)
+    formatter = EventFormatter(events, numbered=True)
     lines = [
         (
             str(event.seq),
             second(event.at),
-            story.actor(event),
+            formatter.actor(event),
             operation(event).strip(),
-            story.outcome(event) + _lost(row),
+            formatter.outcome(event) + _lost(row),
         )
         for event, row in zip(events, rows, strict=True)
     ]

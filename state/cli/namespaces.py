@@ -46,7 +46,7 @@ def list_namespaces() -> None:
 )
 def create_namespace(name: str, fixture: str | None) -> None:
     """Create the namespace NAME, and print its address."""
-    body: dict[str, Any] = {"name": name}
+    body: dict[str, Any] = {"name": check_name(name, "namespace name")}
     if fixture:
         body["fixture"] = fixture_files.read(Path(fixture))
     with connected(whole=True) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from ..model.names import check_name
 from .http import StateroomClient
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Connection:
     :param namespace: a name; None for ``default``.
     :param token: an admin token, if the service has a secret.
     :param over: another handle, whose connection pool is shared; None for a pool of its own.
+    :raises InvalidName: for an invalid name of a namespace.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class Connection:
         self.namespace = namespace or "default"
         self.url = self._root
         if namespace is not None:
-            self.url = f"{self._root}/ns/{namespace}"
+            self.url = f"{self._root}/ns/{check_name(namespace, 'namespace name')}"
         session = None
         if over is not None:
             session = over._client.session

@@ -13,7 +13,7 @@ from ..model.events import CALLS, OPS
 from ..model.scopes import AssetScope, StoreScope, label, scope_document, scope_from
 from .events import Event, LostUpdate, lost_updates
 from .http import StateroomClient
-from .timeline import shown
+from .timeline import shown, table
 
 PATH = "/_stateroom/journal"
 _PAGE = 1000  # events in one response
@@ -107,8 +107,6 @@ class Journal:
         return rows
 
     def __repr__(self) -> str:
-        from .timeline import table
-
         return table(self.events()) or "<an empty journal>"
 
 

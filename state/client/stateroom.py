@@ -51,6 +51,7 @@ class Stateroom(Connection):
     :param namespace: a name; None for ``default``.
     :param token: an admin token, if the service has a secret.
     :param over: another handle, whose connection pool is shared; None for a pool of its own.
+    :raises InvalidName: for an invalid name of a namespace.
     :raises Unreachable: from any member, if the service does not respond.
     """
 
@@ -285,7 +286,7 @@ class Stateroom(Connection):
             raise ValueError(f"key {key!r} exists in {labels}; choose one of them with of=")
         return scopes.pop()
 
-    def timeline(self, most: int = timeline.MOST) -> str:
+    def timeline(self, most: int = timeline.MOST_LINES) -> str:
         """The events as a table for people, and explanations of missing and expired keys.
 
         :param most: the number of lines of the table.

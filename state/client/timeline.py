@@ -16,20 +16,20 @@ from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
 from .events import Event, lost_updates
 
-MOST = 60  # lines
+MOST_LINES = 60
 _LONGEST_VALUE = 36  # characters
 _VERBS = {"state": "reports", "create": "begins"}
 
 
-def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST) -> str:
+def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST_LINES) -> str:
     """A table of the newest events; an empty string without events.
 
     :param failures: errors of our own workers' backends, which are sorted in by their time.
     :param most: number of lines; the first line says how many were omitted.
     """
-    story = Story(events)
-    rows = [(event.real_at, story.line(event)) for event in events]
-    rows += [(failure.at, story.failure(failure)) for failure in failures]
+    formatter = EventFormatter(events)
+    rows = [(event.real_at, formatter.line(event)) for event in events]
+    rows += [(failure.at, formatter.failure(failure)) for failure in failures]
     if not rows:
         return ""
     rows.sort(key=lambda row: row[0])
@@ -40,7 +40,7 @@ def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOS
     return text
 
 
-class Story:
+class EventFormatter:
     """Texts of events that refer to other events.
 
     :param events: all events that may be referred to.
@@ -88,7 +88,7 @@ class Story:
         write = self._by_number.get(event.saw or 0)
         if write is not None:
             return f"-> {shown(write.value)}"
-        if self._numbered:
+        if self._numbered and event.saw is not None:
             return f"-> the value of event {event.saw}"
         return "-> (its write is no longer in the journal)"
 

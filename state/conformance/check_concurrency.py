@@ -16,8 +16,8 @@ GAP = 0.3  # seconds; a thread switch takes milliseconds, a blocking call to sto
 
 
 @check(
-    "A process killed between object and row leaves a row that points nowhere.",
-    "Write the object completely (and to the disk) before you return its reference.",
+    "A process killed between object and row leaves a row without an object.",
+    "Write the whole object (and sync it to disk) before you return its reference.",
 )
 def crash_while_writing(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -31,10 +31,8 @@ def crash_while_writing(harness: Harness) -> None:
 
 
 @check(
-    "A first attempt that lives on damages what the second one wrote: "
-    "objects are overwritten in place.",
-    "Put a digest of the value into the reference, "
-    "so that a new value never touches the old object.",
+    "An old attempt that still runs overwrites the object of a new one in place.",
+    "Put a digest of the value into the reference, so that each new value is a new object.",
 )
 def crash_keeps_old_value(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -49,8 +47,8 @@ def crash_keeps_old_value(harness: Harness) -> None:
 
 
 @check(
-    "A process killed while it deletes leaves a row that points nowhere.",
-    "Nothing to do in the backend as long as delete removes only what it is asked to.",
+    "A process killed during a delete leaves a row without an object.",
+    "Remove only the objects of this key in delete.",
 )
 def crash_while_deleting(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -65,8 +63,8 @@ def crash_while_deleting(harness: Harness) -> None:
 
 
 @check(
-    "Two writers at once leave a row that points nowhere, or a value that neither wrote.",
-    "Write to a temporary name and rename; let no writer remove another's object.",
+    "Two concurrent writers leave a row without an object, or a value that neither wrote.",
+    "Write to a temporary name and rename; never remove the object of another writer.",
 )
 def two_writers(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -103,8 +101,8 @@ def _race(accessors: list[Any]) -> None:
 
 
 @check(
-    "The async methods do not do the same as the sync methods.",
-    "Leave them out: the base runs the sync methods in a thread.",
+    "The async methods behave differently from the sync methods.",
+    "Do not override them: the base class runs the sync methods in a thread.",
 )
 def async_agrees(harness: Harness) -> None:
     async def life(accessor: Any) -> tuple[Any, Any, Any]:
@@ -130,7 +128,7 @@ def async_agrees(harness: Harness) -> None:
 
 @check(
     "An async method blocks the event loop: all other coroutines of the worker wait (#71354).",
-    "Await in it, or leave it out: the base runs the sync method in a thread.",
+    "Await in it, or do not override it: the base class runs the sync method in a thread.",
 )
 def loop_is_free(harness: Harness) -> None:
     for scope in harness.served_scopes():

@@ -12,7 +12,7 @@ from .samples import big, check, expect, same
 
 
 @check(
-    "Overwriting a key gives back the old value, or a mixture.",
+    "After a key is overwritten, its old value is read, or a mixture of both.",
     "Write a new object for a new value, or replace the old one at once (write, then rename).",
 )
 def overwrite(harness: Harness) -> None:
@@ -27,7 +27,7 @@ def overwrite(harness: Harness) -> None:
 
 
 @check(
-    "A value that shrinks below the inline threshold leaves its old object behind.",
+    "When a value shrinks below the inline threshold, its old object is not removed.",
     "Return None to keep a value inline (not its JSON text), and implement delete or remove_ref.",
 )
 def shrink(harness: Harness) -> None:
@@ -96,11 +96,11 @@ def clear_leaves_nothing(harness: Harness) -> None:
 
 @check(
     "Clearing all map indices leaves some objects, or removes those of another task.",
-    "With all_map_indices, remove what lies under the task at any index, and nothing else.",
+    "With all_map_indices, remove the objects of the task at any index, and nothing else.",
 )
 def clear_all_map_indices(harness: Harness) -> None:
     if not harness.hooks().serves(harness.task):
-        raise NotApplicable("it makes no references for tasks")
+        raise NotApplicable("it has no hooks for tasks")
     mapped = [replace(harness.task, task_id="mapped", map_index=index) for index in (0, 1, 10)]
     refs = [harness.reference(scope, "key", big(1)) for scope in mapped]
     other = harness.reference(replace(harness.task, task_id="mapped2", map_index=0), "key", big(1))

@@ -9,7 +9,7 @@ from .samples import big, check, expect, same
 
 
 @check(
-    "The reference holds a time or a random part: delete and clear cannot find the object again.",
+    "The reference has a time or a random part: delete and clear cannot find the object.",
     "Build the reference from the scope, the key and the value's content only.",
 )
 def deterministic(harness: Harness) -> None:
@@ -22,7 +22,7 @@ def deterministic(harness: Harness) -> None:
 
 @check(
     "The reference differs between processes: another worker cannot find the object.",
-    "Use nothing of the process in it: no pid, no hash(), no counter.",
+    "Use nothing that belongs to the process: no pid, no hash(), no counter.",
 )
 def same_in_every_process(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -32,12 +32,12 @@ def same_in_every_process(harness: Harness) -> None:
 
 
 @check(
-    "The reference holds the task-instance id, which changes with each retry (#68274).",
-    "Build it from the scope (dag, run, task, map index); the released hooks are given it.",
+    "The reference has the task-instance id, which changes with each retry (#68274).",
+    "Build it from the scope (dag, run, task, map index); the released hooks get it.",
 )
 def same_in_every_attempt(harness: Harness) -> None:
     if not harness.hooks().serves(harness.task):
-        raise NotApplicable("it makes no references for tasks")
+        raise NotApplicable("it has no hooks for tasks")
     first, second = (
         harness.reference(harness.task, "key", big(1), ti_id) for ti_id in ("ti-1", "ti-2")
     )
@@ -45,12 +45,12 @@ def same_in_every_attempt(harness: Harness) -> None:
 
 
 @check(
-    "A retried task does not find what its first attempt stored.",
-    "Resolve the reference as it stands; do not rebuild it from the attempt.",
+    "A retried task cannot read the value of its first attempt.",
+    "Resolve the stored reference; do not build it again from the attempt.",
 )
 def retry_reads(harness: Harness) -> None:
     if not harness.hooks().serves(harness.task):
-        raise NotApplicable("it makes no references for tasks")
+        raise NotApplicable("it has no hooks for tasks")
     with harness.store() as namespace:
         harness.accessor(namespace, harness.task).set("key", big("first"))
         read = harness.accessor(namespace, harness.task).get("key")

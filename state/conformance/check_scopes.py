@@ -10,9 +10,8 @@ from .samples import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
 
 
 @check(
-    "A key with slashes, dots, spaces, Unicode, an ending such as .gz or 512 characters "
-    "cannot be kept.",
-    "Encode the key before it becomes a path; never let its ending choose a format.",
+    "A key with slashes, dots, spaces, Unicode, a suffix such as .gz or 512 characters fails.",
+    "Encode the key before it becomes a path; its suffix must not choose a format.",
 )
 def hostile_keys(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -30,23 +29,23 @@ def hostile_keys(harness: Harness) -> None:
 
 
 @check(
-    "Two keys that look alike (case, Unicode form, encoding, a common beginning) share one object.",
-    "Make the path of a key unique also where the storage folds names together.",
+    "Two similar keys (case, Unicode form, encoding, a common prefix) share one object.",
+    "Make the path of a key unique, also on a storage that ignores case or Unicode forms.",
 )
 def twin_keys(harness: Harness) -> None:
     for scope in harness.served_scopes():
-        for one, other in TWINS:
-            refs = [harness.reference(scope, key, big("same")) for key in (one, other)]
+        for first, second in TWINS:
+            refs = [harness.reference(scope, key, big("same")) for key in (first, second)]
             folded = [unicodedata.normalize("NFC", ref).casefold() for ref in refs]
             expect(
                 folded[0] != folded[1],
-                f"{scope}: keys {one!r:.40} and {other!r:.40} share {refs[0]!r:.120}",
+                f"{scope}: keys {first!r:.40} and {second!r:.40} share {refs[0]!r:.120}",
             )
 
 
 @check(
-    "State of one map index, run, dag or asset is reached from another.",
-    "Put every part of the scope into the path, and keep tasks and assets apart.",
+    "One map index, run, dag or asset can read or remove the state of another.",
+    "Put every part of the scope into the path, and separate tasks from assets.",
 )
 def isolated_scopes(harness: Harness) -> None:
     home = harness.served_scopes()[0]
@@ -61,12 +60,12 @@ def isolated_scopes(harness: Harness) -> None:
 
 
 @check(
-    "Written through the asset's name and cleared through its uri, an object stays behind.",
-    "Use the asset's name where the scope has one.",
+    "An object written by the asset's name is not removed by a clear by its uri.",
+    "Use the asset's name if the scope has one.",
 )
 def asset_by_name_and_uri(harness: Harness) -> None:
     if not harness.hooks().serves(harness.asset):
-        raise NotApplicable("it makes no references for assets")
+        raise NotApplicable("it has no hooks for assets")
     both = AssetScope(name=harness.asset.name, uri="kit://asset")
     ref = harness.reference(harness.asset, "key", big(1))
     harness.hooks().clear(both)

@@ -10,7 +10,7 @@ from .samples import VALUES, big, check, expect, same
 
 
 @check(
-    "A value comes back with another type or content than it was written with.",
+    "A value is read with another type or content than it was written with.",
     "Store exactly json.dumps(value), and json.loads what you read.",
 )
 def round_trip(harness: Harness) -> None:

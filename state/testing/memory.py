@@ -70,7 +70,7 @@ class Memory(Workers):
         """The accessor of the first attempt of a task instance."""
         return Task(self, self.begin(TaskScope(dag_id, RUN_ID, task_id)))
 
-    def timeline(self, most: int = timeline.MOST) -> str:
+    def timeline(self, most: int = timeline.MOST_LINES) -> str:
         """The events as a table for people, and explanations of missing and expired keys."""
         events = [Event.read(row) for row in self._namespace.journal.events()]
         table = timeline.table(events, self.failures, most)

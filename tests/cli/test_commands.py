@@ -67,6 +67,9 @@ def test_list_is_a_table_or_json(run, service):
         (("set", "k", "1", "--days", "1", "--asset", "orders"), "does not expire"),
         (("token", "--jwt-secret", SECRET), "give either --role or --ti"),
         (("--db", "missing.db", "list"), "use --url or --db, not both"),
+        (("check", "nope"), "unknown backend 'nope'; use one of"),
+        (("check", "metastore"), "metastore is the database itself"),
+        (("check", "memory", "--only", "nope"), "unknown check: nope; the checks are round_trip"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_why(run, arguments, words):

@@ -88,7 +88,12 @@ def test_namespaces_are_listed_whatever_ns_is_given(run):
 
 @pytest.mark.parametrize("name", [".", "..", "...", "a b/c", "ü"])
 @pytest.mark.parametrize(
-    "arguments", [["--ns", "NAME", "clear", *TASK], ["namespaces", "drop", "NAME"]]
+    "arguments",
+    [
+        ["--ns", "NAME", "clear", *TASK],
+        ["namespaces", "create", "NAME"],
+        ["namespaces", "drop", "NAME"],
+    ],
 )
 def test_dots_are_an_invalid_namespace_name(run, name, arguments):
     done = run(*[name if word == "NAME" else word for word in arguments])

@@ -15,6 +15,7 @@ from state.client.stateroom import Stateroom
 from state.errors import (
     BadBackend,
     BadDocument,
+    InvalidName,
     KeyNotFound,
     NotFound,
     NotInTime,
@@ -605,6 +606,14 @@ def test_a_namespace_without_a_name_gets_a_unique_one(stateroom_server):
         assert one.namespace != two.namespace
         one.drop()
         two.drop()
+
+
+@pytest.mark.parametrize("name", ["..", "a b/c", ""])
+def test_an_invalid_name_never_becomes_an_address(stateroom, name):
+    with pytest.raises(InvalidName):
+        stateroom.beside(name)
+    with pytest.raises(InvalidName):
+        stateroom.snapshot(name)
 
 
 def test_the_same_name_twice_is_refused(stateroom, stateroom_server):
