@@ -50,7 +50,7 @@ def apply(
                     db, seq, writer, f"e.scope_id IN ({scopes.OF_NAMESPACE})", own
                 )
                 namespaces.forget(namespace, db)
-                namespace.faults.forget(db)
+                namespace.faults.delete_all(db)
                 write_clock(db, namespace, Clock())
             else:
                 config = namespace.config | config
@@ -59,7 +59,7 @@ def apply(
         namespace.config = config
         if forget:
             namespace.clock = Clock()
-            namespace.faults.forgotten()
+            namespace.faults.reload()
         if says_secret:
             namespace.jwt_secret = secret
 
