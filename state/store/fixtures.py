@@ -49,12 +49,12 @@ def apply(
                 namespace.journal.removals(
                     db, seq, writer, f"e.scope_id IN ({scopes.OF_NAMESPACE})", own
                 )
-                namespaces.forget(namespace, db)
+                namespaces.empty(db, namespace)
                 namespace.faults.delete_all(db)
                 write_clock(db, namespace, Clock())
             else:
                 config = namespace.config | config
-            namespaces.put_config(namespace, config, db)
+            namespaces.write_config(db, namespace, config)
             _apply_parts(db, namespace, document, seq)
         namespace.config = config
         if forget:

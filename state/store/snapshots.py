@@ -114,7 +114,7 @@ def restore(namespace: Namespace, name: str) -> None:
             snapshot, config, clock, faults = _find(db, namespace, name)
             seq = namespace.journal.write(db, Event("restore", CONTROL, status=204, note=name))
             _restore_rows(db, namespace, snapshot, seq)
-            namespaces.put_config(namespace, json.loads(config), db)
+            namespaces.write_config(db, namespace, json.loads(config))
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))
             namespace.faults.replace(db, json.loads(faults))
         namespace.config = json.loads(config)

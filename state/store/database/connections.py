@@ -88,7 +88,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, refs: Collection[str] = ()) -> Iterator[sqlite3.Connection]:
-        """The writer, inside ``BEGIN IMMEDIATE``: the writes of the block are committed together, or
+        """The writer, inside ``BEGIN IMMEDIATE``: the writes of the block are committed together or
         rolled back.
 
         :param refs: the references that rows will point at.
