@@ -1,4 +1,4 @@
-"""The SQLite store: one writer under a lock, readers that never wait, namespaces of keyspaces."""
+"""The SQLite store: one writer with a lock, readers that never wait, namespaces of keyspaces."""
 
 from .database.connections import MEMORY as MEMORY
 from .store import Store as Store

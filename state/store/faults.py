@@ -1,8 +1,7 @@
-"""The faults of a namespace: kept over a restart, counted exactly.
+"""The faults of a namespace: stored in the database, counted exactly.
 
-Each count is a row's, changed in a transaction: concurrent calls never share a number, and neither
-a restart nor a reset makes a fault fire again that has fired. Where there are no faults nothing is
-asked.
+A count is changed in a transaction: concurrent calls never share a number, and no fault fires again
+after a restart. A namespace without faults costs no query.
 """
 
 from __future__ import annotations
@@ -31,9 +30,7 @@ class Fired(NamedTuple):
 
 
 class FaultyNames:
-    """The names of the namespaces that have faults: asked for each call, before its namespace is
-    looked up.
-    """
+    """The names of the namespaces that have faults, known without loading a namespace."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         rows = db.execute("SELECT DISTINCT name FROM faults JOIN namespaces USING (ns)")
@@ -49,8 +46,8 @@ class FaultyNames:
 class Faults:
     """The faults of one namespace, by their ids in ``rules``.
 
-    They are asked in the order they were made. A delay lets the next one be asked too; the first
-    that decides the answer is the last that is asked, so that two of them in a row make a sequence.
+    They are tried in the order in which they were added, up to the first that fires and decides the
+    answer: after one that only delays, the next is tried too.
     """
 
     def __init__(
@@ -67,18 +64,18 @@ class Faults:
 
     @property
     def of_backend(self) -> bool:
-        """Whether one of them is for a state backend."""
+        """Whether one of them is for calls of a state backend."""
         return any(fault.backend for fault in self.rules.values())
 
     def reload(self) -> None:
-        """Ask those that are in the database now."""
+        """Use the faults that are in the database now."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT fault_id, fault FROM faults WHERE ns = ?", (self._ns,)
             ).fetchall()
-        self._show({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})
+        self._use({row[0]: Fault.from_json(json.loads(row[1])) for row in rows})
 
-    def _show(self, faults: dict[int, Fault]) -> None:
+    def _use(self, faults: dict[int, Fault]) -> None:
         self.rules = dict(sorted(faults.items()))
         if faults:
             self._faulty.add(self._name)
@@ -86,7 +83,7 @@ class Faults:
             self._faulty.remove(self._name)
 
     def add(self, fault: Fault) -> dict[str, Any]:
-        """Set a fault; as :meth:`listed` shows it."""
+        """Add a fault; returns it as :meth:`listed` does."""
         with self._database.lock:
             with self._database.transaction() as db:
                 row = (self._ns, json.dumps(fault.to_json()))
@@ -94,11 +91,11 @@ class Faults:
                     "INSERT INTO faults (ns, fault) VALUES (?, ?) RETURNING fault_id", row
                 ).fetchone()
                 self._note(db, f"fault {fault_id} set: {fault}")
-            self._show({**self.rules, fault_id: fault})
+            self._use({**self.rules, fault_id: fault})
         return {"id": fault_id, **fault.to_json(), "matched": 0, "fired": 0}
 
     def listed(self) -> list[dict[str, Any]]:
-        """Each fault with its ``id``, how many calls it matched, and how often it fired."""
+        """Each fault with its ``id``, the calls that it ``matched``, and how often it ``fired``."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT fault_id, fault, matched, fired FROM faults WHERE ns = ? ORDER BY fault_id",
@@ -109,7 +106,7 @@ class Faults:
         ]
 
     def remove(self, fault_id: int) -> None:
-        """Remove one.
+        """Remove a fault.
 
         :raises NotFound: if there is none of this id.
         :raises OutOfRange: for an id that no row can have.
@@ -122,19 +119,21 @@ class Faults:
                 ).rowcount:
                     raise NotFound(f"there is no fault {fault_id}")
                 self._note(db, f"fault {fault_id} removed")
-            self._show({one: fault for one, fault in self.rules.items() if one != fault_id})
+            faults = dict(self.rules)
+            faults.pop(fault_id, None)
+            self._use(faults)
 
     def clear(self) -> None:
         """Remove all."""
         with self._database.lock:
             with self._database.transaction() as db:
-                if self.forget(db):
+                if self.delete_all(db):
                     self._note(db, "all faults removed")
-            self.forgotten()
+            self.reload()
 
-    def forget(self, db: sqlite3.Connection) -> int:
-        """Remove all inside the caller's transaction; call :meth:`forgotten` after it. How many
-        there were.
+    def delete_all(self, db: sqlite3.Connection) -> int:
+        """Remove all inside the caller's transaction, and return their number; call :meth:`reload`
+        after it.
         """
         return db.execute("DELETE FROM faults WHERE ns = ?", (self._ns,)).rowcount
 
@@ -144,57 +143,54 @@ class Faults:
 
         :param rows: id, JSON text, number of calls that it matched, and how often it fired.
         """
-        self.forget(db)
+        self.delete_all(db)
         db.executemany(
             "INSERT INTO faults (ns, fault_id, fault, matched, fired) VALUES (?, ?, ?, ?, ?)",
             [(self._ns, *row) for row in rows],
         )
 
-    def forgotten(self) -> None:
-        """Ask none of them any more."""
-        self._show({})
-
     def take(self, call: Call, backend: bool = False) -> list[Fired]:
-        """Count a call, and say what fires on it: delays, and at last what decides the answer, if
-        anything does.
+        """Count a call, and return the faults that fire on it: those that delay it, then the one
+        that decides the answer, if any.
 
-        :param backend: ask the faults of state backends instead of those of the service.
+        :param backend: try the faults of state backends instead of those of the service.
         """
-        mine = [(one, fault) for one, fault in self.rules.items() if bool(fault.backend) is backend]
-        fitting = [(one, fault) for one, fault in mine if fault.matches(call)]
+        matching = [
+            (fault_id, fault)
+            for fault_id, fault in self.rules.items()
+            if bool(fault.backend) is backend and fault.matches(call)
+        ]
+        if not matching:
+            return []
         fired: list[Fired] = []
-        if fitting:
-            with self._database.transaction() as db:
-                for fault_id, fault in fitting:
-                    found = _count(db, fault_id, fault)
-                    if found is not None:
-                        fired.append(found)
-                        if fault.answers:
-                            break
+        with self._database.transaction() as db:
+            for fault_id, fault in matching:
+                count = _count(db, fault_id)
+                if count is None or not fault.fires(count):
+                    continue
+                db.execute("UPDATE faults SET fired = fired + 1 WHERE fault_id = ?", (fault_id,))
+                fired.append(Fired(fault_id, fault, fault.delay(count)))
+                if fault.answers:
+                    break
         return fired
 
-    def note(self, fired: Fired, what: str, event: Event) -> None:
-        """Write into the journal what a fault did.
+    def note(self, fired: Fired, effect: str, event: Event) -> None:
+        """Write the effect of a fault into the journal.
 
-        :param what: in words.
+        :param effect: a phrase.
         :param event: of op ``fault``; its parent is the number of the request's event, its status
-            what was answered.
+            that of the answer.
         """
-        note = f"fault {fired.fault_id}: {what}"
+        note = f"fault {fired.fault_id}: {effect}"
         self._journal.note(event._replace(note=note, delay=fired.delay or None))
 
     def _note(self, db: sqlite3.Connection, note: str) -> None:
         self._journal.write(db, Event("fault", CONTROL, note=note))
 
 
-def _count(db: sqlite3.Connection, fault_id: int, fault: Fault) -> Fired | None:
-    """Give a call its number with one fault; what fires, or None. One that was removed meanwhile
-    does not.
-    """
+def _count(db: sqlite3.Connection, fault_id: int) -> int | None:
+    """Count a call that a fault matches; None if the fault was removed meanwhile."""
     row = db.execute(
         "UPDATE faults SET matched = matched + 1 WHERE fault_id = ? RETURNING matched", (fault_id,)
     ).fetchone()
-    if row is None or not fault.fires(row[0]):
-        return None
-    db.execute("UPDATE faults SET fired = fired + 1 WHERE fault_id = ?", (fault_id,))
-    return Fired(fault_id, fault, fault.delay(row[0]))
+    return None if row is None else int(row[0])

@@ -1,7 +1,8 @@
-"""Fixture documents in and out: what a namespace holds, as one document that diffs well in git."""
+"""Apply and export fixture documents: the contents of a namespace as one JSON document."""
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -12,6 +13,7 @@ from ..model import envelope, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
+from .database.sql import rows
 from .journal.journal import Event
 from .namespace import Namespace
 from .tables import namespaces, scopes
@@ -29,45 +31,46 @@ _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
 def apply(
     namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL
 ) -> None:
-    """Create or update what a document names and leave the rest; all of it or nothing.
+    """Create or update what a document has and leave the rest, in one transaction.
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
-    :param forget: first forget all that the namespace holds, configuration included.
-    :raises BadDocument: naming the place, if it speaks of a run, task instance or asset that is not
-        there.
+    :param forget: empty the namespace first, with its configuration, faults and clock.
+    :raises BadDocument: with the path, if it refers to a run, task instance or asset that does not
+        exist.
     """
     config = dict(document.get("config", {}))
-    says_secret = forget or "jwt_secret" in config
-    secret, own = config.pop("jwt_secret", None), {"ns": namespace.ns}
-    with namespace.database.lock:  # so that what is remembered changes in the order of the commits
+    changes_secret = forget or "jwt_secret" in config
+    secret = config.pop("jwt_secret", None)
+    with namespace.database.lock:  # the namespace's attributes change in the order of the commits
         with namespace.database.transaction(_references(document)) as db:
-            seq = namespace.journal.write(
-                db, Event("reset" if forget else "fixture", writer, status=204)
-            )
+            event = Event("reset" if forget else "fixture", writer, status=204)
+            seq = namespace.journal.write(db, event)
             if forget:
-                _keep(db, namespace)
-                namespace.journal.removals(
-                    db, seq, writer, f"e.scope_id IN ({scopes.OF_NAMESPACE})", own
-                )
-                namespaces.forget(namespace, db)
-                namespace.faults.forget(db)
-                write_clock(db, namespace, Clock())
+                _empty(db, namespace, seq, writer)
             else:
                 config = namespace.config | config
-            namespaces.put_config(namespace, config, db)
+            namespaces.write_config(db, namespace, config)
             _apply_parts(db, namespace, document, seq)
         namespace.config = config
         if forget:
             namespace.set_clock(Clock())
-            namespace.faults.forgotten()
-        if says_secret:
+            namespace.faults.reload()
+        if changes_secret:
             namespace.jwt_secret = secret
 
 
-def _keep(db: sqlite3.Connection, namespace: Namespace) -> None:
-    """Take the snapshot ``before-reset`` of what a file would lose."""
-    if namespace.database.is_file and snapshots.holds_something(db, namespace):
+def _empty(db: sqlite3.Connection, namespace: Namespace, parent: int, writer: Writer) -> None:
+    """Empty a namespace; one in a file leaves the snapshot ``before-reset`` of its contents.
+
+    :param parent: the number of the event of which this is an effect.
+    """
+    if namespace.database.is_file and snapshots.is_needed(db, namespace):
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
+    where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
+    namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})
+    namespaces.empty(db, namespace)
+    namespace.faults.delete_all(db)
+    write_clock(db, namespace, Clock())
 
 
 def _references(document: Document) -> list[str]:
@@ -93,10 +96,13 @@ def _apply_parts(
 
 
 def _with_texts(item: Document) -> Document:
-    return {
-        name: to_text(value) if name in _MOMENTS and isinstance(value, datetime) else value
+    """A row of a document with its moments as they are stored."""
+    moments = {
+        name: to_text(value)
         for name, value in item.items()
+        if name in _MOMENTS and isinstance(value, datetime)
     }
+    return {**item, **moments}
 
 
 def _put_task_instance(
@@ -107,9 +113,8 @@ def _put_task_instance(
         (namespace.ns, item["dag_id"], item["run_id"]),
     ).fetchone()
     if run is None:
-        message = (
-            f"there is no dag run {item['run_id']!r} of {item['dag_id']!r}; add it to dag_runs"
-        )
+        run_id = item["run_id"]
+        message = f"there is no dag run {run_id!r} of {item['dag_id']!r}; add it to dag_runs"
         raise BadDocument(f"{where}.run_id", message)
     scope_id = put_scope(db, run[0], item["task_id"], item.get("map_index", -1))
     try:
@@ -141,14 +146,8 @@ def _put_asset_entry(
         raise BadDocument(
             f"{where}.asset", f"there is no asset named {item['asset']!r}; add it to assets"
         )
-    _put_entry(
-        db,
-        namespace,
-        row[0],
-        item,
-        _writer(db, namespace, item.get("last_updated_by"), where),
-        parent,
-    )
+    writer = _writer(db, namespace, item.get("last_updated_by"), where)
+    _put_entry(db, namespace, row[0], item, writer, parent)
 
 
 def _writer(
@@ -217,45 +216,43 @@ def _put_entry(
 
 
 def export(namespace: Namespace) -> Document:
-    """What the namespace holds now, in a stable order; secrets are not part of it."""
+    """The contents of the namespace in a stable order, without secrets."""
     with namespace.database.snapshot() as db:
-        parts = {name: _rows(db, sql, namespace.ns) for name, sql in _EXPORTS.items()}
-    for asset in parts["assets"]:
-        asset["active"] = bool(asset["active"])
-    meant = {
-        asset["name"]: asset["id"]
-        for asset in sorted(parts["assets"], key=lambda a: (a["active"], -a["id"]))
-    }
+        parts = {name: rows(db, sql, (namespace.ns,)) for name, sql in _EXPORTS.items()}
+    for row in itertools.chain.from_iterable(parts.values()):
+        _export_row(row)
+    # the asset that each name stands for: the active one, else the one of the lowest id
+    assets = sorted(parts["assets"], key=lambda asset: (asset["active"], -asset["id"]))
+    ids = {asset["name"]: asset["id"] for asset in assets}
     for entry in parts["asset_state_store"]:
-        _fold_writer(entry)
-        if meant[entry["asset"]] == entry["asset_id"]:
-            del entry[
-                "asset_id"
-            ]  # it is told only of an asset that shares its name with the one that the name means
+        entry["last_updated_by"] = _exported_writer(entry)
+        if ids[entry["asset"]] == entry["asset_id"]:
+            del entry["asset_id"]
     return {"config": dict(sorted(namespace.config.items())), **parts}
 
 
-def _rows(db: sqlite3.Connection, sql: str, ns: int) -> list[Document]:
-    cursor = db.execute(sql, (ns,))
-    names = [column[0] for column in cursor.description]
-    return [
-        {name: _sent(name, value) for name, value in zip(names, row, strict=True)} for row in cursor
-    ]
+def _export_row(row: Document) -> None:
+    """Replace stored texts by the members of a document."""
+    for name in _MOMENTS:
+        if row.get(name) is not None:
+            row[name] = to_wire(row[name])
+    if "value" in row:
+        row["value"] = values.loads(row["value"])
+    if "active" in row:
+        row["active"] = bool(row["active"])
 
 
-def _sent(name: str, value: Any) -> Any:
-    if name in _MOMENTS and value is not None:
-        return to_wire(value)
-    return values.loads(value) if name == "value" else value
-
-
-def _fold_writer(entry: Document) -> None:
+def _exported_writer(entry: Document) -> Document:
+    """The writer in the columns of an entry, which are removed."""
+    kind = entry.pop("kind")
     coordinates = {
         name: entry.pop(f"w_{name}") for name in ("dag_id", "run_id", "task_id", "map_index")
     }
-    kind = entry.pop("kind")
-    known = {name: value for name, value in coordinates.items() if value is not None}
-    entry["last_updated_by"] = {"kind": kind if known or kind != "task" else "api", **known}
+    if coordinates["dag_id"] is not None:
+        return {"kind": kind, **coordinates}
+    if kind == "task":  # the task instance was deleted
+        kind = "api"
+    return {"kind": kind}
 
 
 _EXPORTS = {
@@ -281,7 +278,7 @@ _EXPORTS = {
 
 
 def counts(namespace: Namespace) -> dict[str, int]:
-    """How much there is: dag runs, task instances, assets and keys, under these plural nouns."""
+    """The numbers of dag runs, task instances, assets and keys, under these plural nouns."""
     sources = {
         "dag runs": "dag_runs WHERE ns = ?",
         "task instances": "task_instances WHERE ns = ? AND superseded_at IS NULL",
@@ -297,5 +294,5 @@ def counts(namespace: Namespace) -> dict[str, int]:
 
 
 def is_empty(namespace: Namespace) -> bool:
-    """Whether a namespace holds nothing at all."""
+    """Whether a namespace has no runs, assets or keys, and no configuration."""
     return not any(counts(namespace).values()) and not namespace.config

@@ -1,4 +1,4 @@
-"""A namespace as data: no SQL, nothing that makes one."""
+"""A namespace as data, without SQL."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from .journal.writer import Log
 
 
 class Namespace:
-    """A whole Stateroom of its own inside one database: runs, assets, state, configuration and
-    clock.
+    """A namespace: runs, assets, state, configuration, faults and clock, apart from all others.
 
-    :param ns: the number of its row.
+    :param ns: the id of its row.
     :param config: its configuration; members override the settings given at start.
-    :param fixture: the document that a reset returns to, if it was created with one.
+    :param fixture: the document that a reset applies; None if it was created without one.
     :param created_at: in UTC, as text; empty for ``default``.
     """
 

@@ -1,7 +1,6 @@
-"""Snapshots: all that a namespace holds under a name, to be taken, restored and compared.
+"""Take, restore and compare snapshots of a namespace.
 
-A snapshot is a copy of the rows under their own keys, so that journal, ledger and attempts still
-fit after a restore. An entry whose number is the snapshot's is the same entry and is not touched.
+A snapshot has copies of the namespace's rows, its configuration, its clock and its faults.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ BEFORE_RESET = "before-reset"
 
 
 def take(namespace: Namespace, name: str) -> dict[str, Any]:
-    """Take a snapshot, in place of one of the same name; as :func:`listed` shows it.
+    """Take a snapshot, replacing one of the same name; returns it as :func:`listed` does.
 
     :raises InvalidName: for an invalid name.
     """
@@ -57,26 +56,21 @@ def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None
     )
 
 
-def holds_something(db: sqlite3.Connection, namespace: Namespace) -> bool:
-    """Whether there is anything in a namespace that a reset would lose."""
+def is_needed(db: sqlite3.Connection, namespace: Namespace) -> bool:
+    """Whether a reset would delete anything of a namespace."""
     sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = ?1) OR EXISTS (SELECT 1 FROM assets
         WHERE ns = ?1)"""
     return bool(db.execute(sql, (namespace.ns,)).fetchone()[0])
 
 
 def listed(namespace: Namespace) -> list[dict[str, Any]]:
-    """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys``, ``size`` in
-    bytes.
+    """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys`` (their
+    number) and ``size`` in bytes.
     """
+    sql = "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name"
     with namespace.database.reading() as db:
-        rows = db.execute(
-            "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name",
-            (namespace.ns,),
-        ).fetchall()
-    return [
-        {"name": row[0], "taken_at": to_wire(row[1]), "keys": row[2], "size": row[3]}
-        for row in rows
-    ]
+        snapshots = rows(db, sql, (namespace.ns,))
+    return [{**row, "taken_at": to_wire(row["taken_at"])} for row in snapshots]
 
 
 def drop(namespace: Namespace, name: str) -> None:
@@ -94,10 +88,9 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
         (namespace.ns, name),
     ).fetchone()
     if row is None:
-        names = db.execute(
-            "SELECT name FROM snapshots WHERE ns = ? ORDER BY name", (namespace.ns,)
-        ).fetchall()
-        raise SnapshotNotFound(name, [known for (known,) in names])
+        sql = "SELECT name FROM snapshots WHERE ns = ? ORDER BY name"
+        names = [row[0] for row in db.execute(sql, (namespace.ns,))]
+        raise SnapshotNotFound(name, names)
     return row
 
 
@@ -105,17 +98,17 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
 
 
 def restore(namespace: Namespace, name: str) -> None:
-    """Return to a snapshot, with clock, faults and configuration; the journal and the other
+    """Return to a snapshot, with its clock, faults and configuration; the journal and the other
     snapshots stay.
 
     :raises SnapshotNotFound: if there is none of this name.
     """
-    with namespace.database.lock:  # so that what is remembered changes in the order of the commits
+    with namespace.database.lock:  # the namespace's attributes change in the order of the commits
         with namespace.database.transaction() as db:
             snapshot, config, clock, faults = _find(db, namespace, name)
             seq = namespace.journal.write(db, Event("restore", CONTROL, status=204, note=name))
             _restore_rows(db, namespace, snapshot, seq)
-            namespaces.put_config(namespace, json.loads(config), db)
+            namespaces.write_config(db, namespace, json.loads(config))
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))
             namespace.faults.replace(db, json.loads(faults))
         namespace.config = json.loads(config)
@@ -125,9 +118,9 @@ def restore(namespace: Namespace, name: str) -> None:
 
 def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, seq: int) -> None:
     scopes.remember(db, namespace.ns)
-    rows = {"ns": namespace.ns, "snapshot": snapshot}
-    namespace.journal.effects(db, seq, "delete", copies.ADDED_KEYS, rows)
-    namespace.journal.effects(db, seq, "set", copies.CHANGED_ENTRIES, rows)
+    parameters = {"ns": namespace.ns, "snapshot": snapshot}
+    namespace.journal.effects(db, seq, "delete", copies.ADDED_KEYS, parameters)
+    namespace.journal.effects(db, seq, "set", copies.CHANGED_ENTRIES, parameters)
     copies.restore(db, namespace.ns, snapshot)
     references.hold_again(db, namespace.ns, scopes.OF_NAMESPACE)
 
@@ -163,11 +156,11 @@ _THEN = _KEYS.format(
 
 
 def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """What changed from one snapshot to another, or to now: keys ``added``, ``removed`` and
-    ``changed``.
+    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another.
 
-    :returns: items ``{scope, key, value}``, of changed ones ``{scope, key, before, after}``, by
-        their place.
+    :param b: a snapshot's name; None compares with the current keys.
+    :returns: items ``{scope, key, value}``, or ``{scope, key, before, after}`` for changed ones, in
+        the order of their scopes and keys.
     :raises SnapshotNotFound: if there is none of a name.
     """
     with namespace.database.snapshot() as db:
@@ -189,10 +182,10 @@ def _texts(
 ) -> dict[tuple[StoreScope, str], str]:
     """The JSON text of each key, of a snapshot or of now."""
     if name is None:
-        found = rows(db, _NOW, {"ns": namespace.ns})
+        entries = rows(db, _NOW, {"ns": namespace.ns})
     else:
-        found = rows(db, _THEN, {"snapshot": _find(db, namespace, name)[0]})
-    return {(scope_from(row), row["key"]): row["value"] for row in found}
+        entries = rows(db, _THEN, {"snapshot": _find(db, namespace, name)[0]})
+    return {(scope_from(row), row["key"]): row["value"] for row in entries}
 
 
 def _item(scoped_key: tuple[StoreScope, str], **texts: str) -> dict[str, Any]:

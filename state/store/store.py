@@ -16,7 +16,7 @@ JOURNAL_LIMIT = 16 * 2**20  # bytes
 class Store(Database):
     """A database with its journal and its namespaces; otherwise as :class:`Database`.
 
-    :param journal_limit: bytes of the journal that each namespace keeps; 0 keeps none.
+    :param journal_limit: bytes of events per namespace; 0 keeps no journal.
     """
 
     def __init__(
@@ -43,23 +43,23 @@ class Store(Database):
 
         :raises NamespaceNotFound: if there is none of this name; the message names similar ones.
         """
-        found = self._namespaces.get(name)
-        if found is None:
-            with self.lock:  # so that one that is being dropped does not come back
-                found = self._namespaces.setdefault(
+        namespace = self._namespaces.get(name)
+        if namespace is None:
+            with self.lock:  # a namespace that is being dropped must not come back
+                namespace = self._namespaces.setdefault(
                     name, namespaces.load(self, self.log, self._faulty, name)
                 )
-        return found
+        return namespace
 
     def namespaces(self) -> list[dict[str, Any]]:
-        """Every namespace with what it holds, as :func:`state.store.namespaces.listed` says."""
+        """Every namespace, as :func:`state.store.tables.namespaces.listed` returns them."""
         return namespaces.listed(self)
 
     def create_namespace(self, name: str, fixture: dict[str, Any] | None = None) -> Namespace:
-        """Make an empty namespace.
+        """Create an empty namespace.
 
-        :param fixture: the document that it returns to when it is reset, as it was sent; applying
-            it is the caller's.
+        :param fixture: the document that a reset applies, as it was sent; the caller applies it
+            now.
         :raises InvalidName: for an invalid name.
         :raises NamespaceExists: if there is one of this name.
         """
@@ -67,25 +67,24 @@ class Store(Database):
         return self.namespace(name)
 
     def drop_namespace(self, name: str) -> None:
-        """Drop a namespace with all that it holds; objects behind its references become orphans of
+        """Drop a namespace and its contents; the objects of its references become orphans of
         ``default``.
 
         :raises NamespaceNotFound: if there is none of this name.
         :raises NamespaceExists: for ``default``, which cannot be dropped.
         """
         with self.lock:
-            dropped = self.namespace(name)
-            namespaces.drop(dropped)
+            namespaces.drop(self.namespace(name))
             del self._namespaces[name]
             self._faulty.remove(name)
 
     def release(self) -> None:
-        """End every wait: for events of the journal, and those that faults make."""
+        """End every wait for events of the journal, and every delay of a fault."""
         self.ending.set()
         self.log.release()
 
     def close(self) -> None:
-        """End every wait, write what is left of the journal, close every connection and give up the
+        """End every wait, write the rest of the journal, close every connection and release the
         file.
         """
         self.release()

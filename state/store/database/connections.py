@@ -1,4 +1,4 @@
-"""The database and its connections: one writer under a lock, readers that never wait."""
+"""The database and its connections: one writer with a lock, readers that never wait."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from . import opening
 from .ownership import Ownership
 
 MEMORY = ":memory:"
-_PATIENCE = 5  # seconds that a write waits for the removal of the object that it points at
+_REMOVAL_TIMEOUT = 5  # seconds that a write waits for the removal of its reference's object
 
 
 class Companion(Protocol):
-    """What every transaction takes along: rows that wait to be written, which are the journal's."""
+    """Pending rows that are written with the next transaction: the journal's."""
 
     def write_pending(self, db: sqlite3.Connection) -> Any:
-        """Write them before the commit; what the other two are given."""
+        """Write the rows before the commit, and return them for the other two methods."""
 
     def put_back(self, written: Any) -> None:
-        """Take them back, because the transaction failed."""
+        """Keep the rows for the next transaction, because this one failed."""
 
     def committed(self, written: Any) -> None:
-        """Learn that they are in the database."""
+        """The rows are in the database."""
 
 
 class Database:
     """One SQLite database, in a file or in memory.
 
-    A file has one writer connection, guarded by a lock, and a ``query_only`` connection for each
-    read that is under way: with WAL a reader sees the last commit and waits for nobody. Memory has
-    one connection and the lock for both; SQLite's shared cache would answer readers with "database
+    A file has one writer connection with a lock, and a ``query_only`` connection per concurrent
+    read: with WAL a reader sees the last commit and never waits. A database in memory has one
+    connection and the lock for both, because SQLite's shared cache answers readers with "database
     table is locked".
 
     :param path: a file's path, or ``:memory:``.
-    :param durable: wait for the disk on each commit (survives the power cut); without it an
-        acknowledged write survives ``kill -9``.
-    :raises StoreError: one of its leaves, if the file cannot be used; it is left as it was.
+    :param durable: wait for the disk on each commit, so that an acknowledged write survives a power
+        cut; without it, it survives ``kill -9``.
+    :raises StoreError: a subclass, if the file cannot be used; the file is not changed.
     """
 
     companion: Companion
@@ -50,7 +50,7 @@ class Database:
     def __init__(self, path: str, durable: bool = False) -> None:
         self.path = path
         self.durable = durable
-        # held by whoever writes; hold it around a transaction and what must follow it
+        # held by every transaction; hold it around one and the assignments that must follow it
         self.lock = threading.RLock()
         self.ending = threading.Event()
         self._removed = threading.Condition(self.lock)
@@ -58,9 +58,9 @@ class Database:
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
         self._open = True
-        # absolute, wherever the process goes
-        self._file = MEMORY if path == MEMORY else str(Path(path).resolve())
+        self._file = path
         if path != MEMORY:
+            self._file = str(Path(path).resolve())  # the process may change its folder
             self._ownership = opening.own(Path(path))
         try:
             self._writer = self._open_writer(durable)
@@ -83,38 +83,39 @@ class Database:
         )
 
     def announce(self, url: str) -> None:
-        """Write the address into the lock file, so that a second process can name it."""
+        """Write the owner's address into the lock file, for the message of a second process."""
         if self._ownership:
             self._ownership.announce(url)
 
     @contextlib.contextmanager
     def transaction(self, refs: Collection[str] = ()) -> Iterator[sqlite3.Connection]:
-        """The writer, inside ``BEGIN IMMEDIATE``: all that happens in the block is kept, or
-        nothing.
+        """The writer, inside ``BEGIN IMMEDIATE``: the writes of the block are committed together or
+        rolled back.
 
-        :param refs: the references that rows are going to point at.
-        :raises DatabaseFull: if there is no room; the transaction was rolled back.
+        :param refs: the references that rows will point at.
+        :raises DatabaseFull: if the disk is full; the transaction was rolled back.
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
         """
         with self.lock:
             if refs and not self._removed.wait_for(
-                lambda: self._removing.isdisjoint(refs), _PATIENCE
+                lambda: self._removing.isdisjoint(refs), _REMOVAL_TIMEOUT
             ):
                 raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
-            db, noted = self._writer, None
+            db = self._writer
+            pending = None
             try:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
-                noted = self.companion.write_pending(db)
+                pending = self.companion.write_pending(db)
                 db.execute("COMMIT")
             except BaseException as error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-                if noted:
-                    self.companion.put_back(noted)
+                if pending:
+                    self.companion.put_back(pending)
                 opening.explain(error, self.path)
                 raise
-            self.companion.committed(noted)
+            self.companion.committed(pending)
 
     @contextlib.contextmanager
     def if_free(self) -> Iterator[bool]:
@@ -131,8 +132,8 @@ class Database:
             self.lock.release()
 
     def begin_removal(self, ref: str) -> None:
-        """Keep writes from pointing at a reference; called inside the transaction that found that
-        no row does.
+        """Let writes of a reference wait until :meth:`end_removal`; called inside the transaction
+        that found that no row points at it.
         """
         self._removing.add(ref)
 
@@ -143,8 +144,8 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reads: one that nobody else uses now, or with a memory database the one,
-        under the lock.
+        """A connection for reads: an idle one, or with a database in memory the only one and the
+        lock.
         """
         if self.path == MEMORY:
             with self.lock:
@@ -163,7 +164,7 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A connection for several reads that have to see one and the same moment."""
+        """A connection for several reads of the same state of the database."""
         with self.reading() as db:
             db.execute("BEGIN")
             try:
@@ -184,18 +185,19 @@ class Database:
 
     @property
     def is_file(self) -> bool:
-        """Whether what it holds outlives the process."""
+        """Whether its contents outlive the process."""
         return self.path != MEMORY
 
     @functools.cached_property
     def database_id(self) -> str:
-        """What tells this database's objects from another's in one bucket."""
+        """The id in the paths of this database's objects; another database has another one."""
         with self.reading() as db:
-            (found,) = db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone()
-        return str(found)
+            sql = "SELECT value FROM meta WHERE name = 'database_id'"
+            (database_id,) = db.execute(sql).fetchone()
+        return str(database_id)
 
     def problem(self) -> str | None:
-        """What keeps the database from being read, or None if nothing does."""
+        """The error of a read; None if the database can be read."""
         try:
             with self.reading() as db:
                 db.execute("SELECT 1 FROM namespaces LIMIT 1").fetchone()

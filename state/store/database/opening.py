@@ -1,4 +1,4 @@
-"""Opening a database file: what has to be true of it before anything in it is touched."""
+"""Checks of a database file before it is opened, and its upgrade."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ from .migrations import APPLICATION_ID, migrations
 from .ownership import Ownership, lock_path
 
 MAGIC = b"SQLite format 3\x00"
-_ROOM = 64 * 1024  # bytes; the log's index grows by half of it
-_ID_AT = slice(68, 72)  # where SQLite's header keeps the application id
+_MIN_FREE = 64 * 1024  # bytes; SQLite extends the log's index by half of that
+_APPLICATION_ID = slice(68, 72)  # of SQLite's header
 
 
 def own(path: Path) -> Ownership:
-    """Become the owner of a file that is sound and this release's or an older one's, or of one that
-    is not there yet.
+    """Become the owner of a sound file of this release or an older one, or of a file that does not
+    exist yet.
 
-    Until this returns, nothing in the file or beside it has changed but its lock.
+    Only the lock file is written.
 
-    :raises StoreError: one of its leaves, in one sentence that says what to do.
+    :raises StoreError: a subclass; the message says what to do.
     """
     check_writable(path)
     check_header(path)
     try:
         ownership = Ownership(path)
     except OSError as error:
-        kind = DatabaseFull if error.errno == errno.ENOSPC else ReadOnlyDatabase
-        raise kind(f"{lock_path(path)} cannot be written: {error.strerror}") from error
+        message = f"{lock_path(path)} cannot be written: {error.strerror}"
+        if error.errno == errno.ENOSPC:
+            raise DatabaseFull(message) from error
+        raise ReadOnlyDatabase(message) from error
     try:
         if path.exists():
             check_contents(path)
@@ -52,50 +54,53 @@ def own(path: Path) -> Ownership:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file or a folder without write permission, also for root, who could write all the
-    same.
+    """Refuse a file or a folder without write permission, also for root, who needs none.
 
-    :raises ReadOnlyDatabase: naming what cannot be written.
-    :raises StoreError: if the folder does not exist or the path is no file.
+    :raises ReadOnlyDatabase: naming the file or the folder.
+    :raises StoreError: if the folder does not exist or the path is not a file.
     """
     folder = path.parent
     if not folder.is_dir():
         raise StoreError(f"the folder {folder} does not exist; make it, or give another --db")
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is not a file; give another --db")
-    for place in (path, folder) if path.exists() else (folder,):
-        if not (os.access(place, os.W_OK) and place.stat().st_mode & 0o222):
-            raise ReadOnlyDatabase(f"{place} is read-only; make it writable, or give another --db")
+    for checked in (path, folder):
+        if not checked.exists():
+            continue
+        if not (os.access(checked, os.W_OK) and checked.stat().st_mode & 0o222):
+            raise ReadOnlyDatabase(
+                f"{checked} is read-only; make it writable, or give another --db"
+            )
 
 
 def check_header(path: Path) -> None:
-    """Refuse a file of another program's by its first bytes, without opening it as a database;
-    empty counts as new.
+    """Refuse a file of another program by its first bytes, without opening it as a database; an
+    empty file counts as new.
 
     :raises NotADatabase: for anything that is not SQLite, and for other programs' SQLite files.
     """
     if not path.exists() or not path.stat().st_size:
         return
     with open(path, "rb") as file:
-        header = file.read(_ID_AT.stop)
+        header = file.read(_APPLICATION_ID.stop)
     if not header.startswith(MAGIC):
         raise NotADatabase(f"{path} is not an SQLite database; give another --db")
-    if header[_ID_AT] != APPLICATION_ID.to_bytes(4, "big"):
+    if header[_APPLICATION_ID] != APPLICATION_ID.to_bytes(4, "big"):
         raise NotADatabase(
             f"{path} is an SQLite database, but not one of Stateroom's; give another --db"
         )
 
 
 def check_contents(path: Path) -> None:
-    """Refuse a file that is damaged or comes from a newer release. Only reads.
+    """Refuse a file that is damaged or was written by a newer release, without writing to it.
 
     :raises CorruptDatabase: if SQLite cannot read it or its quick check finds damage.
-    :raises NewerDatabase: if it has had migrations that this release does not know.
+    :raises NewerDatabase: if it has migrations that this release does not have.
     """
     real = path.resolve()
     index = real.with_name(real.name + "-shm")
-    made_here = not index.exists()
-    connection = sqlite3.connect(f"{real.as_uri()}?{_how_to_read(real)}", uri=True)
+    is_index_new = not index.exists()
+    connection = sqlite3.connect(f"{real.as_uri()}?{_read_mode(real)}", uri=True)
     try:
         _check(path, connection)
     except sqlite3.DatabaseError as error:
@@ -104,16 +109,16 @@ def check_contents(path: Path) -> None:
         ) from error
     finally:
         connection.close()
-        if made_here:
+        if is_index_new:
             index.unlink(missing_ok=True)
 
 
-def _how_to_read(path: Path) -> str:
-    """``immutable`` makes no files beside the database, but does not see a log that a killed
-    process left.
-    """
+def _read_mode(path: Path) -> str:
+    """``immutable`` creates no files beside the database, but ignores a killed process's log."""
     log = path.with_name(path.name + "-wal")
-    return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    if log.exists() and log.stat().st_size:
+        return "mode=ro"
+    return "immutable=1"
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> None:
@@ -122,8 +127,8 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise CorruptDatabase(
             f"{path} is damaged: {verdict.splitlines()[-1]}; restore a copy, or give another --db"
         )
-    with contextlib.closing(Database(memory=True, execute_plugins=False)) as nothing:
-        known = {step.name for step in migrations.pending(nothing)}
+    with contextlib.closing(Database(memory=True, execute_plugins=False)) as empty:
+        known = {step.name for step in migrations.pending(empty)}
     newer = {step.name for step in migrations.applied(_tables(connection))} - known
     if newer:
         raise NewerDatabase(
@@ -132,11 +137,10 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: str, durable: bool) -> None:
-    """Bring a database to this release's tables, in one transaction, and set the connection up for
-    writing.
+    """Upgrade a database to this release, in one transaction, and set its writer connection up.
 
-    The application id comes first, so that the file's own header has it from the first byte on,
-    also while a log holds all the rest.
+    The application id is written before the log is turned on, so that it is in the file's own
+    header from the beginning.
     """
     try:
         if not connection.execute("PRAGMA application_id").fetchone()[0]:
@@ -156,7 +160,7 @@ def prepare(connection: sqlite3.Connection, path: str, durable: bool) -> None:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Apply the steps that a database has not had: all of them, or none."""
+    """Apply the migrations that a database does not have: all of them, or none."""
     db = _tables(connection)
     with db.atomic():
         migrations.apply(db)
@@ -166,7 +170,7 @@ def _tables(connection: sqlite3.Connection) -> Database:
     return Database(connection, execute_plugins=False)
 
 
-_SAYINGS: tuple[tuple[str, type[StoreError], str], ...] = (
+_ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("is full", DatabaseFull, "has no room left; nothing was changed"),
     ("readonly", ReadOnlyDatabase, "cannot be written"),
     ("malformed", CorruptDatabase, "is damaged"),
@@ -177,26 +181,24 @@ _SAYINGS: tuple[tuple[str, type[StoreError], str], ...] = (
 
 
 def explain(error: BaseException, path: str) -> None:
-    """Raise the error of ours that an error of SQLite's about the file stands for; do nothing for
-    others.
+    """Raise the :class:`StoreError` for an error of SQLite about the file; do nothing for others.
 
-    By its words: Python 3.10 does not tell SQLite's result code.
+    By the message, because Python 3.10 does not have SQLite's result code.
     """
     if isinstance(error, sqlite3.IntegrityError) and "FOREIGN KEY" in str(error):
         raise NamespaceDropped() from error
     if isinstance(error, sqlite3.DatabaseError):
-        for words, kind, what in _SAYINGS:
+        for words, kind, problem in _ERRORS:
             if words in str(error):
-                found = DatabaseFull if kind is StoreError and _lacks_room(path) else kind
-                raise found(f"{path} {what} ({error})") from error
+                if kind is StoreError and _is_disk_full(path):
+                    kind = DatabaseFull
+                raise kind(f"{path} {problem} ({error})") from error
 
 
-def _lacks_room(path: str) -> bool:
-    """Whether the disk is full: an index of the log that cannot grow is no more to SQLite than an
-    I/O error.
-    """
+def _is_disk_full(path: str) -> bool:
+    """Whether the disk is full; if the log's index cannot grow, SQLite reports an I/O error."""
     try:
         disk = os.statvfs(Path(path).parent)
     except OSError:
         return False
-    return disk.f_bavail * disk.f_frsize < _ROOM
+    return disk.f_bavail * disk.f_frsize < _MIN_FREE

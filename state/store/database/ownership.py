@@ -1,4 +1,4 @@
-"""One process owns a database file: the lock beside it, and who holds it."""
+"""The lock file that makes one process the owner of a database file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from ...errors import DatabaseOwned
 
 
 class Ownership:
-    """The lock that makes one process the owner of a file; ``PATH.lock`` says which (pid and
-    address).
+    """The lock of a database file; ``PATH.lock`` has its owner's pid and address.
 
-    The kernel drops it with the process, so a killed owner leaves nothing to clean up.
+    The kernel releases it with the process, so a killed owner leaves nothing to clean up.
 
-    :raises DatabaseOwned: naming the process that has it.
+    :raises DatabaseOwned: if another process holds it; the message names that process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +35,7 @@ class Ownership:
             raise
 
     def announce(self, url: str | None) -> None:
-        """Write who owns the file, for the message that a second process prints."""
+        """Write the owner's pid and address, for the message of a second process."""
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
 
@@ -46,13 +45,13 @@ class Ownership:
 
 
 def lock_path(path: Path) -> Path:
-    """The lock's place: beside the file itself, whatever link it was reached by."""
+    """The lock file's path: beside the file itself, also if the path is a symbolic link."""
     real = path.resolve()
     return real.with_name(real.name + ".lock")
 
 
 def owner(path: Path) -> dict[str, object] | None:
-    """What the living owner of a file wrote about itself, or None if nobody owns it."""
+    """The ``pid`` and ``url`` of a file's owner; None if the file has no owner."""
     try:
         with open(lock_path(path), encoding="utf-8") as file:
             try:
@@ -66,7 +65,7 @@ def owner(path: Path) -> dict[str, object] | None:
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Wait for other commands that serve this file, and let the next ones wait."""
+    """Wait until no other command serves this file; others wait until the block ends."""
     if not path.is_file():
         yield
         return
@@ -75,7 +74,9 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _named(who: dict[str, object] | None) -> str:
-    if who is None or who["pid"] is None:
+def _named(owner: dict[str, object] | None) -> str:
+    if owner is None or owner["pid"] is None:
         return "another process"
-    return f"process {who['pid']}" + (f" at {who['url']}" if who["url"] else "")
+    if not owner["url"]:
+        return f"process {owner['pid']}"
+    return f"process {owner['pid']} at {owner['url']}"

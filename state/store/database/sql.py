@@ -1,4 +1,4 @@
-"""What any SQL needs: rows as dicts, and numbers that a row can hold."""
+"""Rows as dicts, and the range of numbers that a row can hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAX = 2**63
 
 
 def in_range(name: str, number: int) -> int:
-    """Pass a number that SQLite can hold.
+    """Return a number that SQLite can hold as it is.
 
     :raises OutOfRange: for any other.
     """
@@ -29,5 +29,4 @@ def rows(db: sqlite3.Connection, sql: str, values: Any) -> list[dict[str, Any]]:
 
 def row_as_dict(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
     """One row by its columns' names, empty if there is none."""
-    found = rows(db, sql, parameters)
-    return found[0] if found else {}
+    return next(iter(rows(db, sql, parameters)), {})

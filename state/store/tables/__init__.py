@@ -1,1 +1,1 @@
-"""A module for each table, with all SQL that writes it."""
+"""One module per table, with all SQL that writes it."""

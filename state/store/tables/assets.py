@@ -40,14 +40,15 @@ def assets(
     limit: int,
     offset: int,
 ) -> tuple[list[sqlite3.Row], int]:
-    """Assets as rows (id, name, uri, active, created_at, updated_at),
-        and how many there are in all.
+    """A page of the assets as rows (id, name, uri, active, created_at, updated_at), and the total.
 
-    :param where: further conditions in SQL over ``name`` and ``uri``, beginning with
-    AND, or nothing.
-    :param order: an ORDER BY clause's terms.
+    :param active: leave out the assets that are not active.
+    :param where: further conditions in SQL over ``name`` and ``uri``, each with AND before it.
+    :param order: the terms of an ORDER BY clause.
     """
-    source = f"FROM assets WHERE ns = ? {'AND active' if active else ''} {where}"
+    source = f"FROM assets WHERE ns = ? {where}"
+    if active:
+        source += " AND active"
     with namespace.database.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) {source}", (namespace.ns, *parameters)).fetchone()
         cursor = db.execute(
@@ -60,10 +61,10 @@ def assets(
 
 
 def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dict[str, Any]:
-    """Make an active asset, or return the active one of this name.
+    """Create an active asset, or return the active one of this name.
 
     :raises BadDocument: if the name or the uri belongs to another active asset.
-    :raises OutOfRange: if an asset has the highest id that there is.
+    :raises OutOfRange: if an asset has the highest possible id.
     """
     with namespace.database.transaction() as db:
         row = db.execute(
@@ -74,13 +75,9 @@ def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dic
         (last,) = db.execute(
             "SELECT coalesce(max(id), 0) FROM assets WHERE ns = ?", (namespace.ns,)
         ).fetchone()
-        asset_id = in_range("id", last + 1)
-        asset = {
-            "id": asset_id,
-            "name": name,
-            "uri": uri if uri is not None else name,
-            "active": True,
-        }
+        if uri is None:
+            uri = name
+        asset = {"id": in_range("id", last + 1), "name": name, "uri": uri, "active": True}
         scope_id = put_asset(db, namespace, asset, "")
         namespace.journal.write(
             db, Event("create", CONTROL, scope_id, status=201, note=f"asset {name}")
@@ -91,8 +88,10 @@ def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dic
 def put_asset(
     db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str
 ) -> int:
-    """Create or update an asset by its id, with its scope; the scope's row.
+    """Create or update an asset by its id, with its scope.
 
+    :param where: the asset's path in a fixture document, for the error; empty outside of one.
+    :returns: the scope's row.
     :raises BadDocument: if another active asset has its name or its uri.
     """
     if asset["active"]:
@@ -102,11 +101,10 @@ def put_asset(
             (asset["name"], namespace.ns, asset["name"], asset["uri"], asset["id"]),
         ).fetchone()
         if taken:
-            member = "name" if taken[1] else "uri"
-            place = f"{where}.{member}" if where else member
-            raise BadDocument(
-                place, f"the active asset {taken[0]} already has the {member} {asset[member]!r}"
-            )
+            asset_id, is_name = taken
+            member = "name" if is_name else "uri"
+            message = f"the active asset {asset_id} already has the {member} {asset[member]!r}"
+            raise BadDocument(f"{where}.{member}".lstrip("."), message)
     (pk,) = db.execute(
         """INSERT INTO assets (ns, id, name, uri, active, created_at, updated_at)
         VALUES (:ns, :id, :name, :uri, :active, :now, :now) ON CONFLICT (ns, id) DO UPDATE SET

@@ -11,15 +11,15 @@ from ..namespace import Namespace
 
 
 def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:
-    """Create or update a dag run; what ``run`` does not say stays, or is what a manual run would
-    have.
+    """Create or update a dag run, and return its row; members that are not given keep their values,
+    or get those of a manual run.
     """
-    place = (namespace.ns, run["dag_id"], run["run_id"])
+    identity = (namespace.ns, run["dag_id"], run["run_id"])
     known = row_as_dict(
         db,
         """SELECT logical_date, run_after, state FROM dag_runs WHERE ns = ? AND dag_id = ?
             AND run_id = ?""",
-        place,
+        identity,
     )
     row = {"logical_date": None, "run_after": None, "state": "running", **known, **run}
     after = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
@@ -28,7 +28,7 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
             VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = excluded.logical_date,
         run_after = excluded.run_after, state = excluded.state RETURNING run_pk""",
-        (*place, row["logical_date"], after, row["state"]),
+        (*identity, row["logical_date"], after, row["state"]),
     ).fetchone()
     return int(pk)
 

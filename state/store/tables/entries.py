@@ -1,4 +1,4 @@
-"""The keyspace over SQLite: all SQL of the entries."""
+"""The table of entries, and the keyspace over it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ...model import envelope, values
 from ...model.clock import to_text
 from ...model.events import KEY_NOT_FOUND, UNCHANGED
 from ...model.reference_facts import Facts
-from ...model.scopes import API_WRITER, Writer
+from ...model.scopes import API_WRITER, TaskScope, Writer
 from ..database.sql import in_range
 from ..journal.journal import Event
 from ..namespace import Namespace
 from . import references
 
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
-# Airflow tells who wrote an asset's entry only, and looking for the writer doubles the time of a
-# list
+# only for assets, because Airflow shows no writer of a task's entry, and the joins double the time
+# of a list
 _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
     "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index
@@ -34,7 +34,7 @@ _ENTRIES = {
 _ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
 _PAGE = {what: f"{sql} ORDER BY e.key LIMIT ? OFFSET ?" for what, sql in _ENTRIES.items()}
 
-# written once, because SQLite's statement cache is asked by the text of each call
+# constants, because SQLite's statement cache goes by the text
 _REPLACE = """INSERT INTO entries
     (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
     writer_ti_pk, seq)
@@ -85,11 +85,10 @@ def _stored_sql(lookup: str) -> str:
 
 
 class Entry(NamedTuple):
-    """A stored key with what is known about it; moments as text in UTC, the value as its JSON text.
+    """A stored entry: moments as text in UTC, the value as its JSON text.
 
     :param seq: the number of the write in the journal.
-    :param writer_kind: of an asset's entry, with the coordinates of the task that wrote it, if one
-        did.
+    :param writer_kind: for assets only, as the coordinates of the task instance that wrote it.
     """
 
     key: str
@@ -109,9 +108,9 @@ class Entry(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A key's JSON text, and what the ledger knows of the reference in it.
+    """A key's JSON text, and the facts of the reference in it.
 
-    :param vouched_by: the backend with which this service itself made the reference.
+    :param vouched_by: the backend with which this service made the reference, if it did.
     """
 
     text: str
@@ -121,10 +120,9 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Lookup:
-    """How a keyspace finds its scope: a SELECT of one ``scope_id``, and the error if it finds none.
+    """The query of a keyspace's scope: a SELECT of one ``scope_id``, and the error for no row.
 
-    :param ti_id: the task instance whose row the SELECT finds; its ``ti_pk`` is the second column
-    then.
+    :param ti_id: the attempt that the SELECT finds; its ``ti_pk`` is the second column then.
     """
 
     sql: str
@@ -137,8 +135,8 @@ class Keyspace:
     """The four verbs ``get``, ``set``, ``delete``, ``clear`` over the entries of one task instance
     or asset.
 
-    The scope is looked up with each call, in the same transaction as the write, so that a keyspace
-    may be kept while runs and assets come and go.
+    The scope is looked up with each call, in the transaction of the write, so that a keyspace stays
+    valid while runs and assets are created and deleted.
 
     :param what: ``Task`` or ``Asset``, for messages.
     :param writer: who is recorded as the writer.
@@ -147,13 +145,16 @@ class Keyspace:
     def __init__(
         self, namespace: Namespace, what: str, lookup: Lookup, writer: Writer = API_WRITER
     ) -> None:
-        self.namespace, self.what, self.lookup, self.writer = namespace, what, lookup, writer
+        self.namespace = namespace
+        self.what = what
+        self.lookup = lookup
+        self.writer = writer
 
     def get(self, key: str) -> Any:
         """The value of a key, as JSON.
 
-        :raises KeyNotFound: if the scope holds no such key.
-        :raises NotFound: another leaf, if the scope itself is unknown.
+        :raises KeyNotFound: if the scope does not have it.
+        :raises NotFound: another subclass, if the scope is unknown.
         """
         return values.loads(self.text(key))
 
@@ -167,7 +168,7 @@ class Keyspace:
         return self.stored(key).text
 
     def stored(self, key: str) -> Stored:
-        """What is stored under a key, in one statement; otherwise like :meth:`get`."""
+        """A key's text and the facts of its reference, in one query; otherwise like :meth:`get`."""
         sql = _stored_sql(self.lookup.sql)
         with self.namespace.database.reading() as db:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
@@ -178,8 +179,11 @@ class Keyspace:
             raise KeyNotFound(self.what, key, recorded=True)
         if row[1] is None:
             return Stored(row[0], None, None)
-        facts = Facts(*row[2:5]) if row[4] is not None else None
-        return Stored(row[0], facts, row[2] if row[5] else None)
+        text, _, backend, size, sha256, vouched, _, _ = row
+        facts = None
+        if sha256 is not None:
+            facts = Facts(backend, size, sha256)
+        return Stored(text, facts, backend if vouched else None)
 
     def _note_read(self, scope_id: int, key: str, saw: int | None) -> None:
         event = Event("get", self.writer, scope_id, key, 200, saw=saw)
@@ -188,10 +192,9 @@ class Keyspace:
         self.namespace.journal.note(event)
 
     def entry(self, key: str) -> Entry:
-        """One entry with its moments and writer; an unknown scope holds no key, as in Airflow's
-        Core API.
+        """An entry with its moments and writer, as Airflow's Core API shows it.
 
-        :raises KeyNotFound: if there is none.
+        :raises KeyNotFound: if there is none, also if the scope is unknown.
         """
         with self.namespace.database.snapshot() as db:
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
@@ -204,8 +207,8 @@ class Keyspace:
         return entry
 
     def list(self, limit: int = -1, offset: int = 0) -> tuple[list[Entry], int]:
-        """Entries by key in code point order, and how many there are in all; an unknown scope holds
-        none.
+        """A page of the entries by key in code point order, and the total; none for an unknown
+        scope.
         """
         in_range("offset", offset)
         with self.namespace.database.snapshot() as db:
@@ -233,12 +236,12 @@ class Keyspace:
         """Create or overwrite a key; value, expiry, writer and ledger in one transaction.
 
         :param expires_at: an aware moment, or None for never.
-        :param facts: what is known of the reference, if the value is an envelope.
-        :param vouched: whether the service's own backend made it, rather than a caller saying so.
+        :param facts: of the reference, if the value is an envelope.
+        :param vouched: whether the service's own backend made the reference.
         :param expires_by: by whose clock the expiry was counted: ``worker``, ``namespace`` or
             ``caller``.
-        :returns: the reference that was replaced, if one was and no other row points at it.
-        :raises NotFound: a leaf, if the scope or the writing task instance is unknown.
+        :returns: the replaced reference, if there was one and no other row points at it.
+        :raises NotFound: a subclass, if the scope or the writing task instance is unknown.
         """
         if expires_at is None:
             return self._write(key, value, facts=facts, vouched=vouched)
@@ -246,9 +249,9 @@ class Keyspace:
         return self._write(key, value, expiry, expires_by, facts=facts, vouched=vouched)
 
     def replace(self, key: str, value: Any) -> None:
-        """Overwrite the value of a key that is there and keep its expiry (the Core API's PATCH).
+        """Overwrite the value of an existing key and keep its expiry (the Core API's PATCH).
 
-        :raises KeyNotFound: if there is no such key.
+        :raises KeyNotFound: if the key does not exist.
         """
         self._write(key, value, must_exist=True)
 
@@ -295,17 +298,17 @@ class Keyspace:
                 writer,
                 scope_id,
                 key,
-                200 if must_exist else 204,
-                text,
-                kind,
-                written.expires_at,
-                written.expires_by,
+                status=200 if must_exist else 204,
+                value=text,
+                kind=kind,
+                expires_at=written.expires_at,
+                expires_by=written.expires_by,
             )
             namespace.journal.write(db, event, seq)
         return written.replaced
 
     def delete(self, key: str) -> None:
-        """Remove a key; one that is not there is no error, as in Airflow."""
+        """Remove a key; an unknown key is no error, as in Airflow."""
         with self.namespace.database.transaction() as db:
             scope_id = self._scope_id(db)
             deleted = db.execute(
@@ -313,7 +316,7 @@ class Keyspace:
             ).rowcount
             event = Event("delete", self.writer, scope_id, key, 204)
             if not deleted:
-                event = event._replace(note="there was no such key", outcome=UNCHANGED)
+                event = event._replace(note="key not found", outcome=UNCHANGED)
             self.namespace.journal.write(db, event)
 
     def clear(self) -> None:
@@ -407,12 +410,13 @@ def _clear(
     where: str,
     parameters: tuple[Any, ...],
 ) -> None:
-    """Remove entries, with an event for the call and one for each key.
+    """Remove entries inside the caller's transaction, with an event for the call and one for each
+    key.
 
     :param where: which entries, in SQL over ``e``.
     """
     (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
-    note = f"{count} key{'s' if count != 1 else ''}"
+    note = "1 key" if count == 1 else f"{count} keys"
     seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
     remove_with_effects(db, namespace, writer, seq, where, parameters)
 
@@ -425,7 +429,7 @@ def remove_with_effects(
     where: str,
     parameters: Any,
 ) -> int:
-    """Remove entries inside the caller's transaction, with an event for each; how many there were.
+    """Remove entries inside the caller's transaction, with an event for each; returns their number.
 
     :param parent: the number of the event of which these are effects.
     :param where: which entries, in SQL over ``e``.
@@ -435,25 +439,27 @@ def remove_with_effects(
 
 
 def remove(db: sqlite3.Connection, where: str, parameters: Any) -> int:
-    """Remove entries inside the caller's transaction; how many there were.
+    """Remove entries inside the caller's transaction; returns their number.
 
     :param where: which entries, in SQL over ``e``.
     """
     return db.execute(f"DELETE FROM entries AS e WHERE {where}", parameters).rowcount
 
 
-def clear_all_map_indices(namespace: Namespace, scope: Any, writer: Writer = API_WRITER) -> None:
-    """Remove every key of a task of one run, whatever its map index.
+def clear_all_map_indices(
+    namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER
+) -> None:
+    """Remove every key of a task in one run, of all its map indices.
 
-    :raises TaskInstanceNotFound: if the task has no instance at all in this run.
+    :raises TaskInstanceNotFound: if the task has no instance in this run.
     """
     where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?"
     scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
     parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
     with namespace.database.transaction() as db:
-        found = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()
-        if found is None:
+        first = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()
+        if first is None:
             raise TaskInstanceNotFound.by_coordinates(
                 scope.dag_id, scope.run_id, scope.task_id, None
             )
-        _clear(db, namespace, writer, found[0], f"e.scope_id IN ({scopes})", parameters)
+        _clear(db, namespace, writer, first[0], f"e.scope_id IN ({scopes})", parameters)

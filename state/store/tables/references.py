@@ -1,7 +1,7 @@
-"""The ledger of references: which there are, who made them, what became of them. All its SQL.
+"""The table ``refs``, the ledger of references: who made them, and whether rows point at them.
 
-A row stands for one reference under one key of one scope, and outlives them. ``vouched`` says that
-the service's own backend made it here; a header only claims. Moments are real time.
+A row is one reference under one key of one scope, and stays after them. ``vouched`` is true if the
+service's own backend made the reference; a header is no evidence. Moments are real time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...model.clock import Clock, from_text, to_text
 from ...model.reference_facts import Facts
 from ...model.scopes import Writer
 from ..database.connections import Database
-from ..database.sql import in_range
+from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 
 _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
@@ -43,7 +43,7 @@ _ENTER = """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vou
 
 
 def real_time() -> str:
-    """Now, whatever a namespace's clock says."""
+    """The current moment, whatever a namespace's clock shows."""
     return to_text(Clock().now())
 
 
@@ -112,16 +112,17 @@ def record_orphan(
 
 def is_held(db: sqlite3.Connection, ref: str) -> bool:
     """Whether a row in any namespace, or in a snapshot, points at a reference."""
-    (found,) = db.execute(f"SELECT {_HELD.format(ref='?')}", (ref,)).fetchone()
-    return bool(found)
+    (is_held,) = db.execute(f"SELECT {_HELD.format(ref='?')}", (ref,)).fetchone()
+    return bool(is_held)
 
 
 class Known(NamedTuple):
-    """What the ledger says of a reference, in all namespaces.
+    """A reference in the ledger, in all namespaces together.
 
-    :param backends: that are said to have made it, None among them where nobody said.
-    :param vouched_by: those with which this service itself made it.
-    :param written_at: the last time, or None if the ledger does not know the reference.
+    :param backends: the names of the backends that made it by the writers' word; None among them
+        for a writer that gave none.
+    :param vouched_by: the names of the backends with which this service made it.
+    :param written_at: of the last write; None if the ledger does not have the reference.
     """
 
     backends: set[str | None]
@@ -130,59 +131,55 @@ class Known(NamedTuple):
 
 
 def known(db: sqlite3.Connection, ref: str) -> Known:
-    """Look a reference up."""
-    rows = db.execute(
-        "SELECT backend, vouched, written_at FROM refs WHERE ref = ?", (ref,)
-    ).fetchall()
-    written_at = max((row[2] for row in rows), default=None)
-    vouched_by = {row[0] for row in rows if row[1]}
-    return Known(
-        {row[0] for row in rows}, vouched_by, from_text(written_at) if written_at else None
-    )
+    """Look up a reference."""
+    sql = "SELECT backend, vouched, written_at FROM refs WHERE ref = ?"
+    writes = db.execute(sql, (ref,)).fetchall()
+    backends = {backend for backend, _, _ in writes}
+    vouched_by = {backend for backend, vouched, _ in writes if vouched}
+    written_at = max((from_text(moment) for _, _, moment in writes), default=None)
+    return Known(backends, vouched_by, written_at)
 
 
 def page(
     namespace: Namespace, health: str | None, backend: str | None, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """References of a namespace, oldest first, and how many there are in all.
+    """A page of the references of a namespace, oldest first, and the total.
 
-    :param health: one of :data:`state.references.HEALTH`, or None for any.
+    :param health: one of :data:`state.model.reference_facts.HEALTH`, or None for any.
+    :param backend: a backend's name, or None for any.
     """
-    sql, parameters = f"SELECT * FROM ({_ROWS})", [namespace.ns]
-    conditions = [
-        (name, value)
-        for name, value in (("health", health), ("backend", backend))
-        if value is not None
-    ]
-    where = " AND ".join(f"{name} = ?" for name, _ in conditions) or "1"
-    values = [*parameters, *(value for _, value in conditions)]
+    wanted = {"health": health, "backend": backend}
+    conditions = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{name} = ?" for name in conditions) or "1"
+    sql = f"SELECT * FROM ({_ROWS}) WHERE {where}"
+    parameters = [namespace.ns, *conditions.values()]
     with namespace.database.snapshot() as db:
-        (total,) = db.execute(f"SELECT count(*) FROM ({sql} WHERE {where})", values).fetchone()
-        rows = _rows(
+        (total,) = db.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()
+        page = rows(
             db,
-            f"{sql} WHERE {where} ORDER BY ref_id LIMIT ? OFFSET ?",
-            [*values, limit, in_range("offset", offset)],
+            f"{sql} ORDER BY ref_id LIMIT ? OFFSET ?",
+            [*parameters, limit, in_range("offset", offset)],
         )
-    return rows, total
+    return page, total
 
 
 def after(namespace: Namespace, ref_id: int, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """The references after one, in the order they were made, and how many remain in all."""
+    """A page of the references after an id, in the order of ids, and the total after it."""
     with namespace.database.snapshot() as db:
         (total,) = db.execute(
             "SELECT count(*) FROM refs WHERE ns = ? AND ref_id > ?", (namespace.ns, ref_id)
         ).fetchone()
-        rows = _rows(
-            db, f"{_ROWS} AND f.ref_id > ? ORDER BY f.ref_id LIMIT ?", [namespace.ns, ref_id, limit]
+        page = rows(
+            db, f"{_ROWS} AND f.ref_id > ? ORDER BY f.ref_id LIMIT ?", (namespace.ns, ref_id, limit)
         )
-    return rows, total
+    return page, total
 
 
 def released(namespace: Namespace) -> list[dict[str, Any]]:
     """The references of a namespace that no row in any namespace points at."""
     with namespace.database.reading() as db:
-        return _rows(
-            db, f"SELECT * FROM ({_ROWS}) WHERE health = 'orphan' ORDER BY ref_id", [namespace.ns]
+        return rows(
+            db, f"SELECT * FROM ({_ROWS}) WHERE health = 'orphan' ORDER BY ref_id", (namespace.ns,)
         )
 
 
@@ -191,35 +188,23 @@ def released_from(namespace: Namespace, scope_id: int, key: str) -> list[tuple[s
     which this service wrote it.
     """
     with namespace.database.reading() as db:
-        rows = db.execute(
+        refs = db.execute(
             """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
             ORDER BY ref_id DESC LIMIT 50""",
             (scope_id, key),
-        )
-        return [
-            (ref, known(db, ref).vouched_by) for (ref,) in rows.fetchall() if not is_held(db, ref)
-        ]
+        ).fetchall()
+        return [(ref, known(db, ref).vouched_by) for (ref,) in refs if not is_held(db, ref)]
 
 
 def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
-    """What the ledger knows of a reference that a key holds or held; None if nothing."""
+    """A reference that a key holds or held; None if the ledger does not have it."""
     with namespace.database.reading() as db:
-        found = _rows(
-            db,
-            f"{_ROWS} AND f.scope_id = ? AND f.key = ? AND f.ref = ?",
-            [namespace.ns, scope_id, key, ref],
-        )
-    return found[0] if found else None
-
-
-def _rows(db: sqlite3.Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
-    cursor = db.execute(sql, parameters)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        sql = f"{_ROWS} AND f.scope_id = ? AND f.key = ? AND f.ref = ?"
+        return row_as_dict(db, sql, (namespace.ns, scope_id, key, ref)) or None
 
 
 def set_health(database: Database, ref_id: int, health: str) -> None:
-    """Note what a check found."""
+    """Store the result of a check."""
     with database.transaction() as db:
         db.execute(
             "UPDATE refs SET health = ?, checked_at = ? WHERE ref_id = ?",
@@ -228,16 +213,12 @@ def set_health(database: Database, ref_id: int, health: str) -> None:
 
 
 def forget(database: Database, ref: str) -> None:
-    """Drop the released rows of a reference whose object is gone."""
-    with database.transaction() as db:
-        _forget(db, ref)
-
-
-def _forget(db: sqlite3.Connection, ref: str) -> None:
+    """Delete the released rows of a reference whose object does not exist any more."""
     pointed = _POINTED.format(row="refs")
-    db.execute(
-        f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}", (ref,)
-    )
+    with database.transaction() as db:
+        db.execute(
+            f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}", (ref,)
+        )
 
 
 def remove(
@@ -246,13 +227,13 @@ def remove(
     may: Callable[[sqlite3.Connection], bool],
     act: Callable[[str], None],
 ) -> bool:
-    """Remove the object behind a reference that no row points at; whether it was removed.
+    """Remove the object behind a reference that no row points at; returns whether it was removed.
 
-    The look-up and the decision are one transaction. A write that would point at the same reference
-    waits until the object is gone, so that its accessor finds that out and writes it again.
+    The look-up and the decision are one transaction. A write of the same reference waits until the
+    object is removed, so that its accessor notices that and writes the object again.
 
-    :param may: further conditions, asked in the same transaction.
-    :param act: removes the object; what it raises is raised, and the ledger keeps the reference.
+    :param may: a further condition, checked in the same transaction.
+    :param act: removes the object; its exceptions are raised, and the ledger keeps the reference.
     """
     with database.transaction() as db:
         if is_held(db, ref) or not may(db):
@@ -296,7 +277,7 @@ def hand_over(db: sqlite3.Connection, ns: int, heir: str) -> None:
 
 
 def healths(namespace: Namespace) -> dict[str, int]:
-    """How many references there are of each health."""
+    """The number of references of each health."""
     with namespace.database.reading() as db:
         sql = f"SELECT health, count(*) FROM ({_ROWS}) GROUP BY health"
         return dict(db.execute(sql, (namespace.ns,)).fetchall())

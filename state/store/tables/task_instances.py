@@ -1,4 +1,4 @@
-"""The table of task instances: attempts, the current one of each scope and those before it."""
+"""The table of task instances: the current attempt of each scope, and superseded ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .scopes import put_scope
 
 
 def new_id() -> str:
-    """A UUID of version 7: time first, as Airflow makes them, so that new rows are neighbours in
-    the index.
+    """A UUID of version 7, as Airflow's: it begins with the time, so new rows are neighbours in the
+    index.
     """
     stamp = time.time_ns() // 1_000_000
     return str(uuid.UUID(int=stamp << 80 | 7 << 76 | 2 << 62 | uuid.uuid4().int & ((1 << 62) - 1)))
@@ -31,15 +31,15 @@ def new_id() -> str:
 def put_attempt(
     db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]
 ) -> int:
-    """Create or update an attempt; what it does not say stays. A new id is the scope's next
-    attempt.
+    """Create or update an attempt; members that are not given keep their values. A new id is the
+    scope's next attempt.
 
-    The attempt before it is superseded: its id is unknown from now on, and the state, which is the
-    scope's, stays.
+    The attempt before it is superseded: its id is not valid any more. The keys, which are the
+    scope's, stay.
 
     :returns: the try number.
     :raises BadDocument: if the id is another scope's.
-    :raises OutOfRange: if it would be the attempt after the highest number that there is.
+    :raises OutOfRange: if the last attempt has the highest possible number.
     """
     known = row_as_dict(
         db,
@@ -75,26 +75,23 @@ def put_attempt(
 def create_task_instance(
     namespace: Namespace, scope: TaskScope, try_number: int | None = None
 ) -> dict[str, Any]:
-    """Make a running attempt of a task instance, and its dag run if need be; known coordinates get
-    the next one.
+    """Create a running attempt of a task instance, and its dag run if there is none.
 
     :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
-    :raises OutOfRange: if the last attempt had the highest number that there is.
+    :raises OutOfRange: if the last attempt has the highest possible number.
     """
-    attempt = {
-        "id": new_id(),
-        "state": "running",
-        **({"try_number": try_number} if try_number else {}),
-    }
+    ti_id = new_id()
+    attempt: dict[str, Any] = {"id": ti_id, "state": "running"}
+    if try_number:
+        attempt["try_number"] = try_number
     with namespace.database.transaction() as db:
         run_pk = put_run(db, namespace, {"dag_id": scope.dag_id, "run_id": scope.run_id})
         scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
-        made = put_attempt(db, namespace, scope_id, attempt)
-        by = replace(CONTROL, ti_id=str(attempt["id"]))
-        namespace.journal.write(
-            db, Event("create", by, scope_id, status=201, note=f"attempt {made}")
-        )
-    return _attempt(str(attempt["id"]), scope, made)
+        number = put_attempt(db, namespace, scope_id, attempt)
+        writer = replace(CONTROL, ti_id=ti_id)
+        event = Event("create", writer, scope_id, status=201, note=f"attempt {number}")
+        namespace.journal.write(db, event)
+    return _attempt(ti_id, scope, number)
 
 
 def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
@@ -121,13 +118,13 @@ def set_state(
     writer: Writer = CONTROL,
     retry_delay: float | None = None,
 ) -> bool:
-    """Report a task instance's new state; True if it changed, False if it had this state already.
+    """Report a task instance's new state; returns False if it had this state already.
 
-    One that is up for retry has a new id from then on, as in Airflow: the old one is unknown, its
-    state stays.
+    One that is up for retry gets a new id, as in Airflow: the old id is not valid any more, but the
+    keys stay.
 
-    :param clear_on_success: drop its entries in the same transaction when the state is ``success``.
-    :param retry_delay: seconds until the next attempt, if the worker says.
+    :param clear_on_success: delete its entries in the same transaction if the state is ``success``.
+    :param retry_delay: seconds until the next attempt, as the worker reported them.
     :raises TaskInstanceNotFound: if there is none of this id.
     :raises InvalidTransition: if it is not running.
     """
@@ -139,24 +136,23 @@ def set_state(
         ).fetchone()
         if row is None:
             raise TaskInstanceNotFound("Task Instance not found")
-        if row[2] == state:
+        ti_pk, scope_id, old_state, try_number = row
+        if old_state == state:
             return False
-        if row[2] != "running":
-            raise InvalidTransition(row[2])
+        if old_state != "running":
+            raise InvalidTransition(old_state)
         db.execute(
             "UPDATE task_instances SET state = ?, retry_delay = ? WHERE ti_pk = ?",
-            (state, retry_delay, row[0]),
+            (state, retry_delay, ti_pk),
         )
-        seq = namespace.journal.write(
-            db,
-            Event("state", writer, row[1], status=204, note=f"{row[2]} → {state}", state=state),
-        )
+        note = f"{old_state} → {state}"
+        event = Event("state", writer, scope_id, status=204, note=note, state=state)
+        seq = namespace.journal.write(db, event)
         if state == "up_for_retry":
-            put_attempt(
-                db, namespace, row[1], {"id": new_id(), "try_number": row[3], "state": state}
-            )
+            attempt = {"id": new_id(), "try_number": try_number, "state": state}
+            put_attempt(db, namespace, scope_id, attempt)
         if state == "success" and clear_on_success:
-            remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (row[1],))
+            remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (scope_id,))
     return True
 
 
