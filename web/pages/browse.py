@@ -28,6 +28,7 @@ _WAIT = 25  # seconds that a page waits for the next write
 def common() -> dict[str, Any]:
     """The template variables of every page, error pages included."""
     namespace = g.get("namespace")
+    needs_login = session.needs_login()
     return {
         "version": __version__,
         "here": here,
@@ -41,8 +42,8 @@ def common() -> dict[str, Any]:
         "prefix": PREFIX,
         "csrf": session.csrf,
         "take_message": session.take_message,
-        "needs_login": session.needs_login(),
-        "is_logged_in": session.is_logged_in(),
+        "needs_login": needs_login,
+        "is_logged_in": not needs_login or session.is_logged_in(),
         "origin": request.host_url.rstrip("/") + request.script_root,
     }
 

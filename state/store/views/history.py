@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ...model.clock import from_text, to_text
@@ -63,8 +63,10 @@ def at(events: list[dict[str, Any]], moment: datetime | int) -> dict[str, Any] |
 
 _BEGINNING = 200  # characters of a value that a list shows
 _WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
-_COLUMNS = f"""j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.scope_id,
-    j.key, j.status,
+# where the namespace's clock showed real time, only that is stored
+_AT = "ifnull(j.at, strftime('%Y-%m-%dT%H:%M:%fZ', j.real_at, 'unixepoch'))"
+_COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op,
+    j.scope_id, j.key, j.status,
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
     substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind,
     j.expires_at, j.parent, j.note,
@@ -86,14 +88,14 @@ def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
     sql = f"""{_EVENT} WHERE j.ns = ? AND {_WRITES} AND ifnull(j.status, 200) < 400
         AND ifnull(j.outcome, '') <> 'closed' ORDER BY j.seq DESC LIMIT ?"""
     with namespace.database.reading() as db:
-        return [_dated(row) for row in rows(db, sql, (namespace.ns, limit))]
+        return rows(db, sql, (namespace.ns, limit))
 
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
     """What changed a key, the newest first."""
     sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {CHANGED} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.reading() as db:
-        return [_dated(row) for row in rows(db, sql, (scope_id, key, limit))]
+        return rows(db, sql, (scope_id, key, limit))
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
@@ -104,14 +106,7 @@ def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, 
     sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE {where}"
     with namespace.database.reading() as db:
         found = rows(db, sql, (seq, scope_id, key))
-    return _dated(found[0]) if found else None
-
-
-def _dated(row: dict[str, Any]) -> dict[str, Any]:
-    """A moment by the namespace's clock for every event; where that showed real time only real time
-    is stored.
-    """
-    return {**row, "at": row["at"] or to_text(datetime.fromtimestamp(row["real_at"], timezone.utc))}
+    return found[0] if found else None
 
 
 def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime) -> int | None:
