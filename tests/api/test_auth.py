@@ -94,7 +94,7 @@ REFUSED_WORKERS = [
     (worker(NIL), 403),
     (role("admin"), 403),
     (signed(scope="workload"), 403),
-    (signed(sub="nobody"), 403),
+    (signed(sub="not a uuid"), 403),
     (signed(sub=[]), 403),
     (signed(exp="soon"), 403),
     (bearer(jwt.encode({"sub": TI}, None, "none")), 403),
@@ -186,7 +186,7 @@ MAY = [
     ("op", 200, 204, 204, 403),
     ("admin", 200, 204, 204, 200),
     ("ADMIN", 200, 204, 204, 200),
-    ("nobody", 403, 403, 403, 403),
+    ("stranger", 403, 403, 403, 403),
 ]
 
 

@@ -85,7 +85,7 @@ def test_an_entry_of_a_task(world):
     assert entry == {"key": "job_id", "value": "job-42", "expires_at": None}
 
 
-def test_an_entry_of_an_asset_says_who_wrote_it(world):
+def test_an_entry_of_an_asset_names_its_writer(world):
     world.put(CORE_ASSET + "/k", json={"value": 1})
     writer = world.get(CORE_ASSET + "/k").json["last_updated_by"]
     assert writer == {

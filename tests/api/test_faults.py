@@ -73,7 +73,7 @@ def test_all_faults_are_removed_at_once_and_by_a_reset(world, fault):
         ({"latency": [2, 1]}, "body"),
         ({"latency": "1"}, "latency"),
         ({"close": "now"}, "close"),
-        ({"backend": "gone"}, "backend"),
+        ({"backend": "unknown"}, "backend"),
         ([], "body"),
     ],
 )

@@ -309,7 +309,7 @@ def test_reads_reach_the_file_within_a_moment_by_themselves(store, keyspace):
     raise AssertionError("the read was not written")
 
 
-def test_closing_writes_what_is_left(tmp_path):
+def test_closing_writes_the_remaining_reads(tmp_path):
     path = str(tmp_path / "kept.db")
     first = Store(path)
     assets.create_asset(first.namespace(), "orders")

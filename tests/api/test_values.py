@@ -51,7 +51,7 @@ def test_a_later_attempt_finds_what_the_first_one_stored(values):
     assert values.call("GET")[0] == 404
 
 
-def test_an_asset_is_one_by_name_and_by_uri(values):
+def test_an_asset_is_the_same_by_name_and_by_uri(values):
     name = {"name": "orders"}
     uri = {"uri": "s3://bucket/orders"}
     by_name = "/_stateroom/values/asset/by-name"

@@ -15,7 +15,7 @@ from state.testing.contracts import BackendContract
 ROOT = Path(__file__).parents[2]
 OWN = "airflow.providers.common.io.state_store.backend.StateStoreObjectStorageBackend"
 KNOWN = {
-    "missing_object": "gives None for an object that is gone",
+    "missing_object": "gives None for a missing object",
     "hostile_keys": "refuses `..`, long keys, and cannot read back keys that end in .gz",
     "twin_keys": "keeps `Key` and `key` under names that a file system may fold together",
     "isolated_scopes": "keeps assets under `assets/`, where a dag of that name keeps its tasks",

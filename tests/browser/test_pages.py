@@ -145,7 +145,7 @@ def test_an_empty_namespace_updates_live(space, open_page):
     page.wait_for_selector("text=Latest writes", timeout=5000)
 
 
-def test_json_is_checked_while_one_types(space, open_page):
+def test_json_is_checked_while_typing(space, open_page):
     space.write(space.task(), "cursor", 1)
     page = open_page(space.key_page("cursor"))
     page.get_by_role("heading", name="Edit").click()

@@ -85,7 +85,7 @@ def test_the_next_attempt_has_a_new_id_and_the_same_state(stateroom, task):
     assert stateroom.task("etl", "submit") is following
 
 
-def test_an_attempt_that_was_retried_may_write_no_more(task):
+def test_a_superseded_attempt_cannot_write(task):
     task.retry()
     with pytest.raises(NotFound, match=task.ti_id):
         task.set("job_id", 1)
@@ -351,7 +351,7 @@ def test_workers_may_have_another_default_retention(stateroom):
 # ---------------------------------------------------------------------- journal
 
 
-def test_calls_are_found_by_what_they_were(stateroom, task):
+def test_calls_are_found_by_their_members(stateroom, task):
     task.set("job_id", 1)
     task.set("page", 2)
     task.retry().set("job_id", 3)
@@ -499,7 +499,7 @@ def test_the_error_says_what_there_is_instead(stateroom, task):
         stateroom.wait_for("progress", timeout=0.1)
 
 
-def test_one_waits_for_the_key_of_one_place(stateroom, task):
+def test_a_wait_is_for_the_key_of_one_scope(stateroom, task):
     other = stateroom.task("etl", "other")
     other.set("progress", 1)
     with pytest.raises(NotInTime, match="never written"):
@@ -507,7 +507,7 @@ def test_one_waits_for_the_key_of_one_place(stateroom, task):
     assert stateroom.wait_for("progress", timeout=0.1, of=other) == 1
 
 
-def test_one_can_wait_for_an_assets_key(stateroom):
+def test_a_test_can_wait_for_the_key_of_an_asset(stateroom):
     asset = stateroom.asset("orders", "s3://bucket/orders")
     asset.set("watermark", 1)
     assert stateroom.wait_for("watermark", of=asset) == 1

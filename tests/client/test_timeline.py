@@ -46,8 +46,8 @@ def test_what_changed_since_a_snapshot(stateroom, task):
 
 
 def test_an_unknown_snapshot_is_an_error(stateroom):
-    with pytest.raises(NotFound, match="nobody"):
-        stateroom.restore("nobody")
+    with pytest.raises(NotFound, match="unknown"):
+        stateroom.restore("unknown")
 
 
 def test_waiting_sees_what_a_restore_brought_back(stateroom, task):

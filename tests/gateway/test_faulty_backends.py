@@ -60,7 +60,7 @@ def test_the_gateways_backend_is_slow(values, latency, status):
     values.namespace.database.release()
 
 
-def test_calls_past_the_backend_meet_none_of_its_faults(values):
+def test_calls_that_bypass_the_backend_have_no_backend_faults(values):
     values.http.post("/_stateroom/faults", json={"backend": "missing"})
     assert values.http.get(f"/execution/store/ti/{values.ti_id}/k").status_code == 200
     assert values.http.get("/_stateroom/faults").json["faults"][0]["matched"] == 0

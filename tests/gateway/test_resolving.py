@@ -12,7 +12,7 @@ from state.store.views import details, keys
 
 VALUE = {"rows": 3}
 SCOPE = TaskScope("etl", "manual__1", "extract")
-FOREIGN = {"__airflow_state_ref__": "/somebody/elses/object"}
+FOREIGN = {"__airflow_state_ref__": "/another/backends/object"}
 
 
 class Desk:

@@ -226,7 +226,7 @@ def test_workers_look_an_asset_up(client, query, status, answer):
     assert got.headers["content-type"] == "application/json"
 
 
-def test_an_asset_cannot_be_written_there(client):
+def test_a_post_to_an_asset_by_name_is_refused(client):
     got = requests.post(f"{client.url}/execution/assets/by-name?name=orders", timeout=5)
     assert got.status_code == 405
     assert got.headers["allow"] == "GET"

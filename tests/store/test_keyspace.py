@@ -128,7 +128,7 @@ def test_assets_by_name_accept_dot_keys_in_the_query(service, two_assets, key):
 def test_the_client_tells_a_missing_scope_from_a_missing_key(service):
     for keyspace in (
         service.task("00000000-0000-7000-8000-000000000000"),
-        service.asset(name="nobody's"),
+        service.asset(name="unknown"),
     ):
         with pytest.raises(NotFound, match="not found") as caught:
             keyspace.set("k", 1)
@@ -136,7 +136,7 @@ def test_the_client_tells_a_missing_scope_from_a_missing_key(service):
 
 
 def test_an_unknown_scope_is_an_error_for_every_verb(store):
-    task = scopes.task_instance(store.namespace(), "nobody")
+    task = scopes.task_instance(store.namespace(), "unknown")
     asset = scopes.asset(store.namespace(), uri="nothing")
     for keyspace, error in ((task, TaskInstanceNotFound), (asset, AssetNotFound)):
         for verb, arguments in (
@@ -160,7 +160,7 @@ def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
     )
 
 
-def test_an_entry_says_who_wrote_it(store):
+def test_an_entry_names_its_writer(store):
     namespace = store.namespace()
     asset = assets.create_asset(namespace, "n")["id"]
     scopes.asset(namespace, asset, writer=WATCHER).set("k", 1)

@@ -198,15 +198,15 @@ def test_reference_held_by_a_snapshot_is_kept_and_restored(namespace, task):
 
 
 def test_a_diff_says_what_was_added_removed_and_changed(namespace, task):
-    task.set("gone", 1)
+    task.set("deleted", 1)
     snapshots.take(namespace, "a")
     task.set("k", "new")
     task.set("more", [2])
-    task.delete("gone")
+    task.delete("deleted")
     scope = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
     expected = {
         "added": [{"scope": scope, "key": "more", "value": [2]}],
-        "removed": [{"scope": scope, "key": "gone", "value": 1}],
+        "removed": [{"scope": scope, "key": "deleted", "value": 1}],
         "changed": [{"scope": scope, "key": "k", "before": "old", "after": "new"}],
     }
     assert snapshots.diff(namespace, "a") == expected

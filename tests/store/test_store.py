@@ -188,8 +188,8 @@ def test_two_memory_stores_share_nothing():
 
 
 def test_an_unknown_namespace_is_an_error(store):
-    with pytest.raises(NamespaceNotFound, match="'nobody'"):
-        store.namespace("nobody")
+    with pytest.raises(NamespaceNotFound, match="'unknown'"):
+        store.namespace("unknown")
 
 
 @pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)])

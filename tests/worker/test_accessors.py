@@ -492,8 +492,8 @@ class TestAccessorsOfAssets:
             self.several(ASSET, AssetScope(name="other")).get("key")
 
     def test_an_unknown_asset_is_refused_with_the_known_ones(self):
-        with pytest.raises(KeyError, match="'nobody' is not among .*'asset'"):
-            self.several(ASSET)["nobody"]
+        with pytest.raises(KeyError, match="'unknown' is not among .*'asset'"):
+            self.several(ASSET)["unknown"]
 
     def test_an_invalid_asset_is_refused(self):
         with pytest.raises(TypeError, match="got int"):
