@@ -46,7 +46,7 @@ def resolve(
 ) -> Outcome:
     """Resolve the reference of a key, and store its health in the ledger.
 
-    :param row: the key, as :func:`state.store.views.keys.one` returns it.
+    :param row: the key, as :func:`state.store.views.keys.get` returns it.
     :param largest: bytes; a larger object is not shown, and one that is known to be larger is not
         read.
     """
