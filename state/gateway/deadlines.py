@@ -35,14 +35,16 @@ class Overdue(Exception):
 
 
 class Call(Generic[Result]):
-    """One call; the function that it runs gets it as its argument."""
+    """One call; it is the argument of the function that it runs."""
 
     def __init__(self, act: Callable[[Call[Result]], Result]) -> None:
         self._act = act
         self._lock = threading.Lock()
         self._context = contextvars.copy_context()
         self.done = threading.Event()
-        self.row_changed = self.abandoned = self.stuck = False
+        self.row_changed = False
+        self.abandoned = False
+        self.stuck = False
         self.result: Result | None = None
         self.error: BaseException | None = None
 

@@ -1,9 +1,8 @@
 """The gateway: the service runs its own backend, for callers that are not Python, and for people.
 
-It does what a worker would have done, through the same accessors, with three differences: a
-reference is resolved only if the backend is known to have made it, a call has a deadline after
-which it changes no row, and what a backend raises is told apart from what is wrong with the
-request.
+It uses the accessors of workers, with three differences: a reference is resolved only if the
+backend is known to have made it, a call has a deadline after which it changes no row, and errors of
+the backend are distinguished from errors of the request.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ _NONE = object()
 
 
 class Gateway:
-    """The values of one task instance or asset, as a task would see them.
+    """The values of one task instance or asset, as a task sees them.
 
     :param keyspace: its rows.
-    :param scope: what the backend gets; an asset's always has its name, even if the caller used its
+    :param scope: as the backend gets it; an asset always by its name, even if the caller used its
         uri.
-    :param ti_id: of the attempt, for hooks in the proposal's style.
+    :param ti_id: the attempt's id, for hooks in the proposal's style.
     """
 
     def __init__(
@@ -72,8 +71,7 @@ class Gateway:
         """The value of a key.
 
         :raises KeyNotFound: if there is none.
-        :raises RefusedReference: if what is stored is a reference that this backend is not known to
-            have made.
+        :raises RefusedReference: for a reference that this backend is not known to have made.
         :raises BackendError: as :meth:`Backend.run` says.
         """
         value = self._backend.run(lambda call: self._get(call, key))
@@ -96,11 +94,11 @@ class Gateway:
     ) -> None:
         """Create or overwrite a key.
 
-        :param retention: for tasks only, as an accessor takes it.
-        :param default_days: what None stands for.
-        :raises UnusableRetention: for a retention that ends beyond the calendar; nothing was
-            called.
-        :raises ValueError: for a value that no accessor takes; nothing was called.
+        :param retention: for tasks only, as for an accessor.
+        :param default_days: the retention that None stands for, in days.
+        :raises UnusableRetention: for a retention that ends beyond the calendar, before the backend
+            is called.
+        :raises ValueError: for a value that no accessor takes, before the backend is called.
         :raises BackendError: as :meth:`Backend.run` says.
         """
         _check_value(value)
@@ -112,8 +110,8 @@ class Gateway:
     def put(self, key: str, value: Any, expires_at: datetime | None, expires_by: str) -> None:
         """Create or overwrite a key that expires at a given moment or never; raises as :meth:`set`.
 
-        :param expires_at: of a task's; an asset's never does.
-        :param expires_by: by whose clock that was counted: ``namespace`` or ``caller``.
+        :param expires_at: an aware moment or None; ignored for an asset, whose keys do not expire.
+        :param expires_by: by whose clock it was counted: ``namespace`` or ``caller``.
         """
         _check_value(value)
         if not isinstance(self._scope, TaskScope):
@@ -127,9 +125,9 @@ class Gateway:
         self._backend.run(act)
 
     def delete(self, key: str) -> None:
-        """Remove a key, then its object; one that is not there is no error.
+        """Remove a key, then its object; an unknown key is no error.
 
-        :raises BackendError: as :meth:`Backend.run` says; the row may be gone by then, the object
+        :raises BackendError: as :meth:`Backend.run` says; if the row was deleted before, its object
             is an orphan.
         """
         scope_id = self._keyspace.scope_id()
@@ -160,7 +158,7 @@ def _check_json(value: Any) -> None:
     try:
         values.check(value)
     except TypeError as error:
-        raise BadBackend(f"what it returned is not JSON: {error}") from None
+        raise BadBackend(f"the value that it returned is not JSON: {error}") from None
     except ValueError:
         return  # NaN is reported when the response is written
 
@@ -185,7 +183,7 @@ def _check_moment(moment: datetime) -> None:
 class _Rows:
     """The keyspace as the gateway's accessor sees it.
 
-    :param expires_at: of the entry to be set, already computed by the gateway.
+    :param expires_at: of an entry that is set; None for never.
     """
 
     def __init__(
@@ -260,7 +258,7 @@ class _Rows:
         except StateError:
             scope_id = None  # it was deleted while the backend was writing
         log.warning(
-            "key %r: the object behind %s has no row; it is an orphan now", key, masked(ref)
+            "key %r: no row points at the object behind %s; it is an orphan", key, masked(ref)
         )
         references.record_orphan(keyspace.namespace, scope_id, key, ref, facts, keyspace.writer)
 

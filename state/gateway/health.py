@@ -22,9 +22,9 @@ def check(namespace: Namespace, backend: Backend, after: int, limit: int) -> dic
     A released reference whose object is missing is removed from the ledger.
 
     :param after: the last id of the page before, 0 for the first.
-    :returns: ``checked``, ``remaining``, ``next`` (None at the end), ``health`` (how many of each),
-        ``errors``.
-    :raises BackendTimeout: if the backend hangs; what was noted before stays.
+    :returns: ``checked``, ``remaining``, ``next`` (an id; None at the end), ``health`` (the number
+        of each) and ``errors``.
+    :raises BackendTimeout: if the backend hangs; the results before stay stored.
     """
     rows, total = references.after(namespace, after, limit)
     counts: dict[str, int] = {}
@@ -70,7 +70,7 @@ def _check_row(
 
 
 def _check_orphan(backend: Backend, row: dict[str, Any]) -> str:
-    if backend.is_gone(row["ref"], _vouched_by(row)):
+    if backend.is_gone(row["ref"], vouched_by(row)):
         return "gone"
     return "orphan"
 
@@ -80,7 +80,7 @@ def _check_held(backend: Backend, row: dict[str, Any]) -> str:
     ref = row["ref"]
     if hooks is None:
         return "foreign"
-    if not backend.may_resolve(ref, _vouched_by(row)):
+    if not backend.may_resolve(ref, vouched_by(row)):
         if row["backend"] in (None, hooks.name) and not hooks.has("owns_ref"):
             return "unchecked"
         return "foreign"
@@ -94,7 +94,8 @@ def _check_held(backend: Backend, row: dict[str, Any]) -> str:
     return "changed"
 
 
-def _vouched_by(row: dict[str, Any]) -> list[str]:
+def vouched_by(row: dict[str, Any]) -> list[str]:
+    """The backend with which this service made the reference of a row; empty if it did not."""
     return [row["backend"]] if row["vouched"] else []
 
 

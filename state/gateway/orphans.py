@@ -1,8 +1,8 @@
 """Find and remove orphans: objects that no row points at.
 
-An object is removed only if it lies under this database's prefix or in the ledger, is older than
-asked, and no row in any namespace points at it when looked up again just before. Everything else is
-left, with the reason.
+An object is removed only if it lies under this database's prefix or in the ledger, is old enough,
+and no row in any namespace points at it when looked up again just before. All others are left, with
+the reason.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _CHUNK = 200  # objects per backend call
 class Orphan:
     """An object that no row points at.
 
-    :param size: in bytes; of the value's JSON text where the backend cannot list.
-    :param written_at: the later of what the backend and what the ledger say.
-    :param ours: whether it may be removed once it is old enough; its owner is unknown otherwise.
+    :param size: in bytes; of the value's JSON text if the backend cannot list objects.
+    :param written_at: the later one of the backend's moment and the ledger's.
+    :param ours: whether it may be removed once it is old enough; otherwise its owner is unknown.
     """
 
     ref: str
@@ -43,7 +43,7 @@ class Orphan:
     ours: bool
 
     def verdict(self, older_than: float) -> str:
-        """Why it stays, or ``removable``."""
+        """``removable``, or the reason why it is left."""
         if not self.ours:
             return UNKNOWN_OWNER
         if _is_older(self.written_at, older_than):
@@ -85,7 +85,7 @@ def _in_chunks(
 def _orphan(
     namespace: Namespace, backend: Backend, ref: str, size: int | None, listed_at: datetime | None
 ) -> Orphan | None:
-    """The orphan that an object is; None if a row points at it, or if it is missing."""
+    """An object as an orphan; None if a row points at it, or if it is missing."""
     with namespace.database.reading() as db:
         known = references.known(db, ref)
         if references.is_held(db, ref):
@@ -100,9 +100,9 @@ def _orphan(
 def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references.Known) -> bool:
     """Whether an object lies under this database's prefix, or in the ledger as this backend's.
 
-    Anybody can bring any text into the ledger, so its word counts only where this service itself
-    wrote, or the backend confirms it; built-in backends share a base with other databases, so there
-    the prefix has to be right too.
+    Any client can write any reference into the ledger, so a row counts only if this service made
+    the reference or the backend confirms it. Built-in backends share a base with other databases,
+    so for them the prefix is required too.
     """
     if backend.name in known.vouched_by:
         return True
@@ -137,7 +137,8 @@ def remove_orphans(
 
     :param older_than: seconds.
     :param limit: most objects to remove now.
-    :returns: ``removed`` and ``left`` (references and why), and ``more`` if the limit was reached.
+    :returns: ``removed``, ``left`` (each with the reason), and ``more``: whether the limit was
+        reached.
     """
     removed: list[Orphan] = []
     left: list[tuple[Orphan, str]] = []

@@ -1,6 +1,6 @@
 """Resolve one reference for a person, with the outcome in words.
 
-Anybody can store a reference, so it is resolved only if this service's backend is known to have
+Any client can store a reference, so it is resolved only if this service's backend is known to have
 made it.
 """
 
@@ -15,14 +15,14 @@ from ..model.values import Encoded
 from ..store.namespace import Namespace
 from ..store.tables import references
 from .backend import Backend
-from .health import health_of
+from .health import health_of, vouched_by
 
 LARGEST = 1024 * 1024  # bytes; a larger value is not shown
 _SENTENCES = {
-    "ok": "The object is there, and it is what was written.",
-    "missing": "There is no object behind this reference any more.",
+    "ok": "The object is unchanged since it was written.",
+    "missing": "The object behind this reference does not exist any more.",
     "corrupt": "The object is damaged: it is not what was written.",
-    "changed": "The object is not the one that was written: its checksum is another.",
+    "changed": "The object has changed: its checksum differs from that of the value written.",
     "foreign": "Another backend made this reference, or it lies outside the base path of this one.",
 }
 
@@ -33,7 +33,7 @@ class Outcome:
 
     :param word: ``ok``, ``missing``, ``corrupt``, ``changed``, ``foreign``, ``too large``,
         ``refused`` or ``failed``.
-    :param text: the value's JSON, where it can be shown.
+    :param text: the value's JSON, if it can be shown.
     """
 
     word: str
@@ -46,7 +46,7 @@ def resolve(
 ) -> Outcome:
     """Resolve the reference of a key, and store its health in the ledger.
 
-    :param row: the key, as :func:`state.store.views.keys.one` returns it.
+    :param row: the key, as :func:`state.store.views.keys.get` returns it.
     :param largest: bytes; a larger object is not shown, and one that is known to be larger is not
         read.
     """
@@ -79,18 +79,17 @@ def refusal(backend: Backend, row: dict[str, Any]) -> Outcome | None:
         return Outcome(
             "refused", "This service has no backend to resolve it with; start it with --backend."
         )
-    vouched = [row["backend"]] if row["vouched"] else []
     try:
-        if backend.run(lambda call: backend.may_resolve(row["ref"], vouched)):
+        if backend.run(lambda call: backend.may_resolve(row["ref"], vouched_by(row))):
             return None
     except (BackendFailed, BackendTimeout, BackendBusy) as error:
-        return Outcome("failed", f"{error}")
+        return Outcome("failed", str(error))
     if backend.hooks.has("owns_ref") or row["backend"] not in (None, backend.name):
         return _outcome("foreign")
     return Outcome(
         "refused",
         f"The backend {backend.name} is not known to have made it, "
-        "and anybody can store a reference.",
+        "and any client can store a reference.",
     )
 
 
@@ -104,7 +103,7 @@ def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
         return _too_large(encoded.size, largest)
     if row["sha256"] is None:
         return Outcome(
-            "ok", "The object is there; no checksum was kept to compare it with.", encoded.text
+            "ok", "The object exists; there is no checksum to compare it with.", encoded.text
         )
     if row["sha256"] == encoded.sha256:
         return _outcome("ok", encoded.text)

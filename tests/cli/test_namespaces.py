@@ -239,7 +239,7 @@ def test_a_snapshot_without_keys_says_so(run, nightly):
 def test_a_key_is_explained_in_a_sentence(run):
     assert (
         run("explain", "job_id", *TASK).output
-        == "'job_id' never expires: it stays until somebody deletes it.\n"
+        == "'job_id' never expires: it stays until it is deleted.\n"
     )
 
 

@@ -32,7 +32,7 @@ class Desk:
     @property
     def row(self):
         task = details.task(self.namespace, SCOPE)
-        return keys.one(self.namespace, task["scope_id"], "report")
+        return keys.get(self.namespace, task["scope_id"], "report")
 
     def resolve(self, **kwargs):
         return resolve(self.namespace, self.backend, self.row, **kwargs)

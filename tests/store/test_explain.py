@@ -79,7 +79,7 @@ def advance(namespace, days):
             "That was counted by this namespace's clock, which is frozen at 2030-01-01T00:00:00Z.",
         ),
         ("caller", "The caller gave that moment itself; it expires by this namespace's"),
-        (None, "By whose clock that was counted is not known; it expires by"),
+        (None, "That was counted by an unknown clock; it expires by"),
     ],
 )
 def test_a_key_that_expires_says_when_and_by_which_clock(put, sentence, by, counted):
@@ -116,13 +116,13 @@ def test_an_expired_key_says_why_it_is_still_readable(namespace, put, sentence):
 
 def test_a_key_written_with_a_past_expiry_is_explained(put, sentence):
     put(days=-1)
-    assert "it was so already when it was written" in sentence()
+    assert "it had expired already when it was written" in sentence()
 
 
 def test_a_key_without_expiry_stays_until_it_is_deleted(namespace, put, sentence):
     put()
     scopes.asset(namespace, name="orders").set("watermark", 1)
-    assert sentence() == "'job_id' never expires: it stays until somebody deletes it."
+    assert sentence() == "'job_id' never expires: it stays until it is deleted."
     assert "asset state does not expire" in sentence(ORDERS, "watermark")
 
 
@@ -136,25 +136,25 @@ def test_clear_on_success_is_mentioned(put, sentence, days):
 def test_warning_for_a_retry_delay_beyond_the_expiry(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=40)
-    warning = "Beware: the next attempt is due only in 40 days (retry_delay 40 days), "
+    warning = "Warning: the next attempt is due in 40 days (retry_delay 40 days), "
     assert f"{warning}10 days after the expiry." in sentence()
     advance(namespace, days=41)
-    assert "Beware: the next attempt is due since 2030-02-10T00:00:00Z" in sentence()
+    assert "Warning: the next attempt is due since 2030-02-10T00:00:00Z" in sentence()
 
 
 def test_no_warning_for_a_timely_or_running_retry(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=29)
-    assert "Beware" not in sentence()
+    assert "Warning" not in sentence()
     retry(namespace, days=40)
     task_instances.create_task_instance(namespace, SUBMIT)
-    assert "Beware" not in sentence()
+    assert "Warning" not in sentence()
 
 
 def test_a_retry_beyond_the_calendar_is_late_too(namespace, put, sentence):
     put(days=30)
     retry(namespace, days=1e9)
-    assert "Beware" in sentence()
+    assert "Warning" in sentence()
 
 
 def test_an_attempt_that_read_too_late_is_named(namespace, put, sentence):
@@ -162,7 +162,7 @@ def test_an_attempt_that_read_too_late_is_named(namespace, put, sentence):
     old = retry(namespace, days=0)
     namespace.journal.note(read_in_vain(namespace, old))
     assert sentence().endswith(
-        "Try 2, superseded at 2030-01-01T00:00:00Z, asked for it after that and was "
+        "Try 2, superseded at 2030-01-01T00:00:00Z, requested it after that and was "
         "answered 404: its id is no longer valid."
     )
 
@@ -185,7 +185,7 @@ def test_a_deleted_key_says_when_and_by_whom(namespace, put, sentence):
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
     scopes.task_instance(namespace, ti_id, writer).delete("job_id")
-    scopes.task(namespace, SUBMIT).delete("job_id")  # after it was deleted: not this one
+    scopes.task(namespace, SUBMIT).delete("job_id")  # already deleted: not this one
     advance(namespace, days=2)
     assert (
         sentence()
@@ -203,7 +203,7 @@ def test_cleaned_key_is_explained_with_its_expiry_and_late_retry(namespace, put,
         in sentence()
     )
     assert (
-        "due only at 2030-02-10T00:00:00Z: its retry_delay of 40 days was longer than what was left"
+        "due at 2030-02-10T00:00:00Z: its retry_delay of 40 days was longer than what was left"
         in sentence()
     )
 
@@ -237,7 +237,7 @@ def test_without_a_journal_nothing_is_known():
     sentence = explain(store.namespace(), ORDERS, "k")["sentence"]
     assert (
         sentence
-        == "There is no 'k' here. No journal is kept, so it is not known whether it ever was."
+        == "There is no 'k' here. There is no journal, so it is unknown whether it ever existed."
     )
     store.close()
 

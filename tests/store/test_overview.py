@@ -38,7 +38,7 @@ def runs(namespace, search=EVERYTHING, sort="run", down=False, limit=50, offset=
 def key_names(namespace, search=EVERYTHING, sort="key", down=False, limit=50, offset=0):
     return [
         row["key"]
-        for row in keys.found(namespace, search, order("keys", sort, down), limit, offset)
+        for row in keys.matching(namespace, search, order("keys", sort, down), limit, offset)
     ]
 
 
@@ -113,7 +113,7 @@ def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
 def test_a_large_value_is_not_read_for_a_list(filled):
     extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
     extract.set("large", "x" * 200_000)
-    (row,) = keys.found(filled, Search(("large",)), order("keys", "key", False), 50, 0)
+    (row,) = keys.matching(filled, Search(("large",)), order("keys", "key", False), 50, 0)
     assert row["beginning"] == ""
     assert row["size"] == 200_002
 

@@ -71,7 +71,7 @@ def _act_on_place(place: dict[str, Any]) -> Any:
 
 def _add(place: dict[str, Any]) -> Any:
     form = forms.read(expires=place["asset_id"] is None)
-    if "key" not in form.wrong and keys.one(g.namespace, place["scope_id"], form.key):
+    if "key" not in form.wrong and keys.get(g.namespace, place["scope_id"], form.key):
         form.wrong["key"] = "This key exists already; open it to edit it."
     if not form.wrong:
         _put(place, form)
@@ -101,7 +101,7 @@ def _done(place: dict[str, Any], form: forms.Form, text: str) -> Any:
 
 
 def _clear(place: dict[str, Any]) -> Any:
-    held = details.holds(g.namespace, place["scope_id"])
+    held = details.counts(g.namespace, place["scope_id"])
     _gateway(place).clear()
     session.leave_message(f"{count(held['keys'], 'key')} deleted.", **recipe("clear", place))
     return redirect(place_url(place), 303)
@@ -163,7 +163,7 @@ def _resolve(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any
     if row is None or row["kind"] != "reference":
         return redirect(key_url({**place, "key": key}), 303)
     outcome = resolve(g.namespace, service().backend_of(g.namespace), row)
-    return show(place, key, keys.one(g.namespace, place["scope_id"], key) or row, outcome=outcome)
+    return show(place, key, keys.get(g.namespace, place["scope_id"], key) or row, outcome=outcome)
 
 
 def _restore(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
@@ -214,7 +214,7 @@ def ask() -> Any:
     """Show what would be deleted, and ask for confirmation."""
     place = any_place()
     key = request.args.get("key")
-    row = keys.one(g.namespace, place["scope_id"], key) if key else None
-    held = details.holds(g.namespace, place["scope_id"])
+    row = keys.get(g.namespace, place["scope_id"], key) if key else None
+    held = details.counts(g.namespace, place["scope_id"])
     resolves = service().backend_of(g.namespace).hooks is not None
     return render_template("ask.html", place=place, key=key, row=row, held=held, resolves=resolves)

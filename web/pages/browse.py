@@ -19,7 +19,7 @@ from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, place_args, place_url, read, to
 
 bp = Blueprint("browse", __name__)
-_LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.found}
+_LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.matching}
 _LATEST = 12  # writes
 _WAIT = 25  # seconds that a page waits for the next write
 
@@ -138,7 +138,7 @@ def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
     :param more: the form that was refused, with its input and its errors.
     """
     page = read("keys")
-    held = details.holds(g.namespace, place["scope_id"])
+    held = details.counts(g.namespace, place["scope_id"])
     facts = {
         "list": page,
         "place": place,

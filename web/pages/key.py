@@ -44,7 +44,7 @@ def row_of(place: dict[str, Any], key: str) -> dict[str, Any] | None:
 
     :raises KeyNotFound: if the key has neither.
     """
-    row = keys.one(g.namespace, place["scope_id"], key)
+    row = keys.get(g.namespace, place["scope_id"], key)
     if row is None and not history.changes(g.namespace, place["scope_id"], key, 1):
         raise _not_found(place, key)
     return row
@@ -183,7 +183,7 @@ def show_raw() -> Response:
     """The stored JSON, unchanged but for masked credentials in a reference."""
     place = any_place()
     key = key_argument()
-    row = keys.one(g.namespace, place["scope_id"], key)
+    row = keys.get(g.namespace, place["scope_id"], key)
     if row is None:
         raise _not_found(place, key)
     headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}

@@ -25,8 +25,9 @@ _RETRIES = """SELECT superseded_at, retry_delay FROM task_instances
 
 
 class Retry(NamedTuple):
-    """The attempt that a task said would follow.
+    """The next attempt, as a task reported it.
 
+    :param due: by the namespace's clock.
     :param delay: seconds, as the worker reported them.
     """
 
@@ -44,34 +45,40 @@ class _Event(NamedTuple):
     expires_at: str | None
     parent_op: str | None
 
+    @property
+    def moment(self) -> str:
+        return _moment(self.at, self.real_at)
+
 
 def retry(db: sqlite3.Connection, scope_id: int | None) -> Retry | None:
-    """The last retry that a task announced with a delay, if it ever did."""
+    """The last retry that a task reported with a delay; None if there is none."""
     row = db.execute(_RETRIES, (scope_id,)).fetchone()
     if row is None:
         return None
+    superseded_at, delay = row
     try:
-        return Retry(from_text(row[0]) + timedelta(seconds=row[1]), row[1])
+        return Retry(from_text(superseded_at) + timedelta(seconds=delay), delay)
     except OverflowError:  # it is due beyond the year 9999
-        return Retry(datetime.max.replace(tzinfo=timezone.utc), row[1])
+        return Retry(datetime.max.replace(tzinfo=timezone.utc), delay)
 
 
-def story(db: sqlite3.Connection, namespace: Namespace, scope_id: int | None, key: str) -> str:
-    """When and how a key went, or that the journal does not say.
+def explain_deletion(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int | None, key: str
+) -> str:
+    """When and how a key was deleted, as sentences.
 
-    :param scope_id: the scope's row; that of one which a reset took away does too.
+    :param scope_id: the scope's row, also of one that a reset removed.
     """
     if not namespace.journal.is_kept:
-        return "No journal is kept, so it is not known whether it ever was."
-    was = _event(db, _SET, (scope_id, key))
-    went = _event(db, _DELETE, (scope_id, key, was.seq if was else 0))
-    if went is not None:
-        return _went(went, was, namespace) + _late(db, scope_id, went, was)
-    if was is None:
-        return _never(db, namespace)
-    return (
-        f"It was written at {second(_moment(*_at(was)))}, and the journal does not say how it went."
-    )
+        return "There is no journal, so it is unknown whether it ever existed."
+    write = _event(db, _SET, (scope_id, key))
+    deletion = _event(db, _DELETE, (scope_id, key, write.seq if write else 0))
+    if deletion is not None:
+        how = _how(namespace, deletion, write)
+        return how + _too_early(db, scope_id, deletion, write)
+    if write is None:
+        return _never_written(db, namespace)
+    return f"It was written at {second(write.moment)}, and the journal has no deletion of it."
 
 
 def _event(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> _Event | None:
@@ -79,57 +86,65 @@ def _event(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> _Ev
     return _Event(*row) if row else None
 
 
-def _at(event: _Event) -> tuple[str | None, float]:
-    return event.at, event.real_at
+def _how(namespace: Namespace, deletion: _Event, write: _Event | None) -> str:
+    """How a key was deleted.
 
-
-def _went(went: _Event, was: _Event | None, namespace: Namespace) -> str:
-    when, by = _when(namespace, *_at(went)), who(went.actor, went.api, went.try_number)
-    if went.parent_op == "clean":
-        expiry = f" at {second(was.expires_at)}" if was and was.expires_at else ""
+    :param write: the last one before.
+    """
+    when = _when(namespace, deletion.moment)
+    if deletion.parent_op == "clean":
+        expiry = ""
+        if write is not None and write.expires_at is not None:
+            expiry = f" at {second(write.expires_at)}"
         return f"It had expired{expiry}, and a clean removed it {when}."
-    if went.parent_op == "state":
+    if deletion.parent_op == "state":
         return f"It was deleted when the task reported success {when} (clear_on_success)."
-    if went.parent_op == "clear":
-        return f"It was deleted when all keys were cleared by {by} {when}."
-    if went.parent_op is not None:
-        return f"It was deleted by the {went.parent_op} {when}."
-    return f"It was deleted by {by} {when}."
+    actor = actor_name(deletion.actor, deletion.api, deletion.try_number)
+    if deletion.parent_op == "clear":
+        return f"It was deleted when all keys were cleared by {actor} {when}."
+    if deletion.parent_op is not None:
+        return f"It was deleted by the {deletion.parent_op} {when}."
+    return f"It was deleted by {actor} {when}."
 
 
-def who(actor: str, api: str, try_number: int | None) -> str:
-    """Who did something, for a sentence."""
-    if actor == "task":
-        return f"try {try_number}" if try_number else "a task"
-    if actor == "watcher":
-        return "a watcher"
-    return {"gateway": "the gateway", "control": "Stateroom", "page": "a person on the page"}.get(
-        api, "the API"
-    )
+def actor_name(kind: str, api: str, try_number: int | None) -> str:
+    """An actor in a sentence."""
+    if kind == "task" and try_number:
+        return f"try {try_number}"
+    if kind in ("task", "watcher"):
+        return f"a {kind}"
+    names = {"gateway": "the gateway", "control": "Stateroom", "page": "a person on the page"}
+    return names.get(api, "the API")
 
 
-def _late(db: sqlite3.Connection, scope_id: int | None, went: _Event, was: _Event | None) -> str:
-    """That a clean took the key before the attempt that was to read it."""
-    late = retry(db, scope_id)
-    if went.parent_op != "clean" or late is None or was is None or was.expires_at is None:
+def _too_early(
+    db: sqlite3.Connection, scope_id: int | None, deletion: _Event, write: _Event | None
+) -> str:
+    """A sentence if a clean removed the key before the attempt that would have read it."""
+    if deletion.parent_op != "clean" or write is None or write.expires_at is None:
         return ""
-    due = to_text(late.due)
-    if not was.expires_at < due or _moment(*_at(went)) > due:
+    next_attempt = retry(db, scope_id)
+    if next_attempt is None:
+        return ""
+    due = to_text(next_attempt.due)
+    if write.expires_at >= due or deletion.moment > due:
         return ""
     return (
-        f" The next attempt was due only at {second(due)}: "
-        f"its retry_delay of {words(late.delay)} was longer than "
+        f" The next attempt was due at {second(due)}: "
+        f"its retry_delay of {words(next_attempt.delay)} was longer than "
         "what was left of the retention, so that attempt does not find it."
     )
 
 
-def _never(db: sqlite3.Connection, namespace: Namespace) -> str:
+def _never_written(db: sqlite3.Connection, namespace: Namespace) -> str:
     first = db.execute(_FIRST, (namespace.ns,)).fetchone()
-    since = f", which begins at {second(_moment(*first))}" if first else ""
-    return f"No write of it is in the journal{since}."
+    if first is None:
+        return "No write of it is in the journal."
+    return f"No write of it is in the journal, which begins at {second(_moment(*first))}."
 
 
 def _moment(at: str | None, real_at: float) -> str:
+    """An event's moment by the namespace's clock; only real time is stored where that shows it."""
     return at or to_text(datetime.fromtimestamp(real_at, timezone.utc))
 
 
@@ -138,10 +153,9 @@ def second(moment: str) -> str:
     return f"{moment[:19]}Z"
 
 
-def _when(namespace: Namespace, at: str | None, real_at: float) -> str:
+def _when(namespace: Namespace, moment: str) -> str:
     """``3 minutes ago, at …``, by the namespace's clock."""
-    moment = _moment(at, real_at)
     past = (namespace.clock.now() - from_text(moment)).total_seconds()
-    if past < 0:  # a clock can be set back
+    if past < 0:  # the clock was set back
         return f"at {second(moment)}"
     return f"{words(past)} ago, at {second(moment)}"

@@ -1,6 +1,4 @@
-"""Why a key is there, or is not: when it goes and by whose clock, how it went, where it is found
-instead.
-"""
+"""Explain until when a key is readable, or how it was deleted and where there is a similar one."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from . import deletions
 from .deletions import second
 from .suggestions import Miss, misses
 
-_NAMED_AT_MOST = 80  # letters of a key, in a sentence
+_MAX_KEY = 80  # characters of a key in a sentence
 _ENTRY = (
     "SELECT expires_at, expires_by, updated_at, seq FROM entries WHERE scope_id = ? AND key = ?"
 )
@@ -30,7 +28,7 @@ _ATTEMPT = """SELECT t.try_number, t.superseded_at, t.scope_id, r.dag_id, r.run_
 _CURRENT = (
     "SELECT id, try_number, state FROM task_instances WHERE scope_id = ? AND superseded_at IS NULL"
 )
-_ZOMBIE = """SELECT t.try_number, t.superseded_at FROM journal j
+_STALE_READ = """SELECT t.try_number, t.superseded_at FROM journal j
     JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
     WHERE j.scope_id = ? AND j.key = ? AND j.op = 'get' AND j.status = 404 AND j.seq > ?
     AND t.superseded_at IS NOT NULL ORDER BY j.seq DESC LIMIT 1"""
@@ -44,16 +42,16 @@ class _Entry(NamedTuple):
 
 
 class _Subject(NamedTuple):
-    """What was asked, and what of it is there.
+    """The key to explain.
 
-    :param here: the scope's row, if this name reaches one.
-    :param before: a sentence about the name itself, if that is what is wrong.
+    :param scope_id: the scope's row; None if its name or id is unknown.
+    :param problem: a sentence about an unknown name or id.
     """
 
     scope: StoreScope | None
     key: str
-    here: int | None
-    before: str = ""
+    scope_id: int | None
+    problem: str = ""
 
 
 def explain(
@@ -64,15 +62,14 @@ def explain(
     ti_id: str | None = None,
     clears: bool = False,
 ) -> dict[str, Any]:
-    """Say in sentences when a key goes and why it is still readable, or why it is not there.
+    """Explain in sentences until when a key is readable, or why it is not found.
 
     :param scope: a task instance, or an asset by its name; None with a ``ti_id``.
-    :param ti_id: the key is asked for by the id of an attempt, as workers do; a superseded one
-        finds nothing.
-    :param clears: whether a task's success drops its keys (``clear_on_success``).
-    :returns: ``key``, ``scope``, ``found`` (whether who asks like this finds it), ``sentence``,
-        ``expires_at``, ``expired``, ``expires_by``, and ``near``: where it is instead, each with a
-        ``why``.
+    :param ti_id: the id of an attempt, by which workers name a task instance; a superseded one
+        finds no key.
+    :param clears: whether a task's success deletes its keys (``clear_on_success``).
+    :returns: ``key``, ``scope``, ``found``, ``sentence``, ``expires_at``, ``expired``,
+        ``expires_by``, and ``near``: similar keys, each with a ``why``.
     :raises OutOfRange: for a map index that no row can hold.
     """
     namespace.journal.flush()
@@ -81,14 +78,16 @@ def explain(
             subject, near = _by_attempt(db, namespace, ti_id, key)
         else:
             assert scope is not None
-            subject, near = _by_name(db, namespace, scope, key), []
-        row = db.execute(_ENTRY, (subject.here, key)).fetchone()
-        entry = _Entry(*row) if row else None
-        if entry is None:
-            near = near or misses(db, namespace.ns, subject.scope, key, subject.here)
-            sentence = _missing(db, namespace, subject, near)
+            subject = _by_name(db, namespace, scope, key)
+            near = []
+        row = db.execute(_ENTRY, (subject.scope_id, key)).fetchone()
+        if row is None:
+            entry = None
+            near = near or misses(db, namespace.ns, subject.scope, key, subject.scope_id)
+            sentence = _explain_missing(db, namespace, subject, near)
         else:
-            sentence = _found(db, namespace, subject, entry, clears)
+            entry = _Entry(*row)
+            sentence = _explain_entry(db, namespace, subject, entry, clears)
     return _answer(namespace, subject, entry, sentence, near)
 
 
@@ -113,15 +112,14 @@ def _answer(
     }
 
 
-# ---------------------------------------------------------------- who was asked
+# ---------------------------------------------------------------- which key
 
 
 def _by_name(db: sqlite3.Connection, namespace: Namespace, scope: StoreScope, key: str) -> _Subject:
-    lookup = (
-        scopes.task(namespace, scope)
-        if isinstance(scope, TaskScope)
-        else scopes.asset(namespace, name=scope.name)
-    ).lookup
+    if isinstance(scope, TaskScope):
+        lookup = scopes.task(namespace, scope).lookup
+    else:
+        lookup = scopes.asset(namespace, name=scope.name).lookup
     row = db.execute(lookup.sql, lookup.parameters).fetchone()
     if row is not None:
         return _Subject(scope, key, row[0])
@@ -153,43 +151,44 @@ def _by_attempt(
 ) -> tuple[_Subject, list[Miss]]:
     row = db.execute(_ATTEMPT, (namespace.ns, ti_id)).fetchone()
     if row is None:
-        return _Subject(
-            None, key, None, f"No task instance here ever had the id {ti_id}{_TAKEN_FOR}"
-        ), []
-    try_number, superseded_at, scope_id, *place = row
-    scope = TaskScope(*place)
+        problem = f"No task instance here ever had the id {ti_id}{_ANSWER}"
+        return _Subject(None, key, None, problem), []
+    try_number, superseded_at, scope_id, *coordinates = row
+    scope = TaskScope(*coordinates)
     if superseded_at is None:
         return _Subject(scope, key, scope_id), []
-    before = (
-        f"This id was that of try {try_number}, superseded at {second(superseded_at)}{_TAKEN_FOR}"
+    problem = (
+        f"This id was that of try {try_number}, superseded at {second(superseded_at)}{_ANSWER}"
     )
     near = []
     if db.execute(_ENTRY, (scope_id, key)).fetchone():
         ti_id, number, _ = db.execute(_CURRENT, (scope_id,)).fetchone()
         why = f"the task's current id, {ti_id} (try {number}), has it"
         near.append(Miss(scope, key, why))
-    return _Subject(scope, key, None, before), near
+    return _Subject(scope, key, None, problem), near
 
 
-_TAKEN_FOR = ": a read with it is answered 404, which Airflow's SDK takes for a missing key."
+_ANSWER = ": a read with it is answered 404, which Airflow's SDK takes for a missing key."
 
 
 # ---------------------------------------------------------------- sentences
 
 
-def _named(key: str) -> str:
-    if len(key) > _NAMED_AT_MOST:
-        key = f"{key[: _NAMED_AT_MOST - 1]}…"
+def _quoted(key: str) -> str:
+    if len(key) > _MAX_KEY:
+        key = f"{key[: _MAX_KEY - 1]}…"
     return repr(key)
 
 
-def _missing(
+def _explain_missing(
     db: sqlite3.Connection, namespace: Namespace, subject: _Subject, near: list[Miss]
 ) -> str:
-    parts = [subject.before or f"There is no {_named(subject.key)} here."]
-    known = scope_id_of(db, namespace.ns, subject.scope) if subject.scope else None
-    if not (subject.before and near):
-        parts.append(deletions.story(db, namespace, known, subject.key))
+    parts = [subject.problem or f"There is no {_quoted(subject.key)} here."]
+    if not (subject.problem and near):
+        scope_id = None
+        if subject.scope is not None:
+            scope_id = scope_id_of(db, namespace.ns, subject.scope)
+        parts.append(deletions.explain_deletion(db, namespace, scope_id, subject.key))
     if near:
         parts.append(_suggestion(subject, near[0]))
     return " ".join(parts)
@@ -201,91 +200,98 @@ def _suggestion(subject: _Subject, miss: Miss) -> str:
     return f"But {miss.why}."
 
 
-def _found(
+def _explain_entry(
     db: sqlite3.Connection, namespace: Namespace, subject: _Subject, entry: _Entry, clears: bool
 ) -> str:
-    name = _named(subject.key)
+    name = _quoted(subject.key)
     if isinstance(subject.scope, AssetScope):
-        parts = [f"{name} stays until somebody deletes it: asset state does not expire."]
+        parts = [f"{name} stays until it is deleted: asset state does not expire."]
     elif entry.expires_at is None:
-        end = "somebody deletes it"
+        end = "it is deleted"
         if clears:
             end += ", or the task succeeds (clear_on_success)"
         parts = [f"{name} never expires: it stays until {end}."]
     else:
-        parts = _expiry(namespace.clock, name, from_text(entry.expires_at), entry, clears)
-        parts.append(_late(db, namespace, subject.here, from_text(entry.expires_at)))
-    parts.append(_zombie(db, subject, entry))
+        expires_at = from_text(entry.expires_at)
+        parts = [
+            _expiry(namespace.clock, name, expires_at, entry, clears),
+            _counted_by(namespace.clock, entry.expires_by),
+            _late_retry(db, namespace, subject.scope_id, expires_at),
+        ]
+    parts.append(_stale_read(db, subject, entry))
     return " ".join(part for part in parts if part)
 
 
-def _expiry(
-    clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears: bool
-) -> list[str]:
+def _expiry(clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears: bool) -> str:
     moment = second(to_text(expires_at))
     now = clock.now()
     left = (expires_at - now).total_seconds()
     if has_expired(expires_at, now):
-        sentence = (
-            f"{name} expired {words(left)} ago, at {moment}, and is still readable: "
-            "as in Airflow, an expired key is readable until a clean runs, and "
-        )
+        reason = "none has run since"
         if has_expired(expires_at, from_text(entry.updated_at)):
-            sentence += "it was so already when it was written."
-        else:
-            sentence += "none has run since."
-    else:
-        sentence = (
-            f"{name} expires in {words(left)}, at {moment}, "
-            "and is removed by the next clean after that"
+            reason = "it had expired already when it was written"
+        return (
+            f"{name} expired {words(left)} ago, at {moment}, and is still readable: "
+            f"as in Airflow, an expired key is readable until a clean runs, and {reason}."
         )
-        sentence += ", unless the task succeeds before (clear_on_success)." if clears else "."
-    return [sentence, _whose(clock, entry.expires_by)]
+    sentence = (
+        f"{name} expires in {words(left)}, at {moment}, and is removed by the next clean after that"
+    )
+    if clears:
+        sentence += ", unless the task succeeds before (clear_on_success)"
+    return f"{sentence}."
 
 
-def _whose(clock: Clock, by: str | None) -> str:
-    """By whose clock the expiry was counted, and by which one it comes."""
+def _counted_by(clock: Clock, expires_by: str | None) -> str:
+    """The clock that the expiry was counted by, and the clock that it follows."""
     counted = {
         "worker": "The worker counted that by its own clock",
         "namespace": "That was counted by this namespace's clock",
         "caller": "The caller gave that moment itself",
-    }.get(by or "", "By whose clock that was counted is not known")
+    }.get(expires_by or "", "That was counted by an unknown clock")
     if clock.is_real:
         return f"{counted}."
+    if expires_by == "namespace":
+        return f"{counted}, which is {_clock_state(clock)}."
+    return f"{counted}; it expires by this namespace's, which is {_clock_state(clock)}."
+
+
+def _clock_state(clock: Clock) -> str:
     now = second(to_text(clock.now()))
-    shown = f"frozen at {now}" if clock.frozen_at else f"{_ahead(clock)} real time and shows {now}"
-    if by == "namespace":
-        return f"{counted}, which is {shown}."
-    return f"{counted}; it expires by this namespace's, which is {shown}."
+    if clock.frozen_at:
+        return f"frozen at {now}"
+    offset = clock.offset.total_seconds()
+    side = "ahead of" if offset > 0 else "behind"
+    return f"{words(offset)} {side} real time and shows {now}"
 
 
-def _ahead(clock: Clock) -> str:
-    seconds = clock.offset.total_seconds()
-    return f"{words(seconds)} {'ahead of' if seconds > 0 else 'behind'}"
-
-
-def _late(
-    db: sqlite3.Connection, namespace: Namespace, here: int | None, expires_at: datetime
+def _late_retry(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int | None, expires_at: datetime
 ) -> str:
-    """That the next attempt begins when the key has expired."""
-    current, late = db.execute(_CURRENT, (here,)).fetchone(), deletions.retry(db, here)
-    if late is None or current is None or current[2] != "up_for_retry" or late.due <= expires_at:
+    """A warning if the next attempt begins after the expiry."""
+    current = db.execute(_CURRENT, (scope_id,)).fetchone()
+    if current is None or current[2] != "up_for_retry":
         return ""
-    left = (late.due - namespace.clock.now()).total_seconds()
-    due = f"due only in {words(left)}" if left > 0 else f"due since {second(to_text(late.due))}"
+    retry = deletions.retry(db, scope_id)
+    if retry is None or retry.due <= expires_at:
+        return ""
+    left = (retry.due - namespace.clock.now()).total_seconds()
+    due = f"in {words(left)}" if left > 0 else f"since {second(to_text(retry.due))}"
+    gap = words((retry.due - expires_at).total_seconds())
     return (
-        f"Beware: the next attempt is {due} (retry_delay {words(late.delay)}), "
-        f"{words((late.due - expires_at).total_seconds())} after the expiry. "
-        "A clean before then takes the key, and the attempt starts without it."
+        f"Warning: the next attempt is due {due} (retry_delay {words(retry.delay)}), "
+        f"{gap} after the expiry. "
+        "A clean before then removes the key, and the attempt starts without it."
     )
 
 
-def _zombie(db: sqlite3.Connection, subject: _Subject, entry: _Entry) -> str:
-    """That an attempt which is no longer the current one asked for the key in vain."""
-    row = db.execute(_ZOMBIE, (subject.here, subject.key, entry.seq)).fetchone()
+def _stale_read(db: sqlite3.Connection, subject: _Subject, entry: _Entry) -> str:
+    """A sentence if a superseded attempt could not read the key."""
+    row = db.execute(_STALE_READ, (subject.scope_id, subject.key, entry.seq)).fetchone()
     if row is None:
         return ""
+    try_number, superseded_at = row
     return (
-        f"Try {row[0]}, superseded at {second(row[1])}, asked for it after that and was answered "
-        "404: its id is no longer valid."
+        f"Try {try_number}, superseded at {second(superseded_at)}, requested it after that and was "
+        "answered 404: its id is no longer valid."
     )

@@ -1,1 +1,1 @@
-"""Reading for pages and lists; nothing here writes."""
+"""Queries of the pages and lists; they only read."""

@@ -1,4 +1,4 @@
-"""One task instance or one asset as its page shows it: attempts, map indices, what it holds."""
+"""One task instance or one asset for its page: attempts, map indices, numbers of keys."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from ...errors import AssetNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
 from ...model.scopes import TaskScope, scope_document
-from ..database.sql import in_range, rows
+from ..database.sql import in_range, row_as_dict, rows
 from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
 from .lists import ONLY
 
-_ATTEMPTS = 50  # shown of a task instance
-_SIBLINGS = 60  # map indices shown beside one
+_ATTEMPTS = 50  # in the list of a task instance
+_SIBLINGS = 60  # map indices in a list
 _SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
 
 
@@ -23,7 +23,7 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
     :raises TaskInstanceNotFound: if there is none.
     """
     with namespace.database.reading() as db:
-        found = rows(
+        row = row_as_dict(
             db,
             """SELECT s.scope_id, r.run_pk, r.dag_id, r.run_id, r.state AS run_state, r.run_after,
                 r.logical_date,
@@ -34,9 +34,9 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
             AND s.map_index = ?""",
             task_parameters(namespace.ns, scope),
         )
-    if not found:
+    if not row:
         raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
-    return {**found[0], "asset_id": None, "asset": None}
+    return {**row, "asset_id": None, "asset": None}
 
 
 def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
@@ -45,15 +45,15 @@ def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
     :raises AssetNotFound: if there is none.
     """
     with namespace.database.reading() as db:
-        found = rows(
+        row = row_as_dict(
             db,
             """SELECT s.scope_id, a.id AS asset_id, a.name AS asset, a.uri, a.active, a.created_at
             FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk WHERE a.ns = ? AND a.id = ?""",
             (namespace.ns, in_range("asset_id", asset_id)),
         )
-    if not found:
+    if not row:
         raise AssetNotFound.by_id(asset_id)
-    return found[0]
+    return row
 
 
 def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:
@@ -62,12 +62,11 @@ def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:
     :raises AssetNotFound: if there is none.
     """
     with namespace.database.reading() as db:
-        found = rows(
-            db, "SELECT id FROM assets WHERE ns = ? AND name = ? AND active", (namespace.ns, name)
-        )
-    if not found:
+        sql = "SELECT id FROM assets WHERE ns = ? AND name = ? AND active"
+        row = db.execute(sql, (namespace.ns, name)).fetchone()
+    if row is None:
         raise AssetNotFound.by("name", name)
-    return asset(namespace, found[0]["id"])
+    return asset(namespace, row[0])
 
 
 def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
@@ -83,11 +82,13 @@ def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
 
 
 def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]]:
-    """The map indices of a task in its run, those near this one, with their numbers of keys; by
-    index.
+    """The map indices of a task in its run that are nearest to this one, in order, each with its
+    number of keys.
+
+    :param place: as :func:`task` returns it.
     """
     with namespace.database.reading() as db:
-        found = rows(
+        nearest = rows(
             db,
             """SELECT s.map_index, t.state, (SELECT count(*) FROM entries e
                 WHERE e.scope_id = s.scope_id) AS keys
@@ -96,19 +97,16 @@ def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]
             WHERE s.run_pk = ? AND s.task_id = ? ORDER BY abs(s.map_index - ?) LIMIT ?""",
             (place["run_pk"], place["task_id"], place["map_index"], _SIBLINGS),
         )
-    return sorted(found, key=lambda row: int(row["map_index"]))
+    return sorted(nearest, key=lambda row: int(row["map_index"]))
 
 
-def holds(namespace: Namespace, scope_id: int) -> dict[str, int]:
-    """How many ``keys`` a task instance or asset holds, and how many of each kind that can be
-    filtered by.
+def counts(namespace: Namespace, scope_id: int) -> dict[str, int]:
+    """The number of ``keys`` of a task instance or asset, and of those of each kind in
+    :data:`~state.store.views.lists.ONLY`.
     """
+    sql = f"""SELECT count(*) AS keys, {_SUMS} FROM entries e
+        LEFT JOIN refs f ON f.ref_id = e.ref_id WHERE e.scope_id = :scope_id"""
     with namespace.database.reading() as db:
-        (found,) = rows(
-            db,
-            f"""SELECT count(*) AS keys, {_SUMS} FROM entries e LEFT
-                JOIN refs f ON f.ref_id = e.ref_id
-            WHERE e.scope_id = :scope_id""",
-            {"scope_id": scope_id, "now": to_text(namespace.clock.now())},
-        )
-    return {name: int(number) for name, number in found.items()}
+        parameters = {"scope_id": scope_id, "now": to_text(namespace.clock.now())}
+        (row,) = rows(db, sql, parameters)
+    return {name: int(number) for name, number in row.items()}

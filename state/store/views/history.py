@@ -9,7 +9,7 @@ from ...model.clock import from_text, to_text
 from ...model.envelope import MARKER
 from ...model.events import Step, lost_updates
 from ...model.scopes import StoreScope
-from ..database.sql import rows
+from ..database.sql import row_as_dict, rows
 from ..journal.scope_ids import scope_id_of
 from ..journal.steps import CHANGED, all_steps, latest_steps
 from ..namespace import Namespace
@@ -58,10 +58,12 @@ def at(events: list[dict[str, Any]], moment: datetime | int) -> dict[str, Any] |
     else:
         text = to_text(moment)
         before = [event for event in events if to_text(from_text(event["at"])) <= text]
-    return before[-1] if before else None
+    if not before:
+        return None
+    return before[-1]
 
 
-_BEGINNING = 200  # characters of a value that a list shows
+_BEGINNING = 200  # characters of a value in a list
 _WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
 # where the namespace's clock showed real time, only that is stored
 _AT = "ifnull(j.at, strftime('%Y-%m-%dT%H:%M:%fZ', j.real_at, 'unixepoch'))"
@@ -83,7 +85,7 @@ _EVENT = f"SELECT {_COLUMNS} {_SOURCE}"
 
 
 def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
-    """The newest writes that took effect, the newest first."""
+    """The latest writes that took effect, the newest first."""
     namespace.journal.flush()
     sql = f"""{_EVENT} WHERE j.ns = ? AND {_WRITES} AND ifnull(j.status, 200) < 400
         AND ifnull(j.outcome, '') <> 'closed' ORDER BY j.seq DESC LIMIT ?"""
@@ -92,29 +94,29 @@ def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
 
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
-    """What changed a key, the newest first."""
+    """The latest changes of a key, the newest first."""
     sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {CHANGED} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.reading() as db:
         return rows(db, sql, (scope_id, key, limit))
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
-    """One change of a key, with its whole value as ``text`` (None where it was deleted); None if
-    there is none.
+    """One change of a key, with the whole value as ``text`` (None for a deletion); None if there is
+    none of this number.
     """
     where = f"j.seq = ? AND j.scope_id = ? AND j.key = ? AND {CHANGED}"
     sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE {where}"
     with namespace.database.reading() as db:
-        found = rows(db, sql, (seq, scope_id, key))
-    return found[0] if found else None
+        return row_as_dict(db, sql, (seq, scope_id, key)) or None
 
 
 def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime) -> int | None:
-    """The number of a key's last change up to an aware moment of the namespace's clock; None if
-    there is none.
+    """The number of a key's last change up to a moment; None if there is none.
+
+    :param moment: aware, by the namespace's clock.
     """
     sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {CHANGED}
         AND CASE WHEN j.at IS NULL THEN j.real_at <= ? ELSE j.at <= ? END"""
     with namespace.database.reading() as db:
-        (found,) = db.execute(sql, (scope_id, key, moment.timestamp(), to_text(moment))).fetchone()
-    return None if found is None else int(found)
+        (seq,) = db.execute(sql, (scope_id, key, moment.timestamp(), to_text(moment))).fetchone()
+    return None if seq is None else int(seq)

@@ -1,5 +1,5 @@
-"""Keys as the pages show them: with their place, writer, expiry and reference, and the beginning of
-their value.
+"""Keys for the pages, each with its scope, writer, expiry, reference and the beginning of its
+value.
 """
 
 from __future__ import annotations
@@ -7,19 +7,17 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from ..database.sql import in_range, rows
+from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from .lists import ASSET_SIDE, TASK_SIDE, Order, Search, conditions
 
-_BEGINNING, _LONGER = (
-    200,
-    4000,
-)  # characters of a value that a list gets; more where credentials are to be masked
+_BEGINNING = 200  # characters of a value in a list
+_BEGINNING_OF_REFERENCE = 4000  # characters; a longer part, so that credentials can be masked
 _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at, e.expires_at,
     e.writer_kind,
     CASE WHEN e.size > 100000 THEN ''
-    ELSE substr(e.value, 1, CASE e.kind WHEN 'value' THEN {_BEGINNING} ELSE {_LONGER} END) END AS
-    beginning,
+    WHEN e.kind = 'value' THEN substr(e.value, 1, {_BEGINNING})
+    ELSE substr(e.value, 1, {_BEGINNING_OF_REFERENCE}) END AS beginning,
     r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset, a.active,
     t.id AS writer_ti_id, t.try_number AS writer_try, wr.dag_id AS writer_dag_id,
     wr.run_id AS writer_run_id,
@@ -34,56 +32,50 @@ _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at,
     LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
 
-def found(
-    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
+def matching(
+    namespace: Namespace, search: Search, order: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
-    """A page of the keys of task instances and assets together."""
+    """A page of the keys that match a search, of task instances and assets together."""
     columns = ", ".join(
         f"e.{name} AS {name}"
         for name in ("entry_id", "key", "kind", "size", "updated_at", "expires_at")
     )
-    sides = []
-    values: dict[str, Any] = {}
-    for side, words, wanted in (
-        (TASK_SIDE, "task", True),
-        (ASSET_SIDE, "asset", search.assets_too),
-    ):
-        if wanted:
-            where, more = conditions(namespace, search, words)
-            values |= more
-            sides.append(f"SELECT {columns} {side} AND e.entry_id IS NOT NULL {where}")
-    chosen = f"""SELECT * FROM ({" UNION ALL ".join(sides)}) ORDER BY {by.terms("entry_id")}
+    sides = {"task": TASK_SIDE}
+    if search.has_assets:
+        sides["asset"] = ASSET_SIDE
+    parameters: dict[str, Any] = {"limit": limit, "offset": in_range("offset", offset)}
+    selects = []
+    for side, source in sides.items():
+        where, values = conditions(namespace, search, side)
+        parameters |= values
+        selects.append(f"SELECT {columns} {source} AND e.entry_id IS NOT NULL {where}")
+    sql = f"""SELECT * FROM ({" UNION ALL ".join(selects)}) ORDER BY {order.terms("entry_id")}
         LIMIT :limit OFFSET :offset"""
     with namespace.database.snapshot() as db:
-        page = rows(db, chosen, {**values, "limit": limit, "offset": in_range("offset", offset)})
+        page = rows(db, sql, parameters)
         return _facts(db, [row["entry_id"] for row in page])
 
 
 def _facts(db: sqlite3.Connection, entry_ids: list[int]) -> list[dict[str, Any]]:
     marks = ", ".join("?" * len(entry_ids))
-    known = {
-        row["entry_id"]: row
-        for row in rows(db, f"{_FACTS} WHERE e.entry_id IN ({marks})", entry_ids)
-    }
-    return [known[entry_id] for entry_id in entry_ids if entry_id in known]
+    facts = rows(db, f"{_FACTS} WHERE e.entry_id IN ({marks})", entry_ids)
+    return sorted(facts, key=lambda row: entry_ids.index(row["entry_id"]))
 
 
 def of_scope(
-    namespace: Namespace, scope_id: int, by: Order, limit: int, offset: int
+    namespace: Namespace, scope_id: int, order: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """A page of the keys of one task instance or asset."""
-    sql = f"""SELECT entry_id FROM entries WHERE scope_id = ? ORDER BY {by.terms("entry_id")}
+    sql = f"""SELECT entry_id FROM entries WHERE scope_id = ? ORDER BY {order.terms("entry_id")}
         LIMIT ? OFFSET ?"""
     with namespace.database.snapshot() as db:
         page = rows(db, sql, (scope_id, limit, in_range("offset", offset)))
         return _facts(db, [row["entry_id"] for row in page])
 
 
-def one(namespace: Namespace, scope_id: int, key: str) -> dict[str, Any] | None:
-    """All that is known of one key, with its whole value's JSON as ``text``; None if it is not
-    there.
-    """
+def get(namespace: Namespace, scope_id: int, key: str) -> dict[str, Any] | None:
+    """One key, with its whole value as JSON ``text``; None if it does not exist."""
+    sql = _FACTS.replace("SELECT ", "SELECT e.value AS text, ", 1)
     with namespace.database.reading() as db:
-        sql = _FACTS.replace("SELECT ", "SELECT e.value AS text, ", 1)
-        known = rows(db, f"{sql} WHERE e.scope_id = ? AND e.key = ?", (scope_id, key))
-    return known[0] if known else None
+        row = row_as_dict(db, f"{sql} WHERE e.scope_id = ? AND e.key = ?", (scope_id, key))
+    return row or None

@@ -1,8 +1,6 @@
-"""What the pages list: dag runs, task instances, assets and keys, searched, filtered, counted, a
-page at a time.
+"""The lists of the pages: dag runs, task instances and assets, searched, filtered and counted.
 
-Counting reads rows and no values; values are read for the rows of one page only, and large ones not
-even then.
+Counts read no values; a list reads the values of one page only, without the large ones.
 """
 
 from __future__ import annotations
@@ -37,12 +35,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked of the lists.
+    """The filter of a list.
 
-    :param words: each has to be somewhere in the names that lead to a key, or in the key; capitals
-        do not matter.
-    :param only: one of :data:`ONLY`, for what has such a key.
-    :param run_id: with ``dag_id``, for one run; assets are left out then.
+    :param words: each has to be in the key, or in a name of its scope; case does not matter.
+    :param only: one of :data:`ONLY`: rows with such a key.
+    :param run_id: with ``dag_id``, one run; either leaves assets out.
     """
 
     words: tuple[str, ...] = ()
@@ -51,18 +48,18 @@ class Search:
     run_id: str | None = None
 
     @property
-    def anything(self) -> bool:
-        """Whether nothing is left out."""
+    def is_empty(self) -> bool:
+        """Whether it leaves nothing out."""
         return not (self.words or self.only or self.dag_id is not None or self.run_id is not None)
 
     @property
-    def assets_too(self) -> bool:
+    def has_assets(self) -> bool:
         return self.dag_id is None and self.run_id is None
 
 
 @dataclass(frozen=True)
 class Order:
-    """How a list is sorted: by a column, downwards or not."""
+    """The order of a list: a column, ascending or descending."""
 
     column: str
     down: bool = False
@@ -70,15 +67,13 @@ class Order:
     def terms(self, last: str, expression: str | None = None) -> str:
         """The terms of an ORDER BY clause.
 
-        :param last: what decides among equals.
-        :param expression: what to sort by, where the column has no name yet.
+        :param last: the column that orders rows with equal values.
+        :param expression: an expression to sort by instead of the column.
         """
-        way = "DESC" if self.down else "ASC"
-        return f"{expression or _quoted(self.column)} {way}, {last} {way}"
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+        direction = "DESC" if self.down else "ASC"
+        if expression is None:
+            expression = f'"{self.column}"'
+        return f"{expression} {direction}, {last} {direction}"
 
 
 HELD = ("keys", *ONLY, "updated_at")
@@ -97,39 +92,42 @@ SORTS = {
 
 
 def order(show: str, name: str, down: bool) -> Order:
-    """The order of a list by one of its columns: one of :data:`SORTS`, or but for keys one of
-    :data:`HELD`.
+    """The order of a list by a column.
+
+    :param show: a key of :data:`SORTS`.
+    :param name: a column of that list in :data:`SORTS`; except for keys, also one of :data:`HELD`.
     """
     return Order(SORTS[show].get(name, name), down)
 
 
 def totals(namespace: Namespace, search: Search) -> dict[str, int]:
-    """How many ``runs``, ``tasks``, ``assets`` and ``keys`` fit, and how many keys of each of
-    :data:`ONLY`.
+    """The numbers of matching ``runs``, ``tasks``, ``assets`` and ``keys``, and of the keys of each
+    of :data:`ONLY`.
     """
-    found: dict[str, int] = dict.fromkeys(("runs", "tasks", "assets", "keys", *ONLY), 0)
+    totals: dict[str, int] = dict.fromkeys(("runs", "tasks", "assets", "keys", *ONLY), 0)
+    counts = _counts_of_all() if search.is_empty else _counts_of(search)
     with namespace.database.snapshot() as db:
-        for side, sql in _totals_of_all() if search.anything else _totals_of(search):
+        for side, sql in counts:
             where, values = conditions(namespace, search, side)
             (row,) = rows(db, sql + where, values)
-            for name in found:
-                found[name] += int(row.get(name) or 0)
-    return found
+            for name in totals:
+                totals[name] += int(row.get(name) or 0)
+    return totals
 
 
-def _totals_of(search: Search) -> list[tuple[str, str]]:
-    """What to count of which side."""
+def _counts_of(search: Search) -> list[tuple[str, str]]:
+    """Sides, each with a SELECT of its counts."""
     of_tasks = "count(DISTINCT r.run_pk) AS runs, count(DISTINCT s.scope_id) AS tasks"
     sides = [("task", f"SELECT {of_tasks}, {_COUNTS} {TASK_SIDE}")]
-    if search.assets_too:
+    if search.has_assets:
         sides.append(
             ("asset", f"SELECT count(DISTINCT a.asset_pk) AS assets, {_COUNTS} {ASSET_SIDE}")
         )
     return sides
 
 
-def _totals_of_all() -> list[tuple[str, str]]:
-    """The same without a filter: each count by itself, through indexes, past large values."""
+def _counts_of_all() -> list[tuple[str, str]]:
+    """The same without a filter: one SELECT per count, which uses indexes and reads no values."""
     sides = {
         "task": ("dag_runs r", "s.run_pk = r.run_pk", "r.ns"),
         "asset": ("assets a", "s.asset_pk = a.asset_pk", "a.ns"),
@@ -165,7 +163,7 @@ def _totals_of_all() -> list[tuple[str, str]]:
 
 
 def is_empty(namespace: Namespace) -> bool:
-    """Whether there is neither a dag run nor an asset."""
+    """Whether there are no dag runs and no assets."""
     sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = :ns) OR EXISTS (SELECT 1 FROM assets
         WHERE ns = :ns)"""
     with namespace.database.reading() as db:
@@ -173,77 +171,80 @@ def is_empty(namespace: Namespace) -> bool:
 
 
 def runs(
-    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, order: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
-    """A page of the dag runs, with what they hold."""
+    """A page of the dag runs, with the counts of their keys."""
     where, values = conditions(namespace, search, "task")
-    fits = f"r.run_pk IN (SELECT r.run_pk {TASK_SIDE} {where})"
-    inner = f"SELECT r.* FROM dag_runs r WHERE r.ns = :ns AND {'1' if search.anything else fits}"
-    held = "scopes s JOIN entries e ON e.scope_id = s.scope_id"
-    by_tasks = "(SELECT count(*) FROM scopes s WHERE s.run_pk = r.run_pk)"
-    chosen = _chosen(
-        inner,
-        by,
-        "r.run_pk",
-        by_tasks if by.column == "tasks" else _held(by, held, "s.run_pk = r.run_pk"),
-    )
+    inner = "SELECT r.* FROM dag_runs r WHERE r.ns = :ns"
+    if not search.is_empty:
+        inner += f" AND r.run_pk IN (SELECT r.run_pk {TASK_SIDE} {where})"
+    sort_key: str | None = "(SELECT count(*) FROM scopes s WHERE s.run_pk = r.run_pk)"
+    if order.column != "tasks":
+        entries = "scopes s JOIN entries e ON e.scope_id = s.scope_id"
+        sort_key = _sort_key(order, entries, "s.run_pk = r.run_pk")
+    page = _page_of(inner, order, "r.run_pk", sort_key)
     columns = (
         "r.run_pk, r.dag_id, r.run_id, r.state, r.run_after, count(DISTINCT s.scope_id) AS tasks"
     )
     joins = f"LEFT JOIN scopes s ON s.run_pk = r.run_pk {_ENTRIES}"
-    sql = f"""SELECT {columns}, {_COUNTS} FROM ({chosen}) r {joins} GROUP BY r.run_pk
-        ORDER BY {by.terms("r.run_pk")}"""
+    sql = f"""SELECT {columns}, {_COUNTS} FROM ({page}) r {joins} GROUP BY r.run_pk
+        ORDER BY {order.terms("r.run_pk")}"""
     return _page(namespace, sql, values, limit, offset)
 
 
 def tasks(
-    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, order: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
-    """A page of the task instances, with what they hold and their current attempt."""
+    """A page of the task instances, with their current attempt and the counts of their keys."""
     where, values = conditions(namespace, search, "task")
-    fits = f"s.scope_id IN (SELECT s.scope_id {TASK_SIDE} {where})"
-    inner = f"""SELECT s.scope_id, r.dag_id, r.run_id, r.run_after, s.task_id, s.map_index,
+    inner = """SELECT s.scope_id, r.dag_id, r.run_id, r.run_after, s.task_id, s.map_index,
         t.state AS state, t.try_number FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
         LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
-        WHERE r.ns = :ns AND {"1" if search.anything else fits}"""
-    return _page(namespace, _scopes(inner, by), values, limit, offset)
+        WHERE r.ns = :ns"""
+    if not search.is_empty:
+        inner += f" AND s.scope_id IN (SELECT s.scope_id {TASK_SIDE} {where})"
+    return _page(namespace, _scopes(inner, order), values, limit, offset)
 
 
 def assets(
-    namespace: Namespace, search: Search, by: Order, limit: int, offset: int
+    namespace: Namespace, search: Search, order: Order, limit: int, offset: int
 ) -> list[dict[str, Any]]:
-    """A page of the assets, active or not, with what they hold; none where a dag is asked for."""
-    if not search.assets_too:
+    """A page of the assets, active or not, with the counts of their keys; none if the search is for
+    a dag.
+    """
+    if not search.has_assets:
         return []
     where, values = conditions(namespace, search, "asset")
-    fits = f"s.scope_id IN (SELECT s.scope_id {ASSET_SIDE} {where})"
-    inner = f"""SELECT s.scope_id, a.id, a.name, a.uri, a.active
-        FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk
-        WHERE a.ns = :ns AND {"1" if search.anything else fits}"""
-    return _page(namespace, _scopes(inner, by), values, limit, offset)
+    inner = """SELECT s.scope_id, a.id, a.name, a.uri, a.active
+        FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk WHERE a.ns = :ns"""
+    if not search.is_empty:
+        inner += f" AND s.scope_id IN (SELECT s.scope_id {ASSET_SIDE} {where})"
+    return _page(namespace, _scopes(inner, order), values, limit, offset)
 
 
-def _scopes(inner: str, by: Order) -> str:
-    """The page of the scopes that ``inner`` selects as ``s``, with what they hold."""
-    chosen = _chosen(inner, by, "s.scope_id", _held(by, "entries e", "e.scope_id = s.scope_id"))
-    return f"""SELECT s.*, {_COUNTS} FROM ({chosen}) s {_ENTRIES}
-        GROUP BY s.scope_id ORDER BY {by.terms("s.scope_id")}"""
+def _scopes(inner: str, order: Order) -> str:
+    """The page of the scopes that ``inner`` selects as ``s``, with the counts of their keys."""
+    sort_key = _sort_key(order, "entries e", "e.scope_id = s.scope_id")
+    page = _page_of(inner, order, "s.scope_id", sort_key)
+    return f"""SELECT s.*, {_COUNTS} FROM ({page}) s {_ENTRIES}
+        GROUP BY s.scope_id ORDER BY {order.terms("s.scope_id")}"""
 
 
-def _chosen(inner: str, by: Order, last: str, expression: str | None) -> str:
-    """The rows of one page, chosen before what they hold is counted."""
-    return f"{inner} ORDER BY {by.terms(last, expression)} LIMIT :limit OFFSET :offset"
+def _page_of(inner: str, order: Order, last: str, sort_key: str | None) -> str:
+    """The rows of one page, selected before their keys are counted."""
+    return f"{inner} ORDER BY {order.terms(last, sort_key)} LIMIT :limit OFFSET :offset"
 
 
-def _held(by: Order, source: str, where: str) -> str | None:
-    """What a row holds of the column that is sorted by, as an expression; None where the column is
-    its own.
-    """
-    if by.column not in HELD:
+def _sort_key(order: Order, source: str, where: str) -> str | None:
+    """The value of a column of :data:`HELD` as an expression; None for a row's own column."""
+    if order.column not in HELD:
         return None
-    what = "max(e.updated_at)" if by.column == "updated_at" else "count(*)"
-    refs = "LEFT JOIN refs f ON f.ref_id = e.ref_id" if by.column == "unhealthy" else ""
-    return f"(SELECT {what} FROM {source} {refs} WHERE {where} AND {ONLY.get(by.column, '1')})"
+    value = "count(*)"
+    if order.column == "updated_at":
+        value = "max(e.updated_at)"
+    elif order.column == "unhealthy":
+        source += " LEFT JOIN refs f ON f.ref_id = e.ref_id"
+    return f"(SELECT {value} FROM {source} WHERE {where} AND {ONLY.get(order.column, '1')})"
 
 
 def _page(
@@ -254,17 +255,16 @@ def _page(
 
 
 def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, dict[str, Any]]:
-    """What is asked of one side, ``task`` or ``asset``, as SQL that begins with
-    AND, and the values in it."""
+    """The conditions of a search on one side, as SQL that begins with AND, and their parameters.
+
+    :param side: ``task`` or ``asset``.
+    """
     values: dict[str, Any] = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     parts = [""]
     for number, word in enumerate(search.words):
         values[f"word{number}"] = f"%{_escaped(word)}%"
-        parts.append(
-            "("
-            + " OR ".join(f"{name} LIKE :word{number} ESCAPE '\\'" for name in _WORDS[side])
-            + ")"
-        )
+        likes = [f"{name} LIKE :word{number} ESCAPE '\\'" for name in _WORDS[side]]
+        parts.append(f"({' OR '.join(likes)})")
     if search.only:
         parts.append(ONLY[search.only])
     for name in ("dag_id", "run_id"):
