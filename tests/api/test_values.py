@@ -138,6 +138,13 @@ def test_a_call_without_a_key_is_refused(values, method):
     assert values.call("GET") == (200, {"value": 1})
 
 
+def test_a_parameter_without_a_name_names_no_scope(values):
+    """It is one that a fuzzer sends, and was taken for the asset's name."""
+    answer = values.http.put(f"{values.path}?=x", json={"value": 1})
+    assert answer.status_code == 400
+    assert answer.json["detail"]["reason"] == "no_key"
+
+
 @pytest.mark.parametrize(
     "path", ["ti/01900000-0000-7000-8000-00000000dead", "asset/by-name", "asset/by-uri"]
 )

@@ -97,10 +97,11 @@ def _scope(segments: dict[str, Any]) -> StoreScope | None:
         return task_scope_from({**segments, "map_index": _integer(request.args.get("map_index"))})
     if "asset_id" in segments:
         return AssetScope(asset_id=_integer(segments["asset_id"]))
-    by: str = segments.get("by", "")
-    if by in request.args:
-        name_or_uri: dict[str, Any] = {by: request.args[by]}
-        return AssetScope(**name_or_uri)
+    by = segments.get("by")
+    if by == "name" and by in request.args:
+        return AssetScope(name=request.args[by])
+    if by == "uri" and by in request.args:
+        return AssetScope(uri=request.args[by])
     return None
 
 
