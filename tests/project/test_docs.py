@@ -13,7 +13,7 @@ from web.settings import SETTINGS
 ROOT = Path(__file__).parents[2]
 SETTINGS_DOC = (ROOT / "docs/settings.md").read_text()
 CLI_DOC = (ROOT / "docs/cli.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks/README.md"]
 
 
 @pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row.name)
