@@ -57,11 +57,11 @@ def test_a_secret_for_real_workers_does_not_close_it():
 
 def test_the_report_has_a_folder_for_each_namespace(tmp_path):
     assert execute(*python(KEEP), options=["--report", str(tmp_path / "new")]).returncode == 0
-    place = tmp_path / "new" / "default"
-    assert 'etl/submit  set     job_id  "job-42"' in (place / "timeline.txt").read_text()
-    events = [json.loads(line) for line in (place / "journal.jsonl").read_text().splitlines()]
+    folder = tmp_path / "new" / "default"
+    assert 'etl/submit  set     job_id  "job-42"' in (folder / "timeline.txt").read_text()
+    events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert [event["op"] for event in events] == ["create", "set"]
-    (entry,) = json.loads((place / "fixture.json").read_text())["task_state_store"]
+    (entry,) = json.loads((folder / "fixture.json").read_text())["task_state_store"]
     assert entry["key"] == "job_id"
     assert entry["value"] == "job-42"
 
@@ -150,5 +150,5 @@ def test_state_is_kept_where_a_database_is_named(tmp_path):
     database = str(tmp_path / "s.db")
     assert execute(*python(KEEP), group=["--db", database]).returncode == 0
     call = [sys.executable, "-m", "state", "--db", database, "get", "job_id"]
-    place = ["--dag", "etl", "--run", "test", "--task", "submit"]
-    assert subprocess.check_output([*call, *place], cwd=ROOT, text=True) == '"job-42"\n'
+    scope = ["--dag", "etl", "--run", "test", "--task", "submit"]
+    assert subprocess.check_output([*call, *scope], cwd=ROOT, text=True) == '"job-42"\n'

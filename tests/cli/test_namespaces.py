@@ -269,7 +269,7 @@ def test_a_moment_at_which_there_was_none(run):
 
 def test_a_lost_update_is_marked(run, served):
     client = StateroomClient(served.url)
-    place = f"{served.url}/execution/store/asset/by-name/value?name=orders&key=watermark"
+    url = f"{served.url}/execution/store/asset/by-name/value?name=orders&key=watermark"
     attempts = [{**EXTRACT, "task_id": name} for name in ("a", "b")]
     tokens = [
         client.ask("POST", "/_stateroom/task-instances", json=attempt)["token"]
@@ -277,9 +277,7 @@ def test_a_lost_update_is_marked(run, served):
     ]
     for call in ({"method": "GET"}, {"method": "PUT", "json": {"value": 1}}):
         for token in tokens:
-            requests.request(
-                url=place, headers=bearer(token), timeout=10, **call
-            ).raise_for_status()
+            requests.request(url=url, headers=bearer(token), timeout=10, **call).raise_for_status()
     assert "LOST UPDATE" in run("history", "watermark", "--asset", "orders").output.splitlines()[-1]
 
 
