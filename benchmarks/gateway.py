@@ -51,11 +51,11 @@ def main() -> int:
         options += ["--backend", "tests.support.small_backends.Sleeping"]
         with ServerProcess(options, environ) as process:
             client = StateroomClient(process.url)
-            made = client.call(
+            task_instance = client.call(
                 "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
             ).json()
-            task = f"/execution/store/ti/{made['id']}"
-            values = f"/_stateroom/values/ti/{made['id']}?key=k"
+            task = f"/execution/store/ti/{task_instance['id']}"
+            values = f"/_stateroom/values/ti/{task_instance['id']}?key=k"
             client.call("PUT", values, json={"value": 1})
             client.call("PUT", f"{task}/plain", json={"value": 1, "expires_at": None})
             p99(client, f"{task}/plain")

@@ -43,9 +43,9 @@ def test_its_exit_status_is_the_commands(status):
 
 
 def test_the_command_finds_the_service_and_its_own_options():
-    done = execute(*python(KEEP))
-    assert done.returncode == 0
-    assert done.stderr == ""
+    result = execute(*python(KEEP))
+    assert result.returncode == 0
+    assert result.stderr == ""
     assert execute("echo", "--report", "x").stdout == "--report x\n"
 
 
@@ -87,20 +87,20 @@ client.asset(name="orders").set("key", {"__airflow_state_ref__": "s3://me:hush@b
 def test_an_unwritable_report_keeps_the_exit_status(tmp_path):
     (tmp_path / "file").write_text("")
     for status, expected in ((0, 1), (7, 7)):
-        done = execute(
+        result = execute(
             *python(f"raise SystemExit({status})"),
             options=["--report", str(tmp_path / "file" / "x")],
         )
-        assert done.returncode == expected
-        assert "the report cannot be written" in done.stderr
+        assert result.returncode == expected
+        assert "the report cannot be written" in result.stderr
 
 
 @pytest.mark.parametrize(("name", "status"), [("no-such-command", 127), ("folder", 126)])
 def test_a_command_that_cannot_be_run_has_a_shells_exit_status(tmp_path, name, status):
     (tmp_path / "folder").mkdir()
-    done = execute(name if status == 127 else str(tmp_path / name))
-    assert done.returncode == status
-    assert done.stderr.startswith("stateroom: ")
+    result = execute(name if status == 127 else str(tmp_path / name))
+    assert result.returncode == status
+    assert result.stderr.startswith("stateroom: ")
 
 
 def test_a_command_that_a_signal_ends_is_128_and_its_number():
