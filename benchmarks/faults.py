@@ -42,16 +42,16 @@ def app(with_faults: bool, elsewhere: bool = False) -> App:
     :param with_faults: whether it looks for faults on each request.
     :param elsewhere: whether another namespace has one.
     """
-    made = create_app({"db": ":memory:"})
+    service = create_app({"db": ":memory:"})
     if not with_faults:
-        vars(made)["dispatch_request"] = partial(Flask.dispatch_request, made)
-    client = made.test_client()
+        vars(service)["dispatch_request"] = partial(Flask.dispatch_request, service)
+    client = service.test_client()
     client.put("/_stateroom/fixture", json=FIXTURE)
     client.put(KEY, data=BODY, content_type="application/json")
     if elsewhere:
         client.post("/_stateroom/namespaces", json={"name": "other"})
         client.post("/ns/other/_stateroom/faults", json={"status": 503})
-    return made
+    return service
 
 
 def cost(app: App, method: str) -> float:

@@ -1,4 +1,4 @@
-"""Measure other GETs while 20 calls hang in the backend: ``python benchmarks/gateway.py``.
+"""Measure other GETs while 20 calls hang in the backend: ``python -m benchmarks.gateway``.
 
 Prints the p99 without and with them (the best round of each); exits with status 1 if the second is
 over twice the first.
@@ -14,10 +14,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from state.client.http import StateroomClient  # noqa: E402 - after the checkout is on the path
-from state.process import ServerProcess  # noqa: E402
+from state.client.http import StateroomClient
+from state.process import ServerProcess
 
 STUCK = 20
 ROUNDS = 5
@@ -26,12 +24,12 @@ CALLS = 1500
 
 def p99(client: StateroomClient, path: str) -> float:
     """Milliseconds of the 99th percentile of a round of GETs."""
-    took = []
+    durations = []
     for _ in range(CALLS):
         start = time.perf_counter()
         client.call("GET", path)
-        took.append(time.perf_counter() - start)
-    return sorted(took)[int(CALLS * 0.99)] * 1000
+        durations.append(time.perf_counter() - start)
+    return sorted(durations)[int(CALLS * 0.99)] * 1000
 
 
 def hang(client: StateroomClient, path: str) -> list[socket.socket]:
@@ -49,21 +47,15 @@ def main() -> int:
     checkout = str(Path(__file__).parents[1])
     with tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, "PYTHONPATH": checkout, "SMALL_BACKEND_ROOT": folder}
-        options = [
-            "--db",
-            f"{folder}/bench.db",
-            "--backend",
-            "tests.support.small_backends.Sleeping",
-            "--backend-timeout",
-            "600",
-        ]
+        options = ["--db", f"{folder}/bench.db", "--backend-timeout", "600"]
+        options += ["--backend", "tests.support.small_backends.Sleeping"]
         with ServerProcess(options, environ) as process:
             client = StateroomClient(process.url)
-            made = client.call(
+            task_instance = client.call(
                 "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
             ).json()
-            task = f"/execution/store/ti/{made['id']}"
-            values = f"/_stateroom/values/ti/{made['id']}?key=k"
+            task = f"/execution/store/ti/{task_instance['id']}"
+            values = f"/_stateroom/values/ti/{task_instance['id']}?key=k"
             client.call("PUT", values, json={"value": 1})
             client.call("PUT", f"{task}/plain", json={"value": 1, "expires_at": None})
             p99(client, f"{task}/plain")

@@ -64,14 +64,14 @@ def main() -> None:
         get(client, KEY)
         alone = get(client, KEY)
         before = resident(process.process.pid)
-        made = each(client, "POST", "/_stateroom/namespaces", {"fixture": FIXTURE})
+        created = each(client, "POST", "/_stateroom/namespaces", {"fixture": FIXTURE})
         each(client, "GET", f"/ns/{{name}}{KEY}")
         beside = get(client, f"/ns/ns500{KEY}")
         after = resident(process.process.pid)
         reset = each(client, "POST", "/ns/{name}/_stateroom/reset")
         dropped = each(client, "DELETE", "/_stateroom/namespaces/{name}")
     print(
-        f"{MANY} namespaces: made in {made:.2f} ms each, reset in {reset:.2f} ms (goal 5), "
+        f"{MANY} namespaces: created in {created:.2f} ms each, reset in {reset:.2f} ms (goal 5), "
         f"dropped in {dropped:.2f} ms"
     )
     size = (after - before) * 1024 / MANY

@@ -102,12 +102,12 @@ def over_http(rounds: int = 1000) -> dict[str, Pair]:
     """A call of the route, by bare requests and through accessor, envelope and client, in µs."""
     with ServerProcess(["--db", ":memory:"]) as server, requests.Session() as session:
         client = StateroomClient(server.url)
-        made = client.call(
+        task_instance = client.call(
             "POST", "/_stateroom/task-instances", json={"dag_id": "bench", "task_id": "task"}
         ).json()
-        rows = client.task(made["id"])
-        url = f"{server.url}/execution/store/ti/{made['id']}/bench"
-        accessor = TaskStateStoreAccessor(rows, SCOPE, Hooks(Free(), "free"), made["id"])
+        rows = client.task(task_instance["id"])
+        url = f"{server.url}/execution/store/ti/{task_instance['id']}/bench"
+        accessor = TaskStateStoreAccessor(rows, SCOPE, Hooks(Free(), "free"), task_instance["id"])
         accessor.set("bench", SMALL)
         body = {"value": rows.get("bench"), "expires_at": "2030-01-01T00:00:00.000000Z"}
         session.trust_env = False  # as the client's

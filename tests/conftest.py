@@ -48,17 +48,17 @@ def namespace(app):
 def app_with(tmp_path, monkeypatch):
     """Makes an app whose backend is one of tests.support.small_backends."""
     monkeypatch.setenv("SMALL_BACKEND_ROOT", str(tmp_path / "objects"))
-    made = []
+    apps = []
 
     def make(name, **settings):
         backend = f"tests.support.small_backends.{name}"
-        made.append(
+        apps.append(
             create_app({"db": str(tmp_path / "stateroom.db"), "backend": backend, **settings})
         )
-        return made[-1]
+        return apps[-1]
 
     yield make
-    for app in made:
+    for app in apps:
         app.extensions["stateroom"].store.close()
 
 

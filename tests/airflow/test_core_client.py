@@ -39,18 +39,18 @@ class Api:
 @pytest.fixture
 def task(core_client, server):
     """The task-state API, at a new task instance."""
-    made = server.control(
+    task_instance = server.control(
         "task-instances", {"dag_id": "etl", "run_id": "r1", "task_id": uuid.uuid4().hex}
     )
-    where = {"dag_id": "etl", "dag_run_id": "r1", "task_id": made["task_id"]}
+    where = {"dag_id": "etl", "dag_run_id": "r1", "task_id": task_instance["task_id"]}
     return Api(core_client, server, "TaskStateStoreApi", **where)
 
 
 @pytest.fixture
 def asset(core_client, server):
     """The asset-state API, at a new asset."""
-    made = server.control("assets", {"name": uuid.uuid4().hex})
-    return Api(core_client, server, "AssetStateStoreApi", asset_id=made["id"])
+    asset = server.control("assets", {"name": uuid.uuid4().hex})
+    return Api(core_client, server, "AssetStateStoreApi", asset_id=asset["id"])
 
 
 def test_a_wrong_password_gets_no_token_where_there_is_a_secret(server):
@@ -105,11 +105,11 @@ def test_every_method_of_the_asset_api_works(asset):
 def test_a_value_comes_back_with_its_exact_type(task, asset, value):
     task("set_task_state_store", key="k", task_state_store_body={"value": value})
     asset("set_asset_state_store", key="k", asset_state_store_body={"value": value})
-    got = [
+    entries = [
         task.value("get_task_state_store", key="k"),
         asset.value("get_asset_state_store", key="k"),
     ]
-    assert [json.dumps(entry["value"]) for entry in got] == [json.dumps(value)] * 2
+    assert [json.dumps(entry["value"]) for entry in entries] == [json.dumps(value)] * 2
 
 
 @pytest.mark.parametrize("key", ["a/b", "a%2Fb", "100% ü", "?q#f", "/a"])
@@ -149,10 +149,10 @@ def test_a_list_is_paged_by_key(task):
 
 def test_an_asset_is_found_by_its_name(core_client, server):
     name = uuid.uuid4().hex
-    made = server.control("assets", {"name": name, "uri": f"s3://{name}"})
+    asset = server.control("assets", {"name": name, "uri": f"s3://{name}"})
     page = core_client.call(server.person, "AssetApi.get_assets", name_pattern=name)["value"]
     assert [(asset["id"], asset["uri"]) for asset in page["assets"]] == [
-        (made["id"], f"s3://{name}")
+        (asset["id"], f"s3://{name}")
     ]
 
 

@@ -37,8 +37,8 @@ class Faulty:
         answer.raise_for_status()
         return answer.json()
 
-    def worker(self, made):
-        return {"url": self.url, "token": made["token"]}
+    def worker(self, task_instance):
+        return {"url": self.url, "token": task_instance["token"]}
 
     def fault(self, **members):
         return self.control("faults", members)["id"]

@@ -93,8 +93,8 @@ def test_clear_forgets_every_key_of_this_task_instance_only(worker, sdk, server)
 def test_a_value_comes_back_with_its_exact_type(worker, asset, value):
     worker.task("set", "k", value)
     worker.asset("set", "k", value, name=asset["name"])
-    got = [worker.task("get", "k")["value"], worker.asset("get", "k", uri=asset["uri"])["value"]]
-    assert [json.dumps(each) for each in got] == [json.dumps(value)] * 2
+    values = [worker.task("get", "k")["value"], worker.asset("get", "k", uri=asset["uri"])["value"]]
+    assert [json.dumps(each) for each in values] == [json.dumps(value)] * 2
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -134,14 +134,14 @@ def test_the_expiry_that_the_worker_computed_is_kept(worker, core_client, server
 
 
 def test_unknown_task_instance_looks_like_a_missing_key(worker, server, sdk):
-    unknown = {"id": str(uuid.uuid4()), "token": worker.made["token"]}
+    unknown = {"id": str(uuid.uuid4()), "token": worker.task_instance["token"]}
     answer = sdk.call(server.worker(unknown), "task_state_store.get", unknown["id"], "job")
     assert answer == worker.task("get", "job")
     assert answer["error"] == "TASK_STORE_NOT_FOUND"
 
 
 def test_write_to_an_unknown_task_instance_is_an_error(worker, server, sdk):
-    unknown = {"id": str(uuid.uuid4()), "token": worker.made["token"]}
+    unknown = {"id": str(uuid.uuid4()), "token": worker.task_instance["token"]}
     answer = sdk.call(server.worker(unknown), "task_state_store.set", unknown["id"], "job", 1, None)
     assert answer["raised"] == "ServerResponseError"
     assert answer["status"] == 404
@@ -201,7 +201,7 @@ def test_last_writer_of_an_asset_entry_is_the_tokens_instance(worker, asset, cor
     by = entry["last_updated_by"]
     assert {name: by[name] for name in ("kind", "task_id")} == {
         "kind": "task",
-        "task_id": worker.made["task_id"],
+        "task_id": worker.task_instance["task_id"],
     }
 
 

@@ -12,9 +12,9 @@ class Worker:
         self._sdk = sdk
         name = uuid.uuid4().hex
         self.coordinates = {"dag_id": "etl", "run_id": "r1", "task_id": name}
-        self.made = server.control("task-instances", self.coordinates)
-        self.id = self.made["id"]
-        self.connection = server.worker(self.made)
+        self.task_instance = server.control("task-instances", self.coordinates)
+        self.id = self.task_instance["id"]
+        self.connection = server.worker(self.task_instance)
 
     def call(self, method, *args, **kwargs):
         return self._sdk.call(self.connection, method, *args, **kwargs)

@@ -499,8 +499,8 @@ def test_a_cookie_token_does_not_open_the_store_to_other_pages(guarded):
 
 
 def test_an_attempts_token_is_good_for_that_attempt_only(guarded):
-    made = guarded.post("/_stateroom/task-instances", json=EXTRACT, headers=admin()).json
-    own = TASK_KEY.replace(TI, made["id"])
+    attempt = guarded.post("/_stateroom/task-instances", json=EXTRACT, headers=admin()).json
+    own = TASK_KEY.replace(TI, attempt["id"])
     assert [
-        guarded.get(path, headers=bearer(made["token"])).status_code for path in (own, OTHER)
+        guarded.get(path, headers=bearer(attempt["token"])).status_code for path in (own, OTHER)
     ] == [200, 403]

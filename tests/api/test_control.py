@@ -219,27 +219,29 @@ def test_the_header_does_not_grow_without_end(world):
 
 
 def test_a_new_task_instance_gets_a_manual_run(client):
-    made = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
-    assert made["run_id"].startswith("manual__")
-    assert [run["run_id"] for run in client.get(FIXTURE).json["dag_runs"]] == [made["run_id"]]
+    attempt = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
+    assert attempt["run_id"].startswith("manual__")
+    assert [run["run_id"] for run in client.get(FIXTURE).json["dag_runs"]] == [attempt["run_id"]]
 
 
 def test_a_new_task_instance_is_unmapped_and_in_its_first_try(client):
-    made = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
-    assert made["map_index"] == -1
-    assert made["try_number"] == 1
+    attempt = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
+    assert attempt["map_index"] == -1
+    assert attempt["try_number"] == 1
 
 
 def test_a_new_task_instance_can_write_state(client):
-    made = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
-    assert client.put(f"/execution/store/ti/{made['id']}/k", json={"value": 1}).status_code == 204
+    attempt = client.post(ATTEMPT, json={"dag_id": "d", "task_id": "t"}).json
+    assert (
+        client.put(f"/execution/store/ti/{attempt['id']}/k", json={"value": 1}).status_code == 204
+    )
 
 
 def test_known_coordinates_are_the_next_attempt(world):
-    made = world.post(ATTEMPT, json=EXTRACT).json
-    assert made["try_number"] == 2
-    assert made["id"] != TI
-    assert world.get(f"/execution/store/ti/{made['id']}/job_id").json == {"value": "job-42"}
+    attempt = world.post(ATTEMPT, json=EXTRACT).json
+    assert attempt["try_number"] == 2
+    assert attempt["id"] != TI
+    assert world.get(f"/execution/store/ti/{attempt['id']}/job_id").json == {"value": "job-42"}
 
 
 @pytest.mark.parametrize(
@@ -271,10 +273,10 @@ def test_the_attempt_before_is_unknown_and_can_write_nothing(guarded, method, pa
 
 
 def test_a_token_of_an_attempt_opens_its_store(guarded):
-    made = guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json
+    attempt = guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json
     answer = guarded.get(
-        f"/execution/store/ti/{made['id']}/job_id",
-        headers={"Authorization": f"Bearer {made['token']}"},
+        f"/execution/store/ti/{attempt['id']}/job_id",
+        headers={"Authorization": f"Bearer {attempt['token']}"},
     )
     assert answer.json == {"value": "job-42"}
 
@@ -373,13 +375,13 @@ def test_health_of_a_database_that_cannot_be_read(app, client):
 
 
 def test_the_current_attempt_comes_with_a_token(guarded):
-    made = [guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json for _ in range(2)]
-    found = guarded.get(ATTEMPT, query_string=EXTRACT, headers=admin()).json
-    assert {**found, "token": ""} == {**made[1], "token": ""}
-    task_key = f"/execution/store/ti/{found['id']}/k"
-    assert (
-        guarded.put(task_key, json={"value": 1}, headers=bearer(found["token"])).status_code == 204
-    )
+    guarded.post(ATTEMPT, json=EXTRACT, headers=admin())
+    latest = guarded.post(ATTEMPT, json=EXTRACT, headers=admin()).json
+    current = guarded.get(ATTEMPT, query_string=EXTRACT, headers=admin()).json
+    assert {**current, "token": ""} == {**latest, "token": ""}
+    token = bearer(current["token"])
+    answer = guarded.put(f"/execution/store/ti/{current['id']}/k", json={"value": 1}, headers=token)
+    assert answer.status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import pytest
 from state.errors import TaskInstanceNotFound
 from state.store.tables import scopes
 
+TASK = {"dag_id": "d", "run_id": "r", "task_id": "t"}
 DEEP = "[" * 900 + "]" * 900
 
 
 @pytest.fixture
-def made(client):
-    place = {"dag_id": "d", "run_id": "r", "task_id": "t"}
-    return client.post("/_stateroom/task-instances", json=place).json
+def attempt(client):
+    return client.post("/_stateroom/task-instances", json=TASK).json
 
 
 def test_a_path_without_a_uuid_is_422_if_no_token_is_sent(client):
@@ -26,9 +26,9 @@ def test_a_path_without_a_uuid_is_422_if_no_token_is_sent(client):
 
 
 @pytest.mark.parametrize("body", [f'{{"value": {DEEP}}}', f'{{"other": {DEEP}}}'])
-def test_error_does_not_repeat_an_input_that_is_too_deep(client, made, body):
+def test_error_does_not_repeat_an_input_that_is_too_deep(client, attempt, body):
     answer = client.put(
-        f"/execution/store/ti/{made['id']}/k", data=body, content_type="application/json"
+        f"/execution/store/ti/{attempt['id']}/k", data=body, content_type="application/json"
     )
     follows = (
         sys.version_info >= (3, 12) and "other" in body
@@ -59,15 +59,15 @@ def test_a_member_that_is_not_an_object_is_named(client, member, where):
     assert answer.json["detail"]["errors"][0]["where"] == where
 
 
-def test_a_retry_has_a_new_id_and_keeps_its_state(client, namespace, made):
-    client.put(f"/execution/store/ti/{made['id']}/k", json={"value": 1})
+def test_a_retry_has_a_new_id_and_keeps_its_state(client, namespace, attempt):
+    client.put(f"/execution/store/ti/{attempt['id']}/k", json={"value": 1})
     report = {"state": "up_for_retry", "end_date": "2030-01-01T00:00:00Z"}
     assert (
-        client.patch(f"/execution/task-instances/{made['id']}/state", json=report).status_code
+        client.patch(f"/execution/task-instances/{attempt['id']}/state", json=report).status_code
         == 204
     )
     with pytest.raises(TaskInstanceNotFound):
-        scopes.task_instance(namespace, made["id"]).get("k")
+        scopes.task_instance(namespace, attempt["id"]).get("k")
     again = client.post(
         "/_stateroom/task-instances", json={"dag_id": "d", "run_id": "r", "task_id": "t"}
     ).json
@@ -81,16 +81,11 @@ def test_a_version_that_is_not_a_date_is_named(client, version):
     assert answer.json["detail"][0]["loc"] == ["header", "Airflow-API-Version"]
 
 
-def test_after_the_highest_number_there_is_no_next_attempt(client, made):
-    place = {"dag_id": "d", "run_id": "r", "task_id": "t"}
-    assert (
-        client.post(
-            "/_stateroom/task-instances", json={**place, "try_number": 2**63 - 1}
-        ).status_code
-        == 201
-    )
+def test_after_the_highest_number_there_is_no_next_attempt(client, attempt):
+    highest = {**TASK, "try_number": 2**63 - 1}
+    assert client.post("/_stateroom/task-instances", json=highest).status_code == 201
     before = client.get("/_stateroom/fixture").json
-    answer = client.post("/_stateroom/task-instances", json=place)
+    answer = client.post("/_stateroom/task-instances", json=TASK)
     assert answer.status_code == 422
     assert answer.json["detail"]["reason"] == "out_of_range"
     assert client.get("/_stateroom/fixture").json == before
@@ -104,7 +99,7 @@ def test_after_the_highest_id_there_is_no_next_asset(client):
     assert answer.json["detail"]["reason"] == "out_of_range"
 
 
-def test_a_default_retention_beyond_year_9999_is_refused(client, made):
+def test_a_default_retention_beyond_year_9999_is_refused(client, attempt):
     client.put("/_stateroom/fixture", json={"config": {"default_retention_days": 3_000_000}})
     path = "/api/v2/dags/d/dagRuns/r/taskInstances/t/state-store/k"
     answer = client.put(path, json={"value": 1})

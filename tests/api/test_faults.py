@@ -35,14 +35,14 @@ def journal(world):
 
 
 def test_faults_are_set_listed_and_removed(world):
-    made = world.post(FAULTS, json={"op": "get", "key": "job_*", "nth": 2, "status": 503})
-    assert made.status_code == 201
+    answer = world.post(FAULTS, json={"op": "get", "key": "job_*", "nth": 2, "status": 503})
+    assert answer.status_code == 201
     expected = {"op": "get", "key": "job_*", "nth": 2, "status": 503, "matched": 0, "fired": 0}
-    assert made.json == {"id": made.json["id"], **expected}
-    assert world.get(FAULTS).json == {"faults": [made.json]}
-    assert world.delete(f"{FAULTS}/{made.json['id']}").status_code == 204
+    assert answer.json == {"id": answer.json["id"], **expected}
+    assert world.get(FAULTS).json == {"faults": [answer.json]}
+    assert world.delete(f"{FAULTS}/{answer.json['id']}").status_code == 204
     assert world.get(FAULTS).json == {"faults": []}
-    assert world.delete(f"{FAULTS}/{made.json['id']}").status_code == 404
+    assert world.delete(f"{FAULTS}/{answer.json['id']}").status_code == 404
     assert world.delete(f"{FAULTS}/{2**70}").status_code == 422
 
 

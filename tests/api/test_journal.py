@@ -284,9 +284,9 @@ def test_an_unknown_operation_is_refused_with_the_known_ones(world):
 @pytest.fixture
 def keyspace(store):
     namespace = store.namespace()
-    made = task_instances.create_task_instance(namespace, TaskScope("d", "r", "t"))
-    writer = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
-    return scopes.task_instance(namespace, made["id"], writer)
+    task_instance = task_instances.create_task_instance(namespace, TaskScope("d", "r", "t"))
+    writer = Writer(AssetStateStoreWriterKind.TASK, task_instance["id"], "execution")
+    return scopes.task_instance(namespace, task_instance["id"], writer)
 
 
 def test_a_rolled_back_write_leaves_no_event_and_loses_no_read(store, keyspace):

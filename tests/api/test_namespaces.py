@@ -34,9 +34,9 @@ def names(client):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_namespace_is_made_listed_and_dropped(client, name):
-    made = client.post("/_stateroom/namespaces", json={"name": name})
-    assert made.status_code == 201
-    assert made.json["path"] == f"/ns/{name}"
+    answer = client.post("/_stateroom/namespaces", json={"name": name})
+    assert answer.status_code == 201
+    assert answer.json["path"] == f"/ns/{name}"
     assert name in names(client)
     assert client.get(f"/ns/{name}/_stateroom/fixture").json["assets"] == []
     assert client.delete(f"/_stateroom/namespaces/{name}").status_code == 204

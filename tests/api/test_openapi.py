@@ -143,9 +143,9 @@ def test_schemathesis_finds_nothing_outside_it(
     (tmp_path / "schemathesis.toml").write_text("\n".join(["[parameters]", NO_WAIT, *known]))
     with ServerProcess(["--db", ":memory:", "--fixture", str(DEMO), *served_with]) as process:
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{process.url}/openapi.json"]
-        done = subprocess.run(
+        result = subprocess.run(
             [*command, *OPTIONS, *asked_with], capture_output=True, text=True, cwd=tmp_path
         )
-    assert done.returncode == 0, done.stdout[-6000:]
+    assert result.returncode == 0, result.stdout[-6000:]
     entries = json.loads((tmp_path / "requests.har").read_text())["log"]["entries"]
     assert {entry["response"]["status"] for entry in entries} >= answered_with

@@ -150,6 +150,6 @@ def test_short_parameters_are_cached_and_long_ones_are_not(world):
         assert world.get("/api/v2/assets?limit=1&order_by=-name").json["total_entries"] == 1
         assert world.get("/api/v2/assets?limit=x").status_code == 422
         assert world.get("/api/v2/assets?order_by=name&order_by=" + "x" * 2000).status_code == 400
-    found = _load_again.cache_info()
-    assert found.hits == 2
-    assert found.currsize == 1
+    cache = _load_again.cache_info()
+    assert cache.hits == 2
+    assert cache.currsize == 1

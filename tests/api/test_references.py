@@ -101,10 +101,10 @@ def test_orphans_are_listed_and_removed_only_with_confirmation(values):
 def test_the_default_age_is_a_day(values):
     values.put(1)
     values.task.delete("k")
-    status, done = post(values, "/orphans/remove", {"confirm": True})
+    status, answer = post(values, "/orphans/remove", {"confirm": True})
     assert status == 200
-    assert done["removed"] == []
-    assert done["left"][0]["verdict"] == "too young"
+    assert answer["removed"] == []
+    assert answer["left"][0]["verdict"] == "too young"
 
 
 @pytest.mark.parametrize("path", ["", "/orphans"])

@@ -39,7 +39,7 @@ class Returns(Released):
         return self.ref
 
 
-def made(base, **methods):
+def class_with(base, **methods):
     """A backend class with some methods that do nothing."""
     return type("Mine", (base,), {name: lambda self, *args, **kwargs: None for name in methods})
 
@@ -132,11 +132,11 @@ def test_a_misspelt_hook_is_refused_with_the_name_that_was_meant(base, misspelt,
     with pytest.raises(
         BadBackend, match=rf"Mine\.{misspelt} is never called; did you mean {meant}\?"
     ):
-        check_class(made(base, **{misspelt: None}))
+        check_class(class_with(base, **{misspelt: None}))
 
 
 def test_a_misspelt_hook_is_found_in_a_parent_too():
-    class Child(made(Removes, serialise_task_state_store_to_ref=None)): ...
+    class Child(class_with(Removes, serialise_task_state_store_to_ref=None)): ...
 
     with pytest.raises(BadBackend, match="did you mean"):
         check_class(Child)
@@ -146,11 +146,11 @@ def test_a_misspelt_hook_is_found_in_a_parent_too():
     "helper", ["serialize_value", "serialize_json", "to_ref", "_serialise_task_state_store_to_ref"]
 )
 def test_helpers_with_names_of_their_own_are_left_alone(helper):
-    check_class(made(Released, **{helper: None}))
+    check_class(class_with(Released, **{helper: None}))
 
 
 def test_half_a_pair_is_refused():
-    cls = made(Removes, serialize_asset_state_store_to_ref=None)
+    cls = class_with(Removes, serialize_asset_state_store_to_ref=None)
     with pytest.raises(
         BadBackend,
         match="but not deserialize_asset_state_store_from_ref; the asset pair belongs tog",
@@ -164,7 +164,7 @@ def test_a_class_without_hooks_is_refused():
 
 
 def test_a_class_without_delete_and_clear_is_refused():
-    cls = made(
+    cls = class_with(
         BaseStoreBackend,
         serialize_task_state_store_to_ref=None,
         deserialize_task_state_store_from_ref=None,

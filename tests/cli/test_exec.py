@@ -43,9 +43,9 @@ def test_its_exit_status_is_the_commands(status):
 
 
 def test_the_command_finds_the_service_and_its_own_options():
-    done = execute(*python(KEEP))
-    assert done.returncode == 0
-    assert done.stderr == ""
+    result = execute(*python(KEEP))
+    assert result.returncode == 0
+    assert result.stderr == ""
     assert execute("echo", "--report", "x").stdout == "--report x\n"
 
 
@@ -57,11 +57,11 @@ def test_a_secret_for_real_workers_does_not_close_it():
 
 def test_the_report_has_a_folder_for_each_namespace(tmp_path):
     assert execute(*python(KEEP), options=["--report", str(tmp_path / "new")]).returncode == 0
-    place = tmp_path / "new" / "default"
-    assert 'etl/submit  set     job_id  "job-42"' in (place / "timeline.txt").read_text()
-    events = [json.loads(line) for line in (place / "journal.jsonl").read_text().splitlines()]
+    folder = tmp_path / "new" / "default"
+    assert 'etl/submit  set     job_id  "job-42"' in (folder / "timeline.txt").read_text()
+    events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert [event["op"] for event in events] == ["create", "set"]
-    (entry,) = json.loads((place / "fixture.json").read_text())["task_state_store"]
+    (entry,) = json.loads((folder / "fixture.json").read_text())["task_state_store"]
     assert entry["key"] == "job_id"
     assert entry["value"] == "job-42"
 
@@ -87,20 +87,20 @@ client.asset(name="orders").set("key", {"__airflow_state_ref__": "s3://me:hush@b
 def test_an_unwritable_report_keeps_the_exit_status(tmp_path):
     (tmp_path / "file").write_text("")
     for status, expected in ((0, 1), (7, 7)):
-        done = execute(
+        result = execute(
             *python(f"raise SystemExit({status})"),
             options=["--report", str(tmp_path / "file" / "x")],
         )
-        assert done.returncode == expected
-        assert "cannot write the report" in done.stderr
+        assert result.returncode == expected
+        assert "the report cannot be written" in result.stderr
 
 
 @pytest.mark.parametrize(("name", "status"), [("no-such-command", 127), ("folder", 126)])
 def test_a_command_that_cannot_be_run_has_a_shells_exit_status(tmp_path, name, status):
     (tmp_path / "folder").mkdir()
-    done = execute(name if status == 127 else str(tmp_path / name))
-    assert done.returncode == status
-    assert done.stderr.startswith("stateroom: ")
+    result = execute(name if status == 127 else str(tmp_path / name))
+    assert result.returncode == status
+    assert result.stderr.startswith("stateroom: ")
 
 
 def test_a_command_that_a_signal_ends_is_128_and_its_number():
@@ -150,5 +150,5 @@ def test_state_is_kept_where_a_database_is_named(tmp_path):
     database = str(tmp_path / "s.db")
     assert execute(*python(KEEP), group=["--db", database]).returncode == 0
     call = [sys.executable, "-m", "state", "--db", database, "get", "job_id"]
-    place = ["--dag", "etl", "--run", "test", "--task", "submit"]
-    assert subprocess.check_output([*call, *place], cwd=ROOT, text=True) == '"job-42"\n'
+    scope = ["--dag", "etl", "--run", "test", "--task", "submit"]
+    assert subprocess.check_output([*call, *scope], cwd=ROOT, text=True) == '"job-42"\n'

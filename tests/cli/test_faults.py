@@ -21,11 +21,11 @@ def test_a_fault_is_added_listed_and_removed(run):
         "wait 0.5 to 2 s, answer 503 after the call takes effect"
     )
     where = ["--op", "get", "--key", "job_*", "--task", "ex*", "--map-index", "3", "--nth", "2"]
-    made = run("faults", "add", *where, "--status", "503", "--after", "--latency", "0.5-2")
-    assert made.exit_code == 0
-    assert line in made.output
-    assert made.output.strip() == run("faults", "list").output.strip()
-    assert run("faults", "clear", made.output.split()[0]).exit_code == 0
+    result = run("faults", "add", *where, "--status", "503", "--after", "--latency", "0.5-2")
+    assert result.exit_code == 0
+    assert line in result.output
+    assert result.output.strip() == run("faults", "list").output.strip()
+    assert run("faults", "clear", result.output.split()[0]).exit_code == 0
     assert run("faults", "list").output.startswith("no faults are set")
 
 
@@ -45,9 +45,9 @@ def test_a_fault_is_added_listed_and_removed(run):
     ],
 )
 def test_every_option_reaches_the_service(run, options, members):
-    made = json.loads(run("--json", "faults", "add", *options).output)
-    assert members.items() <= made.items()
-    assert json.loads(run("--json", "faults", "list").output) == [made]
+    fault = json.loads(run("--json", "faults", "add", *options).output)
+    assert members.items() <= fault.items()
+    assert json.loads(run("--json", "faults", "list").output) == [fault]
     assert run("faults", "clear").exit_code == 0
     assert json.loads(run("--json", "faults", "list").output) == []
 
@@ -63,6 +63,6 @@ def test_every_option_reaches_the_service(run, options, members):
     ],
 )
 def test_an_invalid_fault_is_reported_with_an_exit_status(run, arguments, status, words):
-    done = run("faults", *arguments)
-    assert done.exit_code == status
-    assert words in done.output
+    result = run("faults", *arguments)
+    assert result.exit_code == status
+    assert words in result.output

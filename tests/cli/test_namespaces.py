@@ -52,11 +52,11 @@ def test_a_namespace_is_made_listed_and_dropped(run, served):
 
 def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
     (tmp_path / "world.json").write_text(json.dumps(WORLD))
-    made = json.loads(
+    created = json.loads(
         run("--json", "namespaces", "create", "x", "--fixture", str(tmp_path / "world.json")).output
     )
     listed = {row["name"]: row for row in json.loads(run("--json", "namespaces", "list").output)}
-    assert made["path"] == "/ns/x"
+    assert created["path"] == "/ns/x"
     assert listed["x"]["keys"] == 2
     assert run("--ns", "x", "get", "job_id", *TASK).output == '"job-42"\n'
     run("namespaces", "drop", "x")
@@ -98,16 +98,16 @@ def test_namespaces_are_listed_whatever_ns_is_given(run):
     ],
 )
 def test_dots_are_an_invalid_namespace_name(run, name, arguments):
-    done = run(*[name if word == "NAME" else word for word in arguments])
-    assert done.exit_code == 2
-    assert "invalid namespace name" in done.output
+    result = run(*[name if word == "NAME" else word for word in arguments])
+    assert result.exit_code == 2
+    assert "invalid namespace name" in result.output
     assert run("get", "job_id", *TASK).exit_code == 0
 
 
 def test_a_mistyped_namespace_is_reported_with_similar_ones(run, nightly):
-    done = run("--ns", "nightl", "list")
-    assert done.exit_code == 1
-    assert "namespace 'nightl' not found; existing: 'nightly'" in done.output
+    result = run("--ns", "nightl", "list")
+    assert result.exit_code == 1
+    assert "there is no namespace 'nightl'; there is 'nightly'" in result.output
 
 
 def test_a_namespace_in_a_file_that_is_not_served(tmp_path):
@@ -162,9 +162,9 @@ def test_freeze_without_a_moment_and_tokens(run):
     ],
 )
 def test_an_invalid_clock_is_reported_with_an_exit_status(run, arguments, status, words):
-    done = run("clock", *arguments)
-    assert done.exit_code == status
-    assert words in done.output
+    result = run("clock", *arguments)
+    assert result.exit_code == status
+    assert words in result.output
 
 
 # ---------------------------------------------------------------- snapshots
@@ -289,7 +289,7 @@ def test_a_moment_at_which_there_was_none(run):
 
 def test_a_lost_update_is_marked(run, served):
     client = StateroomClient(served.url)
-    place = f"{served.url}/execution/store/asset/by-name/value?name=orders&key=watermark"
+    url = f"{served.url}/execution/store/asset/by-name/value?name=orders&key=watermark"
     attempts = [{**EXTRACT, "task_id": name} for name in ("a", "b")]
     tokens = [
         client.ask("POST", "/_stateroom/task-instances", json=attempt)["token"]
@@ -297,9 +297,7 @@ def test_a_lost_update_is_marked(run, served):
     ]
     for call in ({"method": "GET"}, {"method": "PUT", "json": {"value": 1}}):
         for token in tokens:
-            requests.request(
-                url=place, headers=bearer(token), timeout=10, **call
-            ).raise_for_status()
+            requests.request(url=url, headers=bearer(token), timeout=10, **call).raise_for_status()
     assert "LOST UPDATE" in run("history", "watermark", "--asset", "orders").output.splitlines()[-1]
 
 

@@ -100,10 +100,10 @@ def test_map_indices_and_runs_are_apart(stateroom):
 
 def test_a_task_instance_from_a_document_keeps_its_id(stateroom, tmp_path):
     ti_id = "019b0000-0000-7000-8000-000000000001"
-    place = '"dag_id": "etl", "run_id": "test"'
+    run = '"dag_id": "etl", "run_id": "test"'
     (tmp_path / "world.json").write_text(
-        f'{{"dag_runs": [{{{place}}}], '
-        f'"task_instances": [{{{place}, "task_id": "submit", "id": "{ti_id}"}}]}}'
+        f'{{"dag_runs": [{{{run}}}], '
+        f'"task_instances": [{{{run}, "task_id": "submit", "id": "{ti_id}"}}]}}'
     )
     stateroom.import_(tmp_path / "world.json")
     assert stateroom.task("etl", "submit").ti_id == ti_id
@@ -174,9 +174,9 @@ def test_a_guarded_service_takes_the_handles_tokens(start_server):
         assert mine.state == {"etl/submit": {"job_id": 1}}
         assert mine.env["STATEROOM_TOKEN"] == token
         with mine.beside("mine") as another:
-            found = another.task("etl", "submit")
-            assert found.try_number == 2
-            assert found.get("job_id") == 1
+            task = another.task("etl", "submit")
+            assert task.try_number == 2
+            assert task.get("job_id") == 1
 
 
 @pytest.fixture

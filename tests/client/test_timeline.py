@@ -36,10 +36,10 @@ def test_what_changed_since_a_snapshot(stateroom, task):
     task.delete("old")
     stateroom.snapshot("after")
     task.clear()
-    found = stateroom.diff("before", "after")
-    assert [(row["key"], row["value"]) for row in found["added"]] == [("new", 3)]
-    assert [(row["key"], row["value"]) for row in found["removed"]] == [("old", 1)]
-    assert [(row["key"], row["before"], row["after"]) for row in found["changed"]] == [
+    diff = stateroom.diff("before", "after")
+    assert [(row["key"], row["value"]) for row in diff["added"]] == [("new", 3)]
+    assert [(row["key"], row["value"]) for row in diff["removed"]] == [("old", 1)]
+    assert [(row["key"], row["before"], row["after"]) for row in diff["changed"]] == [
         ("page", 1, 2)
     ]
     assert len(stateroom.diff("before")["removed"]) == 2

@@ -87,15 +87,15 @@ def test_the_environment_names_the_backend(tmp_path, variables, name):
 @pytest.fixture
 def filed(tmp_path):
     """Apps on the built-in file backend, all with one base."""
-    made = []
+    apps = []
 
     def make(name):
         config = {"db": str(tmp_path / name), "backend": "file"}
-        made.append(create_app(config, {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}))
-        return Values(made[-1])
+        apps.append(create_app(config, {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}))
+        return Values(apps[-1])
 
     yield make
-    for app in made:
+    for app in apps:
         app.extensions["stateroom"].store.close()
 
 
@@ -138,10 +138,10 @@ def client(served):
 
 @pytest.fixture
 def task(client):
-    made = client.call(
+    task_instance = client.call(
         "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
     ).json()
-    return client.task(made["id"])
+    return client.task(task_instance["id"])
 
 
 @pytest.fixture(params=["task", "by name", "by uri"])
@@ -220,16 +220,16 @@ MISSING = [{"type": "missing", "loc": ["query", "name"], "msg": "Field required"
     ],
 )
 def test_workers_look_an_asset_up(client, query, status, answer):
-    got = requests.get(f"{client.url}/execution/assets/{query}", timeout=5)
-    assert got.status_code == status
-    assert got.json() == answer
-    assert got.headers["content-type"] == "application/json"
+    response = requests.get(f"{client.url}/execution/assets/{query}", timeout=5)
+    assert response.status_code == status
+    assert response.json() == answer
+    assert response.headers["content-type"] == "application/json"
 
 
 def test_a_post_to_an_asset_by_name_is_refused(client):
-    got = requests.post(f"{client.url}/execution/assets/by-name?name=orders", timeout=5)
-    assert got.status_code == 405
-    assert got.headers["allow"] == "GET"
+    response = requests.post(f"{client.url}/execution/assets/by-name?name=orders", timeout=5)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET"
 
 
 # ---------------------------------------------------------------- stuck calls

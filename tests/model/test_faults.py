@@ -156,7 +156,7 @@ def faults(store):
 
 
 def fired(faults, call=GET):
-    return [one.fault_id for one in faults.take(call)]
+    return [fault.fault_id for fault in faults.take(call)]
 
 
 def test_without_faults_nothing_is_asked(faults):
@@ -168,7 +168,7 @@ def test_two_faults_in_a_row_make_a_sequence(faults):
     first = faults.add(Fault(status=500, times=2))["id"]
     second = faults.add(Fault(close="before", times=1))["id"]
     assert [fired(faults) for _ in range(4)] == [[first], [first], [second], []]
-    assert [(one["matched"], one["fired"]) for one in faults.listed()] == [(4, 2), (2, 1)]
+    assert [(row["matched"], row["fired"]) for row in faults.listed()] == [(4, 2), (2, 1)]
 
 
 def test_a_delay_lets_the_next_fault_be_asked(faults):
@@ -183,7 +183,7 @@ def test_faults_of_backends_are_asked_apart(faults):
     backend = faults.add(Fault(backend="missing"))["id"]
     assert faults.of_backend
     assert fired(faults) == []
-    assert [one.fault_id for one in faults.take(GET, backend=True)] == [backend]
+    assert [fault.fault_id for fault in faults.take(GET, backend=True)] == [backend]
 
 
 def test_the_nth_call_is_one_call_among_many_at_once(faults):
@@ -191,7 +191,7 @@ def test_the_nth_call_is_one_call_among_many_at_once(faults):
     hits = []
 
     def call():
-        hits.extend(one for _ in range(25) for one in fired(faults))
+        hits.extend(fault_id for _ in range(25) for fault_id in fired(faults))
 
     threads = [threading.Thread(target=call) for _ in range(8)]
     for thread in threads:

@@ -74,8 +74,8 @@ def test_a_malformed_envelope_may_be_mended(backed):
 
 
 def test_clearing_takes_the_objects_along(backed, tmp_path):
-    asked = text_of(backed.get(TASK.replace("/task", "/ask")))
-    assert "2 keys, 1 reference among them; its object goes too" in asked
+    question = text_of(backed.get(TASK.replace("/task", "/ask")))
+    assert "2 keys, 1 reference among them; its object goes too" in question
     assert "2 keys deleted" in text_of(send(backed, TASK, action="clear"))
     assert objects(tmp_path) == []
 
@@ -175,18 +175,22 @@ def shelf(tmp_path):
         yield space
 
 
-@pytest.mark.parametrize("verb", ["curl", "python"])
-def test_the_lines_that_a_page_shows_work(shelf, verb):
-    curl, python = re.findall(
-        r"<code>((?:curl|StateroomClient)[^<]*)</code>",
-        shelf.http.get(shelf.key_page(AWKWARD)).text,
-    )
-    if verb == "curl":
-        done = subprocess.run(["bash", "-c", html.unescape(curl)], capture_output=True, text=True)
-        found = json.loads(done.stdout)
-    else:
-        found = eval(html.unescape(python), {"StateroomClient": StateroomClient}).json()
-    assert found == {"value": {"text": AWKWARD}}
+@pytest.fixture
+def shown_lines(shelf):
+    """The lines with which the page of a key says how to read it: curl's and Python's."""
+    page = shelf.http.get(shelf.key_page(AWKWARD)).text
+    lines = re.findall(r"<code>((?:curl|StateroomClient)[^<]*)</code>", page)
+    return [html.unescape(line) for line in lines]
+
+
+def test_the_line_for_curl_that_a_page_shows_works(shown_lines):
+    output = subprocess.check_output(["bash", "-c", shown_lines[0]], stderr=subprocess.DEVNULL)
+    assert json.loads(output) == {"value": {"text": AWKWARD}}
+
+
+def test_the_line_of_python_that_a_page_shows_works(shown_lines):
+    answer = eval(shown_lines[1], {"StateroomClient": StateroomClient})
+    assert answer.json() == {"value": {"text": AWKWARD}}
 
 
 def test_the_line_after_an_act_does_it_again(shelf):

@@ -22,8 +22,8 @@ def watched():
         space.polls = [_begin(f"{space.url}/live?after={last}") for _ in range(OPEN)]
         time.sleep(0.3)
         yield space
-        for one in space.polls:
-            one.close()
+        for poll in space.polls:
+            poll.close()
 
 
 def _begin(url):

@@ -39,10 +39,12 @@ def clone(tmp_path):
     """A folder with the files of this checkout that git knows, or would add."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in names.strip("\0").split("\0"):
-        path = tmp_path / "clone" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, path)
+    for name in names.split("\0"):
+        file = ROOT / name
+        if file.is_file():  # not deleted since the last commit
+            copy = tmp_path / "clone" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
     return tmp_path / "clone"
 
 

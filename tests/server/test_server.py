@@ -285,8 +285,8 @@ def test_a_full_slow_lane_answers_429_and_keeps_the_connection(server, stuck, co
 def test_non_http_input_gets_a_json_error_and_is_closed(server, connect, sent, status, reason):
     connection = connect(server)
     connection.socket.sendall(sent)
-    got, headers, body = connection.answer()
-    assert got == status
+    received, headers, body = connection.answer()
+    assert received == status
     assert headers["content-type"] == "application/json"
     assert headers["connection"] == "close"
     assert json.loads(body)["detail"]["reason"] == reason

@@ -51,10 +51,10 @@ def load_until_killed(process, ti_id, round_number):
     return acknowledged
 
 
-def stored(process, made):
+def stored(process, task_instance):
     """Read all keys of a task instance over HTTP, page by page."""
     path = "/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store".format(
-        **made
+        **task_instance
     )
     entries = {}
     client = StateroomClient(process.url)
@@ -70,16 +70,18 @@ def test_every_acknowledged_write_survives_kill_9(tmp_path):
     arguments = ["--db", str(tmp_path / "s.db"), "--log-level", "error"]
     with ServerProcess(arguments) as process:
         scope = {"dag_id": "d", "run_id": "r", "task_id": "t"}
-        made = (
+        task_instance = (
             StateroomClient(process.url)
             .call("POST", "/_stateroom/task-instances", json=scope)
             .json()
         )
     acknowledged = {}
     for round_number in range(KILLS):
-        acknowledged |= load_until_killed(ServerProcess(arguments), made["id"], round_number)
+        acknowledged |= load_until_killed(
+            ServerProcess(arguments), task_instance["id"], round_number
+        )
     with ServerProcess(arguments) as process:
-        entries = stored(process, made)
+        entries = stored(process, task_instance)
     lost = {key: value for key, value in acknowledged.items() if entries.get(key) != value}
     assert lost == {}
     assert len(acknowledged) >= KILLS * AT_LEAST
@@ -226,10 +228,10 @@ def test_a_process_that_finds_no_room_ends_with_exit_status_8(disk):
 def test_over_http_a_full_disk_is_507_until_there_is_room(disk):
     with ServerProcess(["--db", str(disk.folder / "s.db"), "--log-level", "error"]) as process:
         client = StateroomClient(process.url)
-        made = client.call(
+        task_instance = client.call(
             "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
         ).json()
-        keyspace = client.task(made["id"])
+        keyspace = client.task(task_instance["id"])
         keyspace.set("before", 1)
         disk.fill()
         with pytest.raises(ServiceError, match="has no room left") as caught:

@@ -71,15 +71,15 @@ def two_assets(service):
 class TestExecutionApiTask(KeyspaceContract, ExpiryContract):
     @pytest.fixture
     def keyspaces(self, service, attempts):
-        return tuple(service.task(made["id"]) for made in attempts)
+        return tuple(service.task(attempt["id"]) for attempt in attempts)
 
 
 class TestCoreApiTask(KeyspaceContract, ExpiryContract):
     @pytest.fixture
     def keyspaces(self, service, attempts):
         coordinates = [
-            [made[name] for name in ("dag_id", "run_id", "task_id", "map_index")]
-            for made in attempts
+            [attempt[name] for name in ("dag_id", "run_id", "task_id", "map_index")]
+            for attempt in attempts
         ]
         return tuple(service.task_by_scope(TaskScope(*ids)) for ids in coordinates)
 
@@ -151,8 +151,8 @@ def test_an_unknown_scope_is_an_error_for_every_verb(store):
 
 
 def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
-    made = assets.create_asset(store.namespace(), "n", "u://n")
-    scopes.asset(store.namespace(), made["id"]).set("k", 1)
+    asset = assets.create_asset(store.namespace(), "n", "u://n")
+    scopes.asset(store.namespace(), asset["id"]).set("k", 1)
     assert (
         scopes.asset(store.namespace(), name="n").get("k")
         == scopes.asset(store.namespace(), uri="u://n").get("k")

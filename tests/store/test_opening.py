@@ -114,8 +114,8 @@ REFUSALS = [
 def test_a_file_that_cannot_be_used_is_left_as_it_was(path, spoil, status, words):
     spoil(path)
     before = contents(path.parent)
-    got, line = start(path)
-    assert got == status, line
+    exit_status, line = start(path)
+    assert exit_status == status, line
     assert str(path) in line, line
     assert words in line, line
     assert contents(path.parent) == before

@@ -20,8 +20,8 @@ from state.store.tables.entries import clear_all_map_indices
 SCOPE = TaskScope("d", "r", "t")
 
 
-def as_task(made):
-    return Writer(AssetStateStoreWriterKind.TASK, made["id"])
+def as_task(task_instance):
+    return Writer(AssetStateStoreWriterKind.TASK, task_instance["id"])
 
 
 def test_known_coordinates_get_the_next_attempt(namespace):
@@ -125,25 +125,27 @@ def test_clearing_all_map_indices_of_an_unknown_task_is_an_error(namespace):
 
 @pytest.mark.parametrize(("clear", "left"), [(True, 0), (False, 1)])
 def test_success_may_clear_the_keys(namespace, clear, left):
-    made = task_instances.create_task_instance(namespace, SCOPE)
+    task_instance = task_instances.create_task_instance(namespace, SCOPE)
     scopes.task(namespace, SCOPE).set("k", 1)
-    assert task_instances.set_state(namespace, made["id"], "success", clear_on_success=clear)
+    assert task_instances.set_state(
+        namespace, task_instance["id"], "success", clear_on_success=clear
+    )
     assert scopes.task(namespace, SCOPE).list()[1] == left
 
 
 def test_failure_keeps_the_keys(namespace):
-    made = task_instances.create_task_instance(namespace, SCOPE)
+    task_instance = task_instances.create_task_instance(namespace, SCOPE)
     scopes.task(namespace, SCOPE).set("k", 1)
-    task_instances.set_state(namespace, made["id"], "failed", clear_on_success=True)
+    task_instances.set_state(namespace, task_instance["id"], "failed", clear_on_success=True)
     assert scopes.task(namespace, SCOPE).get("k") == 1
 
 
 def test_a_state_may_be_reported_twice_but_not_changed_again(namespace):
-    made = task_instances.create_task_instance(namespace, SCOPE)
-    assert task_instances.set_state(namespace, made["id"], "failed", False) is True
-    assert task_instances.set_state(namespace, made["id"], "failed", False) is False
+    task_instance = task_instances.create_task_instance(namespace, SCOPE)
+    assert task_instances.set_state(namespace, task_instance["id"], "failed", False) is True
+    assert task_instances.set_state(namespace, task_instance["id"], "failed", False) is False
     with pytest.raises(InvalidTransition):
-        task_instances.set_state(namespace, made["id"], "success", False)
+        task_instances.set_state(namespace, task_instance["id"], "success", False)
 
 
 def test_an_asset_is_made_once(namespace):

@@ -16,10 +16,10 @@ SCOPE = TaskScope("d", "r", "t")
 @pytest.fixture
 def namespace(store):
     """A namespace whose task instance wrote a key of its own and one of an asset."""
-    made = task_instances.create_task_instance(store.namespace(), SCOPE)
+    task_instance = task_instances.create_task_instance(store.namespace(), SCOPE)
     assets.create_asset(store.namespace(), "orders")
-    by = Writer(AssetStateStoreWriterKind.TASK, made["id"], "execution")
-    scopes.task_instance(store.namespace(), made["id"], by).set("k", "old")
+    by = Writer(AssetStateStoreWriterKind.TASK, task_instance["id"], "execution")
+    scopes.task_instance(store.namespace(), task_instance["id"], by).set("k", "old")
     scopes.asset(store.namespace(), name="orders", writer=by).set("watermark", 1)
     return store.namespace()
 
@@ -332,12 +332,12 @@ OTHER = "019b0000-0000-7000-8000-000000000009"
 @pytest.fixture
 def two(namespace):
     """Keyspaces of one asset for two task instances."""
-    made = [
+    attempts = [
         task_instances.create_task_instance(namespace, TaskScope("d", "r", name))
         for name in ("one", "two")
     ]
     writers = [
-        Writer(AssetStateStoreWriterKind.TASK, attempt["id"], "execution") for attempt in made
+        Writer(AssetStateStoreWriterKind.TASK, attempt["id"], "execution") for attempt in attempts
     ]
     return [scopes.asset(namespace, name="orders", writer=writer) for writer in writers]
 
