@@ -22,7 +22,7 @@ OPS = (
     "drop",
 )
 
-# why a call had no effect, beyond what its status tells
+# why a call had no effect, in addition to its status
 UNCHANGED = "unchanged"  # a delete of a key that does not exist
 KEY_NOT_FOUND = "key_not_found"  # a read of a key that does not exist
 CLOSED = "closed"  # a fault closed the connection, of a call before it took effect
@@ -85,7 +85,7 @@ def lost_updates(steps: Iterable[Step]) -> list[Lost]:
     :param steps: in order.
     """
     lost: list[Lost] = []
-    # of an attempt and an entry: the number of its last read, and of the last event that it knows
+    # of an attempt and an entry: the numbers of its last read, and of the last event it has seen
     knowledge: dict[tuple[object, str | None], tuple[int, int]] = {}
     changes: dict[object, Step] = {}  # the last change of each entry
     for step in steps:

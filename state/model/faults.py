@@ -188,7 +188,7 @@ def _check_when(fault: Fault) -> None:
 
 def _check_what(fault: Fault) -> None:
     if not fault.answers and fault.latency is None:
-        raise ValueError("say what happens: status, latency, close, truncate or backend")
+        raise ValueError("name an effect: status, latency, close, truncate or backend")
     decided = [name for name in ("status", "close", "backend") if getattr(fault, name)]
     if len(decided) > 1:
         raise ValueError(f"{' and '.join(decided)} exclude each other")

@@ -81,7 +81,7 @@ def test_an_object_is_missing_or_corrupt_for_reads_only(kind):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({}, "say what happens"),
+        ({}, "name an effect"),
         ({"status": 500, "close": "after"}, "status and close exclude"),
         ({"status": 500, "backend": "slow"}, "status and backend exclude"),
         ({"close": "before", "truncate": True}, "truncate and close exclude"),

@@ -27,8 +27,8 @@ _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
     "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index
         FROM entries e
-        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk LEFT
-        JOIN scopes w ON w.scope_id = t.scope_id
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        LEFT JOIN scopes w ON w.scope_id = t.scope_id
         LEFT JOIN dag_runs r ON r.run_pk = w.run_pk WHERE e.scope_id = ?""",
 }
 _ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
@@ -78,9 +78,9 @@ class Written(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _stored_sql(lookup: str) -> str:
-    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256,
-        f.vouched,
-        s.scope_id, e.seq FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
+    return f"""WITH s AS ({lookup})
+        SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched, s.scope_id, e.seq
+        FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
         LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
 

@@ -14,14 +14,14 @@ from ..namespace import Namespace
 from ..tables.expiry import EXPIRED
 
 UNHEALTHY = ("missing", "corrupt", "changed")
-_NOT_PLAIN = "e.kind <> 'value'"  # as the index entries_not_plain says it
+_NOT_PLAIN = "e.kind <> 'value'"  # the condition of the index entries_not_plain
 ONLY = {
     "references": f"{_NOT_PLAIN} AND e.kind = 'reference'",
     "expired": EXPIRED,
     "unhealthy": f"{_NOT_PLAIN} AND f.health IN {UNHEALTHY}",
     "malformed": f"{_NOT_PLAIN} AND e.kind = 'malformed'",
 }
-_RARE = ("references", "unhealthy", "malformed")  # found through the index
+_RARE = ("references", "unhealthy", "malformed")  # counted through that index
 _SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
 _COUNTS = f"count(e.entry_id) AS keys, {_SUMS}, max(e.updated_at) AS updated_at"
 _ENTRIES = "LEFT JOIN entries e ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
@@ -153,8 +153,8 @@ def _counts_of_all() -> list[tuple[str, str]]:
             ),
             (
                 side,
-                f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry CROSS
-                    JOIN scopes s
+                f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry
+                CROSS JOIN scopes s
                 CROSS JOIN {owner} WHERE {EXPIRED} AND s.scope_id = e.scope_id AND {on}
                 AND {ns} = :ns""",
             ),
