@@ -134,7 +134,12 @@ def _answer(view: Callable[[], Any], call: StateCall, answering: Fired | None) -
     if fault.close:
         return _closed_after(view, kind)
     if fault.status and fault.after:
-        answer = _replaced(_answer_of(view), Injected(fault.status, answering.fault_id), kind)
+        answer = _answer_of(view)
+        effect = (
+            f"answered {fault.status} instead of {answer.response.status_code}, after the {kind}"
+        )
+        error = Injected(fault.status, answering.fault_id)
+        answer = _Answer(rendered(error), answer.parent, effect)
     elif fault.status:
         answer = _answer_of(lambda: _injected(answering))
         answer = answer._replace(effect=f"answered {fault.status} instead")
@@ -159,11 +164,6 @@ def _closed_after(view: Callable[[], Any], kind: str) -> _Answer:
     if status >= 400:
         effect = f"closed instead of answering {status}"
     return answer._replace(effect=effect, outcome=CLOSED)
-
-
-def _replaced(answer: _Answer, error: Injected, kind: str) -> _Answer:
-    effect = f"answered {error.status} instead of {answer.response.status_code}, after the {kind}"
-    return _Answer(rendered(error), answer.parent, effect)
 
 
 def _truncated(answer: _Answer) -> _Answer:

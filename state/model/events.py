@@ -99,10 +99,8 @@ def lost_updates(steps: Iterable[Step]) -> list[Lost]:
                 continue
             read, seen = knowledge[attempt]
             knowledge[attempt] = (read, step.seq)
-            if change is not None and seen < change.seq and _is_by_another(change, step):
+            if change is None or change.seq <= seen:
+                continue
+            if change.ti_id != step.ti_id and change.actor_kind != "stateroom":
                 lost.append(Lost(read, change.seq, step.seq))
     return lost
-
-
-def _is_by_another(change: Step, write: Step) -> bool:
-    return change.ti_id != write.ti_id and change.actor_kind != "stateroom"

@@ -273,8 +273,10 @@ class Keyspace:
         with namespace.database.transaction((ref,) if ref else ()) as db:
             scope = self._scope(db)
             scope_id = scope[0]
-            if must_exist and not self._holds(db, scope_id, key):
-                raise KeyNotFound(self.what, key)
+            if must_exist:
+                sql = "SELECT 1 FROM entries WHERE scope_id = ? AND key = ?"
+                if db.execute(sql, (scope_id, key)).fetchone() is None:
+                    raise KeyNotFound(self.what, key)
             writer_pk = self._writer_pk(db, scope)
             seq = namespace.journal.number()
             entry = NewEntry(
@@ -345,12 +347,6 @@ class Keyspace:
         if row is None:
             raise self.lookup.missing()
         return row
-
-    def _holds(self, db: sqlite3.Connection, scope_id: int, key: str) -> bool:
-        row = db.execute(
-            "SELECT 1 FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
-        ).fetchone()
-        return row is not None
 
     def _writer_pk(self, db: sqlite3.Connection, scope: Any) -> int | None:
         if self.writer.ti_id is None:

@@ -262,7 +262,8 @@ def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, di
     values: dict[str, Any] = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     parts = [""]
     for number, word in enumerate(search.words):
-        values[f"word{number}"] = f"%{_escaped(word)}%"
+        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values[f"word{number}"] = f"%{escaped}%"
         likes = [f"{name} LIKE :word{number} ESCAPE '\\'" for name in _WORDS[side]]
         parts.append(f"({' OR '.join(likes)})")
     if search.only:
@@ -272,7 +273,3 @@ def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, di
             values[name] = getattr(search, name)
             parts.append(f"r.{name} = :{name}")
     return " AND ".join(parts), values
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
