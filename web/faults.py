@@ -47,10 +47,10 @@ def dispatch(app: Flask, view: Callable[[], Any]) -> Any:
     entity = getattr(app.view_functions[str(request.endpoint)], "entity", None)
     if entity is not None:
         require_role(entity)
-    return _answer_with_faults(view)
+    return _play(view)
 
 
-def _answer_with_faults(view: Callable[[], Any]) -> Response:
+def _play(view: Callable[[], Any]) -> Response:
     call = state_call()
     assert call is not None
     fired: list[Fired] = g.namespace.faults.take(_call(call))

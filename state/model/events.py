@@ -10,15 +10,7 @@ from typing import NamedTuple
 CALLS = ("get", "set", "delete", "clear", "list")
 OPS = (
     *CALLS,
-    "state",
-    "create",
-    "clean",
-    "reset",
-    "fixture",
-    "snapshot",
-    "restore",
-    "clock",
-    "fault",
+    *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),
     "drop",
 )
 

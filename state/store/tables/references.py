@@ -106,7 +106,17 @@ def record_orphan(
             (scope_id, key, ref),
         ).fetchone()
         if held is None:
-            enter(db, namespace.ns, scope_id, key, ref, facts, writer, True, real_time())
+            enter(
+                db,
+                namespace.ns,
+                scope_id,
+                key,
+                ref,
+                facts,
+                writer,
+                vouched=True,
+                released_at=real_time(),
+            )
 
 
 def is_held(db: sqlite3.Connection, ref: str) -> bool:

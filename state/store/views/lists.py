@@ -135,30 +135,19 @@ def _counts_of_all() -> list[tuple[str, str]]:
     counts = [("task", "SELECT count(*) AS runs FROM dag_runs r WHERE r.ns = :ns")]
     for side, (owner, on, ns) in sides.items():
         scopes = f"FROM {owner} JOIN scopes s ON {on}"
-        refs = "JOIN entries e ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
-        counts += [
-            (side, f"SELECT count(*) AS {side}s {scopes} WHERE {ns} = :ns"),
-            (
-                side,
-                f"""SELECT count(*) AS keys {scopes} JOIN entries e ON e.scope_id = s.scope_id
-                    WHERE {ns} = :ns""",
-            ),
-            *(
-                (
-                    side,
-                    f'SELECT count(*) AS "{name}" {scopes} {refs} '
-                    f"WHERE {ns} = :ns AND {ONLY[name]}",
-                )
-                for name in _RARE
-            ),
-            (
-                side,
-                f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry
-                CROSS JOIN scopes s
-                CROSS JOIN {owner} WHERE {EXPIRED} AND s.scope_id = e.scope_id AND {on}
-                AND {ns} = :ns""",
-            ),
+        entries = f"{scopes} JOIN entries e ON e.scope_id = s.scope_id"
+        refs = f"{entries} LEFT JOIN refs f ON f.ref_id = e.ref_id"
+        expired = f"""FROM entries e INDEXED BY entries_by_expiry CROSS JOIN scopes s
+            CROSS JOIN {owner} WHERE {EXPIRED} AND s.scope_id = e.scope_id AND {on}"""
+        selects = [
+            f"SELECT count(*) AS {side}s {scopes} WHERE {ns} = :ns",
+            f"SELECT count(*) AS keys {entries} WHERE {ns} = :ns",
+            f"SELECT count(*) AS expired {expired} AND {ns} = :ns",
         ]
+        for name in _RARE:
+            where = f"{ns} = :ns AND {ONLY[name]}"
+            selects.append(f'SELECT count(*) AS "{name}" {refs} WHERE {where}')
+        counts += [(side, select) for select in selects]
     return counts
 
 
