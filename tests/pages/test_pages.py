@@ -135,7 +135,7 @@ def test_an_empty_list_names_a_filter_only_if_there_is_one(world):
     world.post("/_stateroom/namespaces", json={"name": "one"})
     world.post("/ns/one/_stateroom/assets", json={"name": "orders"})
     assert "Nothing here yet" in text_of(world.get("/ns/one/?show=runs"))
-    assert "“orders”" in text_of(world.get("/ns/one/?show=runs&q=orders"))
+    assert "“ orders ”" in text_of(world.get("/ns/one/?show=runs&q=orders"))
     world.delete("/_stateroom/namespaces/one")
 
 
