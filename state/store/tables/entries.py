@@ -34,7 +34,7 @@ _ENTRIES = {
 _ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
 _PAGE = {what: f"{sql} ORDER BY e.key LIMIT ? OFFSET ?" for what, sql in _ENTRIES.items()}
 
-# constants, because SQLite's statement cache goes by the text
+# constants, because SQLite's statement cache is keyed by the text
 _REPLACE = """INSERT INTO entries
     (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
     writer_ti_pk, seq)
