@@ -57,14 +57,14 @@ def _play(view: Callable[[], Any]) -> Response:
     if fired and fired[-1].fault.answers:
         answering = fired[-1]
     g.backend_faults = []
-    played = _played(view, call, answering)
+    answer = _answer(view, call, answering)
     event = Event(
         "fault",
         replace(CONTROL, ti_id=call.writer.ti_id),
         call.scope_id,
         call.key,
-        played.answer.status_code,
-        parent=played.parent,
+        answer.response.status_code,
+        parent=answer.parent,
     )
     if request.environ.get(CUT) == NOTHING:
         event = event._replace(status=None)
@@ -72,17 +72,17 @@ def _play(view: Callable[[], Any]) -> Response:
         effect = ""
         outcome = None
         if fault is answering:
-            effect = played.effect
-            outcome = played.outcome
+            effect = answer.effect
+            outcome = answer.outcome
         note = effect_note(fault, effect)
         g.namespace.faults.note(fault, note, event._replace(outcome=outcome))
-    return played.answer
+    return answer.response
 
 
 def effect_note(fired: Fired, effect: str = "") -> str:
-    """What a fault did, for the journal.
+    """The effects of a fault, as a note of the journal.
 
-    :param effect: on the answer; the delay and the effect on the backend are known.
+    :param effect: on the answer, in addition to its delay and its effect on the backend.
     """
     effects = []
     if fired.delay:
@@ -95,34 +95,34 @@ def effect_note(fired: Fired, effect: str = "") -> str:
 
 
 def _call(call: StateCall) -> Call:
-    """What faults are matched against: the stored scope or, for an unknown one, the request's."""
+    """The call for :meth:`Fault.matches`, with the stored scope or, if unknown, the request's."""
     scope = call.scope
     if call.scope_id is not None:
         scope = scopes.scope_of(g.namespace, call.scope_id) or scope
     return Call(call.op, scope_document(scope), call.key)
 
 
-class _Played(NamedTuple):
-    """The answer to a call, and what a fault did to it.
+class _Answer(NamedTuple):
+    """The answer to a call, and the effect of the fault that decided it.
 
     :param parent: the number of the call's own event in the journal.
-    :param effect: what the fault that decided the answer did.
+    :param effect: a phrase; empty if no fault decided the answer.
     :param outcome: ``closed`` if the fault closed the connection, before or within the answer.
     """
 
-    answer: Response
+    response: Response
     parent: int | None
     effect: str = ""
     outcome: str | None = None
 
 
-def _played(view: Callable[[], Any], call: StateCall, answering: Fired | None) -> _Played:
+def _answer(view: Callable[[], Any], call: StateCall, answering: Fired | None) -> _Answer:
     """Answer a call.
 
     :param answering: the fault that decides the answer, if any.
     """
     if answering is None:
-        return _viewed(view)
+        return _answer_of(view)
     fault = answering.fault
     kind = _KINDS.get(call.op, "write")
     if fault.close == "before":
@@ -130,60 +130,60 @@ def _played(view: Callable[[], Any], call: StateCall, answering: Fired | None) -
     if fault.close:
         return _closed_after(view, kind)
     if fault.status and fault.after:
-        played = _replaced(_viewed(view), Injected(fault.status, answering.fault_id), kind)
+        answer = _answer_of(view)
+        effect = (
+            f"answered {fault.status} instead of {answer.response.status_code}, after the {kind}"
+        )
+        error = Injected(fault.status, answering.fault_id)
+        answer = _Answer(rendered(error), answer.parent, effect)
     elif fault.status:
-        played = _viewed(lambda: _injected(answering))
-        played = played._replace(effect=f"answered {fault.status} instead")
+        answer = _answer_of(lambda: _injected(answering))
+        answer = answer._replace(effect=f"answered {fault.status} instead")
     else:
-        played = _viewed(view)
+        answer = _answer_of(view)
     if fault.truncate:
-        played = _truncated(played)
-    return played
+        answer = _truncated(answer)
+    return answer
 
 
-def _closed_before(call: StateCall, fired: Fired, kind: str) -> _Played:
+def _closed_before(call: StateCall, fired: Fired, kind: str) -> _Answer:
     request.environ[CUT] = NOTHING
     parent = call.note(None, f"fault {fired.fault_id} closed the connection")
-    return _Played(Response(status=503), parent, f"closed before the {kind}", CLOSED)
+    return _Answer(Response(status=503), parent, f"closed before the {kind}", CLOSED)
 
 
-def _closed_after(view: Callable[[], Any], kind: str) -> _Played:
-    played = _viewed(view)
+def _closed_after(view: Callable[[], Any], kind: str) -> _Answer:
+    answer = _answer_of(view)
     request.environ[CUT] = NOTHING
-    status = played.answer.status_code
+    status = answer.response.status_code
     effect = f"closed after the {kind}"
     if status >= 400:
         effect = f"closed instead of answering {status}"
-    return played._replace(effect=effect, outcome=CLOSED)
+    return answer._replace(effect=effect, outcome=CLOSED)
 
 
-def _replaced(played: _Played, error: Injected, kind: str) -> _Played:
-    effect = f"answered {error.status} instead of {played.answer.status_code}, after the {kind}"
-    return _Played(rendered(error), played.parent, effect)
-
-
-def _truncated(played: _Played) -> _Played:
-    length = len(played.answer.get_data())
+def _truncated(answer: _Answer) -> _Answer:
+    length = len(answer.response.get_data())
     request.environ[CUT] = length // 2
     effect = f"sent {length // 2} of {length} bytes, then closed"
-    if played.effect:
-        effect = f"{played.effect}, {effect}"
-    return played._replace(effect=effect, outcome=CLOSED)
+    if answer.effect:
+        effect = f"{answer.effect}, {effect}"
+    return answer._replace(effect=effect, outcome=CLOSED)
 
 
-def _viewed(view: Callable[[], Any]) -> _Played:
-    """A view's answer, errors included."""
+def _answer_of(view: Callable[[], Any]) -> _Answer:
+    """A view's answer, also if it raises."""
     numbers: list[int] = []
     token = NUMBERS.set(numbers)
     try:
-        answer = current_app.make_response(view())
+        response = current_app.make_response(view())
         parent = next(iter(numbers), None)
     except Exception as error:
-        answer = current_app.make_response(current_app.handle_user_exception(error))
+        response = current_app.make_response(current_app.handle_user_exception(error))
         parent = next(reversed(numbers), None)  # the refusal is written last
     finally:
         NUMBERS.reset(token)
-    return _Played(answer, parent)
+    return _Answer(response, parent)
 
 
 def _injected(fired: Fired) -> Response:

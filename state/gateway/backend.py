@@ -68,10 +68,10 @@ class Backend:
         """
         return self.hooks is not None and (self.name in vouched_by or self.owns(ref))
 
-    def is_gone(self, ref: str, vouched_by: Collection[str]) -> bool:
+    def is_missing(self, ref: str, vouched_by: Collection[str]) -> bool:
         """Whether the backend reports that the object of a reference is missing.
 
-        False for a backend that cannot tell.
+        False for a backend that cannot check it.
         """
         hooks = self.hooks
         if hooks is None or not hooks.has("holds") or not self.may_resolve(ref, vouched_by):

@@ -137,7 +137,7 @@ class Gateway:
         self._accessor(_Rows(self._keyspace, self._backend, call)).delete(key)
         namespace = self._keyspace.namespace
         for ref, vouched_by in references.released_from(namespace, scope_id, key):
-            if self._backend.is_gone(ref, vouched_by):
+            if self._backend.is_missing(ref, vouched_by):
                 references.forget(namespace.database, ref)
 
     def clear(self) -> None:
@@ -276,7 +276,7 @@ class _Rows:
             references.remove(
                 self._keyspace.namespace.database,
                 ref,
-                lambda db: owns or hooks.name in references.known(db, ref).vouched_by,
+                lambda db: owns or hooks.name in references.provenance(db, ref).vouched_by,
                 hooks.backend.remove_ref,
             )
         except Exception as error:

@@ -52,27 +52,21 @@ def _check_row(
     """The health of one reference, and the backend's error if it could not be checked."""
     database = namespace.database
     try:
-        if row["health"] == "orphan":
-            health = backend.run(lambda call: _check_orphan(backend, row))
-        else:
+        if row["health"] != "orphan":
             health = backend.run(lambda call: _check_held(backend, row))
+        elif backend.run(lambda call: backend.is_missing(row["ref"], vouched_by(row))):
+            references.forget(database, row["ref"])
+            return "gone", None
+        else:
+            health = "orphan"
     except BackendFailed as error:
         health = health_of(error)
         references.set_health(database, row["ref_id"], health)
         if health == "unchecked":
             return health, str(error)
         return health, None
-    if health == "gone":
-        references.forget(database, row["ref"])
-    else:
-        references.set_health(database, row["ref_id"], health)
+    references.set_health(database, row["ref_id"], health)
     return health, None
-
-
-def _check_orphan(backend: Backend, row: dict[str, Any]) -> str:
-    if backend.is_gone(row["ref"], vouched_by(row)):
-        return "gone"
-    return "orphan"
 
 
 def _check_held(backend: Backend, row: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     """
     released = {row["ref"]: row["size"] for row in references.released(namespace)}
     hooks = backend.hooks
-    # the backend's list first, since it knows better how old an object is
+    # the backend's list first, because its moments are more reliable than the ledger's
     if hooks is not None and hooks.has("iter_refs"):
         listed = backend.run(lambda call: iter(hooks.backend.iter_refs()))
         for orphan in _in_chunks(namespace, backend, listed):
@@ -87,29 +87,31 @@ def _orphan(
 ) -> Orphan | None:
     """An object as an orphan; None if a row points at it, or if it is missing."""
     with namespace.database.reading() as db:
-        known = references.known(db, ref)
+        origin = references.provenance(db, ref)
         if references.is_held(db, ref):
             return None
-    if listed_at is None and backend.is_gone(ref, known.vouched_by):
+    if listed_at is None and backend.is_missing(ref, origin.vouched_by):
         references.forget(namespace.database, ref)
         return None
-    written_at = max(moment for moment in (listed_at, known.written_at) if moment is not None)
-    return Orphan(ref, size, written_at, _is_ours(namespace, backend, ref, known))
+    written_at = max(moment for moment in (listed_at, origin.written_at) if moment is not None)
+    return Orphan(ref, size, written_at, _is_ours(namespace, backend, ref, origin))
 
 
-def _is_ours(namespace: Namespace, backend: Backend, ref: str, known: references.Known) -> bool:
+def _is_ours(
+    namespace: Namespace, backend: Backend, ref: str, origin: references.Provenance
+) -> bool:
     """Whether an object lies under this database's prefix, or in the ledger as this backend's.
 
     Any client can write any reference into the ledger, so a row counts only if this service made
     the reference or the backend confirms it. Built-in backends share a base with other databases,
     so for them the prefix is required too.
     """
-    if backend.name in known.vouched_by:
+    if backend.name in origin.vouched_by:
         return True
     under_prefix = f"/{namespace.database.database_id}/" in ref
     if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
         return True
-    claimed = backend.name in known.backends and backend.name not in BUILTIN
+    claimed = backend.name in origin.backends and backend.name not in BUILTIN
     return (under_prefix or claimed) and backend.owns(ref)
 
 
@@ -163,7 +165,7 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
         return "the backend cannot remove a single object"
 
     def is_still_old(db: Any) -> bool:
-        written_at = references.known(db, orphan.ref).written_at
+        written_at = references.provenance(db, orphan.ref).written_at
         return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:

@@ -23,10 +23,10 @@ class Timepiece(Protocol):
 class Clock:
     """The clock of a namespace: real time in UTC, unless it was set, advanced or frozen.
 
-    At the end of the year 9999 it stands still, since there is nothing after it.
+    At the end of the year 9999 it stops, because there is no later moment.
 
     :param offset: how far it is ahead of real time.
-    :param frozen_at: the aware moment at which it stands still; None if it runs.
+    :param frozen_at: the aware moment at which it is frozen; None if it runs.
     :param tokens: whether tokens are checked by it too, rather than by real time.
     """
 
@@ -67,11 +67,11 @@ class Clock:
         return replace(self, offset=min(self.offset, _END - datetime.now(timezone.utc)) + by)
 
     def freeze(self) -> Clock:
-        """The clock that stands still at the moment it shows."""
+        """The clock, frozen at the moment that it shows."""
         return replace(self, frozen_at=self.now(), offset=timedelta(0))
 
     def unfreeze(self) -> Clock:
-        """The clock that goes on from the moment it shows."""
+        """The clock, running on from the moment that it shows."""
         if self.frozen_at is None:
             return self
         return replace(self, frozen_at=None, offset=self.frozen_at - datetime.now(timezone.utc))

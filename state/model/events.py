@@ -10,19 +10,11 @@ from typing import NamedTuple
 CALLS = ("get", "set", "delete", "clear", "list")
 OPS = (
     *CALLS,
-    "state",
-    "create",
-    "clean",
-    "reset",
-    "fixture",
-    "snapshot",
-    "restore",
-    "clock",
-    "fault",
+    *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),
     "drop",
 )
 
-# why a call had no effect, beyond what its status tells
+# why a call had no effect, in addition to its status
 UNCHANGED = "unchanged"  # a delete of a key that does not exist
 KEY_NOT_FOUND = "key_not_found"  # a read of a key that does not exist
 CLOSED = "closed"  # a fault closed the connection, of a call before it took effect
@@ -85,7 +77,7 @@ def lost_updates(steps: Iterable[Step]) -> list[Lost]:
     :param steps: in order.
     """
     lost: list[Lost] = []
-    # of an attempt and an entry: the number of its last read, and of the last event that it knows
+    # of an attempt and an entry: the numbers of its last read, and of the last event it has seen
     knowledge: dict[tuple[object, str | None], tuple[int, int]] = {}
     changes: dict[object, Step] = {}  # the last change of each entry
     for step in steps:
@@ -99,10 +91,8 @@ def lost_updates(steps: Iterable[Step]) -> list[Lost]:
                 continue
             read, seen = knowledge[attempt]
             knowledge[attempt] = (read, step.seq)
-            if change is not None and seen < change.seq and _is_by_another(change, step):
+            if change is None or change.seq <= seen:
+                continue
+            if change.ti_id != step.ti_id and change.actor_kind != "stateroom":
                 lost.append(Lost(read, change.seq, step.seq))
     return lost
-
-
-def _is_by_another(change: Step, write: Step) -> bool:
-    return change.ti_id != write.ti_id and change.actor_kind != "stateroom"

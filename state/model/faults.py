@@ -188,20 +188,20 @@ def _check_when(fault: Fault) -> None:
 
 def _check_what(fault: Fault) -> None:
     if not fault.answers and fault.latency is None:
-        raise ValueError("say what happens: status, latency, close, truncate or backend")
+        raise ValueError("name an effect: status, latency, close, truncate or backend")
     decided = [name for name in ("status", "close", "backend") if getattr(fault, name)]
     if len(decided) > 1:
         raise ValueError(f"{' and '.join(decided)} exclude each other")
     if fault.truncate and (fault.close or fault.backend):
         raise ValueError(f"truncate and {decided[0]} exclude each other")
     if fault.after and not fault.status:
-        raise ValueError("after goes with status")
+        raise ValueError("after needs a status")
     if isinstance(fault.latency, tuple) and fault.latency[0] > fault.latency[1]:
         raise ValueError("latency is [low, high]: the first is greater than the second")
 
 
 def _check_backend(fault: Fault) -> None:
     if fault.backend in _READING and fault.op not in ("get", "any"):
-        raise ValueError(f"a backend's object is {fault.backend} for a get only")
+        raise ValueError(f"backend {fault.backend} is for a get only")
     if fault.backend and fault.backend != "slow" and fault.latency is not None:
-        raise ValueError(f"latency goes with the backend's slow, not with {fault.backend}")
+        raise ValueError(f"latency is allowed with backend slow, not with {fault.backend}")

@@ -48,7 +48,7 @@ def expiry(retention: timedelta | None, default_days: int, now: datetime) -> dat
     if not isinstance(retention, timedelta):
         raise TypeError(
             f"retention is a timedelta, NEVER_EXPIRE or None, got {retention!r}; "
-            "timedelta(days=…) perhaps?"
+            "did you mean timedelta(days=…)?"
         )
     if retention == NEVER_EXPIRE:
         return None

@@ -98,7 +98,7 @@ def task_scope_from(document: Mapping[str, Any]) -> TaskScope:
 
 
 def scope_in_row(row: Mapping[str, Any]) -> StoreScope | None:
-    """The scope in a row whose columns are all null if it has none, as an event of the journal."""
+    """The scope in a row, such as a journal event; None if the columns of the scope are null."""
     if row["asset"] is None and row["dag_id"] is None:
         return None
     return scope_from(row)

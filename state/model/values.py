@@ -108,7 +108,11 @@ def repaired_names(value: Any) -> Any:
     them.
     """
     if isinstance(value, dict):
-        return {_repaired(name): repaired_names(item) for name, item in value.items()}
+        repaired = {}
+        for name, item in value.items():
+            name = name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+            repaired[name] = repaired_names(item)
+        return repaired
     if isinstance(value, list):
         return [repaired_names(item) for item in value]
     return value
@@ -120,10 +124,6 @@ def _encodes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _repaired(name: str) -> str:
-    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 # characters; a large text is hashed and written in pieces, so that it is never copied as a whole

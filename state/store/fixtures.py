@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import BadDocument, NotFound
-from ..model import envelope, values
+from ..model import envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
@@ -41,8 +41,9 @@ def apply(
     config = dict(document.get("config", {}))
     changes_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
+    refs = [envelope.unwrap(entry["value"]) for entry in fixture_files.rows(document)]
     with namespace.database.lock:  # the namespace's attributes change in the order of the commits
-        with namespace.database.transaction(_references(document)) as db:
+        with namespace.database.transaction([ref for ref in refs if ref is not None]) as db:
             event = Event("reset" if forget else "fixture", writer, status=204)
             seq = namespace.journal.write(db, event)
             if forget:
@@ -71,11 +72,6 @@ def _empty(db: sqlite3.Connection, namespace: Namespace, parent: int, writer: Wr
     namespaces.empty(db, namespace)
     namespace.faults.delete_all(db)
     write_clock(db, namespace, Clock())
-
-
-def _references(document: Document) -> list[str]:
-    entries = [*document.get("task_state_store", []), *document.get("asset_state_store", [])]
-    return [ref for entry in entries if (ref := envelope.unwrap(entry["value"])) is not None]
 
 
 def _apply_parts(

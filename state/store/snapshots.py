@@ -41,9 +41,10 @@ def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None
     row = (namespace.ns, name, to_text(namespace.clock.now()))
     cursor = db.execute(
         """INSERT INTO snapshots (ns, name, taken_at, config, clock, faults)
-        SELECT ns, ?2, ?3, config, clock, (SELECT json_group_array(json_array(fault_id, fault,
-        matched, fired))
-            FROM faults f WHERE f.ns = ?1) FROM namespaces WHERE ns = ?1""",
+        SELECT ns, ?2, ?3, config, clock,
+            (SELECT json_group_array(json_array(fault_id, fault, matched, fired))
+             FROM faults f WHERE f.ns = ?1)
+        FROM namespaces WHERE ns = ?1""",
         row,
     )
     assert cursor.lastrowid is not None
@@ -130,8 +131,8 @@ def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, s
 _KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key, e.value
     FROM {entries} e
     JOIN {scopes} s ON s.scope_id = e.scope_id {and_scope}
-    LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run} LEFT
-    JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
+    LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run}
+    LEFT JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
     WHERE {mine} ORDER BY 1, 2, 3, 4, 5, 6"""
 _NOW = _KEYS.format(
     entries="entries",

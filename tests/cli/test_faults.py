@@ -55,7 +55,7 @@ def test_every_option_reaches_the_service(run, options, members):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["add"], 10, "say what happens"),
+        (["add"], 10, "name an effect"),
         (["add", "--latency", "soon"], 2, "write seconds up to 600"),
         (["add", "--latency", "2-1"], 10, "the first is greater"),
         (["add", "--status", "200"], 2, "400<=x<=599"),

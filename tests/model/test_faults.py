@@ -81,15 +81,15 @@ def test_an_object_is_missing_or_corrupt_for_reads_only(kind):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({}, "say what happens"),
+        ({}, "name an effect"),
         ({"status": 500, "close": "after"}, "status and close exclude"),
         ({"status": 500, "backend": "slow"}, "status and backend exclude"),
         ({"close": "before", "truncate": True}, "truncate and close exclude"),
-        ({"close": "before", "after": True}, "after goes with status"),
+        ({"close": "before", "after": True}, "after needs a status"),
         ({"status": 500, "nth": 1, "times": 2}, "nth and times exclude"),
         ({"latency": (2.0, 1.0)}, "first is greater"),
         ({"backend": "missing", "op": "set"}, "for a get only"),
-        ({"backend": "corrupt", "latency": 1.0}, "latency goes with"),
+        ({"backend": "corrupt", "latency": 1.0}, "latency is allowed with"),
         ({"status": 500, "scope": {"asset": "a", "dag_id": "d"}}, "not both"),
     ],
 )

@@ -131,6 +131,14 @@ def test_links_stay_in_the_namespace(world):
     world.delete("/_stateroom/namespaces/one")
 
 
+def test_an_empty_list_names_a_filter_only_if_there_is_one(world):
+    world.post("/_stateroom/namespaces", json={"name": "one"})
+    world.post("/ns/one/_stateroom/assets", json={"name": "orders"})
+    assert "Nothing here yet" in text_of(world.get("/ns/one/?show=runs"))
+    assert "“ orders ”" in text_of(world.get("/ns/one/?show=runs&q=orders"))
+    world.delete("/_stateroom/namespaces/one")
+
+
 def test_every_page_is_fenced_in(world):
     for path in ("/", TASK, KEY + "job_id", "/references", "/bench", "/ask?asset_id=1", "/nowhere"):
         headers = world.get(path, headers=HTML).headers

@@ -148,6 +148,14 @@ def test_a_state_may_be_reported_twice_but_not_changed_again(namespace):
         task_instances.set_state(namespace, task_instance["id"], "success", False)
 
 
+def test_a_reported_state_is_not_an_outcome(namespace):
+    attempt = task_instances.create_task_instance(namespace, SCOPE)
+    task_instances.set_state(namespace, attempt["id"], "failed", False)
+    (event,) = namespace.journal.events(op="state")
+    assert event["state"] == "failed"
+    assert event["outcome"] is None
+
+
 def test_an_asset_is_made_once(namespace):
     first = assets.create_asset(namespace, "a", "u://a")
     assert (

@@ -343,7 +343,7 @@ def test_a_retention_becomes_a_moment(rows, retention, days, expires_at):
 
 @pytest.mark.parametrize("retention", [30, 1.5, "30", True])
 def test_retention_not_a_timedelta_is_refused_before_writing(rows, backend, retention):
-    with pytest.raises(TypeError, match=r"timedelta\(days=…\) perhaps"):
+    with pytest.raises(TypeError, match=r"did you mean timedelta\(days=…\)"):
         task(rows, backend).set("key", 1, retention=retention)
     assert rows.events == []
 

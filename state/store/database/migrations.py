@@ -1,7 +1,6 @@
-"""The tables, as append-only steps: a step that has been released is never edited, a change is a
-new step.
+"""The tables, as append-only migrations: a released one is never edited, a change is a new one.
 
-sqlite-utils keeps which steps a file has had (table ``_sqlite_migrations``) and runs each in a
+sqlite-utils records the migrations of a file (table ``_sqlite_migrations``) and runs each in a
 transaction.
 """
 
@@ -12,15 +11,19 @@ from sqlite_utils.migrations import Migrations
 
 from ...model import envelope, values
 
-APPLICATION_ID = 0x53_54_52_4D  # "STRM", what `file` and PRAGMA application_id show
+APPLICATION_ID = 0x53_54_52_4D  # "STRM", as `file` and PRAGMA application_id show it
 migrations = Migrations("stateroom")
+
+
+def _execute_all(db: Database, statements: str) -> None:
+    # executescript() would commit the transaction
+    for statement in statements.split(";"):
+        db.execute(statement)
 
 
 @migrations()
 def tables(db: Database) -> None:
-    """Namespaces own runs and assets; a scope is the keyspace of one task instance or one asset;
-    entries live in it.
-    """
+    """Namespaces have runs and assets; a scope is one task instance or asset, and has entries."""
     statements = """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE namespaces (
@@ -108,17 +111,15 @@ def tables(db: Database) -> None:
     INSERT INTO namespaces (name) VALUES ('default');
     INSERT INTO meta VALUES ('database_id', lower(hex(randomblob(16))));
     """
-    for statement in statements.split(";"):
-        db.execute(statement)
+    _execute_all(db, statements)
 
 
 @migrations()
 def ledger_of_references(db: Database) -> None:
-    """The ledger outlives rows and scopes; triggers release a reference by whatever way its row
-    goes.
+    """The ledger of references, which outlives rows and scopes; triggers release a reference when
+    its row is deleted or overwritten.
 
-    Its moments are real time, whatever a namespace's clock says: an object's age decides whether it
-    may be removed.
+    Its moments are real time, because the age of an object decides whether it may be removed.
     """
     statements = """
     CREATE TABLE refs (
@@ -144,8 +145,7 @@ def ledger_of_references(db: Database) -> None:
     ALTER TABLE entries ADD COLUMN ref_id INTEGER REFERENCES refs;
     CREATE INDEX entries_by_ref ON entries (ref_id) WHERE ref_id IS NOT NULL
     """
-    for statement in statements.split(";"):
-        db.execute(statement)
+    _execute_all(db, statements)
     release = """BEGIN UPDATE refs SET released_at = max(written_at,
         strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
         WHERE ref_id = OLD.ref_id; END"""
@@ -155,18 +155,18 @@ def ledger_of_references(db: Database) -> None:
     )
     db.execute(f"""CREATE TRIGGER entries_overwritten AFTER UPDATE OF ref_id ON entries
         WHEN OLD.ref_id IS NOT NULL AND OLD.ref_id IS NOT NEW.ref_id {release}""")
-    _enter_known_references(db)
+    _enter_existing_references(db)
 
 
-def _enter_known_references(db: Database) -> None:
-    known = db.execute(
+def _enter_existing_references(db: Database) -> None:
+    entries = db.execute(
         """SELECT e.entry_id, coalesce(r.ns, a.ns), e.scope_id, e.key, e.value, e.updated_at,
             e.writer_kind, t.id
         FROM entries e JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
         LEFT JOIN assets a USING (asset_pk) LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         WHERE e.kind = 'reference'"""
     ).fetchall()
-    for entry_id, ns, scope_id, key, text, updated_at, kind, ti_id in known:
+    for entry_id, ns, scope_id, key, text, updated_at, kind, ti_id in entries:
         (ref_id,) = db.execute(
             """INSERT INTO refs (ns, ref, scope_id, key, written_at, writer_kind, writer_ti_id)
             VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING ref_id""",
@@ -185,10 +185,9 @@ def _enter_known_references(db: Database) -> None:
 
 @migrations()
 def journal_and_clocks(db: Database) -> None:
-    """What happened, in order; a clock for each namespace; the places of scopes that a reset took
-    away.
+    """The journal, a clock per namespace, and the names of scopes that a reset removed.
 
-    A scope that comes back after a reset gets its old id, so that the journal goes on where it was.
+    A scope that is created again after a reset gets its old id, and with it its journal.
     """
     statements = """
     ALTER TABLE namespaces ADD COLUMN clock TEXT NOT NULL DEFAULT '{}';
@@ -217,15 +216,12 @@ def journal_and_clocks(db: Database) -> None:
     CREATE INDEX journal_by_namespace ON journal (ns);
     CREATE INDEX journal_by_key ON journal (scope_id, key) WHERE scope_id IS NOT NULL
     """
-    for statement in statements.split(";"):
-        db.execute(statement)
+    _execute_all(db, statements)
 
 
 @migrations()
 def faults(db: Database) -> None:
-    """Faults on purpose, and how often each met its call and fired; an index finds what they did in
-    the journal.
-    """
+    """Faults with their counts, and an index of their events in the journal."""
     statements = """
     CREATE TABLE faults (
         fault_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -237,8 +233,7 @@ def faults(db: Database) -> None:
     CREATE INDEX faults_by_namespace ON faults (ns);
     CREATE INDEX journal_of_faults ON journal (ns, seq) WHERE op = 'fault'
     """
-    for statement in statements.split(";"):
-        db.execute(statement)
+    _execute_all(db, statements)
 
 
 @migrations()
@@ -292,15 +287,12 @@ def snapshots(db: Database) -> None:
     CREATE INDEX snapshot_entries_by_key ON snapshot_entries (snapshot_pk, scope_id, key);
     CREATE INDEX snapshot_entries_by_ref ON snapshot_entries (ref_id) WHERE ref_id IS NOT NULL
     """
-    for statement in statements.split(";"):
-        db.execute(statement)
+    _execute_all(db, statements)
 
 
 @migrations()
 def keys_that_pages_look_for(db: Database) -> None:
-    """What is no plain value, found without looking at those that are; a write of a value costs
-    nothing more.
-    """
+    """An index of references and malformed envelopes; a plain value costs nothing."""
     db.execute(
         "CREATE INDEX entries_not_plain ON entries (scope_id, kind, ref_id) WHERE kind <> 'value'"
     )
@@ -308,9 +300,7 @@ def keys_that_pages_look_for(db: Database) -> None:
 
 @migrations()
 def outcomes_in_the_journal(db: Database) -> None:
-    """What code asks of an event stands in columns; up to here it stood in the notes, which are
-    read this once.
-    """
+    """Columns for what programs need of an event; it stood in the notes before."""
     statements = """
     ALTER TABLE journal ADD COLUMN delay REAL;
     ALTER TABLE journal ADD COLUMN outcome TEXT;
@@ -325,14 +315,13 @@ def outcomes_in_the_journal(db: Database) -> None:
     UPDATE journal SET delay = cast(substr(note, instr(note, 'delayed ') + 8) AS REAL)
         WHERE op = 'fault' AND parent IS NOT NULL AND note LIKE '%: delayed %'
     """
-    for statement in statements.split(";"):
-        db.execute(statement)
+    _execute_all(db, statements)
 
 
 @migrations()
 def states_in_the_journal(db: Database) -> None:
-    """A task instance's new state has a column of its own; up to here it stood in ``outcome``,
-    where the state of a call that a fault cut off reads ``closed``.
+    """A column for a task instance's new state; it stood in ``outcome`` before, where a call that a
+    fault cut off has ``closed``.
     """
     db.execute("ALTER TABLE journal ADD COLUMN state TEXT")
     db.execute(

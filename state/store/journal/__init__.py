@@ -1,1 +1,1 @@
-"""The journal: numbered events, written with the writes that they tell of."""
+"""The journal: numbered events, written in the transactions of their writes."""

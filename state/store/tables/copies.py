@@ -37,8 +37,8 @@ _TAKEN = "snapshot_pk = :snapshot"
 
 
 def _changed(table: str) -> str:
-    """A SELECT of the snapshot's rows that are not in the table as they were; of entries their
-    number tells.
+    """A SELECT of the snapshot's rows that differ from the table's; entries are compared by their
+    number.
     """
     key, columns, mine = _TABLES[table]
     if table == "entries":
@@ -80,8 +80,8 @@ def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
         key, _, mine = _TABLES[table]
         kept = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
         db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({kept})", parameters)
-    # two assets may have swapped names, two attempts the place of the current one: none is active
-    # or current while the rows come back
+    # two assets may have swapped names, or two attempts may be current: none is active or current
+    # while the rows are restored
     changed = f"SELECT asset_pk FROM ({_changed('assets')})"
     db.execute(f"UPDATE assets SET active = 0 WHERE asset_pk IN ({changed})", parameters)
     changed = f"SELECT ti_pk FROM ({_changed('task_instances')})"

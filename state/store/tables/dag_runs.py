@@ -15,13 +15,13 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
     or get those of a manual run.
     """
     identity = (namespace.ns, run["dag_id"], run["run_id"])
-    known = row_as_dict(
+    stored = row_as_dict(
         db,
         """SELECT logical_date, run_after, state FROM dag_runs WHERE ns = ? AND dag_id = ?
             AND run_id = ?""",
         identity,
     )
-    row = {"logical_date": None, "run_after": None, "state": "running", **known, **run}
+    row = {"logical_date": None, "run_after": None, "state": "running", **stored, **run}
     after = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
     (pk,) = db.execute(
         """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state)

@@ -27,14 +27,14 @@ _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
     "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index
         FROM entries e
-        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk LEFT
-        JOIN scopes w ON w.scope_id = t.scope_id
+        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+        LEFT JOIN scopes w ON w.scope_id = t.scope_id
         LEFT JOIN dag_runs r ON r.run_pk = w.run_pk WHERE e.scope_id = ?""",
 }
 _ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
 _PAGE = {what: f"{sql} ORDER BY e.key LIMIT ? OFFSET ?" for what, sql in _ENTRIES.items()}
 
-# constants, because SQLite's statement cache goes by the text
+# constants, because SQLite's statement cache is keyed by the text
 _REPLACE = """INSERT INTO entries
     (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
     writer_ti_pk, seq)
@@ -78,9 +78,9 @@ class Written(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _stored_sql(lookup: str) -> str:
-    return f"""WITH s AS ({lookup}) SELECT e.value, e.ref_id, f.backend, f.size, f.sha256,
-        f.vouched,
-        s.scope_id, e.seq FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
+    return f"""WITH s AS ({lookup})
+        SELECT e.value, e.ref_id, f.backend, f.size, f.sha256, f.vouched, s.scope_id, e.seq
+        FROM s LEFT JOIN entries e ON e.scope_id = s.scope_id AND e.key = ?
         LEFT JOIN refs f ON f.ref_id = e.ref_id"""
 
 
@@ -273,8 +273,10 @@ class Keyspace:
         with namespace.database.transaction((ref,) if ref else ()) as db:
             scope = self._scope(db)
             scope_id = scope[0]
-            if must_exist and not self._holds(db, scope_id, key):
-                raise KeyNotFound(self.what, key)
+            if must_exist:
+                sql = "SELECT 1 FROM entries WHERE scope_id = ? AND key = ?"
+                if db.execute(sql, (scope_id, key)).fetchone() is None:
+                    raise KeyNotFound(self.what, key)
             writer_pk = self._writer_pk(db, scope)
             seq = namespace.journal.number()
             entry = NewEntry(
@@ -345,12 +347,6 @@ class Keyspace:
         if row is None:
             raise self.lookup.missing()
         return row
-
-    def _holds(self, db: sqlite3.Connection, scope_id: int, key: str) -> bool:
-        row = db.execute(
-            "SELECT 1 FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
-        ).fetchone()
-        return row is not None
 
     def _writer_pk(self, db: sqlite3.Connection, scope: Any) -> int | None:
         if self.writer.ti_id is None:

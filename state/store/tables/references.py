@@ -24,8 +24,7 @@ _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.forma
 _HELD_REF = _HELD.format(ref="f.ref")
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
-    f.writer_kind,
-    f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
+    f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
     r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
     FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
     LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
@@ -107,7 +106,17 @@ def record_orphan(
             (scope_id, key, ref),
         ).fetchone()
         if held is None:
-            enter(db, namespace.ns, scope_id, key, ref, facts, writer, True, real_time())
+            enter(
+                db,
+                namespace.ns,
+                scope_id,
+                key,
+                ref,
+                facts,
+                writer,
+                vouched=True,
+                released_at=real_time(),
+            )
 
 
 def is_held(db: sqlite3.Connection, ref: str) -> bool:
@@ -116,8 +125,8 @@ def is_held(db: sqlite3.Connection, ref: str) -> bool:
     return bool(is_held)
 
 
-class Known(NamedTuple):
-    """A reference in the ledger, in all namespaces together.
+class Provenance(NamedTuple):
+    """The origin of a reference by the ledger, in all namespaces together.
 
     :param backends: the names of the backends that made it by the writers' word; None among them
         for a writer that gave none.
@@ -130,14 +139,14 @@ class Known(NamedTuple):
     written_at: datetime | None
 
 
-def known(db: sqlite3.Connection, ref: str) -> Known:
+def provenance(db: sqlite3.Connection, ref: str) -> Provenance:
     """Look up a reference."""
     sql = "SELECT backend, vouched, written_at FROM refs WHERE ref = ?"
     writes = db.execute(sql, (ref,)).fetchall()
     backends = {backend for backend, _, _ in writes}
     vouched_by = {backend for backend, vouched, _ in writes if vouched}
     written_at = max((from_text(moment) for _, _, moment in writes), default=None)
-    return Known(backends, vouched_by, written_at)
+    return Provenance(backends, vouched_by, written_at)
 
 
 def page(
@@ -193,7 +202,7 @@ def released_from(namespace: Namespace, scope_id: int, key: str) -> list[tuple[s
             ORDER BY ref_id DESC LIMIT 50""",
             (scope_id, key),
         ).fetchall()
-        return [(ref, known(db, ref).vouched_by) for (ref,) in refs if not is_held(db, ref)]
+        return [(ref, provenance(db, ref).vouched_by) for (ref,) in refs if not is_held(db, ref)]
 
 
 def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:

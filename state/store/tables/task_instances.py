@@ -41,17 +41,17 @@ def put_attempt(
     :raises BadDocument: if the id is another scope's.
     :raises OutOfRange: if the last attempt has the highest possible number.
     """
-    known = row_as_dict(
+    stored = row_as_dict(
         db,
         "SELECT scope_id, try_number, max_tries, state FROM task_instances WHERE ns = ? AND id = ?",
         (namespace.ns, attempt["id"]),
     )
-    if known.get("scope_id", scope_id) != scope_id:
+    if stored.get("scope_id", scope_id) != scope_id:
         raise BadDocument("id", f"the id {attempt['id']} belongs to another task instance")
     following = row_as_dict(
         db,
-        """SELECT coalesce(max(try_number), 0) + 1 AS try_number, coalesce(max(max_tries),
-            0) AS max_tries
+        """SELECT coalesce(max(try_number), 0) + 1 AS try_number,
+            coalesce(max(max_tries), 0) AS max_tries
         FROM task_instances WHERE scope_id = ?""",
         (scope_id,),
     )
@@ -60,7 +60,14 @@ def put_attempt(
             AND id <> ?""",
         (to_text(namespace.clock.now()), scope_id, attempt["id"]),
     )
-    row = {"state": None, **following, **known, **attempt, "ns": namespace.ns, "scope_id": scope_id}
+    row = {
+        "state": None,
+        **following,
+        **stored,
+        **attempt,
+        "ns": namespace.ns,
+        "scope_id": scope_id,
+    }
     in_range("try_number", row["try_number"])
     db.execute(
         """INSERT INTO task_instances (ns, id, scope_id, try_number, max_tries, state)

@@ -81,11 +81,11 @@ def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
         )
 
 
-def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]]:
+def siblings(namespace: Namespace, row: dict[str, Any]) -> list[dict[str, Any]]:
     """The map indices of a task in its run that are nearest to this one, in order, each with its
     number of keys.
 
-    :param place: as :func:`task` returns it.
+    :param row: the task instance, as :func:`task` returns it.
     """
     with namespace.database.reading() as db:
         nearest = rows(
@@ -95,9 +95,9 @@ def siblings(namespace: Namespace, place: dict[str, Any]) -> list[dict[str, Any]
             FROM scopes s LEFT JOIN task_instances t ON t.scope_id = s.scope_id
             AND t.superseded_at IS NULL
             WHERE s.run_pk = ? AND s.task_id = ? ORDER BY abs(s.map_index - ?) LIMIT ?""",
-            (place["run_pk"], place["task_id"], place["map_index"], _SIBLINGS),
+            (row["run_pk"], row["task_id"], row["map_index"], _SIBLINGS),
         )
-    return sorted(nearest, key=lambda row: int(row["map_index"]))
+    return sorted(nearest, key=lambda sibling: int(sibling["map_index"]))
 
 
 def counts(namespace: Namespace, scope_id: int) -> dict[str, int]:

@@ -14,14 +14,14 @@ from ..namespace import Namespace
 from ..tables.expiry import EXPIRED
 
 UNHEALTHY = ("missing", "corrupt", "changed")
-_NOT_PLAIN = "e.kind <> 'value'"  # as the index entries_not_plain says it
+_NOT_PLAIN = "e.kind <> 'value'"  # the condition of the index entries_not_plain
 ONLY = {
     "references": f"{_NOT_PLAIN} AND e.kind = 'reference'",
     "expired": EXPIRED,
     "unhealthy": f"{_NOT_PLAIN} AND f.health IN {UNHEALTHY}",
     "malformed": f"{_NOT_PLAIN} AND e.kind = 'malformed'",
 }
-_RARE = ("references", "unhealthy", "malformed")  # found through the index
+_RARE = ("references", "unhealthy", "malformed")  # counted through that index
 _SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
 _COUNTS = f"count(e.entry_id) AS keys, {_SUMS}, max(e.updated_at) AS updated_at"
 _ENTRIES = "LEFT JOIN entries e ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
@@ -135,30 +135,19 @@ def _counts_of_all() -> list[tuple[str, str]]:
     counts = [("task", "SELECT count(*) AS runs FROM dag_runs r WHERE r.ns = :ns")]
     for side, (owner, on, ns) in sides.items():
         scopes = f"FROM {owner} JOIN scopes s ON {on}"
-        refs = "JOIN entries e ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
-        counts += [
-            (side, f"SELECT count(*) AS {side}s {scopes} WHERE {ns} = :ns"),
-            (
-                side,
-                f"""SELECT count(*) AS keys {scopes} JOIN entries e ON e.scope_id = s.scope_id
-                    WHERE {ns} = :ns""",
-            ),
-            *(
-                (
-                    side,
-                    f'SELECT count(*) AS "{name}" {scopes} {refs} '
-                    f"WHERE {ns} = :ns AND {ONLY[name]}",
-                )
-                for name in _RARE
-            ),
-            (
-                side,
-                f"""SELECT count(*) AS expired FROM entries e INDEXED BY entries_by_expiry CROSS
-                    JOIN scopes s
-                CROSS JOIN {owner} WHERE {EXPIRED} AND s.scope_id = e.scope_id AND {on}
-                AND {ns} = :ns""",
-            ),
+        entries = f"{scopes} JOIN entries e ON e.scope_id = s.scope_id"
+        refs = f"{entries} LEFT JOIN refs f ON f.ref_id = e.ref_id"
+        expired = f"""FROM entries e INDEXED BY entries_by_expiry CROSS JOIN scopes s
+            CROSS JOIN {owner} WHERE {EXPIRED} AND s.scope_id = e.scope_id AND {on}"""
+        selects = [
+            f"SELECT count(*) AS {side}s {scopes} WHERE {ns} = :ns",
+            f"SELECT count(*) AS keys {entries} WHERE {ns} = :ns",
+            f"SELECT count(*) AS expired {expired} AND {ns} = :ns",
         ]
+        for name in _RARE:
+            where = f"{ns} = :ns AND {ONLY[name]}"
+            selects.append(f'SELECT count(*) AS "{name}" {refs} WHERE {where}')
+        counts += [(side, select) for select in selects]
     return counts
 
 
@@ -262,7 +251,8 @@ def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, di
     values: dict[str, Any] = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     parts = [""]
     for number, word in enumerate(search.words):
-        values[f"word{number}"] = f"%{_escaped(word)}%"
+        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values[f"word{number}"] = f"%{escaped}%"
         likes = [f"{name} LIKE :word{number} ESCAPE '\\'" for name in _WORDS[side]]
         parts.append(f"({' OR '.join(likes)})")
     if search.only:
@@ -272,7 +262,3 @@ def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, di
             values[name] = getattr(search, name)
             parts.append(f"r.{name} = :{name}")
     return " AND ".join(parts), values
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
