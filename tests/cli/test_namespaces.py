@@ -107,7 +107,7 @@ def test_dots_are_an_invalid_namespace_name(run, name, arguments):
 def test_a_mistyped_namespace_is_reported_with_similar_ones(run, nightly):
     result = run("--ns", "nightl", "list")
     assert result.exit_code == 1
-    assert "there is no namespace 'nightl'; there is 'nightly'" in result.output
+    assert "namespace 'nightl' not found; existing: 'nightly'" in result.output
 
 
 def test_a_namespace_in_a_file_that_is_not_served(tmp_path):
