@@ -20,10 +20,6 @@ EXAMPLE = re.search(r"`(python examples/\w+\.py)`", README)
 PATIENCE = 300  # seconds for one command; it may download packages
 
 
-def test_ci_calls_the_test_command_of_the_readme():
-    assert TEST in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-
-
 @pytest.fixture(scope="module")
 def environ():
     """The environment variables of a user, without those that find this checkout's code."""
