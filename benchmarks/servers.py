@@ -87,7 +87,7 @@ def airflow(venv: Path, folder: Path) -> Iterator[Running]:
     fixture.write_text(json.dumps(FIXTURE))
     with _free_port() as port:
         environ = _airflow_environ(home, port)
-    log = open(folder / "airflow.log", "wb")  # noqa: SIM115 - the processes' own, closed below
+    log = open(folder / "airflow.log", "wb")  # for the processes; closed below
     try:
         airflow = str(venv / "bin/airflow")
         python = str(venv / "bin/python")

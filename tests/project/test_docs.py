@@ -21,7 +21,12 @@ def test_a_setting_is_documented(row):
     words = (f"`{row.variable}`", row.help, row.written)
     lines = [line for line in SETTINGS_DOC.splitlines() if all(word in line for word in words)]
     assert len(lines) == 1
-    assert not row.option or f"`{row.flag}`" in lines[0]
+
+
+@pytest.mark.parametrize("row", [row for row in SETTINGS if row.option], ids=lambda row: row.name)
+def test_the_option_of_a_setting_is_documented_beside_its_variable(row):
+    (line,) = [line for line in SETTINGS_DOC.splitlines() if f"`{row.variable}`" in line]
+    assert f"`{row.flag}`" in line
 
 
 def commands(group=cli, before=""):

@@ -1,5 +1,6 @@
 """The README's commands run as written, in a clone and an environment without this checkout's."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -17,11 +18,10 @@ README = (ROOT / "README.md").read_text("utf-8")
 INSTALL, TEST = re.findall(r"^    (python3 -m venv .+)$", README, re.MULTILINE)
 WITHOUT_INSTALLING = re.search(r"`(pip install -r .+?)` and `(python app\.py)`", README)
 EXAMPLE = re.search(r"`(python examples/\w+\.py)`", README)
+SECOND_TERMINAL = re.search(r"^```console\n(.+?)^```$", README, re.MULTILINE | re.DOTALL)[1]
 PATIENCE = 300  # seconds for one command; it may download packages
 
-
-def test_ci_calls_the_test_command_of_the_readme():
-    assert TEST in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +34,22 @@ def environ():
     return {**variables, **free_port, "PATH": f"{python}:{variables['PATH']}"}
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A folder with the files of this checkout that git knows, or would add."""
+def clone_into(folder):
+    """Copy the files of this checkout that git knows, or would add."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in names.split("\0"):
         file = ROOT / name
         if file.is_file():  # not deleted since the last commit
-            copy = tmp_path / "clone" / name
+            copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-    return tmp_path / "clone"
+    return folder
 
 
-def first_answer(command, folder, environ):
-    """Run a command that serves; return the assets that it answers with."""
+@contextlib.contextmanager
+def served(command, folder, environ):
+    """Run a command that serves; give its address."""
     process = subprocess.Popen(
         ["bash", "-c", command],
         cwd=folder,
@@ -61,14 +61,8 @@ def first_answer(command, folder, environ):
     )
     end = threading.Timer(PATIENCE, os.killpg, [process.pid, signal.SIGKILL])
     end.start()
-    lines = []
     try:
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("ready "):
-                url = line.split()[1]
-                return requests.get(f"{url}/api/v2/assets", timeout=10).json()["assets"]
-        pytest.fail(f"the service did not start:\n{''.join(lines)}")
+        yield address_in(process.stdout)
     finally:
         end.cancel()
         if process.poll() is None:
@@ -76,22 +70,65 @@ def first_answer(command, folder, environ):
         process.communicate(timeout=30)
 
 
-@pytest.mark.slow
-def test_the_first_command_installs_and_serves_the_demo(clone, environ):
-    assets = first_answer(INSTALL, clone, environ)
-    assert [asset["name"] for asset in assets] == ["orders", "customers"]
+def address_in(output):
+    """Read what a service prints until it is ready; return its address."""
+    lines = []
+    for line in output:
+        lines.append(line)
+        if line.startswith("ready "):
+            return line.split()[1]
+    raise AssertionError(f"the service did not start:\n{''.join(lines)}")
 
 
-@pytest.mark.slow
-def test_the_example_runs_once_the_project_is_installed(clone, environ):
-    install = INSTALL.rpartition(" && ")[0]
-    command = ["bash", "-c", f"{install} && {EXAMPLE[1]}"]
-    output = subprocess.check_output(command, cwd=clone, env=environ, text=True, timeout=PATIENCE)
-    assert "job_id = 'job-4711' (str)" in output
+def assets(url):
+    answer = requests.get(f"{url}/api/v2/assets", timeout=10)
+    return [asset["name"] for asset in answer.json()["assets"]]
 
 
-@pytest.mark.slow
-def test_the_service_starts_without_installing_the_project(clone, environ):
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone, in which the first command installs the project."""
+    return clone_into(tmp_path_factory.mktemp("readme") / "clone")
+
+
+@pytest.fixture(scope="module")
+def demo(clone, environ):
+    """The address of the service that the first command starts."""
+    with served(INSTALL, clone, environ) as url:
+        yield url
+
+
+def output_of(command, folder, environ, url):
+    """Run a command as in another terminal, in the environment that the first one created."""
+    variables = {**environ, "STATEROOM_URL": url}
+    call = ["bash", "-c", f". .venv/bin/activate\n{command}"]
+    return subprocess.check_output(call, cwd=folder, env=variables, text=True, timeout=PATIENCE)
+
+
+def test_the_first_command_installs_and_serves_the_demo(demo):
+    assert assets(demo) == ["orders", "customers"]
+
+
+def test_the_commands_of_the_second_terminal_print_what_is_shown(demo, clone, environ):
+    commands = re.findall(r"^\$ (.+)$", SECOND_TERMINAL, re.MULTILINE)
+    shown = re.split(r"^\$ .+\n", SECOND_TERMINAL, flags=re.MULTILINE)[1:]
+    script = "".join(f"{command}\necho '|'\n" for command in commands)
+    script = script.replace("http://127.0.0.1:8103", demo)
+    printed = output_of(script, clone, environ, demo).split("|\n")[:-1]
+    assert [any_time(text) for text in printed] == [any_time(text) for text in shown]
+
+
+def any_time(text):
+    """A text with each moment replaced by the same word."""
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", r"<time>", text.strip())
+
+
+def test_the_example_runs_once_the_project_is_installed(demo, clone, environ):
+    assert "job_id = 'job-4711' (str)" in output_of(EXAMPLE[1], clone, environ, demo)
+
+
+def test_the_service_starts_without_installing_the_project(tmp_path, environ):
     venv = "python3 -m venv .venv && . .venv/bin/activate"
     command = " && ".join([venv, *WITHOUT_INSTALLING.groups()])
-    assert first_answer(command, clone, environ) == []
+    with served(command, clone_into(tmp_path), environ) as url:
+        assert assets(url) == []

@@ -211,11 +211,11 @@ def test_a_new_id_for_known_coordinates_is_the_next_attempt(namespace):
 
 
 def test_old_id_is_not_found_over_http_and_the_state_stays(client):
-    for ti_id in (ONE, TWO):
-        document = {"dag_runs": [RUN], "task_instances": [{**PLACE, "id": ti_id}]}
-        assert client.put("/_stateroom/fixture", json=document).status_code == 204
-        if ti_id == ONE:
-            client.put(f"/execution/store/ti/{ONE}/k", json={"value": 7, "expires_at": None})
+    first = {"dag_runs": [RUN], "task_instances": [{**PLACE, "id": ONE}]}
+    second = {"dag_runs": [RUN], "task_instances": [{**PLACE, "id": TWO}]}
+    client.put("/_stateroom/fixture", json=first)
+    client.put(f"/execution/store/ti/{ONE}/k", json={"value": 7, "expires_at": None})
+    assert client.put("/_stateroom/fixture", json=second).status_code == 204
     assert client.get(f"/execution/store/ti/{ONE}/k").status_code == 404
     assert client.get(f"/execution/store/ti/{TWO}/k").get_json() == {"value": 7}
 
