@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import BadBackend
+from ..model.reference_facts import Released
 from ..model.scopes import StoreScope, TaskScope
 from ..model.values import Encoded
 from .base import BaseStateBackend, BaseStoreBackend, EncodedBackend
@@ -202,6 +203,30 @@ class Hooks:
             self.backend.clear(self.scope(scope), all_map_indices=True)
         else:  # a backend without map indices need not take the argument
             self.backend.clear(self.scope(scope))
+
+    def discard(
+        self,
+        scope: StoreScope,
+        key: str | None,
+        released: Released,
+        remove: Callable[[str], object] | None = None,
+    ) -> None:
+        """Remove the objects that a delete, or without a key a clear, has released.
+
+        One by one, if the backend can; else all objects of the key or scope, if none is kept.
+
+        :param remove: removes the object of a reference; by default the backend's ``remove_ref``.
+        """
+        if self.has("remove_ref"):
+            for ref in released.refs:
+                if not self.has("owns_ref") or self.backend.owns_ref(ref):
+                    (remove or self.backend.remove_ref)(ref)
+        elif released.kept:
+            raise NotImplementedError("it cannot remove a single object, and others are kept")
+        elif key is None:
+            self.clear(scope)
+        else:
+            self.delete(scope, key)
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
         await _awaited(self.backend, "adelete", self.delete, self.scope(scope), scope, key)

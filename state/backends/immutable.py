@@ -84,6 +84,13 @@ class ImmutableBackend(EncodedBackend):
         except ForeignReference:
             return False
 
+    def belongs_to(self, scope: StoreScope, ref: str) -> bool:
+        """Whether a reference is that of an object of this scope, in this realm.
+
+        :raises ForeignReference: if it does not lie below the base.
+        """
+        return self._path(ref).startswith(f"{self.realm}/{layout.scope_path(scope)}/")
+
     def realm_of(self, ref: str) -> str:
         """The realm that a reference lies in.
 

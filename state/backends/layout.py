@@ -96,6 +96,11 @@ def is_unfinished(path: str) -> bool:
     return _IS_UNFINISHED.fullmatch(path) is not None
 
 
+def is_unfinished_ref(ref: str) -> bool:
+    """Whether a reference, of whatever base, is that of an unfinished object."""
+    return is_unfinished("/".join(ref.split("/")[-3:]))
+
+
 def base_of(ref: str) -> str | None:
     """The base of a reference that a built-in backend wrote; None if it does not look like one."""
     match = _WITH_BASE.fullmatch(ref)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import ObjectCorrupt, ObjectMissing
+from ..model.reference_facts import Released
 from ..model.scopes import StoreScope
 from ..model.values import Encoded
 from .hooks import Hooks
@@ -75,6 +76,16 @@ class FaultyHooks(WrappedHooks):
     def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
         self._inject("clear", scope, None)
         self._hooks.clear(scope, all_map_indices)
+
+    def discard(
+        self,
+        scope: StoreScope,
+        key: str | None,
+        released: Released,
+        remove: Callable[[str], object] | None = None,
+    ) -> None:
+        self._inject("clear" if key is None else "delete", scope, key)
+        self._hooks.discard(scope, key, released, remove)
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
         await to_thread(self._inject, "delete", scope, key)
@@ -154,6 +165,16 @@ class Watched(WrappedHooks):
     def clear(self, scope: StoreScope, all_map_indices: bool = False) -> None:
         with self._reporting("clear", scope):
             self._hooks.clear(scope, all_map_indices)
+
+    def discard(
+        self,
+        scope: StoreScope,
+        key: str | None,
+        released: Released,
+        remove: Callable[[str], object] | None = None,
+    ) -> None:
+        with self._reporting("clear" if key is None else "delete", scope, key):
+            self._hooks.discard(scope, key, released, remove)
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
         with self._reporting("delete", scope, key):

@@ -15,7 +15,7 @@ from urllib3.exceptions import ProtocolError
 
 from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
 from ..model.clock import to_text
-from ..model.reference_facts import HEADER, REPLACED, Facts, replaced_from
+from ..model.reference_facts import HEADER, REPLACED, Facts, Released, replaced_from
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 
 TIMEOUT = 60  # seconds of one call
@@ -224,14 +224,18 @@ class HttpKeyspace:
         response = self.client.call("PUT", path, params=query, json=body, headers=headers)
         return replaced_from(response.headers.get(REPLACED))
 
-    def delete(self, key: str) -> None:
-        """Delete a key; a missing key is not an error."""
-        path, query = self.locate(key)
-        self.client.call("DELETE", path, params=query)
+    def delete(self, key: str) -> Released | None:
+        """Delete a key; a missing key is not an error.
 
-    def clear(self) -> None:
-        """Delete every key."""
-        self.client.call("DELETE", self._clear_path, params=self._clear_query)
+        :returns: the references that this released; None from a service that does not say.
+        """
+        path, query = self.locate(key)
+        return Released.from_headers(self.client.call("DELETE", path, params=query).headers)
+
+    def clear(self) -> Released | None:
+        """Delete every key; otherwise like :meth:`delete`."""
+        response = self.client.call("DELETE", self._clear_path, params=self._clear_query)
+        return Released.from_headers(response.headers)
 
 
 def _connection_error(url: str, error: requests.RequestException) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..backends.hooks import Hooks
 from ..errors import BackendFailed, BackendTimeout, ForeignReference, StateError
 from .deadlines import Call, Calls, Overdue
+from .locks import KeyLocks
 
 Result = TypeVar("Result")
 
@@ -24,6 +25,7 @@ class Backend:
     hooks: Hooks | None
     calls: Calls
     timeout: float
+    locks: KeyLocks = field(default_factory=KeyLocks)
 
     @property
     def name(self) -> str:

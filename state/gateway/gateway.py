@@ -8,7 +8,8 @@ the backend are distinguished from errors of the request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,15 +17,16 @@ from ..errors import BadBackend, KeyNotFound, RefusedReference, StateError
 from ..masking import masked
 from ..model import envelope, values
 from ..model.clock import to_text
-from ..model.reference_facts import Facts
+from ..model.reference_facts import Facts, Released
 from ..model.retention import UnusableRetention, expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope, Writer
 from ..store.namespace import Namespace
 from ..store.tables import assets, references, scopes
-from ..store.tables.entries import Keyspace
+from ..store.tables.entries import Keyspace, Stored
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .backend import Backend, Result, _Own
 from .deadlines import Abandoned, Call
+from .trust import may_resolve
 
 log = logging.getLogger("stateroom.gateway")
 _NONE = object()
@@ -117,10 +119,14 @@ class Gateway:
         if not isinstance(self._scope, TaskScope):
             expires_at = None
 
+        scope_id = self._keyspace.scope_id()
+
         def act(call: Call[None]) -> None:
-            rows = _Rows(self._keyspace, self._backend, call, expires_at, expires_by)
-            self._accessor(rows).set(key, value)
-            rows.remove_replaced()
+            with self._backend.locks.hold(call, scope_id, key):
+                rows = _Rows(self._keyspace, self._backend, call, expires_at, expires_by)
+                self._accessor(rows).set(key, value)
+                if rows.replaced is not None:
+                    self._remove_replaced(rows.replaced)
 
         self._backend.run(act)
 
@@ -130,21 +136,74 @@ class Gateway:
         :raises BackendError: as :meth:`Backend.run` says; if the row was deleted before, its object
             is an orphan.
         """
-        scope_id = self._keyspace.scope_id()
-        self._backend.run(lambda call: self._delete(call, scope_id, key))
-
-    def _delete(self, call: Call[None], scope_id: int, key: str) -> None:
-        self._accessor(_Rows(self._keyspace, self._backend, call)).delete(key)
-        namespace = self._keyspace.namespace
-        for ref, vouched_by in references.released_from(namespace, scope_id, key):
-            if self._backend.is_missing(ref, vouched_by):
-                references.forget(namespace.database, ref)
+        self._remove(key)
 
     def clear(self) -> None:
         """Remove every key, then the objects; raises as :meth:`delete`."""
-        self._backend.run(
-            lambda call: self._accessor(_Rows(self._keyspace, self._backend, call)).clear()
+        self._remove(None)
+
+    def _remove(self, key: str | None) -> None:
+        scope_id = self._keyspace.scope_id()
+
+        def act(call: Call[None]) -> None:
+            with self._backend.locks.hold(call, scope_id, key):
+                rows = _Rows(self._keyspace, self._backend, call)
+                if key is None:
+                    released = rows.clear()
+                else:
+                    released = rows.delete(key)
+                self._discard(key, released)
+
+        self._backend.run(act)
+
+    def _discard(self, key: str | None, released: Released) -> None:
+        """Remove the objects of rows that were removed."""
+        hooks = self._backend.hooks
+        if hooks is None or not hooks.serves(self._scope):
+            return
+        try:
+            hooks.discard(self._scope, key, released, self._remove_object)
+        except NotImplementedError as error:
+            log.warning("%s: the objects stay, as orphans: %s", self._scope, error)
+            return
+        if not hooks.has("remove_ref"):
+            self._forget(released)
+
+    def _remove_object(self, ref: str) -> None:
+        """Remove an object that no row points at and that this backend is known to have made."""
+        assert self._backend.hooks is not None
+        owns = self._backend.owns(ref)
+        name = self._backend.name
+        references.remove(
+            self._keyspace.namespace.database,
+            ref,
+            lambda db: owns or name in references.provenance(db, ref).vouched_by,
+            self._backend.hooks.backend.remove_ref,
         )
+
+    def _forget(self, released: Released) -> None:
+        """Forget the references whose objects went with their key."""
+        database = self._keyspace.namespace.database
+        for ref in released.refs:
+            with database.reading() as db:
+                origin = references.provenance(db, ref)
+            if self._backend.is_missing(ref, origin.vouched_by):
+                references.forget(database, ref)
+
+    def _remove_replaced(self, ref: str) -> None:
+        """Remove the object that the row no longer points at.
+
+        A failure is only logged: the new value is already stored.
+        """
+        hooks = self._backend.hooks
+        if hooks is None or not hooks.has("remove_ref"):
+            return
+        try:
+            self._remove_object(ref)
+        except Exception as error:
+            log.warning(
+                "the object behind %s stays, an orphan: %s", masked(ref), masked(repr(error))
+            )
 
     def _accessor(self, rows: _Rows) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
         hooks = self._backend.hooks
@@ -199,27 +258,28 @@ class _Rows:
         self._call = call
         self._expires_at = expires_at
         self._expires_by = expires_by
-        self._replaced: str | None = None
+        self.replaced: str | None = None
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
         stored = self._own(lambda: self._keyspace.stored(key))
         value = values.loads(stored.text)
         ref = envelope.unwrap(value)
-        vouched_by = [stored.vouched_by] if stored.vouched_by else []
-        if (
-            ref is not None
-            and self._backend.hooks
-            and not self._backend.may_resolve(ref, vouched_by)
-        ):
-            why = f"the backend {self._backend.name} is not known to have made it"
+        if ref is not None and self._backend.hooks and not self._is_own(ref, stored):
+            why = f"the backend {self._backend.name} is not known to have made it for this key"
             raise _Own(RefusedReference(ref, why))
         return value, stored.facts
+
+    def _is_own(self, ref: str, stored: Stored) -> bool:
+        vouched_by = [stored.vouched_by] if stored.vouched_by else []
+        keyspace = self._keyspace
+        scope_id = self._own(keyspace.scope_id)
+        return may_resolve(keyspace.namespace, self._backend, scope_id, ref, vouched_by)
 
     def set(self, key: str, value: Any, _: Any = None, facts: Facts | None = None) -> str | None:
         ref = envelope.unwrap(value)
         try:
             with self._call.changing_row():
-                self._replaced = self._own(
+                self.replaced = self._own(
                     lambda: self._keyspace.set(
                         key,
                         value,
@@ -233,15 +293,21 @@ class _Rows:
             if ref is not None and facts is not None:
                 self._record_orphan(key, ref, facts)
             raise
-        return None  # the accessor must not remove the replaced object: see remove_replaced
+        return None  # the accessor must not remove the replaced object: the gateway does
 
-    def delete(self, key: str) -> None:
-        with self._call.changing_row():
-            self._own(lambda: self._keyspace.delete(key))
+    @contextmanager
+    def expecting(self, ref: str) -> Iterator[None]:
+        with ExitStack() as stack:
+            self._own(lambda: stack.enter_context(self._keyspace.expecting(ref)))
+            yield
 
-    def clear(self) -> None:
+    def delete(self, key: str) -> Released:
         with self._call.changing_row():
-            self._own(self._keyspace.clear)
+            return self._own(lambda: self._keyspace.delete(key))
+
+    def clear(self) -> Released:
+        with self._call.changing_row():
+            return self._own(self._keyspace.clear)
 
     def _own(self, act: Callable[[], Result]) -> Result:
         try:
@@ -261,25 +327,3 @@ class _Rows:
             "key %r: no row points at the object behind %s; it is an orphan", key, masked(ref)
         )
         references.record_orphan(keyspace.namespace, scope_id, key, ref, facts, keyspace.writer)
-
-    def remove_replaced(self) -> None:
-        """Remove the object that the row no longer points at.
-
-        A failure is only logged: the new value is already stored.
-        """
-        ref = self._replaced
-        hooks = self._backend.hooks
-        if ref is None or hooks is None or not hooks.has("remove_ref"):
-            return
-        try:
-            owns = self._backend.owns(ref)
-            references.remove(
-                self._keyspace.namespace.database,
-                ref,
-                lambda db: owns or hooks.name in references.provenance(db, ref).vouched_by,
-                hooks.backend.remove_ref,
-            )
-        except Exception as error:
-            log.warning(
-                "the object behind %s stays, an orphan: %s", masked(ref), masked(repr(error))
-            )

@@ -23,6 +23,7 @@ from ..store.tables.namespaces import DEFAULT, listed
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
+UNFINISHED_AGE = 15 * 60.0  # seconds that an unfinished object stays, whatever is asked
 # a reference, its object's size, when it was written according to the backend
 Candidate = tuple[str, int | None, datetime | None]
 _CHUNK = 200  # objects per backend call
@@ -34,6 +35,7 @@ class Orphan:
 
     :param size: in bytes; of the value's JSON text if the backend cannot list objects.
     :param written_at: the later one of the backend's moment and the ledger's.
+    :param unfinished: whether its writer was killed, or has not finished it yet.
     :param ours: whether it may be removed once it is old enough; otherwise its owner is unknown.
     """
 
@@ -41,11 +43,17 @@ class Orphan:
     size: int | None
     written_at: datetime
     ours: bool
+    unfinished: bool = False
 
     def verdict(self, older_than: float) -> str:
-        """``removable``, or the reason why it is left."""
+        """``removable``, or the reason why it is left.
+
+        An unfinished object may belong to a writer at work: it is left for some minutes at least.
+        """
         if not self.ours:
             return UNKNOWN_OWNER
+        if self.unfinished:
+            older_than = max(older_than, UNFINISHED_AGE)
         if _is_older(self.written_at, older_than):
             return "removable"
         return "too young"
@@ -94,7 +102,8 @@ def _orphan(
         references.forget(namespace.database, ref)
         return None
     written_at = max(moment for moment in (listed_at, origin.written_at) if moment is not None)
-    return Orphan(ref, size, written_at, _is_ours(namespace, backend, ref, origin))
+    is_ours = _is_ours(namespace, backend, ref, origin)
+    return Orphan(ref, size, written_at, is_ours, layout.is_unfinished_ref(ref))
 
 
 def _is_ours(

@@ -50,14 +50,14 @@ def resolve(
     :param largest: bytes; a larger object is not shown, and one that is known to be larger is not
         read.
     """
-    outcome = _resolve(backend, row, largest)
+    outcome = _resolve(namespace, backend, row, largest)
     if outcome.word in _SENTENCES:
         references.set_health(namespace.database, row["ref_id"], outcome.word)
     return outcome
 
 
-def _resolve(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
-    refused = refusal(backend, row)
+def _resolve(namespace: Namespace, backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
+    refused = refusal(namespace, backend, row)
     if refused is not None:
         return refused
     if row["ref_size"] is not None and row["ref_size"] > largest:
@@ -73,7 +73,7 @@ def _resolve(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
         return Outcome("failed", str(error))
 
 
-def refusal(backend: Backend, row: dict[str, Any]) -> Outcome | None:
+def refusal(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> Outcome | None:
     """Why a reference may be neither resolved nor replaced here; None if it may."""
     if backend.hooks is None:
         return Outcome(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from . import values
 
 HEADER = "Stateroom-Ref"  # facts, with the PUT of an envelope and the answer to its GET
 REPLACED = "Stateroom-Replaced"  # the reference that a PUT replaced, percent-encoded
+RELEASED = "Stateroom-Released"  # the references that a DELETE released, percent-encoded
+KEPT = "Stateroom-Kept"  # with it: whether a reference of what was deleted is still pointed at
 HEALTH = ("ok", "missing", "corrupt", "changed", "foreign", "orphan", "unchecked")
 # seconds; a younger object without a row may belong to a write that is under way
 OLDER_THAN = 24 * 3600
@@ -65,3 +68,37 @@ def replaced_from(text: str | None) -> str | None:
     if not text:
         return None
     return unquote(text)
+
+
+class Released(NamedTuple):
+    """The references that a delete or a clear released.
+
+    :param refs: those that no row and no snapshot, in any namespace, points at: their objects may
+        be removed.
+    :param kept: whether a row or a snapshot still points at another reference of the same keys: a
+        backend that can only remove all objects of a key must not.
+    """
+
+    refs: tuple[str, ...] = ()
+    kept: bool = False
+
+    def to_headers(self) -> dict[str, str]:
+        """The headers that carry it; references that find no room there stay, as orphans."""
+        encoded: list[str] = []
+        length = 0
+        for ref in self.refs:
+            encoded.append(quote(ref, safe="/:"))
+            length += len(encoded[-1]) + 1
+            if length > LONGEST:
+                encoded.pop()
+                break
+        return {RELEASED: " ".join(encoded), KEPT: str(self.kept).lower()}
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> Released | None:
+        """Read what :meth:`to_headers` wrote; None for an answer without it, such as Airflow's."""
+        text = headers.get(RELEASED)
+        if text is None:
+            return None
+        refs = tuple(unquote(encoded) for encoded in text.split())
+        return cls(refs, headers.get(KEPT) == "true")

@@ -20,7 +20,7 @@ from ..errors import KeyNotFound, ObjectCorrupt
 from ..masking import masked
 from ..model import envelope, values
 from ..model.clock import Clock, Timepiece
-from ..model.reference_facts import Facts
+from ..model.reference_facts import Facts, Released
 from ..model.retention import expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 from ..model.values import Encoded
@@ -29,7 +29,11 @@ log = logging.getLogger("stateroom.accessors")
 
 
 class Keyspace(Protocol):
-    """The entries of one task instance or asset."""
+    """The entries of one task instance or asset.
+
+    One that can keep others from removing an object, until the row points at it, has a method
+    ``expecting(ref)`` beside these: a context manager.
+    """
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
         """The stored value, and the facts about the reference in it."""
@@ -39,9 +43,22 @@ class Keyspace(Protocol):
     ) -> str | None:
         """Store a value; return the reference that it replaced, if any."""
 
-    def delete(self, key: str) -> None: ...
+    def delete(self, key: str) -> Released | None:
+        """Delete a key; the references that this released, or None if that is unknown."""
 
-    def clear(self) -> None: ...
+    def clear(self) -> Released | None:
+        """Delete every key; otherwise like :meth:`delete`."""
+
+
+@contextmanager
+def _expecting(keyspace: Keyspace, ref: str) -> Iterator[bool]:
+    """Whether the object is kept from being removed by others for the block."""
+    expecting = getattr(keyspace, "expecting", None)
+    if expecting is None:
+        yield False
+        return
+    with expecting(ref):
+        yield True
 
 
 class _Accessor:
@@ -84,35 +101,51 @@ class _Accessor:
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or ``default`` if the key does not exist.
 
+        An object that cannot be read is looked for again if the row has changed meanwhile.
+
         :raises ObjectMissing: if the row exists but the object behind its reference does not.
         :raises ObjectCorrupt: if the object differs from what was written.
         """
-        try:
-            stored, facts = self._keyspace.fetch(key)
-        except KeyNotFound:
-            return default
-        ref = envelope.unwrap(stored)
-        if self._hooks is None or ref is None:
-            self._warn_of_raw(key, stored)
-            return stored
-        value, encoded = self._hooks.read(self._scope, ref, key)
-        if facts is not None:
-            self._verify(key, ref, encoded or Encoded.of(value), facts)
-        return value
+        unreadable: tuple[Any, Exception] | None = None
+        while True:
+            try:
+                stored, facts = self._keyspace.fetch(key)
+            except KeyNotFound:
+                return default
+            if unreadable is not None and stored == unreadable[0]:
+                raise unreadable[1]
+            ref = envelope.unwrap(stored)
+            if self._hooks is None or ref is None:
+                self._warn_of_raw(key, stored)
+                return stored
+            try:
+                value, encoded = self._hooks.read(self._scope, ref, key)
+            except Exception as error:
+                unreadable = (stored, error)  # unless it was overwritten or deleted meanwhile
+                continue
+            if facts is not None:
+                self._verify(key, ref, encoded or Encoded.of(value), facts)
+            return value
 
     def delete(self, key: str) -> None:
         """Delete a key, then its object; a missing key is not an error."""
-        self._keyspace.delete(key)
+        released = self._keyspace.delete(key)
         if self._hooks is not None:
             with self._tolerating(key):
-                self._hooks.delete(self._scope, key)
+                if released is None:
+                    self._hooks.delete(self._scope, key)
+                else:
+                    self._hooks.discard(self._scope, key, released)
 
     def clear(self) -> None:
         """Delete every key, then their objects."""
-        self._keyspace.clear()
+        released = self._keyspace.clear()
         if self._hooks is not None:
             with self._tolerating(None):
-                self._hooks.clear(self._scope)
+                if released is None:
+                    self._hooks.clear(self._scope)
+                else:
+                    self._hooks.discard(self._scope, None, released)
 
     async def aget(self, key: str, default: Any = None) -> Any:
         """:meth:`get` without blocking the event loop."""
@@ -120,19 +153,27 @@ class _Accessor:
 
     async def adelete(self, key: str) -> None:
         """:meth:`delete` without blocking the event loop."""
-        await to_thread(self._keyspace.delete, key)
-        if self._hooks is not None:
+        released = await to_thread(self._keyspace.delete, key)
+        hooks = self._hooks
+        if hooks is not None:
             scope = await to_thread(lambda: self._scope)
             with self._tolerating(key):
-                await self._hooks.adelete(scope, key)
+                if released is None:
+                    await hooks.adelete(scope, key)
+                else:
+                    await to_thread(hooks.discard, scope, key, released)
 
     async def aclear(self) -> None:
         """:meth:`clear` without blocking the event loop."""
-        await to_thread(self._keyspace.clear)
-        if self._hooks is not None:
+        released = await to_thread(self._keyspace.clear)
+        hooks = self._hooks
+        if hooks is not None:
             scope = await to_thread(lambda: self._scope)
             with self._tolerating(None):
-                await self._hooks.aclear(scope)
+                if released is None:
+                    await hooks.aclear(scope)
+                else:
+                    await to_thread(hooks.discard, scope, None, released)
 
     def _store(self, key: str, value: Any, expires_at: Any) -> None:
         """Write the object, then the row; then remove the object of the replaced reference."""
@@ -153,12 +194,19 @@ class _Accessor:
             replaced = self._keyspace.set(key, value, expires_at)
         else:
             facts = Facts(hooks.name, encoded.size, encoded.sha256)
-            replaced = self._keyspace.set(key, envelope.wrap(ref), expires_at, facts)
-            # a concurrent delete may have removed the object before the row was written
-            if hooks.has("holds") and not hooks.backend.holds(ref):
-                hooks.write(self._scope, key, value, self._ti_id)
+            with _expecting(self._keyspace, ref) as is_kept:
+                if is_kept:
+                    self._write_again_if_gone(hooks, key, value, ref)
+                replaced = self._keyspace.set(key, envelope.wrap(ref), expires_at, facts)
+            if not is_kept:
+                self._write_again_if_gone(hooks, key, value, ref)
         if replaced and replaced != ref:
             self._remove(hooks, key, replaced, inline=ref is None)
+
+    def _write_again_if_gone(self, hooks: Hooks, key: str, value: Any, ref: str) -> None:
+        """Write the object again if a concurrent delete has removed it."""
+        if hooks.has("holds") and not hooks.backend.holds(ref):
+            hooks.write(self._scope, key, value, self._ti_id)
 
     def _remove(self, hooks: Hooks, key: str, ref: str, inline: bool) -> None:
         """Remove the object of a replaced reference, if no other object would be removed with it.

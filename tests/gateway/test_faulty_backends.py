@@ -168,8 +168,10 @@ def test_the_journal_hangs_a_workers_fault_on_its_read(service, task):
     before = service.call("GET", "/_stateroom/journal").json()["last"]
     with pytest.raises(ObjectMissing):
         task.get("k")
-    read, effect = service.call("GET", f"/_stateroom/journal?after={before}").json()["events"]
+    events = service.call("GET", f"/_stateroom/journal?after={before}").json()["events"]
+    read, effect, looked_again = events
     assert read["op"] == "get"
+    assert looked_again["op"] == "get"
     assert effect["op"] == "fault"
     assert effect["parent"] == read["seq"]
     assert effect["note"].endswith(": the backend's object was missing")

@@ -83,7 +83,7 @@ class Listing(Folder):
             yield str(path), 1, datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 
-class Keeping(Folder):
+class Keeping(PlainFolder):
     """Cannot delete."""
 
     def delete(self, scope, key, *, session=None):
@@ -112,10 +112,6 @@ class Hanging(Folder):
     def deserialize_task_state_store_from_ref(self, stored):
         self._maybe("deserialize")
         return super().deserialize_task_state_store_from_ref(stored)
-
-    def delete(self, scope, key, *, session=None):
-        self._maybe("delete")
-        super().delete(scope, key)
 
     def remove_ref(self, ref):
         self._maybe("remove_ref")
@@ -147,9 +143,6 @@ class Raising(Folder):
     def deserialize_task_state_store_from_ref(self, stored):
         self._maybe("deserialize")
         return super().deserialize_task_state_store_from_ref(stored)
-
-    def delete(self, scope, key, *, session=None):
-        self._maybe("delete")
 
     def remove_ref(self, ref):
         self._maybe("remove_ref")

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
 from schemas.fields import datetimes
-from state.model.reference_facts import HEADER, REPLACED, Facts, replaced_header
+from state.model.reference_facts import HEADER, KEPT, RELEASED, REPLACED, Facts, replaced_header
 from state.store.tables import assets, scopes, task_instances
 from state.store.tables.entries import Keyspace
 
@@ -44,6 +44,10 @@ _ASSET = schemas.AssetResponse()
 _VALUE = (200, schemas.TaskStateStoreResponse)
 _REF = {HEADER: "What is known of a reference in the value: its backend, size and SHA-256."}
 _REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
+_RELEASED = {
+    RELEASED: "The references whose objects may be removed now, percent-encoded.",
+    KEPT: "`true` if another reference of the same keys is still pointed at.",
+}
 
 
 def check_version() -> None:
@@ -159,21 +163,21 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 
 
 @bp.delete(_TASK_KEY)
-@Operation(NO_BODY, state_op="delete")
+@Operation(NO_BODY, headers=_RELEASED, state_op="delete")
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    _task(place["task_instance_id"]).delete(key)
-    return NO_CONTENT
+    released = _task(place["task_instance_id"]).delete(key)
+    return "", 204, released.to_headers()
 
 
 @bp.delete("/store/ti/<task_instance_id>")
-@Operation(NO_BODY, state_op="clear")
+@Operation(NO_BODY, headers=_RELEASED, state_op="clear")
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
-    _task(place["task_instance_id"]).clear()
-    return NO_CONTENT
+    released = _task(place["task_instance_id"]).clear()
+    return "", 204, released.to_headers()
 
 
 @bp.patch("/task-instances/<task_instance_id>/state")
@@ -223,21 +227,21 @@ def set_asset_state_store(by: str) -> Any:
 
 
 @bp.delete(_ASSET_VALUE)
-@Operation(NO_BODY, by=_KEY_QUERIES, state_op="delete")
+@Operation(NO_BODY, by=_KEY_QUERIES, headers=_RELEASED, state_op="delete")
 def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (asked,) = read(query(_KEY_BY[by]))
-    _asset(by, asked[by]).delete(asked["key"])
-    return NO_CONTENT
+    released = _asset(by, asked[by]).delete(asked["key"])
+    return "", 204, released.to_headers()
 
 
 @bp.delete("/store/asset/by-<any(name, uri):by>/clear")
-@Operation(NO_BODY, by=_ASSET_QUERIES, state_op="clear")
+@Operation(NO_BODY, by=_ASSET_QUERIES, headers=_RELEASED, state_op="clear")
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (asked,) = read(query(_ASSET_BY[by]))
-    _asset(by, asked[by]).clear()
-    return NO_CONTENT
+    released = _asset(by, asked[by]).clear()
+    return "", 204, released.to_headers()
 
 
 @bp.get("/assets/by-<any(name, uri):by>")

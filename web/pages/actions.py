@@ -145,7 +145,7 @@ def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
     """Refuse to overwrite a reference that the namespace's backend did not make."""
     if row is None or row["kind"] != "reference":
         return
-    reason = refusal(service().backend_of(g.namespace), row)
+    reason = refusal(g.namespace, service().backend_of(g.namespace), row)
     if reason is not None:
         form.wrong["value"] = (
             f"{reason.word.capitalize()}: a reference is edited through the backend that made it. "

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,6 +56,7 @@ class Database:
         self.ending = threading.Event()
         self._removed = threading.Condition(self.lock)
         self._removing: set[str] = set()
+        self._expected: Counter[str] = Counter()
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
         self._open = True
@@ -97,10 +99,8 @@ class Database:
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
         """
         with self.lock:
-            if refs and not self._removed.wait_for(
-                lambda: self._removing.isdisjoint(refs), _REMOVAL_TIMEOUT
-            ):
-                raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
+            if refs:
+                self._wait_for_removal(refs)
             db = self._writer
             pending = None
             try:
@@ -130,6 +130,31 @@ class Database:
             yield not self._removing
         finally:
             self.lock.release()
+
+    @contextlib.contextmanager
+    def expecting(self, ref: str) -> Iterator[None]:
+        """Keep the object of a reference, which a row is going to point at, from being removed.
+
+        :raises ReferenceBusy: if the removal that is under way takes too long.
+        """
+        with self.lock:
+            self._wait_for_removal((ref,))
+            self._expected[ref] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._expected[ref] -= 1
+                if not self._expected[ref]:
+                    del self._expected[ref]
+
+    def is_expected(self, ref: str) -> bool:
+        """Whether a row is going to point at a reference; asked inside a transaction."""
+        return ref in self._expected
+
+    def _wait_for_removal(self, refs: Collection[str]) -> None:
+        if not self._removed.wait_for(lambda: self._removing.isdisjoint(refs), _REMOVAL_TIMEOUT):
+            raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
 
     def begin_removal(self, ref: str) -> None:
         """Let writes of a reference wait until :meth:`end_removal`; called inside the transaction

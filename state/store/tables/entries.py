@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,7 +14,7 @@ from ...errors import KeyNotFound, TaskInstanceNotFound
 from ...model import envelope, values
 from ...model.clock import to_text
 from ...model.events import KEY_NOT_FOUND, UNCHANGED
-from ...model.reference_facts import Facts
+from ...model.reference_facts import Facts, Released
 from ...model.scopes import API_WRITER, TaskScope, Writer
 from ..database.sql import in_range
 from ..journal.journal import Event
@@ -309,8 +310,17 @@ class Keyspace:
             namespace.journal.write(db, event, seq)
         return written.replaced
 
-    def delete(self, key: str) -> None:
-        """Remove a key; an unknown key is no error, as in Airflow."""
+    @contextlib.contextmanager
+    def expecting(self, ref: str) -> Iterator[None]:
+        """Keep the object of a reference, which a row is going to point at, from being removed."""
+        with self.namespace.database.expecting(ref):
+            yield
+
+    def delete(self, key: str) -> Released:
+        """Remove a key; an unknown key is no error, as in Airflow.
+
+        :returns: the references that this released.
+        """
         with self.namespace.database.transaction() as db:
             scope_id = self._scope_id(db)
             deleted = db.execute(
@@ -320,12 +330,17 @@ class Keyspace:
             if not deleted:
                 event = event._replace(note="key not found", outcome=UNCHANGED)
             self.namespace.journal.write(db, event)
+            return references.released_by(db, scope_id, key)
 
-    def clear(self) -> None:
-        """Remove every key of the scope."""
+    def clear(self) -> Released:
+        """Remove every key of the scope.
+
+        :returns: the references that this released.
+        """
         with self.namespace.database.transaction() as db:
             scope_id = self._scope_id(db)
             _clear(db, self.namespace, self.writer, scope_id, "e.scope_id = ?", (scope_id,))
+            return references.released_by(db, scope_id)
 
     def require(self) -> None:
         """Raise the error for an unknown scope, or do nothing."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text
-from ...model.reference_facts import Facts
+from ...model.reference_facts import Facts, Released
 from ...model.scopes import Writer
 from ..database.connections import Database
 from ..database.sql import in_range, row_as_dict, rows
@@ -22,6 +22,7 @@ _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
     OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
 _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
 _HELD_REF = _HELD.format(ref="f.ref")
+_MOST_RELEASED = 10_000  # references of one delete; more stay, as orphans
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
     f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
@@ -125,6 +126,16 @@ def is_held(db: sqlite3.Connection, ref: str) -> bool:
     return bool(is_held)
 
 
+def is_vouched_elsewhere(database: Database, ref: str, scope_id: int) -> bool:
+    """Whether this service made a reference for another scope than this one."""
+    with database.reading() as db:
+        (found,) = db.execute(
+            "SELECT EXISTS (SELECT 1 FROM refs WHERE ref = ? AND vouched AND scope_id IS NOT ?)",
+            (ref, scope_id),
+        ).fetchone()
+    return bool(found)
+
+
 class Provenance(NamedTuple):
     """The origin of a reference by the ledger, in all namespaces together.
 
@@ -192,17 +203,24 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
         )
 
 
-def released_from(namespace: Namespace, scope_id: int, key: str) -> list[tuple[str, set[str]]]:
-    """The last references of a key that no row points at any more, each with the backends through
-    which this service wrote it.
+def released_by(db: sqlite3.Connection, scope_id: int, key: str | None = None) -> Released:
+    """The references that the deletion of a key, or of all keys of a scope, has released; asked in
+    the same transaction.
     """
-    with namespace.database.reading() as db:
-        refs = db.execute(
-            """SELECT ref FROM refs WHERE scope_id = ? AND key = ? AND released_at IS NOT NULL
-            ORDER BY ref_id DESC LIMIT 50""",
-            (scope_id, key),
-        ).fetchall()
-        return [(ref, provenance(db, ref).vouched_by) for (ref,) in refs if not is_held(db, ref)]
+    where = "f.scope_id = ?"
+    parameters: list[Any] = [scope_id]
+    if key is not None:
+        where += " AND f.key = ?"
+        parameters.append(key)
+    rows = db.execute(
+        f"""SELECT f.ref, {_HELD_REF} FROM refs f WHERE {where} ORDER BY f.ref_id DESC
+        LIMIT {_MOST_RELEASED}""",
+        parameters,
+    ).fetchall()
+    return Released(
+        tuple(dict.fromkeys(ref for ref, is_held in rows if not is_held)),
+        any(is_held for _, is_held in rows),
+    )
 
 
 def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
@@ -245,7 +263,7 @@ def remove(
     :param act: removes the object; its exceptions are raised, and the ledger keeps the reference.
     """
     with database.transaction() as db:
-        if is_held(db, ref) or not may(db):
+        if is_held(db, ref) or database.is_expected(ref) or not may(db):
             return False
         database.begin_removal(ref)
     try:

@@ -123,6 +123,23 @@ def scope_of(namespace: Namespace, scope_id: int) -> StoreScope | None:
     return scope_from(row) if row else None
 
 
+def spellings(namespace: Namespace, scope_id: int) -> list[StoreScope]:
+    """The scopes by which a worker may name that of a row: an asset's by its name, its uri or its
+    id.
+    """
+    scope = scope_of(namespace, scope_id)
+    if not isinstance(scope, AssetScope):
+        return [] if scope is None else [scope]
+    with namespace.database.reading() as db:
+        row = db.execute(
+            "SELECT a.name, a.uri, a.id FROM scopes s JOIN assets a USING (asset_pk) "
+            "WHERE s.scope_id = ?",
+            (scope_id,),
+        ).fetchone()
+    name, uri, asset_id = row
+    return [AssetScope(name=name), AssetScope(uri=uri), AssetScope(asset_id=asset_id)]
+
+
 def scope_of_attempt(namespace: Namespace, ti_id: str) -> TaskScope:
     """The scope of a current attempt.
 

@@ -1,0 +1,292 @@
+"""An object stays as long as a row or a snapshot points at it, and no call takes another's."""
+
+import threading
+import time
+
+import pytest
+
+from state.backends.files import FileBackend
+from state.backends.hooks import Hooks
+from state.errors import BackendFailed, KeyNotFound, RefusedReference
+from state.gateway.backend import Backend
+from state.gateway.deadlines import Calls
+from state.gateway.gateway import Gateway
+from state.gateway.orphans import remove_orphans
+from state.model import envelope
+from state.model.scopes import API_WRITER, AssetScope, TaskScope
+from state.model.values import Encoded
+from state.store import snapshots
+from state.store.store import Store
+from state.store.tables import assets, references, scopes, task_instances
+from state.worker.accessors import TaskStateStoreAccessor
+from tests.support import small_backends
+
+SCOPE = TaskScope("etl", "r1", "load")
+OTHER = TaskScope("etl", "r1", "other")
+
+
+class Slow(FileBackend):
+    """Removes and writes objects slowly, so that calls overlap."""
+
+    pause = 0.0
+
+    def remove_ref(self, ref):
+        time.sleep(self.pause)
+        super().remove_ref(ref)
+
+    def write(self, scope, key, encoded):
+        ref = super().write(scope, key, encoded)
+        time.sleep(self.pause)
+        return ref
+
+
+class Service:
+    """A store, a file backend, and gateways over both."""
+
+    def __init__(self, folder, cls=Slow, name="file"):
+        self.store = Store(str(folder / "stateroom.db"))
+        self.namespace = self.store.namespace()
+        self.files = cls(str(folder / "objects"), f"{self.store.database_id}/default")
+        self.backend = Backend(Hooks(self.files, name), Calls(), 10)
+        self.ids = {
+            scope: task_instances.create_task_instance(self.namespace, scope)["id"]
+            for scope in (SCOPE, OTHER)
+        }
+
+    def gateway(self, scope=SCOPE):
+        return Gateway.of_task(self.backend, self.namespace, self.ids[scope], API_WRITER)
+
+    def row(self, key="k", scope=SCOPE):
+        return scopes.task_instance(self.namespace, self.ids[scope]).get(key)
+
+    def rows_without_object(self):
+        with self.store.reading() as db:
+            rows = db.execute("SELECT f.ref FROM entries e JOIN refs f USING (ref_id)").fetchall()
+        return [ref for (ref,) in rows if not self.files.holds(ref)]
+
+    def put_row(self, ref, key="k", scope=SCOPE):
+        """Store a reference as a worker does, without the backend."""
+        scopes.task_instance(self.namespace, self.ids[scope]).set(key, envelope.wrap(ref))
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path)
+    yield service
+    service.store.close()
+
+
+def together(*calls):
+    """Run calls at once; what each returned or raised."""
+    results = [None] * len(calls)
+
+    def run(number):
+        try:
+            results[number] = calls[number]()
+        except Exception as error:
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+# ---------------------------------------------------------------- snapshots
+
+
+@pytest.mark.parametrize("way", ["delete", "clear", "overwrite"])
+def test_a_restored_snapshot_has_its_objects(service, way):
+    gateway = service.gateway()
+    gateway.set("k", {"job": 42})
+    gateway.set("l", {"job": 43})
+    snapshots.take(service.namespace, "before")
+    if way == "delete":
+        gateway.delete("k")
+    elif way == "clear":
+        gateway.clear()
+    else:
+        gateway.set("k", "another")
+    snapshots.restore(service.namespace, "before")
+    assert gateway.get("k") == {"job": 42}
+    assert gateway.get("l") == {"job": 43}
+
+
+def test_an_object_goes_with_the_last_that_points_at_it(service):
+    gateway = service.gateway()
+    gateway.set("k", {"job": 42})
+    ref = envelope.unwrap(service.row())
+    gateway.delete("k")
+    assert not service.files.holds(ref)
+    assert references.released(service.namespace) == []
+
+
+@pytest.mark.parametrize("way", ["delete", "clear"])
+def test_a_backend_that_removes_by_key_only_leaves_what_a_snapshot_needs(tmp_path, way):
+    service = Service(tmp_path, small_backends.PlainFolder, "tests.PlainFolder")
+    gateway = service.gateway()
+    gateway.set("k", 1)
+    gateway.set("l", 2)
+    snapshots.take(service.namespace, "before")
+    if way == "delete":
+        gateway.delete("k")
+    else:
+        gateway.clear()
+    snapshots.restore(service.namespace, "before")
+    assert gateway.get("k") == 1
+    gateway.delete("l")
+    service.store.close()
+
+
+def test_an_accessor_removes_only_what_the_service_released(service):
+    keyspace = scopes.task_instance(service.namespace, service.ids[SCOPE])
+    accessor = TaskStateStoreAccessor(keyspace, SCOPE, service.backend.hooks)
+    accessor.set("k", 1)
+    accessor.set("l", 2)
+    snapshots.take(service.namespace, "before")
+    accessor.set("l", 3)
+    accessor.delete("k")
+    accessor.clear()
+    snapshots.restore(service.namespace, "before")
+    assert accessor.get("k") == 1
+    assert accessor.get("l") == 2
+
+
+# ---------------------------------------------------------------- calls at once
+
+
+@pytest.mark.parametrize("value", ["the same", "another"])
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_a_row_has_its_object_after_a_delete_beside_its_write(service, value, pause):
+    gateway = service.gateway()
+    for _ in range(10):
+        gateway.set("k", "the same")
+        service.files.pause = pause
+        together(lambda: gateway.set("k", value), lambda: gateway.delete("k"))
+        service.files.pause = 0.0
+        assert service.rows_without_object() == []
+
+
+def test_a_value_outlives_a_clear_and_the_removal_of_orphans(service):
+    gateway = service.gateway()
+    service.files.pause = 0.005
+
+    def clear_and_remove():
+        gateway.clear()
+        remove_orphans(service.namespace, service.backend, 0, 100)
+
+    for number in range(8):
+        together(lambda n=number: gateway.set("k", n % 2), clear_and_remove)
+        assert service.rows_without_object() == []
+    gateway.set("k", "last")
+    assert gateway.get("k") == "last"
+
+
+def test_a_row_never_points_at_an_object_that_is_being_removed(service):
+    """Not even until the write has looked again: a kill in between would lose the value."""
+    gateway = service.gateway()
+    gateway.set("k", 1)
+    ref = envelope.unwrap(service.row())
+    gateway.delete("k")
+    missing = []
+    write = service.store.transaction
+
+    def watched(refs=()):
+        missing.extend(one for one in refs if not service.files.holds(one))
+        return write(refs)
+
+    service.store.transaction = watched
+    service.files.write(SCOPE, "k", Encoded.of(1))
+    service.files.pause = 0.02
+    together(
+        lambda: gateway.set("k", 1),
+        lambda: remove_orphans(service.namespace, service.backend, 0, 100),
+    )
+    assert missing == []
+    assert gateway.get("k") == 1
+    assert service.files.holds(ref)
+
+
+def test_a_read_beside_an_overwrite_reads_one_of_both(service):
+    gateway = service.gateway()
+    gateway.set("k", 0)
+    read = type(service.files).read
+
+    def overwritten_first(self, ref):
+        self.read = lambda one: read(service.files, one)
+        Gateway.of_task(service.backend, service.namespace, service.ids[SCOPE], API_WRITER).set(
+            "k", 1
+        )
+        return read(self, ref)
+
+    service.files.read = lambda ref: overwritten_first(service.files, ref)
+    assert gateway.get("k") == 1
+
+
+def test_a_read_beside_a_delete_finds_no_key(service):
+    gateway = service.gateway()
+    gateway.set("k", 0)
+    read = service.files.read
+
+    def deleted_first(ref):
+        service.files.read = read
+        service.gateway().delete("k")
+        return read(ref)
+
+    service.files.read = deleted_first
+    with pytest.raises(KeyNotFound):
+        gateway.get("k")
+
+
+def test_an_object_that_is_missing_for_good_is_an_error(service):
+    gateway = service.gateway()
+    gateway.set("k", 0)
+    service.files.remove_ref(envelope.unwrap(service.row()))
+    with pytest.raises(BackendFailed, match="ObjectMissing"):
+        gateway.get("k")
+
+
+# ---------------------------------------------------------------- orphans
+
+
+def test_an_unfinished_object_of_a_live_writer_stays(service, tmp_path):
+    gateway = service.gateway()
+    gateway.set("k", 1)
+    realm = tmp_path / "objects" / service.files.realm
+    unfinished = realm / ("0" * 64 + "~" + "1" * 16)
+    unfinished.write_text("half of")
+    left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
+    assert [why for _, why in left] == ["too young"]
+    assert unfinished.exists()
+
+
+# ---------------------------------------------------------------- another's value
+
+
+def test_a_task_cannot_read_the_value_of_another_through_its_reference(service):
+    service.gateway().set("secret", "of SCOPE")
+    service.put_row(envelope.unwrap(service.row("secret")), "mine", OTHER)
+    with pytest.raises(RefusedReference):
+        service.gateway(OTHER).get("mine")
+    assert service.gateway().get("secret") == "of SCOPE"
+
+
+def test_an_asset_cannot_lend_its_value_to_a_task(service):
+    assets.create_asset(service.namespace, "orders")
+    asset = Gateway.of_asset(service.backend, service.namespace, "name", "orders", API_WRITER)
+    asset.set("secret", 1)
+    ref = envelope.unwrap(scopes.asset(service.namespace, name="orders").get("secret"))
+    service.put_row(ref)
+    with pytest.raises(RefusedReference):
+        service.gateway().get("k")
+    assert asset.get("secret") == 1
+
+
+def test_an_asset_written_by_its_uri_is_still_read(service):
+    assets.create_asset(service.namespace, "orders", "s3://orders")
+    ref = service.files.write(AssetScope(uri="s3://orders"), "k", Encoded.of(1))
+    scopes.asset(service.namespace, name="orders").set("k", envelope.wrap(ref))
+    gateway = Gateway.of_asset(service.backend, service.namespace, "name", "orders", API_WRITER)
+    assert gateway.get("k") == 1
