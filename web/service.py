@@ -28,7 +28,7 @@ class Service:
 
     :param settings: as :func:`web.settings.load` returns them.
     :param backend: of the namespace ``default``.
-    :param make_backend: makes the backend of another namespace, by its name.
+    :param make_backend: makes the backend of another namespace, by its realm.
     :param fixture: the document given at start, to which a reset returns.
     :param passwords: of the users, by their names.
     """
@@ -48,9 +48,9 @@ class Service:
         """The backend of a namespace; a built-in one has a path of its own per namespace."""
         if namespace.name == DEFAULT:
             return self.backend
-        backend = self._backends.get(namespace.name)
+        backend = self._backends.get(namespace.realm)
         if backend is None:
-            backend = self._backends.setdefault(namespace.name, self.make_backend(namespace.name))
+            backend = self._backends.setdefault(namespace.realm, self.make_backend(namespace.realm))
         return backend
 
 

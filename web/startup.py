@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from state.backends import loading
+from state.backends import layout, loading
 from state.errors import BadBackend, BadDocument, SettingError
 from state.gateway.backend import Backend
 from state.gateway.deadlines import Calls
@@ -32,8 +32,8 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
     store = Store(settings["db"], settings["durable"], int(settings["journal_limit"] * 2**20))
     calls = Calls()
 
-    def backend(name: str) -> Backend:
-        return _backend(settings, environ, store, calls, name)
+    def backend(realm: str) -> Backend:
+        return _backend(settings, environ, store, calls, realm)
 
     try:
         default = backend(DEFAULT)
@@ -70,17 +70,19 @@ def _load(service: Service, fixture: dict[str, Any] | None) -> None:
 
 
 def _backend(
-    settings: dict[str, Any], environ: Mapping[str, str], store: Store, calls: Calls, namespace: str
+    settings: dict[str, Any], environ: Mapping[str, str], store: Store, calls: Calls, realm: str
 ) -> Backend:
     """The backend named at start; a built-in one has a path of its own per namespace."""
     name = settings["backend"]
     options = loading.options_from(environ, name)
     if name in loading.BUILTIN:
-        options["realm"] = f"{store.database_id}/{namespace}"
+        options["realm"] = f"{store.database_id}/{realm}"
     try:
         hooks = loading.load(name, **options)
     except BadBackend as error:
         raise BadBackend(masked(str(error))) from error
+    if hooks is not None and name in loading.BUILTIN:
+        hooks.backend.former_realms = [layout.realm(f"{id_}/{realm}") for id_ in store.former_ids]
     return Backend(hooks, calls, settings["backend_timeout"])
 
 

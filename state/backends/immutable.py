@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,8 @@ class ImmutableBackend(EncodedBackend):
     """
 
     immutable = True
+    # of the database that this one was copied from: read, never written or removed
+    former_realms: Sequence[str] = ()
 
     def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
         if threshold < 0:
@@ -84,12 +86,19 @@ class ImmutableBackend(EncodedBackend):
         except ForeignReference:
             return False
 
+    def reads_ref(self, ref: str) -> bool:
+        """Whether a reference is that of an object of this realm or of a former one."""
+        try:
+            return self.realm_of(ref) in (self.realm, *self.former_realms)
+        except ForeignReference:
+            return False
+
     def belongs_to(self, scope: StoreScope, ref: str) -> bool:
-        """Whether a reference is that of an object of this scope, in this realm.
+        """Whether a reference that :meth:`reads_ref` is that of an object of this scope.
 
         :raises ForeignReference: if it does not lie below the base.
         """
-        return self._path(ref).startswith(f"{self.realm}/{layout.scope_path(scope)}/")
+        return self._path(ref).startswith(f"{self.realm_of(ref)}/{layout.scope_path(scope)}/")
 
     def realm_of(self, ref: str) -> str:
         """The realm that a reference lies in.

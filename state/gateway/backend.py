@@ -68,7 +68,10 @@ class Backend:
 
         :param vouched_by: the backends through which this service itself wrote it.
         """
-        return self.hooks is not None and (self.name in vouched_by or self.owns(ref))
+        if self.hooks is None:
+            return False
+        reads_ref = getattr(self.hooks.backend, "reads_ref", self.owns)
+        return self.name in vouched_by or bool(reads_ref(ref))
 
     def is_missing(self, ref: str, vouched_by: Collection[str]) -> bool:
         """Whether the backend reports that the object of a reference is missing.

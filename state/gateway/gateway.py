@@ -26,7 +26,7 @@ from ..store.tables.entries import Keyspace, Stored
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .backend import Backend, Result, _Own
 from .deadlines import Abandoned, Call
-from .trust import may_resolve
+from .trust import may_remove, may_resolve
 
 log = logging.getLogger("stateroom.gateway")
 _NONE = object()
@@ -172,12 +172,10 @@ class Gateway:
     def _remove_object(self, ref: str) -> None:
         """Remove an object that no row points at and that this backend is known to have made."""
         assert self._backend.hooks is not None
-        owns = self._backend.owns(ref)
-        name = self._backend.name
         references.remove(
             self._keyspace.namespace.database,
             ref,
-            lambda db: owns or name in references.provenance(db, ref).vouched_by,
+            lambda db: may_remove(self._backend, ref, references.provenance(db, ref).vouched_by),
             self._backend.hooks.backend.remove_ref,
         )
 

@@ -19,7 +19,7 @@ from ..errors import BackendFailed, ForeignReference
 from ..model.clock import Clock
 from ..store.namespace import Namespace
 from ..store.tables import references
-from ..store.tables.namespaces import DEFAULT, listed
+from ..store.tables.namespaces import DEFAULT, realms
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
@@ -115,9 +115,9 @@ def _is_ours(
     the reference or the backend confirms it. Built-in backends share a base with other databases,
     so for them the prefix is required too.
     """
-    if backend.name in origin.vouched_by:
-        return True
     under_prefix = f"/{namespace.database.database_id}/" in ref
+    if backend.name in origin.vouched_by and (under_prefix or backend.name not in BUILTIN):
+        return True
     if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
         return True
     claimed = backend.name in origin.backends and backend.name not in BUILTIN
@@ -132,8 +132,8 @@ def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str)
         realm = backend.hooks.backend.realm_of(ref)
     except ForeignReference:
         return False
-    names = [row["name"] for row in listed(namespace.database)]
-    return realm not in {layout.realm(f"{namespace.database.database_id}/{name}") for name in names}
+    database = namespace.database
+    return realm not in {layout.realm(f"{database.database_id}/{one}") for one in realms(database)}
 
 
 def _is_older(moment: datetime, seconds: float) -> bool:

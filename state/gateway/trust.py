@@ -1,4 +1,4 @@
-"""Which stored references the service's backend may resolve.
+"""Which stored references the service's backend may resolve, and which objects it may remove.
 
 Any client can store a reference, or name a backend in a header, so that neither is evidence: a task
 could store another's reference under its own key, and read its value.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from ..backends.loading import BUILTIN
 from ..errors import ForeignReference
 from ..store.namespace import Namespace
 from ..store.tables import references, scopes
@@ -33,3 +34,16 @@ def may_resolve(
         return any(belongs_to(scope, ref) for scope in scopes.spellings(namespace, scope_id))
     except ForeignReference:
         return False
+
+
+def may_remove(backend: Backend, ref: str, vouched_by: Collection[str]) -> bool:
+    """Whether an object is this database's to remove.
+
+    Those of a built-in backend are if they lie under its id, which a copy of the database does not
+    share; others if this service wrote them.
+
+    :param vouched_by: the backends through which it did.
+    """
+    if backend.name in BUILTIN:
+        return backend.owns(ref)
+    return backend.owns(ref) or backend.name in vouched_by

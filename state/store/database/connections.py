@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import ReferenceBusy, StoreError
-from . import opening
+from . import identity, opening
 from .ownership import Ownership
 
 MEMORY = ":memory:"
@@ -60,6 +60,7 @@ class Database:
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
         self._open = True
+        self.found: str | None = None  # if the file is another than it was, in a sentence
         self._file = path
         if path != MEMORY:
             self._file = str(Path(path).resolve())  # the process may change its folder
@@ -74,6 +75,8 @@ class Database:
         connection = self._connect()
         try:
             opening.prepare(connection, self.path, durable)
+            if self.is_file:
+                self.found = identity.bind(connection, self._file)
         except BaseException:
             connection.close()
             raise
@@ -215,11 +218,15 @@ class Database:
 
     @functools.cached_property
     def database_id(self) -> str:
-        """The id in the paths of this database's objects; another database has another one."""
+        """The id under which the objects of this database lie, apart from those of others."""
         with self.reading() as db:
-            sql = "SELECT value FROM meta WHERE name = 'database_id'"
-            (database_id,) = db.execute(sql).fetchone()
-        return str(database_id)
+            return identity.database_id(db)
+
+    @functools.cached_property
+    def former_ids(self) -> list[str]:
+        """The ids of the databases that this one was copied from."""
+        with self.reading() as db:
+            return identity.former_ids(db)
 
     def problem(self) -> str | None:
         """The error of a read; None if the database can be read."""

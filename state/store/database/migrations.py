@@ -328,3 +328,12 @@ def states_in_the_journal(db: Database) -> None:
         """UPDATE journal SET state = outcome, outcome = NULL
         WHERE op = 'state' AND status IS NOT NULL AND outcome IS NOT NULL"""
     )
+
+
+@migrations()
+def realms_of_namespaces(db: Database) -> None:
+    """The part of a backend's base that a namespace uses: one of its own, also for a namespace that
+    is created again under the name of a dropped one.
+    """
+    db.execute("ALTER TABLE namespaces ADD COLUMN realm TEXT")
+    db.execute("UPDATE namespaces SET realm = name")

@@ -22,17 +22,20 @@ from . import assets, dag_runs, references, scopes
 
 DEFAULT = "default"
 _NEAR = 5  # names in a message
+_DROPPED = "dropped:"  # before a namespace's name, in the table meta: how often it was dropped
 
 
 def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namespace:
     """Read a namespace; raises as :meth:`Store.namespace`."""
     with database.reading() as db:
         row = db.execute(
-            "SELECT ns, config, clock, fixture, created_at FROM namespaces WHERE name = ?", (name,)
+            """SELECT ns, config, clock, fixture, created_at, realm FROM namespaces
+            WHERE name = ?""",
+            (name,),
         ).fetchone()
         if row is None:
             raise NamespaceNotFound(name, near(db, name))
-    ns, config, clock, fixture, created_at = row
+    ns, config, clock, fixture, created_at, realm = row
     return Namespace(
         database,
         log,
@@ -43,6 +46,7 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
         clock=Clock.from_json(json.loads(clock)),
         fixture=json.loads(fixture or "null"),
         created_at=created_at or "",
+        realm=realm,
     )
 
 
@@ -88,8 +92,27 @@ def create(database: Database, name: str, fixture: dict[str, Any] | None = None)
     with database.transaction() as db:
         if db.execute("SELECT 1 FROM namespaces WHERE name = ?", (name,)).fetchone():
             raise NamespaceExists(f"namespace {name!r} already exists")
-        row = (name, to_text(Clock().now()), text)
-        db.execute("INSERT INTO namespaces (name, created_at, fixture) VALUES (?, ?, ?)", row)
+        row = (name, to_text(Clock().now()), text, _new_realm(db, name))
+        db.execute(
+            "INSERT INTO namespaces (name, created_at, fixture, realm) VALUES (?, ?, ?, ?)", row
+        )
+
+
+def _new_realm(db: sqlite3.Connection, name: str) -> str:
+    """The name, or for one that was dropped before another: its objects may still be there."""
+    (dropped,) = db.execute(
+        "SELECT ifnull(max(cast(value AS INTEGER)), 0) FROM meta WHERE name = ?",
+        (_DROPPED + name,),
+    ).fetchone()
+    if not dropped:
+        return name
+    return f"{name}~{dropped}"
+
+
+def realms(database: Database) -> set[str]:
+    """The realms of all namespaces."""
+    with database.reading() as db:
+        return {realm for (realm,) in db.execute("SELECT realm FROM namespaces")}
 
 
 def drop(namespace: Namespace) -> None:
@@ -105,6 +128,11 @@ def drop(namespace: Namespace) -> None:
         namespace.journal.drop(db)
         references.hand_over(db, namespace.ns, DEFAULT)
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
+        db.execute(
+            """INSERT INTO meta (name, value) VALUES (?, 1)
+            ON CONFLICT (name) DO UPDATE SET value = value + 1""",
+            (_DROPPED + namespace.name,),
+        )
 
 
 def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Clock:

@@ -50,7 +50,7 @@ def health() -> Response:
     }
     if problem:
         return json_answer({**facts, "problem": problem}, 503)
-    return json_answer({**facts, "realm": f"{current.store.database_id}/{g.namespace.name}"})
+    return json_answer({**facts, "realm": f"{current.store.database_id}/{g.namespace.realm}"})
 
 
 @bp.post("/reset")

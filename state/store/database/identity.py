@@ -1,0 +1,71 @@
+"""Whether a database file is the one that its database id was given to.
+
+The objects of a database lie under its id. A copy of the file has the same id, and would remove the
+original's objects: it gets an id of its own, and only reads those.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+
+_NEW_ID = "lower(hex(randomblob(16)))"
+
+
+def bind(db: sqlite3.Connection, path: str) -> str | None:
+    """Bind the database id to the file, or give a copy an id of its own.
+
+    :param path: absolute, of the file that was opened.
+    :returns: what was found, in a sentence, if the file is not the one that it was.
+    """
+    identity = _identity(path)
+    bound = _read(db, "file")
+    if bound == {"path": path, "identity": identity}:
+        return None
+    found = None
+    if bound is None:
+        pass  # it is new, or of a release that did not look
+    elif bound["identity"] == identity:
+        found = f"{path} was {bound['path']} before"
+    elif _identity(bound["path"]) == bound["identity"]:
+        found = (
+            f"{path} is a copy of {bound['path']}: its objects get a place of their own, "
+            "and those of the original are read, never removed"
+        )
+        _write(db, "former_ids", [*former_ids(db), database_id(db)])
+        db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
+    else:
+        found = f"{path} was moved or restored: {bound['path']} is another file now, or gone"
+    _write(db, "file", {"path": path, "identity": identity})
+    return found
+
+
+def database_id(db: sqlite3.Connection) -> str:
+    """The id under which the objects of a database lie."""
+    (text,) = db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone()
+    return str(text)
+
+
+def former_ids(db: sqlite3.Connection) -> list[str]:
+    """The ids of the databases that this one was copied from."""
+    return list(_read(db, "former_ids") or ())
+
+
+def _identity(path: str) -> str | None:
+    """The file system and the number of a file; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def _read(db: sqlite3.Connection, name: str) -> dict[str, str] | None:
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def _write(db: sqlite3.Connection, name: str, value: dict[str, str | None] | Iterable[str]) -> None:
+    db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, json.dumps(value)))

@@ -1,0 +1,163 @@
+"""A database that was copied, moved or restored, and the objects of the original."""
+
+import os
+import shutil
+
+import pytest
+
+from app import create_app
+from state import Encoded
+from state.backends import layout
+from state.backends.files import FileBackend
+from state.backends.hooks import Hooks
+from state.errors import RefusedReference
+from state.gateway.backend import Backend
+from state.gateway.deadlines import Calls
+from state.gateway.gateway import Gateway
+from state.gateway.orphans import remove_orphans
+from state.model import envelope
+from state.model.scopes import API_WRITER, TaskScope
+from state.store.store import Store
+from state.store.tables import scopes, task_instances
+from web.server.banner import banner
+
+SCOPE = TaskScope("etl", "r1", "load")
+
+
+@pytest.fixture
+def original(tmp_path):
+    return tmp_path / "original.db"
+
+
+def opened(path):
+    """The id of a database, and what was found when it was opened."""
+    store = Store(str(path))
+    try:
+        return store.database_id, store.found
+    finally:
+        store.close()
+
+
+def test_a_file_keeps_its_id(original):
+    first, found = opened(original)
+    assert found is None
+    assert opened(original) == (first, None)
+
+
+def test_a_copy_gets_an_id_of_its_own(original, tmp_path):
+    first, _ = opened(original)
+    shutil.copy(original, tmp_path / "copy.db")
+    copied, found = opened(tmp_path / "copy.db")
+    assert copied != first
+    assert f"copy.db is a copy of {original}" in found
+    assert opened(tmp_path / "copy.db") == (copied, None)
+    assert opened(original) == (first, None)
+
+
+def test_a_file_that_was_moved_keeps_its_id(original, tmp_path):
+    first, _ = opened(original)
+    moved = tmp_path / "moved.db"
+    os.rename(original, moved)
+    assert opened(moved) == (first, f"{moved} was {original} before")
+    assert opened(moved) == (first, None)
+
+
+def test_a_file_that_was_restored_keeps_its_id(original, tmp_path):
+    first, _ = opened(original)
+    shutil.copy(original, tmp_path / "backup")
+    os.unlink(original)
+    (tmp_path / "takes the number of the old file").touch()
+    shutil.copy(tmp_path / "backup", original)
+    again, found = opened(original)
+    assert again == first
+    assert "moved or restored" in found
+
+
+class Served:
+    """A database as a service has it, with the file backend."""
+
+    def __init__(self, path, base, name="default"):
+        self.store = Store(str(path))
+        if name != "default":
+            self.store.create_namespace(name)
+        self.namespace = self.store.namespace(name)
+        files = FileBackend(str(base), f"{self.store.database_id}/{self.namespace.realm}")
+        files.former_realms = [f"{id_}/{self.namespace.realm}" for id_ in self.store.former_ids]
+        self.files = files
+        self.backend = Backend(Hooks(files, "file"), Calls(), 10)
+
+    def gateway(self):
+        ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
+        return Gateway.of_task(self.backend, self.namespace, ti_id, API_WRITER)
+
+
+def test_a_copy_reads_the_originals_objects_and_removes_none(original, tmp_path):
+    base = tmp_path / "objects"
+    first = Served(original, base)
+    gateway = first.gateway()
+    gateway.set("vouched", 1)
+    scope_rows = scopes.task(first.namespace, SCOPE)
+    worker = first.files.write(SCOPE, "claimed", Encoded.of(2))
+    scope_rows.set("claimed", envelope.wrap(worker))
+    first.store.log.flush()
+    first.store.close()
+    shutil.copy(original, tmp_path / "copy.db")
+
+    copy = Served(tmp_path / "copy.db", base)
+    copied = copy.gateway()
+    assert copied.get("vouched") == 1
+    assert copied.get("claimed") == 2
+    copied.set("vouched", "of the copy")
+    copied.delete("claimed")
+    copied.clear()
+    assert remove_orphans(copy.namespace, copy.backend, 0, 100)["removed"] == []
+    copy.store.close()
+
+    again = Served(original, base)
+    assert again.gateway().get("vouched") == 1
+    assert again.gateway().get("claimed") == 2
+    again.store.close()
+
+
+def test_a_namespace_of_an_old_name_has_objects_of_its_own(original, tmp_path):
+    base = tmp_path / "objects"
+    first = Served(original, base, "mine")
+    first.gateway().set("secret", 1)
+    ref = envelope.unwrap(scopes.task(first.namespace, SCOPE).get("secret"))
+    first.store.drop_namespace("mine")
+    first.store.close()
+
+    second = Served(original, base, "mine")
+    assert second.namespace.realm == "mine~1"
+    gateway = second.gateway()
+    scopes.task(second.namespace, SCOPE).set("k", envelope.wrap(ref))
+    with pytest.raises(RefusedReference):
+        gateway.get("k")
+    gateway.set("secret", 2)
+    assert gateway.get("secret") == 2
+    second.store.close()
+
+
+def test_the_start_says_what_was_found(start, original, tmp_path):
+    opened(original)
+    shutil.copy(original, tmp_path / "copy.db")
+    app = start(db=str(tmp_path / "copy.db"))
+    lines = banner(app.extensions["stateroom"], "http://127.0.0.1:8103", True, "stateroom")
+    assert "is a copy of" in " ".join(lines.split())
+
+
+def test_a_service_gives_a_namespace_of_an_old_name_another_backend(tmp_path):
+    environ = {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}
+    app = create_app({"db": str(tmp_path / "s.db"), "backend": "file"}, environ)
+    client = app.test_client()
+    realms = []
+    for _ in range(2):
+        client.post("/_stateroom/namespaces", json={"name": "mine"})
+        realms.append(client.get("/ns/mine/_stateroom/health").json["realm"])
+        service = app.extensions["stateroom"]
+        hooks = service.backend_of(service.store.namespace("mine")).hooks
+        assert hooks.backend.realm == layout.realm(realms[-1])
+        client.delete("/_stateroom/namespaces/mine")
+    app.extensions["stateroom"].store.close()
+    assert realms[0].endswith("/mine")
+    assert realms[1].endswith("/mine~1")
