@@ -101,9 +101,11 @@ def _orphan(
     if listed_at is None and backend.is_missing(ref, origin.vouched_by):
         references.forget(namespace.database, ref)
         return None
-    written_at = max(moment for moment in (listed_at, origin.written_at) if moment is not None)
+    moments = [moment for moment in (listed_at, origin.written_at) if moment is not None]
+    if not moments:  # removed and forgotten meanwhile
+        return None
     is_ours = _is_ours(namespace, backend, ref, origin)
-    return Orphan(ref, size, written_at, is_ours, layout.is_unfinished_ref(ref))
+    return Orphan(ref, size, max(moments), is_ours, layout.is_unfinished_ref(ref))
 
 
 def _is_ours(
