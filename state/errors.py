@@ -15,6 +15,7 @@ StateError
 ├── UnreadableValue        the stored text is not JSON that this API can send
 ├── BadDocument            an invalid fixture document, such as one with a duplicate
 ├── OutOfRange             a number that no database row can hold
+├── ReferenceTooLong       a reference that is longer than any that names an object
 ├── BackendError           an error of a state backend
 │   ├── BadBackend           a class that cannot be a backend, or broke its contract
 │   ├── ObjectMissing        the object behind a reference does not exist
@@ -287,6 +288,18 @@ class RefusedReference(BackendError):
     def __init__(self, ref: str, why: str) -> None:
         super().__init__(f"the reference {masked(ref)} is not resolved here: {why}")
         self.ref = ref
+
+
+class ReferenceTooLong(StateError):
+    """A reference is longer than any that a backend should make."""
+
+    reason = "reference_too_long"
+
+    def __init__(self, length: int, most: int) -> None:
+        super().__init__(
+            f"a reference has at most {most} characters, this one has {length}; "
+            "it names an object, and is not the value itself"
+        )
 
 
 class ReferenceBusy(BackendError):

@@ -18,6 +18,7 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.NamespaceExists: 409,
     errors.InvalidName: 400,
     errors.RefusedReference: 403,
+    errors.ReferenceTooLong: 422,
     errors.ReferenceBusy: 503,
     errors.BackendFailed: 502,
     errors.BackendTimeout: 504,

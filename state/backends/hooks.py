@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import BadBackend
+from ..model.envelope import LONGEST
 from ..model.reference_facts import Released
 from ..model.scopes import StoreScope, TaskScope
 from ..model.values import Encoded
@@ -179,11 +180,19 @@ class Hooks:
         return self._checked(ref)
 
     def _checked(self, ref: Any) -> str | None:
-        if ref is None or (isinstance(ref, str) and ref):
-            return ref
-        raise BadBackend(
-            f"{self.name} returned {ref!r} as a reference; it must be a non-empty string, or None"
-        )
+        if ref is None:
+            return None
+        if not isinstance(ref, str) or not ref:
+            raise BadBackend(
+                f"{self.name} returned {ref!r} as a reference; "
+                "it must be a non-empty string, or None"
+            )
+        if len(ref) > LONGEST:
+            raise BadBackend(
+                f"{self.name} returned a reference of {len(ref)} characters; at most {LONGEST} "
+                "name an object"
+            )
+        return ref
 
     def deserialize(self, scope: StoreScope, ref: str) -> Any:
         """The value behind a reference; exceptions of the backend are not caught."""

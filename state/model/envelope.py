@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 MARKER = "__airflow_state_ref__"
+LONGEST = 8192  # characters of a reference; Airflow 3.3 has no limit
 
 
 def wrap(ref: str) -> dict[str, str]:

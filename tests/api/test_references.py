@@ -49,6 +49,16 @@ def test_a_reference_is_listed_with_all_that_is_known(values):
     assert row["written_by"] == {"kind": "api", "ti_id": None}
 
 
+@pytest.mark.parametrize("length", [8193, 100_000])
+def test_a_reference_too_long_is_refused_where_it_comes_in(values, length):
+    path = f"/execution/store/ti/{values.ti_id}/k"
+    answer = values.http.put(path, json={"value": envelope.wrap("s" * length)})
+    assert answer.status_code == 422
+    assert answer.json["detail"]["reason"] == "reference_too_long"
+    assert f"this one has {length}" in answer.json["detail"]["message"]
+    assert values.http.get(path).status_code == 404
+
+
 def test_a_reference_outlives_its_scope(values):
     values.put(1)
     values.http.post("/_stateroom/reset")

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ...errors import KeyNotFound, TaskInstanceNotFound
+from ...errors import KeyNotFound, ReferenceTooLong, TaskInstanceNotFound
 from ...model import envelope, values
 from ...model.clock import to_text
 from ...model.events import KEY_NOT_FOUND, UNCHANGED
@@ -395,7 +395,10 @@ def put_entry(
     :param ref: the reference in its value, if the value is an envelope.
     :param writer: who is recorded in the ledger.
     :param keep_expiry: leave the expiry of an existing entry as it is.
+    :raises ReferenceTooLong: for one of more than :data:`envelope.LONGEST` characters.
     """
+    if ref is not None and len(ref) > envelope.LONGEST:
+        raise ReferenceTooLong(len(ref), envelope.LONGEST)
     sql = _REPLACE if keep_expiry else _SET
     held, expires_at, expires_by = db.execute(sql, entry).fetchone()
     if held is None and ref is None:
