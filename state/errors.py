@@ -36,7 +36,8 @@ StateError
     ├── CorruptDatabase      5
     ├── ReadOnlyDatabase     6
     ├── NewerDatabase        7   written by a newer release
-    └── DatabaseFull         8   no room for a write; nothing was changed
+    ├── DatabaseFull         8   no room for a write; nothing was changed
+    └── DatabaseReplaced         the file was removed or replaced while it was served
 """
 
 from __future__ import annotations
@@ -451,3 +452,9 @@ class DatabaseFull(StoreError):
 
     reason = "database_full"
     exit_status = 8
+
+
+class DatabaseReplaced(StoreError):
+    """The file was removed or replaced while it was served: a write would be lost."""
+
+    reason = "database_replaced"

@@ -15,6 +15,7 @@ DEFAULT_URL = "http://127.0.0.1:8103"
 READY = "ready "  # begins the line with the URL on standard output
 WITH_STDIN = "--until-stdin-closes"
 START_TIMEOUT = 30  # seconds
+_LAST_LINES = 2  # seconds that a process that has ended may take to send its last lines
 
 
 class StartFailed(StateError):
@@ -60,8 +61,9 @@ class ServerProcess:
 
     def _collect(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._errors.append(line)
+        with self.process.stderr as errors:
+            for line in errors:
+                self._errors.append(line)
 
     def _wait(self) -> str:
         assert self.process.stdout is not None
@@ -101,8 +103,8 @@ class ServerProcess:
         return status
 
     def _close_pipes(self) -> None:
-        self._reader.join()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+        self._reader.join(_LAST_LINES)  # a child that a backend left behind keeps the pipe open
+        for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
 

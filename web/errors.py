@@ -24,6 +24,7 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.BackendTimeout: 504,
     errors.BackendBusy: 429,
     errors.DatabaseFull: 507,
+    errors.DatabaseReplaced: 503,
     errors.StoreError: 500,
     errors.StateError: 400,
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+from ..errors import DatabaseReplaced
 from .database.connections import MEMORY, Database
 from .faults import FaultyNames
 from .journal.writer import Log
@@ -88,5 +90,8 @@ class Store(Database):
         file.
         """
         self.release()
-        self.log.close()
-        super().close()
+        try:
+            with contextlib.suppress(DatabaseReplaced):  # said with each call since
+                self.log.close()
+        finally:
+            super().close()

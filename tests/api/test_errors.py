@@ -29,7 +29,7 @@ def test_every_error_has_a_status_and_a_reason(kind):
 
 
 def test_only_the_database_and_the_backend_may_answer_5xx():
-    storage = {errors.DatabaseFull, errors.StoreError}
+    storage = {errors.DatabaseFull, errors.DatabaseReplaced, errors.StoreError}
     backend = {errors.BackendFailed, errors.BackendTimeout, errors.ReferenceBusy}
     assert {kind for kind, status in STATUS.items() if status >= 500} == storage | backend
 

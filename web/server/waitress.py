@@ -14,6 +14,8 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
+from state.forks import close_in_children
+
 from .connections import HEADROOM, Channel, LaneFull
 from .lanes import IfFree, LaneOf, Lanes
 
@@ -150,6 +152,7 @@ class Server:
             self._lanes.shutdown()
             wasyncore.close_all(self._sockets)
             raise
+        close_in_children(self)
         self.host = host
         self.port = int(self._server.effective_port)
 
@@ -181,6 +184,11 @@ class Server:
         self._server.pull_trigger()
         with self._serving:
             self._end()
+
+    def close_in_child(self) -> None:
+        """Close the port and every connection in a process that a backend has forked."""
+        for channel in list(self._sockets.values()):
+            channel.socket.close()
 
     def _end(self) -> None:
         self._closing = True

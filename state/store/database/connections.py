@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...errors import ReferenceBusy, StoreError
+from ...errors import DatabaseReplaced, ReferenceBusy, StoreError
 from . import identity, opening
 from .ownership import Ownership
 
@@ -66,6 +66,10 @@ class Database:
             self._file = str(Path(path).resolve())  # the process may change its folder
             self._ownership = opening.own(Path(path))
         try:
+            if self._ownership is not None:
+                opening.create(Path(self._file))
+                self._identity = str(identity.of_file(self._file))
+                self._ownership.claim(self._identity)
             self._writer = self._open_writer(durable)
         except BaseException:
             self._release()
@@ -83,9 +87,24 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        database = self._file
+        if self.is_file:
+            database = f"{Path(self._file).as_uri()}?mode=rw"  # never create one
         return sqlite3.connect(
-            self._file, isolation_level=None, check_same_thread=False, cached_statements=256
+            database,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            uri=self.is_file,
         )
+
+    def _check_file(self) -> None:
+        """:raises DatabaseReplaced: if the path leads to another file now, or to none."""
+        if self.is_file and identity.of_file(self._file) != self._identity:
+            raise DatabaseReplaced(
+                f"{self.path} was removed or replaced while it was served, so that writes would be "
+                "lost; put it back, or start the service again"
+            )
 
     def announce(self, url: str) -> None:
         """Write the owner's address into the lock file, for the message of a second process."""
@@ -99,11 +118,13 @@ class Database:
 
         :param refs: the references that rows will point at.
         :raises DatabaseFull: if the disk is full; the transaction was rolled back.
+        :raises DatabaseReplaced: if the file was removed or replaced.
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
         """
         with self.lock:
             if refs:
                 self._wait_for_removal(refs)
+            self._check_file()
             db = self._writer
             pending = None
             try:
@@ -207,6 +228,7 @@ class Database:
         except IndexError:
             if not self._open:
                 raise StoreError(f"{self.path} was closed") from None
+            self._check_file()
             reader = self._connect()
             reader.execute("PRAGMA query_only = ON")
             return reader
@@ -231,6 +253,7 @@ class Database:
     def problem(self) -> str | None:
         """The error of a read; None if the database can be read."""
         try:
+            self._check_file()
             with self.reading() as db:
                 db.execute("SELECT 1 FROM namespaces LIMIT 1").fetchone()
         except (sqlite3.Error, StoreError) as error:

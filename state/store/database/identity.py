@@ -20,7 +20,7 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     :param path: absolute, of the file that was opened.
     :returns: what was found, in a sentence, if the file is not the one that it was.
     """
-    identity = _identity(path)
+    identity = of_file(path)
     bound = _read(db, "file")
     if bound == {"path": path, "identity": identity}:
         return None
@@ -29,7 +29,7 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
         pass  # it is new, or of a release that did not look
     elif bound["identity"] == identity:
         found = f"{path} was {bound['path']} before"
-    elif _identity(bound["path"]) == bound["identity"]:
+    elif of_file(bound["path"]) == bound["identity"]:
         found = (
             f"{path} is a copy of {bound['path']}: its objects get a place of their own, "
             "and those of the original are read, never removed"
@@ -53,7 +53,7 @@ def former_ids(db: sqlite3.Connection) -> list[str]:
     return list(_read(db, "former_ids") or ())
 
 
-def _identity(path: str) -> str | None:
+def of_file(path: str) -> str | None:
     """The file system and the number of a file; None if there is none."""
     try:
         status = os.stat(path)

@@ -53,6 +53,14 @@ def own(path: Path) -> Ownership:
     return ownership
 
 
+def create(path: Path) -> None:
+    """Create an empty file that only its owner can read, if there is none; SQLite gives the files
+    beside it the same permissions.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def check_writable(path: Path) -> None:
     """Refuse a file or a folder without write permission, also for root, who needs none.
 

@@ -6,10 +6,13 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import DatabaseOwned
+from ...forks import close_in_children
 
 
 class Ownership:
@@ -21,7 +24,9 @@ class Ownership:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o644)
+        self._path = path
+        self._mark: socket.socket | None = None
+        self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.announce(None)
@@ -33,6 +38,28 @@ class Ownership:
         except OSError:
             os.close(self._file)
             raise
+        close_in_children(self)
+
+    def claim(self, identity: str) -> None:
+        """Claim the file itself: a hard link of it has a lock file of its own.
+
+        Only Linux has the means, a socket without a file that the kernel closes with the process.
+
+        :param identity: of the file, whatever its path.
+        :raises DatabaseOwned: if another process has claimed it.
+        """
+        if sys.platform != "linux":
+            return
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0stateroom-{identity}")
+        except OSError:
+            mark.close()
+            raise DatabaseOwned(
+                f"{self._path} is another name (a hard link) of a file that is in use; "
+                "stop that service, or give another --db"
+            ) from None
+        self._mark = mark
 
     def announce(self, url: str | None) -> None:
         """Write the owner's pid and address, for the message of a second process."""
@@ -41,7 +68,12 @@ class Ownership:
 
     def release(self) -> None:
         os.ftruncate(self._file, 0)
+        self.close_in_child()
+
+    def close_in_child(self) -> None:
         os.close(self._file)
+        if self._mark is not None:
+            self._mark.close()
 
 
 def lock_path(path: Path) -> Path:
