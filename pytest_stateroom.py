@@ -76,15 +76,15 @@ class Run:
     @cached_property
     def server(self) -> Stateroom:
         """The handle of the namespace ``default`` of the service."""
+        from state import jwt_secret
         from state.client.stateroom import Stateroom
         from state.process import ServerProcess
 
         if self.url:
             return Stateroom(self.url, token=os.environ.get("STATEROOM_TOKEN"))
-        environ = dict(os.environ)
-        environ.pop("AIRFLOW__API_AUTH__JWT_SECRET", None)  # so that calls need no token
         self._process = ServerProcess(
-            ["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"], environ
+            ["--db", ":memory:", "--host", "127.0.0.1", "--log-level", "error"],
+            jwt_secret.without(os.environ),
         )
         return Stateroom(self._process.url)
 

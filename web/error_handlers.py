@@ -17,6 +17,7 @@ from state.masking import masked
 from state.model import values
 
 from .errors import InvalidInput, NotEmulated, Refused, body_error, status_of
+from .request import version
 from .request.state_call import note_refusal
 from .responses import HEADERS, json_answer
 
@@ -74,9 +75,21 @@ _RENDERERS: dict[str, Callable[[errors.StateError], Any]] = {
 
 def register(app: Flask) -> None:
     """Answer every error in the shape of the API it was met in, routing errors included."""
-    app.register_error_handler(errors.StateError, _answer)
-    app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(errors.StateError, _echoed(_answer))
+    app.register_error_handler(HTTPException, _echoed(_answer_http))
+    app.register_error_handler(Exception, _echoed(_answer_unexpected))
+
+
+def _echoed(handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
+    """Echo the version where no route, and so no blueprint of the Execution API, is reached."""
+
+    def answer(error: Any) -> Response:
+        response = handler(error)
+        if request.endpoint is None and api_name() == "execution":
+            version.echo(response)
+        return response
+
+    return answer
 
 
 def api_name() -> str:
@@ -121,6 +134,8 @@ def rendered(error: errors.StateError) -> Response:
         answer.content_type = "application/json; charset=utf-8"
     if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
         answer.headers["Retry-After"] = "1"
+    if isinstance(error, Refused) and error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
 

@@ -34,12 +34,18 @@ _MOST_SHOWN = 5  # problems in a message
 
 
 class Refused(errors.StateError):
-    """A request that is refused: not authenticated, not allowed or invalid."""
+    """A request that is refused: not authenticated, not allowed or invalid.
 
-    def __init__(self, status: int, message: str, reason: str = "refused") -> None:
+    :param retry_after: the seconds after which another try may succeed.
+    """
+
+    def __init__(
+        self, status: int, message: str, reason: str = "refused", retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class Injected(errors.StateError):

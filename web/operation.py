@@ -37,6 +37,7 @@ class Operation:
     :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
     :param body: a schema, or several of which one has to fit.
     :param also: further statuses of its own.
+    :param errors: the bodies of errors, by their status, where they differ from its API's.
     :param by: the queries of a path that goes by name or by uri.
     :param open: whether it needs no token even where there is a secret.
     :param forms: whether its body may be a form too.
@@ -53,6 +54,7 @@ class Operation:
     query: Query | None = None
     body: Body | None = None
     also: tuple[int, ...] = ()
+    errors: Mapping[int, type[Schema]] | None = None
     by: Mapping[str, Query] | None = None
     open: bool = False
     forms: bool = False

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from .. import jwt_secret
 from ..errors import StateError
 from ..process import ServerProcess
 from .connection import option_value
@@ -47,8 +48,7 @@ def execute(report: str | None, command: tuple[str, ...]) -> None:
     """
     from ..client.stateroom import Stateroom
 
-    environ = dict(os.environ)
-    environ.pop("AIRFLOW__API_AUTH__JWT_SECRET", None)  # so that calls need no token
+    environ = jwt_secret.without(os.environ)
     with ServerProcess(["--db", option_value("db") or ":memory:", *_PRIVATE], environ) as server:
         with Stateroom(server.url) as stateroom:
             variables = {**os.environ, **stateroom.env}

@@ -105,7 +105,8 @@ def test_passwords_cannot_be_guessed_at_leisure(client):
     right = {"username": "admin", "password": PASSWORDS["admin"]}
     answer = client.post("/auth/token", json=right, environ_base=ELSEWHERE)
     assert answer.status_code == 429
-    assert "try again in" in answer.json["detail"]
+    assert answer.json == {"detail": "too many wrong passwords; try again in 1 s"}
+    assert answer.headers["Retry-After"] == "1"
 
 
 def test_a_wait_is_for_one_user_and_one_address(client):

@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask import Blueprint
 
+from schemas.control.faults import Fault
+from schemas.control.snapshots import Snapshots
 from state.process import ServerProcess
-from web.operation import operation_of
+from web.api import openapi
+from web.operation import Operation, operation_of
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.json"
 UNDESCRIBED = {
@@ -149,3 +153,29 @@ def test_schemathesis_finds_nothing_outside_it(
     assert result.returncode == 0, result.stdout[-6000:]
     entries = json.loads((tmp_path / "requests.har").read_text())["log"]["entries"]
     assert {entry["response"]["status"] for entry in entries} >= answered_with
+
+
+def test_a_new_endpoint_is_described_by_its_view_alone(start):
+    """Its module, its path's variable and its body stand in no list."""
+    app = start()
+    widgets = Blueprint("widgets_api", __name__, url_prefix="/_stateroom/widgets")
+
+    @widgets.put("/<widget>")
+    @Operation((200, Snapshots), body=Fault, also=(409,))
+    def put_widget(widget):
+        """Keep a widget."""
+
+    app.register_blueprint(widgets)
+    with app.test_request_context():
+        document = openapi.describe()
+    described = document["paths"]["/_stateroom/widgets/{widget}"]["put"]
+    assert described["tags"] == ["Control API"]
+    assert described["summary"] == "Keep a widget."
+    assert [parameter["name"] for parameter in described["parameters"]] == ["widget"]
+    assert set(described["responses"]) > {"200", "401", "403", "404", "409", "415", "422"}
+
+
+def test_the_wait_for_another_login_is_described(document):
+    answer = document["paths"]["/auth/token"]["post"]["responses"]["429"]
+    assert "wrong passwords" in answer["description"]
+    assert "Retry-After" in answer["headers"]

@@ -49,10 +49,17 @@ def test_the_command_finds_the_service_and_its_own_options():
     assert execute("echo", "--report", "x").stdout == "--report x\n"
 
 
-def test_a_secret_for_real_workers_does_not_close_it():
-    assert (
-        execute(*python(KEEP), environ={"AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64}).returncode == 0
-    )
+SECRETS = [
+    ("AIRFLOW__API_AUTH__JWT_SECRET", "x" * 64),
+    ("AIRFLOW__API_AUTH__JWT_SECRET_CMD", "echo a-secret"),
+    ("AIRFLOW__API_AUTH__JWT_SECRET_SECRET", "path/of/a/secret"),
+    ("STATEROOM_JWT_SECRET_FILE", __file__),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SECRETS)
+def test_a_secret_for_real_workers_does_not_close_it(name, value):
+    assert execute(*python(KEEP), environ={name: value}).returncode == 0
 
 
 def test_the_report_has_a_folder_for_each_namespace(tmp_path):

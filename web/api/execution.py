@@ -5,27 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 
 from schemas import execution as schemas
-from schemas.fields import datetimes
 from state.model.reference_facts import HEADER, KEPT, RELEASED, REPLACED, Facts, replaced_header
 from state.store.tables import assets, scopes, task_instances
 from state.store.tables.entries import Keyspace
 
-from ..errors import Refused
-from ..operation import NO_BODY, Operation
-from ..request.auth import authenticate_worker, refreshed_token
-from ..request.parsing import body, header_problem, path, query, read, read_body
+from ..operation import NO_BODY, Operation, operation_of
+from ..request import version
+from ..request.auth import authenticate_worker
+from ..request.parsing import body, path, query, read, read_body
 from ..responses import NO_CONTENT, json_answer, text_answer
 from ..service import setting
 from .entry_json import execution_value
 
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
-VERSION = "2026-06-30"
-VERSION_HEADER = "Airflow-API-Version"
-_FIRST_VERSION = "2025-04-11"
-_VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
+bp.after_request(version.echo)
 _CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
 _CLOCK = "HTTP_STATEROOM_CLOCK"
 _TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
@@ -50,62 +46,14 @@ _RELEASED = {
 }
 
 
-def check_version() -> None:
-    """Route by the version header as Airflow does, which compares texts: older versions know no
-    store.
-
-    An invalid date is one problem of the request among those of its query and body, so it is listed
-    when those are read.
-    """
-    environ = request.environ
-    text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
-    if text == VERSION:
-        return
-    is_store = environ["PATH_INFO"].startswith("/execution/store")
-    if text < _FIRST_VERSION or (text < VERSION and is_store):
-        raise Refused(404, "Not Found")
-    if text not in _VERSIONS:
-        g.header_problems = _date_problems(text)
-
-
-def _date_problems(text: str) -> list[dict[str, Any]]:
-    try:
-        moment = datetimes.from_string(text)
-    except ValueError as error:
-        message = f"Input should be a valid date or datetime, {error}"
-        return [
-            header_problem(
-                VERSION_HEADER, text, "date_from_datetime_parsing", message, error=str(error)
-            )
-        ]
-    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
-        message = "Datetimes provided to dates should have zero time - e.g. be exact dates"
-        return [header_problem(VERSION_HEADER, text, "date_from_datetime_inexact", message)]
-    return []
-
-
 @bp.before_request
 def admit() -> None:
     """The body is parsed before the caller is known, as in Airflow."""
-    check_version()
+    version.check_version()
     read_body()
-    if request.endpoint != "execution_api.health":
+    operation = operation_of(current_app, request.endpoint)
+    if operation is None or not operation.open:
         authenticate_worker()
-
-
-@bp.after_app_request
-def echo(response: Response) -> Response:
-    """Send back the version and the correlation id, and a fresh token where one is due."""
-    environ = request.environ
-    if environ["PATH_INFO"].startswith("/execution/"):
-        response.headers.add(
-            "airflow-api-version", environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
-        )
-        if correlation_id := environ.get("HTTP_CORRELATION_ID"):
-            response.headers.add("correlation-id", correlation_id)
-        if "claims" in g and (token := refreshed_token()):
-            response.headers["Refreshed-API-Token"] = token
-    return response
 
 
 @bp.get("/health")
@@ -192,7 +140,8 @@ def ti_update_state(task_instance_id: str) -> Any:
     place, update = read(
         path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
     )
-    ti_id, delay = place["task_instance_id"], update.get("retry_delay_seconds")
+    ti_id = place["task_instance_id"]
+    delay = update.get("retry_delay_seconds")
     changed = task_instances.set_state(
         g.namespace, ti_id, update["state"], setting("clear_on_success"), g.writer, delay
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -118,10 +119,10 @@ def _token(credentials: dict[str, Any], lifetime: int) -> Response:
     if current.keys.checking(g.namespace) is None:
         return _signed(roles.get(name, "admin"), name, lifetime)
     address = request.remote_addr or ""
-    if wait := current.logins.wait(name, address):
-        raise Refused(
-            429, f"too many wrong passwords; try again in {wait:.0f} s", "too_many_logins"
-        )
+    wait = math.ceil(current.logins.wait(name, address))
+    if wait:
+        message = f"too many wrong passwords; try again in {wait} s"
+        raise Refused(429, message, "too_many_logins", retry_after=wait)
     password = current.passwords.get(name, "").encode()
     sent = credentials["password"].encode("utf-8", "replace")
     is_right = hmac.compare_digest(password, sent)

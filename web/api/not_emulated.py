@@ -19,8 +19,8 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from ..error_handlers import api_name, to_path_without_slash
 from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
+from ..request.version import check_version, echo
 from ..responses import json_answer
-from .execution import check_version
 
 bp = Blueprint("not_emulated", __name__)
 _VARIABLE = re.compile(r"\\{\w+(:path)?\\}")
@@ -64,14 +64,17 @@ def refuse() -> Response | None:
         check_version()
     routes = templates(request.path)
     if request.method in routes:
-        authenticate_worker() if is_execution else core_role()
+        if is_execution:
+            authenticate_worker()
+        else:
+            core_role()
         raise NotEmulated(routes[request.method])
     if routes:
         if isinstance(request.routing_exception, NotFound):
             raise MethodNotAllowed(sorted(routes))
         return None
     if is_execution and templates(request.path.rstrip("/")):
-        return to_path_without_slash()
+        return echo(to_path_without_slash())
     return None
 
 

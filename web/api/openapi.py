@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +20,6 @@ from flask import Blueprint, Response, current_app
 from marshmallow import Schema
 
 from schemas import errors
-from schemas.control import fixtures
 from schemas.fields.base import Field
 from state import __version__
 
@@ -51,8 +51,10 @@ _ECHOED = {
     "correlation-id": "The request's own, if it has one.",
     "Refreshed-API-Token": "A new token for a worker whose own expires soon.",
 }
-_TEXT, _LIST = errors.HTTPExceptionResponse, errors.HTTPValidationError
-_REASON, _CONTROL = errors.ReasonResponse, errors.ControlResponse
+_TEXT = errors.HTTPExceptionResponse
+_LIST = errors.HTTPValidationError
+_REASON = errors.ReasonResponse
+_CONTROL = errors.ControlResponse
 _Shapes = tuple[type[Schema], ...]
 # the server refuses some requests before they reach an API, always with a reason
 _BY_SERVER: dict[int, _Shapes] = {
@@ -65,17 +67,21 @@ _BY_SERVER: dict[int, _Shapes] = {
 
 @dataclass(frozen=True)
 class Api:
-    """What the views of a blueprint have in common.
+    """What the views of a top-level blueprint have in common.
 
     :param tokens: the kinds of token that are accepted.
     :param error: the body of an error whose status is not in ``errors``.
     :param errors: the bodies of errors, by their status.
+    :param is_versioned: whether it reads and echoes the version header.
+    :param phrases: the descriptions of errors, by their status, where they are its own.
     """
 
     tag: str
     tokens: tuple[str, ...]
     error: type[Schema]
     errors: dict[int, _Shapes]
+    is_versioned: bool = False
+    phrases: Mapping[int, str] = field(default_factory=dict)
 
 
 _APIS = {
@@ -91,17 +97,23 @@ _APIS = {
             500: (_REASON,),
             507: (_REASON,),
         },
+        is_versioned=True,
     ),
     "core_api": Api("Core API", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
-    "login": Api("Login", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
-    "control_api": Api("Control API", ("person",), _CONTROL, {503: (fixtures.Health,)}),
+    "login": Api(
+        "Login",
+        ("person",),
+        _TEXT,
+        {**_BY_SERVER, 422: (_LIST, _TEXT), 429: (_TEXT, _REASON)},
+        phrases={429: "Too many wrong passwords, or too many long calls at the same time"},
+    ),
     "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
-    "references_api": Api("Control API", ("person",), _CONTROL, {}),
-    "namespaces_api": Api("Control API", ("person",), _CONTROL, {}),
-    "snapshots_api": Api("Control API", ("person",), _CONTROL, {}),
-    "journal_api": Api("Control API", ("person",), _CONTROL, {}),
-    "faults_api": Api("Control API", ("person",), _CONTROL, {}),
 }
+_CONTROL_API = Api("Control API", ("person",), _CONTROL, {})  # of every other blueprint
+
+
+def _api_of(endpoint: str) -> Api:
+    return _APIS.get(endpoint.split(".")[0], _CONTROL_API)
 
 
 # from examples/demo.json, so that the examples of the description work with it
@@ -209,21 +221,21 @@ def _paths(rule: str, operation: Operation) -> list[tuple[str, Query | None]]:
 def _described(
     endpoint: str, method: str, path: str, operation: Operation, query: Query | None
 ) -> dict[str, Any]:
-    part = endpoint.split(".")[-2]
+    api = _api_of(endpoint)
     doc = current_app.view_functions[endpoint].__doc__ or ""
     described: dict[str, Any] = {
-        "tags": [_APIS[part].tag],
+        "tags": [api.tag],
         "operationId": _operation_id(endpoint, path),
         "summary": doc.strip().split("\n")[0],
         "parameters": _path_parameters(path),
-        "responses": _responses(part, method, path, operation),
+        "responses": _responses(api, method, path, operation),
         "security": [],
     }
     if query:
         described["parameters"].append({"in": "query", "schema": query})
     if not operation.open:
-        described["security"] = [*({token: []} for token in _APIS[part].tokens), {}]
-    if part == "execution_api":
+        described["security"] = [*({token: []} for token in api.tokens), {}]
+    if api.is_versioned:
         described["parameters"].append(_VERSION_HEADER)
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation)}
@@ -245,16 +257,13 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
         "fault_id": {"type": "integer", "minimum": 0},
         "task_instance_id": {"type": "string", "format": "uuid"},
     }
-    return [
-        {
-            "in": "path",
-            "name": name,
-            "required": True,
-            "schema": kinds.get(name, {"type": "string", "minLength": 1}),
-            "example": _EXAMPLES[name],
-        }
-        for name in re.findall(r"{(\w+)}", path)
-    ]
+    parameters: list[dict[str, Any]] = []
+    for name in re.findall(r"{(\w+)}", path):
+        schema = kinds.get(name, {"type": "string", "minLength": 1})
+        parameters.append({"in": "path", "name": name, "required": True, "schema": schema})
+        if name in _EXAMPLES:
+            parameters[-1]["example"] = _EXAMPLES[name]
+    return parameters
 
 
 def _content(operation: Operation) -> dict[str, Any]:
@@ -267,27 +276,27 @@ def _content(operation: Operation) -> dict[str, Any]:
     return content
 
 
-def _responses(part: str, method: str, path: str, operation: Operation) -> dict[str, Any]:
+def _responses(api: Api, method: str, path: str, operation: Operation) -> dict[str, Any]:
     status, answer = operation.answer
     headers = dict(operation.headers or {})
-    if part == "execution_api":
+    if api.is_versioned:
         headers = {**_ECHOED, **headers}
     done: dict[str, Any] = {"description": "done", "headers": _headers(headers)}
     if answer is not None:
         done["content"] = {"application/json": {"schema": answer}}
     responses = {str(status): done}
-    statuses = _error_statuses(part, method, path, operation)
+    statuses = _error_statuses(api, method, path, operation)
     for code in operation.also:
         if code < 300:
             responses[str(code)] = {"description": "nothing had to be done"}
         else:
             statuses.add(code)
-    return {**responses, **{str(code): _error(part, code) for code in sorted(statuses)}}
+    return {**responses, **{str(code): _error(api, operation, code) for code in sorted(statuses)}}
 
 
-def _error_statuses(part: str, method: str, path: str, operation: Operation) -> set[int]:
+def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> set[int]:
     """The statuses of errors that follow from a call's API, path and method."""
-    is_control = _APIS[part].error is _CONTROL
+    is_control = api.error is _CONTROL
     statuses = {421, 500}
     if not operation.open:
         statuses |= {401, 403}
@@ -299,7 +308,7 @@ def _error_statuses(part: str, method: str, path: str, operation: Operation) -> 
             statuses.add(415)
     if "{" in path or operation.query or operation.by:
         statuses.add(422)
-    if part == "execution_api":  # the version header
+    if api.is_versioned:
         statuses |= {404, 422}
     if is_control:  # its calls may be long
         statuses.add(429)
@@ -308,9 +317,10 @@ def _error_statuses(part: str, method: str, path: str, operation: Operation) -> 
     return statuses
 
 
-def _error(part: str, code: int) -> dict[str, Any]:
-    api = _APIS[part]
+def _error(api: Api, operation: Operation, code: int) -> dict[str, Any]:
     shapes = api.errors.get(code, (api.error,))
+    if operation.errors and code in operation.errors:
+        shapes = (operation.errors[code],)
     schema: Any = shapes[0]
     if len(shapes) > 1:
         schema = {"anyOf": list(shapes)}
@@ -318,7 +328,7 @@ def _error(part: str, code: int) -> dict[str, Any]:
     if code in (429, 503):
         headers["Retry-After"] = "Seconds to wait."
     return {
-        "description": _PHRASES.get(code) or HTTPStatus(code).phrase,
+        "description": api.phrases.get(code) or _PHRASES.get(code) or HTTPStatus(code).phrase,
         "headers": _headers(headers),
         "content": {"application/json": {"schema": schema}},
     }

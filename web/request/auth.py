@@ -151,7 +151,9 @@ def core_role() -> str:
     """
     keys = service().keys
     secret = keys.checking(g.namespace)
-    return "admin" if secret is None else _role(secret, g.namespace.clock)
+    if secret is None:
+        return "admin"
+    return _role(secret, g.namespace.clock)
 
 
 def require_admin() -> None:
@@ -170,15 +172,13 @@ def _role(secret: str, clock: Clock) -> str:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:
         claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE, clock)
-        return str(claims["role"] or "").lower() if "sub" in claims else _invalid()
     except tokens.Expired:
         raise Refused(401, "Token Expired", "not_authenticated") from None
-    except (tokens.Invalid, KeyError):
-        return _invalid()
-
-
-def _invalid() -> str:
-    raise Refused(403, "Invalid JWT token", "not_authenticated")
+    except tokens.Invalid:
+        raise Refused(403, "Invalid JWT token", "not_authenticated") from None
+    if "sub" not in claims or "role" not in claims:
+        raise Refused(403, "Invalid JWT token", "not_authenticated")
+    return str(claims["role"] or "").lower()
 
 
 def may_know_names() -> bool:

@@ -1,0 +1,63 @@
+"""The version header of the Execution API: which routes it reaches, and what is echoed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, request
+
+from schemas.fields import datetimes
+
+from ..errors import Refused
+from .auth import refreshed_token
+from .parsing import header_problem
+
+VERSION = "2026-06-30"
+VERSION_HEADER = "Airflow-API-Version"
+_FIRST_VERSION = "2025-04-11"
+_VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
+
+
+def check_version() -> None:
+    """Route by the version header as Airflow does, which compares texts: older versions know no
+    store.
+
+    An invalid date is one problem of the request among those of its query and body, so it is listed
+    when those are read.
+    """
+    environ = request.environ
+    text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    if text == VERSION:
+        return
+    is_store = environ["PATH_INFO"].startswith("/execution/store")
+    if text < _FIRST_VERSION or (text < VERSION and is_store):
+        raise Refused(404, "Not Found")
+    if text not in _VERSIONS:
+        g.header_problems = _date_problems(text)
+
+
+def _date_problems(text: str) -> list[dict[str, Any]]:
+    try:
+        moment = datetimes.from_string(text)
+    except ValueError as error:
+        message = f"Input should be a valid date or datetime, {error}"
+        return [
+            header_problem(
+                VERSION_HEADER, text, "date_from_datetime_parsing", message, error=str(error)
+            )
+        ]
+    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
+        message = "Datetimes provided to dates should have zero time - e.g. be exact dates"
+        return [header_problem(VERSION_HEADER, text, "date_from_datetime_inexact", message)]
+    return []
+
+
+def echo(response: Response) -> Response:
+    """Send back the version and the correlation id, and a fresh token where one is due."""
+    environ = request.environ
+    response.headers.add("airflow-api-version", environ.get("HTTP_AIRFLOW_API_VERSION", VERSION))
+    if correlation_id := environ.get("HTTP_CORRELATION_ID"):
+        response.headers.add("correlation-id", correlation_id)
+    if "claims" in g and (token := refreshed_token()):
+        response.headers["Refreshed-API-Token"] = token
+    return response
