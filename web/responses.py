@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 # in environ: after how many bytes of the answer's body the server closes the connection
 CUT = "stateroom.cut"
@@ -33,3 +33,9 @@ def json_answer(document: Any, status: int = 200) -> Response:
 def text_answer(text: str, status: int = 200) -> Response:
     """Like :func:`json_answer`, of a text that is JSON already."""
     return Response(text, status, content_type="application/json")
+
+
+def is_client_gone() -> bool:
+    """Whether the client of this request has closed its connection; unknown to other servers."""
+    is_gone = request.environ.get("waitress.client_disconnected")
+    return is_gone is not None and bool(is_gone())

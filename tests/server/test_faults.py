@@ -13,6 +13,7 @@ from state.process import ServerProcess
 from state.store import fixtures
 from state.store.tables import scopes
 from tests.support.connections import running
+from tests.support.waiting import wait_for
 from tests.support.world import TASK_KEY, WORLD
 from web.request.parsing import load_fixture
 from web.server.lanes import WAITING_THREADS
@@ -161,6 +162,19 @@ def test_a_wait_for_the_journal_blocks_no_other_call(server, namespace, connect)
     assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
     namespace.database.release()
     assert {connection.answer()[0] for connection in waiting} == {200}
+
+
+@pytest.mark.parametrize("path", ["/_stateroom/journal?after={last}&wait=60", "/live?after={last}"])
+def test_a_wait_ends_when_its_client_goes_away(server, namespace, connect, path):
+    path = path.format(last=namespace.journal.bounds()[1])
+    waiting = [connect(server).send("GET", path) for _ in range(WAITING_THREADS)]
+    wait_until_busy(server, WAITING_THREADS)
+    for connection in waiting:
+        connection.close()
+    wait_for(lambda: server._lanes.waiting.busy == 0)
+    following = connect(server).send("GET", path)
+    wait_until_busy(server, 1)
+    following.close()
 
 
 def test_ending_does_not_wait_for_waits(app, connect):

@@ -65,12 +65,20 @@ def test_a_file_that_was_moved_keeps_its_id(original, tmp_path):
 def test_a_file_that_was_restored_keeps_its_id(original, tmp_path):
     first, _ = opened(original)
     shutil.copy(original, tmp_path / "backup")
-    os.unlink(original)
-    (tmp_path / "takes the number of the old file").touch()
+    os.rename(original, tmp_path / "old")  # as long as it is there, no file gets its number
     shutil.copy(tmp_path / "backup", original)
     again, found = opened(original)
     assert again == first
     assert "moved or restored" in found
+
+
+def test_a_bound_file_that_is_gone_does_not_count_as_the_original(original, tmp_path):
+    first, _ = opened(original)
+    shutil.copy(original, tmp_path / "copy.db")
+    os.unlink(original)
+    copied, found = opened(tmp_path / "copy.db")
+    assert copied == first
+    assert "another file now, or gone" in found
 
 
 class Served:

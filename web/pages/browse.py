@@ -13,6 +13,7 @@ from state.store.views import details, history, keys, lists
 
 from ..errors import Refused
 from ..operation import SLOW, WAITING, lane
+from ..responses import is_client_gone
 from ..service import PREFIX, service
 from . import session
 from .forms import default_at
@@ -95,7 +96,7 @@ def _latest_writes() -> dict[str, Any]:
 @lane(WAITING)
 def live() -> Response:
     """The latest writes as a part of a page, as soon as there is an event after ``after``."""
-    g.namespace.journal.wait(_WAIT, number("after", 0), limit=1)
+    g.namespace.journal.wait(_WAIT, number("after", 0), 1, is_client_gone)
     writes = _latest_writes()
     html = render_template("_latest.html", **writes)
     response = Response(html, content_type="text/html; charset=utf-8")

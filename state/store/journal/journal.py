@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...errors import NamespaceDropped
@@ -20,6 +21,8 @@ from . import retries
 from .documents import EVENTS, document
 from .scope_ids import scope_id_of
 from .writer import COLUMNS, Log, Row
+
+_LOOK = 0.5  # seconds between two looks whether a wait is abandoned
 
 
 class Event(NamedTuple):
@@ -183,10 +186,16 @@ class Journal:
         return events
 
     def wait(
-        self, seconds: float, after: int, limit: int = -1, **filters: Any
+        self,
+        seconds: float,
+        after: int,
+        limit: int = -1,
+        is_abandoned: Callable[[], bool] = lambda: False,
+        **filters: Any,
     ) -> list[dict[str, Any]]:
         """Like :meth:`events`, but if there are none, wait for the first one; empty after the time.
 
+        :param is_abandoned: whether nobody waits for the answer any more; asked twice a second.
         :raises NamespaceDropped: as soon as the namespace is dropped.
         """
         deadline = time.monotonic() + seconds
@@ -194,13 +203,16 @@ class Journal:
             commits = self._log.commits()
             written = self._log.written
             events = self.events(after, limit, **filters)
-            left = deadline - time.monotonic()
             if self._log.is_dropped(self._ns):
                 raise NamespaceDropped()
-            if events or left <= 0 or self._log.is_closed:
+            if events or time.monotonic() >= deadline or self._log.is_closed:
                 return events
             after = max(after, written)  # the filters refused all events up to here
-            self._log.wait(commits, left)
+            while self._log.commits() == commits and not self._log.is_closed:
+                left = deadline - time.monotonic()
+                if left <= 0 or is_abandoned():
+                    return []
+                self._log.wait(commits, min(left, _LOOK))
 
     def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
         """The number of the last call of an operation on a key; None if there is none."""

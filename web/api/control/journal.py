@@ -16,7 +16,7 @@ from state.store.views import history
 from ...errors import invalid
 from ...operation import SLOW, Operation
 from ...request.parsing import query, read
-from ...responses import json_answer
+from ...responses import is_client_gone, json_answer
 from ...service import setting
 
 bp = Blueprint("journal_api", __name__)
@@ -37,6 +37,7 @@ def list_events() -> Response:
         parameters["wait"],
         parameters["after"],
         min(parameters["limit"], schemas.MOST),
+        is_client_gone,
         scope=scope_of(parameters),
         **{name: parameters[name] for name in _FILTERS if name in parameters},
     )
