@@ -92,10 +92,8 @@ def list_task_state_store(**coordinates: str) -> Response:
     """List a page of a task instance's entries, by key; an unknown one has none."""
     (parameters,) = read(query(_TASK_LIST))
     keyspace = _task(coordinates, parameters["map_index"])
-    entries, total = keyspace.list(_page_size(parameters), parameters["offset"])
-    return text_answer(
-        collection("task_state_store", [task_entry(entry) for entry in entries], total)
-    )
+    entries, total = keyspace.page(_page_size(parameters), parameters["offset"])
+    return collection("task_state_store", map(task_entry, entries), total)
 
 
 @bp.get(_TASK + "/<key:key>")
@@ -192,10 +190,8 @@ def list_asset_state_store(asset_id: str) -> Response:
         path(_ASSET_PATH, asset_id=asset_id), query(_PAGE), exists=_require_asset
     )
     keyspace = _asset(segments["asset_id"])
-    entries, total = keyspace.list(_page_size(parameters), parameters["offset"])
-    return text_answer(
-        collection("asset_state_store", [asset_entry(entry) for entry in entries], total)
-    )
+    entries, total = keyspace.page(_page_size(parameters), parameters["offset"])
+    return collection("asset_state_store", map(asset_entry, entries), total)
 
 
 @bp.get(_ASSET + "/<key:key>")

@@ -5,13 +5,21 @@ The stored text is JSON already and is sent as it is, unless a cheap test finds 
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii as quoted
+
+from flask import Response
 
 from state.errors import UnreadableValue
 from state.model import values
 from state.model.clock import to_wire
 from state.store.tables.entries import Entry
+
+from ..responses import text_answer
+
+_STREAMED = 4 * 2**20  # characters of a page that is sent while it is read
 
 
 def execution_value(key: str, text: str) -> str:
@@ -66,6 +74,27 @@ def _head(entry: Entry) -> str:
     return f'{{"key": {key}, "value": {_core_value(entry)}, "updated_at": "{updated_at}"'
 
 
-def collection(name: str, entries: list[str], total: int) -> str:
-    """A page of entries under Airflow's name for it."""
-    return f'{{"{name}": [{", ".join(entries)}], "total_entries": {total}}}'
+def collection(name: str, entries: Iterator[str], total: int) -> Response:
+    """A page of entries under Airflow's name for it.
+
+    A page of large values is sent as it is read, so that it needs little memory. One that cannot be
+    sent then breaks the answer off.
+    """
+    pieces: list[str] = []
+    size = 0
+    for entry in entries:
+        pieces.append(entry)
+        size += len(entry)
+        if size > _STREAMED:
+            stream = _pieces(name, itertools.chain(pieces, entries), total)
+            return Response(stream, content_type="application/json")
+    return text_answer(f'{{"{name}": [{", ".join(pieces)}], "total_entries": {total}}}')
+
+
+def _pieces(name: str, entries: Iterator[str], total: int) -> Iterator[str]:
+    yield f'{{"{name}": ['
+    for number, entry in enumerate(entries):
+        if number:
+            yield ", "
+        yield entry
+    yield f'], "total_entries": {total}}}'

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from state.store.database.budget import BUDGET, OverBudget
 from state.store.tables.namespaces import DEFAULT
 
 from .. import faults
@@ -34,6 +35,7 @@ SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 WAITING_THREADS = 64
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
+SHORT_VALUE = 256 * 1024  # bytes of values that a call may read where the sockets are read
 LONG_CALL = 0.01  # seconds; the next call of a path that took longer goes to its lane
 _REMEMBERED = 1024  # paths
 LaneOf = Callable[[str, str, str], LaneName | None]
@@ -172,13 +174,24 @@ class Lanes:
         request = channel.requests[0]
         call = (request.command, request.path)
         with self._if_free() as is_free:
-            if is_free and call not in self._long:
-                began = time.perf_counter()
-                channel.service()
-                if time.perf_counter() - began > LONG_CALL:
-                    self._remember(call)
+            if is_free and call not in self._long and self._is_answered(channel, call):
                 return
         self._lane(request).add(channel)
+
+    def _is_answered(self, channel: Any, call: tuple[str, str]) -> bool:
+        """Answer a call here, unless it turns out to be long before it has had an effect."""
+        began = time.perf_counter()
+        budget = BUDGET.set(SHORT_VALUE)
+        try:
+            channel.service()
+        except OverBudget:
+            self._remember(call)
+            return False
+        finally:
+            BUDGET.reset(budget)
+        if time.perf_counter() - began > LONG_CALL:
+            self._remember(call)
+        return True
 
     def _remember(self, call: tuple[str, str]) -> None:
         if len(self._long) >= _REMEMBERED:

@@ -16,6 +16,7 @@ from ...model.clock import to_text
 from ...model.events import KEY_NOT_FOUND, UNCHANGED
 from ...model.reference_facts import Facts, Released
 from ...model.scopes import API_WRITER, TaskScope, Writer
+from ..database.budget import spend
 from ..database.sql import in_range
 from ..journal.journal import Event
 from ..namespace import Namespace
@@ -175,6 +176,7 @@ class Keyspace:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
         if row is None:
             raise self.lookup.missing()
+        spend(len(row[0] or ""))
         self._note_read(row[6], key, row[7])
         if row[0] is None:
             raise KeyNotFound(self.what, key, recorded=True)
@@ -201,6 +203,8 @@ class Keyspace:
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
             row = scope and db.execute(_ENTRY[self.what], (scope[0], key)).fetchone()
         entry = Entry(*row) if row else None
+        if entry is not None:
+            spend(len(entry.text))
         if scope:
             self._note_read(scope[0], key, entry and entry.seq)
         if entry is None:
@@ -211,18 +215,41 @@ class Keyspace:
         """A page of the entries by key in code point order, and the total; none for an unknown
         scope.
         """
+        entries, total = self.page(limit, offset)
+        return [*entries], total
+
+    def page(self, limit: int = -1, offset: int = 0) -> tuple[Iterator[Entry], int]:
+        """Like :meth:`list`, but each entry is read when it is asked for.
+
+        The entries have to be asked for, or closed: they hold a connection of the database.
+        """
         in_range("offset", offset)
-        with self.namespace.database.snapshot() as db:
+        with contextlib.ExitStack() as stack:
+            db = stack.enter_context(self.namespace.database.snapshot())
             scope = db.execute(self.lookup.sql, self.lookup.parameters).fetchone()
             if scope is None:
-                return [], 0
+                return iter(()), 0
             (total,) = db.execute(
                 "SELECT count(*) FROM entries WHERE scope_id = ?", (scope[0],)
             ).fetchone()
-            rows = db.execute(_PAGE[self.what], (scope[0], limit, offset)).fetchall()
-        note = f"{len(rows)} of {total} keys"
-        self.namespace.journal.note(Event("list", self.writer, scope[0], None, 200, note=note))
-        return [Entry(*row) for row in rows], total
+            rows = db.execute(_PAGE[self.what], (scope[0], limit, offset))
+            entries = self._entries(rows, scope[0], total, stack.pop_all())
+            return entries, total
+
+    def _entries(
+        self, rows: sqlite3.Cursor, scope_id: int, total: int, stack: contextlib.ExitStack
+    ) -> Iterator[Entry]:
+        count = 0
+        size = 0
+        with stack:
+            for row in rows:
+                entry = Entry(*row)
+                count += 1
+                size += len(entry.text)
+                spend(size)
+                yield entry
+        note = f"{count} of {total} keys"
+        self.namespace.journal.note(Event("list", self.writer, scope_id, None, 200, note=note))
 
     def set(
         self,

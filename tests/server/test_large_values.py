@@ -1,0 +1,103 @@
+"""Large values keep no short call waiting, and a page of them needs little memory."""
+
+import json
+
+import pytest
+import requests
+
+from state.process import ServerProcess
+from tests.support.connections import running
+from tests.support.world import CORE_TASK, TASK_KEY
+from web.server.lanes import SHORT_VALUE
+
+LARGE = "x" * (SHORT_VALUE + 1)
+LIST = CORE_TASK
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """The threads in which lanes began calls, by their lane."""
+    from web.server import lanes
+
+    began = []
+    add = lanes.Lane.add
+
+    def watched(self, call):
+        began.append(self._name)
+        return add(self, call)
+
+    monkeypatch.setattr(lanes.Lane, "add", watched)
+    return began
+
+
+@pytest.fixture
+def server(world, open_app):
+    with running(open_app) as server:
+        yield server
+
+
+def last_event(client):
+    return client.get("/_stateroom/journal?limit=1").json["last"]
+
+
+def operations(client, after):
+    """The operations of the events after a number."""
+    events = client.get(f"/_stateroom/journal?after={after}").json["events"]
+    return [event["op"] for event in events]
+
+
+@pytest.mark.parametrize(("path", "op"), [(TASK_KEY, "get"), (LIST, "list")])
+def test_a_large_value_is_read_in_a_thread_of_its_lane(world, server, names, connect, path, op):
+    world.put(TASK_KEY, json={"value": LARGE})
+    before = last_event(world)
+    client = connect(server)
+    assert LARGE.encode() in client.send("GET", path).answer()[2]
+    assert names == ["read"]
+    assert operations(world, before) == [op]  # begun twice, and read once
+    world.put(TASK_KEY, json={"value": "small"})
+    assert b"small" in client.send("GET", path).answer()[2]
+    assert names == ["read", "read"]  # remembered as long
+
+
+def test_a_small_value_needs_no_other_thread(server, names, connect):
+    assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
+    assert names == []
+
+
+def test_a_page_of_large_values_is_what_a_small_one_is(world):
+    values = [{"n": number, "pad": "é" * 400_000} for number in range(6)]
+    for number, value in enumerate(values):
+        world.put(TASK_KEY + str(number), json={"value": value})
+    answer = world.get(f"{LIST}?limit=50")
+    assert answer.content_type == "application/json"
+    entries = {entry["key"]: entry["value"] for entry in answer.json["task_state_store"]}
+    for number, value in enumerate(values):
+        assert entries[TASK_KEY.rpartition("/")[2] + str(number)] == value
+    assert answer.json["total_entries"] == len(entries)
+
+
+@pytest.mark.slow
+def test_a_list_of_large_values_needs_little_memory(tmp_path):
+    count = 40
+    with ServerProcess(["--db", str(tmp_path / "s.db")]) as process:
+        scope = {"dag_id": "d", "run_id": "r", "task_id": "t"}
+        url = process.url
+        ti_id = requests.post(f"{url}/_stateroom/task-instances", json=scope).json()["id"]
+        body = json.dumps({"value": "x" * 5_000_000})
+        headers = {"Content-Type": "application/json"}
+        for number in range(count):
+            path = f"{url}/execution/store/ti/{ti_id}/k{number}"
+            requests.put(path, data=body, headers=headers).raise_for_status()
+        before = peak(process)
+        path = f"{url}/api/v2/dags/d/dagRuns/r/taskInstances/t/state-store?limit=100"
+        answer = requests.get(path)
+        assert answer.json()["total_entries"] == count
+        assert len(answer.content) > count * 5_000_000
+        assert peak(process) - before < 64 * 1024  # 200 MB are sent; four times that was needed
+
+
+def peak(process):
+    """The most memory that a process has used, in KiB."""
+    with open(f"/proc/{process.process.pid}/status") as file:
+        (line,) = [line for line in file if line.startswith("VmHWM")]
+    return int(line.split()[1])
