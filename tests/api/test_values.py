@@ -408,6 +408,7 @@ def test_a_tasks_own_token_opens_its_values_and_names_the_writer(guarded):
         (tokens.for_role(SECRET, "op"), 403, 403),
         (tokens.for_role(SECRET, "admin"), 404, 404),
     ],
+    ids=["none", "nonsense", "another task", "another secret", "viewer", "op", "admin"],
 )
 def test_others_need_an_admins_token(guarded, token, of_task, of_asset):
     headers = bearer(token) if token else {}

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 import time
+from importlib import metadata
 
 import pytest
 
@@ -285,3 +286,8 @@ def test_a_path_whose_calls_are_long_goes_to_its_lane(reading, threads, connect)
     assert not client.send("GET", "/who").answer()[2].startswith(b"stateroom-")
     assert client.send("GET", "/who").answer()[2].startswith(b"stateroom-read")
     assert not client.send("PUT", "/who").answer()[2].startswith(b"stateroom-")
+
+
+def test_waitress_is_a_release_that_was_tried():
+    """Its private classes are subclassed: run this folder's tests before another is allowed."""
+    assert metadata.version("waitress") in ("3.0.2",)
