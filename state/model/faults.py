@@ -84,6 +84,14 @@ class Fault:
             members["latency"] = tuple(members["latency"])
         return cls(**members)
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Fault:
+        """The fault of a row of the list, which has its id and its counts beside the members."""
+        members = dict(row)
+        for name in ("id", "matched", "fired"):
+            members.pop(name, None)
+        return cls.from_json(members)
+
     def to_json(self) -> dict[str, Any]:
         """Its members, without those that have no effect."""
         members = {

@@ -88,7 +88,7 @@ def test_deleting_takes_the_object_along(backed, tmp_path):
 
 def test_without_a_backend_the_warning_says_that_objects_stay(world):
     world.put(f"/execution/store/ti/{TI}/report", json={"value": FOREIGN})
-    assert "its object stays where it is" in text_of(world.get(TASK.replace("/task", "/ask")))
+    assert "its object stays, because" in text_of(world.get(TASK.replace("/task", "/ask")))
 
 
 def test_a_backend_that_fails_keeps_what_was_typed(app_with):

@@ -2,11 +2,12 @@
 
 import html
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from tests.support.pages import HTML, KEY, RAW, TASK, form_token, send, text_of
-from tests.support.world import ASSET_KEY, SECRET, TI, admin, bearer
+from tests.support.world import ASSET_KEY, SECRET, TASK_KEY, TI, admin, bearer
 
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
 
@@ -210,6 +211,20 @@ def test_values_that_hardly_can_be_shown_are_shown(world, text):
     with store.transaction() as db:
         db.execute("UPDATE entries SET value = ?, size = ? WHERE key = 'job_id'", (text, len(text)))
     assert world.get(KEY + "job_id").status_code == world.get("/?show=keys").status_code == 200
+
+
+@pytest.mark.parametrize(("seconds", "is_marked"), [(-1, False), (0, False), (1, True)])
+def test_a_key_that_has_expired_is_marked(world, seconds, is_marked):
+    """At its very moment it has not; the next clean removes it after that."""
+    moment = "2030-01-01T00:00:00Z"
+    assert world.patch("/_stateroom/clock", json={"now": moment, "frozen": True}).status_code == 200
+    body = {"value": 1, "expires_at": moment}
+    world.put(TASK_KEY, json=body)
+    clock = datetime(2030, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
+    world.patch("/_stateroom/clock", json={"now": clock.isoformat()})
+    page = world.get(KEY + "job_id").get_data(as_text=True)
+    assert ("is-expired" in page) == is_marked
+    assert ("readable until the next clean" in page) == is_marked
 
 
 # ---------------------------------------------------------------- forms

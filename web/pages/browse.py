@@ -16,6 +16,7 @@ from ..operation import SLOW, WAITING, lane
 from ..responses import is_client_gone
 from ..service import PREFIX, service
 from . import session
+from .examples import recipe
 from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, place_args, place_url, read, to
 
@@ -149,6 +150,8 @@ def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
     }
     facts["rows"] = keys.of_scope(g.namespace, place["scope_id"], page.order, ROWS, page.offset)
     facts["default_at"] = default_at()
+    if not held["keys"]:
+        facts["first_set"] = recipe("set", place, "cursor", '{"page": 1}')["curl"]
     if place["asset_id"] is None:
         facts["attempts"] = details.attempts(g.namespace, place["scope_id"])
         facts["siblings"] = details.siblings(g.namespace, place)

@@ -11,6 +11,7 @@ from flask import Flask, g
 
 from state.masking import masked
 from state.model import durations
+from state.model.retention import has_expired
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
@@ -36,6 +37,7 @@ def register(app: Flask) -> None:
         preview,
     ):
         app.add_template_filter(filter_, filter_.__name__)
+    app.add_template_test(expired)
 
 
 def span(seconds: float) -> str:
@@ -89,12 +91,17 @@ def _ago(passed: float) -> str:
     return f"{span(passed)} ago"
 
 
+def expired(text: str) -> bool:
+    """Whether the stored moment of an expiry has passed; a test in templates."""
+    return has_expired(_read(text), _now())
+
+
 def until(text: str | None) -> str:
     """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
     if not text:
         return "never"
     passed = _seconds(_now() - _read(text))
-    if passed > 0:
+    if expired(text):
         return f"expired {span(passed)} ago"
     return f"in {span(passed)}"
 
