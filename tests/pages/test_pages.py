@@ -223,7 +223,7 @@ def test_a_key_that_has_expired_is_marked(world, seconds, is_marked):
     clock = datetime(2030, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
     world.patch("/_stateroom/clock", json={"now": clock.isoformat()})
     page = world.get(KEY + "job_id").get_data(as_text=True)
-    assert ("is-expired" in page) == is_marked
+    assert ('<span class="badge is-expired">' in page) == is_marked
     assert ("readable until the next clean" in page) == is_marked
 
 
