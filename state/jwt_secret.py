@@ -54,7 +54,7 @@ def find(environ: Mapping[str, str], given: str | None = None, path: str | None 
 
 def _filled(text: str, source: str, shown: str) -> Secret:
     if not text.strip():
-        raise SettingError(source, shown, "a text")
+        raise SettingError(source, shown, "a non-empty string")
     return Secret(text, source)
 
 

@@ -18,7 +18,7 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks/R
 
 @pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row.name)
 def test_a_setting_is_documented(row):
-    words = (f"`{row.variable}`", row.help, row.written)
+    words = (f"`{row.variable}`", row.help, row.default_text)
     lines = [line for line in SETTINGS_DOC.splitlines() if all(word in line for word in words)]
     assert len(lines) == 1
 

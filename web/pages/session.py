@@ -1,6 +1,4 @@
-"""Who looks at the pages: a signed cookie that holds a login, a CSRF token and the last message,
-and nothing else.
-"""
+"""The login, CSRF token and message of a page's session, in a signed cookie."""
 
 from __future__ import annotations
 

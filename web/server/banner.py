@@ -88,7 +88,10 @@ def _access(service: Service) -> list[tuple[str, str]]:
         where = "this machine"
     if _is_open(service):
         return [
-            ("access", _wrapped(f"open: anyone on {where} may do anything; --jwt-secret closes it"))
+            (
+                "access",
+                _wrapped(f"open: anyone on {where} may do anything; --jwt-secret closes it"),
+            )
         ]
     control = "for admins"
     if not service.keys.guards_control:
@@ -136,7 +139,7 @@ def _login(service: Service, url: str, command: str) -> str:
     if admins and _has_generated_passwords(service):
         form = f"-d username={quote(admins[0])} -d password={service.passwords[admins[0]]}"
         return f"{token} \\\n  {form} | cut -d'\"' -f4"
-    return f"{command} token --role admin --jwt-secret …"
+    return f"{command} token --role admin --jwt-secret-file …"
 
 
 def stateroom() -> str:
