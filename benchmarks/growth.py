@@ -20,6 +20,7 @@ from state.store.store import Store
 from . import servers
 from .compare import VALUE
 from .load import Request, run
+from .verdict import verdict
 
 ROWS = (1_000, 100_000, 1_000_000)
 GOAL = 1.3  # most that a request may cost beside the fewest rows
@@ -93,7 +94,7 @@ def main() -> None:
         base = base or seen
         costs = {method: base[method] / seen[method] for method in seen}
         figures = "".join(f"{seen[method]:>8.0f}{costs[method]:>7.2f}" for method in seen)
-        mark = "ok" if max(costs.values()) <= GOAL else "MISSED"
+        mark = verdict(max(costs.values()) <= GOAL)
         print(f"{rows:>9}{figures}  {mark}", flush=True)
 
 

@@ -17,6 +17,7 @@ from state.process import ServerProcess
 
 from .load import Request, run
 from .servers import FIXTURE
+from .verdict import verdict
 
 TURNS = 10
 SLICE = 1.0
@@ -39,10 +40,10 @@ def compare(with_it: str, without: str) -> None:
                 seen = {url: run(url, [request], connections, SLICE).rps for url in pair}
                 ratios.append(seen[with_it] / seen[without])
             ratio = statistics.median(ratios)
-            verdict = "ok" if ratio >= goal else "MISSED"
+            reached = verdict(ratio >= goal)
             print(
                 f"{name} {connections} connections: {ratio:.0%} of the throughput without it  "
-                f"{verdict} ({goal:.0%})"
+                f"{reached} ({goal:.0%})"
             )
 
 

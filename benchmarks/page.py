@@ -16,6 +16,8 @@ import requests
 from state.process import ServerProcess
 from state.store.store import Store
 
+from .verdict import verdict
+
 TASKS = 10_000
 RUNS = 200
 KEYS = 3  # of each task instance
@@ -115,7 +117,7 @@ def main() -> None:
         with ServerProcess(["--db", str(path), "--log-level", "warning"]) as process:
             seen = measure(process.url, options.times)
     for name, seconds in seen.items():
-        mark = "" if seconds <= GOAL else "MISSED"
+        mark = verdict(seconds <= GOAL)
         print(f"{name:28} {seconds * 1000:6.0f} ms  {mark} goal {GOAL * 1000:.0f} ms")
 
 

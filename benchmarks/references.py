@@ -30,6 +30,8 @@ from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from state.worker.accessors import TaskStateStoreAccessor
 
+from .verdict import verdict
+
 SCOPE = TaskScope("bench", "run", "task")
 SMALL = {"job": "j-123", "n": 1}
 MIB = 2**20
@@ -189,9 +191,9 @@ def main() -> int:
     missed = []
 
     def tell(goal: str, what: str, figure: float, text: str) -> None:
-        mark = "ok" if figure <= GOALS[goal] else "MISSED"
-        print(f"  {mark:<7} {what:<32} {text}")
-        if mark == "MISSED":
+        mark = verdict(figure <= GOALS[goal])
+        print(f"  {mark:<26} {what:<32} {text}")
+        if mark.startswith("MISSED"):
             missed.append(what)
 
     print(f"accessor, envelope and client beside bare requests, at most {GOALS['over HTTP']} times")

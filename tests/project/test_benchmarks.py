@@ -5,6 +5,7 @@ import pytest
 from benchmarks import compare, faults, page, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
+from benchmarks.verdict import verdict
 from state.process import ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -57,3 +58,18 @@ def test_the_cost_of_faults_is_measured_on_calls_that_succeed(looks, method, mon
 
 def test_the_plugins_cost_is_measured_with_and_without_its_use():
     assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]
+
+
+@pytest.mark.parametrize(
+    ("load", "is_reached", "words"),
+    [
+        (0.5, True, "ok (load 0.5 per core)"),
+        (1.5, False, "MISSED (load 1.5 per core)"),
+        (1.6, True, "too busy to tell (load 1.6 per core)"),
+        (3.0, False, "too busy to tell (load 3.0 per core)"),
+    ],
+)
+def test_a_busy_machine_judges_nothing(monkeypatch, load, is_reached, words):
+    monkeypatch.setattr("os.getloadavg", lambda: (load * 4, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert verdict(is_reached) == words
