@@ -54,7 +54,7 @@ def find(environ: Mapping[str, str], given: str | None = None, path: str | None 
 
 def _filled(text: str, source: str, shown: str) -> Secret:
     if not text.strip():
-        raise SettingError(source, shown, "a text")
+        raise SettingError(source, shown, "a non-empty string")
     return Secret(text, source)
 
 
@@ -71,9 +71,9 @@ def _of_command(command: str) -> Secret:
     """All that the command prints, a line break at its end too, as Airflow 3.3 takes it."""
     source = f"{VARIABLE}_CMD"
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             shlex.split(command), capture_output=True, text=True, check=True, timeout=_SECONDS
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise SettingError(source, command, f"a command that prints the secret ({error})") from None
-    return _filled(done.stdout, source, command)
+    return _filled(result.stdout, source, command)

@@ -27,7 +27,7 @@ class Setting:
     :param read: parses the text of a variable or an option; raises ValueError for an invalid one.
     :param expected: describes the valid values, for the message about an invalid one.
     :param option: whether ``python app.py`` has an option for it.
-    :param older: an older name of ``variable``, used if that is not set.
+    :param former_variable: a former name of ``variable``, used if that is not set.
     :param metavar: the placeholder of the value in the command line's help.
     """
 
@@ -38,7 +38,7 @@ class Setting:
     expected: str
     help: str
     option: bool = True
-    older: str = ""
+    former_variable: str = ""
     metavar: str = "TEXT"
 
     @property
@@ -46,7 +46,7 @@ class Setting:
         return "--" + self.name.replace("_", "-")
 
     @property
-    def written(self) -> str:
+    def default_text(self) -> str:
         """The default as one writes it, or ``none``."""
         if self.read is size:
             return f"{self.default // _UNITS['mib']}MiB"
@@ -72,7 +72,7 @@ class Setting:
             raise SettingError(source, text, self.expected) from None
 
 
-def truth(text: str) -> bool:
+def boolean(text: str) -> bool:
     """A boolean as Airflow's configuration spells it."""
     word = text.strip().lower()
     if word in ("t", "true", "1"):
@@ -82,12 +82,12 @@ def truth(text: str) -> bool:
     raise ValueError(text)
 
 
-def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
+def integer(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:
     """A parser of whole numbers within bounds."""
 
     def read(text: str) -> int:
         number = int(text)
-        if not least <= number <= most:
+        if not minimum <= number <= maximum:
             raise ValueError(text)
         return number
 
@@ -136,21 +136,21 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def filled(text: str) -> str:
+def non_empty(text: str) -> str:
     """A non-empty string."""
     if not text.strip():
         raise ValueError(text)
     return text
 
 
-def words(text: str) -> tuple[str, ...]:
+def comma_separated(text: str) -> tuple[str, ...]:
     """Words separated by commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def hosts(text: str) -> tuple[str, ...]:
     """Host names separated by commas, in lower case; ports are refused."""
-    names = tuple(word.lower().rstrip(".") for word in words(text))
+    names = tuple(word.lower().rstrip(".") for word in comma_separated(text))
     if not all(_HOST.fullmatch(name) for name in names):
         raise ValueError(text)
     return names
@@ -158,7 +158,7 @@ def hosts(text: str) -> tuple[str, ...]:
 
 def users(text: str) -> tuple[tuple[str, str], ...]:
     """``name:role`` separated by commas, as in ``[core] simple_auth_manager_users``."""
-    pairs = tuple(tuple(user.split(":")[:2]) for user in words(text))
+    pairs = tuple(tuple(user.split(":")[:2]) for user in comma_separated(text))
     if any(
         len(pair) != 2 or pair[1].lower() not in ("viewer", "user", "op", "admin") for pair in pairs
     ):
@@ -173,7 +173,7 @@ SETTINGS: tuple[Setting, ...] = (
         "host",
         "STATEROOM_HOST",
         "127.0.0.1",
-        filled,
+        non_empty,
         "an address",
         "Address to listen on.",
         metavar="ADDRESS",
@@ -182,7 +182,7 @@ SETTINGS: tuple[Setting, ...] = (
         "port",
         "STATEROOM_PORT",
         8103,
-        whole(0, 65535),
+        integer(0, 65535),
         "a number from 0 to 65535",
         "Port to listen on; 0 takes a free one and prints it.",
         metavar="NUMBER",
@@ -191,7 +191,7 @@ SETTINGS: tuple[Setting, ...] = (
         "db",
         "STATEROOM_DB",
         "stateroom.db",
-        filled,
+        non_empty,
         "a file's path or :memory:",
         "Database file, or :memory: to keep nothing.",
         metavar="PATH",
@@ -209,7 +209,7 @@ SETTINGS: tuple[Setting, ...] = (
         "load_fixture",
         "STATEROOM_LOAD_FIXTURE",
         False,
-        truth,
+        boolean,
         _BOOL,
         "Load the fixture also into a database that holds something.",
     ),
@@ -226,8 +226,8 @@ SETTINGS: tuple[Setting, ...] = (
         "jwt_secret",
         jwt_secret.VARIABLE,
         None,
-        filled,
-        "a text",
+        non_empty,
+        "a non-empty string",
         "Secret that signs tokens; with it every request needs one. Others can read it in the "
         "process list: prefer the variable or the file.",
     ),
@@ -235,7 +235,7 @@ SETTINGS: tuple[Setting, ...] = (
         "jwt_secret_file",
         jwt_secret.FILE_VARIABLE,
         None,
-        filled,
+        non_empty,
         "a file's path",
         "File with that secret.",
         metavar="PATH",
@@ -244,7 +244,7 @@ SETTINGS: tuple[Setting, ...] = (
         "open_control",
         "STATEROOM_OPEN_CONTROL",
         False,
-        truth,
+        boolean,
         _BOOL,
         "Leave /_stateroom open although there is a secret (loopback only).",
     ),
@@ -261,7 +261,7 @@ SETTINGS: tuple[Setting, ...] = (
         "insecure",
         "STATEROOM_INSECURE",
         False,
-        truth,
+        boolean,
         _BOOL,
         "Listen beyond this machine without a secret.",
     ),
@@ -273,7 +273,7 @@ SETTINGS: tuple[Setting, ...] = (
         "a name or a dotted path",
         "Where the gateway keeps values: metastore (the database), file, object, memory, "
         "or a class's dotted path.",
-        older="AIRFLOW__WORKERS__STATE_BACKEND",
+        former_variable="AIRFLOW__WORKERS__STATE_BACKEND",
         metavar="NAME",
     ),
     Setting(
@@ -289,7 +289,7 @@ SETTINGS: tuple[Setting, ...] = (
         "durable",
         "STATEROOM_DURABLE",
         False,
-        truth,
+        boolean,
         _BOOL,
         "Wait for the disk on each write: survives a power cut.",
     ),
@@ -324,7 +324,7 @@ SETTINGS: tuple[Setting, ...] = (
         "default_retention_days",
         _AIRFLOW + "DEFAULT_RETENTION_DAYS",
         30,
-        whole(-(2**31)),
+        integer(-(2**31)),
         "a number of days",
         'Days until a task\'s entry expires where a write says "default"; 0 for never.',
         option=False,
@@ -333,7 +333,7 @@ SETTINGS: tuple[Setting, ...] = (
         "clear_on_success",
         _AIRFLOW + "CLEAR_ON_SUCCESS",
         False,
-        truth,
+        boolean,
         _BOOL,
         "Drop a task instance's entries when it reports success.",
         option=False,
@@ -342,7 +342,7 @@ SETTINGS: tuple[Setting, ...] = (
         "max_value_storage_bytes",
         _AIRFLOW + "MAX_VALUE_STORAGE_BYTES",
         65535,
-        whole(0),
+        integer(0),
         "a number of bytes",
         "Largest value that the Core API takes; 0 for any.",
         option=False,
@@ -351,7 +351,7 @@ SETTINGS: tuple[Setting, ...] = (
         "state_cleanup_batch_size",
         _AIRFLOW + "STATE_CLEANUP_BATCH_SIZE",
         0,
-        whole(0),
+        integer(0),
         "a number of rows",
         "Rows that clean removes per transaction; 0 for all at once.",
         option=False,
@@ -360,7 +360,7 @@ SETTINGS: tuple[Setting, ...] = (
         "maximum_page_limit",
         "AIRFLOW__API__MAXIMUM_PAGE_LIMIT",
         100,
-        whole(1),
+        integer(1),
         "a number of rows",
         "Most rows in one page of a Core API list.",
         option=False,
@@ -387,9 +387,9 @@ SETTINGS: tuple[Setting, ...] = (
         "all_admins",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS",
         False,
-        truth,
+        boolean,
         _BOOL,
-        "Log everybody in as admin.",
+        "Log every user in as admin.",
         option=False,
     ),
 )
@@ -407,8 +407,8 @@ def load(environ: Mapping[str, str], config: Mapping[str, Any] | None = None) ->
     values = {row.name: _value(row, environ, config.get(row.name)) for row in SETTINGS}
     values["jwt_secret_from"] = config.get("jwt_secret_from")
     if values["jwt_secret_from"] is None:
-        found = jwt_secret.find(environ, config.get("jwt_secret"), config.get("jwt_secret_file"))
-        values["jwt_secret"], values["jwt_secret_from"] = found
+        secret = jwt_secret.find(environ, config.get("jwt_secret"), config.get("jwt_secret_file"))
+        values["jwt_secret"], values["jwt_secret_from"] = secret
     return values
 
 
@@ -417,7 +417,7 @@ def _value(row: Setting, environ: Mapping[str, str], value: Any) -> Any:
         return row.parse(value, row.flag)
     if value is not None:
         return value
-    for variable in (row.variable, row.older):
+    for variable in (row.variable, row.former_variable):
         if text := environ.get(variable, ""):
             return row.parse(text, variable)
     return row.default

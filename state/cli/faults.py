@@ -34,9 +34,8 @@ def list_faults() -> None:
 
 
 def _line(row: dict[str, Any]) -> str:
-    rule = {name: value for name, value in row.items() if name not in ("id", "matched", "fired")}
     counts = f"({row['matched']} calls matched, fired {row['fired']} times)"
-    return f"{row['id']:>4}  {Fault.from_json(rule)}  {counts}"
+    return f"{row['id']:>4}  {Fault.from_row(row)}  {counts}"
 
 
 def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:

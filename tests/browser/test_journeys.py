@@ -70,7 +70,7 @@ def test_add_a_key_that_never_expires(space, look):
     page.get_by_label("Key", exact=True).fill("job id/1")
     page.get_by_label("Value, as JSON").fill('"job-42"')
     page.get_by_label("never").check()
-    page.get_by_role("button", name="Store it").click()
+    page.get_by_role("button", name="Add key").click()
     assert page.get_by_role("heading", level=1).inner_text() == "job id/1"
     assert "never" in page.inner_text(".facts")
     assert space.read(ti, "job id/1") == "job-42"
@@ -95,11 +95,11 @@ def test_delete_a_key_and_restore_it_from_its_history(space, look):
     space.write(ti, "cursor", {"page": 2})
     page = look(space.key_page("cursor"))
     page.get_by_role("link", name="Delete…").click()
-    page.get_by_role("button", name="Delete it").click()
+    page.get_by_role("button", name="Delete key").click()
     assert "is deleted" in page.inner_text(".notice")
     page.goto(space.key_page("cursor"))
     page.get_by_role("link", name="View").last.click()
-    page.get_by_role("button", name="Restore this").click()
+    page.get_by_role("button", name="Restore value").click()
     assert space.read(ti, "cursor") == {"page": 1}
 
 
@@ -109,7 +109,7 @@ def test_earlier_reference_to_a_deleted_object_is_not_restored(space, look):
     space.put(ti, "cursor", {"page": 2})
     page = look(space.key_page("cursor"))
     page.get_by_role("link", name="View").last.click()
-    page.get_by_role("button", name="Restore this").click()
+    page.get_by_role("button", name="Restore value").click()
     assert "its object is deleted" in page.inner_text("[role=alert]")
     assert space.read(ti, "cursor") == {"page": 2}
 
@@ -221,7 +221,7 @@ def test_make_and_drop_a_namespace(space, look):
     page.get_by_role("button", name="Create", exact=True).click()
     assert page.url.endswith(f"/ns/{name}/")
     assert "No state yet" in page.inner_text("main")
-    page.get_by_role("link", name="Bench").click()
+    page.get_by_role("link", name="Namespace", exact=True).click()
     row = page.locator("tr", has=page.get_by_role("link", name=name, exact=True))
     row.get_by_text("Drop…").click()
     row.get_by_role("textbox").fill(name)

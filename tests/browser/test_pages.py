@@ -190,7 +190,7 @@ def test_the_page_says_what_was_done_as_a_command(space, open_page):
     page.get_by_role("heading", name="Add a key").click()
     page.get_by_label("Key", exact=True).fill("cursor")
     page.get_by_label("Value, as JSON").fill('{"page": 1}')
-    page.get_by_role("button", name="Store it").click()
+    page.get_by_role("button", name="Add key").click()
     page.get_by_text("The same from a shell").click()
     curl, python = page.locator(".notice pre").all_inner_texts()
     assert curl.startswith("curl -X PUT ")

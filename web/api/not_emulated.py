@@ -57,7 +57,7 @@ def refuse() -> Response | None:
 
     :returns: a redirect to the path without its last slash, or None for a path that Airflow has not
         either.
-    :raises NotEmulated: to whoever may ask.
+    :raises NotEmulated: to an authorised caller.
     """
     is_execution = api_name() == "execution"
     if is_execution:
@@ -84,7 +84,7 @@ def unknown(rest: str) -> Response:
 
 @bp.get("/api/v1/<key:rest>")
 def removed(rest: str) -> Response:
-    """Say where the API of Airflow 2 went."""
+    """Say that the API of Airflow 2 is removed."""
     refuse()
     message = (
         "/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead."

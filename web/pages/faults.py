@@ -1,4 +1,4 @@
-"""The faults on the bench: a form to add one, how often each matched, what the last ones did."""
+"""The faults on a namespace's page: a form to add one, their counts, their latest effects."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ WHEN = {
 WHAT = {
     "status": "answer with the status",
     "latency": "wait seconds",
-    "close_before": "close before it takes effect",
-    "close_after": "close after it took effect",
-    "truncate": "cut the answer short",
+    "close_before": "close the connection before the call takes effect",
+    "close_after": "close the connection after the call takes effect",
+    "truncate": "truncate the answer",
     "missing": "backend: object missing",
     "corrupt": "backend: object corrupt",
     "slow": "backend: slow",
@@ -50,10 +50,7 @@ class Wrong(StateError):
 
 def facts() -> dict[str, Any]:
     """What the panel shows: the faults, what the last ones did, and the form's choices."""
-    rows = [
-        {**row, "text": str(Fault.from_json(body_error(row)))}
-        for row in g.namespace.faults.listed()
-    ]
+    rows = [{**row, "text": str(Fault.from_row(row))} for row in g.namespace.faults.listed()]
     events = []
     if g.namespace.journal.is_kept:
         events = g.namespace.journal.events(limit=_LAST, newest=True, op="fault")
@@ -66,10 +63,6 @@ def facts() -> dict[str, Any]:
     }
 
 
-def body_error(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in ("id", "matched", "fired")}
-
-
 def set_fault() -> tuple[str, None]:
     """Add the fault that a form describes."""
     try:
@@ -77,7 +70,7 @@ def set_fault() -> tuple[str, None]:
         row = g.namespace.faults.add(Fault.from_json(document))
     except (InvalidInput, ValueError) as error:
         raise Wrong("fault", f"{error}") from None
-    return f"The fault is added: {Fault.from_json(body_error(row))}.", None
+    return f"The fault is added: {Fault.from_row(row)}.", None
 
 
 def _document() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bench: the list of namespaces, and this one's clock, expired keys, faults and snapshots."""
+"""The page of a namespace: its clock, snapshots and faults, and the list of namespaces."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _change_clock(change: Callable[[Clock], Clock]) -> tuple[str, None]:
         raise Wrong("clock", "The clock would leave the years 1 to 9999.") from None
     message = f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
     if clock.frozen_at is not None:
-        message += ", and stands still"
+        message += ", and is frozen"
     return f"{message}.", None
 
 

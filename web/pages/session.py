@@ -1,6 +1,4 @@
-"""Who looks at the pages: a signed cookie that holds a login, a CSRF token and the last message,
-and nothing else.
-"""
+"""Login, CSRF token and message of a page's session: all that its signed cookie holds."""
 
 from __future__ import annotations
 

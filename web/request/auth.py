@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens and roles."""
+"""Authenticate the caller: bearer tokens and roles."""
 
 from __future__ import annotations
 

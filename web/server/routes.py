@@ -1,4 +1,4 @@
-"""The rules of the app, and where the paths of late led."""
+"""URL rules, with a cache of matched paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Match = tuple[Rule, dict[str, Any]]
 
 
 class Routes(Map):
-    """Rules, which do not change once requests are served, and where the paths of late led."""
+    """URL rules, with a cache of matched paths; they do not change once requests are served."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

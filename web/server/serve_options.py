@@ -22,8 +22,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _option(row: settings.Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    text = f"{row.help}  [env: {row.variable}; default: {row.written}]"
-    if row.read is settings.truth:
+    text = f"{row.help}  [env: {row.variable}; default: {row.default_text}]"
+    if row.read is settings.boolean:
         return click.option(row.flag, row.name, is_flag=True, default=None, help=text)
     if row.read is settings.hosts:
         return click.option(
@@ -43,5 +43,5 @@ class Serve(click.Command):
         rows = [row for row in settings.SETTINGS if not row.option]
         with formatter.section("From the environment only"):
             formatter.write_dl(
-                [(row.variable, f"{row.help}  [default: {row.written}]") for row in rows]
+                [(row.variable, f"{row.help}  [default: {row.default_text}]") for row in rows]
             )
