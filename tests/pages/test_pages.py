@@ -248,7 +248,7 @@ def test_unshown_messages_do_not_outgrow_the_cookie(world):
     assert "first" * 90 not in page
 
 
-def test_a_message_too_long_for_the_cookie_goes_without_its_lines(world):
+def test_a_message_too_long_for_the_cookie_loses_its_lines(world):
     token = form_token(world.get("/bench"))
     key = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(500))
     cookie = created(world, token, key, "1")
