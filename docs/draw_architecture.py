@@ -53,17 +53,17 @@ def name_of(path: Path) -> str:
 def imported(path: Path, modules: dict[str, Path]) -> set[str]:
     """The modules of ours that a file imports, relative names resolved."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    found: set[str] = set()
+    imported: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             module = absolute_name(node, package)
             names = {f"{module}.{alias.name}" for alias in node.names}
-            found |= names & set(modules)
+            imported |= names & set(modules)
             if not names <= set(modules):
-                found.add(module)
-    return found & set(modules)
+                imported.add(module)
+    return imported & set(modules)
 
 
 def absolute_name(node: ast.ImportFrom, package: tuple[str, ...]) -> str:

@@ -27,7 +27,7 @@ class Setting:
     :param read: parses the text of a variable or an option; raises ValueError for an invalid one.
     :param expected: describes the valid values, for the message about an invalid one.
     :param option: whether ``python app.py`` has an option for it.
-    :param former_variable: an older name of ``variable``, used if that is not set.
+    :param former_variable: a former name of ``variable``, used if that is not set.
     :param metavar: the placeholder of the value in the command line's help.
     """
 
@@ -407,8 +407,8 @@ def load(environ: Mapping[str, str], config: Mapping[str, Any] | None = None) ->
     values = {row.name: _value(row, environ, config.get(row.name)) for row in SETTINGS}
     values["jwt_secret_from"] = config.get("jwt_secret_from")
     if values["jwt_secret_from"] is None:
-        found = jwt_secret.find(environ, config.get("jwt_secret"), config.get("jwt_secret_file"))
-        values["jwt_secret"], values["jwt_secret_from"] = found
+        secret = jwt_secret.find(environ, config.get("jwt_secret"), config.get("jwt_secret_file"))
+        values["jwt_secret"], values["jwt_secret_from"] = secret
     return values
 
 

@@ -68,7 +68,7 @@ def inline_is_none(harness: Harness) -> None:
 )
 def delete_leaves_nothing(harness: Harness) -> None:
     for scope in harness.served_scopes():
-        kept = harness.reference(scope, "kept", big(1))
+        other = harness.reference(scope, "kept", big(1))
         deleted = harness.reference(scope, "deleted", big(1))
         _implemented(partial(harness.hooks().delete, scope, "deleted"), "delete")
         expect(
@@ -76,7 +76,7 @@ def delete_leaves_nothing(harness: Harness) -> None:
             f"{scope}: {deleted!r:.120} is still there after delete",
         )
         expect(
-            harness.resolves(scope, kept), f"{scope}: delete of another key removed {kept!r:.120}"
+            harness.resolves(scope, other), f"{scope}: delete of another key removed {other!r:.120}"
         )
         harness.hooks().delete(scope, "deleted")
 
@@ -89,8 +89,8 @@ def clear_leaves_nothing(harness: Harness) -> None:
     for scope in harness.served_scopes():
         refs = [harness.reference(scope, key, big(1)) for key in ("a", "b/c", "k" * 200)]
         _implemented(partial(harness.hooks().clear, scope), "clear")
-        left = [ref for ref in refs if harness.resolves(scope, ref)]
-        expect(not left, f"{scope}: {left[:1]!r:.120} is still there after clear")
+        remaining = [ref for ref in refs if harness.resolves(scope, ref)]
+        expect(not remaining, f"{scope}: {remaining[:1]!r:.120} is still there after clear")
         harness.hooks().clear(scope)
 
 
@@ -107,8 +107,8 @@ def clear_all_map_indices(harness: Harness) -> None:
     _implemented(
         lambda: harness.hooks().clear(mapped[0], all_map_indices=True), "clear with all_map_indices"
     )
-    left = [ref for ref in refs if harness.resolves(harness.task, ref)]
-    expect(not left, f"{left[:1]!r:.120} is still there")
+    remaining = [ref for ref in refs if harness.resolves(harness.task, ref)]
+    expect(not remaining, f"{remaining[:1]!r:.120} is still there")
     expect(harness.resolves(harness.task, other), "another task's object was removed too")
 
 

@@ -50,13 +50,13 @@ def twin_keys(harness: Harness) -> None:
 def isolated_scopes(harness: Harness) -> None:
     home = harness.served_scopes()[0]
     ref = harness.reference(home, "key", big("mine"))
-    for what, neighbour in neighbours(harness):
+    for description, neighbour in neighbours(harness):
         if neighbour == home or not harness.hooks().serves(neighbour):
             continue
         theirs = harness.reference(neighbour, "key", big("theirs"))
-        expect(ref != theirs, f"{what} has the same reference {ref!r:.120}")
+        expect(ref != theirs, f"{description} has the same reference {ref!r:.120}")
         harness.hooks().clear(neighbour)
-        expect(harness.resolves(home, ref), f"clearing {what} removed it")
+        expect(harness.resolves(home, ref), f"clearing {description} removed it")
 
 
 @check(

@@ -96,16 +96,16 @@ class Harness:
             kind = "task"
         call = json.dumps([*self.spec, kind, vars(scope), key, value, ti_id])
         paths = json.dumps([str(Path(__file__).parents[2]), *sys.path])
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", _REFS, paths],
             input=call,
             capture_output=True,
             text=True,
             timeout=SECONDS,
         )
-        if done.returncode:
-            raise Failed(f"in another process it raised {done.stderr.strip().splitlines()[-1:]}")
-        return str(json.loads(done.stdout))
+        if result.returncode:
+            raise Failed(f"in another process it raised {result.stderr.strip().splitlines()[-1:]}")
+        return str(json.loads(result.stdout))
 
     def in_child(self, act: Callable[[], Any]) -> Any:
         """Call ``act`` in a forked process and return its result; None if that fails."""

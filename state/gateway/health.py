@@ -1,4 +1,4 @@
-"""Check references: whether their objects are there and unchanged."""
+"""Check references: whether their objects exist and are unchanged."""
 
 from __future__ import annotations
 

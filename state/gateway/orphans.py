@@ -62,7 +62,7 @@ class Orphan:
 def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     """Every object that no row points at: released ones in the ledger, and those the backend lists.
 
-    :raises BackendError: as :meth:`~state.gateway.Backend.run` says.
+    :raises BackendError: as :meth:`~state.gateway.backend.Backend.run` says.
     """
     released = {row["ref"]: row["size"] for row in references.released(namespace)}
     hooks = backend.hooks
@@ -154,7 +154,7 @@ def remove_orphans(
         reached.
     """
     removed: list[Orphan] = []
-    left: list[tuple[Orphan, str]] = []
+    remaining: list[tuple[Orphan, str]] = []
     more = False
     for orphan in orphans(namespace, backend):
         verdict = orphan.verdict(older_than)
@@ -166,8 +166,8 @@ def remove_orphans(
         if verdict == "removed":
             removed.append(orphan)
         else:
-            left.append((orphan, verdict))
-    return {"removed": removed, "left": left, "more": more}
+            remaining.append((orphan, verdict))
+    return {"removed": removed, "left": remaining, "more": more}
 
 
 def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: float) -> str:

@@ -1,4 +1,4 @@
-"""The envelope around a reference (apache/airflow #67530); only this module spells its member."""
+"""The envelope around a reference (apache/airflow #67530): build, recognise and read it."""
 
 from __future__ import annotations
 

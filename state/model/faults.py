@@ -17,6 +17,7 @@ MOMENTS = ("before", "after")
 BACKEND = ("missing", "corrupt", "slow", "refused")
 LONGEST = 600.0  # seconds of a delay
 SLOW = 1.0  # seconds that a slow backend takes by default
+_COUNTED = ("id", "matched", "fired")  # what a list adds to a fault
 _READING = ("missing", "corrupt")  # only a read can meet these
 
 
@@ -86,11 +87,8 @@ class Fault:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Fault:
-        """The fault of a row of the list, which has its id and its counts beside the members."""
-        members = dict(row)
-        for name in ("id", "matched", "fired"):
-            members.pop(name, None)
-        return cls.from_json(members)
+        """Read a fault as it is listed: with its id, and how often it matched and fired."""
+        return cls.from_json({name: row[name] for name in row if name not in _COUNTED})
 
     def to_json(self) -> dict[str, Any]:
         """Its members, without those that have no effect."""

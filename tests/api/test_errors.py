@@ -67,7 +67,7 @@ def test_an_unexpected_exception_is_a_500_that_names_it(start, monkeypatch):
         ("/api/v2/nowhere", {"error": "API route not found"}),
     ],
 )
-def test_a_path_that_is_not_there(world, path, body):
+def test_a_path_that_is_not_found(world, path, body):
     assert world.get(path).json == body
 
 

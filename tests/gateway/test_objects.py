@@ -124,7 +124,7 @@ def test_an_object_goes_with_the_last_that_points_at_it(service):
 
 
 @pytest.mark.parametrize("way", ["delete", "clear"])
-def test_a_backend_that_removes_by_key_only_leaves_what_a_snapshot_needs(tmp_path, way):
+def test_a_backend_that_removes_by_key_keeps_a_snapshots_objects(tmp_path, way):
     service = Service(tmp_path, small_backends.PlainFolder, "tests.PlainFolder")
     gateway = service.gateway()
     gateway.set("k", 1)
@@ -265,7 +265,7 @@ def test_an_unfinished_object_of_a_live_writer_stays(service, tmp_path):
 # ---------------------------------------------------------------- another's value
 
 
-def test_a_task_cannot_read_the_value_of_another_through_its_reference(service):
+def test_a_task_cannot_read_another_value_through_its_reference(service):
     service.gateway().set("secret", "of SCOPE")
     service.put_row(envelope.unwrap(service.row("secret")), "mine", OTHER)
     with pytest.raises(RefusedReference):

@@ -159,7 +159,7 @@ def fired(faults, call=GET):
     return [fault.fault_id for fault in faults.take(call)]
 
 
-def test_without_faults_nothing_is_asked(faults):
+def test_without_faults_nothing_is_requested(faults):
     assert not faults.rules
     assert faults.take(GET) == []
 

@@ -159,7 +159,7 @@ def test_an_unknown_event_cannot_be_restored(world, seq):
         ({"action": "drop_snapshot", "name": "none"}, "none"),
     ],
 )
-def test_the_bench_reports_why_it_refuses(world, fields, complaint):
+def test_the_page_of_a_namespace_says_why_it_refuses(world, fields, complaint):
     answer = send(world, "/bench", **fields)
     assert answer.status_code >= 400
     assert complaint in text_of(answer)

@@ -2,12 +2,14 @@
 
 import html
 import re
-from datetime import datetime, timedelta, timezone
+import shlex
 
 import pytest
 
+from state.cli.entries import set_entry
 from tests.support.pages import HTML, KEY, RAW, TASK, form_token, send, text_of
-from tests.support.world import ASSET_KEY, SECRET, TASK_KEY, TI, admin, bearer
+from tests.support.world import ASSET_KEY, SECRET, TI, admin, bearer
+from web.pages.examples import set_command
 
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
 
@@ -250,7 +252,7 @@ def created(world, token, key, value):
     return world.post(TASK, data=fields).headers["Set-Cookie"]
 
 
-def test_messages_that_no_page_has_shown_do_not_outgrow_the_cookie(world):
+def test_unshown_messages_do_not_outgrow_the_cookie(world):
     token = form_token(world.get("/bench"))
     for key in ("first", "second"):
         cookie = created(world, token, key, f'"{key * 90}"')
@@ -260,7 +262,7 @@ def test_messages_that_no_page_has_shown_do_not_outgrow_the_cookie(world):
     assert "first" * 90 not in page
 
 
-def test_a_message_too_long_for_the_cookie_goes_without_its_lines(world):
+def test_a_message_too_long_for_the_cookie_loses_its_lines(world):
     token = form_token(world.get("/bench"))
     key = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(500))
     cookie = created(world, token, key, "1")
@@ -457,3 +459,29 @@ def test_a_session_of_another_secret_is_none(guarded, start):
     page = other.get("/login")
     cookie = page.headers["Set-Cookie"].split(";")[0]
     assert guarded.get("/", headers={"Cookie": cookie}).status_code == 303
+
+
+def test_an_expired_key_has_a_badge(world):
+    put(world, "cursor", 1, expires_at="2040-01-01T00:00:00Z")
+    badge = 'class="badge is-expired"'
+    for path in (TASK, KEY + "cursor"):
+        assert badge not in world.get(path).get_data(as_text=True)
+    world.patch("/_stateroom/clock", json={"now": "2041-01-01T00:00:00Z"})
+    for path in (TASK, KEY + "cursor"):
+        page = world.get(path).get_data(as_text=True)
+        _, _, main = page.partition("<main")
+        assert badge in main
+        assert "readable until the next clean" in main
+
+
+def test_the_command_that_sets_a_first_key(world):
+    place = {"dag_id": "etl", "run_id": "a b", "task_id": "load", "map_index": 2}
+    with world.application.test_request_context("/task"):
+        words = shlex.split(set_command(place))
+    group, name, *arguments = words
+    assert [group, name] == ["stateroom", "set"]
+    context = set_entry.make_context(name, arguments)
+    assert context.params["dag_id"] == "etl"
+    assert context.params["run_id"] == "a b"
+    assert context.params["map_index"] == 2
+    assert context.params["key"] == "cursor"

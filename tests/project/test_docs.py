@@ -24,7 +24,7 @@ def test_a_setting_is_documented(row):
 
 
 @pytest.mark.parametrize("row", [row for row in SETTINGS if row.option], ids=lambda row: row.name)
-def test_the_option_of_a_setting_is_documented_beside_its_variable(row):
+def test_a_setting_is_documented_with_option_and_variable(row):
     rows = [line for line in SETTINGS_DOC.splitlines() if line.startswith("| ")]
     (line,) = [line for line in rows if f"`{row.variable}`" in line]
     assert f"`{row.flag}`" in line
@@ -69,7 +69,7 @@ def test_an_option_of_every_command_is_documented_once(option):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_files_that_a_page_names_are_there(page):
+def test_links_and_files_that_a_page_names_exist(page):
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
     files = re.findall(
         r"`((?:docs|examples|tests|web|state|schemas|benchmarks)/[\w./-]+)`", page.read_text()

@@ -62,7 +62,7 @@ def test_clients_that_do_not_read_keep_no_other_waiting(server, began, connect):
     assert connect(server).send("GET", "/fast").answer()[2] == b"fast"
 
 
-def test_a_pipelined_call_begins_when_the_answer_before_it_was_read(server, began, connect):
+def test_a_pipelined_call_waits_until_the_answer_before_is_read(server, began, connect):
     client = connect(server).send("GET", "/big/1").send("GET", "/big/2").send("GET", "/fast")
     wait_until(lambda: began == ["1"])
     assert connect(server).send("GET", "/fast").answer()[2] == b"fast"

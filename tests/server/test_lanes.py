@@ -54,7 +54,7 @@ def test_a_call_takes_the_lane_that_its_view_names(open_app, world, prefix, meth
         ("GET", "/key", SLOW),
     ],
 )
-def test_a_call_that_a_fault_may_delay_takes_the_waiting_lane(open_app, world, method, path, lane):
+def test_a_call_that_faults_may_delay_takes_the_waiting_lane(open_app, world, method, path, lane):
     world.post("/_stateroom/faults", json={"latency": 0.001})
     path, _, query = path.partition("?")
     assert lane_of(open_app)(method, path, query) == lane

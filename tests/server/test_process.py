@@ -15,7 +15,7 @@ from state.process import ServerProcess, StartFailed
 from state.store.database.ownership import owner
 
 
-def test_it_answers_as_soon_as_it_is_there():
+def test_it_answers_as_soon_as_it_exists():
     with ServerProcess(["--db", ":memory:"]) as served:
         assert requests.get(f"{served.url}/_stateroom/health").json()["status"] == "healthy"
 

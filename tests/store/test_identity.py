@@ -154,7 +154,7 @@ def test_the_start_says_what_was_found(start, original, tmp_path):
     assert "is a copy of" in " ".join(lines.split())
 
 
-def test_a_service_gives_a_namespace_of_an_old_name_another_backend(tmp_path):
+def test_a_namespace_of_an_old_name_gets_another_backend(tmp_path):
     environ = {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}
     app = create_app({"db": str(tmp_path / "s.db"), "backend": "file"}, environ)
     client = app.test_client()

@@ -47,12 +47,12 @@ def create_token_cli() -> Response:
 @Operation((201, LoginResponse), also=(403,), open=True)
 def create_token_all_admins() -> Response:
     """Log in without credentials, where every user is admin."""
-    if not _everybody_is_admin():
+    if not _every_user_is_admin():
         raise Refused(403, _ALL_ADMINS)
     return _signed("admin", "Anonymous", tokens.CORE_LIFETIME)
 
 
-def _everybody_is_admin() -> bool:
+def _every_user_is_admin() -> bool:
     return bool(service().settings["all_admins"]) or service().keys.checking(g.namespace) is None
 
 

@@ -87,7 +87,7 @@ def unknown(rest: str) -> Response:
 
 @bp.get("/api/v1/<key:rest>")
 def removed(rest: str) -> Response:
-    """Say that the API of Airflow 2 was removed."""
+    """Say that the API of Airflow 2 is removed."""
     refuse()
     message = (
         "/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead."

@@ -16,7 +16,7 @@ from ..operation import SLOW, WAITING, lane
 from ..responses import is_client_gone
 from ..service import PREFIX, service
 from . import session
-from .examples import recipe
+from .examples import origin, set_command
 from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, place_args, place_url, read, to
 
@@ -46,7 +46,7 @@ def common() -> dict[str, Any]:
         "take_message": session.take_message,
         "needs_login": needs_login,
         "is_logged_in": not needs_login or session.is_logged_in(),
-        "origin": request.host_url.rstrip("/") + request.script_root,
+        "origin": origin(),
     }
 
 
@@ -155,7 +155,7 @@ def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
     if place["asset_id"] is None:
         facts["attempts"] = details.attempts(g.namespace, place["scope_id"])
         facts["siblings"] = details.siblings(g.namespace, place)
-    return render_template("place.html", **facts, **more), status
+    return render_template("place.html", set_command=set_command, **facts, **more), status
 
 
 @bp.get("/task")

@@ -57,6 +57,16 @@ def origin() -> str:
     return request.host_url.rstrip("/") + request.script_root
 
 
+def set_command(place: dict[str, Any]) -> str:
+    """The command that stores a first key of a task instance."""
+    parts = ["stateroom", "set", "cursor", '{"page": 1}', "--url", origin()]
+    for name in ("dag", "run", "task"):
+        parts += [f"--{name}", place[f"{name}_id"]]
+    if place["map_index"] != -1:
+        parts += ["--map-index", str(place["map_index"])]
+    return shlex.join(parts)
+
+
 def _core(
     verb: str, place: dict[str, Any], key: str | None, text: str | None, more: dict[str, Any]
 ) -> _Call:

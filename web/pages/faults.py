@@ -1,4 +1,4 @@
-"""The faults on the bench: a form to add one, how often each matched, what the last ones did."""
+"""The faults on a namespace's page: a form to add one, their counts, their latest effects."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@ from typing import Any
 from flask import Flask, g
 
 from state.masking import masked
-from state.model import durations
-from state.model.retention import has_expired
+from state.model import durations, retention
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
@@ -25,6 +24,7 @@ def register(app: Flask) -> None:
     for filter_ in (
         ago,
         until,
+        has_expired,
         span,
         size,
         json_type,
@@ -101,9 +101,14 @@ def until(text: str | None) -> str:
     if not text:
         return "never"
     passed = _seconds(_now() - _read(text))
-    if expired(text):
+    if has_expired(text):
         return f"expired {span(passed)} ago"
     return f"in {span(passed)}"
+
+
+def has_expired(text: str) -> bool:
+    """Whether the next clean removes an entry that expires at this moment."""
+    return retention.has_expired(_read(text), _now())
 
 
 def exact(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The bench: the list of namespaces, and this one's clock, expired keys, faults and snapshots."""
+"""The page of a namespace: its clock, snapshots and faults, and the list of namespaces."""
 
 from __future__ import annotations
 

@@ -130,11 +130,11 @@ def _age(text: str | None) -> int:
 def remove_orphans() -> Any:
     """Remove the orphans that this database wrote and that are old enough."""
     older_than = _age(request.form.get("older_than"))
-    done = orphans.remove_orphans(
+    result = orphans.remove_orphans(
         g.namespace, service().backend_of(g.namespace), older_than, _ORPHANS
     )
-    message = f"{count(len(done['removed']), 'object')} removed"
-    if done["left"]:
-        message += f"; {count(len(done['left']), 'other')} kept"
+    message = f"{count(len(result['removed']), 'object')} removed"
+    if result["left"]:
+        message += f"; {count(len(result['left']), 'other')} kept"
     session.leave_message(f"{message}.")
     return redirect(to("/references/orphans", older_than=older_than), 303)

@@ -1,4 +1,4 @@
-"""The login, CSRF token and message of a page's session, in a signed cookie."""
+"""Login, CSRF token and message of a page's session: all that its signed cookie holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The snapshots on the bench: take, restore, drop and compare them."""
+"""The snapshots on the page of a namespace: take, restore, drop and compare them."""
 
 from __future__ import annotations
 

@@ -19,6 +19,12 @@ from ..settings import is_loopback
 
 _WIDTH = 80  # columns
 _MARGIN = 12  # of them for the labels
+_SINGULAR = {
+    "dag runs": "dag run",
+    "task instances": "task instance",
+    "assets": "asset",
+    "keys": "key",
+}
 
 
 def banner(service: Service, url: str, existed: bool, command: str) -> str:
@@ -68,8 +74,7 @@ def _found(service: Service) -> list[tuple[str, str]]:
 def _counts(service: Service) -> str:
     counts = fixtures.counts(service.store.namespace())
     return ", ".join(
-        f"{count} {noun.removesuffix('s') if count == 1 else noun}"
-        for noun, count in counts.items()
+        f"{count} {_SINGULAR[noun] if count == 1 else noun}" for noun, count in counts.items()
     )
 
 
@@ -87,12 +92,8 @@ def _access(service: Service) -> list[tuple[str, str]]:
     if is_loopback(service.settings["host"]):
         where = "this machine"
     if _is_open(service):
-        return [
-            (
-                "access",
-                _wrapped(f"open: anyone on {where} may do anything; --jwt-secret closes it"),
-            )
-        ]
+        text = f"open: anyone on {where} may do anything; --jwt-secret-file closes it"
+        return [("access", _wrapped(text))]
     control = "for admins"
     if not service.keys.guards_control:
         control = f"open to anyone on {where}"

@@ -12,7 +12,7 @@ Match = tuple[Rule, dict[str, Any]]
 
 
 class Routes(Map):
-    """URL rules, which do not change once requests are served, and the latest matched paths."""
+    """URL rules, with a cache of matched paths; they do not change once requests are served."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,1 +1,1 @@
-"""Explain why a key is there, or is not."""
+"""Explain why a key exists, or does not."""

@@ -75,9 +75,9 @@ def _similar_keys(
     return [Miss(scope, name, f"did you mean {name!r}?") for name in similar[:_SHOWN]]
 
 
-def similarity(one: str, other: str) -> float:
+def similarity(name: str, other: str) -> float:
     """How alike two names are spelt, without case and separators, up to 1; 0 below ``_ALIKE``."""
-    matcher = difflib.SequenceMatcher(None, _letters(one), _letters(other))
+    matcher = difflib.SequenceMatcher(None, _letters(name), _letters(other))
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
         return 0.0
     return matcher.ratio()

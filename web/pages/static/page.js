@@ -78,6 +78,8 @@ async function follow(list) {
     word.textContent = alive ? "live" : "not live: the service does not answer";
   };
   show(true);
+  const reloads = document.getElementById("reloads"); // true only where scripts run
+  if (reloads) reloads.hidden = false;
   let last = list.dataset.last;
   for (;;) {
     if (document.hidden) {
