@@ -77,3 +77,9 @@ def _of_command(command: str) -> Secret:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise SettingError(source, command, f"a command that prints the secret ({error})") from None
     return _filled(result.stdout, source, command)
+
+
+def without(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which there is no secret, for a service whose calls need no token."""
+    sources = {VARIABLE, f"{VARIABLE}_CMD", f"{VARIABLE}_SECRET", FILE_VARIABLE}
+    return {name: value for name, value in environ.items() if name not in sources}

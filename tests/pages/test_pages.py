@@ -3,12 +3,13 @@
 import html
 import re
 import shlex
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from state.cli.entries import set_entry
 from tests.support.pages import HTML, KEY, RAW, TASK, form_token, send, text_of
-from tests.support.world import ASSET_KEY, SECRET, TI, admin, bearer
+from tests.support.world import ASSET_KEY, SECRET, TASK_KEY, TI, admin, bearer
 from web.pages.examples import set_command
 
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}

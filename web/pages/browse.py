@@ -150,8 +150,6 @@ def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
     }
     facts["rows"] = keys.of_scope(g.namespace, place["scope_id"], page.order, ROWS, page.offset)
     facts["default_at"] = default_at()
-    if not held["keys"]:
-        facts["first_set"] = recipe("set", place, "cursor", '{"page": 1}')["curl"]
     if place["asset_id"] is None:
         facts["attempts"] = details.attempts(g.namespace, place["scope_id"])
         facts["siblings"] = details.siblings(g.namespace, place)

@@ -37,7 +37,6 @@ def register(app: Flask) -> None:
         preview,
     ):
         app.add_template_filter(filter_, filter_.__name__)
-    app.add_template_test(expired)
 
 
 def span(seconds: float) -> str:
@@ -89,11 +88,6 @@ def _ago(passed: float) -> str:
     if passed < 0:
         return f"in {span(passed)}"
     return f"{span(passed)} ago"
-
-
-def expired(text: str) -> bool:
-    """Whether the stored moment of an expiry has passed; a test in templates."""
-    return has_expired(_read(text), _now())
 
 
 def until(text: str | None) -> str:
