@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Flask, current_app, g
 
 from state.gateway.backend import Backend
+from state.model.names import NAMESPACE_PREFIX
 from state.store.namespace import Namespace
 from state.store.store import Store
 from state.store.tables.namespaces import DEFAULT
@@ -18,7 +19,7 @@ from .logins import Logins
 if TYPE_CHECKING:
     from .keys import Keys
 
-PREFIX = "/ns/"
+PREFIX = NAMESPACE_PREFIX
 NAMESPACE = "stateroom.namespace"  # in environ: the namespace that the path names, if it does
 
 

@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any
 
 from ..errors import BadBackend
+from ..model.clock import from_text
 from ..model.values import Encoded
 from . import files, layout
 from .immutable import ImmutableBackend
@@ -179,7 +180,7 @@ class ObjectBackend(ImmutableBackend):
     def _written_at(self, full: str, info: dict[str, Any]) -> datetime:
         moment = next((info[name] for name in _TIMES if info.get(name) is not None), None)
         if isinstance(moment, str):
-            moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+            moment = from_text(moment)
         if isinstance(moment, int | float):
             return datetime.fromtimestamp(moment, timezone.utc)
         if moment is None:

@@ -14,14 +14,13 @@ import click
 
 from ..errors import Unreachable
 from ..model import tokens
-from ..model.names import check_name
+from ..model.names import NAMESPACE_PREFIX, check_name
 from ..process import DEFAULT_URL, ServerProcess
 
 if TYPE_CHECKING:
     from ..client.http import StateroomClient
 
 _PRIVATE = ["--host", "127.0.0.1", "--durable", "--log-level", "error", "--max-body", "4GiB"]
-_NAMESPACE = "/ns/"  # in an address, before a namespace's name
 _HIDDEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see
 
 
@@ -117,11 +116,11 @@ def _namespace_url(url: str, whole: bool) -> str:
 
     :raises InvalidName: for an invalid name of a namespace.
     """
-    root, _, name_in_url = url.rstrip("/").partition(_NAMESPACE)
+    root, _, name_in_url = url.rstrip("/").partition(NAMESPACE_PREFIX)
     name = option_value("ns") or name_in_url or os.environ.get("STATEROOM_NAMESPACE")
     if whole or not name:
         return root
-    return root + _NAMESPACE + check_name(name, "namespace name")
+    return root + NAMESPACE_PREFIX + check_name(name, "namespace name")
 
 
 def _database(create: bool) -> Path:

@@ -12,6 +12,8 @@ import click
 from ..errors import NotFound, ServiceError
 from ..masking import masked
 from ..model import envelope, fixture_files
+from ..model.clock import from_text
+from ..model.durations import MOST_DAYS
 from ..model.scopes import TaskScope
 from ..terminal import columns, printable, second, shortened
 from .connection import as_json, connected
@@ -20,7 +22,6 @@ from .scope_options import scope_of, scoped
 if TYPE_CHECKING:
     from ..client.http import HttpKeyspace, StateroomClient
 
-_MOST_DAYS = 36_500
 _UNREADABLE = 422  # status of the Core API for a stored value that is not JSON
 
 
@@ -73,7 +74,7 @@ def get_entry(key: str, **where: Any) -> None:
 @click.argument("value")
 @click.option(
     "--days",
-    type=click.FloatRange(-_MOST_DAYS, _MOST_DAYS),
+    type=click.FloatRange(-MOST_DAYS, MOST_DAYS),
     help="Days until KEY expires, by the namespace's clock; default: never.",
 )
 @scoped
@@ -97,7 +98,7 @@ def set_entry(key: str, value: str, days: float | None, **where: Any) -> None:
 def _in_days(client: StateroomClient, days: float) -> datetime:
     """The time after this many days, by the namespace's clock."""
     now = client.call("GET", "/_stateroom/clock").json()["now"]
-    return datetime.fromisoformat(now.replace("Z", "+00:00")) + timedelta(days=days)
+    return from_text(now) + timedelta(days=days)
 
 
 def _parsed(text: str) -> Any:

@@ -20,6 +20,7 @@ from ..errors import BadDocument, NotFound, ServiceError, SettingError, StateErr
 from ..jwt_secret import FILE_VARIABLE, VARIABLE
 from ..jwt_secret import find as find_secret
 from ..model import tokens
+from ..model.durations import MOST_DAYS
 from ..process import service_path
 from . import entries, fixtures, references
 from .check import check
@@ -43,7 +44,6 @@ _STATUS = {
     SettingError: USAGE,
     StateError: NOT_FOUND,
 }
-_MOST_DAYS = 36_500
 _WITHOUT_CONNECTION = ("check", "exec", "serve", "token")  # commands that call no service
 
 
@@ -109,7 +109,7 @@ def cli() -> None:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, _MOST_DAYS, min_open=True),
+    type=click.FloatRange(0, MOST_DAYS, min_open=True),
     help="Lifetime in days; default: 10 minutes with --ti, 1 day with --role.",
 )
 @click.option("--jwt-secret", help=f"Secret to sign with.  [env: {VARIABLE}]")

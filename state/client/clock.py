@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model.clock import to_text
+from ..model.clock import from_text, to_text
 from .http import StateroomClient
 
 PATH = "/_stateroom/clock"
@@ -77,4 +77,4 @@ class NamespaceClock:
 
 
 def _time(clock: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(clock["now"].replace("Z", "+00:00"))
+    return from_text(clock["now"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from ..model.names import check_name
+from ..model.names import NAMESPACE_PREFIX, check_name
 from .http import StateroomClient
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Connection:
         self.namespace = namespace or "default"
         self.url = self._root
         if namespace is not None:
-            self.url = f"{self._root}/ns/{check_name(namespace, 'namespace name')}"
+            self.url = self._root + NAMESPACE_PREFIX + check_name(namespace, "namespace name")
         session = None
         if over is not None:
             session = over._client.session

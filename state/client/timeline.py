@@ -11,7 +11,9 @@ from typing import Any
 from ..backends.wrappers import Failure
 from ..masking import masked
 from ..model import envelope, fixture_files
+from ..model.clock import from_text
 from ..model.events import KEY_NOT_FOUND
+from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
 from .events import Event, lost_updates
@@ -213,9 +215,7 @@ def keys_to_explain(
 
 def _has_expired(row: Mapping[str, Any], now: datetime) -> bool:
     expires_at = row.get("expires_at")
-    if expires_at is None:
-        return False
-    return datetime.fromisoformat(expires_at.replace("Z", "+00:00")) <= now
+    return expires_at is not None and has_expired(from_text(expires_at), now)
 
 
 def explanations(keys: Iterable[ScopedKey], explain: Callable[[StoreScope, str], str]) -> str:

@@ -44,7 +44,7 @@ class Backend:
         def wrap_errors(call: Call[Result]) -> Result:
             try:
                 return act(call)
-            except _Own:
+            except OwnError:
                 raise
             except BaseException as error:
                 raise BackendFailed(self.name, error, _row(call.row_changed)) from error
@@ -53,7 +53,7 @@ class Backend:
             return self.calls.run(wrap_errors, self.timeout)
         except Overdue as error:
             raise BackendTimeout(self.name, self.timeout, _row(error.row_changed)) from None
-        except _Own as error:
+        except OwnError as error:
             raise error.error from None
 
     def owns(self, ref: str) -> bool:
@@ -91,7 +91,7 @@ def _row(changed: bool) -> str:
     return "changed" if changed else "unchanged"
 
 
-class _Own(Exception):
+class OwnError(Exception):
     """Carries an error of the gateway itself through a call, apart from the backend's errors."""
 
     def __init__(self, error: StateError) -> None:

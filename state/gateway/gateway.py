@@ -24,7 +24,7 @@ from ..store.namespace import Namespace
 from ..store.tables import assets, references, scopes
 from ..store.tables.entries import Keyspace, Stored
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
-from .backend import Backend, Result, _Own
+from .backend import Backend, OwnError, Result
 from .deadlines import Abandoned, Call
 from .trust import may_remove, may_resolve
 
@@ -222,10 +222,7 @@ def _check_json(value: Any) -> None:
 
 def _check_value(value: Any) -> None:
     values.check(value)
-    if envelope.kind(value) != "value":
-        raise ValueError(
-            f"value has the member {envelope.MARKER!r}: it would be taken for a reference"
-        )
+    envelope.check_unmarked(value)
 
 
 def _check_moment(moment: datetime) -> None:
@@ -264,7 +261,7 @@ class _Rows:
         ref = envelope.unwrap(value)
         if ref is not None and self._backend.hooks and not self._is_own(ref, stored):
             why = f"the backend {self._backend.name} is not known to have made it for this key"
-            raise _Own(RefusedReference(ref, why))
+            raise OwnError(RefusedReference(ref, why))
         return value, stored.facts
 
     def _is_own(self, ref: str, stored: Stored) -> bool:
@@ -287,7 +284,7 @@ class _Rows:
                         expires_by=self._expires_by,
                     )
                 )
-        except (Abandoned, _Own):
+        except (Abandoned, OwnError):
             if ref is not None and facts is not None:
                 self._record_orphan(key, ref, facts)
             raise
@@ -313,7 +310,7 @@ class _Rows:
         except KeyNotFound:
             raise
         except StateError as error:
-            raise _Own(error) from error
+            raise OwnError(error) from error
 
     def _record_orphan(self, key: str, ref: str, facts: Facts) -> None:
         keyspace = self._keyspace

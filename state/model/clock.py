@@ -113,5 +113,5 @@ def to_wire(text: str) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """Read what :func:`to_text` wrote."""
-    return datetime.fromisoformat(text[:-1] + "+00:00")
+    """Read what :func:`to_text` or :func:`to_wire` wrote, or ISO 8601 with an offset."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}  # in seconds
+MOST_DAYS = 36_500  # in an option of a command
 _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _WHOLE = re.compile(rf"-?(?:{_PART.pattern})+", re.ASCII)

@@ -38,6 +38,17 @@ def kind(stored: Any) -> str:
     return "malformed"
 
 
+def check_unmarked(value: Any) -> None:
+    """Refuse a value that a reader would take for a reference.
+
+    :raises ValueError: for an object with the marker.
+    """
+    if kind(value) != "value":
+        raise ValueError(
+            f"invalid value: a dict with the member {MARKER!r} would be read as a reference"
+        )
+
+
 def complaint(stored: Any, resolvable: bool) -> str | None:
     """The warning about a stored value that is returned as it is; None if there is none.
 

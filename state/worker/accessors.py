@@ -178,11 +178,7 @@ class _Accessor:
     def _store(self, key: str, value: Any, expires_at: Any) -> None:
         """Write the object, then the row; then remove the object of the replaced reference."""
         values.check(value)
-        if envelope.kind(value) != "value":
-            raise ValueError(
-                f"invalid value: a dict with the member {envelope.MARKER!r} "
-                "would be read as a reference"
-            )
+        envelope.check_unmarked(value)
         if self._hooks is None:
             self._keyspace.set(key, value, expires_at)
         else:

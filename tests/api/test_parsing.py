@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.world import CORE_TASK, TASK_KEY, TI
-from web.request.parsing import _load_again, is_json
+from web.request.parsing import is_json, load_again
 
 ODD_KEYS = [
     "/a",
@@ -151,11 +151,11 @@ def test_there_is_no_head_and_no_options_where_airflow_has_none(world):
 
 
 def test_short_parameters_are_cached_and_long_ones_are_not(world):
-    _load_again.cache_clear()
+    load_again.cache_clear()
     for _ in range(3):
         assert world.get("/api/v2/assets?limit=1&order_by=-name").json["total_entries"] == 1
         assert world.get("/api/v2/assets?limit=x").status_code == 422
         assert world.get("/api/v2/assets?order_by=name&order_by=" + "x" * 2000).status_code == 400
-    cache = _load_again.cache_info()
+    cache = load_again.cache_info()
     assert cache.hits == 2
     assert cache.currsize == 1

@@ -117,6 +117,13 @@ def test_an_invalid_value_is_refused_before_the_backend(values, body, where):
     assert list(values.backend.iter_refs()) == []
 
 
+def test_a_refused_call_is_the_gateways_in_the_journal(values):
+    assert values.call("PUT", json={"value": None})[0] == 422
+    events = values.http.get("/_stateroom/journal").get_json()["events"]
+    assert events[-1]["status"] == 422
+    assert events[-1]["api"] == "gateway"
+
+
 def test_asset_state_takes_no_retention(values):
     body = {"value": 1, "retention": 60}
     assert (

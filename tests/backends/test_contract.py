@@ -38,7 +38,7 @@ class TestFileWithThreshold(BackendContract):
 class TestObject(BackendContract):
     @pytest.fixture
     def make_backend(self, tmp_path):
-        pytest.importorskip("fsspec", reason="needs fsspec; requirements-s3.txt brings it")
+        pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements-test.txt")
         return lambda: ObjectBackend(f"file://{tmp_path}/objects", compression="gzip")
 
 

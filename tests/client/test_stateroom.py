@@ -323,6 +323,13 @@ def test_a_frozen_clock_stands_still_until_it_is_let_go(stateroom):
     assert abs(stateroom.clock.now() - datetime.now(timezone.utc)) < timedelta(minutes=1)
 
 
+def test_tokens_are_checked_by_the_clock_if_asked(stateroom):
+    stateroom.clock.check_tokens()
+    assert stateroom._client.call("GET", "/_stateroom/clock").json()["tokens"] is True
+    stateroom.clock.check_tokens(False)
+    assert stateroom._client.call("GET", "/_stateroom/clock").json()["tokens"] is False
+
+
 def test_retention_is_counted_by_the_namespaces_clock(stateroom, task):
     stateroom.clock.freeze(NOON)
     task.set("job_id", 1, retention=timedelta(days=1))

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from state.client.timeline import keys_to_explain
 from state.errors import NotFound, NotInTime
+from state.model.scopes import TaskScope
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -170,3 +172,12 @@ def test_the_memory_fixtures_explain_too(task_state_store, request):
     task_state_store.get("pages")
     memory = request.getfixturevalue("_stateroom_memory")
     assert explanations(memory) == ["dag/task: There is no 'pages'"]
+
+
+@pytest.mark.parametrize(("late", "expired"), [(0, False), (1, True)])
+def test_a_key_is_expired_only_after_its_moment(late, expired):
+    scope = {"dag_id": "etl", "run_id": "run", "task_id": "submit", "map_index": -1}
+    row = {**scope, "key": "page", "value": 1, "expires_at": "2030-01-01T12:00:00Z"}
+    now = NOON + timedelta(microseconds=late)
+    keys = keys_to_explain([], {"task_state_store": [row]}, now)
+    assert keys == [(TaskScope("etl", "run", "submit"), "page")] * expired

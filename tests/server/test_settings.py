@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from app import create_app
 from state.errors import SettingError
-from web.server.serve import _check_exposure, command
+from web.server.serve import check_exposure, command
 from web.settings import SETTINGS, load
 
 WRONG = [
@@ -131,7 +131,7 @@ EXPOSED = [
 @pytest.mark.parametrize(("settings", "words"), EXPOSED)
 def test_open_service_on_other_hosts_needs_insecure(settings, words):
     with pytest.raises(SettingError, match="127.0.0.1") as caught:
-        _check_exposure(load({}, {"host": "0.0.0.0", **settings}))
+        check_exposure(load({}, {"host": "0.0.0.0", **settings}))
     assert words in str(caught.value)
     assert "--insecure" in str(caught.value)
 
@@ -141,7 +141,7 @@ def test_open_service_on_other_hosts_needs_insecure(settings, words):
 )
 def test_every_address_but_loopback_is_beyond_this_machine(host):
     with pytest.raises(SettingError):
-        _check_exposure(load({}, {"host": host}))
+        check_exposure(load({}, {"host": host}))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_every_address_but_loopback_is_beyond_this_machine(host):
     ],
 )
 def test_settings_that_may_start(settings):
-    _check_exposure(load({}, settings))
+    check_exposure(load({}, settings))
 
 
 def test_the_start_itself_checks_it(runner, tmp_path):

@@ -6,7 +6,7 @@ from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store import fixtures, snapshots
-from state.store.tables import assets, references, scopes, task_instances
+from state.store.tables import assets, copies, references, scopes, task_instances
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
@@ -390,3 +390,11 @@ def test_a_history_over_http_marks_them(world):
     *_, person, task = story(world)["history"]
     assert task["actor"]["ti_id"] == TI
     assert task["lost"] == person["seq"]
+
+
+@pytest.mark.parametrize("table", copies.TABLES)
+def test_a_snapshot_copies_every_column_of_a_table(namespace, table):
+    key, columns, _ = copies.TABLES[table]
+    with namespace.database.reading() as db:
+        names = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    assert {key, *columns.split(", ")} == names

@@ -118,13 +118,6 @@ class Hanging(Folder):
         super().remove_ref(ref)
 
 
-class Sleeping(Folder):
-    """Never answers within a test; for a served process."""
-
-    def deserialize_task_state_store_from_ref(self, stored):
-        threading.Event().wait()
-
-
 class Raising(Folder):
     """Raises the exception that a test sets, in the hook that it names."""
 

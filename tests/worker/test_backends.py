@@ -35,7 +35,7 @@ class TestFile(BackendContract):
 @pytest.mark.parametrize(("make", "protocol"), [(FileBackend, ""), (ObjectBackend, "file://")])
 def test_scopes_of_airflows_classes_are_taken(environ, make, protocol, tmp_path):
     if protocol:
-        pytest.importorskip("fsspec", reason="needs requirements-s3.txt")
+        pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements-test.txt")
     environ.setenv("STATEROOM_BACKEND_BASE", f"{protocol}{tmp_path}")
     backend = make()
     scope = Theirs()

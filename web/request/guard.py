@@ -26,7 +26,8 @@ def check_request() -> None:
         other origins.
     :raises NamespaceNotFound: if the path names one that is not there.
     """
-    environ, current = request.environ, service()
+    environ = request.environ
+    current = service()
     host = environ.get("HTTP_HOST")
     if host and not _is_allowed(host, current.allowed_hosts):
         message = f"the host {host!r} is not allowed; name it with --allow-host"

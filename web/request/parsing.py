@@ -154,7 +154,7 @@ def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]
 
 
 @lru_cache(maxsize=1024)
-def _load_again(schema: Schema, items: tuple[tuple[str, Any], ...]) -> Any:
+def load_again(schema: Schema, items: tuple[tuple[str, Any], ...]) -> Any:
     # requests repeat the same few keys and pages, and a schema's load is a tenth of a GET
     return schema.load(dict(items))
 
@@ -162,7 +162,7 @@ def _load_again(schema: Schema, items: tuple[tuple[str, Any], ...]) -> Any:
 def _load_parameters(schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
     length = sum(len("".join(value)) for value in values.values())  # a value is a text, or several
     if length < _LONG:
-        return dict(_load_again(schema, tuple(values.items())))
+        return dict(load_again(schema, tuple(values.items())))
     return dict(schema.load(values))
 
 

@@ -76,8 +76,12 @@ class Lane:
     """
 
     def __init__(self, name: str, threads: int, bound: int | None = None) -> None:
-        self.room, self.busy = None if bound is None else threads + bound, 0
-        self._name, self._most = name, threads
+        self.room = None
+        if bound is not None:
+            self.room = threads + bound
+        self.busy = 0
+        self._name = name
+        self._most = threads
         self._queue: deque[Any] = deque()
         self._ready = threading.Condition(threading.Lock())
         self._open = True

@@ -88,7 +88,7 @@ def _stop(message: str, status: int) -> NoReturn:
 def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
     config = settings.load(os.environ, values)
     _log(config["log_level"])
-    _check_exposure(config)
+    check_exposure(config)
     if config["jwt_secret_from"] == jwt_secret.OPTION:
         logging.getLogger("stateroom").warning(
             "others on this machine can read --jwt-secret in the process list; "
@@ -140,7 +140,7 @@ def _log(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def _check_exposure(config: dict[str, Any]) -> None:
+def check_exposure(config: dict[str, Any]) -> None:
     """Refuse to listen beyond this machine without a secret, unless ``--insecure`` allows it."""
     if settings.is_loopback(config["host"]) or config["insecure"]:
         return

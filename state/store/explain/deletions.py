@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from ...model.clock import from_text, to_text
 from ...model.durations import words
+from ...terminal import second
+from ..journal.documents import moment_of
 from ..journal.steps import CHANGED
 from ..namespace import Namespace
 
@@ -47,7 +49,7 @@ class _Event(NamedTuple):
 
     @property
     def moment(self) -> str:
-        return _moment(self.at, self.real_at)
+        return moment_of(self.at, self.real_at)
 
 
 def retry(db: sqlite3.Connection, scope_id: int | None) -> Retry | None:
@@ -140,17 +142,7 @@ def _never_written(db: sqlite3.Connection, namespace: Namespace) -> str:
     first = db.execute(_FIRST, (namespace.ns,)).fetchone()
     if first is None:
         return "No write of it is in the journal."
-    return f"No write of it is in the journal, which begins at {second(_moment(*first))}."
-
-
-def _moment(at: str | None, real_at: float) -> str:
-    """An event's moment by the namespace's clock; only real time is stored where that shows it."""
-    return at or to_text(datetime.fromtimestamp(real_at, timezone.utc))
-
-
-def second(moment: str) -> str:
-    """A stored moment without its fraction, as sentences have it."""
-    return f"{moment[:19]}Z"
+    return f"No write of it is in the journal, which begins at {second(moment_of(*first))}."
 
 
 def _when(namespace: Namespace, moment: str) -> str:

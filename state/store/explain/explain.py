@@ -10,11 +10,11 @@ from ...model.clock import Clock, from_text, to_text, to_wire
 from ...model.durations import words
 from ...model.retention import has_expired
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
+from ...terminal import second
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 from ..tables import scopes
 from . import deletions
-from .deletions import second
 from .suggestions import Miss, misses
 
 _MAX_KEY = 80  # characters of a key in a sentence

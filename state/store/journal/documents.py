@@ -23,14 +23,19 @@ EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api
     LEFT JOIN former_scopes f ON f.scope_id = j.scope_id AND s.scope_id IS NULL"""
 
 
+def moment_of(at: str | None, real_at: float) -> str:
+    """An event's moment by the namespace's clock; only real time is stored where that shows it."""
+    return at or to_text(datetime.fromtimestamp(real_at, timezone.utc))
+
+
 def document(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event as the Control API sends it; ``value`` is absent where there is none.
 
     :param row: a row of :data:`EVENTS`.
     """
-    at = to_text(datetime.fromtimestamp(row["real_at"], timezone.utc))
+    at = moment_of(row["at"], row["real_at"])
     if row["at"]:
-        at = to_wire(row["at"])
+        at = to_wire(at)
     expires_at = row["expires_at"]
     if expires_at:
         expires_at = to_wire(expires_at)

@@ -12,7 +12,7 @@ from .scopes import OF_NAMESPACE
 
 # table → its key, its other columns, and which of its rows are the namespace's; owners before what
 # they own
-_TABLES = {
+TABLES = {
     "dag_runs": ("run_pk", "ns, dag_id, run_id, logical_date, run_after, state", "ns = :ns"),
     "assets": ("asset_pk", "ns, id, name, uri, active, created_at, updated_at", "ns = :ns"),
     "scopes": (
@@ -40,7 +40,7 @@ def _changed(table: str) -> str:
     """A SELECT of the snapshot's rows that differ from the table's; entries are compared by their
     number.
     """
-    key, columns, mine = _TABLES[table]
+    key, columns, mine = TABLES[table]
     if table == "entries":
         same = (
             "SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0"
@@ -60,7 +60,7 @@ CHANGED_ENTRIES = f"FROM ({_changed('entries')}) e"
 
 def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     """Copy the rows of a namespace into a snapshot, inside the caller's transaction."""
-    for table, (key, columns, mine) in _TABLES.items():
+    for table, (key, columns, mine) in TABLES.items():
         db.execute(
             f"""INSERT INTO snapshot_{table} (snapshot_pk, {key}, {columns})
             SELECT :snapshot, {key}, {columns} FROM {table} WHERE {mine}""",
@@ -77,7 +77,7 @@ def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     kept = f"SELECT entry_id FROM snapshot_entries WHERE {_TAKEN}"
     entries.remove(db, f"e.scope_id IN ({OF_NAMESPACE}) AND e.entry_id NOT IN ({kept})", parameters)
     for table in ("dag_runs", "assets", "scopes", "task_instances"):
-        key, _, mine = _TABLES[table]
+        key, _, mine = TABLES[table]
         kept = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
         db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({kept})", parameters)
     # two assets may have swapped names, or two attempts may be current: none is active or current
@@ -88,7 +88,7 @@ def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     db.execute(
         f"UPDATE task_instances SET superseded_at = '' WHERE ti_pk IN ({changed})", parameters
     )
-    for table, (key, columns, _) in _TABLES.items():
+    for table, (key, columns, _) in TABLES.items():
         fixed = _FIXED.get(table, ())
         changing = [column for column in columns.split(", ") if column not in fixed]
         sets = ", ".join(f"{column} = excluded.{column}" for column in changing)

@@ -10,11 +10,10 @@ from ...model.scopes import TaskScope, scope_document
 from ..database.sql import in_range, row_as_dict, rows
 from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
-from .lists import ONLY
+from .lists import SUMS
 
 _ATTEMPTS = 50  # in the list of a task instance
 _SIBLINGS = 60  # map indices in a list
-_SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
 
 
 def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def counts(namespace: Namespace, scope_id: int) -> dict[str, int]:
     """The number of ``keys`` of a task instance or asset, and of those of each kind in
     :data:`~state.store.views.lists.ONLY`.
     """
-    sql = f"""SELECT count(*) AS keys, {_SUMS} FROM entries e
+    sql = f"""SELECT count(*) AS keys, {SUMS} FROM entries e
         LEFT JOIN refs f ON f.ref_id = e.ref_id WHERE e.scope_id = :scope_id"""
     with namespace.database.reading() as db:
         parameters = {"scope_id": scope_id, "now": to_text(namespace.clock.now())}

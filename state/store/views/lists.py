@@ -22,8 +22,8 @@ ONLY = {
     "malformed": f"{_NOT_PLAIN} AND e.kind = 'malformed'",
 }
 _RARE = ("references", "unhealthy", "malformed")  # counted through that index
-_SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
-_COUNTS = f"count(e.entry_id) AS keys, {_SUMS}, max(e.updated_at) AS updated_at"
+SUMS = ", ".join(f'total({condition}) AS "{name}"' for name, condition in ONLY.items())
+_COUNTS = f"count(e.entry_id) AS keys, {SUMS}, max(e.updated_at) AS updated_at"
 _ENTRIES = "LEFT JOIN entries e ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
 TASK_SIDE = f"FROM dag_runs r LEFT JOIN scopes s ON s.run_pk = r.run_pk {_ENTRIES} WHERE r.ns = :ns"
 ASSET_SIDE = f"FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk {_ENTRIES} WHERE a.ns = :ns"

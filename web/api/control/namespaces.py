@@ -20,7 +20,8 @@ from ...responses import NO_CONTENT, json_answer
 from ...service import PREFIX, service
 
 bp = Blueprint("namespaces_api", __name__)
-_NAMESPACE, _CLOCK = schemas.NamespaceBody(), schemas.ClockBody()
+_NAMESPACE = schemas.NamespaceBody()
+_CLOCK = schemas.ClockBody()
 
 
 @bp.get("/namespaces")

@@ -10,6 +10,7 @@ from schemas.control import references as schemas
 from state.gateway import health, orphans
 from state.masking import masked
 from state.model.clock import to_text, to_wire
+from state.model.scopes import scope_document, scope_in_row
 from state.store.tables import references
 
 from ...errors import Refused
@@ -24,7 +25,6 @@ _ORPHANS = schemas.OrphansQuery()
 _CHECK = schemas.CheckBody()
 _REMOVE = schemas.RemoveBody()
 _MOST = 1000  # rows in one page
-_TASK = ("dag_id", "run_id", "task_id", "map_index")
 
 
 @bp.get("")
@@ -43,11 +43,7 @@ def list_references() -> Response:
 
 
 def _reference(row: dict[str, Any]) -> dict[str, Any]:
-    scope: dict[str, Any] | None = {name: row[name] for name in _TASK}
-    if row["asset"] is not None:
-        scope = {"asset": row["asset"]}
-    elif row["dag_id"] is None:
-        scope = None
+    scope = scope_document(scope_in_row(row)) or None
     moments = {
         name: to_wire(row[name]) if row[name] else None
         for name in ("written_at", "checked_at", "released_at")
