@@ -20,7 +20,7 @@ from state.store.tables import scopes
 
 from .error_handlers import rendered
 from .errors import Injected
-from .operation import operation_of
+from .operation import current_operation
 from .request.state_call import StateCall, state_call
 from .responses import CUT, NOTHING
 from .service import service
@@ -40,7 +40,7 @@ def dispatch(view: Callable[[], Any]) -> Any:
 
     :param view: answers the request without faults.
     """
-    operation = operation_of(current_app, request.endpoint)
+    operation = current_operation()
     if operation is None or operation.state_op not in OPS:
         return view()
     return _play(view)

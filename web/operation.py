@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from flask import Flask
+from flask import Flask, current_app, request
 from marshmallow import Schema
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -84,3 +84,8 @@ def lane(name: LaneName) -> Callable[[View], View]:
 def operation_of(app: Flask, endpoint: str | None) -> Operation | None:
     """What the view of an endpoint says about itself; None if it says nothing or does not exist."""
     return getattr(app.view_functions.get(endpoint or ""), "operation", None)
+
+
+def current_operation() -> Operation | None:
+    """What the view of this request says about itself; None if it says nothing."""
+    return operation_of(current_app, request.endpoint)

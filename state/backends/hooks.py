@@ -217,25 +217,47 @@ class Hooks:
         self,
         scope: StoreScope,
         key: str | None,
-        released: Released,
+        released: Released | None,
         remove: Callable[[str], object] | None = None,
     ) -> None:
         """Remove the objects that a delete, or without a key a clear, has released.
 
-        One by one, if the backend can; else all objects of the key or scope, if none is kept.
+        One by one, if the backend can; else all objects of the key or scope.
 
+        :param released: None where that is unknown.
         :param remove: removes the object of a reference; by default the backend's ``remove_ref``.
+        :raises NotImplementedError: if that would remove an object that is kept.
         """
-        if self.has("remove_ref"):
-            for ref in released.refs:
-                if not self.has("owns_ref") or self.backend.owns_ref(ref):
-                    (remove or self.backend.remove_ref)(ref)
-        elif released.kept:
-            raise NotImplementedError("it cannot remove a single object, and others are kept")
+        refs = self._removable(released)
+        if refs is not None:
+            for ref in refs:
+                (remove or self.backend.remove_ref)(ref)
         elif key is None:
             self.clear(scope)
         else:
             self.delete(scope, key)
+
+    async def adiscard(self, scope: StoreScope, key: str | None, released: Released | None) -> None:
+        """:meth:`discard` without blocking the event loop."""
+        if self._removable(released) is not None:
+            await to_thread(self.discard, scope, key, released)
+        elif key is None:
+            await self.aclear(scope)
+        else:
+            await self.adelete(scope, key)
+
+    def _removable(self, released: Released | None) -> list[str] | None:
+        """The references to remove one by one; None if all objects have to be removed."""
+        if released is None:
+            return None
+        if self.has("remove_ref"):
+            refs = list(released.refs)
+            if self.has("owns_ref"):
+                refs = [ref for ref in refs if self.backend.owns_ref(ref)]
+            return refs
+        if released.kept:
+            raise NotImplementedError("it cannot remove a single object, and others are kept")
+        return None
 
     async def adelete(self, scope: StoreScope, key: str) -> None:
         await _awaited(self.backend, "adelete", self.delete, self.scope(scope), scope, key)

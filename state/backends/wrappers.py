@@ -81,7 +81,7 @@ class FaultyHooks(WrappedHooks):
         self,
         scope: StoreScope,
         key: str | None,
-        released: Released,
+        released: Released | None,
         remove: Callable[[str], object] | None = None,
     ) -> None:
         self._inject("clear" if key is None else "delete", scope, key)
@@ -170,7 +170,7 @@ class Watched(WrappedHooks):
         self,
         scope: StoreScope,
         key: str | None,
-        released: Released,
+        released: Released | None,
         remove: Callable[[str], object] | None = None,
     ) -> None:
         with self._reporting("clear" if key is None else "delete", scope, key):

@@ -266,9 +266,8 @@ class _Rows:
 
     def _is_own(self, ref: str, stored: Stored) -> bool:
         vouched_by = [stored.vouched_by] if stored.vouched_by else []
-        keyspace = self._keyspace
-        scope_id = self._own(keyspace.scope_id)
-        return may_resolve(keyspace.namespace, self._backend, scope_id, ref, vouched_by)
+        namespace = self._keyspace.namespace
+        return may_resolve(namespace, self._backend, stored.scope_id, ref, vouched_by)
 
     def set(self, key: str, value: Any, _: Any = None, facts: Facts | None = None) -> str | None:
         ref = envelope.unwrap(value)

@@ -63,7 +63,6 @@ class Writer:
 
 API_WRITER = Writer(AssetStateStoreWriterKind.API)
 CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
-WATCHER = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")
 
 RUN_ID = "test"  # the default run id
 

@@ -18,7 +18,7 @@ class Namespace:
     :param config: its configuration; members override the settings given at start.
     :param fixture: the document that a reset applies; None if it was created without one.
     :param created_at: in UTC, as text; empty for ``default``.
-    :param realm: the part of a backend's base that is its own; by default its name.
+    :param realm: the part of a backend's base that is its own.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class Namespace:
         *,
         config: dict[str, Any],
         clock: Clock,
+        realm: str,
         fixture: dict[str, Any] | None = None,
         created_at: str = "",
-        realm: str = "",
     ) -> None:
         self.database = database
         self.ns = ns
@@ -42,7 +42,7 @@ class Namespace:
         self.clock = clock  # changed by set_clock
         self.fixture = fixture
         self.created_at = created_at
-        self.realm = realm or name
+        self.realm = realm
         self.jwt_secret: str | None = None  # in memory only: never stored, never exported
         self.journal = Journal(database, log, ns, clock)
         self.faults = Faults(database, self.journal, ns, name, faulty)

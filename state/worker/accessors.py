@@ -129,23 +129,16 @@ class _Accessor:
 
     def delete(self, key: str) -> None:
         """Delete a key, then its object; a missing key is not an error."""
-        released = self._keyspace.delete(key)
-        if self._hooks is not None:
-            with self._tolerating(key):
-                if released is None:
-                    self._hooks.delete(self._scope, key)
-                else:
-                    self._hooks.discard(self._scope, key, released)
+        self._discard(key, self._keyspace.delete(key))
 
     def clear(self) -> None:
         """Delete every key, then their objects."""
-        released = self._keyspace.clear()
+        self._discard(None, self._keyspace.clear())
+
+    def _discard(self, key: str | None, released: Released | None) -> None:
         if self._hooks is not None:
-            with self._tolerating(None):
-                if released is None:
-                    self._hooks.clear(self._scope)
-                else:
-                    self._hooks.discard(self._scope, None, released)
+            with self._tolerating(key):
+                self._hooks.discard(self._scope, key, released)
 
     async def aget(self, key: str, default: Any = None) -> Any:
         """:meth:`get` without blocking the event loop."""
@@ -153,27 +146,17 @@ class _Accessor:
 
     async def adelete(self, key: str) -> None:
         """:meth:`delete` without blocking the event loop."""
-        released = await to_thread(self._keyspace.delete, key)
-        hooks = self._hooks
-        if hooks is not None:
-            scope = await to_thread(lambda: self._scope)
-            with self._tolerating(key):
-                if released is None:
-                    await hooks.adelete(scope, key)
-                else:
-                    await to_thread(hooks.discard, scope, key, released)
+        await self._adiscard(key, await to_thread(self._keyspace.delete, key))
 
     async def aclear(self) -> None:
         """:meth:`clear` without blocking the event loop."""
-        released = await to_thread(self._keyspace.clear)
-        hooks = self._hooks
-        if hooks is not None:
+        await self._adiscard(None, await to_thread(self._keyspace.clear))
+
+    async def _adiscard(self, key: str | None, released: Released | None) -> None:
+        if self._hooks is not None:
             scope = await to_thread(lambda: self._scope)
-            with self._tolerating(None):
-                if released is None:
-                    await hooks.aclear(scope)
-                else:
-                    await to_thread(hooks.discard, scope, None, released)
+            with self._tolerating(key):
+                await self._hooks.adiscard(scope, key, released)
 
     def _store(self, key: str, value: Any, expires_at: Any) -> None:
         """Write the object, then the row; then remove the object of the replaced reference."""

@@ -6,7 +6,7 @@ import pytest
 
 from state.client.http import StateroomClient
 from state.errors import AssetNotFound, NotFound, TaskInstanceNotFound
-from state.model.scopes import WATCHER, TaskScope
+from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store.store import Store
 from state.store.tables import assets, scopes, task_instances
 from state.testing.contracts import ExpiryContract, KeyspaceContract, ListingContract
@@ -163,5 +163,6 @@ def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
 def test_an_entry_names_its_writer(store):
     namespace = store.namespace()
     asset = assets.create_asset(namespace, "n")["id"]
-    scopes.asset(namespace, asset, writer=WATCHER).set("k", 1)
+    watcher = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")
+    scopes.asset(namespace, asset, writer=watcher).set("k", 1)
     assert scopes.asset(namespace, asset).entry("k").writer_kind == "watcher"

@@ -200,7 +200,9 @@ def test_an_imported_envelope_is_unchecked_and_exported_again(namespace, task):
     document = fixtures.export(namespace)
     fixtures.apply(namespace, document, forget=True)
     assert fixtures.export(namespace) == document
-    assert scopes.task(namespace, SCOPE).stored("k")[1:] == (None, None)
+    stored = scopes.task(namespace, SCOPE).stored("k")
+    assert stored.facts is None
+    assert stored.vouched_by is None
 
 
 def test_an_import_releases_what_it_overwrites(namespace, task):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g
 
 from schemas import core as schemas
 from schemas.fields.airflow import DEFAULT
@@ -18,7 +18,7 @@ from state.model.scopes import TaskScope
 from state.store.tables import assets, scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
-from ..operation import NO_BODY, Operation, operation_of
+from ..operation import NO_BODY, Operation, current_operation
 from ..request.auth import require_role
 from ..request.parsing import body, path, query, read, read_body
 from ..responses import NO_CONTENT, json_answer, text_answer
@@ -43,7 +43,7 @@ _ASSET_RESPONSE = schemas.AssetResponse()
 def admit() -> None:
     """The body is parsed before the caller's role is asked, as in Airflow."""
     read_body()
-    operation = operation_of(current_app, request.endpoint)
+    operation = current_operation()
     if operation is not None and operation.entity is not None:
         require_role(operation.entity)
 

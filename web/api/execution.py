@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
 from state.model.reference_facts import HEADER, KEPT, RELEASED, REPLACED, Facts, replaced_header
 from state.store.tables import assets, scopes, task_instances
 from state.store.tables.entries import Keyspace
 
-from ..operation import NO_BODY, Operation, operation_of
+from ..operation import NO_BODY, Operation, current_operation
 from ..request import version
 from ..request.auth import authenticate_worker
 from ..request.parsing import body, path, query, read, read_body
@@ -51,7 +51,7 @@ def admit() -> None:
     """The body is parsed before the caller is known, as in Airflow."""
     version.check_version()
     read_body()
-    operation = operation_of(current_app, request.endpoint)
+    operation = current_operation()
     if operation is None or not operation.open:
         authenticate_worker()
 
@@ -68,10 +68,10 @@ def _value(keyspace: Keyspace, key: str) -> Response:
     """A key's value; what is known of a reference goes into a header, because the body may hold
     nothing else.
     """
-    text, facts, _ = keyspace.stored(key)
-    answer = text_answer(execution_value(key, text))
-    if facts is not None:
-        answer.headers[HEADER] = facts.to_header()
+    stored = keyspace.stored(key)
+    answer = text_answer(execution_value(key, stored.text))
+    if stored.facts is not None:
+        answer.headers[HEADER] = stored.facts.to_header()
     return answer
 
 

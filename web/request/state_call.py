@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, NamedTuple
 
-from flask import current_app, g, request
+from flask import g, request
 
 from state.errors import OutOfRange, StateError
 from state.masking import masked
@@ -19,7 +19,7 @@ from state.model.scopes import (
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
-from ..operation import operation_of
+from ..operation import current_operation
 from .auth import writer_of
 
 _APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
@@ -52,7 +52,7 @@ class StateCall(NamedTuple):
 
 def state_call() -> StateCall | None:
     """The call on state that the request makes, if it makes one."""
-    operation = operation_of(current_app, request.endpoint)
+    operation = current_operation()
     if operation is None or operation.state_op is None or "namespace" not in g:
         return None
     segments = request.view_args or {}

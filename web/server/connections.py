@@ -24,9 +24,7 @@ from ..responses import CUT, NOTHING
 RETRY_AFTER = 1  # seconds
 HEAD_SECONDS = 10.0  # from its first byte until the head of a request is complete
 STALL_SECONDS = 20.0  # without a byte: of a body that is sent, of an answer that is read
-LINGER_SECONDS = (
-    300.0  # that the rest of a refused body is read, so that its client sees the answer
-)
+LINGER_SECONDS = 300.0  # that the rest of a refused body is read and dropped
 # bytes over --max-body that are still read, so that the app can answer in its API's shape
 HEADROOM = 64 * 1024
 _DISCARDED = 256 * 1024  # bytes, at once
@@ -137,6 +135,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     :ivar requests: those that were read; the first is being answered.
     :ivar lingers: whether what the client still sends is read and dropped before the connection
         closes: closed with unread bytes, it would be reset, and the client would lose the answer.
+    :ivar began: when the first byte of the unfinished request came, in seconds since the epoch.
     :ivar waits: whether its request waits on purpose: then a client that goes away is noticed.
     """
 
@@ -148,12 +147,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     close_when_flushed: bool
     lingers = False
     waits = False
+    began = 0.0
     _dropping_since: float | None = None
-    _began = 0.0  # when the first byte of the unfinished request came
     _body = 0  # bytes of its body
     _is_held = False  # its next request begins when its answer was read
     _may_take_now = False
-    _is_taken = False
+    _taken_from: Any = None  # the lane of a request that is answered where it was read
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -164,11 +163,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether it is reading a request, and answers none."""
         return self.request is not None and not self.requests and not self.total_outbufs_len
 
-    @property
-    def began(self) -> float:
-        """When the unfinished request began, in seconds since the epoch."""
-        return self._began
-
     def is_idle_since(self, moment: float) -> bool:
         """Whether the connection has had no work since a moment, and has none now."""
         has_work = self.requests or self.request is not None or self.total_outbufs_len
@@ -178,7 +172,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         before = self.request
         went_on = bool(super().received(data))
         if self.request is not before:
-            self._began = self.last_activity
+            self.began = self.last_activity
         self._count_body()
         return went_on
 
@@ -201,7 +195,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             if is_stalled:
                 self.handle_close()
         elif self.request is not None and not self.requests:
-            is_late = self._began < now - HEAD_SECONDS and not self.request.headers_finished
+            is_late = self.began < now - HEAD_SECONDS and not self.request.headers_finished
             if is_late:
                 self._refuse(f"the head was not complete after {HEAD_SECONDS:g} seconds")
             elif is_stalled and self.request.headers_finished:
@@ -255,12 +249,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return not self.total_outbufs_len
         return bool(super().readable())
 
-    def take_now(self) -> bool:
-        """Have the request answered by the thread that has just read it; not one after another."""
+    def take_now(self, lane: Any) -> bool:
+        """Have the request answered by the thread that has just read it; not one after another.
+
+        :param lane: its own, if it would have to wait there.
+        """
         if not self._may_take_now:
             return False
         self._may_take_now = False
-        self._is_taken = True
+        self._taken_from = lane
         return True
 
     def handle_read(self) -> None:
@@ -268,9 +265,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self._may_take_now = True
             super().handle_read()
             self._may_take_now = False
-            if self._is_taken:
-                self._is_taken = False
-                self.server.answer_now(self)
+            lane = self._taken_from
+            if lane is not None:
+                self._taken_from = None
+                self.server.answer_now(self, lane)
             return
         try:
             data = self.recv(_DISCARDED)

@@ -165,13 +165,13 @@ class Lanes:
         lane = self._lane(request)
         channel.waits = lane is self.waiting
         is_short = request.error is None and lane in (self.reads, self.writes)
-        if is_short and channel.take_now():
+        if is_short and channel.take_now(lane):
             return
         if not lane.add(channel):
             request.error = self._full("too many long calls at once; try again in a second")
             self.reads.add(channel)
 
-    def answer_now(self, channel: Any) -> None:
+    def answer_now(self, channel: Any, lane: Lane) -> None:
         """Answer a short call in this thread, which reads the sockets; or in its lane, if it would
         have to wait.
         """
@@ -180,7 +180,7 @@ class Lanes:
         with self._if_free() as is_free:
             if is_free and call not in self._long and self._is_answered(channel, call):
                 return
-        self._lane(request).add(channel)
+        lane.add(channel)
 
     def _is_answered(self, channel: Any, call: tuple[str, str]) -> bool:
         """Answer a call here, unless it turns out to be long before it has had an effect."""

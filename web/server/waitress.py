@@ -17,7 +17,7 @@ from waitress.server import TcpWSGIServer
 from state.forks import close_in_children
 
 from .connections import HEADROOM, Channel, LaneFull
-from .lanes import IfFree, LaneOf, Lanes
+from .lanes import IfFree, Lane, LaneOf, Lanes
 
 CONNECTIONS = 1000  # open at once; for more, unfinished requests and idle connections are closed
 IDLE = 1.0  # seconds until a connection counts as idle, or an unfinished request as slow
@@ -95,8 +95,8 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         channels = [channel for channel in self.active_channels.values() if channel.is_unfinished]
         return sorted(channels, key=lambda channel: channel.began)
 
-    def answer_now(self, channel: Channel) -> None:
-        self.task_dispatcher.answer_now(channel)
+    def answer_now(self, channel: Channel, lane: Lane) -> None:
+        self.task_dispatcher.answer_now(channel, lane)
 
     def pull_trigger(self) -> None:
         if threading.get_ident() == self.loop_thread:  # it is awake

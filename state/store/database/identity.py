@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from typing import Any
 
 _NEW_ID = "lower(hex(randomblob(16)))"
 
@@ -20,26 +20,31 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     :param path: absolute, of the file that was opened.
     :returns: what was found, in a sentence, if the file is not the one that it was.
     """
-    identity = of_file(path)
+    now = {"path": path, "identity": of_file(path)}
     bound = _read(db, "file")
-    if bound == {"path": path, "identity": identity}:
+    if bound == now:
         return None
     found = None
-    if bound is None:
-        pass  # it is new, or of a release that did not look
-    elif bound["identity"] == identity:
-        found = f"{path} was {bound['path']} before"
-    elif of_file(bound["path"]) == bound["identity"]:
-        found = (
-            f"{path} is a copy of {bound['path']}: its objects get a place of their own, "
-            "and those of the original are read, never removed"
-        )
-        _write(db, "former_ids", [*former_ids(db), database_id(db)])
-        db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
-    else:
-        found = f"{path} was moved or restored: {bound['path']} is another file now, or gone"
-    _write(db, "file", {"path": path, "identity": identity})
+    if bound is not None:
+        found = _compare(db, bound, now)
+    _write(db, "file", now)  # last: a copy that was killed before has to be found again
     return found
+
+
+def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any]) -> str:
+    """What became of the file; a copy gets an id of its own."""
+    path = now["path"]
+    original = bound["path"]
+    if bound["identity"] == now["identity"]:
+        return f"{path} was {original} before"
+    if of_file(original) != bound["identity"]:
+        return f"{path} was moved or restored: {original} is another file now, or gone"
+    _write(db, "former_ids", [*former_ids(db), database_id(db)])
+    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
+    return (
+        f"{path} is a copy of {original}: its objects get a place of their own, "
+        "and those of the original are read, never removed"
+    )
 
 
 def database_id(db: sqlite3.Connection) -> str:
@@ -50,7 +55,7 @@ def database_id(db: sqlite3.Connection) -> str:
 
 def former_ids(db: sqlite3.Connection) -> list[str]:
     """The ids of the databases that this one was copied from."""
-    return list(_read(db, "former_ids") or ())
+    return _read(db, "former_ids") or []
 
 
 def of_file(path: str) -> str | None:
@@ -62,10 +67,10 @@ def of_file(path: str) -> str | None:
     return f"{status.st_dev}:{status.st_ino}"
 
 
-def _read(db: sqlite3.Connection, name: str) -> dict[str, str] | None:
+def _read(db: sqlite3.Connection, name: str) -> Any:
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return None if row is None else json.loads(row[0])
 
 
-def _write(db: sqlite3.Connection, name: str, value: dict[str, str | None] | Iterable[str]) -> None:
+def _write(db: sqlite3.Connection, name: str, value: Any) -> None:
     db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, json.dumps(value)))

@@ -112,12 +112,14 @@ class Entry(NamedTuple):
 class Stored(NamedTuple):
     """A key's JSON text, and the facts of the reference in it.
 
+    :param scope_id: of the row of its scope.
     :param vouched_by: the backend with which this service made the reference, if it did.
     """
 
     text: str
-    facts: Facts | None
-    vouched_by: str | None
+    scope_id: int
+    facts: Facts | None = None
+    vouched_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,8 +164,8 @@ class Keyspace:
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
         """The value of a key, and the facts of the reference in it; otherwise like :meth:`get`."""
-        text, facts, _ = self.stored(key)
-        return values.loads(text), facts
+        stored = self.stored(key)
+        return values.loads(stored.text), stored.facts
 
     def text(self, key: str) -> str:
         """The value of a key as the JSON text that is stored; otherwise like :meth:`get`."""
@@ -176,17 +178,17 @@ class Keyspace:
             row = db.execute(sql, (*self.lookup.parameters, key)).fetchone()
         if row is None:
             raise self.lookup.missing()
-        spend(len(row[0] or ""))
-        self._note_read(row[6], key, row[7])
-        if row[0] is None:
+        text, ref_id, backend, size, sha256, vouched, scope_id, seq = row
+        spend(len(text or ""))
+        self._note_read(scope_id, key, seq)
+        if text is None:
             raise KeyNotFound(self.what, key, recorded=True)
-        if row[1] is None:
-            return Stored(row[0], None, None)
-        text, _, backend, size, sha256, vouched, _, _ = row
+        if ref_id is None:
+            return Stored(text, scope_id)
         facts = None
         if sha256 is not None:
             facts = Facts(backend, size, sha256)
-        return Stored(text, facts, backend if vouched else None)
+        return Stored(text, scope_id, facts, backend if vouched else None)
 
     def _note_read(self, scope_id: int, key: str, saw: int | None) -> None:
         event = Event("get", self.writer, scope_id, key, 200, saw=saw)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from flask import current_app, g, request
+from flask import g, request
 
 from ...errors import Refused
-from ...operation import operation_of
+from ...operation import current_operation
 from ...request.auth import require_admin
 from ...request.parsing import is_json, read_body
 
 
 def admit() -> None:
     """Admit only admins, if there is a secret, and only JSON, which no page's form can send."""
-    operation = operation_of(current_app, request.endpoint)
+    operation = current_operation()
     if operation is not None and operation.open:
         return
     require_admin()
