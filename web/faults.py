@@ -23,7 +23,6 @@ from .errors import Injected
 from .operation import current_operation
 from .request.state_call import StateCall, state_call
 from .responses import CUT, NOTHING
-from .service import service
 
 OPS = frozenset({"get", "set", "delete", "clear", "list"})
 _BACKEND = {
@@ -52,7 +51,7 @@ def _play(view: Callable[[], Any]) -> Response:
     fired: list[Fired] = g.namespace.faults.take(_call(call))
     delay = sum(fault.delay for fault in fired)
     if delay:
-        service().store.ending.wait(delay)
+        g.service.store.ending.wait(delay)
     answering = None
     if fired and fired[-1].fault.answers:
         answering = fired[-1]
@@ -194,7 +193,7 @@ def _injected(fired: Fired) -> Response:
 def backend() -> Backend:
     """The backend of the request's namespace, with the namespace's backend faults."""
     namespace = g.namespace
-    backend = service().backend_of(namespace)
+    backend: Backend = g.service.backend_of(namespace)
     if backend.hooks is None or not namespace.faults.of_backend:
         return backend
     fired: list[Fired] = g.setdefault("backend_faults", [])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, current_app, g
+from flask import Flask, g
 
 from state.gateway.backend import Backend
 from state.model.names import NAMESPACE_PREFIX
@@ -55,12 +55,8 @@ class Service:
         return backend
 
 
-def service() -> Service:
-    """The service of the app that handles this request."""
-    return cast(Service, current_app.extensions["stateroom"])
-
-
 def service_of(app: Flask) -> Service:
+    """The service of an app; while a request is handled it is ``g.service``."""
     return cast(Service, app.extensions["stateroom"])
 
 
@@ -69,4 +65,4 @@ def setting(name: str) -> Any:
     config: dict[str, Any] = g.namespace.config
     if name in config:
         return config[name]
-    return service().settings[name]
+    return g.service.settings[name]

@@ -5,7 +5,7 @@ lost updates.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 CALLS = ("get", "set", "delete", "clear", "list")
 OPS = (
@@ -18,6 +18,17 @@ OPS = (
 UNCHANGED = "unchanged"  # a delete of a key that does not exist
 KEY_NOT_FOUND = "key_not_found"  # a read of a key that does not exist
 CLOSED = "closed"  # a fault closed the connection, of a call before it took effect
+
+
+def actor_kind(kind: str, api: str) -> str:
+    """The kind of an actor as it is sent; the gateway and Stateroom itself are told from the API.
+
+    :param kind: of the writer.
+    :param api: of the call.
+    """
+    if kind != "api":
+        return kind
+    return {"gateway": "gateway", "control": "stateroom"}.get(api, "api")
 
 
 class Step(NamedTuple):
@@ -39,6 +50,14 @@ class Step(NamedTuple):
     status: int | None
     outcome: str | None
     saw: int | None
+
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...]) -> Step:
+        """The step of a row of the journal: ``seq``, ``op``, ``ti_id``, ``actor``, ``api``,
+        ``status``, ``outcome`` and ``saw``.
+        """
+        seq, op, ti_id, actor, api, status, outcome, saw = row
+        return cls(seq, None, op, ti_id, actor_kind(actor, api), status, outcome, saw)
 
     @property
     def has_looked(self) -> bool:

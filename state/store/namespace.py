@@ -50,4 +50,4 @@ class Namespace:
     def set_clock(self, clock: Clock) -> None:
         """Let values and events be dated by another clock from now on."""
         self.clock = clock
-        self.journal.clock = clock
+        self.journal.date_by(clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -75,21 +74,24 @@ def _value(keyspace: Keyspace, key: str) -> Response:
     return answer
 
 
-def _set(keyspace: Keyspace, key: str, value: Any, expires_at: datetime | None = None) -> Any:
-    """Store a value, with what the worker's header says of a reference in it."""
+def _claims() -> dict[str, Any]:
+    """What the worker's headers say of its value: the facts of a reference in it, and by whose
+    clock it expires.
+    """
     environ = request.environ
-    facts = Facts.from_header(environ[_CLAIMED]) if _CLAIMED in environ else None
-    by = "namespace" if environ.get(_CLOCK) == "namespace" else "worker"
-    replaced = keyspace.set(key, value, expires_at, facts, expires_by=by)
-    return ("", 204, replaced_header(replaced)) if replaced is not None else NO_CONTENT
+    facts = None
+    if _CLAIMED in environ:
+        facts = Facts.from_header(environ[_CLAIMED])
+    by_namespace = environ.get(_CLOCK) == "namespace"
+    return {"facts": facts, "expires_by": "namespace" if by_namespace else "worker"}
+
+
+def _written(replaced: str) -> Any:
+    """The answer to a write that replaced a reference."""
+    return "", 204, replaced_header(replaced)
 
 
 # ---------------------------------------------------------------- task state
-
-
-def _task(task_instance_id: str) -> Keyspace:
-    keyspace: Keyspace = scopes.task_instance(g.namespace, task_instance_id, g.writer)
-    return keyspace
 
 
 @bp.get(_TASK_KEY)
@@ -97,17 +99,20 @@ def _task(task_instance_id: str) -> Keyspace:
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    return _value(_task(place["task_instance_id"]), key)
+    return _value(scopes.task_instance(g.namespace, place["task_instance_id"], g.writer), key)
 
 
 @bp.put(_TASK_KEY)
 @Operation(NO_BODY, body=schemas.TaskStateStorePutBody, headers=_REPLACED, state_op="set")
 def set_task_state_store(task_instance_id: str, key: str) -> Any:
     """Create or overwrite one key of a task instance."""
+    claims = _claims()
     place, entry = read(
         path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY)
     )
-    return _set(_task(place["task_instance_id"]), key, entry["value"], entry["expires_at"])
+    keyspace = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer)
+    replaced = keyspace.set(key, entry["value"], entry["expires_at"], **claims)
+    return NO_CONTENT if replaced is None else _written(replaced)
 
 
 @bp.delete(_TASK_KEY)
@@ -115,7 +120,8 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    released = _task(place["task_instance_id"]).delete(key)
+    keyspace = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer)
+    released = keyspace.delete(key)
     return "", 204, released.to_headers()
 
 
@@ -124,7 +130,7 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
-    released = _task(place["task_instance_id"]).clear()
+    released = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer).clear()
     return "", 204, released.to_headers()
 
 
@@ -171,8 +177,10 @@ def get_asset_state_store(by: str) -> Response:
 )
 def set_asset_state_store(by: str) -> Any:
     """Create or overwrite one key of an active asset; the writer is the token's task instance."""
+    claims = _claims()
     asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
-    return _set(_asset(by, asked[by]), asked["key"], entry["value"])
+    replaced = _asset(by, asked[by]).set(asked["key"], entry["value"], **claims)
+    return NO_CONTENT if replaced is None else _written(replaced)
 
 
 @bp.delete(_ASSET_VALUE)

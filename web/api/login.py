@@ -18,7 +18,6 @@ from ..errors import Refused
 from ..operation import Operation
 from ..request.parsing import body, read, read_body
 from ..responses import json_answer
-from ..service import service
 from ..settings import is_loopback
 
 bp = Blueprint("login", __name__, url_prefix="/auth")
@@ -53,7 +52,7 @@ def create_token_all_admins() -> Response:
 
 
 def _every_user_is_admin() -> bool:
-    return bool(service().settings["all_admins"]) or service().keys.checking(g.namespace) is None
+    return bool(g.service.settings["all_admins"]) or g.service.keys.checking(g.namespace) is None
 
 
 def _credentials() -> dict[str, Any]:
@@ -109,31 +108,31 @@ def _shortened_repr(value: Any) -> str:
 
 
 def _token(credentials: dict[str, Any], lifetime: int) -> Response:
-    current = service()
-    roles = {name: role.lower() for name, role in current.settings["users"]}
+    service = g.service
+    roles = {name: role.lower() for name, role in service.settings["users"]}
     name = credentials["username"]
-    if current.settings["all_admins"]:
+    if service.settings["all_admins"]:
         return _signed("admin", "Anonymous", lifetime)
     if not name or not credentials["password"]:
         raise Refused(400, "Username and password must be provided")
-    if current.keys.checking(g.namespace) is None:
+    if service.keys.checking(g.namespace) is None:
         return _signed(roles.get(name, "admin"), name, lifetime)
     address = request.remote_addr or ""
-    wait = math.ceil(current.logins.wait(name, address))
+    wait = math.ceil(service.logins.wait(name, address))
     if wait:
         message = f"too many wrong passwords; try again in {wait} s"
         raise Refused(429, message, "too_many_logins", retry_after=wait)
-    password = current.passwords.get(name, "").encode()
+    password = service.passwords.get(name, "").encode()
     sent = credentials["password"].encode("utf-8", "replace")
     is_right = hmac.compare_digest(password, sent)
     if not (is_right and password and name in roles):
         if not is_loopback(address):  # tests try wrong passwords there
-            current.logins.failed(name, address)
+            service.logins.failed(name, address)
         raise Refused(401, "Invalid credentials")
-    current.logins.succeeded(name, address)
+    service.logins.succeeded(name, address)
     return _signed(roles[name], name, lifetime)
 
 
 def _signed(role: str, name: str, lifetime: int) -> Response:
-    secret = service().keys.signing(g.namespace)
+    secret = g.service.keys.signing(g.namespace)
     return json_answer({"access_token": tokens.for_role(secret, role, name, lifetime)}, 201)

@@ -21,7 +21,6 @@ from state.store.views import details, history, keys
 
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
-from ..service import service
 from . import forms, session
 from .browse import any_place, asset_place, show_place, task_place
 from .examples import recipe
@@ -35,7 +34,7 @@ PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 
 def _gateway(place: dict[str, Any]) -> Gateway:
     namespace = g.namespace
-    backend = service().backend_of(namespace)
+    backend = g.service.backend_of(namespace)
     if place["asset_id"] is not None:
         return Gateway(
             backend,
@@ -145,7 +144,7 @@ def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
     """Refuse to overwrite a reference that the namespace's backend did not make."""
     if row is None or row["kind"] != "reference":
         return
-    reason = refusal(g.namespace, service().backend_of(g.namespace), row)
+    reason = refusal(g.namespace, g.service.backend_of(g.namespace), row)
     if reason is not None:
         form.wrong["value"] = (
             f"{reason.word.capitalize()}: a reference is edited through the backend that made it. "
@@ -162,7 +161,7 @@ def _delete(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
 def _resolve(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
     if row is None or row["kind"] != "reference":
         return redirect(key_url({**place, "key": key}), 303)
-    outcome = resolve(g.namespace, service().backend_of(g.namespace), row)
+    outcome = resolve(g.namespace, g.service.backend_of(g.namespace), row)
     return show(place, key, keys.get(g.namespace, place["scope_id"], key) or row, outcome=outcome)
 
 
@@ -205,7 +204,7 @@ def _resolve_earlier(place: dict[str, Any], key: str, ref: str) -> Outcome:
     if row is None:
         message = "This reference is no longer known, and its object is deleted."
         return Outcome("refused", message)
-    return resolve(g.namespace, service().backend_of(g.namespace), {**row, "ref_size": row["size"]})
+    return resolve(g.namespace, g.service.backend_of(g.namespace), {**row, "ref_size": row["size"]})
 
 
 @bp.get("/ask")
@@ -216,5 +215,5 @@ def ask() -> Any:
     key = request.args.get("key")
     row = keys.get(g.namespace, place["scope_id"], key) if key else None
     held = details.counts(g.namespace, place["scope_id"])
-    resolves = service().backend_of(g.namespace).hooks is not None
+    resolves = g.service.backend_of(g.namespace).hooks is not None
     return render_template("ask.html", place=place, key=key, row=row, held=held, resolves=resolves)

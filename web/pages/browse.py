@@ -14,7 +14,7 @@ from state.store.views import details, history, keys, lists
 from ..errors import Refused
 from ..operation import SLOW, WAITING, lane
 from ..responses import is_client_gone
-from ..service import PREFIX, service
+from ..service import PREFIX
 from . import session
 from .examples import origin, set_command
 from .forms import default_at
@@ -52,7 +52,7 @@ def common() -> dict[str, Any]:
 
 def backend_name() -> str:
     """The backend of this namespace."""
-    return service().backend_of(g.namespace).name
+    return str(g.service.backend_of(g.namespace).name)
 
 
 @bp.get("/")

@@ -9,8 +9,6 @@ from urllib.parse import quote, urlencode
 
 from flask import g, request
 
-from ..service import service
-
 _LONGEST = 600  # characters of a value in a line
 
 
@@ -35,9 +33,9 @@ def recipe(
     :param text: the value's JSON; a long one is left to a file.
     :param more: further members of the body, such as ``expires_at``.
     """
-    current = service()
-    needs_token = current.keys.guards_control
-    has_backend = current.backend_of(g.namespace).hooks is not None
+    service = g.service
+    needs_token = service.keys.guards_control
+    has_backend = service.backend_of(g.namespace).hooks is not None
     is_reachable = place["asset_id"] is not None or place.get("id")
     if has_backend and is_reachable and verb in ("get", "set", "delete"):
         call = _gateway(verb, place, str(key), text, more)

@@ -17,7 +17,7 @@ from state.model import envelope, values
 from state.model.clock import from_text, to_text
 from state.model.retention import default_expiry
 
-from ..service import service, setting
+from ..service import setting
 
 _LONGEST_KEY = 512  # characters, as Airflow's column
 
@@ -111,7 +111,7 @@ def _check_value(form: Form) -> None:
         )
     limit = int(setting("max_value_storage_bytes"))
     size = len(values.dumps(form.value))
-    if limit and size > limit and service().backend_of(g.namespace).hooks is None:
+    if limit and size > limit and g.service.backend_of(g.namespace).hooks is None:
         form.wrong["value"] = (
             f"This value has {size:,} bytes; max_value_storage_bytes allows {limit:,}."
         )

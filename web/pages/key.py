@@ -90,6 +90,7 @@ def show(
     :param outcome: of resolving the key's reference just now.
     :param more: a form that was refused.
     """
+    g.namespace.journal.flush()
     text = _shown_text(row, outcome)
     facts: dict[str, Any] = {
         "place": place,
@@ -97,6 +98,7 @@ def show(
         "row": row,
         "outcome": outcome,
         "backend": backend_name(),
+        "journal": g.namespace.journal.is_kept,
     }
     facts["tree"] = None
     facts["text"] = None
@@ -106,7 +108,6 @@ def show(
             facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
-    facts["journal"] = g.namespace.journal.is_kept
     facts["lost"] = history.lost(g.namespace, place["scope_id"], key, _HISTORY)
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()

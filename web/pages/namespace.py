@@ -16,7 +16,7 @@ from state.store.tables.namespaces import change_clock
 
 from ..errors import Refused, status_of
 from ..operation import BACKEND, SLOW, lane
-from ..service import PREFIX, service, setting
+from ..service import PREFIX, setting
 from . import faults, session, snapshots
 from .faults import Wrong
 from .formatting import count
@@ -36,7 +36,7 @@ def show_bench() -> Any:
 
 
 def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
-    spaces = service().store.namespaces()
+    spaces = g.service.store.namespaces()
     clock = g.namespace.clock
     return render_template(
         "bench.html",
@@ -113,7 +113,7 @@ def _clean() -> tuple[str, None]:
 
 
 def _create_namespace() -> tuple[str, str]:
-    namespace = service().store.create_namespace(request.form.get("name", "").strip())
+    namespace = g.service.store.create_namespace(request.form.get("name", "").strip())
     message = f"The namespace {namespace.name} is created. This is its overview."
     return message, f"{_outer()}{PREFIX}{namespace.name}/"
 
@@ -122,7 +122,7 @@ def _drop_namespace() -> tuple[str, str]:
     name = request.form.get("name", "")
     if request.form.get("sure") != name:
         raise Wrong("drop_namespace", f"Nothing was dropped: write {name} to confirm.")
-    service().store.drop_namespace(name)
+    g.service.store.drop_namespace(name)
     message = f"The namespace {name} is dropped."
     if g.namespace.name == name:
         return message, f"{_outer()}/bench"

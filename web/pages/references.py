@@ -15,7 +15,6 @@ from state.store.views.lists import UNHEALTHY
 
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
-from ..service import service
 from . import session
 from .formatting import count
 from .urls import ROWS, List, number, one_of, to
@@ -48,7 +47,7 @@ def _page(progress: dict[str, Any] | None = None) -> Any:
         counts=counts,
         known=HEALTH,
         all=sum(counts.values()),
-        backend=service().backend_of(g.namespace),
+        backend=g.service.backend_of(g.namespace),
         progress=progress,
     )
 
@@ -58,7 +57,7 @@ def _page(progress: dict[str, Any] | None = None) -> Any:
 def check() -> Any:
     """Check the next references; the form of the page that follows continues after them."""
     step = health.check(
-        g.namespace, service().backend_of(g.namespace), _form_number("after"), _AT_ONCE
+        g.namespace, g.service.backend_of(g.namespace), _form_number("after"), _AT_ONCE
     )
     checked = _form_number("checked") + step["checked"]
     bad = _form_number("bad")
@@ -91,7 +90,7 @@ def _form_number(name: str) -> int:
 def show_orphans() -> Any:
     """The objects that no key points at, and whether each can be removed."""
     older_than = _age(request.args.get("older_than"))
-    backend = service().backend_of(g.namespace)
+    backend = g.service.backend_of(g.namespace)
     first = list(islice(orphans.orphans(g.namespace, backend), _ORPHANS + 1))
     rows = [_orphan(orphan, older_than) for orphan in first[:_ORPHANS]]
     removable = [row for row in rows if row["verdict"] == "removable"]
@@ -131,7 +130,7 @@ def remove_orphans() -> Any:
     """Remove the orphans that this database wrote and that are old enough."""
     older_than = _age(request.form.get("older_than"))
     result = orphans.remove_orphans(
-        g.namespace, service().backend_of(g.namespace), older_than, _ORPHANS
+        g.namespace, g.service.backend_of(g.namespace), older_than, _ORPHANS
     )
     message = f"{count(len(result['removed']), 'object')} removed"
     if result["left"]:

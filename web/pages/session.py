@@ -14,6 +14,7 @@ from flask import (
     Response,
     current_app,
     flash,
+    g,
     get_flashed_messages,
     redirect,
     render_template,
@@ -27,17 +28,15 @@ from state.model.clock import Clock
 
 from ..errors import Refused
 from ..request.auth import bearer, require_admin
+from ..request.parsing import AIRFLOW_PATHS
 from ..responses import HEADERS
-from ..service import service
 
 _LONGEST = 3500  # characters of the session in its cookie; browsers keep 4096 with name and flags
 _LONGEST_TEXT = 500  # characters of a message
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """Flask's sessions, for the pages only: a call of an API that has no cookie pays nothing for
-    them.
-    """
+    """Flask's sessions, for the pages only: a call of Airflow's paths has none."""
 
     def get_cookie_name(self, app: Flask) -> str:
         """The name with the port, because browsers share cookies among the ports of a host."""
@@ -48,8 +47,8 @@ class PageSessions(SecureCookieSessionInterface):
         return request.scheme == "https"
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if "HTTP_COOKIE" not in request.environ:
-            return self.session_class()
+        if request.path.startswith(AIRFLOW_PATHS):
+            return None
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -100,16 +99,16 @@ def add_headers(response: Response) -> Response:
 
 def needs_login() -> bool:
     """Whether a secret guards the pages, as it guards ``/_stateroom``."""
-    return service().keys.guards_control
+    return bool(g.service.keys.guards_control)
 
 
 def is_logged_in() -> bool:
-    return not needs_login() or service().logins.is_open(session.get("login"))
+    return not needs_login() or g.service.logins.is_open(session.get("login"))
 
 
 def log_in(token: str) -> str | None:
     """Open a session with an admin's token; what is wrong with it, or None."""
-    keys = service().keys
+    keys = g.service.keys
     try:
         claims = keys.claims(token.strip(), str(keys.start), tokens.CORE_AUDIENCE, Clock())
     except tokens.Expired:
@@ -119,13 +118,13 @@ def log_in(token: str) -> str | None:
     if str(claims.get("role")).lower() != "admin":
         return f"This is a token of the role {claims.get('role')!r}; the pages need an admin's."
     session.clear()
-    session["login"] = service().logins.begin(float(claims["exp"]))
+    session["login"] = g.service.logins.begin(float(claims["exp"]))
     return None
 
 
 def log_out() -> None:
     """End the login, so that a copy of its cookie is worthless too."""
-    service().logins.end(session.get("login"))
+    g.service.logins.end(session.get("login"))
     session.clear()
 
 

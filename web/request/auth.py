@@ -12,7 +12,6 @@ from state.model.clock import Clock
 from state.model.scopes import AssetStateStoreWriterKind, Writer
 
 from ..errors import Refused
-from ..service import service
 
 _WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 _READERS = "viewer"
@@ -35,7 +34,7 @@ def authenticate_worker() -> None:
     """
     path_id = (request.view_args or {}).get("task_instance_id")
     token = bearer()
-    keys = service().keys
+    keys = g.service.keys
     secret = keys.checking(g.namespace)
     if secret is None:
         ti_id = _unverified(token)
@@ -73,7 +72,7 @@ def authenticate_value_caller(ti_id: str | None) -> None:
     :raises Refused: 401 or 403, as for any other caller.
     """
     token = bearer()
-    keys = service().keys
+    keys = g.service.keys
     if keys.start is None or not keys.guards_control:
         g.writer = writer_of(_unverified(token), "gateway")
         return
@@ -125,7 +124,7 @@ def refreshed_token() -> str | None:
     claims = g.get("claims")
     if claims is None or claims.get("scope") == "workload" or not tokens.nearly_over(claims):
         return None
-    secret = service().keys.signing(g.namespace)
+    secret = g.service.keys.signing(g.namespace)
     return tokens.make(secret, tokens.EXECUTION_AUDIENCE, claims, tokens.EXECUTION_LIFETIME)
 
 
@@ -149,7 +148,7 @@ def core_role() -> str:
 
     :raises Refused: 401 without a token or with an expired one, 403 with a wrong one.
     """
-    keys = service().keys
+    keys = g.service.keys
     secret = keys.checking(g.namespace)
     if secret is None:
         return "admin"
@@ -161,7 +160,7 @@ def require_admin() -> None:
 
     Tokens expire by real time here: else a clock that expires them all could not be reset.
     """
-    keys = service().keys
+    keys = g.service.keys
     if keys.guards_control and _role(str(keys.start), Clock()) != "admin":
         raise Refused(403, "this needs an admin's token: stateroom token --role admin", "forbidden")
 
@@ -171,7 +170,7 @@ def _role(secret: str, clock: Clock) -> str:
     if not token:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:
-        claims = service().keys.claims(token, secret, tokens.CORE_AUDIENCE, clock)
+        claims = g.service.keys.claims(token, secret, tokens.CORE_AUDIENCE, clock)
     except tokens.Expired:
         raise Refused(401, "Token Expired", "not_authenticated") from None
     except tokens.Invalid:
@@ -185,7 +184,7 @@ def may_know_names() -> bool:
     """Whether a caller may learn which namespaces exist: with any valid token, where there is a
     secret.
     """
-    keys = service().keys
+    keys = g.service.keys
     if keys.start is None or not keys.guards_control:
         return True
     for audience in (tokens.EXECUTION_AUDIENCE, tokens.CORE_AUDIENCE):

@@ -7,36 +7,37 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import g, request
+from flask import current_app, g, request
 
 from state.errors import NamespaceNotFound
 from state.store.tables.namespaces import DEFAULT
 
 from ..errors import Refused
-from ..service import NAMESPACE, service
+from ..service import NAMESPACE, Service
 from .auth import may_know_names
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def check_request() -> None:
-    """Refuse what only a page of another site would send; set ``g.namespace`` for the rest.
+    """Refuse what only a page of another site would send; set ``g.service`` and ``g.namespace``.
 
     :raises Refused: 421 for a Host that a foreign name server could point here, 403 for writes from
         other origins.
     :raises NamespaceNotFound: if the path names one that is not there.
     """
     environ = request.environ
-    current = service()
+    service: Service = current_app.extensions["stateroom"]
+    g.service = service
     host = environ.get("HTTP_HOST")
-    if host and not _is_allowed(host, current.allowed_hosts):
+    if host and not _is_allowed(host, service.allowed_hosts):
         message = f"the host {host!r} is not allowed; name it with --allow-host"
         raise Refused(421, message, "host_not_allowed")
     if environ["REQUEST_METHOD"] not in _SAFE:
         _check_origin(environ, host)
     name = environ.get(NAMESPACE, DEFAULT)
     try:
-        g.namespace = current.store.namespace(name)
+        g.namespace = service.store.namespace(name)
     except NamespaceNotFound:
         if may_know_names():
             raise

@@ -20,6 +20,7 @@ from schemas.fields.problems import EXTRA, Location, listed
 
 from ..errors import InvalidInput, Refused
 
+AIRFLOW_PATHS = ("/execution", "/api", "/auth")  # what Airflow serves; all others are our own
 Union = dict[str, Schema]  # by the names that Airflow's lists call them
 Part = tuple[Schema | Union, Any, Location]
 _WITH_BODY = frozenset({"PUT", "PATCH", "POST"})
@@ -41,7 +42,7 @@ class AirflowRule(Rule):
 
     def __init__(self, rule: str, **options: Any) -> None:
         super().__init__(rule, **options)
-        if self.methods and rule.startswith(("/execution", "/api", "/auth")):
+        if self.methods and rule.startswith(AIRFLOW_PATHS):
             self.methods.discard("HEAD")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ...masking import masked
 from ...model import values
 from ...model.clock import to_text, to_wire
+from ...model.events import actor_kind
 from ...model.scopes import scope_document, scope_in_row
 
 EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key,
@@ -73,14 +74,3 @@ def _value(row: Mapping[str, Any]) -> dict[str, Any]:
     if row["kind"] not in (None, "value"):
         text = masked(text)
     return {"value": values.loads(text)}
-
-
-def actor_kind(kind: str, api: str) -> str:
-    """The kind of an actor as it is sent; the gateway and Stateroom itself are told from the API.
-
-    :param kind: of the writer.
-    :param api: of the call.
-    """
-    if kind != "api":
-        return kind
-    return {"gateway": "gateway", "control": "stateroom"}.get(api, "api")

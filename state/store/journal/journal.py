@@ -62,14 +62,19 @@ class Event(NamedTuple):
 class Journal:
     """The journal of one namespace.
 
-    :ivar clock: the namespace's, by which events are dated.
+    :ivar number: takes the number of an event that is written later in the current transaction.
     """
 
     def __init__(self, database: Database, log: Log, ns: int, clock: Clock) -> None:
         self._database = database
         self._log = log
         self._ns = ns
-        self.clock = clock
+        self.number = log.number
+        self.date_by(clock)
+
+    def date_by(self, clock: Clock) -> None:
+        """Date events by another clock from now on; real time is noted with each of them anyway."""
+        self._clock = None if clock.is_real else clock
 
     @property
     def is_kept(self) -> bool:
@@ -82,10 +87,6 @@ class Journal:
     def drop(self, db: sqlite3.Connection) -> None:
         """Refuse further events of this namespace, which the caller's transaction deletes."""
         self._log.drop(db, self._ns)
-
-    def number(self) -> int:
-        """The number of an event that is written later in the current transaction."""
-        return self._log.number()
 
     def write(self, db: sqlite3.Connection, event: Event, seq: int | None = None) -> int:
         """Write an event in the caller's transaction; returns its number.
@@ -102,9 +103,10 @@ class Journal:
         return self._log.note(self._row(event))
 
     def _row(self, event: Event) -> Row:
-        clock = self.clock
         writer = event.writer
-        at = None if clock.is_real else to_text(clock.now())
+        at = None
+        if self._clock is not None:
+            at = to_text(self._clock.now())
         return (
             self._ns,
             at,

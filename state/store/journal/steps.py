@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any
 
 from ...model.events import Step
-from .documents import actor_kind
 
 CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND j.outcome IS NULL"
 LOOKED = """j.op = 'get' AND j.ti_id IS NOT NULL
@@ -29,7 +27,7 @@ _KNOWLEDGE = f"""{_STEPS} {_OF_ATTEMPTS} AND j.seq < :last AND (j.seq > :first A
 def all_steps(db: sqlite3.Connection, scope_id: int | None, key: str) -> list[Step]:
     """Every step of a key, in order."""
     sql = f"{_STEPS} ORDER BY j.seq"
-    return [_step(row) for row in db.execute(sql, {"scope_id": scope_id, "key": key})]
+    return [Step.of_row(row) for row in db.execute(sql, {"scope_id": scope_id, "key": key})]
 
 
 def latest_steps(db: sqlite3.Connection, scope_id: int, key: str, limit: int) -> list[Step]:
@@ -40,17 +38,12 @@ def latest_steps(db: sqlite3.Connection, scope_id: int, key: str, limit: int) ->
     :param limit: the number of changes.
     """
     of_key = {"scope_id": scope_id, "key": key}
-    changes = [_step(row) for row in db.execute(_LATEST, {**of_key, "limit": limit + 1})]
+    changes = [Step.of_row(row) for row in db.execute(_LATEST, {**of_key, "limit": limit + 1})]
     latest = changes[:limit]
     if not latest:
         return []
     ti_ids = {step.ti_id for step in latest if step.ti_id is not None}
     window = {"first": latest[-1].seq, "last": latest[0].seq, "ti_ids": json.dumps(list(ti_ids))}
-    knowledge = [_step(row) for row in db.execute(_KNOWLEDGE, {**of_key, **window})]
+    knowledge = [Step.of_row(row) for row in db.execute(_KNOWLEDGE, {**of_key, **window})]
     steps = {step.seq: step for step in (*changes, *knowledge)}
     return [steps[seq] for seq in sorted(steps)]
-
-
-def _step(row: tuple[Any, ...]) -> Step:
-    seq, op, ti_id, actor, api, status, outcome, saw = row
-    return Step(seq, None, op, ti_id, actor_kind(actor, api), status, outcome, saw)

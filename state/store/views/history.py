@@ -36,9 +36,10 @@ def lost(namespace: Namespace, scope_id: int, key: str, limit: int) -> dict[int,
     """The lost updates among the latest changes of a key: the number of the change that is lost, by
     that of the later write.
 
+    The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
+
     :param limit: the number of changes.
     """
-    namespace.journal.flush()
     with namespace.database.snapshot() as db:
         return _lost(latest_steps(db, scope_id, key, limit))
 

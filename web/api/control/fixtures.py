@@ -18,7 +18,7 @@ from state.store.tables.namespaces import DEFAULT
 from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import load, load_fixture, query, read
 from ...responses import NO_CONTENT, json_answer
-from ...service import service, setting
+from ...service import setting
 
 bp = Blueprint("control_api", __name__)
 _TASK_INSTANCE = schemas.TaskInstanceBody()
@@ -37,20 +37,20 @@ _STARTED = time.monotonic()
 @Operation((200, schemas.Health), also=(503,), errors={503: schemas.Health}, open=True)
 def health() -> Response:
     """Get the service's health, version and database; 503 if the database cannot be read."""
-    current = service()
-    problem = current.store.problem()
-    backend = current.backend_of(g.namespace)
+    service = g.service
+    problem = service.store.problem()
+    backend = service.backend_of(g.namespace)
     facts = {
         "status": "unhealthy" if problem else "healthy",
         "version": __version__,
-        "compat": current.settings["compat"],
-        "database": current.store.path,
+        "compat": service.settings["compat"],
+        "database": service.store.path,
         "backend": {"name": backend.name, **backend.calls.counts()},
         "uptime": round(time.monotonic() - _STARTED, 3),
     }
     if problem:
         return json_answer({**facts, "problem": problem}, 503)
-    return json_answer({**facts, "realm": f"{current.store.database_id}/{g.namespace.realm}"})
+    return json_answer({**facts, "realm": f"{service.store.database_id}/{g.namespace.realm}"})
 
 
 @bp.post("/reset")
@@ -68,7 +68,7 @@ def reset() -> Any:
 def _first_fixture() -> dict[str, Any]:
     """The fixture given when the service started or, for another namespace, when it was created."""
     if g.namespace.name == DEFAULT:
-        return service().fixture or {}
+        return g.service.fixture or {}
     return load_fixture(g.namespace.fixture or {}, strict=False)[0]
 
 
@@ -85,7 +85,7 @@ def put_fixture() -> Any:
     """Create or update what a fixture document names; everything else stays."""
     document, ignored = load_fixture(g.body, strict=_is_strict())
     config = document.get("config", {})
-    if "jwt_secret" in config and service().keys.guards_control:
+    if "jwt_secret" in config and g.service.keys.guards_control:
         del config["jwt_secret"]
         ignored.append("config.jwt_secret")
     fixtures.apply(g.namespace, document)
@@ -138,7 +138,7 @@ def create_task_instance() -> Any:
 
 
 def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
-    secret = service().keys.signing(g.namespace)
+    secret = g.service.keys.signing(g.namespace)
     return {**attempt, "token": tokens.for_task_instance(secret, attempt["id"])}
 
 

@@ -17,7 +17,7 @@ from ...errors import invalid
 from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import body, read
 from ...responses import NO_CONTENT, json_answer
-from ...service import PREFIX, service
+from ...service import PREFIX
 
 bp = Blueprint("namespaces_api", __name__)
 _NAMESPACE = schemas.NamespaceBody()
@@ -28,7 +28,7 @@ _CLOCK = schemas.ClockBody()
 @Operation((200, schemas.Namespaces), lane=SLOW)
 def list_namespaces() -> Response:
     """List all namespaces, in whichever of them this is called."""
-    rows = [_namespace(row) for row in service().store.namespaces()]
+    rows = [_namespace(row) for row in g.service.store.namespaces()]
     return json_answer({"namespaces": rows, "total_entries": len(rows)})
 
 
@@ -40,7 +40,7 @@ def _namespace(row: dict[str, Any]) -> dict[str, Any]:
 @Operation((200, schemas.Namespace), also=(404,), lane=SLOW)
 def get_namespace(name: str) -> Response:
     """Get one namespace and how much it holds."""
-    store = service().store
+    store = g.service.store
     store.namespace(name)  # an unknown name is answered 404, with similar names
     (row,) = [row for row in store.namespaces() if row["name"] == name]
     return json_answer(_namespace(row))
@@ -52,7 +52,7 @@ def create_namespace() -> Any:
     """Create an empty namespace, or one with a fixture."""
     (document,) = read(body(_NAMESPACE))
     name = document["name"]
-    store = service().store
+    store = g.service.store
     namespace = store.create_namespace(name, g.body.get("fixture"))
     try:
         if "fixture" in document:
@@ -68,7 +68,7 @@ def create_namespace() -> Any:
 @Operation(NO_BODY, also=(409,), lane=SLOW)
 def drop_namespace(name: str) -> Any:
     """Drop a namespace and everything in it."""
-    service().store.drop_namespace(name)
+    g.service.store.drop_namespace(name)
     return NO_CONTENT
 
 

@@ -17,7 +17,6 @@ from ...errors import Refused
 from ...operation import BACKEND, BACKEND_ERRORS, SLOW, Operation
 from ...request.parsing import body, query, read
 from ...responses import json_answer
-from ...service import service
 
 bp = Blueprint("references_api", __name__, url_prefix="/references")
 _LIST = schemas.ReferencesQuery()
@@ -70,7 +69,7 @@ def check() -> Response:
     return json_answer(
         health.check(
             g.namespace,
-            service().backend_of(g.namespace),
+            g.service.backend_of(g.namespace),
             document["after"],
             min(document["limit"], _MOST),
         )
@@ -82,7 +81,7 @@ def check() -> Response:
 def list_orphans() -> Response:
     """List a page of the objects that no row points at, and whether each can be removed."""
     (parameters,) = read(query(_ORPHANS))
-    objects = list(orphans.orphans(g.namespace, service().backend_of(g.namespace)))
+    objects = list(orphans.orphans(g.namespace, g.service.backend_of(g.namespace)))
     start = parameters["offset"]
     page = objects[start : start + min(parameters["limit"], _MOST)]
     rows = [_orphan(orphan, orphan.verdict(parameters["older_than"])) for orphan in page]
@@ -107,7 +106,7 @@ def remove_orphans() -> Response:
         raise Refused(400, "confirm is false; nothing was removed", "not_confirmed")
     done = orphans.remove_orphans(
         g.namespace,
-        service().backend_of(g.namespace),
+        g.service.backend_of(g.namespace),
         document["older_than"],
         min(document["limit"], _MOST),
     )
