@@ -283,7 +283,7 @@ def test_only_the_outermost_modules_read_the_environment(path):
     assert outermost or not reads, "take what it needs as an argument"
 
 
-@pytest.mark.parametrize("library", ["requests", "apispec", "asyncio"])
+@pytest.mark.parametrize("library", ["requests", "apispec", "asyncio", "jwt"])
 def test_the_service_starts_without_what_it_does_not_need(library):
     program = f"import sys, app; sys.exit({library!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
