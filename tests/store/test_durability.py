@@ -2,19 +2,22 @@
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import requests
 
 from state.client.http import StateroomClient
-from state.errors import DatabaseFull, ServiceError, StateError
+from state.errors import DatabaseFull, DatabaseReplaced, ServiceError, StateError
 from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
 from state.store import fixtures
-from state.store.database import opening
+from state.store.database import checkpoints, opening
+from state.store.database.checkpoints import Checkpoints
 from state.store.store import Store
 from state.store.tables import assets, scopes, task_instances
 
@@ -93,6 +96,10 @@ def test_every_acknowledged_write_survives_kill_9(tmp_path):
 # ---------------------------------------------------------------- a full disk
 
 
+def a_keyspace(store):
+    return scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
+
+
 class SmallDisk:
     """A file system of one megabyte, which can be filled up and emptied again."""
 
@@ -126,7 +133,7 @@ def disk(tmp_path):
 def full(disk):
     """A store of 50 keys on a disk that has just been filled up."""
     store = Store(str(disk.folder / "s.db"))
-    keyspace = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
+    keyspace = a_keyspace(store)
     for number in range(50):
         keyspace.set(f"key {number}", number)
     disk.fill()
@@ -279,3 +286,76 @@ def test_a_failed_write_keeps_the_old_value(tmp_path):
         keyspace.set("k", "x" * 100_000)
     assert keyspace.get("k") == "old"
     store.close()
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def log_number(path):
+    """How often the write-ahead log was begun anew, from its header (sqlite.org/walformat)."""
+    with Path(f"{path}-wal").open("rb") as log:
+        return int.from_bytes(log.read(16)[12:], "big")
+
+
+def entries_without_the_log(path):
+    """The entries in the database file alone; without any checkpoint not even the table is."""
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as db:
+        tables = db.execute("SELECT name FROM sqlite_schema WHERE name = 'entries'").fetchall()
+        if not tables:
+            return 0
+        return db.execute("SELECT count(*) FROM entries").fetchone()[0]
+
+
+def test_the_log_is_copied_beside_the_writes(tmp_path):
+    path = tmp_path / "s.db"
+    store = Store(str(path))
+    keyspace = a_keyspace(store)
+    for number in range(checkpoints.COMMITS):
+        keyspace.set(f"k{number}", number)
+    deadline = time.monotonic() + 20
+    while not entries_without_the_log(path) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    copied = entries_without_the_log(path)
+    store.close()
+    assert copied > 0
+
+
+def test_a_long_log_begins_anew_while_others_write(tmp_path):
+    path = tmp_path / "s.db"
+    store = Store(str(path))
+    keyspace = a_keyspace(store)
+    keyspace.set("k", 0)
+    first = log_number(path)
+    writes = 0
+    while log_number(path) == first and writes < checkpoints.LIMIT // 10:
+        keyspace.set(f"k{writes}", writes)
+        writes += 1
+        time.sleep(0.005)
+    begun = log_number(path) - first
+    store.close()
+    assert begun == 1
+
+
+def test_a_checkpoint_that_fails_is_made_later(tmp_path):
+    path = tmp_path / "s.db"
+    store = Store(str(path))
+    a_keyspace(store).set("k", 0)
+    attempts = threading.Semaphore(0)
+    failures = [DatabaseReplaced("removed"), sqlite3.OperationalError("disk I/O error")]
+
+    def connect():
+        attempts.release()
+        if failures:
+            raise failures.pop()
+        return sqlite3.connect(path)
+
+    thread = Checkpoints(connect, threading.Lock())
+    for _ in range(3):
+        assert entries_without_the_log(path) == 0
+        for _ in range(checkpoints.COMMITS):
+            thread.committed()
+        assert attempts.acquire(timeout=20)
+    thread.close()
+    copied = entries_without_the_log(path)
+    store.close()
+    assert copied == 1

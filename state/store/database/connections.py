@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ...errors import DatabaseReplaced, ReferenceBusy, StoreError
 from . import identity, opening
+from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
 
 MEMORY = ":memory:"
@@ -59,6 +60,7 @@ class Database:
         self._expected: Counter[str] = Counter()
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
+        self._checkpoints = Checkpoints(self._connect_again, self.lock)
         self._open = True
         self.found: str | None = None  # if the file is another than it was, in a sentence
         self._file = path
@@ -81,6 +83,7 @@ class Database:
             opening.prepare(connection, self.path, durable)
             if self.is_file:
                 self.found = identity.bind(connection, self._file)
+                connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
         except BaseException:
             connection.close()
             raise
@@ -97,6 +100,10 @@ class Database:
             cached_statements=256,
             uri=self.is_file,
         )
+
+    def _connect_again(self) -> sqlite3.Connection:
+        self._check_file()
+        return self._connect()
 
     def _check_file(self) -> None:
         """:raises DatabaseReplaced: if the path leads to another file now, or to none."""
@@ -140,6 +147,8 @@ class Database:
                 opening.explain(error, self.path)
                 raise
             self.companion.committed(pending)
+            if self.is_file:
+                self._checkpoints.committed()
 
     @contextlib.contextmanager
     def if_free(self) -> Iterator[bool]:
@@ -228,8 +237,7 @@ class Database:
         except IndexError:
             if not self._open:
                 raise StoreError(f"{self.path} was closed") from None
-            self._check_file()
-            reader = self._connect()
+            reader = self._connect_again()
             reader.execute("PRAGMA query_only = ON")
             return reader
 
@@ -262,6 +270,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection and give up the file."""
+        self._checkpoints.close()
         with self.lock:
             self._open = False
             self._close_readers()
