@@ -18,7 +18,7 @@ from state.client.http import StateroomClient
 from state.model import tokens
 
 from . import servers
-from .load import Measured, Request, run
+from .load import Request, run
 from .verdict import load, verdict
 
 ONE, TWENTY = (task["id"] for task in servers.FIXTURE["task_instances"])
@@ -27,27 +27,23 @@ LIST = "/api/v2/dags/bench/dagRuns/manual__1/taskInstances/twenty/state-store?li
 EMPTY = Request("GET", "/")
 
 
-class Goal(NamedTuple):
-    """The least ratios of requests/s that count as reached.
+OPERATIONS = ("GET", "PUT", "list of 20", "asset PUT")
+LESS = 15  # times less processor time than Airflow, for a call
+TAIL = 0.1  # of Airflow's p99 with eight connections, at most
 
-    :param one: to Airflow's with one connection.
-    :param eight: to Airflow's with eight.
-    :param empty: to the empty route's with one connection.
+
+class Run(NamedTuple):
+    """A load on one server: requests per second, waits in milliseconds, and microseconds of the
+    server's processor time for a call.
     """
 
-    one: int
-    eight: int
-    empty: float | None = None
+    rps: float
+    p50: float
+    p99: float
+    cpu: float
 
 
-GOALS = {
-    "GET": Goal(15, 15, 0.65),
-    "PUT": Goal(15, 15, 0.45),
-    "list of 20": Goal(15, 15),
-    "asset PUT": Goal(15, 15),
-}
-TAIL = 0.1  # of Airflow's p99 with eight connections, at most
-Seen = dict[tuple[str, str, int], list[Measured]]
+Seen = dict[tuple[str, str, int], list[Run]]
 
 
 def requests() -> dict[str, Request]:
@@ -83,54 +79,53 @@ def measure(
                 for server in running:
                     what = EMPTY if server.name == "empty route" else request
                     seen.setdefault((server.name, name, count), []).append(
-                        run(server.url, [what], count, seconds)
+                        _run(server, what, count, seconds)
                     )
     return seen
 
 
+def _run(server: servers.Running, what: Request, count: int, seconds: float) -> Run:
+    before = server.processor_seconds()
+    measured = run(server.url, [what], count, seconds)
+    used = server.processor_seconds() - before
+    return Run(
+        measured.rps, measured.p50, measured.p99, 1e6 * used / (measured.rps * measured.seconds)
+    )
+
+
 def table(seen: Seen, connections: tuple[int, ...]) -> list[str]:
     """Ratios of medians, with the goal beside each."""
-    columns = f"{'':<11}{'conn':>5}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}"
-    lines = [f"{columns}  beside Airflow and the empty route"]
-    for name in GOALS:
+    lines = [f"{'':<11}{'conn':>5}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'cpu us':>8}"]
+    for name in OPERATIONS:
         for count in connections:
             ours = _median(seen[("Stateroom", name, count)])
-            notes = [
-                _beside_airflow(seen, name, count, ours),
-                _beside_empty(seen, name, count, ours),
-            ]
-            figures = f"{ours.rps:>8.0f}{ours.p50:>8.2f}{ours.p99:>8.2f}"
+            figures = f"{ours.rps:>8.0f}{ours.p50:>8.2f}{ours.p99:>8.2f}{ours.cpu:>8.0f}"
+            lines.append(f"{name:<11}{count:>5}{figures}")
+            empty = _median(seen[("empty route", name, count)])
             lines.append(
-                f"{name:<11}{count:>5}{figures}  {'; '.join(note for note in notes if note)}"
+                f"{'':<16}the empty route: {ours.rps / empty.rps:.0%} of its req/s, "
+                f"{ours.cpu / empty.cpu:.1f} times its cpu"
             )
+            if ("Airflow", name, count) in seen:
+                airflow = _median(seen[("Airflow", name, count)])
+                lines += [f"{'':<16}{note}" for note in _beside_airflow(airflow, ours, count)]
     return lines
 
 
-def _beside_airflow(seen: Seen, name: str, count: int, ours: Measured) -> str:
-    if ("Airflow", name, count) not in seen:
-        return ""
-    airflow = _median(seen[("Airflow", name, count)])
-    goal = GOALS[name].one if count == 1 else GOALS[name].eight
-    ratio = ours.rps / airflow.rps
-    note = f"{verdict(ratio >= goal)} {ratio:.1f}x of {airflow.rps:.0f}/s (goal {goal}x)"
-    if count == 1:
-        return note
-    part = ours.p99 / airflow.p99
-    return f"{note}, {verdict(part <= TAIL)} p99 {part:.2f} of {airflow.p99} ms (goal {TAIL})"
+def _beside_airflow(airflow: Run, ours: Run, count: int) -> list[str]:
+    less = airflow.cpu / ours.cpu
+    notes = [
+        f"Airflow: {ours.rps / airflow.rps:.1f} times its req/s",
+        f"Airflow: {less:.1f} times less cpu (goal {LESS}): {verdict(less >= LESS)}",
+    ]
+    if count > 1:
+        part = ours.p99 / airflow.p99
+        notes.append(f"Airflow: {part:.2f} of its p99 (goal {TAIL}): {verdict(part <= TAIL)}")
+    return notes
 
 
-def _beside_empty(seen: Seen, name: str, count: int, ours: Measured) -> str:
-    share = ours.rps / _median(seen[("empty route", name, count)]).rps
-    goal = GOALS[name].empty
-    if count > 1 or goal is None:
-        return f"{share:.0%} of empty"
-    return f"{verdict(share >= goal)} {share:.0%} of empty (goal {goal:.0%})"
-
-
-def _median(runs: list[Measured]) -> Measured:
-    return Measured(
-        *(statistics.median(getattr(run, name) for run in runs) for name in ("rps", "p50", "p99"))
-    )
+def _median(runs: list[Run]) -> Run:
+    return Run(*(statistics.median(values) for values in zip(*runs, strict=True)))
 
 
 def main() -> None:
@@ -168,7 +163,7 @@ def main() -> None:
                     f"{server.name:<11}first answer after {server.seconds} s, "
                     f"{server.mebibytes} MiB resident"
                 )
-        print("goals: Stateroom under 0.5 s and under 60 MiB\n")
+        print("goals: Stateroom under 0.35 s and under 50 MiB\n")
         print(
             "\n".join(
                 table(

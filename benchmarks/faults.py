@@ -54,7 +54,7 @@ def app(with_faults: bool, elsewhere: bool = False) -> App:
     return service
 
 
-def cost(app: App, method: str) -> float:
+def cost(app: Flask, method: str) -> float:
     """Microseconds of processor time for a call."""
     builder = EnvironBuilder(path=KEY, method=method, data=BODY, content_type="application/json")
     environs = [{**builder.get_environ(), "wsgi.input": io.BytesIO(BODY)} for _ in range(CALLS)]

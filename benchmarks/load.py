@@ -34,11 +34,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of a load: requests per second, and p50 and p99 of the waits in milliseconds."""
+    """The result of a load: requests per second, p50 and p99 of the waits in milliseconds, and the
+    seconds that it took.
+    """
 
     rps: float
     p50: float
     p99: float
+    seconds: float
 
 
 class Connection:
@@ -130,4 +133,4 @@ def _summary(waits: list[list[float]], took: float) -> Measured:
         index = min(len(ordered) - 1, int(part * len(ordered)))
         return round(1000 * ordered[index], 2)
 
-    return Measured(round(len(ordered) / took, 1), at(0.5), at(0.99))
+    return Measured(round(len(ordered) / took, 1), at(0.5), at(0.99), took)

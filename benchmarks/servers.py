@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -51,12 +51,22 @@ class Running:
 
     :param seconds: from the start of the process to its first answer.
     :param mebibytes: resident, once it has answered, with its children.
+    :param leader: the process id of its session's leader.
     """
 
     name: str
     url: str
     seconds: float
     mebibytes: float
+    leader: int
+
+    def processor_seconds(self) -> float:
+        """Processor time that it has taken until now, with its children."""
+        total = 0
+        for folder in _processes(self.leader):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -167,7 +177,8 @@ def _process(
         address = url or _ready_line(process)
         _until(lambda: process.poll() is None and _answers(address + probe))
         seconds = time.perf_counter() - begun
-        yield Running(name, address, round(seconds, 2), _mebibytes(process.pid))
+        mebibytes = _mebibytes(process.pid)
+        yield Running(name, address, round(seconds, 2), mebibytes, process.pid)
     finally:
         os.killpg(process.pid, 15)
         process.wait(30)
@@ -201,18 +212,22 @@ def _until(done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def _processes(leader: int) -> Iterator[Path]:
+    """The folders in ``/proc`` of the processes of a session; one that ends meanwhile is left
+    out.
+    """
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getsid(int(folder.name)) == leader:
+                yield folder
+
+
 def _mebibytes(leader: int) -> float:
     """Resident memory of the processes of a session."""
     total = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.getsid(int(folder.name)) == leader:
-                (line,) = [
-                    row
-                    for row in (folder / "status").read_text().splitlines()
-                    if row.startswith("VmRSS")
-                ]
-                total += int(line.split()[1])
-        except (OSError, ValueError):  # it ended while we looked
-            continue
+    for folder in _processes(leader):
+        (line,) = [
+            row for row in (folder / "status").read_text().splitlines() if row.startswith("VmRSS")
+        ]
+        total += int(line.split()[1])
     return round(total / 1024, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import compare, faults, page, plugin, servers
+from benchmarks import compare, faults, own_time, page, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
 from benchmarks.verdict import verdict
@@ -16,10 +16,11 @@ def test_a_load_is_measured_and_shown_beside_the_empty_route(tmp_path):
         compare.prepare(ours)
         seen = compare.measure([ours, empty], 0.05, 1, (1,))
     lines = compare.table(seen, (1,))
-    assert len(lines) == 5
-    assert all("% of empty" in line for line in lines[1:])
+    assert len(lines) == 1 + 2 * len(compare.OPERATIONS)
+    assert all("times its cpu" in line for line in lines[2::2])
     assert ours.mebibytes > 0
     assert seen["Stateroom", "PUT", 1][0].rps > 0
+    assert seen["Stateroom", "PUT", 1][0].cpu > 0
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -52,6 +53,15 @@ def test_the_cost_of_faults_is_measured_on_calls_that_succeed(looks, method, mon
     monkeypatch.setattr(faults, "CALLS", 2)
     app = faults.app(looks)
     assert faults.cost(app, method) > 0
+    assert app.test_client().get(faults.KEY).json == {"value": {"job": "4711", "step": 3}}
+    app.extensions["stateroom"].store.close()
+
+
+def test_the_apps_own_time_is_measured_on_calls_that_succeed(tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "CALLS", 2)
+    app = own_time.stateroom(str(tmp_path))
+    costs = own_time.compare({"empty route": own_time.empty_route(), "Stateroom": app}, turns=2)
+    assert costs["PUT"]["Stateroom"] > costs["PUT"]["empty route"]
     assert app.test_client().get(faults.KEY).json == {"value": {"job": "4711", "step": 3}}
     app.extensions["stateroom"].store.close()
 

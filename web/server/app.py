@@ -80,6 +80,10 @@ class App(Flask):
                 return None
         return self.view_functions[match[0].endpoint]
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        # no view is a coroutine; Flask looks at each function of each request
+        return func
+
     def dispatch_request(self) -> Any:
         if request.routing_exception is not None:
             if self._answer_unrouted and (answer := self._answer_unrouted()) is not None:

@@ -49,9 +49,9 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             self._make_room(now)
         if self.unfinished_bytes > UNFINISHED_BYTES:
             self._make_room_for_bodies()
-        self._make_room_for_answers(now)
         if now >= self._next_look:
             self._next_look = now + _LOOK
+            self._make_room_for_answers(now)
             for channel in list(self.active_channels.values()):
                 channel.overdue(now)
 

@@ -18,6 +18,7 @@ from .ownership import Ownership
 
 MEMORY = ":memory:"
 _REMOVAL_TIMEOUT = 5  # seconds that a write waits for the removal of its reference's object
+_SHORT = 0.001  # seconds
 
 
 class Companion(Protocol):
@@ -61,6 +62,7 @@ class Database:
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
         self._checkpoints = Checkpoints(self._connect_again, self.lock)
+        self._is_long = False  # the transaction that runs
         self._open = True
         self.found: str | None = None  # if the file is another than it was, in a sentence
         self._file = path
@@ -155,14 +157,29 @@ class Database:
         """Whether nothing would keep a short call waiting; keeps it so for the block.
 
         That is: no other thread writes, no commit waits for the disk, no object is being removed.
+        Asked by one thread.
         """
-        if self.durable or not self.lock.acquire(blocking=False):
+        if self.durable or not self._is_free_soon():
             yield False
             return
         try:
             yield not self._removing
         finally:
             self.lock.release()
+
+    def _is_free_soon(self) -> bool:
+        """Take the lock if it is free, or will be when a short write ends.
+
+        Without the wait, one write in another thread would send all that follow to other threads
+        too, for as long as they follow each other. A long write is waited for once.
+        """
+        if self.lock.acquire(blocking=False):
+            self._is_long = False
+        elif not self._is_long:
+            self._is_long = not self.lock.acquire(timeout=_SHORT)
+        else:
+            return False
+        return not self._is_long
 
     @contextlib.contextmanager
     def expecting(self, ref: str) -> Iterator[None]:

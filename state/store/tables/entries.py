@@ -37,17 +37,15 @@ _ENTRY = {what: f"{sql} AND e.key = ?" for what, sql in _ENTRIES.items()}
 _PAGE = {what: f"{sql} ORDER BY e.key LIMIT ? OFFSET ?" for what, sql in _ENTRIES.items()}
 
 # constants, because SQLite's statement cache is keyed by the text
-_REPLACE = """INSERT INTO entries
+_REPLACE = """UPDATE entries SET value = :value, kind = :kind, size = :size,
+    updated_at = :updated_at, writer_kind = :writer_kind, writer_ti_pk = :writer_ti_pk, seq = :seq
+    WHERE scope_id = :scope_id AND key = :key RETURNING ref_id, expires_at, expires_by"""
+_SET = _REPLACE.replace("SET", "SET expires_at = :expires_at, expires_by = :expires_by,")
+_INSERT = """INSERT INTO entries
     (scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind,
     writer_ti_pk, seq)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value, kind = excluded.kind,
-    size = excluded.size, updated_at = excluded.updated_at, writer_kind = excluded.writer_kind,
-    writer_ti_pk = excluded.writer_ti_pk, seq = excluded.seq
-    RETURNING ref_id, expires_at, expires_by"""
-_SET = _REPLACE.replace(
-    "RETURNING", ", expires_at = excluded.expires_at, expires_by = excluded.expires_by RETURNING"
-)
+    VALUES (:scope_id, :key, :value, :kind, :size, :updated_at, :expires_at, :expires_by,
+    :writer_kind, :writer_ti_pk, :seq)"""
 
 
 class NewEntry(NamedTuple):
@@ -429,7 +427,12 @@ def put_entry(
     if ref is not None and len(ref) > envelope.LONGEST:
         raise ReferenceTooLong(len(ref), envelope.LONGEST)
     sql = _REPLACE if keep_expiry else _SET
-    held, expires_at, expires_by = db.execute(sql, entry).fetchone()
+    columns = entry._asdict()
+    row = db.execute(sql, columns).fetchone()
+    if row is None:  # an upsert in one statement takes twice as long as an UPDATE
+        db.execute(_INSERT, columns)
+        row = (None, entry.expires_at, entry.expires_by)
+    held, expires_at, expires_by = row
     if held is None and ref is None:
         return Written(expires_at, expires_by, None)
     ref_id = None
