@@ -8,6 +8,7 @@ import requests
 from state.process import ServerProcess
 from tests.support.connections import running
 from tests.support.world import CORE_TASK, TASK_KEY
+from web.server import lanes
 from web.server.lanes import SHORT_VALUE
 
 LARGE = "x" * (SHORT_VALUE + 1)
@@ -17,8 +18,6 @@ LIST = CORE_TASK
 @pytest.fixture
 def names(monkeypatch):
     """The threads in which lanes began calls, by their lane."""
-    from web.server import lanes
-
     began = []
     add = lanes.Lane.add
 
@@ -57,6 +56,18 @@ def test_a_large_value_is_read_in_a_thread_of_its_lane(world, server, names, con
     world.put(TASK_KEY, json={"value": "small"})
     assert b"small" in client.send("GET", path).answer()[2]
     assert names == ["read", "read"]  # remembered as long
+
+
+def test_a_long_call_is_tried_where_it_was_read_after_a_while(
+    world, server, names, connect, monkeypatch
+):
+    monkeypatch.setattr(lanes, "_WHILE", 0.0)
+    world.put(TASK_KEY, json={"value": LARGE})
+    client = connect(server)
+    client.send("GET", TASK_KEY).answer()
+    world.put(TASK_KEY, json={"value": "small"})
+    assert b"small" in client.send("GET", TASK_KEY).answer()[2]
+    assert names == ["read"]
 
 
 def test_a_small_value_needs_no_other_thread(server, names, connect):

@@ -36,7 +36,8 @@ BACKEND_THREADS = 32
 WAITING_THREADS = 64
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 SHORT_VALUE = 256 * 1024  # bytes of values that a call may read where the sockets are read
-LONG_CALL = 0.01  # seconds; the next call of a path that took longer goes to its lane
+LONG_CALL = 0.01  # seconds; calls of a path that took longer go to their lane for a while
+_WHILE = 10.0  # seconds
 _REMEMBERED = 1024  # paths
 LaneOf = Callable[[str, str, str], LaneName | None]
 IfFree = Callable[[], contextlib.AbstractContextManager[bool]]
@@ -152,7 +153,8 @@ class Lanes:
         self._lane_of = lane_of
         self._full = full
         self._if_free = if_free or _never
-        self._long: set[tuple[str, str]] = set()  # methods and paths of short calls that took long
+        # by method and path, of short calls that took long: until when they go to their lane
+        self._long: dict[tuple[str, str], float] = {}
         self.reads = Lane("read", READ_THREADS)
         self.writes = Lane("write", WRITE_THREADS)
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
@@ -178,7 +180,7 @@ class Lanes:
         request = channel.requests[0]
         call = (request.command, request.path)
         with self._if_free() as is_free:
-            if is_free and call not in self._long and self._is_answered(channel, call):
+            if is_free and not self._is_long(call) and self._is_answered(channel, call):
                 return
         lane.add(channel)
 
@@ -200,7 +202,15 @@ class Lanes:
     def _remember(self, call: tuple[str, str]) -> None:
         if len(self._long) >= _REMEMBERED:
             self._long.clear()
-        self._long.add(call)
+        self._long[call] = time.monotonic() + _WHILE
+
+    def _is_long(self, call: tuple[str, str]) -> bool:
+        if call not in self._long:
+            return False
+        if time.monotonic() < self._long[call]:
+            return True
+        del self._long[call]
+        return False
 
     def _lane(self, request: Any) -> Lane:
         if request.error is not None:

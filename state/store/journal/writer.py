@@ -12,6 +12,7 @@ from ..database.connections import Database
 # collects the numbers of the events that the current request writes; None if they are not collected
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds between two batches of reads
+_ROWS = 100  # of a batch that is written at once, so that no call waits long for the writer
 COLUMNS = (
     *("seq", "ns", "at", "real_at", "actor", "ti_id", "api", "op", "scope_id", "key", "status"),
     *("value", "kind", "expires_at", "expires_by", "parent", "saw", "note"),
@@ -51,6 +52,7 @@ class Log:
         self._commits = 0
         self._waiting = 0
         self._work = threading.Event()
+        self._is_full = threading.Event()  # the batch; or the log is closed
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -99,6 +101,8 @@ class Log:
             if row[0] not in self._dropped:
                 self._pending.append((number, *row))
         self._wake()
+        if len(self._pending) >= _ROWS:
+            self._is_full.set()
         return number
 
     def write_pending(self, db: sqlite3.Connection) -> list[Row]:
@@ -179,6 +183,7 @@ class Log:
         :meth:`close`.
         """
         self._closing.set()
+        self._is_full.set()
         self._work.set()
         with self._committed:
             self._committed.notify_all()
@@ -214,7 +219,9 @@ class Log:
         """Write batches and delete the oldest events, until the log is closed."""
         while not self._closing.is_set():
             self._work.wait()
-            self._closing.wait(BATCH)
+            self._is_full.wait(BATCH)
+            if not self._closing.is_set():
+                self._is_full.clear()
             self._work.clear()
             try:
                 self.flush()
