@@ -145,19 +145,22 @@ def _move(unfinished: str, full: str) -> list[str]:
 
 
 def _make_folder(folder: str) -> list[str]:
-    """Create a folder; return the folders that got a new entry, which have to be synced too."""
-    try:
-        os.mkdir(folder)
-    except FileExistsError:
-        return []
-    except FileNotFoundError:
-        changed = _make_folder(os.path.dirname(folder))
+    """Create a folder and those above it, again where a concurrent delete removes one meanwhile.
+
+    :returns: the folders that got a new entry, which have to be synced too.
+    """
+    parent = os.path.dirname(folder)
+    changed: list[str] = []
+    for _ in range(_ATTEMPTS):
         try:
             os.mkdir(folder)
+            return [*changed, parent]
         except FileExistsError:
             return changed
-        return [*changed, os.path.dirname(folder)]
-    return [os.path.dirname(folder)]
+        except FileNotFoundError as error:
+            missing = error
+            changed += _make_folder(parent)
+    raise missing
 
 
 def _sync(folder: str) -> None:

@@ -158,6 +158,23 @@ def test_a_set_wins_over_deletes_at_the_same_time(backend):
     assert backend.read(put(backend)).value() == 1
 
 
+def test_a_folder_that_a_delete_removes_twice_is_made_again(backend, tmp_path, monkeypatch):
+    mkdir = os.mkdir
+    removals = []
+
+    def beside_a_delete(path, *args):
+        folder = Path(path)
+        if folder.name == "task" and folder.parent.exists() and len(removals) < 2:
+            removals.append(folder.parent)
+            folder.parent.rmdir()
+        mkdir(path, *args)
+
+    monkeypatch.setattr(os, "mkdir", beside_a_delete)
+    ref = put(backend)
+    assert len(removals) == 2
+    assert Path(ref).is_file()
+
+
 def test_files_follow_the_umask(backend):
     mask = os.umask(0o027)
     try:
