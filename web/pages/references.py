@@ -9,9 +9,8 @@ from flask import Blueprint, g, redirect, render_template, request
 
 from state.gateway import health, orphans
 from state.model.clock import to_text
-from state.model.reference_facts import HEALTH, OLDER_THAN
+from state.model.reference_facts import HEALTH, OLDER_THAN, UNHEALTHY
 from state.store.tables import references
-from state.store.views.lists import UNHEALTHY
 
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane

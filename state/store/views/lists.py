@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...model.clock import to_text
+from ...model.reference_facts import UNHEALTHY
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
 from ..tables.expiry import EXPIRED
 
-UNHEALTHY = ("missing", "corrupt", "changed")
 _NOT_PLAIN = "e.kind <> 'value'"  # the condition of the index entries_not_plain
 ONLY = {
     "references": f"{_NOT_PLAIN} AND e.kind = 'reference'",
