@@ -65,7 +65,7 @@ def _empty(db: sqlite3.Connection, namespace: Namespace, parent: int, writer: Wr
 
     :param parent: the number of the event of which this is an effect.
     """
-    if namespace.database.is_file and snapshots.is_needed(db, namespace):
+    if namespace.database.is_file and not namespaces.is_empty(db, namespace.ns):
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
     where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
     namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})
