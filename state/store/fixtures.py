@@ -274,12 +274,12 @@ _EXPORTS = {
 
 
 def counts(namespace: Namespace) -> dict[str, int]:
-    """The numbers of dag runs, task instances, assets and keys, under these plural nouns."""
+    """The numbers of dag runs, task instances, assets and keys, under these nouns."""
     sources = {
-        "dag runs": "dag_runs WHERE ns = ?",
-        "task instances": "task_instances WHERE ns = ? AND superseded_at IS NULL",
-        "assets": "assets WHERE ns = ?",
-        "keys": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
+        "dag run": "dag_runs WHERE ns = ?",
+        "task instance": "task_instances WHERE ns = ? AND superseded_at IS NULL",
+        "asset": "assets WHERE ns = ?",
+        "key": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
             LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
     }
     with namespace.database.snapshot() as db:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.pages.formatting import address, count, json_type, preview, size, span, tree
+from web.pages.formatting import address, json_type, preview, size, span, tree
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,6 @@ def test_a_preview_reads_as_text(text, shown):
 )
 def test_an_address_keeps_its_end(ref, shown):
     assert address(ref) == shown
-
-
-@pytest.mark.parametrize(
-    ("number", "words"), [(1, "1 key"), (2, "2 keys"), (0, "0 keys"), (12_000, "12,000 keys")]
-)
-def test_counts_have_a_plural(number, words):
-    assert count(number, "key") == words
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from state.gateway.resolve import Outcome, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
+from state.model.plurals import count
 from state.model.scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
 from state.store.tables import references, scopes
 from state.store.views import details, history, keys
@@ -25,7 +26,6 @@ from ..service import service
 from . import forms, session
 from .browse import any_place, asset_place, show_place, task_place
 from .examples import recipe
-from .formatting import count
 from .key import key_argument, row_of, show
 from .urls import key_url, place_url
 

@@ -11,6 +11,7 @@ from flask import Flask, g
 
 from state.masking import masked
 from state.model import durations, retention
+from state.model.plurals import count
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
@@ -42,13 +43,6 @@ def register(app: Flask) -> None:
 def span(seconds: float) -> str:
     """A duration in one unit: ``29 days``."""
     return durations.rounded(seconds)
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 key``, ``2 keys``, ``1,200 keys``."""
-    if number != 1:
-        noun = plural or f"{noun}s"
-    return f"{number:,} {noun}"
 
 
 def _now() -> datetime:
