@@ -16,7 +16,7 @@ from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
 from state.model.plurals import count
-from state.model.scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
+from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
 from state.store.tables import references, scopes
 from state.store.views import details, history, keys
 
@@ -37,12 +37,9 @@ def _gateway(place: dict[str, Any]) -> Gateway:
     namespace = g.namespace
     backend = service().backend_of(namespace)
     if place["asset_id"] is not None:
-        return Gateway(
-            backend,
-            scopes.asset(namespace, place["asset_id"], writer=PAGE),
-            AssetScope(name=place["asset"]),
-        )
-    scope = TaskScope(place["dag_id"], place["run_id"], place["task_id"], place["map_index"])
+        keyspace = scopes.asset(namespace, place["asset_id"], writer=PAGE)
+        return Gateway(backend, keyspace, scope_from(place))
+    scope = task_scope_from(place)
     return Gateway(backend, scopes.task(namespace, scope, PAGE), scope, place["id"])
 
 

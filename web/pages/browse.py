@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g, render_template, request
 
 from state import __version__
-from state.model.scopes import TaskScope
+from state.model.scopes import COORDINATES, task_scope_from
 from state.store.views import details, history, keys, lists
 
 from ..errors import Refused
@@ -107,17 +107,14 @@ def live() -> Response:
 
 def task_place() -> dict[str, Any]:
     """The task instance that the address names."""
-    missing = [name for name in ("dag_id", "run_id", "task_id") if not request.args.get(name)]
+    missing = [name for name in COORDINATES if not request.args.get(name)]
     if missing:
         raise Refused(
             400,
             f"{missing[0]} is missing; name a task instance by ?dag_id=…&run_id=…&task_id=…",
         )
-    index = number("map_index", -1)
-    scope = TaskScope(
-        request.args["dag_id"], request.args["run_id"], request.args["task_id"], index
-    )
-    return details.task(g.namespace, scope)
+    address = {**request.args.to_dict(), "map_index": number("map_index", -1)}
+    return details.task(g.namespace, task_scope_from(address))
 
 
 def asset_place() -> dict[str, Any]:
