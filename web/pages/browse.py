@@ -12,7 +12,7 @@ from state.model.scopes import COORDINATES, task_scope_from
 from state.store.views import details, history, keys, lists
 
 from ..errors import Refused
-from ..operation import SLOW, WAITING, lane
+from ..operation import SLOW, WAITING, lane, part_of_page
 from ..responses import is_client_gone
 from ..service import PREFIX, service
 from . import session
@@ -95,6 +95,7 @@ def _latest_writes() -> dict[str, Any]:
 
 @bp.get("/live")
 @lane(WAITING)
+@part_of_page
 def live() -> Response:
     """The latest writes as a part of a page, as soon as there is an event after ``after``."""
     g.namespace.journal.wait(_WAIT, number("after", 0), 1, is_client_gone)
