@@ -39,7 +39,11 @@ def words(seconds: float) -> str:
     index = next(index for index, (_, size) in enumerate(_NAMES) if left >= size)
     name, size = _NAMES[index]
     if left / size >= _FEW or size == 1:
-        return count(round(left / size), name)
+        number = round(left / size)
+        larger, larger_size = _NAMES[max(index - 1, 0)]
+        if index and number * size >= larger_size:  # 59.6 seconds
+            return count(1, larger)
+        return count(number, name)
     smaller, step = _NAMES[index + 1]
     whole, rest = divmod(round(left / step), size // step)
     text = count(whole, name)
