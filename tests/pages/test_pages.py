@@ -290,7 +290,7 @@ def test_a_form_from_another_site_is_refused(world):
         ("job-42", "Text needs double quotes"),
         ("NaN", "NaN is not JSON"),
         ("null", "delete the key instead"),
-        ('{"__airflow_state_ref__": "x"}', "only a backend makes one"),
+        ('{"__airflow_state_ref__": "x"}', "which only a backend makes"),
         ('"' + "x" * 70_000 + '"', "max_value_storage_bytes allows 65,535"),
         ("[" * 100_000, "nested too deeply"),
     ],
