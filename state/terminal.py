@@ -30,7 +30,7 @@ def columns(lines: Sequence[tuple[str, ...]], widths: list[int] | None = None) -
 
 
 def printable(text: str) -> str:
-    """A text with its control characters escaped, for a terminal."""
+    """A string with its control characters escaped, for a terminal."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
@@ -44,7 +44,7 @@ def second(moment: str | None) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most this many columns, cut with an ellipsis."""
+    """A string of at most this many columns, cut with an ellipsis."""
     if width(text) <= most:
         return text
     kept = ""
@@ -56,7 +56,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def width(text: str) -> int:
-    """The terminal columns of a text: two for a wide letter, none for a combining accent."""
+    """The terminal columns of a string: two for a wide letter, none for a combining accent."""
     return sum(_letter_width(letter) for letter in text)
 
 

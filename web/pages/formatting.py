@@ -15,7 +15,7 @@ from state.model.plurals import count
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
-_HALF = re.compile(rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$")  # at the end of a text
+_HALF = re.compile(rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$")  # at the end
 _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4})+)")
 _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
 
