@@ -1,6 +1,6 @@
 """The secret that signs tokens, and where it came from.
 
-In Airflow 3.3 it is ``[api_auth] jwt_secret``: of the environment, or what a command prints
+In Airflow 3.3 it is ``[api_auth] jwt_secret``: from the environment, or from a command
 (``AIRFLOW__API_AUTH__JWT_SECRET_CMD``). Only Stateroom reads it from a file too, because every user
 of the machine can read an option's value in the process list.
 """

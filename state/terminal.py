@@ -47,12 +47,12 @@ def shortened(text: str, most: int) -> str:
     """A string of at most this many columns, cut with an ellipsis."""
     if width(text) <= most:
         return text
-    kept = ""
+    beginning = ""
     for letter in text:
-        if width(kept + letter) >= most:
+        if width(beginning + letter) >= most:
             break
-        kept += letter
-    return kept + "…"
+        beginning += letter
+    return beginning + "…"
 
 
 def width(text: str) -> int:

@@ -80,11 +80,11 @@ class Faults:
         :raises TypeError: for an unknown member.
         :raises ServiceError: for an invalid fault.
         """
-        known = {*SCOPE_MEMBERS, *_FAILURE, *_CONDITION}
-        if unknown := sorted(set(facts) - known):
+        members = {*SCOPE_MEMBERS, *_FAILURE, *_CONDITION}
+        if unknown := sorted(set(facts) - members):
             raise TypeError(
                 f"unknown member of a fault: {', '.join(unknown)}; "
-                f"the members are {', '.join(sorted(known))}"
+                f"the members are {', '.join(sorted(members))}"
             )
         fault: dict[str, Any] = {"op": op}
         if key is not None:
