@@ -1,8 +1,8 @@
 """The secret that signs tokens, and where it came from.
 
-In Airflow 3.3 it is ``[api_auth] jwt_secret``: of the environment, or what a command prints
-(``AIRFLOW__API_AUTH__JWT_SECRET_CMD``). A file is Stateroom's own way: everybody on the machine can
-read an option's value in the process list.
+In Airflow 3.3 it is ``[api_auth] jwt_secret``: from the environment, or from a command
+(``AIRFLOW__API_AUTH__JWT_SECRET_CMD``). Only Stateroom reads it from a file too, because every user
+of the machine can read an option's value in the process list.
 """
 
 from __future__ import annotations

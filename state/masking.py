@@ -13,7 +13,7 @@ _SIGNATURE = re.compile(
 
 
 def masked(text: str) -> str:
-    """A reference, or a text with references in it, without credentials, for people and logs.
+    """A reference, or a string with references in it, without credentials, for people and logs.
 
     ``user:pass@`` goes, and so do the secrets of signed URLs (S3, GCS, Azure, CloudFront) and
     connection strings. A longer text than any reference is cut: searching it would hold the

@@ -19,18 +19,18 @@ def columns(lines: Sequence[tuple[str, ...]], widths: list[int] | None = None) -
     if widths is None:
         widths = []
     cut = [(*(shortened(text, _WIDEST) for text in line[:-1]), line[-1]) for line in lines]
-    needed = [max(map(_width, column)) for column in zip(*cut, strict=True)]
+    needed = [max(map(width, column)) for column in zip(*cut, strict=True)]
     widths[:] = [max(pair) for pair in zip_longest(widths, needed, fillvalue=0)]
     return "\n".join(
         "  ".join(
-            text + " " * (width - _width(text)) for text, width in zip(line, widths, strict=True)
+            text + " " * (most - width(text)) for text, most in zip(line, widths, strict=True)
         ).rstrip()
         for line in cut
     )
 
 
 def printable(text: str) -> str:
-    """A text with its control characters escaped, for a terminal."""
+    """A string with its control characters escaped, for a terminal."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
@@ -44,19 +44,19 @@ def second(moment: str | None) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most this many columns, cut with an ellipsis."""
-    if _width(text) <= most:
+    """A string of at most this many columns, cut with an ellipsis."""
+    if width(text) <= most:
         return text
-    kept = ""
+    beginning = ""
     for letter in text:
-        if _width(kept + letter) >= most:
+        if width(beginning + letter) >= most:
             break
-        kept += letter
-    return kept + "…"
+        beginning += letter
+    return beginning + "…"
 
 
-def _width(text: str) -> int:
-    """The terminal columns of a text: two for a wide letter, none for a combining accent."""
+def width(text: str) -> int:
+    """The terminal columns of a string: two for a wide letter, none for a combining accent."""
     return sum(_letter_width(letter) for letter in text)
 
 

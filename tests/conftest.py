@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from app import create_app
+try:
+    from app import create_app
+except ImportError as error:
+    advice = "python -m pytest --noconftest tests/project/test_layers.py"
+    message = f"{error}; where modules import each other in a circle, `{advice}` says what to do"
+    raise ImportError(message) from error
 from state.process import ServerProcess
 from state.store.store import Store
 from tests.support.airflow_process import AirflowProcess, ServedStateroom

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Blueprint, Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as RouteNotFound
 from werkzeug.http import HTTP_STATUS_CODES
@@ -97,13 +97,35 @@ def api_name() -> str:
     return request.path.split("/", 2)[1]
 
 
-def is_for_people() -> bool:
-    """Whether a page is asked for: by a view of the pages, or by a browser that knows no better
-    path.
-    """
-    if request.blueprints:
-        return request.blueprints[-1] == "ui"
-    return api_name() not in _APIS and "text/html" in request.headers.get("Accept", "")
+def register_pages(bp: Blueprint) -> None:
+    """Answer every error of a blueprint's views with a page."""
+    bp.register_error_handler(errors.StateError, _show)
+    bp.register_error_handler(HTTPException, _show_http)
+    bp.register_error_handler(Exception, _show_unexpected)
+
+
+def _is_for_people() -> bool:
+    """Whether a path without a view is asked by a browser, and in none of the APIs."""
+    return (
+        request.endpoint is None
+        and api_name() not in _APIS
+        and "text/html" in request.headers.get("Accept", "")
+    )
+
+
+def _show(error: errors.StateError) -> Response:
+    _log(error)
+    return _page(status_of(error), str(error), getattr(error, "near", ()))
+
+
+def _show_http(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return _show(_body_too_large())
+    return _page(error.code or 500, f"Page not found: {request.path}")
+
+
+def _show_unexpected(error: Exception) -> Response:
+    return _page(500, _bug(error))
 
 
 def _page(status: int, message: str, near: Sequence[str] = ()) -> Response:
@@ -115,13 +137,17 @@ def _page(status: int, message: str, near: Sequence[str] = ()) -> Response:
 
 
 def _answer(error: errors.StateError) -> Response:
-    if isinstance(error, errors.StoreError):
-        log.error("%s %s: %s", request.method, request.path, error)
-    if is_for_people():
-        return _page(status_of(error), str(error), getattr(error, "near", ()))
+    if _is_for_people():
+        return _show(error)
+    _log(error)
     answer = rendered(error)
     note_refusal(error, answer.status_code)
     return answer
+
+
+def _log(error: errors.StateError) -> None:
+    if isinstance(error, errors.StoreError):
+        log.error("%s %s: %s", request.method, request.path, error)
 
 
 def rendered(error: errors.StateError) -> Response:
@@ -142,13 +168,10 @@ def rendered(error: errors.StateError) -> Response:
 def _answer_http(error: HTTPException) -> Response:
     if isinstance(error, RequestRedirect):
         return Response(status=error.code, headers={"Location": error.new_url})
+    if _is_for_people():
+        return _show_http(error)
     if isinstance(error, RequestEntityTooLarge):
-        limit = request.max_content_length
-        return _answer(
-            Refused(413, f"the body is larger than {limit} bytes (--max-body)", "body_too_large")
-        )
-    if is_for_people():
-        return _page(error.code or 500, f"Page not found: {request.path}")
+        return _answer(_body_too_large())
     if api_name() == "_stateroom":
         message = (
             f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"
@@ -160,6 +183,11 @@ def _answer_http(error: HTTPException) -> Response:
     if isinstance(error, RouteNotFound) and _is_there_without_slash():
         return to_path_without_slash()
     return _answer_with(error, {"detail": error.name})
+
+
+def _body_too_large() -> Refused:
+    limit = request.max_content_length
+    return Refused(413, f"the body is larger than {limit} bytes (--max-body)", "body_too_large")
 
 
 def _answer_with(error: HTTPException, document: Any) -> Response:
@@ -189,8 +217,12 @@ def to_path_without_slash() -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
+    if _is_for_people():
+        return _show_unexpected(error)
+    return json_answer({"detail": {"reason": "internal_error", "message": _bug(error)}}, 500)
+
+
+def _bug(error: Exception) -> str:
+    """Log an error that nobody expected, and return the message about it."""
     log.exception("%s %s", request.method, request.path, exc_info=error)
-    message = f"{type(error).__name__}: {error}; this is a bug of Stateroom's, please report it"
-    if is_for_people():
-        return _page(500, message)
-    return json_answer({"detail": {"reason": "internal_error", "message": message}}, 500)
+    return f"{type(error).__name__}: {error}; this is a bug of Stateroom's, please report it"

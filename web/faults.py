@@ -42,10 +42,11 @@ def dispatch(view: Callable[[], Any]) -> Any:
     operation = current_operation()
     if operation is None or operation.state_op not in OPS:
         return view()
-    return _play(view)
+    return _answer_with_faults(view)
 
 
-def _play(view: Callable[[], Any]) -> Response:
+def _answer_with_faults(view: Callable[[], Any]) -> Response:
+    """Answer a call on state as the faults that match it say, and note them in the journal."""
     call = state_call()
     assert call is not None
     fired: list[Fired] = g.namespace.faults.take(_call(call))

@@ -81,6 +81,12 @@ def lane(name: LaneName) -> Callable[[View], View]:
     return decorate
 
 
+def part_of_page(view: View) -> View:
+    """Say of a view that a script asks it for a part of a page, which no redirect can replace."""
+    view.is_part_of_page = True  # type: ignore[attr-defined]  # a function takes any attribute
+    return view
+
+
 def operation_of(app: Flask, endpoint: str | None) -> Operation | None:
     """What the view of an endpoint says about itself; None if it says nothing or does not exist."""
     return getattr(app.view_functions.get(endpoint or ""), "operation", None)

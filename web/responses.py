@@ -31,7 +31,7 @@ def json_answer(document: Any, status: int = 200) -> Response:
 
 
 def text_answer(text: str, status: int = 200) -> Response:
-    """Like :func:`json_answer`, of a text that is JSON already."""
+    """Like :func:`json_answer`, of a string that is JSON already."""
     return Response(text, status, content_type="application/json")
 
 

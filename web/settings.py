@@ -61,7 +61,7 @@ class Setting:
         return str(self.default)
 
     def parse(self, text: str, source: str) -> Any:
-        """Read a text.
+        """Read the value of an option or a variable.
 
         :param source: the option's or variable's name, for the message.
         :raises SettingError: with the name, the value and what was expected.

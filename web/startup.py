@@ -27,6 +27,14 @@ _PASSWORDS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 
 
 def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Service:
+    """Open the store, load the backend, and load the fixture.
+
+    :param settings: every setting, as :mod:`web.settings` reads them.
+    :param environ: the environment, for the backend's options.
+    :raises SettingError: for an invalid fixture or file of passwords.
+    :raises BadBackend: if the backend cannot be loaded.
+    :raises StoreError: if the database cannot be opened.
+    """
     fixture = _read_fixture(settings["fixture"])
     passwords = _passwords(settings)
     store = Store(settings["db"], settings["durable"], int(settings["journal_limit"] * 2**20))
@@ -36,25 +44,20 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
         return _backend(settings, environ, store, calls, realm)
 
     try:
-        default = backend(DEFAULT)
+        service = Service(
+            store=store,
+            settings=settings,
+            keys=Keys(settings["jwt_secret"], settings["open_control"]),
+            allowed_hosts=frozenset([*settings["allow_host"], settings["host"].lower()]),
+            passwords=passwords,
+            backend=backend(DEFAULT),
+            make_backend=backend,
+            fixture=fixture,
+        )
+        _load(service, fixture)
     except BaseException:
         store.close()
         raise
-    service = Service(
-        store=store,
-        settings=settings,
-        keys=Keys(settings["jwt_secret"], settings["open_control"]),
-        allowed_hosts=frozenset([*settings["allow_host"], settings["host"].lower()]),
-        passwords=passwords,
-        backend=default,
-        make_backend=backend,
-        fixture=fixture,
-    )
-    try:
-        _load(service, fixture)
-    except BadDocument as error:
-        store.close()
-        raise _bad_fixture(settings["fixture"], f"{error.where}: {error}") from None
     return service
 
 
@@ -63,7 +66,11 @@ def _load(service: Service, fixture: dict[str, Any] | None) -> None:
     if fixture is None:
         return
     if service.settings["load_fixture"] or fixtures.is_empty(namespace):
-        fixtures.apply(namespace, fixture)
+        try:
+            fixtures.apply(namespace, fixture)
+        except BadDocument as error:
+            path = service.settings["fixture"]
+            raise _bad_fixture(path, f"{error.where}: {error}") from None
     else:
         # a secret is never stored: without this a second start would need no token
         namespace.jwt_secret = fixture.get("config", {}).get("jwt_secret")

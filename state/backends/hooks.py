@@ -119,6 +119,13 @@ class Hooks:
         """Whether the backend has a pair of hooks for scopes of this kind."""
         return self._pairs[_kind(scope)] is not None
 
+    @property
+    def immutable(self) -> bool:
+        """Whether the backend declares, by an attribute ``immutable``, that it never changes an
+        object.
+        """
+        return bool(getattr(self.backend, "immutable", False))
+
     def has(self, ability: str) -> bool:
         """Whether the backend has an optional method: owns_ref, holds, iter_refs or remove_ref."""
         return overrides(type(self.backend), ability)

@@ -17,7 +17,7 @@ from ..model.scopes import StoreScope, TaskScope
 
 # characters of a name; S3 allows 1024 for a whole path, file systems 255 for one name
 _LONGEST = 100
-_READABLE = 40  # characters that are kept of a text which is not a safe name
+_READABLE = 40  # characters that are kept of a string that is not a safe name
 _PLAIN = rf"[a-z0-9_-](?:[a-z0-9_.-]{{0,{_LONGEST - 2}}}[a-z0-9_-])?"
 _NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
 _IS_PLAIN = re.compile(_PLAIN, re.ASCII)

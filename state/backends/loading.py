@@ -81,9 +81,9 @@ def class_of(spec: str) -> type:
     if spec == METASTORE:
         raise BadBackend(f"{METASTORE} is the database itself, not a class of a backend")
     if spec not in BUILTIN and "." not in spec:
-        known = ", ".join([METASTORE, *BUILTIN])
+        names = ", ".join([METASTORE, *BUILTIN])
         raise BadBackend(
-            f"unknown backend {spec!r}; use one of {known}, or the dotted path of a class"
+            f"unknown backend {spec!r}; use one of {names}, or the dotted path of a class"
         )
     return import_class(BUILTIN.get(spec, spec))
 

@@ -37,9 +37,9 @@ def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: 
     checks = [check for check in conformance.CHECKS if not only or check.name in only]
     unknown = set(only) - {check.name for check in checks}
     if unknown:
-        known = ", ".join(check.name for check in conformance.CHECKS)
+        names = ", ".join(check.name for check in conformance.CHECKS)
         raise click.UsageError(
-            f"unknown check: {', '.join(sorted(unknown))}; the checks are {known}"
+            f"unknown check: {', '.join(sorted(unknown))}; the checks are {names}"
         )
     results = conformance.run(checks, lambda: cls(**arguments), backend, (backend, arguments))
     if junit:

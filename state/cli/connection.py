@@ -143,5 +143,5 @@ def _owner_url(path: Path) -> str | None:
 
 def _environment(secret: str) -> dict[str, str]:
     """The environment of a private service: no settings of the user's, and a secret of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
-    return {**kept, "AIRFLOW__API_AUTH__JWT_SECRET": secret}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
+    return {**environ, "AIRFLOW__API_AUTH__JWT_SECRET": secret}

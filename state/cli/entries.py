@@ -14,6 +14,7 @@ from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.clock import from_text
 from ..model.durations import MOST_DAYS
+from ..model.plurals import count
 from ..model.scopes import TaskScope
 from ..terminal import columns, printable, second, shortened
 from .connection import as_json, connected
@@ -150,9 +151,8 @@ def clean(dry_run: bool) -> None:
     if as_json():
         click.echo(json.dumps(answer))
         return
-    (count,) = answer.values()
-    entries = "1 expired entry" if count == 1 else f"{count} expired entries"
-    click.echo(f"{entries} {verb}")
+    (number,) = answer.values()
+    click.echo(f"{count(number, 'expired entry', 'expired entries')} {verb}")
 
 
 COMMANDS = (list_entries, get_entry, set_entry, delete_entry, clear, clean)

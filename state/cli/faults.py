@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ..model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
+from ..model.scopes import SCOPE_MEMBERS
 from .connection import as_json, connected, show
 
-_SCOPE = ("dag_id", "run_id", "task_id", "map_index", "asset")
 _PATH = "/_stateroom/faults"
 
 
@@ -93,7 +93,7 @@ def add_fault(**options: Any) -> None:
     rule = {
         name: value for name, value in options.items() if value is not None and value is not False
     }
-    scope = {name: rule.pop(name) for name in _SCOPE if name in rule}
+    scope = {name: rule.pop(name) for name in SCOPE_MEMBERS if name in rule}
     if scope:
         rule["scope"] = scope
     with connected() as client:

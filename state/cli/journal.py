@@ -256,14 +256,16 @@ def _table(rows: list[dict[str, Any]]) -> str:
             second(event.at),
             formatter.actor(event),
             operation(event).strip(),
-            formatter.outcome(event) + _lost(row),
+            formatter.outcome(event) + _lost_update(row["lost"]),
         )
         for event, row in zip(events, rows, strict=True)
     ]
     return columns([("SEQ", "AT", "WHO", "OP", "WHAT"), *lines])
 
 
-def _lost(row: dict[str, Any]) -> str:
-    if not row["lost"]:
+def _lost_update(seq: int | None) -> str:
+    from ..client.timeline import lost_update
+
+    if not seq:
         return ""
-    return f"   LOST UPDATE: overwrote the write of event {row['lost']} without reading it"
+    return lost_update(f"event {seq}")

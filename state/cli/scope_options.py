@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..model.scopes import StoreScope, scope_named
 
-_NAMES = ("dag_id", "run_id", "task_id")
+_SCOPE = "name a task instance with --dag, --run and --task, or an asset with --asset"
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,20 +32,13 @@ def scope_of(where: dict[str, Any]) -> StoreScope:
 
     :raises click.UsageError: if they name neither, only part of a task instance, or both.
     """
-    if where["asset"] is not None:
-        if any(where[name] for name in _NAMES):
-            raise click.UsageError(
-                "name a task instance (--dag, --run, --task) or an --asset, not both"
-            )
-        return AssetScope(name=where["asset"])
-    if not all(where[name] for name in _NAMES):
-        raise click.UsageError(
-            "name a task instance with --dag, --run and --task, or an asset with --asset"
-        )
-    map_index = where["map_index"]
-    if map_index is None:
-        map_index = -1
-    return TaskScope(where["dag_id"], where["run_id"], where["task_id"], map_index)
+    try:
+        scope = scope_named({name: value for name, value in where.items() if value != ""})
+    except ValueError:
+        raise click.UsageError(f"{_SCOPE}, not both") from None
+    if scope is None:
+        raise click.UsageError(_SCOPE)
+    return scope
 
 
 def scope_if_any(where: dict[str, Any]) -> StoreScope | None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..model.names import check_name
+from ..model.plurals import count
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 
@@ -34,10 +35,8 @@ def take_snapshot(name: str) -> None:
         return
     if row["keys"] == 0:
         click.echo(f"{name}: the snapshot is taken, but the namespace has no keys")
-    elif row["keys"] == 1:
-        click.echo(f"{name}: 1 key, {row['size']} bytes")
     else:
-        click.echo(f"{name}: {row['keys']} keys, {row['size']} bytes")
+        click.echo(f"{name}: {count(row['keys'], 'key')}, {row['size']} bytes")
 
 
 @snapshot.command("list")

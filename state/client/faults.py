@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..model.scopes import SCOPE_MEMBERS
 from ..terminal import columns
 from .http import StateroomClient
 
 PATH = "/_stateroom/faults"
-_SCOPE = ("dag_id", "run_id", "task_id", "map_index", "asset")
 _FAILURE = ("status", "after", "latency", "close", "truncate", "backend")
 _CONDITION = ("nth", "times", "probability", "seed")
 
@@ -80,16 +80,16 @@ class Faults:
         :raises TypeError: for an unknown member.
         :raises ServiceError: for an invalid fault.
         """
-        known = {*_SCOPE, *_FAILURE, *_CONDITION}
-        if unknown := sorted(set(facts) - known):
+        members = {*SCOPE_MEMBERS, *_FAILURE, *_CONDITION}
+        if unknown := sorted(set(facts) - members):
             raise TypeError(
                 f"unknown member of a fault: {', '.join(unknown)}; "
-                f"the members are {', '.join(sorted(known))}"
+                f"the members are {', '.join(sorted(members))}"
             )
         fault: dict[str, Any] = {"op": op}
         if key is not None:
             fault["key"] = key
-        scope = {name: facts.pop(name) for name in _SCOPE if name in facts}
+        scope = {name: facts.pop(name) for name in SCOPE_MEMBERS if name in facts}
         if scope:
             fault["scope"] = scope
         fault.update(facts)

@@ -10,7 +10,14 @@ from ..backends.hooks import Hooks
 from ..errors import NotInTime
 from ..model import envelope, fixture_files
 from ..model.events import CALLS, OPS
-from ..model.scopes import AssetScope, StoreScope, label, scope_document, scope_from
+from ..model.scopes import (
+    SCOPE_MEMBERS,
+    AssetScope,
+    StoreScope,
+    label,
+    scope_document,
+    scope_from,
+)
 from .events import Event, LostUpdate, lost_updates
 from .http import StateroomClient
 from .timeline import shown, table
@@ -18,7 +25,7 @@ from .timeline import shown, table
 PATH = "/_stateroom/journal"
 _PAGE = 1000  # events in one response
 _LONGEST_POLL = 20  # seconds; a client times out after a minute
-_MEMBERS = {*Event.__dataclass_fields__, "dag_id", "run_id", "task_id", "map_index", "asset"}
+_MEMBERS = {*Event.__dataclass_fields__, *SCOPE_MEMBERS}
 
 
 class Journal:

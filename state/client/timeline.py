@@ -80,10 +80,10 @@ class EventFormatter:
         lost = self._lost.get(event.seq)
         if lost is None:
             return outcome
-        write = f"the write of {self.actor(lost)} at {self._at(lost.real_at)}"
+        writer = f"{self.actor(lost)} at {self._at(lost.real_at)}"
         if self._numbered:
-            write = f"the write of {self.actor(lost)} (event {lost.seq})"
-        return f"{outcome}   LOST UPDATE: overwrote {write} without reading it"
+            writer = f"{self.actor(lost)} (event {lost.seq})"
+        return outcome + lost_update(writer)
 
     def _read_value(self, event: Event) -> str:
         """The value that a read returned."""
@@ -127,6 +127,14 @@ class EventFormatter:
         if task is None or task == event.scope:
             return attempt
         return f"{label(task)} {attempt}"
+
+
+def lost_update(writer: str) -> str:
+    """The note, after the outcome of a change, that it overwrote another write without reading it.
+
+    :param writer: who wrote what was overwritten, or which event did.
+    """
+    return f"   LOST UPDATE: overwrote the write of {writer} without reading it"
 
 
 def operation(event: Event) -> str:

@@ -122,7 +122,7 @@ def async_agrees(harness: Harness) -> None:
         ref = harness.reference(scope, "key", big(1))
         harness.run_async(harness.hooks().adelete(scope, "key"))
         expect(
-            not harness.resolves(scope, ref), f"{scope}: {ref!r:.120} is still there after adelete"
+            not harness.resolves(scope, ref), f"{scope}: {ref!r:.120} still exists after adelete"
         )
 
 

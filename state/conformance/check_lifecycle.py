@@ -44,9 +44,7 @@ def shrink(harness: Harness) -> None:
                 continue
             expect(accessor.get("key") == 1, f"{scope}: read {accessor.get('key')!r:.80}")
             removed = new == old or not harness.resolves(scope, old)
-            expect(
-                new is not None or removed, f"{scope}: the old object {old!r:.120} is still there"
-            )
+            expect(new is not None or removed, f"{scope}: the old object {old!r:.120} still exists")
 
 
 @check(
@@ -63,7 +61,7 @@ def inline_is_none(harness: Harness) -> None:
 
 
 @check(
-    "After delete, by scope and key alone and from another process, the object is still there.",
+    "After delete, by scope and key alone and from another process, the object still exists.",
     "Implement delete so that it finds the objects of a key from the scope and the key.",
 )
 def delete_leaves_nothing(harness: Harness) -> None:
@@ -73,7 +71,7 @@ def delete_leaves_nothing(harness: Harness) -> None:
         _implemented(partial(harness.hooks().delete, scope, "deleted"), "delete")
         expect(
             not harness.resolves(scope, deleted),
-            f"{scope}: {deleted!r:.120} is still there after delete",
+            f"{scope}: {deleted!r:.120} still exists after delete",
         )
         expect(
             harness.resolves(scope, other), f"{scope}: delete of another key removed {other!r:.120}"
@@ -82,7 +80,7 @@ def delete_leaves_nothing(harness: Harness) -> None:
 
 
 @check(
-    "After clear, by scope alone, objects are still there.",
+    "After clear, by scope alone, objects still exist.",
     "Implement clear so that it finds all objects of a scope.",
 )
 def clear_leaves_nothing(harness: Harness) -> None:
@@ -90,7 +88,7 @@ def clear_leaves_nothing(harness: Harness) -> None:
         refs = [harness.reference(scope, key, big(1)) for key in ("a", "b/c", "k" * 200)]
         _implemented(partial(harness.hooks().clear, scope), "clear")
         remaining = [ref for ref in refs if harness.resolves(scope, ref)]
-        expect(not remaining, f"{scope}: {remaining[:1]!r:.120} is still there after clear")
+        expect(not remaining, f"{scope}: {remaining[:1]!r:.120} still exists after clear")
         harness.hooks().clear(scope)
 
 
@@ -108,7 +106,7 @@ def clear_all_map_indices(harness: Harness) -> None:
         lambda: harness.hooks().clear(mapped[0], all_map_indices=True), "clear with all_map_indices"
     )
     remaining = [ref for ref in refs if harness.resolves(harness.task, ref)]
-    expect(not remaining, f"{remaining[:1]!r:.120} is still there")
+    expect(not remaining, f"{remaining[:1]!r:.120} still exists")
     expect(harness.resolves(harness.task, other), "another task's object was removed too")
 
 

@@ -71,5 +71,5 @@ def asset_by_name_and_uri(harness: Harness) -> None:
     harness.hooks().clear(both)
     expect(
         not harness.resolves(harness.asset, ref),
-        "cleared with name and uri, the object written by name is still there",
+        "cleared with name and uri, the object written by name still exists",
     )

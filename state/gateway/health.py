@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ..errors import BackendFailed, ForeignReference, ObjectCorrupt, ObjectMissing
+from ..model.reference_facts import health_of_checksum
 from ..model.scopes import scope_from
 from ..model.values import Encoded
 from ..store.namespace import Namespace
@@ -81,11 +82,8 @@ def _check_held(backend: Backend, row: dict[str, Any]) -> str:
     value, encoded = hooks.read(scope_from(row), ref)
     if value is None:
         return "missing"
-    if row["sha256"] is None or (encoded or Encoded.of(value)).sha256 == row["sha256"]:
-        return "ok"
-    if getattr(hooks.backend, "immutable", False):
-        return "corrupt"
-    return "changed"
+    encoded = encoded or Encoded.of(value)
+    return health_of_checksum(encoded.sha256, row["sha256"], hooks.immutable)
 
 
 def vouched_by(row: dict[str, Any]) -> list[str]:

@@ -68,8 +68,8 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     hooks = backend.hooks
     # the backend's list first, because its moments are more reliable than the ledger's
     if hooks is not None and hooks.has("iter_refs"):
-        listed = backend.run(lambda call: iter(hooks.backend.iter_refs()))
-        for orphan in _in_chunks(namespace, backend, listed):
+        objects = backend.run(lambda call: iter(hooks.backend.iter_refs()))
+        for orphan in _in_chunks(namespace, backend, objects):
             released.pop(orphan.ref, None)
             yield orphan
     yield from _in_chunks(namespace, backend, ((ref, size, None) for ref, size in released.items()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BackendBusy, BackendFailed, BackendTimeout
+from ..model.reference_facts import health_of_checksum
 from ..model.scopes import scope_from
 from ..model.values import Encoded
 from ..store.namespace import Namespace
@@ -105,11 +106,10 @@ def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
         return Outcome(
             "ok", "The object exists; there is no checksum to compare it with.", encoded.text
         )
-    if row["sha256"] == encoded.sha256:
-        return _outcome("ok", encoded.text)
-    if getattr(backend.hooks.backend, "immutable", False):
-        return _outcome("corrupt")
-    return _outcome("changed", encoded.text)
+    health = health_of_checksum(encoded.sha256, row["sha256"], backend.hooks.immutable)
+    if health == "corrupt":
+        return _outcome(health)
+    return _outcome(health, encoded.text)
 
 
 def _outcome(word: str, text: str | None = None) -> Outcome:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .plurals import count
+
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}  # in seconds
 MOST_DAYS = 36_500  # in an option of a command
 _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -37,12 +39,16 @@ def words(seconds: float) -> str:
     index = next(index for index, (_, size) in enumerate(_NAMES) if left >= size)
     name, size = _NAMES[index]
     if left / size >= _FEW or size == 1:
-        return _counted(round(left / size), name)
+        number = round(left / size)
+        larger, larger_size = _NAMES[max(index - 1, 0)]
+        if index and number * size >= larger_size:  # 59.6 seconds
+            return count(1, larger)
+        return count(number, name)
     smaller, step = _NAMES[index + 1]
     whole, rest = divmod(round(left / step), size // step)
-    text = _counted(whole, name)
+    text = count(whole, name)
     if rest:
-        text += f" {_counted(rest, smaller)}"
+        text += f" {count(rest, smaller)}"
     return text
 
 
@@ -52,10 +58,4 @@ def rounded(seconds: float) -> str:
         number = round(abs(seconds) / size)
         if number <= _MOST.get(name, number):
             break
-    return _counted(number, name)
-
-
-def _counted(number: int, name: str) -> str:
-    if number != 1:
-        name += "s"
-    return f"{number:,} {name}"
+    return count(number, name)

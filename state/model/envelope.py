@@ -45,7 +45,8 @@ def check_unmarked(value: Any) -> None:
     """
     if kind(value) != "value":
         raise ValueError(
-            f"invalid value: a dict with the member {MARKER!r} would be read as a reference"
+            f"invalid value: with its member {MARKER!r} it would be read as a reference, which "
+            "only a backend makes"
         )
 
 

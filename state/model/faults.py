@@ -187,9 +187,11 @@ def _draw(seed: int, count: int, what: str) -> float:
 
 
 def _check_when(fault: Fault) -> None:
-    given = [name for name in ("nth", "times", "probability") if getattr(fault, name) is not None]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} exclude each other")
+    conditions = [
+        name for name in ("nth", "times", "probability") if getattr(fault, name) is not None
+    ]
+    if len(conditions) > 1:
+        raise ValueError(f"{' and '.join(conditions)} exclude each other")
 
 
 def _check_what(fault: Fault) -> None:

@@ -16,6 +16,7 @@ REPLACED = "Stateroom-Replaced"  # the reference that a PUT replaced, percent-en
 RELEASED = "Stateroom-Released"  # the references that a DELETE released, percent-encoded
 KEPT = "Stateroom-Kept"  # with it: whether a reference of what was deleted is still pointed at
 HEALTH = ("ok", "missing", "corrupt", "changed", "foreign", "orphan", "unchecked")
+UNHEALTHY = ("missing", "corrupt", "changed")  # what a read of the object meets
 # seconds; a younger object without a row may belong to a write that is under way
 OLDER_THAN = 24 * 3600
 LONGEST = 8192  # characters of a reference in a header; clients read lines up to 64 KiB
@@ -51,6 +52,22 @@ class Facts:
         if match is None:
             return None
         return cls(unquote(match[1]), int(match[2]), match[3])
+
+
+def health_of_checksum(sha256: str, written: str | None, immutable: bool) -> str:
+    """The health of an object that exists.
+
+    :param sha256: of its value's JSON text.
+    :param written: the checksum of the value that was written; None where it is not known.
+    :param immutable: whether its backend never changes an object, so that another checksum means
+        damage.
+    :returns: ``ok``, ``corrupt`` or ``changed``.
+    """
+    if written is None or sha256 == written:
+        return "ok"
+    if immutable:
+        return "corrupt"
+    return "changed"
 
 
 def replaced_header(ref: str | None) -> dict[str, str]:

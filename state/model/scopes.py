@@ -64,6 +64,8 @@ class Writer:
 API_WRITER = Writer(AssetStateStoreWriterKind.API)
 CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
 
+COORDINATES = ("dag_id", "run_id", "task_id")  # name a task instance, with map_index
+SCOPE_MEMBERS = (*COORDINATES, "map_index", "asset")  # of a scope in a JSON document
 RUN_ID = "test"  # the default run id
 
 
@@ -83,7 +85,7 @@ def label(scope: StoreScope) -> str:
 
 def scope_from(document: Mapping[str, Any]) -> StoreScope:
     """The scope in a JSON document or a database row, with the members of :func:`scope_document`;
-    ``map_index`` is -1 by default.
+    ``map_index`` is -1 by default, and where it is None.
     """
     if document.get("asset") is not None:
         return AssetScope(name=document["asset"])
@@ -92,8 +94,26 @@ def scope_from(document: Mapping[str, Any]) -> StoreScope:
 
 def task_scope_from(document: Mapping[str, Any]) -> TaskScope:
     """The task instance in a document that names no asset; otherwise as :func:`scope_from`."""
-    map_index = document.get("map_index", -1)
+    map_index = document.get("map_index")
+    if map_index is None:
+        map_index = -1
     return TaskScope(document["dag_id"], document["run_id"], document["task_id"], map_index)
+
+
+def scope_named(document: Mapping[str, Any]) -> StoreScope | None:
+    """The scope that a query, or the options of a command, name; None if they name none.
+
+    :param document: as :func:`scope_from` takes it; members that are not given are left out or
+        None.
+    :raises ValueError: if it names a part of a task instance, or both a task instance and an asset.
+    """
+    parts = [name for name in COORDINATES if document.get(name) is not None]
+    has_asset = document.get("asset") is not None
+    if not parts and not has_asset:
+        return None
+    if has_asset == bool(parts) or 0 < len(parts) < len(COORDINATES):
+        raise ValueError("expected a task instance or an asset, whole and not both")
+    return scope_from(document)
 
 
 def scope_in_row(row: Mapping[str, Any]) -> StoreScope | None:

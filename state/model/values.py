@@ -28,7 +28,7 @@ def loads(text: str) -> Any:
 
 
 def suspicious(text: str) -> bool:
-    """Whether a text may hold NaN, Infinity or a lone surrogate: a cheap check before
+    """Whether a string may hold NaN, Infinity or a lone surrogate: a cheap check before
     :func:`not_finite` and :func:`broken_text`.
     """
     return "NaN" in text or "Infinity" in text or "\\ud" in text
@@ -126,7 +126,7 @@ def _encodes(text: str) -> bool:
     return True
 
 
-# characters; a large text is hashed and written in pieces, so that it is never copied as a whole
+# characters; a large string is hashed and written in pieces, so that it is never copied as a whole
 _PIECE = 2**20
 
 
@@ -149,7 +149,7 @@ class Encoded:
 
     @classmethod
     def read(cls, pieces: Iterable[bytes]) -> Encoded:
-        """Join the pieces of a text, and take its checksum of the bytes as they are."""
+        """Join the pieces of a string, and take its checksum of the bytes as they are."""
         digest = hashlib.sha256()
         texts = []
         for piece in pieces:

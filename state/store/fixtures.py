@@ -65,7 +65,7 @@ def _empty(db: sqlite3.Connection, namespace: Namespace, parent: int, writer: Wr
 
     :param parent: the number of the event of which this is an effect.
     """
-    if namespace.database.is_file and snapshots.is_needed(db, namespace):
+    if namespace.database.is_file and not namespaces.is_empty(db, namespace.ns):
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
     where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
     namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})
@@ -274,12 +274,12 @@ _EXPORTS = {
 
 
 def counts(namespace: Namespace) -> dict[str, int]:
-    """The numbers of dag runs, task instances, assets and keys, under these plural nouns."""
+    """The numbers of dag runs, task instances, assets and keys, under these nouns."""
     sources = {
-        "dag runs": "dag_runs WHERE ns = ?",
-        "task instances": "task_instances WHERE ns = ? AND superseded_at IS NULL",
-        "assets": "assets WHERE ns = ?",
-        "keys": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
+        "dag run": "dag_runs WHERE ns = ?",
+        "task instance": "task_instances WHERE ns = ? AND superseded_at IS NULL",
+        "asset": "assets WHERE ns = ?",
+        "key": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
             LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
     }
     with namespace.database.snapshot() as db:

@@ -57,13 +57,6 @@ def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None
     )
 
 
-def is_needed(db: sqlite3.Connection, namespace: Namespace) -> bool:
-    """Whether a reset would delete anything of a namespace."""
-    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = ?1) OR EXISTS (SELECT 1 FROM assets
-        WHERE ns = ?1)"""
-    return bool(db.execute(sql, (namespace.ns,)).fetchone()[0])
-
-
 def listed(namespace: Namespace) -> list[dict[str, Any]]:
     """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys`` (their
     number) and ``size`` in bytes.

@@ -20,7 +20,7 @@ from ..errors import KeyNotFound, ObjectCorrupt
 from ..masking import masked
 from ..model import envelope, values
 from ..model.clock import Clock, Timepiece
-from ..model.reference_facts import Facts, Released
+from ..model.reference_facts import Facts, Released, health_of_checksum
 from ..model.retention import expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 from ..model.values import Encoded
@@ -210,9 +210,10 @@ class _Accessor:
 
     def _verify(self, key: str, ref: str, encoded: Encoded, facts: Facts) -> None:
         assert self._hooks is not None
-        if encoded.sha256 == facts.sha256:
+        health = health_of_checksum(encoded.sha256, facts.sha256, self._hooks.immutable)
+        if health == "ok":
             return
-        if getattr(self._hooks.backend, "immutable", False):
+        if health == "corrupt":
             raise ObjectCorrupt(ref, "its checksum differs from the one that was written")
         log.warning(
             "%s key %r: the object behind %s has changed since it was written",

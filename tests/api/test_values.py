@@ -117,13 +117,6 @@ def test_an_invalid_value_is_refused_before_the_backend(values, body, where):
     assert list(values.backend.iter_refs()) == []
 
 
-def test_a_refused_call_is_the_gateways_in_the_journal(values):
-    assert values.call("PUT", json={"value": None})[0] == 422
-    events = values.http.get("/_stateroom/journal").get_json()["events"]
-    assert events[-1]["status"] == 422
-    assert events[-1]["api"] == "gateway"
-
-
 def test_asset_state_takes_no_retention(values):
     body = {"value": 1, "retention": 60}
     assert (
@@ -402,6 +395,14 @@ def test_a_tasks_own_token_opens_its_values_and_names_the_writer(guarded):
     (row,) = guarded.ledger().values()
     assert row["writer_kind"] == "task"
     assert row["writer_ti_id"] == guarded.ti_id
+
+
+def test_a_refused_call_is_the_gateways_in_the_journal(guarded):
+    assert guarded.call("GET")[0] == 401  # before any view has run
+    headers = bearer(tokens.for_role(SECRET, "admin"))
+    events = guarded.http.get("/_stateroom/journal", headers=headers).get_json()["events"]
+    assert events[-1]["status"] == 401
+    assert events[-1]["api"] == "gateway"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from state.cli.entries import table
 from state.errors import BadDocument
 from state.model import fixture_files
-from state.terminal import _width
+from state.terminal import width
 
 ENTRY = {"asset": "orders", "key": "k", "value": 1, "updated_at": "2026-01-01T00:00:00Z"}
 
@@ -64,7 +64,7 @@ def test_a_pipe_can_be_written_to(tmp_path):
 
 def test_columns_are_aligned_for_wide_letters_too():
     head, *lines = table([{**ENTRY, "key": key} for key in ("k", "注文", "e\u0301")]).splitlines()
-    at = [_width(line[: line.index("1  ")]) for line in lines]
+    at = [width(line[: line.index("1  ")]) for line in lines]
     assert at == [head.index("VALUE")] * 3
 
 

@@ -298,7 +298,7 @@ def test_object_set_and_deleted_meanwhile_is_young_again(kept, monkeypatch):
     assert kept.remove()[1] == {ref: "in use again"}
 
 
-def test_an_object_that_a_row_is_going_to_point_at_is_not_removed(kept, monkeypatch):
+def test_an_object_that_a_row_is_to_point_at_is_not_removed(kept, monkeypatch):
     """It is an orphan until its row is set."""
     written = kept.task.set
     left = {}

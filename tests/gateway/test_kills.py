@@ -116,7 +116,7 @@ def task_instances(client):
 
 
 @pytest.mark.slow
-def test_no_kill_leaves_a_row_without_its_object_or_loses_a_value(tmp_path):
+def test_no_kill_loses_a_value_or_the_object_of_a_row(tmp_path):
     database = tmp_path / "s.db"
     arguments = ["--db", str(database), "--backend", "file", "--log-level", "error"]
     environ = {**os.environ, "STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}

@@ -1,8 +1,12 @@
 """Words for people: lengths of time, sizes, previews and addresses."""
 
-import pytest
+from datetime import timedelta
 
-from web.pages.formatting import address, count, json_type, preview, size, span, tree
+import pytest
+from flask import g
+
+from state.model.clock import Clock, to_text
+from web.pages.formatting import address, json_type, preview, size, span, tree, until
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,26 @@ from web.pages.formatting import address, count, json_type, preview, size, span,
 )
 def test_a_span_is_shown_in_one_unit(seconds, words):
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (60, "in 60 seconds"),
+        (90.4, "in 90 seconds"),
+        (90.6, "in 2 minutes"),
+        (0.001, "in 0 seconds"),
+        (0, "in 0 seconds"),
+        (-0.001, "expired 0 seconds ago"),
+        (-60, "expired 60 seconds ago"),
+        (-90.6, "expired 2 minutes ago"),
+    ],
+)
+def test_an_expiry_is_shown_from_now_in_one_unit(app, seconds, words):
+    now = Clock().now()
+    with app.app_context():
+        g.now = now
+        assert until(to_text(now + timedelta(seconds=seconds))) == words
 
 
 @pytest.mark.parametrize(
@@ -67,13 +91,6 @@ def test_a_preview_reads_as_text(text, shown):
 )
 def test_an_address_keeps_its_end(ref, shown):
     assert address(ref) == shown
-
-
-@pytest.mark.parametrize(
-    ("number", "words"), [(1, "1 key"), (2, "2 keys"), (0, "0 keys"), (12_000, "12,000 keys")]
-)
-def test_counts_have_a_plural(number, words):
-    assert count(number, "key") == words
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def test_a_form_from_another_site_is_refused(world):
         ("job-42", "Text needs double quotes"),
         ("NaN", "NaN is not JSON"),
         ("null", "delete the key instead"),
-        ('{"__airflow_state_ref__": "x"}', "only a backend makes one"),
+        ('{"__airflow_state_ref__": "x"}', "which only a backend makes"),
         ('"' + "x" * 70_000 + '"', "max_value_storage_bytes allows 65,535"),
         ("[" * 100_000, "nested too deeply"),
     ],
@@ -453,6 +453,30 @@ def test_a_login_leads_to_no_other_site(guarded, target):
 
 def test_live_needs_the_login_too(guarded):
     assert guarded.get("/live").status_code == 401
+
+
+def test_every_page_but_the_login_needs_a_login(guarded):
+    rules = guarded.application.url_map.iter_rules()
+    paths = {rule.rule for rule in rules if rule.endpoint.startswith("ui.") and not rule.arguments}
+    assert {path for path in paths if guarded.get(path).status_code == 200} == {"/login"}
+
+
+def test_every_form_but_the_logins_needs_a_login(guarded):
+    rules = guarded.application.url_map.iter_rules()
+    forms = {
+        rule.rule for rule in rules if rule.endpoint.startswith("ui.") and "POST" in rule.methods
+    }
+    refused = {path for path in forms if guarded.post(path).status_code == 401}
+    assert refused == forms - {"/login"}
+
+
+def test_styles_and_scripts_need_no_login(guarded):
+    with guarded.get("/static/style.css") as answer:
+        assert answer.status_code == 200
+
+
+def test_a_missing_file_of_the_pages_is_answered_with_a_page(guarded):
+    assert guarded.get("/static/nothing.css").mimetype == "text/html"
 
 
 def test_a_session_of_another_secret_is_none(guarded, start):

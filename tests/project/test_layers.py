@@ -92,8 +92,13 @@ READ_THE_ENVIRONMENT = (
 )
 
 
-IMPORT_BY_NAME = ("state/backends/hooks.py",)  # a user's class
-_IMPORTERS = {"__import__", "import_module", "importlib", "pkgutil"}
+IMPORT_BY_NAME = (
+    "state/backends/hooks.py",  # a user's class
+    "state/cli/main.py",  # the path of the service's program
+    "pytest_stateroom.py",  # a module, if a failed test has loaded it
+)
+_IMPORTERS = {"__import__", "import_module", "imp", "importlib", "pkgutil", "runpy"}
+_RUN_TEXT = {"exec", "eval"}
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
 
@@ -129,9 +134,13 @@ def imported(path):
 
 
 def imports_by_name(node):
-    """Return whether a node names a function or module that imports by a string."""
+    """Return whether a node names a function or module that imports by a string, or runs one."""
     if isinstance(node, ast.Name):
-        return node.id in _IMPORTERS
+        return node.id in _IMPORTERS | _RUN_TEXT
+    if isinstance(node, ast.Attribute):  # builtins.__import__, sys.modules["state.cli"]
+        return node.attr in _IMPORTERS or ast.unparse(node) == "sys.modules"
+    if isinstance(node, ast.Constant):  # getattr(builtins, "__import__")
+        return node.value in ("__import__", "import_module")
     if isinstance(node, ast.Import):
         return any(alias.name.partition(".")[0] in _IMPORTERS for alias in node.names)
     if isinstance(node, ast.ImportFrom):
@@ -140,15 +149,16 @@ def imports_by_name(node):
 
 
 def reads_the_environment(node):
-    """Return whether a node takes the environment from ``os``, by any of its names."""
+    """Return whether a node takes the environment from ``os``, or gives ``os`` another name."""
+    if isinstance(node, ast.Import):
+        return any(alias.name == "os" and alias.asname for alias in node.names)
     if isinstance(node, ast.ImportFrom):
-        return node.module == "os" and any(alias.name in _ENVIRONMENT for alias in node.names)
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "os"
-        and node.attr in _ENVIRONMENT
-    )
+        return any(alias.name in _ENVIRONMENT for alias in node.names)
+    if isinstance(node, ast.Constant):  # getattr(os, "environ")
+        return node.value in _ENVIRONMENT
+    return isinstance(node, ast.Attribute) and ast.unparse(node) in {
+        f"os.{name}" for name in _ENVIRONMENT
+    }
 
 
 def layer_of(module):
@@ -266,13 +276,43 @@ def test_a_library_is_imported_only_where_it_belongs(path):
     assert not wrong, f"{name} imports {wrong}; ONLY_IN says where that belongs"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "__import__('state.cli')",
+        "builtins.__import__('state.cli')",
+        "getattr(builtins, '__import__')",
+        "import importlib as other",
+        "from importlib import import_module as load",
+        "from runpy import run_module",
+        "exec('import state.cli')",
+        "sys.modules['state.cli']",
+    ],
+)
+def test_an_import_by_a_string_is_found(line):
+    assert any(imports_by_name(node) for node in ast.walk(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "os.environ['HOME']",
+        "import os as system",
+        "from os import environ as variables",
+        "getattr(os, 'environ')",
+    ],
+)
+def test_a_read_of_the_environment_is_found(line):
+    assert any(reads_the_environment(node) for node in ast.walk(ast.parse(line)))
+
+
 @SOURCES
-def test_only_a_users_class_is_imported_by_its_name(path):
+def test_only_what_no_statement_can_import_is_imported_by_name(path):
     name = str(path.relative_to(ROOT))
     by_name = any(imports_by_name(node) for node in ast.walk(ast.parse(path.read_text())))
     assert not by_name or name in IMPORT_BY_NAME, (
         f"{name} imports a module by a string, which these tests do not see; import it with a "
-        "statement, or add the file to IMPORT_BY_NAME if it loads a user's class"
+        "statement, or add the file to IMPORT_BY_NAME if it loads what no statement can"
     )
 
 

@@ -230,7 +230,7 @@ def test_reset_returns_to_the_document_and_deletes_the_rest(namespace):
     assert document["config"] == {}
     assert namespace.config == {}
     assert namespace.jwt_secret is None
-    assert fixtures.counts(namespace)["keys"] == 0
+    assert fixtures.counts(namespace)["key"] == 0
 
 
 def test_reset_leaves_no_row_of_any_kind(namespace):

@@ -72,7 +72,7 @@ def test_a_file_that_was_restored_keeps_its_id(original, tmp_path):
     assert "moved or restored" in found
 
 
-def test_a_bound_file_that_is_gone_does_not_count_as_the_original(original, tmp_path):
+def test_a_deleted_bound_file_does_not_count_as_the_original(original, tmp_path):
     first, _ = opened(original)
     shutil.copy(original, tmp_path / "copy.db")
     os.unlink(original)

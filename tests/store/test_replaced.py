@@ -130,7 +130,7 @@ class Forking(EncodedBackend):
 """
 
 
-def test_a_child_that_a_backend_forks_keeps_neither_lock_nor_port(path, tmp_path):
+def test_a_child_of_a_backend_keeps_neither_lock_nor_port(path, tmp_path):
     (tmp_path / "forking_backend.py").write_text(FORKING)
     child = tmp_path / "child"
     environ = {**os.environ, "PYTHONPATH": str(tmp_path), "CHILD": str(child)}

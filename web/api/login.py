@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 from schemas.core import LoginBody, LoginResponse
 from schemas.fields.problems import listed
 from state.model import tokens
+from state.model.plurals import count
 
 from ..errors import Refused
 from ..operation import Operation
@@ -82,8 +83,7 @@ def _json() -> Any:
 
 def _pydantic_text(problems: list[dict[str, Any]]) -> str:
     """The problems as pydantic's repr, which is what Airflow sends here."""
-    noun = "validation error" if len(problems) == 1 else "validation errors"
-    lines = [f"{len(problems)} {noun} for LoginBody"]
+    lines = [f"{count(len(problems), 'validation error')} for LoginBody"]
     for item in problems:
         kind = item["type"]
         value = item["input"]

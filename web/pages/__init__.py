@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
+from .. import error_handlers
 from . import actions, browse, formatting, key, namespace, references, session
 
 bp = Blueprint(
     "ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
-bp.before_request(session.admit)
 bp.after_request(session.add_headers)
-for part in (browse, key, actions, references, namespace, session):
-    bp.register_blueprint(part.bp)
+error_handlers.register_pages(bp)
+members = Blueprint("members", __name__)  # the pages that need a login where there is a secret
+members.before_request(session.require_login)
+for part in (browse, key, actions, references, namespace):
+    members.register_blueprint(part.bp)
+for forms in (members, session.bp):
+    forms.before_request(session.check_form_token)
+    bp.register_blueprint(forms)
 
 
 def register(app: Flask) -> None:

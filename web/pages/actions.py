@@ -15,7 +15,8 @@ from state.gateway.resolve import Outcome, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
-from state.model.scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
+from state.model.plurals import count
+from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
 from state.store.tables import references, scopes
 from state.store.views import details, history, keys
 
@@ -24,7 +25,6 @@ from ..operation import BACKEND, SLOW, lane
 from . import forms, session
 from .browse import any_place, asset_place, show_place, task_place
 from .examples import recipe
-from .formatting import count
 from .key import key_argument, row_of, show
 from .urls import key_url, place_url
 
@@ -36,12 +36,9 @@ def _gateway(place: dict[str, Any]) -> Gateway:
     namespace = g.namespace
     backend = g.service.backend_of(namespace)
     if place["asset_id"] is not None:
-        return Gateway(
-            backend,
-            scopes.asset(namespace, place["asset_id"], writer=PAGE),
-            AssetScope(name=place["asset"]),
-        )
-    scope = TaskScope(place["dag_id"], place["run_id"], place["task_id"], place["map_index"])
+        keyspace = scopes.asset(namespace, place["asset_id"], writer=PAGE)
+        return Gateway(backend, keyspace, scope_from(place))
+    scope = task_scope_from(place)
     return Gateway(backend, scopes.task(namespace, scope, PAGE), scope, place["id"])
 
 

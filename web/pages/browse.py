@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, g, render_template, request
 
 from state import __version__
-from state.model.scopes import TaskScope
+from state.model.scopes import COORDINATES, task_scope_from
 from state.store.views import details, history, keys, lists
 
 from ..errors import Refused
-from ..operation import SLOW, WAITING, lane
+from ..operation import SLOW, WAITING, lane, part_of_page
 from ..responses import is_client_gone
 from ..service import PREFIX
 from . import session
@@ -95,6 +95,7 @@ def _latest_writes() -> dict[str, Any]:
 
 @bp.get("/live")
 @lane(WAITING)
+@part_of_page
 def live() -> Response:
     """The latest writes as a part of a page, as soon as there is an event after ``after``."""
     g.namespace.journal.wait(_WAIT, number("after", 0), 1, is_client_gone)
@@ -107,17 +108,14 @@ def live() -> Response:
 
 def task_place() -> dict[str, Any]:
     """The task instance that the address names."""
-    missing = [name for name in ("dag_id", "run_id", "task_id") if not request.args.get(name)]
+    missing = [name for name in COORDINATES if not request.args.get(name)]
     if missing:
         raise Refused(
             400,
             f"{missing[0]} is missing; name a task instance by ?dag_id=…&run_id=…&task_id=…",
         )
-    index = number("map_index", -1)
-    scope = TaskScope(
-        request.args["dag_id"], request.args["run_id"], request.args["task_id"], index
-    )
-    return details.task(g.namespace, scope)
+    address = {**request.args.to_dict(), "map_index": number("map_index", -1)}
+    return details.task(g.namespace, task_scope_from(address))
 
 
 def asset_place() -> dict[str, Any]:

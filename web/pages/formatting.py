@@ -11,10 +11,11 @@ from flask import Flask, g
 
 from state.masking import masked
 from state.model import durations, retention
+from state.model.plurals import count
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
-_HALF = re.compile(rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$")  # at the end of a text
+_HALF = re.compile(rf"((?<!\\)(?:\\\\)*)(?:{_HIGH}(?:{_BEGUN})?|{_BEGUN})$")  # at the end
 _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4})+)")
 _TYPES = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
 
@@ -42,13 +43,6 @@ def register(app: Flask) -> None:
 def span(seconds: float) -> str:
     """A duration in one unit: ``29 days``."""
     return durations.rounded(seconds)
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 key``, ``2 keys``, ``1,200 keys``."""
-    if number != 1:
-        noun = plural or f"{noun}s"
-    return f"{number:,} {noun}"
 
 
 def _now() -> datetime:

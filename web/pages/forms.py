@@ -79,6 +79,7 @@ def _read_value(form: Form) -> None:
     try:
         form.value = json.loads(text, parse_constant=_refuse)
         values.check(form.value)
+        envelope.check_unmarked(form.value)
     except json.JSONDecodeError as error:
         form.wrong["value"] = _syntax_error(text, error)
     except RecursionError:
@@ -86,7 +87,7 @@ def _read_value(form: Form) -> None:
     except (ValueError, TypeError) as error:
         form.wrong["value"] = f"{error}."
     else:
-        _check_value(form)
+        _check_size(form)
 
 
 def _refuse(word: str) -> NoReturn:
@@ -104,11 +105,7 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> str:
     return f"Line {error.lineno}, column {error.colno}: {error.msg.lower()}, near “{near}”.{hint}"
 
 
-def _check_value(form: Form) -> None:
-    if envelope.kind(form.value) != "value":
-        form.wrong["value"] = (
-            f"The member {envelope.MARKER} marks a reference; only a backend makes one."
-        )
+def _check_size(form: Form) -> None:
     limit = int(setting("max_value_storage_bytes"))
     size = len(values.dumps(form.value))
     if limit and size > limit and g.service.backend_of(g.namespace).hooks is None:

@@ -11,6 +11,7 @@ from flask import Blueprint, g, redirect, render_template, request
 from schemas.fields.datetimes import from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
+from state.model.plurals import count
 from state.store.tables import expiry
 from state.store.tables.namespaces import change_clock
 
@@ -19,7 +20,6 @@ from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, setting
 from . import faults, session, snapshots
 from .faults import Wrong
-from .formatting import count
 from .forms import in_utc
 from .urls import to
 

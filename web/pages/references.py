@@ -9,14 +9,13 @@ from flask import Blueprint, g, redirect, render_template, request
 
 from state.gateway import health, orphans
 from state.model.clock import to_text
-from state.model.reference_facts import HEALTH, OLDER_THAN
+from state.model.plurals import count
+from state.model.reference_facts import HEALTH, OLDER_THAN, UNHEALTHY
 from state.store.tables import references
-from state.store.views.lists import UNHEALTHY
 
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
 from . import session
-from .formatting import count
 from .urls import ROWS, List, number, one_of, to
 
 bp = Blueprint("references", __name__)

@@ -128,43 +128,40 @@ def log_out() -> None:
     session.clear()
 
 
-def admit() -> Any:
-    """Let a request to the pages in: with a login where one is needed, and writes with the token of
-    their form.
+def require_login() -> Any:
+    """Let a request in that has a login, or an admin's token; ask for a login otherwise.
 
-    A form that comes too late, after a restart or the end of a login, is shown once more instead of
-    being lost.
+    :raises Refused: 401 where a page cannot be left for the login: for a form, and for a part of a
+        page.
     """
-    if request.endpoint == "ui.static":
+    if is_logged_in():
         return None
-    if not _is_admitted():
-        return _ask_for_login()
-    if request.method == "POST" and not _has_form_token():
-        return render_template("again.html", fields=fields_again(), action=here()), 403
-    return None
-
-
-def _is_admitted() -> bool:
-    if is_logged_in() or request.blueprint == "ui.login":
-        return True
-    if bearer() is None:
-        return False
-    require_admin()
-    return True
-
-
-def _has_form_token() -> bool:
-    given = request.form.get("csrf", "")
-    return hmac.compare_digest(given.encode("utf-8", "replace"), csrf().encode())
-
-
-def _ask_for_login() -> Any:
-    if request.method == "GET" and request.endpoint != "ui.browse.live":
+    if bearer() is not None:
+        require_admin()
+        return None
+    view = current_app.view_functions[str(request.endpoint)]
+    if request.method == "GET" and not getattr(view, "is_part_of_page", False):
         return redirect(f"{request.script_root}/login?{urlencode({'next': here()})}", 303)
     raise Refused(
         401,
         "Your login has expired; log in again, then go back to your form and send it once more.",
     )
+
+
+def check_form_token() -> Any:
+    """Let only forms of this session write.
+
+    A form that comes too late, after a restart or the end of a login, is shown once more instead of
+    being lost.
+    """
+    if request.method == "POST" and not _has_form_token():
+        return render_template("again.html", fields=fields_again(), action=here()), 403
+    return None
+
+
+def _has_form_token() -> bool:
+    given = request.form.get("csrf", "")
+    return hmac.compare_digest(given.encode("utf-8", "replace"), csrf().encode())
 
 
 def here() -> str:

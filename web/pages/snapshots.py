@@ -9,10 +9,11 @@ from flask import g, request
 
 from state.errors import StateError
 from state.masking import masked
+from state.model.plurals import count
 from state.store import snapshots
 
 from .faults import Wrong
-from .formatting import count, preview
+from .formatting import preview
 
 _SHOWN = 100  # keys of a comparison
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from state import __version__
+from state.model.plurals import count
 from state.process import DEFAULT_URL, service_path
 from state.store import fixtures
 from state.store.database.connections import MEMORY
@@ -19,12 +20,6 @@ from ..settings import is_loopback
 
 _WIDTH = 80  # columns
 _MARGIN = 12  # of them for the labels
-_SINGULAR = {
-    "dag runs": "dag run",
-    "task instances": "task instance",
-    "assets": "asset",
-    "keys": "key",
-}
 
 
 def banner(service: Service, url: str, existed: bool, command: str) -> str:
@@ -73,9 +68,7 @@ def _found(service: Service) -> list[tuple[str, str]]:
 
 def _counts(service: Service) -> str:
     counts = fixtures.counts(service.store.namespace())
-    return ", ".join(
-        f"{count} {_SINGULAR[noun] if count == 1 else noun}" for noun, count in counts.items()
-    )
+    return ", ".join(count(number, noun) for noun, number in counts.items())
 
 
 def _backend(service: Service) -> str:

@@ -186,7 +186,7 @@ class Lanes:
 
     def _is_answered(self, channel: Any, call: tuple[str, str]) -> bool:
         """Answer a call here, unless it turns out to be long before it has had an effect."""
-        began = time.perf_counter()
+        start = time.perf_counter()
         budget = BUDGET.set(SHORT_VALUE)
         try:
             channel.service()
@@ -195,7 +195,7 @@ class Lanes:
             return False
         finally:
             BUDGET.reset(budget)
-        if time.perf_counter() - began > LONG_CALL:
+        if time.perf_counter() - start > LONG_CALL:
             self._remember(call)
         return True
 

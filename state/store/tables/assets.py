@@ -95,14 +95,16 @@ def put_asset(
     :raises BadDocument: if another active asset has its name or its uri.
     """
     if asset["active"]:
-        taken = db.execute(
+        other = db.execute(
             """SELECT id, name = ? FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?)
                 AND id <> ?""",
             (asset["name"], namespace.ns, asset["name"], asset["uri"], asset["id"]),
         ).fetchone()
-        if taken:
-            asset_id, is_name = taken
-            member = "name" if is_name else "uri"
+        if other:
+            asset_id, is_name = other
+            member = "uri"
+            if is_name:
+                member = "name"
             message = f"the active asset {asset_id} already has the {member} {asset[member]!r}"
             raise BadDocument(f"{where}.{member}".lstrip("."), message)
     (pk,) = db.execute(

@@ -74,12 +74,14 @@ def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     An entry whose number is the snapshot's is the same entry and is not touched.
     """
     parameters = {"ns": ns, "snapshot": snapshot}
-    kept = f"SELECT entry_id FROM snapshot_entries WHERE {_TAKEN}"
-    entries.remove(db, f"e.scope_id IN ({OF_NAMESPACE}) AND e.entry_id NOT IN ({kept})", parameters)
+    entry_ids = f"SELECT entry_id FROM snapshot_entries WHERE {_TAKEN}"
+    entries.remove(
+        db, f"e.scope_id IN ({OF_NAMESPACE}) AND e.entry_id NOT IN ({entry_ids})", parameters
+    )
     for table in ("dag_runs", "assets", "scopes", "task_instances"):
         key, _, mine = TABLES[table]
-        kept = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
-        db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({kept})", parameters)
+        keys = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
+        db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({keys})", parameters)
     # two assets may have swapped names, or two attempts may be current: none is active or current
     # while the rows are restored
     changed = f"SELECT asset_pk FROM ({_changed('assets')})"

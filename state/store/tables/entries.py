@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ...errors import KeyNotFound, ReferenceTooLong, TaskInstanceNotFound
-from ...model import envelope, values
+from ...model import envelope, plurals, values
 from ...model.clock import to_text
 from ...model.events import KEY_NOT_FOUND, UNCHANGED
 from ...model.reference_facts import Facts, Released
@@ -461,8 +461,8 @@ def _clear(
 
     :param where: which entries, in SQL over ``e``.
     """
-    (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
-    note = "1 key" if count == 1 else f"{count} keys"
+    (keys,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
+    note = plurals.count(keys, "key")
     seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
     remove_with_effects(db, namespace, writer, seq, where, parameters)
 

@@ -50,13 +50,20 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
     )
 
 
+def is_empty(db: sqlite3.Connection, ns: int) -> bool:
+    """Whether a namespace has no dag runs and no assets, and so no keys."""
+    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = ?1)
+        OR EXISTS (SELECT 1 FROM assets WHERE ns = ?1)"""
+    return not db.execute(sql, (ns,)).fetchone()[0]
+
+
 def near(db: sqlite3.Connection, name: str) -> list[str]:
     """Existing names with a similar spelling, or some names if there is none."""
     sql = "SELECT name FROM namespaces ORDER BY ns DESC LIMIT 1000"
     names = [row[0] for row in db.execute(sql)]
-    folded = {existing.lower(): existing for existing in names}
-    alike = difflib.get_close_matches(name.lower()[:100], folded, _NEAR, 0.5)
-    return [folded[spelling] for spelling in alike] or sorted(names)[:_NEAR]
+    names_by_lower = {existing.lower(): existing for existing in names}
+    similar = difflib.get_close_matches(name.lower()[:100], names_by_lower, _NEAR, 0.5)
+    return [names_by_lower[spelling] for spelling in similar] or sorted(names)[:_NEAR]
 
 
 def listed(database: Database) -> list[dict[str, Any]]:

@@ -101,12 +101,12 @@ def record_orphan(
     holds stays held.
     """
     with namespace.database.transaction() as db:
-        held = db.execute(
+        entry = db.execute(
             """SELECT 1 FROM entries e JOIN refs f USING (ref_id) WHERE e.scope_id = ? AND e.key = ?
                 AND f.ref = ?""",
             (scope_id, key, ref),
         ).fetchone()
-        if held is None:
+        if entry is None:
             enter(
                 db,
                 namespace.ns,
@@ -168,8 +168,8 @@ def page(
     :param health: one of :data:`state.model.reference_facts.HEALTH`, or None for any.
     :param backend: a backend's name, or None for any.
     """
-    wanted = {"health": health, "backend": backend}
-    conditions = {name: value for name, value in wanted.items() if value is not None}
+    columns = {"health": health, "backend": backend}
+    conditions = {name: value for name, value in columns.items() if value is not None}
     where = " AND ".join(f"{name} = ?" for name in conditions) or "1"
     sql = f"SELECT * FROM ({_ROWS}) WHERE {where}"
     parameters = [namespace.ns, *conditions.values()]
@@ -279,16 +279,16 @@ def hold_again(db: sqlite3.Connection, ns: int, scope_ids: str) -> None:
 
     :param scope_ids: a SELECT of the entries' scopes, in SQL with ``:ns``.
     """
-    held = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({scope_ids})"
+    ref_ids = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({scope_ids})"
     db.execute(
         f"""UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL
-            AND ref_id IN ({held})""",
+            AND ref_id IN ({ref_ids})""",
         {"ns": ns},
     )
     scope_id = "SELECT scope_id FROM entries e WHERE e.ref_id = refs.ref_id"
     db.execute(
         f"""UPDATE OR IGNORE refs SET scope_id = ({scope_id}) WHERE scope_id IS NULL
-            AND ref_id IN ({held})""",
+            AND ref_id IN ({ref_ids})""",
         {"ns": ns},
     )
 

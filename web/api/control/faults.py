@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g
 
 from schemas.control import faults as schemas
 from state.model.faults import Call, Fault
-from state.model.scopes import CONTROL, AssetScope, StoreScope, TaskScope
+from state.model.scopes import CONTROL, scope_named
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
@@ -85,17 +85,11 @@ def take_fault() -> Response:
 
 def _scope_id(document: dict[str, Any]) -> int | None:
     """The id of a scope; None if the document names no whole scope, or an unknown one."""
-    scope: StoreScope
-    if "asset" in document:
-        scope = AssetScope(name=document["asset"])
-    elif {"dag_id", "run_id", "task_id"} <= set(document):
-        scope = TaskScope(
-            document["dag_id"],
-            document["run_id"],
-            document["task_id"],
-            document.get("map_index", -1),
-        )
-    else:
+    try:
+        scope = scope_named(document)
+    except ValueError:
+        return None
+    if scope is None:
         return None
     scope_id: int | None = scopes.scope_id(g.namespace, scope=scope)
     return scope_id

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g
 
 from schemas.control import journal as schemas
 from schemas.fields import datetimes
-from state.model.scopes import AssetScope, StoreScope, TaskScope
+from state.model.scopes import StoreScope, scope_named
 from state.store.explain.explain import explain
 from state.store.views import history
 
@@ -23,7 +23,6 @@ bp = Blueprint("journal_api", __name__)
 _JOURNAL = schemas.JournalQuery()
 _HISTORY = schemas.HistoryQuery()
 _EXPLAIN = schemas.ExplainQuery()
-_TASK = ("dag_id", "run_id", "task_id")
 _FILTERS = ("op", "api", "key", "ti_id", "newest")
 _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 
@@ -77,15 +76,10 @@ def scope_of(parameters: dict[str, Any]) -> StoreScope | None:
 
     :raises InvalidInput: if it names a part of a scope, or both a task instance and an asset.
     """
-    has_asset = "asset" in parameters
-    parts = [name for name in _TASK if name in parameters]
-    if has_asset and not parts:
-        return AssetScope(name=parameters["asset"])
-    if len(parts) == len(_TASK) and not has_asset:
-        return TaskScope(**{name: parameters[name] for name in (*_TASK, "map_index")})
-    if not parts and not has_asset:
-        return None
-    raise invalid(f"{_A_TASK}, or an asset, not both", "query")
+    try:
+        return scope_named(parameters)
+    except ValueError:
+        raise invalid(f"{_A_TASK}, or an asset, not both", "query") from None
 
 
 def required_scope(parameters: dict[str, Any]) -> StoreScope:
