@@ -134,14 +134,15 @@ def _move(unfinished: str, full: str) -> list[str]:
     :returns: the folders changed by creating again what a concurrent delete had removed.
     """
     changed: list[str] = []
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         try:
             os.replace(unfinished, full)
-            return changed
-        except FileNotFoundError as error:
-            missing = error
+            break
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
             changed += _make_folder(os.path.dirname(full))
-    raise missing
+    return changed
 
 
 def _make_folder(folder: str) -> list[str]:
@@ -151,16 +152,18 @@ def _make_folder(folder: str) -> list[str]:
     """
     parent = os.path.dirname(folder)
     changed: list[str] = []
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         try:
             os.mkdir(folder)
-            return [*changed, parent]
+            changed.append(parent)
+            break
         except FileExistsError:
-            return changed
-        except FileNotFoundError as error:
-            missing = error
+            break
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
             changed += _make_folder(parent)
-    raise missing
+    return changed
 
 
 def _sync(folder: str) -> None:

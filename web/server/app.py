@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,6 +39,8 @@ class App(Flask):
         super().__init__(name, static_folder=None)
         self._answer_unrouted = answer_unrouted
         self._answer_with_faults = answer_with_faults
+        # Flask looks at each function of each request anew
+        vars(self)["ensure_sync"] = functools.cache(super().ensure_sync)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PREFIX):
@@ -79,10 +82,6 @@ class App(Flask):
             except HTTPException:
                 return None
         return self.view_functions[match[0].endpoint]
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        # no view is a coroutine; Flask looks at each function of each request
-        return func
 
     def dispatch_request(self) -> Any:
         if request.routing_exception is not None:

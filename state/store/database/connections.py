@@ -66,7 +66,8 @@ class Database:
         self._open = True
         self.found: str | None = None  # if the file is another than it was, in a sentence
         self._file = path
-        if path != MEMORY:
+        self.is_file = path != MEMORY  # whether its contents outlive the process
+        if self.is_file:
             self._file = str(Path(path).resolve())  # the process may change its folder
             self._ownership = opening.own(Path(path))
         try:
@@ -222,7 +223,7 @@ class Database:
         """A connection for reads: an idle one, or with a database in memory the only one and the
         lock.
         """
-        if self.path == MEMORY:
+        if not self.is_file:
             with self.lock:
                 yield self._writer
             return
@@ -257,11 +258,6 @@ class Database:
             reader = self._connect_again()
             reader.execute("PRAGMA query_only = ON")
             return reader
-
-    @property
-    def is_file(self) -> bool:
-        """Whether its contents outlive the process."""
-        return self.path != MEMORY
 
     @functools.cached_property
     def database_id(self) -> str:
