@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Any
 
@@ -75,8 +74,9 @@ class Flag(Field):
         return value
 
 
-def _is_number(value: Any, most: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+def _is_number(value: Any, least: float, most: float) -> bool:
+    """Whether a value is a JSON number between two limits; NaN is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
 class Latency(Field):
@@ -95,12 +95,12 @@ class Latency(Field):
     def _deserialize(
         self, value: Any, attr: str | None, data: Any, **kwargs: Any
     ) -> float | list[float]:
-        if _is_number(value, LONGEST):
+        if _is_number(value, 0, LONGEST):
             return float(value)
         if (
             isinstance(value, list)
             and len(value) == 2
-            and all(_is_number(seconds, LONGEST) for seconds in value)
+            and all(_is_number(seconds, 0, LONGEST) for seconds in value)
         ):
             return [float(seconds) for seconds in value]
         raise ValidationError([self.error_messages["null"]])
@@ -117,7 +117,7 @@ class Chance(Field):
         return {"type": "number", "minimum": 0, "maximum": 1}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if not _is_number(value, 1) or math.isnan(value):
+        if not _is_number(value, 0, 1):
             raise ValidationError([self.error_messages["null"]])
         return float(value)
 
@@ -168,11 +168,7 @@ class Span(Field):
         return {"type": "number", "minimum": -LONGEST_SPAN, "maximum": LONGEST_SPAN}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not -LONGEST_SPAN <= value <= LONGEST_SPAN
-        ):
+        if not _is_number(value, -LONGEST_SPAN, LONGEST_SPAN):
             raise ValidationError([self.error_messages["null"]])
         return float(value)
 
@@ -195,10 +191,6 @@ class Retention(Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> timedelta:
         if value == "never":
             return NEVER_EXPIRE
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not 0 < value <= LONGEST_SPAN
-        ):
+        if not _is_number(value, 0, LONGEST_SPAN) or value == 0:
             raise ValidationError([self.error_messages["null"]])
         return timedelta(seconds=value)
