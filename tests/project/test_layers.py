@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,7 @@ READ_THE_ENVIRONMENT = (
 )
 
 
+NUMBERED_PLACEHOLDER = re.compile(r"\?[0-9]")
 IMPORT_BY_NAME = ("state/backends/hooks.py",)  # a user's class
 _IMPORTERS = {"__import__", "import_module", "importlib", "pkgutil"}
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
@@ -281,6 +283,20 @@ def test_only_the_outermost_modules_read_the_environment(path):
     reads = any(reads_the_environment(node) for node in ast.walk(ast.parse(path.read_text())))
     outermost = str(path.relative_to(ROOT)).startswith(READ_THE_ENVIRONMENT)
     assert outermost or not reads, "take what it needs as an argument"
+
+
+@SOURCES
+def test_sql_has_no_numbered_placeholders(path):
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    numbered = [text for text in texts if NUMBERED_PLACEHOLDER.search(text)]
+    assert not numbered, (
+        "early releases of Python 3.12 warn of a sequence for ?1 (gh-117995), which fails in a "
+        "project that makes warnings errors; name the parameters (:ns) and give a dict"
+    )
 
 
 @pytest.mark.parametrize("library", ["requests", "apispec", "asyncio"])
