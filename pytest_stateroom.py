@@ -69,7 +69,7 @@ class Run:
         # `stateroom exec` and handles set an address with a namespace
         self.url = re.sub(r"/ns/[^/]+/?$", "", url)
         self.keeps = bool(config.getoption("--stateroom-keep") or os.environ.get("STATEROOM_KEEP"))
-        self.kept: list[Stateroom | Memory] = []
+        self.kept: list[NamespacesOfTest] = []
         self.problems: list[str] = []
         self._process: ServerProcess | None = None
 
@@ -106,16 +106,20 @@ class Run:
         namespace.close()
 
     def close(self) -> None:
-        for namespace in self.kept:
-            if self._process is None and not self.keeps:
-                self.drop(namespace)
-            namespace.close()
+        for namespaces in self.kept:
+            self._close_namespaces(namespaces)
         if "server" in vars(self):
             self.server.close()
         if self._process is not None:
             self._process.stop()
         if "store" in vars(self):
             self.store.close()
+
+    def _close_namespaces(self, namespaces: NamespacesOfTest) -> None:
+        for namespace in namespaces.all:
+            if self._process is None and not self.keeps and namespaces.are_ours:
+                self.drop(namespace)
+            namespace.close()
 
 
 class NamespacesOfTest:
@@ -124,6 +128,12 @@ class NamespacesOfTest:
     def __init__(self) -> None:
         self.all: list[Stateroom | Memory] = []
         self.failed = False
+        self._process_id = os.getpid()
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether this process created them, and not the one that it was forked from."""
+        return self._process_id == os.getpid()
 
 
 def _timeline(namespace: Stateroom | Memory) -> str:
@@ -156,8 +166,8 @@ def pytest_runtest_makereport(
     if report.when == "teardown":
         run = item.config.stash[_RUN]
         if namespaces.failed:
-            run.kept += namespaces.all
-        else:
+            run.kept.append(namespaces)
+        elif namespaces.are_ours:
             for namespace in namespaces.all:
                 run.drop(namespace)
         del item.stash[_NAMESPACES]

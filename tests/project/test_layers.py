@@ -51,7 +51,7 @@ LAYERS = (
     ("state.process", "state.terminal"),
     ("state.model",),
     ("state.errors",),
-    ("state.masking",),
+    ("state.forks", "state.masking"),
 )
 # Neither directly nor through other modules.
 NEVER = {
