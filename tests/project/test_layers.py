@@ -51,7 +51,7 @@ LAYERS = (
     ("state.process", "state.terminal"),
     ("state.model",),
     ("state.errors",),
-    ("state.forks", "state.masking"),
+    ("state.forks", "state.masking", "state.signals"),
 )
 # Neither directly nor through other modules.
 NEVER = {

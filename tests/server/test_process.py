@@ -31,13 +31,25 @@ def test_two_may_run_at_once():
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly(tmp_path, how):
+def test_a_signal_stops_it_cleanly(tmp_path, how, interruptible):
     path = tmp_path / "s.db"
     with ServerProcess(["--db", str(path)]) as served:
         served.process.send_signal(how)
         assert served.process.wait(10) == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["s.db", "s.db.lock"]
     assert owner(path) is None
+
+
+def test_a_signal_that_was_ignored_at_its_start_stays_so():
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        served = ServerProcess(["--db", ":memory:"])
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    with served:
+        served.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            served.process.wait(1)
 
 
 def test_stop_may_be_repeated_and_closes_the_port():
