@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import stateroom_command
+
 if TYPE_CHECKING:
     from state.client.attempts import Task
     from state.client.stateroom import Stateroom
@@ -76,6 +78,7 @@ class Run:
     @cached_property
     def server(self) -> Stateroom:
         """The handle of the namespace ``default`` of the service."""
+        _check_package()
         from state import jwt_secret
         from state.client.stateroom import Stateroom
         from state.process import ServerProcess
@@ -91,6 +94,7 @@ class Run:
     @cached_property
     def store(self) -> Store:
         """A memory database in this process."""
+        _check_package()
         from state.store.store import Store
 
         return Store()
@@ -120,6 +124,13 @@ class Run:
             if self._process is None and not self.keeps and namespaces.are_ours:
                 self.drop(namespace)
             namespace.close()
+
+
+def _check_package() -> None:
+    """Fail the test with one sentence if a file of the project hides Stateroom's package."""
+    sentence = stateroom_command.conflict()
+    if sentence is not None:
+        pytest.fail(sentence, pytrace=False)
 
 
 class NamespacesOfTest:
@@ -220,9 +231,10 @@ def stateroom(request: pytest.FixtureRequest, stateroom_server: Stateroom) -> St
 
 @pytest.fixture
 def _stateroom_memory(request: pytest.FixtureRequest) -> Memory:
+    store = request.config.stash[_RUN].store
     from state.testing.memory import Memory
 
-    memory = Memory(request.config.stash[_RUN].store, _name(request))
+    memory = Memory(store, _name(request))
     _register(request, memory)
     return memory
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 LAYERS = (
     ("app",),
     ("pytest_stateroom",),
+    ("stateroom_command",),
     ("web.server",),
     ("web.pages",),
     ("web.api.control", "web.api.not_emulated", "web.api.openapi"),
@@ -94,7 +95,10 @@ READ_THE_ENVIRONMENT = (
 
 
 NUMBERED_PLACEHOLDER = re.compile(r"\?[0-9]")
-IMPORT_BY_NAME = ("state/backends/hooks.py",)  # a user's class
+IMPORT_BY_NAME = (
+    "state/backends/hooks.py",  # a user's class
+    "stateroom_command.py",  # finds a module without importing it
+)
 _IMPORTERS = {"__import__", "import_module", "importlib", "pkgutil"}
 _ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 
@@ -104,6 +108,7 @@ def sources():
         yield from sorted((ROOT / part).rglob("*.py"))
     yield ROOT / "app.py"
     yield ROOT / "pytest_stateroom.py"
+    yield ROOT / "stateroom_command.py"
 
 
 def name_of(path):
