@@ -77,10 +77,10 @@ def context(tmp_path_factory):
 
 def test_the_image_has_what_the_wheel_has_and_its_build_needs(context):
     pyproject = (ROOT / "pyproject.toml").read_text()
-    sources = re.findall(
-        r'^"(\S+)" = "\S+"$', pyproject.partition("force-include]")[2], re.MULTILINE
-    )
-    assert {path.name for path in context.iterdir()} == {"state", *sources} | NOT_IN_THE_WHEEL
+    packages = re.search(r"^packages = (\[.+\])$", pyproject, re.MULTILINE)[1]
+    service = re.findall(r'^"(\S+)" = "state/_service/', pyproject, re.MULTILINE)
+    names = {path.name for path in context.iterdir()}
+    assert names == {*json.loads(packages), *service} | NOT_IN_THE_WHEEL
 
 
 def pinned():
