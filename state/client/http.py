@@ -41,10 +41,9 @@ class Session(requests.Session):
 
     def close_in_child(self) -> None:
         """Close this process's copies of the connections; the parent keeps its own."""
+        # close() could wait for a lock that a thread of the parent held
         for prefix in list(self.adapters):
-            self.mount(
-                prefix, HTTPAdapter()
-            )  # close() would wait for locks of the parent's threads
+            self.mount(prefix, HTTPAdapter())
 
 
 class StateroomClient:
