@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import stateroom_command
+
 if TYPE_CHECKING:
     from state.client.attempts import Task
     from state.client.stateroom import Stateroom
@@ -69,13 +71,14 @@ class Run:
         # `stateroom exec` and handles set an address with a namespace
         self.url = re.sub(r"/ns/[^/]+/?$", "", url)
         self.keeps = bool(config.getoption("--stateroom-keep") or os.environ.get("STATEROOM_KEEP"))
-        self.kept: list[Stateroom | Memory] = []
+        self.kept: list[NamespacesOfTest] = []
         self.problems: list[str] = []
         self._process: ServerProcess | None = None
 
     @cached_property
     def server(self) -> Stateroom:
         """The handle of the namespace ``default`` of the service."""
+        _check_package()
         from state import jwt_secret
         from state.client.stateroom import Stateroom
         from state.process import ServerProcess
@@ -91,6 +94,7 @@ class Run:
     @cached_property
     def store(self) -> Store:
         """A memory database in this process."""
+        _check_package()
         from state.store.store import Store
 
         return Store()
@@ -106,16 +110,27 @@ class Run:
         namespace.close()
 
     def close(self) -> None:
-        for namespace in self.kept:
-            if self._process is None and not self.keeps:
-                self.drop(namespace)
-            namespace.close()
+        for namespaces in self.kept:
+            self._close_namespaces(namespaces)
         if "server" in vars(self):
             self.server.close()
         if self._process is not None:
             self._process.stop()
         if "store" in vars(self):
             self.store.close()
+
+    def _close_namespaces(self, namespaces: NamespacesOfTest) -> None:
+        for namespace in namespaces.all:
+            if self._process is None and not self.keeps and namespaces.are_ours:
+                self.drop(namespace)
+            namespace.close()
+
+
+def _check_package() -> None:
+    """Fail the test with one sentence if a file of the project hides Stateroom's package."""
+    sentence = stateroom_command.conflict()
+    if sentence is not None:
+        pytest.fail(sentence, pytrace=False)
 
 
 class NamespacesOfTest:
@@ -124,6 +139,12 @@ class NamespacesOfTest:
     def __init__(self) -> None:
         self.all: list[Stateroom | Memory] = []
         self.failed = False
+        self._process_id = os.getpid()
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether this process created them, and not the one that it was forked from."""
+        return self._process_id == os.getpid()
 
 
 def _timeline(namespace: Stateroom | Memory) -> str:
@@ -156,8 +177,8 @@ def pytest_runtest_makereport(
     if report.when == "teardown":
         run = item.config.stash[_RUN]
         if namespaces.failed:
-            run.kept += namespaces.all
-        else:
+            run.kept.append(namespaces)
+        elif namespaces.are_ours:
             for namespace in namespaces.all:
                 run.drop(namespace)
         del item.stash[_NAMESPACES]
@@ -210,9 +231,10 @@ def stateroom(request: pytest.FixtureRequest, stateroom_server: Stateroom) -> St
 
 @pytest.fixture
 def _stateroom_memory(request: pytest.FixtureRequest) -> Memory:
+    store = request.config.stash[_RUN].store
     from state.testing.memory import Memory
 
-    memory = Memory(request.config.stash[_RUN].store, _name(request))
+    memory = Memory(store, _name(request))
     _register(request, memory)
     return memory
 

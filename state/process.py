@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import StateError
+from .forks import close_in_children
 
 DEFAULT_URL = "http://127.0.0.1:8103"
 READY = "ready "  # begins the line with the URL on standard output
 WITH_STDIN = "--until-stdin-closes"
 START_TIMEOUT = 30  # seconds
-_LAST_LINES = 2  # seconds that a process that has ended may take to send its last lines
 
 
 class StartFailed(StateError):
@@ -45,25 +47,24 @@ class ServerProcess:
         self, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None
     ) -> None:
         command = [sys.executable, str(service_path()), "--port", "0", WITH_STDIN, *arguments]
-        pipes: Any = {
-            "stdin": subprocess.PIPE,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.PIPE,
-            "text": True,
-        }
+        # a file and not a pipe, which would need a thread, which a fork would not copy
+        self._errors = tempfile.TemporaryFile()
         self.process: subprocess.Popen[str] = subprocess.Popen(
-            command, env=environ, start_new_session=True, **pipes
+            command,
+            env=environ,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
         )
-        self._errors: list[str] = []
-        self._reader = threading.Thread(target=self._collect, daemon=True)
-        self._reader.start()
+        close_in_children(self)
         self.url = self._wait()
 
-    def _collect(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as errors:
-            for line in errors:
-                self._errors.append(line)
+    def close_in_child(self) -> None:
+        """Close the child's copy of the pipe whose end the service waits for."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def _wait(self) -> str:
         assert self.process.stdout is not None
@@ -78,14 +79,16 @@ class ServerProcess:
             raise
         finally:
             timer.cancel()
+            timer.join()
         status = self.process.wait()
-        self._close_pipes()
-        raise StartFailed(
-            "".join(self._errors).strip() or f"the service ended with exit status {status}", status
-        )
+        self._errors.seek(0)
+        errors = self._errors.read().decode(errors="replace").strip()
+        self._close_files()
+        raise StartFailed(errors or f"the service ended with exit status {status}", status)
 
     def _kill_after_timeout(self) -> None:
-        self._errors.append(f"the service was not ready within {START_TIMEOUT} seconds\n")
+        message = f"the service was not ready within {START_TIMEOUT} seconds\n"
+        os.write(self._errors.fileno(), message.encode())
         self.process.kill()
 
     def stop(self, timeout: float = 10) -> int:
@@ -99,14 +102,13 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
-        self._close_pipes()
+        self._close_files()
         return status
 
-    def _close_pipes(self) -> None:
-        self._reader.join(_LAST_LINES)  # a child that a backend left behind keeps the pipe open
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                pipe.close()
+    def _close_files(self) -> None:
+        for file in (self.process.stdin, self.process.stdout, self._errors):
+            assert file is not None
+            file.close()
 
     def kill(self) -> None:
         """Kill the process with SIGKILL, as in a crash."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,17 @@ def connect():
             return connection
 
         yield make
+
+
+@pytest.fixture
+def interruptible():
+    """Lets processes that a test starts heed SIGINT, also in a run that ignores it.
+
+    A shell without job control has it ignored in what it starts with ``&``.
+    """
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import click
 from .. import jwt_secret
 from ..errors import StateError
 from ..process import ServerProcess
+from ..signals import handle
 from .connection import option_value
 
 # exit statuses, as in a shell
@@ -102,7 +103,7 @@ class _Signals:
 
     def __enter__(self) -> _Signals:
         for number in _FORWARDED:
-            self._previous[number] = signal.signal(number, self._forward)
+            self._previous[number] = handle(number, self._forward)
         return self
 
     def __exit__(self, *_: object) -> None:

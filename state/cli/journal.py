@@ -13,6 +13,7 @@ import click
 
 from ..errors import NotFound
 from ..model.events import OPS
+from ..signals import handle
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 from .scope_options import scope_if_any, scope_of, scoped
@@ -80,7 +81,7 @@ def _exit_on_interrupt() -> Iterator[None]:
     A KeyboardInterrupt may come while urllib3 holds the lock of its pool, whose clean-up then waits
     for this lock without end.
     """
-    previous = signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    previous = handle(signal.SIGINT, lambda *_: os._exit(0))
     try:
         yield
     finally:

@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError
 
 from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
+from ..forks import close_in_children
 from ..model.clock import to_text
 from ..model.reference_facts import HEADER, REPLACED, Facts, Released, replaced_from
 from ..model.scopes import AssetScope, StoreScope, TaskScope
@@ -26,6 +28,24 @@ _INVALID_ADDRESS = (
 )
 
 
+class Session(requests.Session):
+    """A connection pool of this process: in a forked child it is empty.
+
+    Two processes that share a connection would get each other's responses.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False  # no proxy and no .netrc for a local service
+        close_in_children(self)
+
+    def close_in_child(self) -> None:
+        """Close this process's copies of the connections; the parent keeps its own."""
+        # close() could wait for a lock that a thread of the parent held
+        for prefix in list(self.adapters):
+            self.mount(prefix, HTTPAdapter())
+
+
 class StateroomClient:
     """A client of a Stateroom or an Airflow, with one connection pool.
 
@@ -34,12 +54,9 @@ class StateroomClient:
     :param session: the session of another client, to share its connection pool.
     """
 
-    def __init__(
-        self, url: str, token: str | None = None, session: requests.Session | None = None
-    ) -> None:
+    def __init__(self, url: str, token: str | None = None, session: Session | None = None) -> None:
         self.url = url.rstrip("/")
-        self.session = session or requests.Session()
-        self.session.trust_env = False  # no proxy and no .netrc for a local service
+        self.session = session or Session()
         self.headers = _authorization(token)
 
     def acting(self, token: str | None = None, **headers: str) -> StateroomClient:

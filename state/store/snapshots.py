@@ -38,13 +38,13 @@ def take(namespace: Namespace, name: str) -> dict[str, Any]:
 def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None:
     """Take a snapshot inside the caller's transaction."""
     db.execute("DELETE FROM snapshots WHERE ns = ? AND name = ?", (namespace.ns, name))
-    row = (namespace.ns, name, to_text(namespace.clock.now()))
+    row = {"ns": namespace.ns, "name": name, "now": to_text(namespace.clock.now())}
     cursor = db.execute(
         """INSERT INTO snapshots (ns, name, taken_at, config, clock, faults)
-        SELECT ns, ?2, ?3, config, clock,
+        SELECT ns, :name, :now, config, clock,
             (SELECT json_group_array(json_array(fault_id, fault, matched, fired))
-             FROM faults f WHERE f.ns = ?1)
-        FROM namespaces WHERE ns = ?1""",
+             FROM faults f WHERE f.ns = :ns)
+        FROM namespaces WHERE ns = :ns""",
         row,
     )
     assert cursor.lastrowid is not None

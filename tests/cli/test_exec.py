@@ -115,7 +115,7 @@ def test_a_command_that_a_signal_ends_is_128_and_its_number():
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_reaches_the_command(how):
+def test_a_signal_reaches_the_command(how, interruptible):
     program = WAIT + "except KeyboardInterrupt:\n    raise SystemExit(42)"
     if how != signal.SIGINT:
         program = (
@@ -132,7 +132,13 @@ def test_a_signal_reaches_the_command(how):
         assert running.wait(20) == 42
 
 
-def test_ctrl_c_reaches_the_command_once_and_keeps_the_report(tmp_path):
+def test_an_ignored_signal_is_ignored_in_the_command_too():
+    program = "import signal; print(signal.getsignal(signal.SIGHUP))"
+    call = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *exec_call(*python(program))]
+    assert subprocess.check_output(call, cwd=ROOT, text=True) == f"{signal.SIG_IGN}\n"
+
+
+def test_ctrl_c_reaches_the_command_once_and_keeps_the_report(tmp_path, interruptible):
     program = (
         WAIT
         + "except KeyboardInterrupt:\n    time.sleep(0.5); print('once', flush=True); "

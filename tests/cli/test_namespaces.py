@@ -374,7 +374,7 @@ def test_a_scope_that_is_named_by_half_is_a_wrong_call(run):
     assert run("journal", "--dag", "etl").exit_code == 2
 
 
-def test_the_journal_is_followed_until_it_is_interrupted(run, served, nightly):
+def test_the_journal_is_followed_until_it_is_interrupted(run, served, nightly, interruptible):
     command = [
         sys.executable,
         "-m",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from state.client.stateroom import Stateroom
+from state.errors import Unreachable
 from state.process import ServerProcess
+from tests.support.waiting import wait_for
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
@@ -244,6 +247,78 @@ def test_it(stateroom_server):
         pytest.raises(Exception, match="service unreachable"),
     ):
         handle.state  # noqa: B018
+
+
+FORKING = """
+import os, sys
+
+import pytest
+
+def test_it(stateroom, task_state_store):
+    stateroom.task("etl", "submit").set("job_id", 1)
+    task_state_store.set("job_id", 1)
+    child = os.fork()
+    if child == 0:
+        {child}
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == {status}
+    assert stateroom.state == {{"etl/submit": {{"job_id": 1}}}}
+
+def test_next(stateroom):
+    assert stateroom.state == {{}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("child", "status"),
+    [
+        ("return  # and so runs the rest of the session", 0),
+        ("sys.exit(3)", 1),
+        ("pytest.exit('done', 4)", 4),
+        ("os._exit(5)", 5),
+    ],
+    ids=["goes on", "sys.exit", "pytest.exit", "os._exit"],
+)
+def test_a_forked_child_drops_only_its_own_namespaces(run, shared, child, status):
+    source = FORKING.format(child=child, status=status)
+    options = ["-W", "ignore:.*use of fork:DeprecationWarning"]
+    run(source, *options).assert_outcomes(passed=2)
+    run(source, *options, "--stateroom-url", shared.url).assert_outcomes(passed=2)
+    assert namespaces(shared) == []
+
+
+def test_no_server_is_left_when_a_run_is_killed_beside_a_fork(run, tmp_path):
+    result = run(
+        f"""
+import os, pathlib, signal, time
+
+def test_it(stateroom_server):
+    child = os.fork()
+    if child == 0:
+        os.close(1)  # whoever reads the parent's output need not wait for this process
+        os.close(2)
+        time.sleep(120)
+    pathlib.Path({str(tmp_path / "facts")!r}).write_text(f"{{child}} {{stateroom_server.url}}")
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+        "-W",
+        "ignore:.*use of fork:DeprecationWarning",
+    )
+    assert result.ret == -signal.SIGKILL
+    child, url = (tmp_path / "facts").read_text().split()
+    try:
+        wait_for(lambda: unreachable(url))
+    finally:
+        os.kill(int(child), signal.SIGKILL)
+
+
+def unreachable(url):
+    with Stateroom(url) as handle:
+        try:
+            handle.namespaces()
+        except Unreachable:
+            return True
+    return False
 
 
 def test_the_fixtures_are_documented(run):

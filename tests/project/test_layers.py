@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 LAYERS = (
     ("app",),
     ("pytest_stateroom",),
+    ("stateroom_command",),
     ("web.server",),
     ("web.pages",),
     ("web.api.control", "web.api.not_emulated", "web.api.openapi"),
@@ -50,7 +52,7 @@ LAYERS = (
     ("state.process", "state.terminal"),
     ("state.model",),
     ("state.errors",),
-    ("state.masking",),
+    ("state.forks", "state.masking", "state.signals"),
 )
 # Neither directly nor through other modules.
 NEVER = {
@@ -92,10 +94,12 @@ READ_THE_ENVIRONMENT = (
 )
 
 
+NUMBERED_PLACEHOLDER = re.compile(r"\?[0-9]")
 IMPORT_BY_NAME = (
     "state/backends/hooks.py",  # a user's class
     "state/cli/main.py",  # the path of the service's program
     "pytest_stateroom.py",  # a module, if a failed test has loaded it
+    "stateroom_command.py",  # finds a module without importing it
 )
 _IMPORTERS = {"__import__", "import_module", "imp", "importlib", "pkgutil", "runpy"}
 _RUN_TEXT = {"exec", "eval"}
@@ -107,6 +111,7 @@ def sources():
         yield from sorted((ROOT / part).rglob("*.py"))
     yield ROOT / "app.py"
     yield ROOT / "pytest_stateroom.py"
+    yield ROOT / "stateroom_command.py"
 
 
 def name_of(path):
@@ -321,6 +326,20 @@ def test_only_the_outermost_modules_read_the_environment(path):
     reads = any(reads_the_environment(node) for node in ast.walk(ast.parse(path.read_text())))
     outermost = str(path.relative_to(ROOT)).startswith(READ_THE_ENVIRONMENT)
     assert outermost or not reads, "take what it needs as an argument"
+
+
+@SOURCES
+def test_sql_has_no_numbered_placeholders(path):
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    numbered = [text for text in texts if NUMBERED_PLACEHOLDER.search(text)]
+    assert not numbered, (
+        "early releases of Python 3.12 warn of a sequence for ?1 (gh-117995), which fails in a "
+        "project that makes warnings errors; name the parameters (:ns) and give a dict"
+    )
 
 
 @pytest.mark.parametrize("library", ["requests", "apispec", "asyncio", "jwt"])

@@ -1,5 +1,6 @@
-"""The wheel adds two import names and works beside a project's own app, schemas and web."""
+"""The wheel adds three import names and works beside a project's own app, schemas and web."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -22,11 +23,12 @@ def installed(wheel, tmp_path_factory):
     return folder / "project", site
 
 
-def test_the_wheel_adds_two_import_names(wheel):
+def test_the_wheel_adds_three_import_names(wheel):
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {name for name in names if not name.endswith(".dist-info")} == {
         "state",
         "pytest_stateroom.py",
+        "stateroom_command.py",
     }
 
 
@@ -93,3 +95,71 @@ def test_installed_plugin_works_in_a_project_with_the_same_names(installed, name
         call, cwd=project, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, timeout=60
     )
     assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.fixture(params=["state.py", "state/__init__.py"])
+def conflicting(request, wheel, tmp_path):
+    """The path of a module ``state`` of a project's own, in ``project`` beside ``site``, where the
+    wheel is installed.
+    """
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*install, "--target", tmp_path / "site", wheel], check=True, timeout=60)
+    path = tmp_path / "project" / request.param
+    path.parent.mkdir(parents=True)
+    path.write_text("OWNER = 'the project'\n")
+    return path
+
+
+@pytest.fixture
+def run(conflicting, tmp_path):
+    """Runs Python in the project's folder, with an import path of folders beside it."""
+
+    def run(*call, import_path=("site",)):
+        folders = os.pathsep.join(str(tmp_path / folder) for folder in import_path)
+        return subprocess.run(
+            [sys.executable, *map(str, call)],
+            cwd=tmp_path / "project",
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": folders},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def sentence(path):
+    return f"{path} is imported instead of Stateroom's package `state`: rename it, or remove its "
+
+
+def test_the_command_names_the_file_that_hides_it(run, conflicting, tmp_path):
+    command = tmp_path / "site" / "bin" / "stateroom"
+    result = run(command, "list", import_path=("project", "site"))
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"stateroom: {sentence(conflicting)}")
+
+
+def test_command_and_service_work_in_a_folder_with_a_state(run, tmp_path):
+    command = tmp_path / "site" / "bin" / "stateroom"
+    result = run(command, "exec", "--", sys.executable, "-c", "import state; print(state.OWNER)")
+    assert result.stdout == "the project\n", result.stderr
+
+
+@pytest.mark.parametrize("fixture", ["stateroom", "task_state_store", "asset_state_store"])
+@pytest.mark.parametrize("imports", ["import state", "import pytest"])
+def test_the_plugin_names_the_file_that_hides_it(run, conflicting, tmp_path, fixture, imports):
+    test = tmp_path / "project" / "test_it.py"
+    test.write_text(f"{imports}\ndef test_it({fixture}):\n    pass\n")
+    result = run("-m", "pytest", "-q", test)
+    assert "1 error" in result.stdout
+    assert sentence(conflicting) in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "ModuleNotFoundError" not in result.stdout
+
+
+def test_a_run_that_uses_no_fixture_works_beside_a_state(run, tmp_path):
+    test = tmp_path / "project" / "test_it.py"
+    test.write_text("import state\ndef test_it():\n    assert state.OWNER == 'the project'\n")
+    result = run("-m", "pytest", "-q", test)
+    assert "1 passed" in result.stdout, result.stdout

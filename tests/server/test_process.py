@@ -1,11 +1,12 @@
 """Stateroom as a child process: start, stop, and errors at start."""
 
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ import requests
 from state import process
 from state.process import ServerProcess, StartFailed
 from state.store.database.ownership import owner
+from tests.support.waiting import wait_for
 
 
 def test_it_answers_as_soon_as_it_exists():
@@ -29,13 +31,25 @@ def test_two_may_run_at_once():
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly(tmp_path, how):
+def test_a_signal_stops_it_cleanly(tmp_path, how, interruptible):
     path = tmp_path / "s.db"
     with ServerProcess(["--db", str(path)]) as served:
         served.process.send_signal(how)
         assert served.process.wait(10) == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["s.db", "s.db.lock"]
     assert owner(path) is None
+
+
+def test_a_signal_that_was_ignored_at_its_start_stays_so():
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        served = ServerProcess(["--db", ":memory:"])
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    with served:
+        served.process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            served.process.wait(1)
 
 
 def test_stop_may_be_repeated_and_closes_the_port():
@@ -112,10 +126,50 @@ os.kill(os.getpid(), signal.SIGKILL)
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60
     )
     port = int(killed.stdout.rpartition(":")[2])
-    deadline = time.monotonic() + 10
-    while listens(port):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: not listens(port))
+
+
+def test_it_ends_with_that_process_though_a_forked_child_lives():
+    program = """
+import os, signal, time
+from state.process import ServerProcess
+served = ServerProcess(["--db", ":memory:"])
+child = os.fork()
+if child == 0:
+    os.close(1)  # whoever reads the parent's output need not wait for this process
+    time.sleep(120)
+print(child, served.url.rpartition(":")[2], flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60
+    )
+    child, port = map(int, killed.stdout.split())
+    try:
+        wait_for(lambda: not listens(port))
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # beside pytest-xdist's
+def test_a_forked_child_that_leaves_its_block_does_not_stop_it():
+    def leave():
+        with served:
+            pass
+
+    with ServerProcess(["--db", ":memory:"]) as served:
+        child = multiprocessing.get_context("fork").Process(target=leave)
+        child.start()
+        child.join(60)
+        assert child.exitcode == 0
+        with pytest.raises(subprocess.TimeoutExpired):
+            served.process.wait(1)
+
+
+def test_it_needs_no_thread_of_the_process_that_started_it():
+    before = threading.active_count()
+    with ServerProcess(["--db", ":memory:"]):
+        assert threading.active_count() == before
 
 
 def listens(port):

@@ -19,6 +19,7 @@ from state import jwt_secret
 from state.errors import SettingError, StateError
 from state.masking import masked
 from state.process import READY, WITH_STDIN
+from state.signals import handle
 from state.store.database.connections import MEMORY
 
 from .. import settings
@@ -116,7 +117,7 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
         _stop(message, CANNOT_LISTEN)
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: sys.exit(0))
+            handle(number, lambda *_: sys.exit(0))
         service.store.announce(server.url)
         click.echo(banner(service, server.url, existed, stateroom()))
         gc.freeze()  # collecting the objects made at start would halt all requests for 30 ms

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from ...model.scopes import AssetScope, StoreScope, TaskScope
+from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
 from ..database.sql import in_range
 
 _TASK = """SELECT s.scope_id, 0 FROM scopes s JOIN dag_runs r USING (run_pk)
-    WHERE r.ns = ?1 AND r.dag_id = ?2 AND r.run_id = ?3 AND s.task_id = ?4 AND s.map_index = ?5
+    WHERE r.ns = :ns AND r.dag_id = :dag_id AND r.run_id = :run_id
+        AND s.task_id = :task_id AND s.map_index = :map_index
     UNION ALL SELECT scope_id, 1 FROM former_scopes
-    WHERE ns = ?1 AND dag_id = ?2 AND run_id = ?3 AND task_id = ?4 AND map_index = ?5
+    WHERE ns = :ns AND dag_id = :dag_id AND run_id = :run_id
+        AND task_id = :task_id AND map_index = :map_index
     ORDER BY 2 LIMIT 1"""
 _ASSET = """SELECT s.scope_id, 1 - a.active FROM scopes s JOIN assets a USING (asset_pk)
-    WHERE a.ns = ?1 AND a.name = ?2
-    UNION ALL SELECT scope_id, 2 FROM former_scopes WHERE ns = ?1 AND asset = ?2
+    WHERE a.ns = :ns AND a.name = :name
+    UNION ALL SELECT scope_id, 2 FROM former_scopes WHERE ns = :ns AND asset = :name
     ORDER BY 2 LIMIT 1"""
 
 
@@ -26,10 +28,11 @@ def scope_id_of(db: sqlite3.Connection, ns: int, scope: StoreScope) -> int | Non
     :raises OutOfRange: for a map index that no row can hold.
     """
     if isinstance(scope, TaskScope):
-        row = db.execute(_TASK, task_parameters(ns, scope)).fetchone()
+        in_range("map_index", scope.map_index)
+        row = db.execute(_TASK, {"ns": ns, **scope_document(scope)}).fetchone()
     else:
         assert isinstance(scope, AssetScope)
-        row = db.execute(_ASSET, (ns, scope.name)).fetchone()
+        row = db.execute(_ASSET, {"ns": ns, "name": scope.name}).fetchone()
     if row is None:
         return None
     return int(row[0])

@@ -52,9 +52,9 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
 
 def is_empty(db: sqlite3.Connection, ns: int) -> bool:
     """Whether a namespace has no dag runs and no assets, and so no keys."""
-    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = ?1)
-        OR EXISTS (SELECT 1 FROM assets WHERE ns = ?1)"""
-    return not db.execute(sql, (ns,)).fetchone()[0]
+    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = :ns)
+        OR EXISTS (SELECT 1 FROM assets WHERE ns = :ns)"""
+    return not db.execute(sql, {"ns": ns}).fetchone()[0]
 
 
 def near(db: sqlite3.Connection, name: str) -> list[str]:

@@ -162,17 +162,18 @@ def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int)
     """The scope of a task instance, made if it does not exist, with its old id if a reset removed
     it.
     """
-    parameters = (run_pk, task_id, map_index)
+    parameters = {"run": run_pk, "task": task_id, "map_index": map_index}
     row = db.execute(
-        """SELECT scope_id FROM scopes WHERE run_pk = ? AND task_id = ? AND map_index = ?
-            AND region = ''""",
+        """SELECT scope_id FROM scopes WHERE run_pk = :run AND task_id = :task
+            AND map_index = :map_index AND region = ''""",
         parameters,
     ).fetchone()
     if row is None:
         row = db.execute(
             """INSERT INTO scopes (scope_id, run_pk, task_id, map_index) VALUES (
             (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
-             WHERE r.run_pk = ?1 AND f.task_id = ?2 AND f.map_index = ?3), ?1, ?2, ?3)
+             WHERE r.run_pk = :run AND f.task_id = :task AND f.map_index = :map_index),
+             :run, :task, :map_index)
              RETURNING scope_id""",
             parameters,
         ).fetchone()
