@@ -19,6 +19,7 @@ import requests
 from benchmarks.verdict import verdict
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
+from state.store.namespace import Namespace
 from state.store.store import Store
 from state.store.tables import task_instances
 
@@ -49,7 +50,7 @@ def fill(path: Path, megabytes: int) -> None:
     store.close()
 
 
-def _add(namespace, task_id: str, keys: int, size: int) -> None:
+def _add(namespace: Namespace, task_id: str, keys: int, size: int) -> None:
     scope = TaskScope("d", "r", task_id)
     task_instances.create_task_instance(namespace, scope)
     with namespace.database.transaction() as db:
@@ -82,19 +83,17 @@ class Others:
         self.puts.clear()
         self._ended.clear()
 
-        def call(took: list[float], **options: object) -> None:
+        def call(took: list[float], method: str, body: dict[str, int] | None) -> None:
             with requests.Session() as http:
                 while not self._ended.is_set():
                     began = time.perf_counter()
-                    http.request(url=value, timeout=600, **options).raise_for_status()
+                    http.request(method, value, json=body, timeout=600).raise_for_status()
                     took.append(time.perf_counter() - began)
                     self._ended.wait(0.002)
 
         self._threads = [
-            threading.Thread(target=call, args=(self.gets,), kwargs={"method": "GET"}),
-            threading.Thread(
-                target=call, args=(self.puts,), kwargs={"method": "PUT", "json": {"value": 1}}
-            ),
+            threading.Thread(target=call, args=(self.gets, "GET", None)),
+            threading.Thread(target=call, args=(self.puts, "PUT", {"value": 1})),
         ]
         for thread in self._threads:
             thread.start()

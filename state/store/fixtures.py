@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -24,6 +25,7 @@ from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
 
+log = logging.getLogger("stateroom")
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
 
@@ -42,16 +44,24 @@ def apply(
     changes_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
     refs = [envelope.unwrap(entry["value"]) for entry in fixture_files.rows(document)]
-    with namespace.database.lock:  # the namespace's attributes change in the order of the commits
-        with namespace.database.transaction([ref for ref in refs if ref is not None]) as db:
-            event = Event("reset" if forget else "fixture", writer, status=204)
-            seq = namespace.journal.write(db, event)
-            if forget:
-                _empty(db, namespace, seq, writer)
-            else:
-                config = namespace.config | config
-            namespaces.write_config(db, namespace, config)
-            _apply_parts(db, namespace, document, seq)
+    held = [ref for ref in refs if ref is not None]
+
+    def act(db: sqlite3.Connection) -> None:
+        event = Event("reset" if forget else "fixture", writer, status=204)
+        seq = namespace.journal.write(db, event)
+        if forget:
+            _empty(db, namespace, seq, writer)
+        namespaces.write_config(db, namespace, config)
+        _apply_parts(db, namespace, document, seq)
+
+    database = namespace.database
+    with database.lock:  # the namespace's attributes change in the order of the commits
+        if forget:
+            database.free(act, held)
+        else:
+            config = namespace.config | config
+            with database.transaction(held) as db:
+                act(db)
         namespace.config = config
         if forget:
             namespace.set_clock(Clock())
@@ -61,11 +71,14 @@ def apply(
 
 
 def _empty(db: sqlite3.Connection, namespace: Namespace, parent: int, writer: Writer) -> None:
-    """Empty a namespace; one in a file leaves the snapshot ``before-reset`` of its contents.
+    """Empty a namespace; one in a file leaves the snapshot ``before-reset`` of its contents, unless
+    the disk is full.
 
     :param parent: the number of the event of which this is an effect.
     """
-    if namespace.database.is_file and snapshots.is_needed(db, namespace):
+    if namespace.database.is_short:
+        log.warning("reset without the snapshot %s: the disk is full", snapshots.BEFORE_RESET)
+    elif namespace.database.is_file and snapshots.is_needed(db, namespace):
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
     where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
     namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})

@@ -79,8 +79,11 @@ def drop(namespace: Namespace, name: str) -> None:
 
     :raises SnapshotNotFound: if there is none of this name.
     """
-    with namespace.database.transaction() as db:
+
+    def act(db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM snapshots WHERE snapshot_pk = ?", (_find(db, namespace, name)[0],))
+
+    namespace.database.free(act)
 
 
 def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any, ...]:

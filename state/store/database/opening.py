@@ -178,8 +178,12 @@ def _tables(connection: sqlite3.Connection) -> Database:
     return Database(connection, execute_plugins=False)
 
 
+_FULL = (
+    "has no room left; nothing was changed; make room on the disk, or delete keys, snapshots or "
+    "namespaces, which still works"
+)
 _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
-    ("is full", DatabaseFull, "has no room left; nothing was changed"),
+    ("is full", DatabaseFull, _FULL),
     ("readonly", ReadOnlyDatabase, "cannot be written"),
     ("malformed", CorruptDatabase, "is damaged"),
     ("not a database", CorruptDatabase, "is damaged"),

@@ -134,12 +134,13 @@ class Journal:
         parameters: Any,
         writer: Writer = CONTROL,
     ) -> None:
-        """Write an effect of an event on each of many entries, in one statement.
+        """Write an effect of an event on each of many entries, in one statement; none on a full
+        disk.
 
         :param op: ``set``, or ``delete``.
         :param source: a FROM clause in SQL, with the entries as ``e``.
         """
-        if not self.is_kept:
+        if not self.is_kept or self._database.is_short:
             return
         event = Event(op, writer, parent=parent)
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()

@@ -124,7 +124,8 @@ def drop(namespace: Namespace) -> None:
         raise NamespaceExists(
             "the namespace 'default' cannot be dropped; POST /_stateroom/reset empties it"
         )
-    with namespace.database.transaction() as db:
+
+    def act(db: sqlite3.Connection) -> None:
         namespace.journal.drop(db)
         references.hand_over(db, namespace.ns, DEFAULT)
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
@@ -133,6 +134,8 @@ def drop(namespace: Namespace) -> None:
             ON CONFLICT (name) DO UPDATE SET value = value + 1""",
             (_DROPPED + namespace.name,),
         )
+
+    namespace.database.free(act)
 
 
 def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Clock:
