@@ -6,7 +6,10 @@ A snapshot has copies of the namespace's rows, its configuration, its clock and 
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import SnapshotNotFound
@@ -14,6 +17,8 @@ from ..model import values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.names import check_name
 from ..model.scopes import CONTROL, StoreScope, scope_document, scope_from
+from .database.connections import Database
+from .database.slices import in_slices
 from .database.sql import rows
 from .journal.journal import Event
 from .namespace import Namespace
@@ -21,39 +26,115 @@ from .tables import copies, namespaces, references, scopes
 from .tables.namespaces import write_clock
 
 BEFORE_RESET = "before-reset"
+_HIDDEN = "~"  # begins the name of a snapshot that is unfinished or dropped; no valid one
 
 
 def take(namespace: Namespace, name: str) -> dict[str, Any]:
     """Take a snapshot, replacing one of the same name; returns it as :func:`listed` does.
 
+    It is of the moment at which it is there, as a whole. Other writers get their turn meanwhile.
+
     :raises InvalidName: for an invalid name.
     """
     check_name(name, "snapshot name")
-    with namespace.database.transaction() as db:
-        take_within(db, namespace, name)
-        namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))
+    with unfinished(namespace) as snapshot:
+        with namespace.database.transaction() as db:
+            take_within(db, namespace, name, snapshot)
+            namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))
     return next(row for row in listed(namespace) if row["name"] == name)
 
 
-def take_within(db: sqlite3.Connection, namespace: Namespace, name: str) -> None:
-    """Take a snapshot inside the caller's transaction."""
-    db.execute("DELETE FROM snapshots WHERE ns = ? AND name = ?", (namespace.ns, name))
-    row = (namespace.ns, name, to_text(namespace.clock.now()))
+@contextmanager
+def unfinished(namespace: Namespace) -> Iterator[int | None]:
+    """A snapshot that nobody sees yet, with copies of most entries, for :func:`take_within`.
+
+    What the block leaves of it, or has replaced by it, is deleted afterwards.
+
+    :returns: its row; None for a database in memory, or without a journal, where the number of an
+        entry does not tell whether it has changed.
+    """
+    database = namespace.database
+    if not database.is_file or not namespace.journal.is_kept:
+        yield None
+        return
+    with namespace.taking:
+        _delete_hidden(namespace)  # of a process that was killed
+        try:
+            with database.transaction() as db:
+                snapshot = _insert(db, namespace)
+
+            def copy(most: int) -> int:
+                with database.transaction() as db:
+                    return copies.take_some(db, namespace.ns, snapshot, most)
+
+            in_slices(copy)
+            yield snapshot
+        finally:
+            _delete_hidden(namespace)
+
+
+def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
+    """A snapshot without rows and without a name."""
+    name = f"{_HIDDEN}{secrets.token_hex(8)}"
+    row = (namespace.ns, name, "", "{}", "{}", "[]")
     cursor = db.execute(
         """INSERT INTO snapshots (ns, name, taken_at, config, clock, faults)
-        SELECT ns, ?2, ?3, config, clock,
-            (SELECT json_group_array(json_array(fault_id, fault, matched, fired))
-             FROM faults f WHERE f.ns = ?1)
-        FROM namespaces WHERE ns = ?1""",
+        VALUES (?, ?, ?, ?, ?, ?)""",
         row,
     )
     assert cursor.lastrowid is not None
-    copies.take(db, namespace.ns, cursor.lastrowid)
+    return cursor.lastrowid
+
+
+def _hide(db: sqlite3.Connection, snapshot: int) -> None:
     db.execute(
-        """UPDATE snapshots SET (keys, size) = (SELECT count(*), ifnull(sum(size), 0)
-            FROM snapshot_entries e
-        WHERE e.snapshot_pk = snapshots.snapshot_pk) WHERE snapshot_pk = ?""",
-        (cursor.lastrowid,),
+        "UPDATE snapshots SET name = ? || snapshot_pk WHERE snapshot_pk = ?", (_HIDDEN, snapshot)
+    )
+
+
+def _delete_hidden(namespace: Namespace) -> None:
+    """Delete the snapshots that are unfinished or were dropped."""
+    database = namespace.database
+    with database.reading() as db:
+        sql = "SELECT snapshot_pk FROM snapshots WHERE ns = ? AND name LIKE ? || '%'"
+        hidden = [pk for (pk,) in db.execute(sql, (namespace.ns, _HIDDEN))]
+    for snapshot in hidden:
+        _delete(database, snapshot)
+
+
+def _delete(database: Database, snapshot: int) -> None:
+    def delete_some(most: int) -> int:
+        return database.free(lambda db: copies.drop_some(db, snapshot, most))
+
+    in_slices(delete_some)
+    sql = "DELETE FROM snapshots WHERE snapshot_pk = ?"
+    database.free(lambda db: db.execute(sql, (snapshot,)))
+
+
+def take_within(
+    db: sqlite3.Connection, namespace: Namespace, name: str, snapshot: int | None = None
+) -> None:
+    """Take a snapshot inside the caller's transaction.
+
+    :param snapshot: from :func:`unfinished`, whose copies need not be made again.
+    """
+    sql = "SELECT snapshot_pk FROM snapshots WHERE ns = ? AND name = ?"
+    replaced = db.execute(sql, (namespace.ns, name)).fetchone()
+    if replaced is not None:
+        _hide(db, replaced[0])
+    if snapshot is None:
+        snapshot = _insert(db, namespace)
+    copies.take(db, namespace.ns, snapshot)
+    db.execute(
+        """UPDATE snapshots SET name = :name, taken_at = :now, (config, clock, faults) =
+        (SELECT config, clock,
+            (SELECT json_group_array(json_array(fault_id, fault, matched, fired))
+             FROM faults f WHERE f.ns = n.ns)
+         FROM namespaces n WHERE n.ns = snapshots.ns),
+        (keys, size) = (SELECT count(*), ifnull(sum(size), 0) FROM snapshot_entries e
+         WHERE e.snapshot_pk = snapshots.snapshot_pk)
+        WHERE snapshot_pk = :snapshot""",
+        {"name": name, "now": to_text(namespace.clock.now()), "snapshot": snapshot},
     )
 
 
@@ -71,7 +152,11 @@ def listed(namespace: Namespace) -> list[dict[str, Any]]:
     sql = "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name"
     with namespace.database.reading() as db:
         snapshots = rows(db, sql, (namespace.ns,))
-    return [{**row, "taken_at": to_wire(row["taken_at"])} for row in snapshots]
+    return [
+        {**row, "taken_at": to_wire(row["taken_at"])}
+        for row in snapshots
+        if not row["name"].startswith(_HIDDEN)
+    ]
 
 
 def drop(namespace: Namespace, name: str) -> None:
@@ -81,9 +166,11 @@ def drop(namespace: Namespace, name: str) -> None:
     """
 
     def act(db: sqlite3.Connection) -> None:
-        db.execute("DELETE FROM snapshots WHERE snapshot_pk = ?", (_find(db, namespace, name)[0],))
+        _hide(db, _find(db, namespace, name)[0])
 
-    namespace.database.free(act)
+    with namespace.taking:
+        namespace.database.free(act)
+        _delete_hidden(namespace)
 
 
 def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any, ...]:
@@ -93,7 +180,7 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
     ).fetchone()
     if row is None:
         sql = "SELECT name FROM snapshots WHERE ns = ? ORDER BY name"
-        names = [row[0] for row in db.execute(sql, (namespace.ns,))]
+        names = [row[0] for row in db.execute(sql, (namespace.ns,)) if row[0][0] != _HIDDEN]
         raise SnapshotNotFound(name, names)
     return row
 

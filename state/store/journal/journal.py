@@ -7,6 +7,7 @@ namespaces of a database share the numbers, which grow in the order of effects a
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
 from collections.abc import Callable
@@ -135,7 +136,7 @@ class Journal:
         writer: Writer = CONTROL,
     ) -> None:
         """Write an effect of an event on each of many entries, in one statement; none on a full
-        disk.
+        disk. The oldest are left out that the journal has no room for: they would be deleted next.
 
         :param op: ``set``, or ``delete``.
         :param source: a FROM clause in SQL, with the entries as ``e``.
@@ -145,13 +146,19 @@ class Journal:
         event = Event(op, writer, parent=parent)
         (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
         first = self._log.reserve(self._ns, count)
+        if op == "set":
+            sizes = (size for (size,) in db.execute(f"SELECT e.size {source}", parameters))
+            kept = self._log.kept(reversed(list(sizes)))
+        else:
+            kept = self._log.kept(itertools.repeat(0, count))
         row = (f"{first} - 1 + row_number() OVER ()", *map(_quoted, self._row(event)))
         terms = dict(zip(COLUMNS, row, strict=True))
         terms |= {name: f"e.{name}" for name in ("scope_id", "key")}
         if op == "set":
             terms |= {name: f"e.{name}" for name in ("value", "kind", "expires_at", "expires_by")}
         db.execute(
-            f"INSERT INTO journal ({', '.join(terms)}) SELECT {', '.join(terms.values())} {source}",
+            f"""INSERT INTO journal ({", ".join(terms)}) SELECT {", ".join(terms.values())} {source}
+            LIMIT -1 OFFSET {count - kept}""",
             parameters,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -95,6 +96,20 @@ class Log:
             self._sizes[ns] = _UNKNOWN
         self._wake()
         return first
+
+    def kept(self, sizes: Iterable[int]) -> int:
+        """The number of events that have room in the journal, of many, the newest first.
+
+        :param sizes: bytes of their values.
+        """
+        size = 0
+        kept = 0
+        for value in sizes:
+            size += _OVERHEAD + value
+            if size > self.limit:
+                break
+            kept += 1
+        return kept
 
     def note(self, row: Row) -> int:
         """Number an event now, and write it with the next batch."""

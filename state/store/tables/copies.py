@@ -59,13 +59,48 @@ CHANGED_ENTRIES = f"FROM ({_changed('entries')}) e"
 
 
 def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
-    """Copy the rows of a namespace into a snapshot, inside the caller's transaction."""
+    """Copy the rows of a namespace into a snapshot, inside the caller's transaction.
+
+    Entries that :func:`take_some` has copied stay, unless they have changed since.
+    """
+    parameters = {"ns": ns, "snapshot": snapshot}
+    db.execute(
+        f"""DELETE FROM snapshot_entries AS t WHERE {_TAKEN} AND NOT EXISTS
+        (SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq)""",
+        parameters,
+    )
     for table, (key, columns, mine) in TABLES.items():
+        taken = f"SELECT 1 FROM snapshot_{table} t WHERE {_TAKEN} AND t.{key} = {table}.{key}"
         db.execute(
             f"""INSERT INTO snapshot_{table} (snapshot_pk, {key}, {columns})
-            SELECT :snapshot, {key}, {columns} FROM {table} WHERE {mine}""",
-            {"ns": ns, "snapshot": snapshot},
+            SELECT :snapshot, {key}, {columns} FROM {table}
+            WHERE {mine} AND NOT EXISTS ({taken})""",
+            parameters,
         )
+
+
+def take_some(db: sqlite3.Connection, ns: int, snapshot: int, most: int) -> int:
+    """Copy the next entries of a namespace, inside the caller's transaction; returns how many.
+
+    Only for entries that the journal numbers: by their number :func:`take` knows changed ones.
+    """
+    key, columns, mine = TABLES["entries"]
+    return db.execute(
+        f"""INSERT INTO snapshot_entries (snapshot_pk, {key}, {columns})
+        SELECT :snapshot, {key}, {columns} FROM entries
+        WHERE {key} > (SELECT ifnull(max({key}), 0) FROM snapshot_entries WHERE {_TAKEN})
+        AND +{mine} ORDER BY {key} LIMIT :most""",
+        {"ns": ns, "snapshot": snapshot, "most": most},
+    ).rowcount
+
+
+def drop_some(db: sqlite3.Connection, snapshot: int, most: int) -> int:
+    """Delete entries of a snapshot, inside the caller's transaction; returns how many."""
+    return db.execute(
+        f"""DELETE FROM snapshot_entries WHERE rowid IN
+        (SELECT rowid FROM snapshot_entries WHERE {_TAKEN} LIMIT :most)""",
+        {"snapshot": snapshot, "most": most},
+    ).rowcount
 
 
 def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
