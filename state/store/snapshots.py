@@ -16,7 +16,7 @@ from ..errors import SnapshotNotFound
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.names import check_name
-from ..model.scopes import CONTROL, StoreScope, scope_document, scope_from
+from ..model.scopes import CONTROL, scope_document, scope_from
 from .database.connections import Database
 from .database.slices import in_slices
 from .database.sql import rows
@@ -218,7 +218,10 @@ def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, s
 
 # ---------------------------------------------------------------- diff
 
-_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key, e.value
+_Key = tuple[Any, ...]  # the coordinates of its scope, and its name
+
+_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.entry_id, e.seq
     FROM {entries} e
     JOIN {scopes} s ON s.scope_id = e.scope_id {and_scope}
     LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run}
@@ -255,31 +258,53 @@ def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[d
     :raises SnapshotNotFound: if there is none of a name.
     """
     with namespace.database.snapshot() as db:
-        before = _texts(db, namespace, a)
-        after = _texts(db, namespace, b)
-    return {
-        "added": [_item(key, value=after[key]) for key in after if key not in before],
-        "removed": [_item(key, value=before[key]) for key in before if key not in after],
-        "changed": [
-            _item(key, before=before[key], after=after[key])
-            for key in before
-            if key in after and before[key] != after[key]
-        ],
-    }
+        old = _Keys(db, namespace, a)
+        new = _Keys(db, namespace, b)
+        added = [key for key in new.versions if key not in old.versions]
+        removed = [key for key in old.versions if key not in new.versions]
+        kept = [key for key in old.versions if key in new.versions]
+        changed = [key for key in kept if old.differs(new, key)]
+        return {
+            "added": [_item(key, value=new.text(key)) for key in added],
+            "removed": [_item(key, value=old.text(key)) for key in removed],
+            "changed": [_item(key, before=old.text(key), after=new.text(key)) for key in changed],
+        }
 
 
-def _texts(
-    db: sqlite3.Connection, namespace: Namespace, name: str | None
-) -> dict[tuple[StoreScope, str], str]:
-    """The JSON text of each key, of a snapshot or of now."""
-    if name is None:
-        entries = rows(db, _NOW, {"ns": namespace.ns})
-    else:
-        entries = rows(db, _THEN, {"snapshot": _find(db, namespace, name)[0]})
-    return {(scope_from(row), row["key"]): row["value"] for row in entries}
+class _Keys:
+    """The keys of a snapshot or of now, in their order.
+
+    :ivar versions: entry and number of the write of each, by its coordinates and its name.
+    """
+
+    def __init__(self, db: sqlite3.Connection, namespace: Namespace, name: str | None) -> None:
+        self._db = db
+        self._snapshot: int | None = None
+        sql = _NOW
+        if name is not None:
+            self._snapshot = _find(db, namespace, name)[0]
+            sql = _THEN
+        keys = db.execute(sql, {"ns": namespace.ns, "snapshot": self._snapshot})
+        self.versions = {tuple(key): (entry, seq) for *key, entry, seq in keys}
+
+    def text(self, key: _Key) -> str:
+        """The JSON text of a key."""
+        sql = "SELECT value FROM entries WHERE entry_id = :entry"
+        if self._snapshot is not None:
+            sql = "SELECT value FROM snapshot_entries WHERE entry_id = :entry AND snapshot_pk = :pk"
+        entry, _ = self.versions[key]
+        parameters = {"entry": entry, "pk": self._snapshot}
+        text: str = self._db.execute(sql, parameters).fetchone()[0]
+        return text
+
+    def differs(self, other: _Keys, key: _Key) -> bool:
+        """Whether the value of a key is another than there."""
+        version = self.versions[key]
+        is_same_write = version == other.versions[key] and version[1] > 0
+        return not is_same_write and self.text(key) != other.text(key)
 
 
-def _item(scoped_key: tuple[StoreScope, str], **texts: str) -> dict[str, Any]:
-    scope, key = scoped_key
+def _item(key: _Key, **texts: str) -> dict[str, Any]:
+    row = dict(zip(("dag_id", "run_id", "task_id", "map_index", "asset"), key, strict=False))
     members = {name: values.loads(text) for name, text in texts.items()}
-    return {"scope": scope_document(scope), "key": key, **members}
+    return {"scope": scope_document(scope_from(row)), "key": key[-1], **members}

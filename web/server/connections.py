@@ -266,7 +266,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             if self.current_outbuf_count >= self.adj.outbuf_high_watermark:
                 self.outbufs.append(AnswerBuffer(self.adj.outbuf_overflow))
                 self.current_outbuf_count = 0
-        return int(super().write_soon(data))
+        written = int(super().write_soon(data))
+        self.last_activity = time.time()  # from now on the client has something to read
+        return written
 
     def writable(self) -> bool:
         if self._dropping_since is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..database.slices import end_of_slice
 from . import entries
 from .scopes import OF_NAMESPACE
 
@@ -85,22 +86,27 @@ def take_some(db: sqlite3.Connection, ns: int, snapshot: int, most: int) -> int:
     Only for entries that the journal numbers: by their number :func:`take` knows changed ones.
     """
     key, columns, mine = TABLES["entries"]
+    parameters = {"ns": ns, "snapshot": snapshot, "most": most}
+    sql = f"SELECT ifnull(max({key}), 0) FROM snapshot_entries WHERE {_TAKEN}"
+    (parameters["after"],) = db.execute(sql, parameters).fetchone()
+    source = f"FROM entries WHERE {key} > :after AND +{mine}"  # in the order of the table
+    last = end_of_slice(
+        db.execute(f"SELECT {key}, size {source} ORDER BY {key} LIMIT :most", parameters)
+    )
     return db.execute(
         f"""INSERT INTO snapshot_entries (snapshot_pk, {key}, {columns})
-        SELECT :snapshot, {key}, {columns} FROM entries
-        WHERE {key} > (SELECT ifnull(max({key}), 0) FROM snapshot_entries WHERE {_TAKEN})
-        AND +{mine} ORDER BY {key} LIMIT :most""",
-        {"ns": ns, "snapshot": snapshot, "most": most},
+        SELECT :snapshot, {key}, {columns} {source} AND {key} <= :last""",
+        {**parameters, "last": last},
     ).rowcount
 
 
 def drop_some(db: sqlite3.Connection, snapshot: int, most: int) -> int:
     """Delete entries of a snapshot, inside the caller's transaction; returns how many."""
-    return db.execute(
-        f"""DELETE FROM snapshot_entries WHERE rowid IN
-        (SELECT rowid FROM snapshot_entries WHERE {_TAKEN} LIMIT :most)""",
-        {"snapshot": snapshot, "most": most},
-    ).rowcount
+    parameters = {"snapshot": snapshot, "most": most}
+    sql = f"SELECT entry_id, size FROM snapshot_entries WHERE {_TAKEN} ORDER BY 1 LIMIT :most"
+    last = end_of_slice(db.execute(sql, parameters))
+    sql = f"DELETE FROM snapshot_entries WHERE {_TAKEN} AND entry_id <= :last"
+    return db.execute(sql, {**parameters, "last": last}).rowcount
 
 
 def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
