@@ -27,7 +27,8 @@ ROW = 1000  # bytes of each of many values
 LARGE = 2 * 2**20  # bytes of each of a few
 KEYS = 500  # of a task instance
 SECONDS = 10  # that a call of 500 MB may take
-WAIT = 0.25  # seconds that another call may wait meanwhile
+READ_WAIT = 0.25  # seconds that a read may wait meanwhile
+WRITE_WAIT = 1.0  # seconds that a write may wait meanwhile
 
 
 class Seen(NamedTuple):
@@ -137,7 +138,7 @@ def line(seen: Seen, goal: float) -> str:
     for name, waits in (("GET", seen.gets), ("PUT", seen.puts)):
         p50 = statistics.median(waits) * 1e3
         cells.append(f"{name} p50 {p50:6.1f} max {max(waits) * 1e3:7.1f} ms")
-    is_reached = seen.took <= goal and max(*seen.gets, *seen.puts) <= WAIT
+    is_reached = seen.took <= goal and max(seen.gets) <= READ_WAIT and max(seen.puts) <= WRITE_WAIT
     return "  ".join([*cells, verdict(is_reached)])
 
 
@@ -146,7 +147,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.db"
         fill(path, megabytes)
-        print(f"{path.stat().st_size / 1e6:.0f} MB; goals: {SECONDS} s, others {WAIT * 1e3:.0f} ms")
+        size = path.stat().st_size / 1e6
+        print(f"{size:.0f} MB; goals: {SECONDS} s; GETs {READ_WAIT} s, PUTs {WRITE_WAIT} s at most")
         with ServerProcess(["--db", str(path), "--log-level", "error"]) as process:
             for seen in measure(process.url):
                 print(line(seen, SECONDS), flush=True)

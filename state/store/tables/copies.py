@@ -62,12 +62,14 @@ CHANGED_ENTRIES = f"FROM ({_changed('entries')}) e"
 def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     """Copy the rows of a namespace into a snapshot, inside the caller's transaction.
 
-    Entries that :func:`take_some` has copied stay, unless they have changed since.
+    Entries that :func:`take_some` has copied stay, unless they have changed since, or their writer
+    was deleted.
     """
     parameters = {"ns": ns, "snapshot": snapshot}
     db.execute(
         f"""DELETE FROM snapshot_entries AS t WHERE {_TAKEN} AND NOT EXISTS
-        (SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq)""",
+        (SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
+         AND e.writer_ti_pk IS t.writer_ti_pk)""",
         parameters,
     )
     for table, (key, columns, mine) in TABLES.items():
