@@ -18,7 +18,7 @@ from ..model.clock import Clock, to_text, to_wire
 from ..model.names import check_name
 from ..model.scopes import CONTROL, scope_document, scope_from
 from .database.connections import Database
-from .database.slices import in_slices
+from .database.slices import BYTES, in_slices
 from .database.sql import rows
 from .journal.journal import Event
 from .namespace import Namespace
@@ -26,7 +26,9 @@ from .tables import copies, namespaces, references, scopes
 from .tables.namespaces import write_clock
 
 BEFORE_RESET = "before-reset"
+_FEW = 10_000  # entries
 _HIDDEN = "~"  # begins the name of a snapshot that is unfinished or dropped; no valid one
+_HIDE = f"name = '{_HIDDEN}' || snapshot_pk"
 
 
 def take(namespace: Namespace, name: str) -> dict[str, Any]:
@@ -50,27 +52,37 @@ def unfinished(namespace: Namespace) -> Iterator[int | None]:
 
     What the block leaves of it, or has replaced by it, is deleted afterwards.
 
-    :returns: its row; None for a database in memory, or without a journal, where the number of an
-        entry does not tell whether it has changed.
+    :returns: its row; None for few entries, a database in memory, or without a journal, where the
+        number of an entry does not tell whether it has changed.
     """
-    database = namespace.database
-    if not database.is_file or not namespace.journal.is_kept:
-        yield None
-        return
     with namespace.taking:
-        _delete_hidden(namespace)  # of a process that was killed
         try:
-            with database.transaction() as db:
-                snapshot = _insert(db, namespace)
-
-            def copy(most: int) -> int:
-                with database.transaction() as db:
-                    return copies.take_some(db, namespace.ns, snapshot, most)
-
-            in_slices(copy)
-            yield snapshot
+            yield _copied(namespace)
         finally:
             _delete_hidden(namespace)
+
+
+def _copied(namespace: Namespace) -> int | None:
+    database = namespace.database
+    if not database.is_file or not namespace.journal.is_kept or _is_small(namespace):
+        return None
+    with database.transaction() as db:
+        snapshot = _insert(db, namespace)
+
+    def copy(most: int) -> int:
+        with database.transaction() as db:
+            return copies.take_some(db, namespace.ns, snapshot, most)
+
+    in_slices(copy)
+    return snapshot
+
+
+def _is_small(namespace: Namespace) -> bool:
+    """Whether a namespace is copied at once in less time than a slice takes."""
+    sql = f"SELECT size FROM entries WHERE scope_id IN ({scopes.OF_NAMESPACE}) LIMIT :most"
+    with namespace.database.reading() as db:
+        sizes = [size for (size,) in db.execute(sql, {"ns": namespace.ns, "most": _FEW + 1})]
+    return len(sizes) <= _FEW and sum(sizes) <= BYTES
 
 
 def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
@@ -84,12 +96,6 @@ def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
-
-
-def _hide(db: sqlite3.Connection, snapshot: int) -> None:
-    db.execute(
-        "UPDATE snapshots SET name = ? || snapshot_pk WHERE snapshot_pk = ?", (_HIDDEN, snapshot)
-    )
 
 
 def _delete_hidden(namespace: Namespace) -> None:
@@ -118,10 +124,10 @@ def take_within(
 
     :param snapshot: from :func:`unfinished`, whose copies need not be made again.
     """
-    sql = "SELECT snapshot_pk FROM snapshots WHERE ns = ? AND name = ?"
-    replaced = db.execute(sql, (namespace.ns, name)).fetchone()
-    if replaced is not None:
-        _hide(db, replaced[0])
+    replaced = (namespace.ns, name)
+    small = f"keys <= {_FEW} AND size <= {BYTES}"
+    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {small}", replaced)
+    db.execute(f"UPDATE snapshots SET {_HIDE} WHERE ns = ? AND name = ?", replaced)
     if snapshot is None:
         snapshot = _insert(db, namespace)
     copies.take(db, namespace.ns, snapshot)
@@ -166,7 +172,8 @@ def drop(namespace: Namespace, name: str) -> None:
     """
 
     def act(db: sqlite3.Connection) -> None:
-        _hide(db, _find(db, namespace, name)[0])
+        snapshot = _find(db, namespace, name)[0]
+        db.execute(f"UPDATE snapshots SET {_HIDE} WHERE snapshot_pk = ?", (snapshot,))
 
     with namespace.taking:
         namespace.database.free(act)

@@ -16,7 +16,8 @@ KEYS = 60
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshots, "_FEW", 0)
     store = Store(str(tmp_path / "s.db"))
     yield store
     store.close()
@@ -105,6 +106,16 @@ def test_an_unfinished_snapshot_is_not_seen(namespace, between):
     assert between(look) is not None
     snapshots.take(namespace, "s")
     assert seen == []
+
+
+def test_a_replaced_snapshot_in_memory_leaves_no_row():
+    store = Store()
+    task_instances.create_task_instance(store.namespace(), TASK)
+    scopes.task(store.namespace(), TASK).set("k", 1)
+    snapshots.take(store.namespace(), "s")
+    snapshots.take(store.namespace(), "s")
+    assert rows_of_snapshots(store) == 1
+    store.close()
 
 
 def rows_of_snapshots(store):

@@ -43,4 +43,4 @@ def in_slices(act: Callable[[int], int]) -> None:
             rows = min(2 * rows, _MOST)
         elif took > _LONG:
             rows = max(1, rows // 2)
-        time.sleep(_PAUSE)
+        time.sleep(min(took, _PAUSE))

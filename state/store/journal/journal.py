@@ -7,7 +7,6 @@ namespaces of a database share the numbers, which grow in the order of effects a
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 import time
 from collections.abc import Callable
@@ -144,13 +143,10 @@ class Journal:
         if not self.is_kept or self._database.is_short:
             return
         event = Event(op, writer, parent=parent)
-        (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
-        first = self._log.reserve(self._ns, count)
-        if op == "set":
-            sizes = (size for (size,) in db.execute(f"SELECT e.size {source}", parameters))
-            kept = self._log.kept(reversed(list(sizes)))
-        else:
-            kept = self._log.kept(itertools.repeat(0, count))
+        size = "e.size" if op == "set" else "0"
+        sizes = [size for (size,) in db.execute(f"SELECT {size} {source}", parameters)]
+        first = self._log.reserve(self._ns, len(sizes))
+        left_out = len(sizes) - self._log.kept(reversed(sizes))
         row = (f"{first} - 1 + row_number() OVER ()", *map(_quoted, self._row(event)))
         terms = dict(zip(COLUMNS, row, strict=True))
         terms |= {name: f"e.{name}" for name in ("scope_id", "key")}
@@ -158,7 +154,7 @@ class Journal:
             terms |= {name: f"e.{name}" for name in ("value", "kind", "expires_at", "expires_by")}
         db.execute(
             f"""INSERT INTO journal ({", ".join(terms)}) SELECT {", ".join(terms.values())} {source}
-            LIMIT -1 OFFSET {count - kept}""",
+            LIMIT -1 OFFSET {left_out}""",
             parameters,
         )
 
