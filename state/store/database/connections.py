@@ -74,9 +74,10 @@ class Database:
                 opening.create(Path(self._file))
                 self._identity = str(identity.of_file(self._file))
                 self._ownership.claim(self._identity)
+            self._writer = self._open_writer(durable)
+            if self.is_file:
                 self._reserve = Reserve(self._file)
                 self._reserve.take()
-            self._writer = self._open_writer(durable)
         except BaseException:
             self._release()
             raise

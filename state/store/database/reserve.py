@@ -11,6 +11,11 @@ SIZE = 8 * 2**20  # bytes: a log as large as SQLite lets it grow, and one call m
 _LEAST = 2**20  # bytes, enough for a call that deletes a few keys
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner can read."""
+    return os.open(path, flags, 0o600)
+
+
 class Reserve:
     """A file beside the database that is removed while a call needs its room.
 
@@ -25,17 +30,15 @@ class Reserve:
 
         What one more call needs to free room is taken in any case.
         """
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            disk = os.fstatvfs(file)
-            free = disk.f_bavail * disk.f_frsize
-            size = min(free, max(_LEAST, free // 2), SIZE)
-            if size and hasattr(os, "posix_fallocate"):  # not on macOS
-                os.posix_fallocate(file, 0, size)
-        except OSError:  # a quota, or a file system that cannot
-            os.truncate(file, 0)
-        finally:
-            os.close(file)
+            with open(self._path, "wb", opener=_private) as file:
+                disk = os.fstatvfs(file.fileno())
+                free = disk.f_bavail * disk.f_frsize
+                size = min(free, max(_LEAST, free // 2), SIZE)
+                if size and hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(file.fileno(), 0, size)
+        except OSError:  # a quota, a file system that cannot, or no room even for an empty file
+            self.end()
 
     def end(self) -> None:
         """Give the room back: a closed database is one file."""
@@ -48,5 +51,4 @@ class Reserve:
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):  # no room even for an empty file
-                self.take()
+            self.take()
