@@ -127,6 +127,23 @@ def test_the_reserve_is_taken_again_and_given_back_at_the_end(tmp_path):
     assert not kept.exists()
 
 
+def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    other = store.create_namespace("other")
+    assets.create_asset(other, "a")
+    scopes.asset(other, name="a").set("k", 1)
+    with store.transaction() as db:
+        db.execute(
+            """CREATE TEMP TRIGGER refuse BEFORE DELETE ON namespaces
+            BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"""
+        )
+    with pytest.raises(DatabaseFull):
+        store.drop_namespace("other")
+    scopes.asset(other, name="a").get("k")
+    assert [event["key"] for event in other.journal.events(op="get")] == ["k"]
+    store.close()
+
+
 def test_over_http_a_full_disk_is_read_and_emptied(disk):
     with ServerProcess(["--db", str(disk.folder / "s.db"), "--log-level", "error"]) as process:
         client = StateroomClient(process.url)

@@ -83,6 +83,10 @@ class Journal:
         """Refuse further events of this namespace, which the caller's transaction deletes."""
         self._log.drop(db, self._ns)
 
+    def keep(self) -> None:
+        """Take events of this namespace again, because it could not be dropped."""
+        self._log.keep(self._ns)
+
     def number(self) -> int:
         """The number of an event that is written later in the current transaction."""
         return self._log.number()

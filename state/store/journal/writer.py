@@ -203,6 +203,11 @@ class Log:
             self._pending = [row for row in self._pending if row[1] != ns]
             self._sizes.pop(ns, None)
 
+    def keep(self, ns: int) -> None:
+        """Take events of a namespace again whose :meth:`drop` was rolled back."""
+        with self._lock:
+            self._dropped.discard(ns)
+
     def is_dropped(self, ns: int) -> bool:
         return ns in self._dropped
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import NamespaceExists, NamespaceNotFound
+from ...errors import NamespaceExists, NamespaceNotFound, StoreError
 from ...model.clock import Clock, to_text, to_wire
 from ...model.names import check_name
 from ...model.scopes import CONTROL
@@ -135,7 +135,11 @@ def drop(namespace: Namespace) -> None:
             (_DROPPED + namespace.name,),
         )
 
-    namespace.database.free(act)
+    try:
+        namespace.database.free(act)
+    except StoreError:
+        namespace.journal.keep()
+        raise
 
 
 def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Clock:
