@@ -20,6 +20,7 @@ StateError
 │   ├── BadBackend           a class that cannot be a backend, or broke its contract
 │   ├── ObjectMissing        the object behind a reference does not exist
 │   ├── ObjectCorrupt        the object differs from what was written
+│   ├── ObjectTooLarge       the object is larger than the service returns
 │   ├── ForeignReference     this backend did not make the reference, or its base path has moved
 │   ├── RefusedReference     the service does not resolve a reference of unknown origin
 │   ├── ReferenceBusy        the object behind a reference is just being removed
@@ -269,6 +270,21 @@ class ObjectCorrupt(BackendError):
     def __init__(self, ref: str, why: str) -> None:
         super().__init__(f"the object behind the reference {masked(ref)} is damaged: {why}")
         self.ref = ref
+
+
+class ObjectTooLarge(BackendError):
+    """A backend returned a value that is larger than the service returns.
+
+    :param largest: bytes.
+    """
+
+    reason = "too_large"
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(
+            f"the value is larger than {largest:,} bytes, the most that this service sends "
+            "(--max-body); a worker with this backend can read it"
+        )
 
 
 class ForeignReference(BackendError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, request
@@ -11,6 +12,7 @@ from flask import Response, request
 CUT = "stateroom.cut"
 NOTHING = -1  # not even a status line is sent
 
+_BLOCK = 256 * 1024  # characters
 NO_CONTENT = ("", 204)  # the answer to a write that was kept
 
 _POLICY = (
@@ -28,6 +30,43 @@ HEADERS = {
 def json_answer(document: Any, status: int = 200) -> Response:
     """An answer with exactly the content type that the SDK looks for."""
     return text_answer(json.dumps(document), status)
+
+
+def large_answer(document: dict[str, Any]) -> Response:
+    """Like :func:`json_answer`, of an object whose lists may be long, in blocks: what writes a text
+    of hundreds of megabytes at once stops every other thread meanwhile.
+    """
+    return Response(list(_blocks(_pieces(document))), content_type="application/json")
+
+
+def _pieces(document: dict[str, Any]) -> Iterator[str]:
+    separator = "{"
+    for name, value in document.items():
+        yield f"{separator}{json.dumps(name)}: "
+        separator = ", "
+        if not isinstance(value, list):
+            yield json.dumps(value)
+            continue
+        yield "["
+        for number, item in enumerate(value):
+            if number:
+                yield separator
+            yield json.dumps(item)
+        yield "]"
+    yield "}"
+
+
+def _blocks(pieces: Iterator[str]) -> Iterator[str]:
+    block: list[str] = []
+    size = 0
+    for piece in pieces:
+        block.append(piece)
+        size += len(piece)
+        if size > _BLOCK:
+            yield "".join(block)
+            block = []
+            size = 0
+    yield "".join(block)
 
 
 def text_answer(text: str, status: int = 200) -> Response:

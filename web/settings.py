@@ -308,7 +308,7 @@ SETTINGS: tuple[Setting, ...] = (
         16 * 2**20,
         size,
         "a size such as 16MiB",
-        "Largest request body; a larger one gets 413.",
+        "Largest request body; a larger one gets 413. The backend may return no larger value.",
         metavar="SIZE",
     ),
     Setting(

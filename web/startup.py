@@ -88,7 +88,10 @@ def _backend(
         hooks = loading.load(name, **options)
     except BadBackend as error:
         raise BadBackend(masked(str(error))) from error
+    if hooks is not None:
+        hooks.largest = settings["max_body"]
     if hooks is not None and name in loading.BUILTIN:
+        hooks.backend.largest = settings["max_body"]
         hooks.backend.former_realms = [layout.realm(f"{id_}/{realm}") for id_ in store.former_ids]
     return Backend(hooks, calls, settings["backend_timeout"])
 

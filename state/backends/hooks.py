@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import BadBackend
+from ..model import values
 from ..model.envelope import LONGEST
 from ..model.reference_facts import Released
 from ..model.scopes import StoreScope, TaskScope
@@ -94,7 +96,11 @@ class Hooks:
     :param backend: an instance.
     :param name: its name in the ledger: a built-in name or a dotted path.
     :raises BadBackend: as :func:`check_class` says.
+    :ivar largest: bytes of a value that is read, as :func:`~state.model.values.check_size` counts
+        them; None for any number.
     """
+
+    largest: int | None = None
 
     def __init__(self, backend: Any, name: str) -> None:
         check_class(type(backend))
@@ -147,14 +153,21 @@ class Hooks:
     ) -> tuple[Any, Encoded | None]:
         """The value behind a reference, and its JSON text if the backend returns that.
 
+        :raises ObjectTooLarge: if the value is larger than is read here.
+
         Exceptions of the backend are not caught.
 
         :param key: the key of the value, for faults; no hook gets it.
         """
         if isinstance(self.backend, EncodedBackend):
             encoded = self.backend.read(ref)
-            return encoded.value(), encoded
-        return self.deserialize(scope, ref), None
+            values.check_text_size(encoded.size, self.largest)
+            value = encoded.value()
+        else:
+            encoded = None
+            value = self.deserialize(scope, ref)
+        values.check_size(value, self.largest)
+        return value, encoded
 
     def keeps_inline(self, value: Any) -> bool:
         """Whether the backend would leave this value in its row; False if that is unknown."""
@@ -191,7 +204,7 @@ class Hooks:
             return None
         if not isinstance(ref, str) or not ref:
             raise BadBackend(
-                f"{self.name} returned {ref!r} as a reference; "
+                f"{self.name} returned {reprlib.repr(ref)} as a reference; "
                 "it must be a non-empty string, or None"
             )
         if len(ref) > LONGEST:

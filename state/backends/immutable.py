@@ -32,6 +32,7 @@ class ImmutableBackend(EncodedBackend):
     immutable = True
     # of the database that this one was copied from: read, never written or removed
     former_realms: Sequence[str] = ()
+    largest: int | None = None  # bytes of a value that is read; None for any number
 
     def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
         if threshold < 0:
@@ -54,13 +55,14 @@ class ImmutableBackend(EncodedBackend):
         :raises ObjectMissing: if the object does not exist.
         :raises ObjectCorrupt: if the object differs from what was written.
         :raises ForeignReference: if the reference does not lie below the base.
+        :raises ObjectTooLarge: if the object is larger than is read here.
         """
         path = self._path(ref)
         name = layout.parse(path)
         if name is None:
             raise ForeignReference(ref, "it names an unfinished object")
         try:
-            encoded = Encoded.read(self._pieces(path, name["codec"]))
+            encoded = Encoded.read(self._pieces(path, name["codec"]), self.largest)
         except FileNotFoundError:
             raise ObjectMissing(ref) from None
         except ValueError as error:

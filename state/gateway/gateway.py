@@ -76,10 +76,20 @@ class Gateway:
         :raises RefusedReference: for a reference that this backend is not known to have made.
         :raises BackendError: as :meth:`Backend.run` says.
         """
-        value = self._backend.run(lambda call: self._get(call, key))
-        if value is _NONE:
+        return values.loads(self.text(key))
+
+    def text(self, key: str) -> str:
+        """The JSON text of a value, written before the deadline; raises as :meth:`get`."""
+        text = self._backend.run(lambda call: self._text(call, key))
+        if text is None:
             raise KeyNotFound(self._keyspace.what, key)
-        return value
+        return text
+
+    def _text(self, call: Call[Any], key: str) -> str | None:
+        value = self._get(call, key)
+        if value is _NONE:
+            return None
+        return values.dumps(value)
 
     def _get(self, call: Call[Any], key: str) -> Any:
         value = self._accessor(_Rows(self._keyspace, self._backend, call)).get(key, _NONE)

@@ -6,10 +6,12 @@ made it.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BackendBusy, BackendFailed, BackendTimeout
+from ..errors import BackendBusy, BackendFailed, BackendTimeout, DatabaseFull
+from ..masking import masked
 from ..model.reference_facts import health_of_checksum
 from ..model.scopes import scope_from
 from ..model.values import Encoded
@@ -18,6 +20,7 @@ from ..store.tables import references
 from .backend import Backend
 from .health import health_of, vouched_by
 
+log = logging.getLogger("stateroom.gateway")
 LARGEST = 1024 * 1024  # bytes; a larger value is not shown
 _SENTENCES = {
     "ok": "The object is unchanged since it was written.",
@@ -53,7 +56,10 @@ def resolve(
     """
     outcome = _resolve(namespace, backend, row, largest)
     if outcome.word in _SENTENCES:
-        references.set_health(namespace.database, row["ref_id"], outcome.word)
+        try:
+            references.set_health(namespace.database, row["ref_id"], outcome.word)
+        except DatabaseFull as error:
+            log.warning("the health of %s is not stored: %s", masked(row["ref"]), error)
     return outcome
 
 

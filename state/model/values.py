@@ -13,7 +13,11 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..errors import ObjectTooLarge
+
 NOT_FINITE = "NaN and Infinity are not JSON"
+_DEEPEST = 10_000  # lists and objects in each other; json.dumps follows fewer
+TOO_DEEP = "it is nested too deeply to be repaired"
 LONE_SURROGATE = "a lone surrogate is not Unicode text"
 
 
@@ -36,23 +40,29 @@ def suspicious(text: str) -> bool:
 
 def not_finite(value: Any) -> bool:
     """Whether a value is, or contains, NaN or Infinity."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(not_finite(item) for item in value.values())
-    return isinstance(value, list) and any(not_finite(item) for item in value)
+    return any(isinstance(part, float) and not math.isfinite(part) for part in _parts(value))
 
 
 def broken_text(value: Any, names: bool) -> bool:
     """Whether a string in the value (and with ``names`` a member's name) holds a lone surrogate."""
-    if isinstance(value, str):
-        return not _encodes(value)
-    if isinstance(value, dict):
-        return any(
-            broken_text(item, names) or (names and not _encodes(name))
-            for name, item in value.items()
-        )
-    return isinstance(value, list) and any(broken_text(item, names) for item in value)
+    for part in _parts(value):
+        if isinstance(part, str) and not _encodes(part):
+            return True
+        if names and isinstance(part, dict) and not all(map(_encodes, part)):
+            return True
+    return False
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The value and everything in it, however deep."""
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        yield part
+        if isinstance(part, dict):
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
 
 
 def check(value: Any) -> None:
@@ -88,6 +98,42 @@ def _check(value: Any, where: str) -> None:
             f"{where} is of the type {kind.__name__}, which is not JSON-serialisable; "
             "convert it first"
         )
+
+
+def is_larger(value: Any, limit: int) -> bool:
+    """Whether a value's JSON is longer than a limit, however it is written.
+
+    A value that never ends is. No more of a value is looked at than the limit allows, and other
+    threads run meanwhile; ``json.dumps`` stops them until it has written all. It refuses a value
+    that is nested too deeply as soon as it comes to it: what follows there is not looked at.
+
+    :param limit: characters.
+    """
+    left = limit
+    unfinished = [iter((value,))]
+    while unfinished and left >= 0 and len(unfinished) < _DEEPEST:
+        for item in unfinished[-1]:
+            left -= _least_length(item)
+            if left < 0:
+                break
+            if isinstance(item, dict):
+                unfinished.append(part for member in item.items() for part in member)
+                break
+            if isinstance(item, list):
+                unfinished.append(iter(item))
+                break
+        else:
+            unfinished.pop()
+    return left < 0
+
+
+def _least_length(item: Any) -> int:
+    """Characters that an item has in JSON at least, without the items in it."""
+    if isinstance(item, str):
+        return len(item)
+    if isinstance(item, int):
+        return max(1, item.bit_length() // 4)  # a decimal digit has fewer than four bits
+    return 1
 
 
 def finite(value: Any) -> Any:
@@ -128,6 +174,26 @@ def _encodes(text: str) -> bool:
 
 # characters; a large string is hashed and written in pieces, so that it is never copied as a whole
 _PIECE = 2**20
+_ESCAPED = 6  # characters of a stored text that stand for one character: \u00e9
+
+
+def check_size(value: Any, largest: int | None) -> None:
+    """Refuse a value that no request could have carried.
+
+    :param largest: bytes of a request's body; None for any number.
+    :raises ObjectTooLarge: if it is larger.
+    """
+    if largest is not None and is_larger(value, largest):
+        raise ObjectTooLarge(largest)
+
+
+def check_text_size(size: int, largest: int | None) -> None:
+    """Like :func:`check_size`, of a stored text, in which one byte of a request may have six.
+
+    :param size: characters.
+    """
+    if largest is not None and size > largest * _ESCAPED:
+        raise ObjectTooLarge(largest)
 
 
 class Encoded:
@@ -148,11 +214,17 @@ class Encoded:
         return cls(dumps(value))
 
     @classmethod
-    def read(cls, pieces: Iterable[bytes]) -> Encoded:
-        """Join the pieces of a string, and take its checksum of the bytes as they are."""
+    def read(cls, pieces: Iterable[bytes], largest: int | None = None) -> Encoded:
+        """Join the pieces of a string, and take its checksum of the bytes as they are.
+
+        :param largest: as for :func:`check_text_size`.
+        """
         digest = hashlib.sha256()
         texts = []
+        size = 0
         for piece in pieces:
+            size += len(piece)
+            check_text_size(size, largest)
             digest.update(piece)
             texts.append(piece.decode("latin-1"))  # never fails: damage is for the checksum to find
         return cls("".join(texts), digest.hexdigest())

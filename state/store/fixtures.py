@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import Any
 
-from ..errors import BadDocument, NotFound
+from ..errors import BadDocument, DatabaseFull, NotFound
 from ..model import envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
@@ -24,6 +26,7 @@ from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
 
+log = logging.getLogger("stateroom")
 Document = dict[str, Any]
 _MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
 
@@ -42,31 +45,54 @@ def apply(
     changes_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
     refs = [envelope.unwrap(entry["value"]) for entry in fixture_files.rows(document)]
-    with namespace.database.lock:  # the namespace's attributes change in the order of the commits
-        with namespace.database.transaction([ref for ref in refs if ref is not None]) as db:
-            event = Event("reset" if forget else "fixture", writer, status=204)
-            seq = namespace.journal.write(db, event)
+    held = [ref for ref in refs if ref is not None]
+    snapshot = None
+
+    def act(db: sqlite3.Connection) -> None:
+        event = Event("reset" if forget else "fixture", writer, status=204)
+        seq = namespace.journal.write(db, event)
+        if forget:
+            _empty(db, namespace, seq, writer, snapshot)
+        namespaces.write_config(db, namespace, config)
+        _apply_parts(db, namespace, document, seq)
+
+    database = namespace.database
+    with ExitStack() as stack:
+        if forget:
+            with suppress(DatabaseFull):  # the reset frees room, without a snapshot
+                snapshot = stack.enter_context(snapshots.unfinished(namespace))
+        with database.lock:  # the namespace's attributes change in the order of the commits
             if forget:
-                _empty(db, namespace, seq, writer)
+                database.free(act, held)
             else:
                 config = namespace.config | config
-            namespaces.write_config(db, namespace, config)
-            _apply_parts(db, namespace, document, seq)
-        namespace.config = config
-        if forget:
-            namespace.set_clock(Clock())
-            namespace.faults.reload()
-        if changes_secret:
-            namespace.jwt_secret = secret
+                with database.transaction(held) as db:
+                    act(db)
+            namespace.config = config
+            if forget:
+                namespace.set_clock(Clock())
+                namespace.faults.reload()
+            if changes_secret:
+                namespace.jwt_secret = secret
 
 
-def _empty(db: sqlite3.Connection, namespace: Namespace, parent: int, writer: Writer) -> None:
-    """Empty a namespace; one in a file leaves the snapshot ``before-reset`` of its contents.
+def _empty(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    parent: int,
+    writer: Writer,
+    snapshot: int | None,
+) -> None:
+    """Empty a namespace; one in a file leaves the snapshot ``before-reset`` of its contents, unless
+    the disk is full.
 
     :param parent: the number of the event of which this is an effect.
+    :param snapshot: as for :func:`snapshots.take_within`.
     """
-    if namespace.database.is_file and not namespaces.is_empty(db, namespace.ns):
-        snapshots.take_within(db, namespace, snapshots.BEFORE_RESET)
+    if namespace.database.is_short:
+        log.warning("reset without the snapshot %s: the disk is full", snapshots.BEFORE_RESET)
+    elif namespace.database.is_file and not namespaces.is_empty(db, namespace.ns):
+        snapshots.take_within(db, namespace, snapshots.BEFORE_RESET, snapshot)
     where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
     namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})
     namespaces.empty(db, namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from ..model.clock import Clock
@@ -43,6 +44,7 @@ class Namespace:
         self.fixture = fixture
         self.created_at = created_at
         self.realm = realm
+        self.taking = threading.RLock()  # held while a snapshot is taken or dropped
         self.jwt_secret: str | None = None  # in memory only: never stored, never exported
         self.journal = Journal(database, log, ns, clock)
         self.faults = Faults(database, self.journal, ns, name, faulty)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import compare, faults, own_time, page, plugin, servers
+from benchmarks import compare, faults, large, own_time, page, plugin, servers
 from benchmarks.growth import fill, spread
 from benchmarks.load import Request, run
 from benchmarks.verdict import verdict
@@ -64,6 +64,15 @@ def test_the_apps_own_time_is_measured_on_calls_that_succeed(tmp_path, monkeypat
     assert costs["PUT"]["Stateroom"] > costs["PUT"]["empty route"]
     assert app.test_client().get(faults.KEY).json == {"value": {"job": "4711", "step": 3}}
     app.extensions["stateroom"].store.close()
+
+
+def test_long_calls_are_measured_beside_short_ones(tmp_path):
+    large.fill(tmp_path / "large.db", 40)
+    with ServerProcess(["--db", str(tmp_path / "large.db")]) as process:
+        seen = large.measure(process.url)
+    assert all(call.gets and call.puts for call in seen)
+    assert max(len(call.puts) for call in seen if call.name == "snapshot") > 3
+    assert "reset" in large.line(seen[5], 10)
 
 
 def test_the_plugins_cost_is_measured_with_and_without_its_use():

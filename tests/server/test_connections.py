@@ -291,3 +291,11 @@ def test_a_path_whose_calls_are_long_goes_to_its_lane(reading, threads, connect)
 def test_waitress_is_a_release_that_was_tried():
     """Its private classes are subclassed: run this folder's tests before another is allowed."""
     assert metadata.version("waitress") in ("3.0.2",)
+
+
+def test_an_answer_counts_as_unread_from_when_it_was_written(server, connect):
+    connect(server).send("GET", "/big/10").answer()
+    (channel,) = server._server.active_channels.values()
+    channel.last_activity = 0
+    channel.write_soon(b"x")  # too little to be sent at once
+    assert channel.last_activity > 0

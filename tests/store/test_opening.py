@@ -318,3 +318,10 @@ def test_the_lock_is_json_for_scripts(path):
     with ServerProcess(["--db", str(path)]) as process:
         who = json.loads(lock_path(path).read_text())
         assert who == {"pid": process.process.pid, "url": process.url}
+
+
+def test_deleted_pages_are_not_written_over(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    with store.transaction() as db:
+        assert db.execute("PRAGMA secure_delete").fetchone() == (0,)
+    store.close()

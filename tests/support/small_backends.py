@@ -146,3 +146,53 @@ class Broken(Folder):
 
     def __init__(self):
         raise OSError("no route to s3://user:hunter2@bucket")
+
+
+class Endless(dict):
+    """A dict that never ends."""
+
+    def items(self):
+        number = 0
+        while True:
+            yield str(number), number
+            number += 1
+
+
+def nested(depth, value=None):
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def circular():
+    value = []
+    value.append(value)
+    return value
+
+
+HUGE = {
+    "text": lambda: "x" * 2**28,
+    "list": lambda: [0] * 2**24,
+    "names": lambda: {"n" * 2**25: 1},
+    "number": lambda: 1 << 2**28,
+    "endless": lambda: Endless(n=1),
+    "circular": circular,
+    "nested": lambda: nested(100_000),
+}
+
+
+class Huge(Folder):
+    """Returns a huge value, whose name is the one that was stored."""
+
+    immutable = False
+
+    def deserialize_task_state_store_from_ref(self, stored):
+        name = super().deserialize_task_state_store_from_ref(stored)
+        return HUGE[name]()
+
+
+class HugeReference(Folder):
+    """Returns something huge as a reference."""
+
+    def serialize_task_state_store_to_ref(self, *, value, key, scope):
+        return HUGE[value]()

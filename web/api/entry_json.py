@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
 
 from flask import Response
 
@@ -33,7 +34,8 @@ def execution_value(key: str, text: str) -> str:
             raise UnreadableValue(key, values.NOT_FINITE)
         if values.broken_text(value, names=False):
             raise UnreadableValue(key, values.LONE_SURROGATE)
-        text = values.dumps(values.repaired_names(value))
+        if values.broken_text(value, names=True):
+            text = _rewritten(key, value, values.repaired_names)
     return f'{{"value": {text}}}'
 
 
@@ -43,7 +45,16 @@ def _core_value(entry: Entry) -> str:
     value = entry.value
     if values.broken_text(value, names=True):
         raise UnreadableValue(entry.key, values.LONE_SURROGATE)
-    return values.dumps(values.finite(value))
+    if not values.not_finite(value):
+        return entry.text
+    return _rewritten(entry.key, value, values.finite)
+
+
+def _rewritten(key: str, value: Any, rewrite: Callable[[Any], Any]) -> str:
+    try:
+        return values.dumps(rewrite(value))
+    except RecursionError:
+        raise UnreadableValue(key, values.TOO_DEEP) from None
 
 
 def task_entry(entry: Entry) -> str:

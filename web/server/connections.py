@@ -8,12 +8,16 @@ finish, or does not read, has a deadline (:meth:`Channel.overdue`).
 from __future__ import annotations
 
 import json
+import logging
 import re
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from typing import Any
 
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
@@ -21,12 +25,15 @@ from waitress.utilities import Error, RequestEntityTooLarge
 
 from ..responses import CUT, NOTHING
 
+log = logging.getLogger("stateroom")
 RETRY_AFTER = 1  # seconds
 HEAD_SECONDS = 10.0  # from its first byte until the head of a request is complete
 STALL_SECONDS = 20.0  # without a byte: of a body that is sent, of an answer that is read
 LINGER_SECONDS = 300.0  # that the rest of a refused body is read and dropped
 # bytes over --max-body that are still read, so that the app can answer in its API's shape
 HEADROOM = 64 * 1024
+# bytes that the disk of temporary files needs for answers: twice those that may be unread in all
+FREE_ON_DISK = 512 * 2**20
 _DISCARDED = 256 * 1024  # bytes, at once
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 
@@ -106,6 +113,13 @@ class LaneFull(Error):  # type: ignore[misc]
     reason = "Too Many Requests"
 
 
+class NoRoom(Error):  # type: ignore[misc]
+    """A body does not fit on the disk of temporary files."""
+
+    code = 507
+    reason = "Insufficient Storage"
+
+
 class TooLate(Error):  # type: ignore[misc]
     """A request was not complete in time."""
 
@@ -119,6 +133,19 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     A request with two lengths is refused: a proxy before the service may believe the other one.
     """
 
+    def received(self, data: bytes) -> int:
+        """Take a part of the request; a body that finds no room in its file is refused."""
+        try:
+            return int(super().received(data))
+        except OSError as error:
+            self.error = NoRoom(
+                f"the body has no room in a temporary file ({error.strerror}); make room in "
+                f"{tempfile.gettempdir()}, or set TMPDIR"
+            )
+            log.error("%s", self.error.body)
+            self.completed = True
+            return len(data)
+
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         is_chunked = self.chunked or "TRANSFER_ENCODING" in self.headers
@@ -126,6 +153,19 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("both Content-Length and Transfer-Encoding; send one of them")
         if "AIRFLOW_API_VERSION" in self.headers and (match := _VERSION.search(header_plus)):
             self.headers["AIRFLOW_API_VERSION"] = match[1].decode("latin-1")
+
+
+class AnswerBuffer(OverflowableBuffer):  # type: ignore[misc]
+    """What of an answer was not read yet: in a temporary file, unless its disk may fill up.
+
+    A buffer whose file cannot be written would keep its client waiting for good.
+    """
+
+    def _set_large_buffer(self) -> None:
+        if shutil.disk_usage(tempfile.gettempdir()).free > FREE_ON_DISK:
+            super()._set_large_buffer()
+        else:
+            self.overflowed = True  # looked at, and left in memory
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -145,6 +185,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     request: Any
     close_when_flushed: bool
+    current_outbuf_count: int
     lingers = False
     waits = False
     began = 0.0
@@ -156,6 +197,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.outbufs = [AnswerBuffer(self.adj.outbuf_overflow)]
         self.requests_lock = threading.RLock()  # a failed "100 Continue" closes while it is held
 
     @property
@@ -218,6 +260,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         Called with ``requests_lock`` held.
         """
         self._is_held = True
+
+    def write_soon(self, data: bytes) -> int:
+        with self.outbuf_lock:
+            if self.current_outbuf_count >= self.adj.outbuf_high_watermark:
+                self.outbufs.append(AnswerBuffer(self.adj.outbuf_overflow))
+                self.current_outbuf_count = 0
+        written = int(super().write_soon(data))
+        self.last_activity = time.time()  # from now on the client has something to read
+        return written
 
     def writable(self) -> bool:
         if self._dropping_since is not None:

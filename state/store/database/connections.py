@@ -7,16 +7,18 @@ import functools
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from ...errors import DatabaseReplaced, ReferenceBusy, StoreError
+from ...errors import DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
 from . import identity, opening
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
+from .reserve import Reserve
 
 MEMORY = ":memory:"
+Result = TypeVar("Result")
 _REMOVAL_TIMEOUT = 5  # seconds that a write waits for the removal of its reference's object
 _SHORT = 0.001  # seconds
 
@@ -49,6 +51,8 @@ class Database:
     """
 
     companion: Companion
+    # whether this transaction uses the reserve: it writes nothing that it can do without
+    is_short = False
 
     def __init__(self, path: str, durable: bool = False) -> None:
         self.path = path
@@ -76,6 +80,9 @@ class Database:
                 self._identity = str(identity.of_file(self._file))
                 self._ownership.claim(self._identity)
             self._writer = self._open_writer(durable)
+            if self.is_file:
+                self._reserve = Reserve(self._file)
+                self._reserve.take()
         except BaseException:
             self._release()
             raise
@@ -153,6 +160,33 @@ class Database:
             if self.is_file:
                 self._checkpoints.committed()
 
+    def free(
+        self, act: Callable[[sqlite3.Connection], Result], refs: Collection[str] = ()
+    ) -> Result:
+        """Run a function that frees room in a transaction, on a full disk with the reserve.
+
+        :param act: called with the writer; called again with :attr:`is_short` set, if there was
+            too little room.
+        :param refs: as for :meth:`transaction`, which says what is raised.
+        :raises DatabaseFull: if there is too little even so.
+        """
+        try:
+            with self.transaction(refs) as db:
+                return act(db)
+        except DatabaseFull:
+            if not self.is_file:
+                raise
+        with self.lock, self._reserve.released():
+            self.is_short = True
+            try:
+                with self.transaction(refs) as db:
+                    result = act(db)
+            finally:
+                self.is_short = False
+            with contextlib.suppress(sqlite3.OperationalError):  # for readers, or still no room
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return result
+
     @contextlib.contextmanager
     def if_free(self) -> Iterator[bool]:
         """Whether nothing would keep a short call waiting; keeps it so for the block.
@@ -208,8 +242,8 @@ class Database:
             raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
 
     def begin_removal(self, ref: str) -> None:
-        """Let writes of a reference wait until :meth:`end_removal`; called inside the transaction
-        that found that no row points at it.
+        """Let writes of a reference wait until :meth:`end_removal`; called with the lock that was
+        held when it was found that no row points at it.
         """
         self._removing.add(ref)
 
@@ -288,6 +322,8 @@ class Database:
             self._open = False
             self._close_readers()
             self._writer.close()
+            if self.is_file:
+                self._reserve.end()
             self._release()
 
     def _close_readers(self) -> None:

@@ -88,6 +88,10 @@ class Journal:
         """Refuse further events of this namespace, which the caller's transaction deletes."""
         self._log.drop(db, self._ns)
 
+    def keep(self) -> None:
+        """Take events of this namespace again, because it could not be dropped."""
+        self._log.keep(self._ns)
+
     def write(self, db: sqlite3.Connection, event: Event, seq: int | None = None) -> int:
         """Write an event in the caller's transaction; returns its number.
 
@@ -136,23 +140,27 @@ class Journal:
         parameters: Any,
         writer: Writer = CONTROL,
     ) -> None:
-        """Write an effect of an event on each of many entries, in one statement.
+        """Write an effect of an event on each of many entries, in one statement; none on a full
+        disk. The oldest are left out that the journal has no room for: they would be deleted next.
 
         :param op: ``set``, or ``delete``.
         :param source: a FROM clause in SQL, with the entries as ``e``.
         """
-        if not self.is_kept:
+        if not self.is_kept or self._database.is_short:
             return
         event = Event(op, writer, parent=parent)
-        (count,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
-        first = self._log.reserve(self._ns, count)
+        size = "e.size" if op == "set" else "0"
+        sizes = [size for (size,) in db.execute(f"SELECT {size} {source}", parameters)]
+        first = self._log.reserve(self._ns, len(sizes))
+        left_out = len(sizes) - self._log.kept(reversed(sizes))
         row = (f"{first} - 1 + row_number() OVER ()", *map(_quoted, self._row(event)))
         terms = dict(zip(COLUMNS, row, strict=True))
         terms |= {name: f"e.{name}" for name in ("scope_id", "key")}
         if op == "set":
             terms |= {name: f"e.{name}" for name in ("value", "kind", "expires_at", "expires_by")}
         db.execute(
-            f"INSERT INTO journal ({', '.join(terms)}) SELECT {', '.join(terms.values())} {source}",
+            f"""INSERT INTO journal ({", ".join(terms)}) SELECT {", ".join(terms.values())} {source}
+            LIMIT -1 OFFSET {left_out}""",
             parameters,
         )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
+from collections.abc import Iterable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
+from ...errors import DatabaseFull
 from ..database.connections import Database
 
+log = logging.getLogger("stateroom.journal")
 # collects the numbers of the events that the current request writes; None if they are not collected
 NUMBERS: ContextVar[list[int] | None] = ContextVar("numbers", default=None)
 BATCH = 0.1  # seconds between two batches of reads
@@ -21,6 +26,7 @@ COLUMNS = (
 _DROPPED = "journal_seq"  # the last number when a namespace was dropped, in the table meta
 _PAUSE = 0.02  # seconds between two reads of a waiting reader
 _OVERHEAD = 200  # bytes of an event beside its texts, indexes included
+_MOST_PENDING = 10_000  # events that are kept until there is room for them
 _UNKNOWN = -1  # the size of a namespace's events before it is measured
 _KEPT = 0.9  # of the limit, after the oldest events were deleted
 _INSERT = f"INSERT INTO journal ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -44,6 +50,7 @@ class Log:
         self._database = database
         self._lock = threading.Lock()
         self._last = 0  # the highest number given out
+        self._lacks_room = False  # whether the last batch found no room on the disk
         self._reached = 0  # the highest number in the current transaction
         self._pending: list[Row] = []
         self._sizes: dict[int, int] = {}
@@ -92,6 +99,20 @@ class Log:
         self._wake()
         return first
 
+    def kept(self, sizes: Iterable[int]) -> int:
+        """The number of events that have room in the journal, of many, the newest first.
+
+        :param sizes: bytes of their values.
+        """
+        size = 0
+        kept = 0
+        for value in sizes:
+            size += _OVERHEAD + value
+            if size > self.limit:
+                break
+            kept += 1
+        return kept
+
     def note(self, row: Row) -> int:
         """Number an event now, and write it with the next batch."""
         if not self.limit:
@@ -107,6 +128,8 @@ class Log:
 
     def write_pending(self, db: sqlite3.Connection) -> list[Row]:
         """Write the batch in the caller's transaction; returns its rows, for :meth:`put_back`."""
+        if self._database.is_short:
+            return []
         with self._lock:
             rows = self._pending
             self._pending = []
@@ -119,6 +142,7 @@ class Log:
         """Take a batch back whose transaction failed."""
         with self._lock:
             self._pending[:0] = rows
+            del self._pending[:-_MOST_PENDING]
 
     def committed(self, rows: list[Row]) -> None:
         """Count a batch that was written, and wake the waiting readers."""
@@ -156,10 +180,18 @@ class Log:
         return self._closing.is_set()
 
     def flush(self) -> None:
-        """Write the batch now."""
-        if self._pending:
+        """Write the batch now, or once there is room for it on the disk."""
+        if not self._pending:
+            return
+        try:
             with self._database.transaction():
                 pass  # it is written at the end of every transaction
+        except DatabaseFull as error:
+            if not self._lacks_room:
+                log.error("reads are not written to the journal: %s", error)
+            self._lacks_room = True
+        else:
+            self._lacks_room = False
 
     def drop(self, db: sqlite3.Connection, ns: int) -> None:
         """Refuse further events of a namespace that the caller's transaction deletes: they would
@@ -174,6 +206,11 @@ class Log:
             self._dropped.add(ns)
             self._pending = [row for row in self._pending if row[1] != ns]
             self._sizes.pop(ns, None)
+
+    def keep(self, ns: int) -> None:
+        """Take events of a namespace again whose :meth:`drop` was rolled back."""
+        with self._lock:
+            self._dropped.discard(ns)
 
     def is_dropped(self, ns: int) -> bool:
         return ns in self._dropped
@@ -226,14 +263,16 @@ class Log:
             try:
                 self.flush()
                 self._trim()
-            except Exception:  # such as a full disk; the batch was put back for the next one
+            except Exception:  # such as a replaced file, which each call says
                 self._closing.wait(1)
+            if self._lacks_room:
+                self._closing.wait(1)
+                self._work.set()
 
     def _trim(self) -> None:
         for ns, size in list(self._sizes.items()):
             if size == _UNKNOWN or size > self.limit:
-                with self._database.transaction() as db:
-                    self._sizes[ns] = self._delete_oldest(db, ns)
+                self._sizes[ns] = self._database.free(partial(self._delete_oldest, ns=ns))
 
     def _delete_oldest(self, db: sqlite3.Connection, ns: int) -> int:
         """Delete the oldest events of a namespace above the limit; returns the bytes left."""

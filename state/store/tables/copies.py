@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from ..database.slices import end_of_slice
 from . import entries
 from .scopes import OF_NAMESPACE
 
@@ -59,13 +60,55 @@ CHANGED_ENTRIES = f"FROM ({_changed('entries')}) e"
 
 
 def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
-    """Copy the rows of a namespace into a snapshot, inside the caller's transaction."""
+    """Copy the rows of a namespace into a snapshot, inside the caller's transaction.
+
+    Entries that :func:`take_some` has copied stay, unless they have changed since, or their writer
+    was deleted.
+    """
+    parameters = {"ns": ns, "snapshot": snapshot}
+    db.execute(
+        f"""DELETE FROM snapshot_entries AS t WHERE {_TAKEN} AND NOT EXISTS
+        (SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
+         AND e.writer_ti_pk IS t.writer_ti_pk)""",
+        parameters,
+    )
     for table, (key, columns, mine) in TABLES.items():
+        taken = f"SELECT 1 FROM snapshot_{table} t WHERE {_TAKEN} AND t.{key} = {table}.{key}"
         db.execute(
             f"""INSERT INTO snapshot_{table} (snapshot_pk, {key}, {columns})
-            SELECT :snapshot, {key}, {columns} FROM {table} WHERE {mine}""",
-            {"ns": ns, "snapshot": snapshot},
+            SELECT :snapshot, {key}, {columns} FROM {table}
+            WHERE {mine} AND NOT EXISTS ({taken})""",
+            parameters,
         )
+
+
+def take_some(db: sqlite3.Connection, ns: int, snapshot: int, most: int) -> int:
+    """Copy the next entries of a namespace, inside the caller's transaction; returns how many.
+
+    Only for entries that the journal numbers: by their number :func:`take` knows changed ones.
+    """
+    key, columns, mine = TABLES["entries"]
+    parameters = {"ns": ns, "snapshot": snapshot, "most": most}
+    sql = f"SELECT ifnull(max({key}), 0) FROM snapshot_entries WHERE {_TAKEN}"
+    (parameters["after"],) = db.execute(sql, parameters).fetchone()
+    source = f"FROM entries WHERE {key} > :after AND +{mine}"  # in the order of the table
+    last = end_of_slice(
+        db.execute(f"SELECT {key}, size {source} ORDER BY {key} LIMIT :most", parameters)
+    )
+    return db.execute(
+        f"""INSERT INTO snapshot_entries (snapshot_pk, {key}, {columns})
+        SELECT :snapshot, {key}, {columns} {source} AND {key} <= :last""",
+        {**parameters, "last": last},
+    ).rowcount
+
+
+def drop_some(db: sqlite3.Connection, snapshot: int, most: int) -> int:
+    """Delete entries of a snapshot, inside the caller's transaction; returns how many."""
+    parameters = {"snapshot": snapshot, "most": most}
+    sql = f"SELECT entry_id, size FROM snapshot_entries WHERE {_TAKEN} ORDER BY 1 LIMIT :most"
+    last = end_of_slice(db.execute(sql, parameters))
+    sql = f"DELETE FROM snapshot_entries WHERE {_TAKEN} AND entry_id <= :last"
+    return db.execute(sql, {**parameters, "last": last}).rowcount
 
 
 def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:

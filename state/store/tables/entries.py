@@ -348,7 +348,8 @@ class Keyspace:
 
         :returns: the references that this released.
         """
-        with self.namespace.database.transaction() as db:
+
+        def act(db: sqlite3.Connection) -> Released:
             scope_id = self._scope_id(db)
             deleted = db.execute(
                 "DELETE FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
@@ -359,15 +360,20 @@ class Keyspace:
             self.namespace.journal.write(db, event)
             return references.released_by(db, scope_id, key)
 
+        return self.namespace.database.free(act)
+
     def clear(self) -> Released:
         """Remove every key of the scope.
 
         :returns: the references that this released.
         """
-        with self.namespace.database.transaction() as db:
+
+        def act(db: sqlite3.Connection) -> Released:
             scope_id = self._scope_id(db)
             _clear(db, self.namespace, self.writer, scope_id, "e.scope_id = ?", (scope_id,))
             return references.released_by(db, scope_id)
+
+        return self.namespace.database.free(act)
 
     def require(self) -> None:
         """Raise the error for an unknown scope, or do nothing."""
@@ -502,10 +508,13 @@ def clear_all_map_indices(
     where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?"
     scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
     parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
-    with namespace.database.transaction() as db:
+
+    def act(db: sqlite3.Connection) -> None:
         first = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()
         if first is None:
             raise TaskInstanceNotFound.by_coordinates(
                 scope.dag_id, scope.run_id, scope.task_id, None
             )
         _clear(db, namespace, writer, first[0], f"e.scope_id IN ({scopes})", parameters)
+
+    namespace.database.free(act)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from ...model.clock import to_text
 from ...model.scopes import CONTROL
 from ..journal.journal import Event
@@ -28,15 +30,19 @@ def clean(namespace: Namespace, dry_run: bool, batch_size: int) -> int:
             (total,) = db.execute(_COUNT, parameters).fetchone()
             return int(total)
     removed = 0
-    seq = None
+    seq: int | None = None
     batch = f"e.entry_id IN (SELECT e.entry_id {_OF_NAMESPACE} LIMIT {batch_size or -1})"
+
+    def act(db: sqlite3.Connection) -> tuple[int, int]:
+        parent = seq
+        if parent is None:
+            (total,) = db.execute(_COUNT, parameters).fetchone()
+            event = Event("clean", CONTROL, status=200, note=f"{total} expired")
+            parent = namespace.journal.write(db, event)
+        return parent, remove_with_effects(db, namespace, CONTROL, parent, batch, parameters)
+
     while True:
-        with namespace.database.transaction() as db:
-            if seq is None:
-                (total,) = db.execute(_COUNT, parameters).fetchone()
-                event = Event("clean", CONTROL, status=200, note=f"{total} expired")
-                seq = namespace.journal.write(db, event)
-            count = remove_with_effects(db, namespace, CONTROL, seq, batch, parameters)
+        seq, count = namespace.database.free(act)
         removed += count
         if not count or not batch_size:
             return removed

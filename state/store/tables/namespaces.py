@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import NamespaceExists, NamespaceNotFound
+from ...errors import NamespaceExists, NamespaceNotFound, StoreError
 from ...model.clock import Clock, to_text, to_wire
 from ...model.names import check_name
 from ...model.scopes import CONTROL
@@ -131,7 +131,8 @@ def drop(namespace: Namespace) -> None:
         raise NamespaceExists(
             "the namespace 'default' cannot be dropped; POST /_stateroom/reset empties it"
         )
-    with namespace.database.transaction() as db:
+
+    def act(db: sqlite3.Connection) -> None:
         namespace.journal.drop(db)
         references.hand_over(db, namespace.ns, DEFAULT)
         db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
@@ -140,6 +141,12 @@ def drop(namespace: Namespace) -> None:
             ON CONFLICT (name) DO UPDATE SET value = value + 1""",
             (_DROPPED + namespace.name,),
         )
+
+    try:
+        namespace.database.free(act)
+    except StoreError:
+        namespace.journal.keep()
+        raise
 
 
 def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Clock:

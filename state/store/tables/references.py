@@ -242,10 +242,8 @@ def set_health(database: Database, ref_id: int, health: str) -> None:
 def forget(database: Database, ref: str) -> None:
     """Delete the released rows of a reference whose object does not exist any more."""
     pointed = _POINTED.format(row="refs")
-    with database.transaction() as db:
-        db.execute(
-            f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}", (ref,)
-        )
+    sql = f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}"
+    database.free(lambda db: db.execute(sql, (ref,)))
 
 
 def remove(
@@ -262,8 +260,12 @@ def remove(
     :param may: a further condition, checked in the same transaction.
     :param act: removes the object; its exceptions are raised, and the ledger keeps the reference.
     """
-    with database.transaction() as db:
-        if is_held(db, ref) or database.is_expected(ref) or not may(db):
+
+    def is_free(db: sqlite3.Connection) -> bool:
+        return not is_held(db, ref) and not database.is_expected(ref) and may(db)
+
+    with database.lock:  # nothing is written between the look and the beginning
+        if not database.free(is_free):
             return False
         database.begin_removal(ref)
     try:

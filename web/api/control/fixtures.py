@@ -17,7 +17,7 @@ from state.store.tables.namespaces import DEFAULT
 
 from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import load, load_fixture, query, read
-from ...responses import NO_CONTENT, json_answer
+from ...responses import NO_CONTENT, json_answer, large_answer
 from ...service import setting
 
 bp = Blueprint("control_api", __name__)
@@ -76,7 +76,7 @@ def _first_fixture() -> dict[str, Any]:
 @Operation((200, schemas.Fixture), lane=SLOW)
 def get_fixture() -> Response:
     """Export the namespace as a fixture document, without its secret."""
-    return json_answer(fixtures.export(g.namespace))
+    return large_answer(fixtures.export(g.namespace))
 
 
 @bp.put("/fixture")

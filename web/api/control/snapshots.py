@@ -11,7 +11,7 @@ from state.store import snapshots
 
 from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import query, read
-from ...responses import NO_CONTENT, json_answer
+from ...responses import NO_CONTENT, json_answer, large_answer
 
 bp = Blueprint("snapshots_api", __name__)
 _DIFF = schemas.DiffQuery()
@@ -53,4 +53,4 @@ def drop_snapshot(name: str) -> Any:
 def diff_snapshots() -> Response:
     """List the keys added, removed and changed from one snapshot to another, or to now."""
     (parameters,) = read(query(_DIFF))
-    return json_answer(snapshots.diff(g.namespace, parameters["a"], parameters.get("b")))
+    return large_answer(snapshots.diff(g.namespace, parameters["a"], parameters.get("b")))

@@ -9,7 +9,6 @@ from flask import Blueprint, Response, g, request
 from schemas import execution
 from schemas.control import values as schemas
 from state.gateway.gateway import Gateway
-from state.model import values
 from state.model.retention import UnusableRetention
 
 from ...errors import Refused, invalid
@@ -60,7 +59,7 @@ def _asset(by: str) -> Gateway:
 
 
 def _value(gateway: Gateway, key: str) -> Response:
-    return text_answer(execution_value(key, values.dumps(gateway.get(key))))
+    return text_answer(execution_value(key, gateway.text(key)))
 
 
 @bp.get(_TASK)

@@ -1,0 +1,189 @@
+"""A full disk: reading goes on, and what frees room works and frees it."""
+
+import logging
+import os
+import subprocess
+
+import pytest
+import requests
+
+from state.client.http import StateroomClient
+from state.errors import DatabaseFull, ServiceError
+from state.process import ServerProcess
+from state.store import fixtures, snapshots
+from state.store.database import reserve
+from state.store.store import Store
+from state.store.tables import assets, expiry, scopes
+from tests.store.test_durability import SmallDisk, write_until_full
+
+CHUNK = "x" * 5000
+
+
+@pytest.fixture
+def disk(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "stateroom-test", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip(
+            "only root can mount a small file system; other tests use max_page_count instead"
+        )
+    yield SmallDisk(tmp_path)
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.fixture
+def store(disk):
+    """A store with a namespace, a snapshot, and an asset whose keys fill the disk."""
+    store = Store(str(disk.folder / "s.db"))
+    other = store.create_namespace("other")
+    for namespace in (other, store.namespace()):
+        assets.create_asset(namespace, "a")
+        for number in range(200):
+            scopes.asset(namespace, name="a").set(f"key {number}", CHUNK)
+    with store.transaction() as db:
+        db.execute("UPDATE entries SET expires_at = '2000-01-01' WHERE key LIKE '% 1%'")
+    snapshots.take(store.namespace(), "s")
+    disk.fill()
+    with pytest.raises(DatabaseFull, match="delete keys, snapshots"):
+        write_until_full(scopes.asset(store.namespace(), name="a"))
+    disk.fill()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def keyspace(store):
+    return scopes.asset(store.namespace(), name="a")
+
+
+def is_sound(store):
+    with store.reading() as db:
+        return db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+FREEING = {
+    "delete": lambda store: scopes.asset(store.namespace(), name="a").delete("key 1"),
+    "clear": lambda store: scopes.asset(store.namespace(), name="a").clear(),
+    "reset": lambda store: fixtures.apply(store.namespace(), {}, forget=True),
+    "drop snapshot": lambda store: snapshots.drop(store.namespace(), "s"),
+    "drop namespace": lambda store: store.drop_namespace("other"),
+    "clean": lambda store: expiry.clean(store.namespace(), False, 100),
+}
+
+
+@pytest.mark.parametrize("name", FREEING)
+def test_what_frees_room_works_on_a_full_disk(store, name):
+    FREEING[name](store)
+    assert is_sound(store)
+    other = store.create_namespace("new")
+    assets.create_asset(other, "a")
+    scopes.asset(other, name="a").set("k", "there is room again")
+
+
+def test_every_key_can_be_deleted_one_by_one(store, keyspace, disk):
+    for number in range(200):
+        keyspace.delete(f"key {number}")
+        disk.fill()
+    assert not any(entry.key.startswith("key") for entry in keyspace.list()[0])
+    assert is_sound(store)
+
+
+def test_a_reset_on_a_full_disk_says_whether_it_took_no_snapshot(store, caplog):
+    fixtures.apply(store.namespace(), {}, forget=True)
+    is_told = "reset without the snapshot before-reset: the disk is full" in caplog.messages
+    is_taken = "before-reset" in [row["name"] for row in snapshots.listed(store.namespace())]
+    assert is_told != is_taken
+
+
+def test_reads_go_on_and_the_log_says_once_that_they_are_not_noted(store, keyspace, disk, caplog):
+    caplog.set_level(logging.ERROR)
+    for number in range(200):
+        assert keyspace.get(f"key {number}") == CHUNK
+        if number % 50 == 0:
+            store.namespace().journal.events(limit=1)
+    told = [message for message in caplog.messages if "not written to the journal" in message]
+    assert len(told) == 1
+    disk.make_room()
+    events = store.namespace().journal.events(op="get")
+    assert len(events) == 200
+
+
+def test_the_reads_that_wait_for_room_are_bounded(store, keyspace, monkeypatch):
+    monkeypatch.setattr("state.store.journal.writer._MOST_PENDING", 100)
+    for _ in range(300):
+        keyspace.get("key 1")
+    store.log.flush()
+    assert len(store.log._pending) == 100
+
+
+def test_the_reserve_is_taken_again_and_given_back_at_the_end(tmp_path):
+    path = tmp_path / "s.db"
+    store = Store(str(path))
+    kept = tmp_path / "s.db-reserve"
+    assert kept.stat().st_size == reserve.SIZE
+    with store._reserve.released():
+        assert not kept.exists()
+    assert kept.stat().st_size == reserve.SIZE
+    store.close()
+    assert not kept.exists()
+
+
+def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    other = store.create_namespace("other")
+    assets.create_asset(other, "a")
+    scopes.asset(other, name="a").set("k", 1)
+    with store.transaction() as db:
+        db.execute(
+            """CREATE TEMP TRIGGER refuse BEFORE DELETE ON namespaces
+            BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"""
+        )
+    with pytest.raises(DatabaseFull):
+        store.drop_namespace("other")
+    scopes.asset(other, name="a").get("k")
+    assert [event["key"] for event in other.journal.events(op="get")] == ["k"]
+    store.close()
+
+
+def test_over_http_a_full_disk_is_read_and_emptied(disk):
+    with ServerProcess(["--db", str(disk.folder / "s.db"), "--log-level", "error"]) as process:
+        client = StateroomClient(process.url)
+        ti_id = client.call(
+            "POST", "/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
+        ).json()["id"]
+        keyspace = client.task(ti_id)
+        keyspace.set("before", CHUNK)
+        disk.fill()
+        with pytest.raises(ServiceError) as caught:
+            write_until_full(keyspace)
+        assert caught.value.status == 507
+        for page in ("/", "/_stateroom/journal", "/_stateroom/fixture", "/bench", "/references"):
+            assert requests.get(process.url + page).status_code == 200, page
+        assert keyspace.get("before") == CHUNK
+        keyspace.delete("more 1")
+        keyspace.set("instead", CHUNK)
+        disk.fill()
+        assert requests.post(f"{process.url}/_stateroom/reset").status_code == 204
+        answer = requests.post(
+            f"{process.url}/_stateroom/task-instances", json={"dag_id": "d", "task_id": "t"}
+        )
+        assert answer.status_code == 201
+
+
+def test_a_full_database_is_read_and_emptied(tmp_path):
+    """Simulate a full disk where a small one cannot be mounted."""
+    store = Store(str(tmp_path / "s.db"))
+    assets.create_asset(store.namespace(), "a")
+    keyspace = scopes.asset(store.namespace(), name="a")
+    keyspace.set("k", CHUNK)
+    with store.transaction() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(DatabaseFull):
+        write_until_full(keyspace)
+    for _ in range(1000):
+        assert keyspace.get("k") == CHUNK
+    store.namespace().journal.events(limit=1)
+    keyspace.clear()
+    keyspace.set("k", "new")
+    assert is_sound(store)
+    store.close()
