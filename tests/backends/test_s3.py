@@ -14,9 +14,9 @@ from state.worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccess
 from tests.support.keyspaces import Rows
 from tests.support.objects import TRICKY
 
-pytestmark = pytest.mark.s3
-pytest.importorskip("moto.server", reason="needs requirements-s3.txt")
-pytest.importorskip("s3fs", reason="needs requirements-s3.txt")
+pytestmark = pytest.mark.object_store
+pytest.importorskip("moto.server", reason="needs requirements-object-stores.txt")
+pytest.importorskip("s3fs", reason="needs requirements-object-stores.txt")
 TASK = TaskScope("dag", "run", "task")
 ASSET = AssetScope(name="asset")
 BUCKET = "state"
@@ -144,7 +144,7 @@ def test_a_missing_object_is_an_error(accessor, hooks):
 
 def test_a_damaged_object_is_an_error(accessor, hooks):
     accessor.set("key", 1)
-    hooks.backend._fs.pipe_file(accessor._keyspace.ref("key"), b"2")
+    hooks.backend._storage.connected().pipe_file(accessor._keyspace.ref("key"), b"2")
     with pytest.raises(ObjectCorrupt):
         accessor.get("key")
 
