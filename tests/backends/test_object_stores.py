@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +22,7 @@ pytestmark = [
     # of aiohttp, about the clients of Azure and GCS
     pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning"),
 ]
+ROOT = Path(__file__).parents[2]
 TASK = TaskScope("dag", "run", "task")
 LARGE = Encoded.of("x" * 20_000_000)
 _numbers = itertools.count()
@@ -52,6 +58,33 @@ def test_a_value_of_many_parts_comes_back(make):
     ref = make().write(TASK, "key", LARGE)
     assert make().read(ref).text == LARGE.text
     assert objects(make()) == [ref]
+
+
+@pytest.fixture
+def check(store, tmp_path):
+    """Runs one check of the store by the command."""
+
+    def check(*options, **environ):
+        call = [sys.executable, "-m", "state", "check", "object", "--only", "round_trip"]
+        for option in (f"base={store.base}/{next(_numbers)}", *options):
+            call += ["--option", option]
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environ}
+        return subprocess.run(call, env=environ, cwd=ROOT, capture_output=True, text=True)
+
+    return check
+
+
+def test_the_documented_variables_alone_reach_the_store(check, store):
+    document = (ROOT / "docs/backends.md").read_text()
+    assert [name for name in store.environ if f"`{name}" not in document] == []
+    result = check(**store.environ)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_options_of_the_command_reach_the_store(check, store):
+    flags = {name: text for name, text in store.environ.items() if text == "false"}
+    result = check(f"storage={json.dumps(store.storage)}", **flags)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 class Failing(Encoded):

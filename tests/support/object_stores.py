@@ -4,6 +4,7 @@ Each is a context manager that starts a server and stops it at the end; its valu
 :class:`Store`.
 """
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -26,11 +27,13 @@ _AZURE_KEY = (
 class Store:
     """Where a store is, as the options of the object backend.
 
+    :param environ: variables that do what ``storage`` does, as docs/backends.md says.
     :param stop: stops its server, if that is possible before the end.
     """
 
     base: str
     storage: dict
+    environ: dict
     stop: Callable | None = None
 
 
@@ -51,7 +54,13 @@ def s3():
         client.close()
         kwargs = {"endpoint_url": url, "region_name": "us-east-1"}
         storage = {"key": "me", "secret": "secret", "client_kwargs": kwargs}
-        yield Store(f"s3://{BUCKET}", storage, server.stop)
+        environ = {
+            "AWS_ACCESS_KEY_ID": "me",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": url,
+        }
+        yield Store(f"s3://{BUCKET}", storage, environ, server.stop)
     finally:
         server.stop()
 
@@ -76,7 +85,8 @@ def azure():
             )
             with BlobServiceClient.from_connection_string(connection) as client:
                 client.create_container(BUCKET)
-            yield Store(f"az://{BUCKET}", {"connection_string": connection})
+            environ = {"AZURE_STORAGE_CONNECTION_STRING": connection}
+            yield Store(f"az://{BUCKET}", {"connection_string": connection}, environ)
         finally:
             process.terminate()
 
@@ -100,7 +110,13 @@ def gcs():
         server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)
         with server:
             url = f"http://127.0.0.1:{server._api._httpd.server_port}"
-            yield Store(f"gs://{BUCKET}", {"endpoint_url": url, "token": "anon", "project": "test"})
+            environ = {
+                "STORAGE_EMULATOR_HOST": url,
+                "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+                "FSSPEC_GCS": '{"token": "anon"}',
+            }
+            storage = {"endpoint_url": url, "token": "anon", "project": "test"}
+            yield Store(f"gs://{BUCKET}", storage, environ)
 
 
 @contextmanager
@@ -109,4 +125,5 @@ def sftp(folder):
     pytest.importorskip("paramiko", reason=NEEDED)
     module = pytest.importorskip("tests.support.sftp", reason=NEEDED)
     with module.sftp_server(folder) as server:
-        yield Store(server.base, server.storage)
+        environ = {"FSSPEC_SFTP": json.dumps(server.storage)}
+        yield Store(server.base, server.storage, environ)
