@@ -214,7 +214,7 @@ class ListingContract:
 
 
 class BackendContract:
-    """The conformance kit, a test for each check.
+    """The conformance kit, a test for each check, in a thread of its own.
 
     The fixture ``make_backend`` returns a callable that creates an instance of the backend, each
     time with the same configuration.
