@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +47,18 @@ def make(store):
     return lambda: ObjectBackend(base, storage=store.storage)
 
 
+@pytest.fixture
+def silent_store(store):
+    """The store behind an address that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        text = re.sub(r"(?<=127\.0\.0\.1:)\d+", str(port), json.dumps(store.storage))
+        storage = json.loads(text)
+        if "port" in storage:
+            storage["port"] = port
+        yield dataclasses.replace(store, storage=storage)
+
+
 class TestObjectStore(BackendContract):
     @pytest.fixture
     def make_backend(self, make):
@@ -72,6 +87,13 @@ def check(store, tmp_path):
         return subprocess.run(call, env=environ, cwd=ROOT, capture_output=True, text=True)
 
     return check
+
+
+def test_a_store_that_does_not_answer_is_a_timeout(silent_store):
+    with pytest.raises(TimeoutError, match="did not answer within 1 s"):
+        ObjectBackend(silent_store.base, storage=silent_store.storage, timeout=1).write(
+            TASK, "key", Encoded.of(1)
+        )
 
 
 def test_the_documented_variables_alone_reach_the_store(check, store):
