@@ -77,7 +77,8 @@ def test_a_server_that_stops_answering_is_a_timeout(make):
 
 
 @after_half("stall")
-def test_a_timeout_holds_no_thread_for_good(make):
+def test_a_timeout_holds_no_thread_for_good(make, monkeypatch):
+    monkeypatch.setattr(storage, "_THREADS", storage._Threads())  # none of another test's
     with pytest.raises(TimeoutError):
         make(timeout=1).write(TASK, "key", LARGE)
     wait_for(lambda: storage._THREADS.calls.counts()["running"] == 0)
