@@ -20,6 +20,7 @@ from .deadlines import Call, Calls, Overdue
 Result = TypeVar("Result")
 TIMEOUT = 300.0  # seconds
 _MOST = 256  # concurrent calls of all storages in this process
+_CONNECTING = 5  # at a time; sshd refuses some above 10 (MaxStartups)
 
 
 class Storage:
@@ -92,7 +93,9 @@ class Storage:
         key = (threading.get_ident(), self._token)
         fs = _THREADS.connections.get(key)
         if fs is None or _is_closed(fs):
-            fs = _THREADS.connections[key] = self._connect()
+            with _THREADS.connecting:
+                fs = self._connect()
+            _THREADS.connections[key] = fs
         return fs
 
     def disconnect(self, fs: Any) -> None:
@@ -120,6 +123,7 @@ class _Threads:
 
     def __init__(self) -> None:
         self.calls = Calls(_MOST)
+        self.connecting = threading.Semaphore(_CONNECTING)
         self.connections: dict[tuple[int, str], Any] = {}  # by thread and storage
         self._inherited: list[Any] = []
 
@@ -130,6 +134,7 @@ class _Threads:
                 transport.sock.close()
             self._inherited.append(fs)  # freed, it would say goodbye to the parent's server
         self.calls = Calls(_MOST)
+        self.connecting = threading.Semaphore(_CONNECTING)
         self.connections = {}
 
 

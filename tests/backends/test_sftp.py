@@ -120,19 +120,22 @@ def test_a_forked_child_leaves_the_connection_alone(make):
     assert storage._THREADS.connections == connections
 
 
-def test_threads_share_a_backend(make):
+@pytest.mark.parametrize(("count", "turns"), [(4, 10), (40, 1)])
+def test_threads_share_a_backend(make, count, turns):
     backend = make()
     failures = []
 
     def work(number):
         try:
-            for turn in range(10):
+            for turn in range(turns):
                 ref = backend.write(TASK, f"key {number}", Encoded.of([number, turn]))
                 assert backend.read(ref).value() == [number, turn]
         except Exception as error:  # carried to the thread that asks
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(4)]
+    threads = [
+        threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -56,6 +56,21 @@ def sftp_server(folder, **options):
 
 
 class _Login(asyncssh.SSHServer):
+    """Refuses more than ten connections that have not logged in, as OpenSSH does."""
+
+    pending = set()
+
+    def connection_made(self, connection):
+        self.pending.add(self)
+        if len(self.pending) > 10:
+            connection.abort()
+
+    def auth_completed(self):
+        self.pending.discard(self)
+
+    def connection_lost(self, error):
+        self.pending.discard(self)
+
     def password_auth_supported(self):
         return True
 
