@@ -22,7 +22,7 @@ from tests.support.hanging_backends import (
 pytestmark = pytest.mark.slow  # seconds are spent waiting
 ROOT = Path(__file__).parents[2]
 BY_NAME = {check.name: check for check in CHECKS}
-SOON = 30  # seconds
+SOON = 60  # seconds
 HANGING = f"{hanging_backends.__name__}.HangsIn"
 CONTRACT = """
 import pytest
@@ -30,12 +30,21 @@ from state.testing import BackendContract
 from tests.support.hanging_backends import HangsInDelete
 
 class TestMine(BackendContract):
-    check_timeout = 2
+    check_timeout = 5
 
     @pytest.fixture
     def make_backend(self, tmp_path):
         return lambda: HangsInDelete(tmp_path)
 """
+
+
+def run_until_call(check, make, timeout):
+    """Run a check, with more time if a busy machine did not get it to the backend's call."""
+    for seconds in (timeout, 10 * timeout):
+        result = run_one(BY_NAME[check], make, timeout=seconds)
+        if "waits in Hangs" in result.detail:
+            break
+    return result
 
 
 @pytest.mark.parametrize(
@@ -49,16 +58,16 @@ class TestMine(BackendContract):
     ],
 )
 def test_a_check_that_hangs_fails_and_names_the_call(backend, check, call, tmp_path):
-    result = run_one(BY_NAME[check], lambda: backend(tmp_path), timeout=2)
+    result = run_until_call(check, lambda: backend(tmp_path), 2)
     assert result.outcome == "failed"
-    words = rf"it did not end within 2 s; it waits in {re.escape(call)} \(\w+\.py, line \d+\)"
+    words = rf"it did not end within \d+ s; it waits in {re.escape(call)} \(\w+\.py, line \d+\)"
     assert re.fullmatch(words, result.detail), result.detail
 
 
 @pytest.mark.parametrize("check", ["same_in_every_process", "crash_while_writing"])
 def test_a_call_that_hangs_in_a_forked_process_is_named(check, tmp_path):
-    result = run_one(BY_NAME[check], lambda: HangsInOtherProcesses(tmp_path), timeout=4)
-    assert "within 2 s; it waits in HangsInOtherProcesses.serialize_task" in result.detail
+    result = run_until_call(check, lambda: HangsInOtherProcesses(tmp_path), 4)
+    assert "it waits in HangsInOtherProcesses.serialize_task" in result.detail
 
 
 def test_a_call_that_hangs_in_a_new_process_is_named(tmp_path):
@@ -83,7 +92,7 @@ def test_a_check_that_is_in_time_is_not_overdue(tmp_path):
 
 def test_the_command_ends_and_says_where_it_waited(tmp_path):
     result = subprocess.run(
-        [sys.executable, "-m", "state", "check", f"{HANGING}Delete", "--timeout", "2"]
+        [sys.executable, "-m", "state", "check", f"{HANGING}Delete", "--timeout", "5"]
         + ["--option", f"root={tmp_path}", "--only", "async_agrees", "--only", "twin_keys"],
         capture_output=True,
         text=True,
@@ -117,4 +126,4 @@ def test_pytest_ends_after_checks_that_hang(tmp_path):
         timeout=SOON,
     )
     assert result.returncode == 1, result.stdout
-    assert "it waits in HangsInDelete.delete" in " ".join(result.stdout.split())
+    assert "waits in HangsInDelete.delete" in " ".join(result.stdout.replace("\nE", "").split())
