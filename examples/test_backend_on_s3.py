@@ -7,9 +7,9 @@ import pytest
 from state.backends.base import BaseStoreBackend
 from state.model.scopes import TaskScope
 
-pytestmark = pytest.mark.s3
-pytest.importorskip("moto.server", reason="needs requirements-s3.txt")
-boto3 = pytest.importorskip("boto3", reason="needs requirements-s3.txt")
+pytestmark = pytest.mark.object_store
+pytest.importorskip("moto.server", reason="needs requirements-object-stores.txt")
+boto3 = pytest.importorskip("boto3", reason="needs requirements-object-stores.txt")
 
 BUCKET = "state"
 ACCESS = {"aws_access_key_id": "me", "aws_secret_access_key": "secret", "region_name": "us-east-1"}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from state.backends import layout, loading
+from state.backends.deadlines import Calls
 from state.errors import BadBackend, BadDocument, SettingError
 from state.gateway.backend import Backend
-from state.gateway.deadlines import Calls
 from state.masking import masked
 from state.model import fixture_files
 from state.store import fixtures

@@ -48,6 +48,11 @@ def overrides(cls: type, name: str) -> bool:
     )
 
 
+def is_backend(cls: type) -> bool:
+    """Whether a class overrides a hook."""
+    return any(overrides(cls, name) for name in _HOOKS)
+
+
 def check_class(cls: type) -> None:
     """Check that a class can be a backend.
 
@@ -55,7 +60,7 @@ def check_class(cls: type) -> None:
     """
     where = f"{cls.__module__}.{cls.__qualname__}"
     _check_spelling(cls, where)
-    if not any(overrides(cls, name) for name in _HOOKS):
+    if not is_backend(cls):
         pair = " and ".join(_HOOKS[:2])
         raise BadBackend(
             f"{where} overrides no hook; a backend needs at least one pair, such as {pair}"

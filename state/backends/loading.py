@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ _OPTIONS = {
     "threshold": "STATEROOM_BACKEND_THRESHOLD",
     "compression": "STATEROOM_BACKEND_COMPRESSION",
     "realm": "STATEROOM_BACKEND_REALM",
+    "timeout": "STATEROOM_BACKEND_TIMEOUT",
 }
 
 
@@ -28,7 +30,8 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
 
     Options that the backend does not take are left out.
 
-    :raises SettingError: for a threshold that is not a number of bytes.
+    :raises SettingError: for a threshold that is not a number of bytes, or a timeout that is not a
+        number of seconds.
     """
     if spec not in BUILTIN:
         return {}
@@ -38,6 +41,8 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
     }
     if "threshold" in options:
         options["threshold"] = _bytes(options["threshold"])
+    if "timeout" in options:
+        options["timeout"] = _seconds(options["timeout"])
     return {name: value for name, value in options.items() if name in parameters}
 
 
@@ -56,6 +61,16 @@ def _bytes(text: str) -> int:
             _OPTIONS["threshold"], text, "a number of bytes; 0 keeps no value in its row"
         )
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise SettingError(_OPTIONS["timeout"], text, "a number of seconds above 0")
+    return seconds
 
 
 def load(spec: str, **options: Any) -> Hooks | None:

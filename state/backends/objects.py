@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import lzma
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from io import BytesIO
 from typing import Any
 
 from ..errors import BadBackend
+from ..masking import masked
 from ..model.clock import from_text
 from ..model.values import Encoded
 from . import files, layout
 from .immutable import ImmutableBackend
+from .storage import TIMEOUT, Storage, fsspec
 
+log = logging.getLogger("stateroom.backends")
 _PIECE = 2**20  # bytes of text per read
+_ATTEMPTS = 20  # at a folder that others make and remove at the same time
 _BLOCK = 8 * 2**20  # bytes of one part of an upload
 _ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
@@ -33,6 +38,8 @@ class ObjectBackend(ImmutableBackend):
     :param compression: ``gzip``, ``bz2``, ``xz`` or another codec of fsspec; it may be changed at
         any time, since the name of an object has the codec.
     :param storage: arguments of the storage's fsspec class, such as ``{"endpoint_url": …}``.
+    :param timeout: seconds that the storage may take to write, read, list or remove; after that the
+        call raises TimeoutError.
     """
 
     def __init__(
@@ -42,71 +49,73 @@ class ObjectBackend(ImmutableBackend):
         threshold: int = 0,
         compression: str | None = None,
         storage: Mapping[str, Any] | None = None,
+        timeout: float = TIMEOUT,
     ) -> None:
         if compression and compression not in _codecs():
             raise BadBackend(
                 f"unknown compression {compression!r}; use one of {', '.join(sorted(_codecs()))}"
             )
         super().__init__(str(base).rstrip("/"), realm, threshold, compression)
-        self._storage = dict(storage or {})
-        self._compression = compression
-        self._fs, self._root = self._connect()
-        protocols = self._fs.protocol
-        if isinstance(protocols, str):
-            protocols = (protocols,)
-        self._atomic = not _ATOMIC.isdisjoint(protocols)
-        self._local = "file" in protocols
-
-    def _connect(self) -> tuple[Any, str]:
         if "://" not in self.base:
             raise BadBackend(
                 "the base of the object backend must be a URL such as s3://bucket/state, "
                 f"got {self.base!r}"
             )
-        try:
-            fs, root = _fsspec().core.url_to_fs(self.base, **self._storage)
-        except (ImportError, ValueError) as error:
-            raise BadBackend(f"the object backend cannot reach its base: {error}") from error
-        return fs, str(root).rstrip("/")
+        self._compression = compression
+        self._storage = Storage(self.base, storage or {}, timeout)
+        self._atomic = not _ATOMIC.isdisjoint(self._storage.protocols)
+        self.in_process = "memory" in self._storage.protocols
+        self._root = self._storage.run("connecting", self._root_of)
+
+    def _root_of(self, fs: Any) -> str:
+        """The path of the base in the storage."""
+        return str(fs._strip_protocol(self.base)).rstrip("/")
 
     def _put(self, path: str, encoded: Encoded) -> None:
         full = self._locate(path)
         unfinished = f"{self._root}/{layout.unfinished(path)}"
-        if self._local:
+        if self._storage.is_local:
             files.put(full, unfinished, lambda file: self._fill(file, encoded))
         elif self._atomic:
-            self._upload(full, encoded)
+            self._storage.run(f"writing {path}", lambda fs: self._upload(fs, full, encoded))
         else:
-            self._upload_and_move(full, unfinished, encoded)
+            self._storage.run(
+                f"writing {path}", lambda fs: self._upload_and_move(fs, full, unfinished, encoded)
+            )
 
-    def _upload_and_move(self, full: str, unfinished: str, encoded: Encoded) -> None:
-        self._fs.makedirs(self._fs._parent(unfinished), exist_ok=True)
+    def _upload_and_move(self, fs: Any, full: str, unfinished: str, encoded: Encoded) -> None:
+        _make_folder(fs, fs._parent(unfinished))
         try:
-            self._upload(unfinished, encoded)
-            self._fs.makedirs(self._fs._parent(full), exist_ok=True)
-            self._fs.mv(unfinished, full)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                self._fs.rm_file(unfinished)
+            self._upload(fs, unfinished, encoded)
+            _move(fs, unfinished, full)
+        except BaseException as error:
+            with _noting(error, f"{unfinished} was not removed"):
+                self._storage.disconnect(fs)
+                self._storage.connected().rm_file(unfinished)
             raise
 
-    def _upload(self, full: str, encoded: Encoded) -> None:
+    def _upload(self, fs: Any, full: str, encoded: Encoded) -> None:
         if encoded.size <= _BLOCK:
             content = BytesIO()
             self._fill(content, encoded)
-            self._fs.pipe_file(full, content.getvalue())
-            return
-        file = self._fs.open(full, "wb", block_size=_BLOCK, autocommit=not self._atomic)
+            fs.pipe_file(full, content.getvalue())
+        elif self._atomic:
+            self._upload_parts(fs, full, encoded)
+        else:
+            with fs.open(full, "wb") as file:
+                self._fill(file, encoded)
+
+    def _upload_parts(self, fs: Any, full: str, encoded: Encoded) -> None:
+        file = fs.open(full, "wb", block_size=_BLOCK, autocommit=False)
         try:
             self._fill(file, encoded)
             file.close()
-        except BaseException:
-            if self._atomic:
-                file.discard()
-                file.closed = True  # else the garbage collector would upload the partial object
-            raise
-        if self._atomic:
             file.commit()
+        except BaseException as error:
+            with _noting(error, "the parts that were uploaded were not removed"):
+                file.discard()
+            file.closed = True  # else the garbage collector would upload the partial object
+            raise
 
     def _fill(self, file: Any, encoded: Encoded) -> None:
         """Write the text into an open file, compressed if asked, without closing it."""
@@ -118,13 +127,14 @@ class ObjectBackend(ImmutableBackend):
 
     def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
         full = self._locate(path)
+        content = self._storage.run(f"reading {path}", lambda fs: fs.cat_file(full))
         if codec is None:
-            yield self._fs.cat_file(full)
+            yield content
             return
         if codec not in _codecs():
             raise BadBackend(f"unknown compression {codec!r} of an object")
         try:
-            with self._open(full) as raw, _codecs()[codec](raw, mode="rb") as file:
+            with _codecs()[codec](BytesIO(content), mode="rb") as file:
                 while piece := file.read(_PIECE):
                     yield piece
         except Exception as error:
@@ -132,62 +142,113 @@ class ObjectBackend(ImmutableBackend):
                 raise ValueError(f"it is not a valid {codec} file: {error}") from error
             raise
 
-    def _open(self, full: str) -> Any:
-        file = self._fs.open(full, "rb", block_size=_BLOCK)
-        # fsspec's memory storage returns one file object, with one position shared by all readers
-        if isinstance(file, BytesIO):
-            return BytesIO(file.getvalue())
-        return file
-
     def _exists(self, path: str) -> bool:
-        self._fs.invalidate_cache()
-        return bool(self._fs.exists(self._locate(path)))
+        full = self._locate(path)
+
+        def look(fs: Any) -> bool:
+            fs.invalidate_cache()
+            return bool(fs.exists(full))
+
+        return self._storage.run(f"looking for {path}", look)
 
     def _remove(self, path: str) -> None:
-        with suppress(FileNotFoundError):
-            self._fs.rm_file(self._locate(path))
-        self._remove_empty(path)
+        full = self._locate(path)
+
+        def remove(fs: Any) -> None:
+            with suppress(FileNotFoundError):
+                fs.rm_file(full)
+            self._remove_empty(fs, path)
+
+        self._storage.run(f"removing {path}", remove)
 
     def _remove_folder(self, path: str) -> None:
-        self._fs.invalidate_cache()
-        with suppress(FileNotFoundError):
-            self._fs.rm(self._locate(path), recursive=True)
-        self._remove_empty(path)
+        full = self._locate(path)
+
+        def remove(fs: Any) -> None:
+            fs.invalidate_cache()
+            with suppress(FileNotFoundError):
+                fs.rm(full, recursive=True)
+            self._remove_empty(fs, path)
+
+        self._storage.run(f"removing {path}", remove)
 
     def _locate(self, path: str) -> str:
-        if self._local:
+        if self._storage.is_local:
             return files.confined(self._root, path)
         return f"{self._root}/{path}"
 
-    def _remove_empty(self, path: str) -> None:
+    def _remove_empty(self, fs: Any, path: str) -> None:
         """Remove the folders above that are empty now, if the storage has folders."""
         if self._atomic:
             return  # an object store has no folders
         for folder in layout.folders_of(path):
             try:
-                self._fs.rmdir(f"{self._root}/{folder}")
+                fs.rmdir(f"{self._root}/{folder}")
             except FileNotFoundError:
                 pass
             except OSError:
                 return  # not empty
 
     def _walk(self, path: str) -> Iterator[tuple[str, int, datetime]]:
-        self._fs.invalidate_cache()
-        objects: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{path}", detail=True)
-        for full, info in objects.items():
-            yield full[len(self._root) + 1 :], int(info["size"] or 0), self._written_at(full, info)
+        def find(fs: Any) -> list[tuple[str, int, datetime]]:
+            fs.invalidate_cache()
+            objects: dict[str, dict[str, Any]] = fs.find(f"{self._root}/{path}", detail=True)
+            return [
+                (full[len(self._root) + 1 :], int(info["size"] or 0), _written_at(fs, full, info))
+                for full, info in objects.items()
+            ]
 
-    def _written_at(self, full: str, info: dict[str, Any]) -> datetime:
-        moment = next((info[name] for name in _TIMES if info.get(name) is not None), None)
-        if isinstance(moment, str):
-            moment = from_text(moment)
-        if isinstance(moment, int | float):
-            return datetime.fromtimestamp(moment, timezone.utc)
-        if moment is None:
-            moment = self._fs.modified(full)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=timezone.utc)
-        return moment
+        yield from self._storage.run(f"listing {path}", find)
+
+
+def _move(fs: Any, unfinished: str, full: str) -> None:
+    """Move a file to its final path, even if a concurrent delete removes the folder meanwhile."""
+    for attempt in range(_ATTEMPTS):
+        _make_folder(fs, fs._parent(full))
+        try:
+            fs.mv(unfinished, full)
+            return
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+
+
+def _make_folder(fs: Any, folder: str) -> None:
+    """Make a folder and those above, even if others make or remove the same ones meanwhile."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            fs.makedirs(folder, exist_ok=True)
+            return
+        except OSError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+
+
+def _written_at(fs: Any, full: str, info: dict[str, Any]) -> datetime:
+    moment = next((info[name] for name in _TIMES if info.get(name) is not None), None)
+    if isinstance(moment, str):
+        moment = from_text(moment)
+    if isinstance(moment, int | float):
+        return datetime.fromtimestamp(moment, timezone.utc)
+    if moment is None:
+        moment = fs.modified(full)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    return moment
+
+
+@contextmanager
+def _noting(error: BaseException, what: str) -> Iterator[None]:
+    """Add what goes wrong in the block as a note to an error, which is the one to raise."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass  # there was nothing to remove
+    except Exception as another:
+        note = f"{what}: {type(another).__name__}: {another}"
+        # Python 3.10 has no add_note
+        error.__notes__ = [*getattr(error, "__notes__", []), note]
+        log.warning("%s", masked(note))
 
 
 def _is_damage(error: Exception) -> bool:
@@ -219,18 +280,6 @@ def _codecs() -> dict[str, Any]:
     """fsspec's file classes by the compression's name."""
     return {
         name: codec
-        for name, codec in _fsspec().compression.compr.items()
+        for name, codec in fsspec().compression.compr.items()
         if name not in (None, "zip")
     }
-
-
-def _fsspec() -> Any:
-    try:
-        import fsspec.compression
-        import fsspec.core
-    except ImportError as error:
-        raise BadBackend(
-            "the object backend needs fsspec, and the package of the storage (s3fs, gcsfs, adlfs): "
-            "pip install fsspec s3fs"
-        ) from error
-    return fsspec

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..backends.loading import class_of
+from ..backends.loading import class_of, load, options_from
 from .connection import as_json
+
+if TYPE_CHECKING:
+    from ..conformance.runner import Check
 
 
 @click.command("check")
@@ -19,20 +26,34 @@ from .connection import as_json
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An argument of the backend's class; repeatable.",
+    help="An argument of the backend's class; a VALUE in {} or [] is JSON; repeatable.",
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="A check that takes longer fails; after three of them the run ends.",
+)
 @click.option("--junit", type=click.Path(dir_okay=False), help="Also write JUnit XML to this file.")
-def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: str | None) -> None:
+def check(
+    backend: str,
+    options: tuple[str, ...],
+    only: tuple[str, ...],
+    timeout: float,
+    junit: str | None,
+) -> None:
     """Check that BACKEND (a built-in name or a dotted path) keeps the contract; exit 1 if not.
 
     The checks write to the storage that the backend is configured with: use an empty one.
     """
     from .. import conformance
-    from ..conformance import report
+    from ..conformance import deadline, report
 
     sys.path.insert(0, "")  # a backend in the working directory, as with `python -m`
-    arguments = dict(_argument(text) for text in options)
+    arguments = {**options_from(os.environ, backend), **dict(map(_argument, options))}
     cls = class_of(backend)
     checks = [check for check in conformance.CHECKS if not only or check.name in only]
     unknown = set(only) - {check.name for check in checks}
@@ -41,21 +62,46 @@ def check(backend: str, options: tuple[str, ...], only: tuple[str, ...], junit: 
         raise click.UsageError(
             f"unknown check: {', '.join(sorted(unknown))}; the checks are {names}"
         )
-    results = conformance.run(checks, lambda: cls(**arguments), backend, (backend, arguments))
+    try:
+        deadline.within(timeout, lambda: load(backend, **arguments))
+    except deadline.Overdue as error:
+        raise click.ClickException(f"{backend} cannot be created: {error}") from None
+    spec = (backend, arguments)
+    with _progress(checks) as bar:
+        results = conformance.run(bar, lambda: cls(**arguments), backend, spec, timeout)
     if junit:
         Path(junit).write_text(report.junit(backend, results), "utf-8")
     if as_json():
         click.echo(report.as_json(backend, results))
     else:
         click.echo(report.text(backend, results))
+    if any(result.overdue for result in results):
+        sys.stdout.flush()
+        os._exit(1)  # a call that hangs could keep the process
     if any(result.outcome == "failed" for result in results):
         sys.exit(1)
 
 
+def _progress(checks: list[Check]) -> AbstractContextManager[Iterable[Check]]:
+    """A progress bar with the name of the running check, if there is a terminal."""
+    return click.progressbar(
+        checks,
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+        item_show_func=lambda check: check.name if check else None,
+    )
+
+
 def _argument(text: str) -> tuple[str, Any]:
+    """An option as name and value: a number, JSON if it is an object or a list, else text."""
     name, separator, value = text.partition("=")
     if not separator:
         raise click.UsageError(f"--option takes NAME=VALUE, got {text!r}")
     if value.isdecimal():
         return name, int(value)
+    if value.startswith(("{", "[")):
+        try:
+            return name, json.loads(value)
+        except ValueError as error:
+            raise click.UsageError(f"--option {name}: invalid JSON: {error}") from None
     return name, value

@@ -12,7 +12,7 @@ from . import check_scopes  # noqa: F401
 from . import check_lifecycle  # noqa: F401
 from . import check_concurrency  # noqa: F401
 from .harness import Harness as Harness
-from .harness import Failed as Failed
+from .deadline import Failed as Failed
 from .harness import NotApplicable as NotApplicable
 from .samples import CHECKS as CHECKS
 from .runner import Check as Check

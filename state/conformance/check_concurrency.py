@@ -9,7 +9,8 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from .harness import Failed, Harness
+from .deadline import Failed
+from .harness import Harness
 from .samples import FILLER, big, check, expect
 
 GAP = 0.3  # seconds; a thread switch takes milliseconds, a blocking call to storage much more
@@ -91,7 +92,7 @@ def _race(accessors: list[Any]) -> None:
         except Exception as error:  # raised again in the main thread
             failures.append(error)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=write, args=(number,), daemon=True) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from .harness import Failed, Harness, NotApplicable
+from .deadline import Failed
+from .harness import Harness, NotApplicable
 from .samples import big, check, expect, same
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from ..model.scopes import AssetScope
-from .harness import Failed, Harness, NotApplicable
+from .deadline import Failed
+from .harness import Harness, NotApplicable
 from .samples import HOSTILE_KEYS, TWINS, big, check, expect, neighbours, same
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from ..model import envelope
-from .harness import Failed, Harness, NotApplicable
+from .deadline import Failed
+from .harness import Harness, NotApplicable
 from .samples import VALUES, big, check, expect, same
 
 

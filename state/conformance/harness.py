@@ -9,10 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..backends.hooks import Hooks
 from ..errors import KeyNotFound
@@ -21,21 +24,23 @@ from ..model.scopes import AssetScope, StoreScope, TaskScope
 from ..store.store import Store
 from ..store.tables import assets, scopes, task_instances
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
+from .deadline import Failed, Overdue, within
 
-SECONDS = 60  # a child that takes longer is killed
+Result = TypeVar("Result")
+TIMEOUT = 120.0  # seconds of a check
+_GRACE = 1.5  # times its deadline: when another process is killed
 _REFS = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from state.backends.loading import load
+from state.conformance.deadline import within
 from state.model.scopes import AssetScope, TaskScope
-spec, options, kind, fields, key, value, ti_id = json.loads(sys.stdin.read())
+timeout, spec, options, kind, fields, key, value, ti_id = json.loads(sys.stdin.read())
 scope = (TaskScope if kind == "task" else AssetScope)(**fields)
-print(json.dumps(load(spec, **options).serialize(scope, key, value, ti_id)))
+write = lambda: load(spec, **options).serialize(scope, key, value, ti_id)
+print(json.dumps(within(timeout, write)))
 """
-
-
-class Failed(Exception):
-    """A check has failed; the message says why."""
+_OVERDUE = f"{Overdue.__module__}.{Overdue.__name__}: "
 
 
 class NotApplicable(Exception):
@@ -47,20 +52,22 @@ class Harness:
 
     :param make: creates an instance of the backend, with the same configuration each time.
     :param folder: an empty folder for the databases of this run.
-    :param name: the backend's name in the report.
+    :param name: the backend's name in the ledger; by default that of its class.
     :param spec: the backend's dotted path or built-in name, and its options, to create it in
         another process; None if only ``make`` can create it.
     :param check: the check's name, which is part of its scopes, so that objects left by one check
         do not affect the next.
+    :param timeout: seconds that the check may take.
     """
 
     def __init__(
         self,
         make: Callable[[], Any],
         folder: Path,
-        name: str,
+        name: str = "",
         spec: tuple[str, dict[str, Any]] | None = None,
         check: str = "",
+        timeout: float = TIMEOUT,
     ) -> None:
         self.make = make
         self.folder = folder
@@ -68,10 +75,12 @@ class Harness:
         self.spec = spec
         self.task = TaskScope(f"kit-{check}", "run-1", "task")
         self.asset = AssetScope(name=f"kit-asset-{check}")
+        self._seconds = timeout / 2  # of another process, so that it ends before the check does
 
     def hooks(self) -> Hooks:
         """The hooks of a new instance, as in another worker."""
-        return Hooks(self.make(), self.name)
+        backend = self.make()
+        return Hooks(backend, self.name or type(backend).__name__)
 
     def served_scopes(self) -> list[StoreScope]:
         """A task scope and an asset scope, as far as the backend has hooks for them."""
@@ -94,36 +103,71 @@ class Harness:
         kind = "asset"
         if isinstance(scope, TaskScope):
             kind = "task"
-        call = json.dumps([*self.spec, kind, vars(scope), key, value, ti_id])
+        call = json.dumps([self._seconds, *self.spec, kind, vars(scope), key, value, ti_id])
         paths = json.dumps([str(Path(__file__).parents[2]), *sys.path])
-        result = subprocess.run(
-            [sys.executable, "-c", _REFS, paths],
-            input=call,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        try:
+            result = subprocess.run(
+                [sys.executable, "-c", _REFS, paths],
+                input=call,
+                capture_output=True,
+                text=True,
+                timeout=self._seconds * _GRACE,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"another process did not end within {error.timeout:g} s") from None
         if result.returncode:
-            raise Failed(f"in another process it raised {result.stderr.strip().splitlines()[-1:]}")
+            last = result.stderr.strip().splitlines()[-1:]
+            raise Failed(f"in another process: {''.join(last).removeprefix(_OVERDUE)}")
         return str(json.loads(result.stdout))
 
     def in_child(self, act: Callable[[], Any]) -> Any:
-        """Call ``act`` in a forked process and return its result; None if that fails."""
+        """Call ``act`` in a forked process and return its result.
+
+        :raises Failed: if it raises, takes too long, or ends its process.
+        """
+        outcome, _ = self._forked(act)
+        if outcome is None:
+            raise Failed("another process ended without a result")
+        result, problem = outcome
+        if problem:
+            raise Failed(f"in another process: {problem}")
+        return result
+
+    def _forked(self, act: Callable[[], Any]) -> tuple[tuple[Any, str] | None, int | None]:
+        """Call ``act`` in a forked process.
+
+        :returns: its result and what went wrong, or None if it was killed before; its exit status.
+        """
+
+        def run() -> None:
+            try:
+                outcome = (within(self._seconds, act), "")
+            except Failed as failure:
+                outcome = (None, str(failure))
+            except Exception as error:
+                outcome = (None, f"{type(error).__name__}: {error}")
+            theirs.send(outcome)
+
         context = multiprocessing.get_context("fork")
         ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=lambda: theirs.send(act()))
-        child.start()
+        child = context.Process(target=run)
+        with warnings.catch_warnings():
+            # Python 3.12 warns of every fork beside other threads; this one runs nothing of theirs
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child.start()
         theirs.close()
+        outcome = None
         try:
-            if ours.poll(SECONDS):
-                return ours.recv()
+            if ours.poll(self._seconds * _GRACE):
+                outcome = ours.recv()
         except EOFError:
-            pass  # the child ended without a result
+            pass  # it was killed
         finally:
+            ours.close()
             child.join(1)
             child.kill()
             child.join()
-        return None
+        return outcome, child.exitcode
 
     @contextmanager
     def store(self) -> Iterator[Any]:
@@ -162,16 +206,12 @@ class Harness:
                 accessor._keyspace = Deadly(accessor._keyspace, step)
                 act(accessor)
 
-        context = multiprocessing.get_context("fork")
-        child = context.Process(target=die)
-        child.start()
-        child.join(SECONDS)
-        if child.exitcode != -signal.SIGKILL:
-            child.kill()
-            child.join()
-            raise Failed(
-                f"the process should be killed {step}, but its exit status is {child.exitcode}"
-            )
+        outcome, status = self._forked(die)
+        if status != -signal.SIGKILL or outcome is not None:
+            problem = f"its exit status is {status}"
+            if outcome is not None and outcome[1]:
+                problem = outcome[1]
+            raise Failed(f"the process should be killed {step}, but {problem}")
 
     def resolves(self, scope: StoreScope, ref: str) -> bool:
         """Whether a reference can be resolved."""
@@ -192,9 +232,30 @@ class Harness:
         except KeyNotFound:
             return None
 
-    def run_async(self, work: Any) -> Any:
+    def run_async(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine in a new event loop and return its result."""
-        return asyncio.run(work)
+
+        async def run() -> Result:
+            asyncio.get_running_loop().set_default_executor(_DaemonThreads())
+            return await work
+
+        return asyncio.run(run())
+
+
+class _DaemonThreads(ThreadPoolExecutor):
+    """Runs each call in a daemon thread, so that a call that hangs does not keep the process."""
+
+    def submit(self, act: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(act(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
 
 
 class Deadly:

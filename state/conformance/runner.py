@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from .harness import Failed, Harness, NotApplicable
+from .deadline import Failed, Overdue, within
+from .harness import TIMEOUT, Harness, NotApplicable
+
+_MOST_OVERDUE = 3  # checks; the rest would hardly end either
 
 
 @dataclass(frozen=True)
@@ -35,36 +38,59 @@ class Result:
     :param outcome: ``passed``, ``failed`` or ``not applicable``.
     :param detail: why it failed or does not apply; empty if it passed.
     :param seconds: its duration.
+    :param overdue: whether it failed because it did not end.
     """
 
     check: Check
     outcome: str
     detail: str
     seconds: float
+    overdue: bool = False
 
 
 def run(
     checks: Iterable[Check],
     make: Callable[[], Any],
-    name: str,
+    name: str = "",
     spec: tuple[str, dict[str, Any]] | None = None,
+    timeout: float = TIMEOUT,
 ) -> list[Result]:
     """Run checks on a backend, each with a new harness.
 
+    After three that did not end the others fail without being run.
+
     :param make: as for :class:`~state.conformance.harness.Harness`, like ``name`` and ``spec``.
+    :param timeout: seconds of each check.
     """
-    return [run_one(check, make, name, spec) for check in checks]
+    results: list[Result] = []
+    for check in checks:
+        if sum(result.overdue for result in results) < _MOST_OVERDUE:
+            results.append(run_one(check, make, name, spec, timeout))
+        else:
+            detail = f"not run, because {_MOST_OVERDUE} checks before it did not end"
+            results.append(Result(check, "failed", detail, 0))
+    return results
 
 
 def run_one(
-    check: Check, make: Callable[[], Any], name: str, spec: tuple[str, dict[str, Any]] | None = None
+    check: Check,
+    make: Callable[[], Any],
+    name: str = "",
+    spec: tuple[str, dict[str, Any]] | None = None,
+    timeout: float = TIMEOUT,
 ) -> Result:
-    """Run one check; any exception of the backend is a failure, with its class and message."""
+    """Run one check; any exception of the backend is a failure, with its class and message.
+
+    :param timeout: seconds; a check that takes longer fails, and goes on in a thread of its own.
+    """
     begun = time.monotonic()
     detail = ""
-    with tempfile.TemporaryDirectory(prefix="stateroom-check-") as folder:
+    overdue = False
+    # a check that goes on may still write to it
+    with TemporaryDirectory(prefix="stateroom-check-", ignore_cleanup_errors=True) as folder:
+        harness = Harness(make, Path(folder), name, spec, check.name, timeout)
         try:
-            check.look(Harness(make, Path(folder), name, spec, check.name))
+            within(timeout, lambda: check.look(harness))
             outcome = "passed"
         except NotApplicable as reason:
             outcome = "not applicable"
@@ -72,7 +98,8 @@ def run_one(
         except Failed as failure:
             outcome = "failed"
             detail = str(failure)
+            overdue = isinstance(failure, Overdue)
         except Exception as error:
             outcome = "failed"
             detail = f"it raised {type(error).__name__}: {error}"
-    return Result(check, outcome, detail, time.monotonic() - begun)
+    return Result(check, outcome, detail, time.monotonic() - begun, overdue)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.scopes import AssetScope, StoreScope, TaskScope
-from .harness import Failed, Harness
+from .deadline import Failed
+from .harness import Harness
 from .runner import Check
 
 FILLER = "x" * 4096  # makes a value big enough for most thresholds

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ..backends.deadlines import Call, Calls, Overdue
 from ..backends.hooks import Hooks
 from ..errors import BackendFailed, BackendTimeout, ForeignReference, StateError
-from .deadlines import Call, Calls, Overdue
 from .locks import KeyLocks
 
 Result = TypeVar("Result")

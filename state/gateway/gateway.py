@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..backends.deadlines import Abandoned, Call
 from ..errors import BadBackend, KeyNotFound, RefusedReference, StateError
 from ..masking import masked
 from ..model import envelope, values
@@ -25,7 +26,6 @@ from ..store.tables import assets, references, scopes
 from ..store.tables.entries import Keyspace, Stored
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .backend import Backend, OwnError, Result
-from .deadlines import Abandoned, Call
 from .trust import may_remove, may_resolve
 
 log = logging.getLogger("stateroom.gateway")

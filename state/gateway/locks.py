@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .deadlines import Abandoned, Call
+from ..backends.deadlines import Abandoned, Call
 
 _PAUSE = 0.05  # seconds between two looks for a holder that was abandoned
 

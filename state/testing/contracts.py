@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ..conformance import report
+from ..conformance.harness import TIMEOUT
 from ..conformance.runner import Check, run_one
 from ..conformance.samples import CHECKS
 from ..errors import KeyNotFound
@@ -213,15 +214,17 @@ class ListingContract:
 
 
 class BackendContract:
-    """The conformance kit, a test for each check.
+    """The conformance kit, a test for each check, in a thread of its own.
 
     The fixture ``make_backend`` returns a callable that creates an instance of the backend, each
     time with the same configuration.
     """
 
+    check_timeout = TIMEOUT  # seconds of each check; one that takes longer fails
+
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
     def test_backend(self, make_backend: Any, check: Check) -> None:
-        result = run_one(check, make_backend, type(make_backend()).__name__)
+        result = run_one(check, make_backend, timeout=self.check_timeout)
         if result.outcome == "not applicable":
             pytest.skip(result.detail)
-        assert result.outcome == "passed", report.text(type(make_backend()).__name__, [result])
+        assert result.outcome == "passed", report.text(type(self).__name__, [result])

@@ -42,6 +42,13 @@ class TestObject(BackendContract):
         return lambda: ObjectBackend(f"file://{tmp_path}/objects", compression="gzip")
 
 
+class TestObjectInMemory(BackendContract):
+    @pytest.fixture
+    def make_backend(self, tmp_path):
+        pytest.importorskip("fsspec", reason="needs fsspec: pip install -r requirements-test.txt")
+        return lambda: ObjectBackend(f"memory://{tmp_path}")
+
+
 class TestMemory(BackendContract):
     @pytest.fixture
     def make_backend(self, tmp_path):

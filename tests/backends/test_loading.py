@@ -96,8 +96,14 @@ def test_builtin_backend_options_come_from_the_environment():
         "STATEROOM_BACKEND_BASE": "/base",
         "STATEROOM_BACKEND_THRESHOLD": "100",
         "STATEROOM_BACKEND_COMPRESSION": "gzip",
+        "STATEROOM_BACKEND_TIMEOUT": "2.5",
     }
-    assert options_from(environ) == {"base": "/base", "threshold": 100, "compression": "gzip"}
+    assert options_from(environ) == {
+        "base": "/base",
+        "threshold": 100,
+        "compression": "gzip",
+        "timeout": 2.5,
+    }
     assert options_from(environ, "file") == {"base": "/base", "threshold": 100}
     assert options_from(environ, "a.Backend") == options_from({}) == {}
 
@@ -106,6 +112,12 @@ def test_builtin_backend_options_come_from_the_environment():
 def test_a_threshold_is_a_number(text):
     with pytest.raises(SettingError, match="STATEROOM_BACKEND_THRESHOLD"):
         options_from({"STATEROOM_BACKEND_THRESHOLD": text})
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
+def test_a_timeout_is_a_number_of_seconds(text):
+    with pytest.raises(SettingError, match="STATEROOM_BACKEND_TIMEOUT"):
+        options_from({"STATEROOM_BACKEND_TIMEOUT": text})
 
 
 def test_without_fsspec_the_object_backend_says_what_to_install(monkeypatch):

@@ -11,48 +11,30 @@ from state.errors import ForeignReference, ObjectCorrupt, ObjectMissing
 from state.model.scopes import AssetScope, TaskScope
 from state.model.values import Encoded
 from state.worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
+from tests.support import object_stores
 from tests.support.keyspaces import Rows
+from tests.support.object_stores import BUCKET
 from tests.support.objects import TRICKY
 
-pytestmark = pytest.mark.s3
-pytest.importorskip("moto.server", reason="needs requirements-s3.txt")
-pytest.importorskip("s3fs", reason="needs requirements-s3.txt")
+pytestmark = pytest.mark.object_store
 TASK = TaskScope("dag", "run", "task")
 ASSET = AssetScope(name="asset")
-BUCKET = "state"
 
 
 @pytest.fixture(scope="module")
-def endpoint():
-    """The address of an S3 with one bucket."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        url = "http://{}:{}".format(*server.get_host_and_port())
-        boto3.client("s3", endpoint_url=url, **_ACCESS).create_bucket(Bucket=BUCKET)
-        yield url
-    finally:
-        server.stop()
-
-
-_ACCESS = {"aws_access_key_id": "me", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+def store():
+    with object_stores.s3() as store:
+        yield store
 
 
 @pytest.fixture
-def make(endpoint, request):
+def make(store, request):
     """Makes another worker's backend on the same prefix of the bucket."""
-    base = f"s3://{BUCKET}/{abs(hash(request.node.nodeid))}"
-    client = {"endpoint_url": endpoint, "region_name": "us-east-1"}
-    storage = {
-        "key": "me",
-        "secret": "secret",
-        "client_kwargs": client,
-        "skip_instance_cache": True,
+    options = {
+        "base": f"{store.base}/{abs(hash(request.node.nodeid))}",
+        "storage": {**store.storage, "skip_instance_cache": True},
     }
-    return lambda **options: load("object", **{"base": base, "storage": storage, **options})
+    return lambda **others: load("object", **{**options, **others})
 
 
 @pytest.fixture
@@ -144,7 +126,7 @@ def test_a_missing_object_is_an_error(accessor, hooks):
 
 def test_a_damaged_object_is_an_error(accessor, hooks):
     accessor.set("key", 1)
-    hooks.backend._fs.pipe_file(accessor._keyspace.ref("key"), b"2")
+    hooks.backend._storage.connected().pipe_file(accessor._keyspace.ref("key"), b"2")
     with pytest.raises(ObjectCorrupt):
         accessor.get("key")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from state.backends.deadlines import Calls
 from state.backends.hooks import Hooks
 from state.errors import BackendTimeout
 from state.gateway import health as upkeep
 from state.gateway.backend import Backend
-from state.gateway.deadlines import Calls
 from state.gateway.gateway import Gateway
 from state.gateway.orphans import Orphan, orphans, remove_orphans
 from state.model import envelope

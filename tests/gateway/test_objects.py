@@ -5,11 +5,11 @@ import time
 
 import pytest
 
+from state.backends.deadlines import Calls
 from state.backends.files import FileBackend
 from state.backends.hooks import Hooks
 from state.errors import BackendFailed, KeyNotFound, RefusedReference
 from state.gateway.backend import Backend
-from state.gateway.deadlines import Calls
 from state.gateway.gateway import Gateway
 from state.gateway.orphans import remove_orphans
 from state.model import envelope

@@ -10,6 +10,7 @@ import pytest
 from state.backends import loading
 from state.backends.hooks import Hooks
 from state.model.scopes import AssetScope, TaskScope
+from state.testing import BackendContract
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -42,11 +43,21 @@ def test_the_backend_that_the_document_writes_is_one(scope):
 
 def test_the_backend_that_the_document_writes_is_short():
     [code] = re.findall(
-        r"^(class SqliteBackend.*?)^```",
+        r"^(class SqliteBackend.*?)^def ",
         (DOCS / "backends.md").read_text(),
         re.DOTALL | re.MULTILINE,
     )
     assert len(code.splitlines()) <= 30
+
+
+@pytest.mark.slow  # each of its writes waits for the disk
+class TestSqliteBackend(BackendContract):
+    """The class that the document tells its readers to test so."""
+
+    @pytest.fixture
+    def make_backend(self, tmp_path):
+        cls = run("backends.md")["SqliteBackend"]
+        return lambda: cls(tmp_path / "values.sqlite")
 
 
 def test_every_built_in_backend_and_option_is_documented():

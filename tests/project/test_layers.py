@@ -49,7 +49,7 @@ LAYERS = (
     ("state.store.database",),
     ("state",),  # the package's public names
     ("state.backends",),
-    ("state.process", "state.terminal"),
+    ("state.forks", "state.process", "state.terminal"),
     ("state.model",),
     ("state.errors",),
     ("state.forks", "state.masking", "state.signals"),

@@ -8,11 +8,11 @@ import pytest
 from app import create_app
 from state import Encoded
 from state.backends import layout
+from state.backends.deadlines import Calls
 from state.backends.files import FileBackend
 from state.backends.hooks import Hooks
 from state.errors import RefusedReference
 from state.gateway.backend import Backend
-from state.gateway.deadlines import Calls
 from state.gateway.gateway import Gateway
 from state.gateway.orphans import remove_orphans
 from state.model import envelope

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from state.backends.deadlines import Abandoned, Calls, Overdue
 from state.errors import BackendBusy
-from state.gateway.deadlines import Abandoned, Calls, Overdue
 from tests.support.waiting import wait_for
 
 LONG = 30
