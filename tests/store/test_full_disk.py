@@ -107,13 +107,24 @@ def test_the_log_says_once_that_reads_are_not_noted(store, keyspace, disk, caplo
     assert len(events) == 200
 
 
-def test_the_reads_that_wait_for_room_are_bounded(store, keyspace, monkeypatch):
+NO_ROOM = """CREATE TEMP TRIGGER no_room BEFORE INSERT ON journal WHEN NEW.op = 'get'
+    BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"""
+
+
+def test_the_reads_that_wait_for_room_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("state.store.journal.writer._MOST_PENDING", 100)
-    for _ in range(300):
-        keyspace.get("key 1")
-    with store.lock:  # else the journal's thread may be writing them
+    store = Store(str(tmp_path / "s.db"))
+    assets.create_asset(store.namespace(), "a")
+    keyspace = scopes.asset(store.namespace(), name="a")
+    keyspace.set("key", 1)
+    with store.transaction() as db:
+        db.execute(NO_ROOM)
+    with store.lock:  # the journal's thread writes them otherwise
+        for _ in range(300):
+            keyspace.get("key")
         store.log.flush()
         assert len(store.log._pending) == 100
+    store.close()
 
 
 def test_the_reserve_is_taken_again_and_given_back_at_the_end(tmp_path):

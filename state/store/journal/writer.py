@@ -135,7 +135,11 @@ class Log:
             self._pending = []
             self._reached = self._last
         if rows:
-            db.executemany(_INSERT, rows)
+            try:
+                db.executemany(_INSERT, rows)
+            except BaseException:
+                self.put_back(rows)
+                raise
         return rows
 
     def put_back(self, rows: list[Row]) -> None:
