@@ -128,7 +128,7 @@ class Log:
 
     def write_pending(self, db: sqlite3.Connection) -> list[Row]:
         """Write the batch in the caller's transaction; returns its rows, for :meth:`put_back`."""
-        if self._database.is_short:
+        if self._database.is_short or self._lacks_room:  # no write fails for the sake of reads
             return []
         with self._lock:
             rows = self._pending
@@ -187,15 +187,16 @@ class Log:
         """Write the batch now, or once there is room for it on the disk."""
         if not self._pending:
             return
-        try:
-            with self._database.transaction():
-                pass  # it is written at the end of every transaction
-        except DatabaseFull as error:
-            if not self._lacks_room:
-                log.error("reads are not written to the journal: %s", error)
-            self._lacks_room = True
-        else:
+        with self._database.lock:
+            lacked_room = self._lacks_room
             self._lacks_room = False
+            try:
+                with self._database.transaction():
+                    pass  # it is written at the end of every transaction
+            except DatabaseFull as error:
+                if not lacked_room:
+                    log.error("reads are not written to the journal: %s", error)
+                self._lacks_room = True
 
     def drop(self, db: sqlite3.Connection, ns: int) -> None:
         """Refuse further events of a namespace that the caller's transaction deletes: they would
