@@ -123,13 +123,15 @@ def connect():
 
 @pytest.fixture
 def interruptible():
-    """Lets processes that a test starts heed SIGINT, also in a run that ignores it.
+    """Lets processes that a test starts heed SIGINT and SIGHUP, also in a run that ignores them.
 
-    A shell without job control has it ignored in what it starts with ``&``.
+    A shell without job control has SIGINT ignored in what it starts with ``&``; nohup has SIGHUP.
     """
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, previous)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGHUP, hangup)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ class Checkpoints:
     ) -> None:
         self._connect = connect
         self._lock = lock
+        self._running = threading.Lock()  # taken after the writer's: SQLite makes one at a time
         self._commits = 0
         self._due = threading.Event()
         self._closing = threading.Event()
@@ -50,6 +51,14 @@ class Checkpoints:
                 target=self._run, name="stateroom-checkpoints", daemon=True
             )
             self._thread.start()
+
+    def truncate(self, db: sqlite3.Connection) -> None:
+        """Copy the whole log and give its room on the disk back; called with the lock.
+
+        :raises sqlite3.OperationalError: if there is no room for what it copies.
+        """
+        with self._running:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """End the thread; called without the lock."""
@@ -77,5 +86,6 @@ class Checkpoints:
 
     def _copy(self, db: sqlite3.Connection) -> int:
         """Copy what no reader needs in the log; returns the pages in the log."""
-        _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        with self._running:
+            _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return int(pages)

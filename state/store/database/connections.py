@@ -184,7 +184,7 @@ class Database:
             finally:
                 self.is_short = False
             with contextlib.suppress(sqlite3.OperationalError):  # for readers, or still no room
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._checkpoints.truncate(self._writer)
         return result
 
     @contextlib.contextmanager
