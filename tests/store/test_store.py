@@ -1,11 +1,13 @@
 """Threads and transactions: readers never wait, writers do, transactions are atomic."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from state.errors import KeyNotFound, NamespaceNotFound
+from state.store.database import connections
 from state.store.store import Store
 from state.store.tables import assets, scopes
 
@@ -216,3 +218,91 @@ def test_people_with_a_sql_prompt_find_airflows_columns(store):
     assert row["key"] == "k"
     assert row["value"] == "1"
     assert row["last_updated_by_kind"] == "api"
+
+
+# ---------------------------------------------------------------- whether a short call would wait
+
+
+def is_free_elsewhere(store):
+    """Asked from another thread, as the server's does."""
+
+    def ask():
+        with store.if_free() as is_free:
+            return is_free
+
+    return in_thread(ask).result(PATIENCE)
+
+
+def test_a_store_that_nobody_writes_to_is_free(store):
+    assert is_free_elsewhere(store)
+
+
+def test_a_store_that_is_written_to_is_not(store):
+    with store.transaction():
+        assert not is_free_elsewhere(store)
+    assert is_free_elsewhere(store)
+
+
+def test_it_stays_free_for_the_block(store):
+    with store.if_free() as is_free:
+        assert is_free
+        assert not is_free_elsewhere(store)
+        with store.transaction() as db:
+            db.execute("SELECT 1")
+    assert is_free_elsewhere(store)
+
+
+def test_while_an_object_is_removed_a_write_may_have_to_wait(store):
+    with store.lock:
+        store.begin_removal("s3://bucket/a")
+    assert not is_free_elsewhere(store)
+    store.end_removal("s3://bucket/a")
+    assert is_free_elsewhere(store)
+
+
+def test_a_durable_store_waits_for_the_disk(tmp_path):
+    store = Store(str(tmp_path / "durable.db"), durable=True)
+    try:
+        assert not is_free_elsewhere(store)
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def beside(store):
+    """Runs a function while a thread holds the store for some seconds."""
+
+    def run(seconds, action):
+        holds = threading.Event()
+
+        def hold():
+            with store.lock:
+                holds.set()
+                time.sleep(seconds)
+
+        future = in_thread(hold)
+        assert holds.wait(PATIENCE)
+        result = action()
+        future.result(PATIENCE)
+        return result
+
+    return run
+
+
+def test_a_short_write_is_waited_for(store, beside, monkeypatch):
+    monkeypatch.setattr(connections, "_SHORT", PATIENCE)
+    assert beside(0.05, lambda: is_free_elsewhere(store))
+
+
+def test_a_long_write_is_waited_for_once(store, beside, monkeypatch):
+    monkeypatch.setattr(connections, "_SHORT", 0.2)
+
+    def ask_again():
+        began = time.monotonic()
+        answers = [is_free_elsewhere(store) for _ in range(20)]
+        return answers, time.monotonic() - began
+
+    answers, seconds = beside(1.5, ask_again)
+    assert not any(answers)
+    assert seconds < 1.2  # twenty waits take four
+    assert is_free_elsewhere(store)
