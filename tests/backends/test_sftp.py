@@ -89,7 +89,7 @@ def test_a_dead_server_is_told_and_what_followed_is_noted(make):
     with pytest.raises(Exception, match="dropped|closed") as caught:
         make().write(TASK, "key", LARGE)
     [note] = caught.value.__notes__
-    assert "was not removed: NoValidConnectionsError" in note
+    assert "was not removed: " in note  # no connection any more, or none that answers
 
 
 def test_a_server_that_is_back_is_used_again(make, server):
