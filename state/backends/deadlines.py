@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -61,16 +62,29 @@ class Call(Generic[Result]):
             self.row_changed = True
 
     def run(self) -> None:
+        process = os.getpid()
         try:
             self.result = self._context.run(self._act, self)
         except BaseException as error:  # even a backend's SystemExit must not end the thread
             self.error = error
+        if os.getpid() != process:  # a child that the backend forked, and that came back from it
+            os._exit(_exit_status(self.error))
 
     def abandon(self) -> bool:
         """Forbid changes of the row from now on; return whether it was changed before."""
         with self._lock:
             self.abandoned = True
             return self.row_changed
+
+
+def _exit_status(error: BaseException | None) -> int:
+    """The exit status of a forked child by what ended it."""
+    if error is None:
+        return 0
+    cause = error.__cause__ or error
+    if not isinstance(cause, SystemExit):
+        return 1
+    return cause.code if isinstance(cause.code, int) else int(cause.code is not None)
 
 
 class Calls:

@@ -106,10 +106,9 @@ def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
     :param unfinished: the temporary path, in one of the folders above the final one.
     :param fill: writes the content.
     """
-    _make_folder(os.path.dirname(unfinished))
     folder = os.path.dirname(full)
     # before the first sync, which on most file systems syncs these folders too
-    changed = [folder, *_make_folder(folder)]
+    changed = [folder, *_make_folder(os.path.dirname(unfinished)), *_make_folder(folder)]
     try:
         _write(unfinished, fill)
         changed += _move(unfinished, full)

@@ -11,6 +11,7 @@ from ..model.scopes import scope_from
 from ..model.values import Encoded
 from ..store.namespace import Namespace
 from ..store.tables import references
+from . import trust
 from .backend import Backend
 
 _MISSING = (ObjectMissing, FileNotFoundError)
@@ -54,7 +55,7 @@ def _check_row(
     database = namespace.database
     try:
         if row["health"] != "orphan":
-            health = backend.run(lambda call: _check_held(backend, row))
+            health = backend.run(lambda call: _check_held(namespace, backend, row))
         elif backend.run(lambda call: backend.is_missing(row["ref"], vouched_by(row))):
             references.forget(database, row["ref"])
             return "gone", None
@@ -70,20 +71,24 @@ def _check_row(
     return health, None
 
 
-def _check_held(backend: Backend, row: dict[str, Any]) -> str:
+def _check_held(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> str:
     hooks = backend.hooks
-    ref = row["ref"]
     if hooks is None:
         return "foreign"
-    if not backend.may_resolve(ref, vouched_by(row)):
+    if not may_resolve(namespace, backend, row):
         if row["backend"] in (None, hooks.name) and not hooks.has("owns_ref"):
             return "unchecked"
         return "foreign"
-    value, encoded = hooks.read(scope_from(row), ref)
+    value, encoded = hooks.read(scope_from(row), row["ref"])
     if value is None:
         return "missing"
     encoded = encoded or Encoded.of(value)
     return health_of_checksum(encoded.sha256, row["sha256"], hooks.immutable)
+
+
+def may_resolve(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> bool:
+    """Whether this backend is known to have made the reference of a row, for the row's scope."""
+    return trust.may_resolve(namespace, backend, row["scope_id"], row["ref"], vouched_by(row))
 
 
 def vouched_by(row: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from ..model.values import Encoded
 from ..store.namespace import Namespace
 from ..store.tables import references
 from .backend import Backend
-from .health import health_of, vouched_by
+from .health import health_of, may_resolve
 
 log = logging.getLogger("stateroom.gateway")
 LARGEST = 1024 * 1024  # bytes; a larger value is not shown
@@ -27,7 +27,8 @@ _SENTENCES = {
     "missing": "The object behind this reference does not exist any more.",
     "corrupt": "The object is damaged: it is not what was written.",
     "changed": "The object has changed: its checksum differs from that of the value written.",
-    "foreign": "Another backend made this reference, or it lies outside the base path of this one.",
+    "foreign": "Another backend made this reference, or it lies outside the base path of this one, "
+    "or it is of another task instance or asset.",
 }
 
 
@@ -87,7 +88,7 @@ def refusal(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> Outc
             "refused", "This service has no backend to resolve it with; start it with --backend."
         )
     try:
-        if backend.run(lambda call: backend.may_resolve(row["ref"], vouched_by(row))):
+        if backend.run(lambda call: may_resolve(namespace, backend, row)):
             return None
     except (BackendFailed, BackendTimeout, BackendBusy) as error:
         return Outcome("failed", str(error))

@@ -16,15 +16,20 @@ from .backend import Backend
 
 
 def may_resolve(
-    namespace: Namespace, backend: Backend, scope_id: int, ref: str, vouched_by: Collection[str]
+    namespace: Namespace,
+    backend: Backend,
+    scope_id: int | None,
+    ref: str,
+    vouched_by: Collection[str],
 ) -> bool:
     """Whether this backend is known to have made a reference for the scope whose row holds it.
 
+    :param scope_id: None for one that only a snapshot holds, which no task can read.
     :param vouched_by: the backends through which this service itself wrote it there.
     """
     if not backend.may_resolve(ref, vouched_by):
         return False
-    if backend.name in vouched_by:
+    if backend.name in vouched_by or scope_id is None:
         return True
     assert backend.hooks is not None
     belongs_to = getattr(backend.hooks.backend, "belongs_to", None)

@@ -43,7 +43,7 @@ def take(namespace: Namespace, name: str) -> dict[str, Any]:
         with namespace.database.transaction() as db:
             take_within(db, namespace, name, snapshot)
             namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))
-    return next(row for row in listed(namespace) if row["name"] == name)
+            return next(row for row in _listed(db, namespace) if row["name"] == name)
 
 
 @contextmanager
@@ -148,12 +148,15 @@ def listed(namespace: Namespace) -> list[dict[str, Any]]:
     """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys`` (their
     number) and ``size`` in bytes.
     """
-    sql = "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name"
     with namespace.database.reading() as db:
-        snapshots = rows(db, sql, (namespace.ns,))
+        return _listed(db, namespace)
+
+
+def _listed(db: sqlite3.Connection, namespace: Namespace) -> list[dict[str, Any]]:
+    sql = "SELECT name, taken_at, keys, size FROM snapshots WHERE ns = ? ORDER BY name"
     return [
         {**row, "taken_at": to_wire(row["taken_at"])}
-        for row in snapshots
+        for row in rows(db, sql, (namespace.ns,))
         if not row["name"].startswith(_HIDDEN)
     ]
 

@@ -1,5 +1,7 @@
 """Calls that may hang: deadlines, the limit of threads, and effects of abandoned calls."""
 
+import os
+import sys
 import threading
 
 import pytest
@@ -112,3 +114,18 @@ def test_the_deadline_waits_for_a_change_that_has_begun(calls):
         calls.run(act, 0.05)
     assert began.is_set()
     assert info.value.row_changed
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"), [("sys.exit(3)", 3), ("sys.exit()", 0), ("1 / 0", 1)]
+)
+def test_a_forked_child_that_comes_back_ends(calls, ending, status):
+    """It would go on as the server, with copies of its connections."""
+
+    def fork(call):
+        child = os.fork()
+        if child == 0:
+            exec(ending, {"sys": sys})
+        return os.waitpid(child, 0)[1]
+
+    assert os.waitstatus_to_exitcode(calls.run(fork, LONG)) == status

@@ -81,6 +81,9 @@ def test_data_is_synced_before_the_name_and_folders_after(backend, monkeypatch):
     folder = os.path.dirname(put(backend))
     assert ["~" in events[0], *events[1:3]] == [True, "moved", folder]
     assert {
+        os.path.dirname(backend.base),
+        backend.base,
+        f"{backend.base}/local",
         f"{backend.base}/local/default",
         f"{backend.base}/local/default/tasks",
         os.path.dirname(folder),

@@ -11,13 +11,16 @@ from state.backends.hooks import Hooks
 from state.errors import BackendFailed, KeyNotFound, RefusedReference
 from state.gateway.backend import Backend
 from state.gateway.gateway import Gateway
+from state.gateway.health import check
 from state.gateway.orphans import remove_orphans
+from state.gateway.resolve import refusal, resolve
 from state.model import envelope
 from state.model.scopes import API_WRITER, AssetScope, TaskScope
 from state.model.values import Encoded
 from state.store import snapshots
 from state.store.store import Store
 from state.store.tables import assets, references, scopes, task_instances
+from state.store.views import keys
 from state.worker.accessors import TaskStateStoreAccessor
 from tests.support import small_backends
 
@@ -271,6 +274,24 @@ def test_a_task_cannot_read_another_value_through_its_reference(service):
     with pytest.raises(RefusedReference):
         service.gateway(OTHER).get("mine")
     assert service.gateway().get("secret") == "of SCOPE"
+
+
+def test_no_person_is_shown_another_value_through_its_reference(service):
+    service.gateway().set("secret", "of SCOPE")
+    service.put_row(envelope.unwrap(service.row("secret")), "mine", OTHER)
+    scope_id = scopes.task(service.namespace, OTHER).scope_id()
+    row = keys.get(service.namespace, scope_id, "mine")
+    outcome = resolve(service.namespace, service.backend, row)
+    assert outcome.word == "foreign"
+    assert outcome.text is None
+    earlier = references.of_key(service.namespace, scope_id, "mine", row["ref"])
+    assert refusal(service.namespace, service.backend, earlier).word == "foreign"
+
+
+def test_a_check_finds_another_values_reference(service):
+    service.gateway().set("secret", "of SCOPE")
+    service.put_row(envelope.unwrap(service.row("secret")), "mine", OTHER)
+    assert check(service.namespace, service.backend, 0, 10)["health"] == {"ok": 1, "foreign": 1}
 
 
 def test_an_asset_cannot_lend_its_value_to_a_task(service):

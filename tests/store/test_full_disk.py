@@ -139,6 +139,33 @@ def test_the_reserve_is_taken_again_and_given_back_at_the_end(tmp_path):
     assert not kept.exists()
 
 
+def test_the_reserve_of_another_service_stays(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    kept = tmp_path / "s.db-reserve"
+    kept.rename(tmp_path / "old")
+    kept.write_bytes(b"of another service, after the folder was replaced")
+    store.close()
+    assert kept.exists()
+
+
+@pytest.mark.parametrize("name", FREEING)
+def test_a_log_of_few_large_values_leaves_room_to_free_some(disk, name):
+    store = Store(str(disk.folder / "s.db"))
+    other = store.create_namespace("other")
+    for namespace in (other, store.namespace()):
+        assets.create_asset(namespace, "a")
+    snapshots.take(store.namespace(), "s")
+    keyspace = scopes.asset(store.namespace(), name="a")
+    for number in range(4):
+        keyspace.set(f"key {number}", "v" * 1_000_000)
+    disk.fill()
+    FREEING[name](store)
+    FREEING["reset"](store)
+    assets.create_asset(store.namespace(), "b")
+    scopes.asset(store.namespace(), name="b").set("key", "new")
+    store.close()
+
+
 def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
     store = Store(str(tmp_path / "s.db"))
     other = store.create_namespace("other")

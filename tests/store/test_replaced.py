@@ -148,3 +148,12 @@ def test_a_child_of_a_backend_keeps_neither_lock_nor_port(path, tmp_path):
             assert again.url.endswith(f":{port}")
     finally:
         os.kill(int(child.read_text()), 9)
+
+
+def test_airflows_health_says_that_the_database_is_gone(start, path):
+    client = start(db=str(path)).test_client()
+    assert client.get("/api/v2/monitor/health").json["metadatabase"] == {"status": "healthy"}
+    path.rename(path.with_name("elsewhere.db"))
+    answer = client.get("/api/v2/monitor/health")
+    assert answer.status_code == 200
+    assert answer.json["metadatabase"] == {"status": "unhealthy"}

@@ -1,5 +1,7 @@
 """A snapshot copies a whole namespace; a restore brings it back and is in the journal."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from state.errors import InvalidName, SnapshotNotFound
@@ -398,3 +400,11 @@ def test_a_snapshot_copies_every_column_of_a_table(namespace, table):
     with namespace.database.reading() as db:
         names = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
     assert {key, *columns.split(", ")} == names
+
+
+def test_a_snapshot_that_another_drops_at_once_is_returned(namespace):
+    with ThreadPoolExecutor() as pool:
+        taken = [pool.submit(snapshots.take, namespace, "s") for _ in range(200)]
+        dropped = [pool.submit(snapshots.drop, namespace, "s") for _ in range(200)]
+    assert {future.result()["name"] for future in taken} == {"s"}
+    assert any(future.exception() is None for future in dropped)

@@ -273,7 +273,9 @@ def get_health() -> Response:
         name: {"status": None, f"latest_{name}_heartbeat": None} for name in _PARTS
     }
     parts["scheduler"]["status"] = "unhealthy"
-    return json_answer({"metadatabase": {"status": "healthy"}, **parts})
+    is_healthy = g.service.store.problem() is None
+    status = "healthy" if is_healthy else "unhealthy"
+    return json_answer({"metadatabase": {"status": status}, **parts})
 
 
 _PARTS = ("scheduler", "triggerer", "dag_processor")

@@ -146,7 +146,9 @@ def check_exposure(config: dict[str, Any]) -> None:
     if settings.is_loopback(config["host"]) or config["insecure"]:
         return
     if config["jwt_secret"] is None:
-        expected = "an address of this machine only (127.0.0.1), or a --jwt-secret, or --insecure"
+        expected = (
+            "an address of this machine only (127.0.0.1), or a --jwt-secret-file, or --insecure"
+        )
         raise SettingError("--host", config["host"], expected)
     for name, is_open in (
         ("--open-control", config["open_control"]),

@@ -15,7 +15,7 @@ from ...errors import DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
 from . import identity, opening
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
-from .reserve import Reserve
+from .reserve import SIZE, Reserve
 
 MEMORY = ":memory:"
 Result = TypeVar("Result")
@@ -94,6 +94,7 @@ class Database:
             if self.is_file:
                 self.found = identity.bind(connection, self._file)
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
+                connection.execute(f"PRAGMA journal_size_limit = {SIZE}")  # of a log begun anew
         except BaseException:
             connection.close()
             raise

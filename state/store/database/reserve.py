@@ -7,7 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-SIZE = 8 * 2**20  # bytes: a log as large as SQLite lets it grow, and one call more
+from .checkpoints import LIMIT
+
+# bytes: a log as large as SQLite lets it grow, which is copied into the file, and one call more
+SIZE = LIMIT * 4096 + 2 * 2**20
 _LEAST = 2**20  # bytes, enough for a call that deletes a few keys
 
 
@@ -24,6 +27,7 @@ class Reserve:
 
     def __init__(self, database: str) -> None:
         self._path = Path(f"{database}-reserve")
+        self._number = 0  # of the file; another service may have replaced folder and file
 
     def take(self) -> None:
         """Take the room; where there is little, only half of it, so that there is some to write.
@@ -32,6 +36,7 @@ class Reserve:
         """
         try:
             with open(self._path, "wb", opener=_private) as file:
+                self._number = os.fstat(file.fileno()).st_ino
                 disk = os.fstatvfs(file.fileno())
                 free = disk.f_bavail * disk.f_frsize
                 size = min(free, max(_LEAST, free // 2), SIZE)
@@ -42,7 +47,9 @@ class Reserve:
 
     def end(self) -> None:
         """Give the room back: a closed database is one file."""
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._number:
+                self._path.unlink()
 
     @contextlib.contextmanager
     def released(self) -> Iterator[None]:
