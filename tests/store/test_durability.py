@@ -125,7 +125,7 @@ def disk(tmp_path):
             "only root can mount a small file system; another test uses max_page_count instead"
         )
     yield SmallDisk(tmp_path)
-    subprocess.run(["umount", str(tmp_path)], check=True)
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 @pytest.fixture

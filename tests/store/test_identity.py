@@ -69,16 +69,21 @@ def test_a_file_that_was_restored_keeps_its_id(original, tmp_path):
     shutil.copy(tmp_path / "backup", original)
     again, found = opened(original)
     assert again == first
-    assert "moved or restored" in found
+    assert "was restored" in found
 
 
-def test_a_deleted_bound_file_does_not_count_as_the_original(original, tmp_path):
+@pytest.mark.parametrize("end", ["renamed", "deleted"])
+def test_a_copy_is_one_although_its_original_is_not_found(original, tmp_path, end):
     first, _ = opened(original)
     shutil.copy(original, tmp_path / "copy.db")
-    os.unlink(original)
+    os.rename(original, tmp_path / "renamed.db")
+    if end == "deleted":
+        os.unlink(tmp_path / "renamed.db")
     copied, found = opened(tmp_path / "copy.db")
-    assert copied == first
-    assert "another file now, or gone" in found
+    assert copied != first
+    assert f"copy.db is a copy of {original}" in found
+    if end == "renamed":
+        assert opened(tmp_path / "renamed.db")[0] == first
 
 
 class Served:

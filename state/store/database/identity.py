@@ -37,8 +37,9 @@ def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any])
     original = bound["path"]
     if bound["identity"] == now["identity"]:
         return f"{path} was {original} before"
-    if of_file(original) != bound["identity"]:
-        return f"{path} was moved or restored: {original} is another file now, or gone"
+    if path == original:
+        return f"{path} was restored: it is another file than it was"
+    # the original may have been renamed: a copy counts as one even where the original is not found
     _write(db, "former_ids", [*former_ids(db), database_id(db)])
     db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
     return (
