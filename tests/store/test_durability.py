@@ -323,7 +323,7 @@ def test_a_long_log_begins_anew_while_others_write(tmp_path):
     keyspace.set("k", 0)
     first = log_number(path)
     writes = 0
-    while log_number(path) == first and writes < checkpoints.LIMIT // 10:
+    while log_number(path) == first and writes < checkpoints.LIMIT // 5:
         keyspace.set(f"k{writes}", writes)
         writes += 1
         time.sleep(0.005)

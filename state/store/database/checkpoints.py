@@ -11,7 +11,7 @@ from ...errors import StoreError
 
 COMMITS = 100  # between two checkpoints
 LIMIT = 2_000  # pages of the log after which a commit makes a checkpoint itself
-_LONG = 1000  # pages of the log from which the writer is kept waiting, for a moment
+_LONG = 500  # pages of the log from which the writer is kept waiting, for a moment
 _PAUSE = 0.1  # seconds between two checkpoints
 
 
