@@ -41,3 +41,7 @@ def main() -> None:
     from state.cli import main as run
 
     run()
+
+
+if __name__ == "__main__":
+    main()

@@ -115,6 +115,14 @@ def test_a_wait_is_for_one_user_and_one_address(client):
     assert wrong_logins(client, 1, REMOTE_ADDR="192.0.2.8") == [401]
 
 
+def test_invented_names_push_out_no_wait(client, monkeypatch):
+    monkeypatch.setattr("web.logins._MOST", 5)
+    wrong_logins(client, 4, **ELSEWHERE)
+    for number in range(20):
+        assert wrong_logins(client, 1, f"nobody{number}", **ELSEWHERE) == [401]
+    assert wrong_logins(client, 1, **ELSEWHERE) == [429]
+
+
 def test_this_machine_may_try_as_often_as_it_likes(client):
     assert set(wrong_logins(client, 10)) == {401}
 

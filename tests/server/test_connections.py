@@ -217,6 +217,26 @@ def test_two_lengths_in_one_request_are_refused(server, connect, version, length
 # ---------------------------------------------------------------- the end
 
 
+@pytest.mark.parametrize(
+    "piece", [b"1\r\na\r\n", b"1;" + b"x" * 4000], ids=["tiny chunks", "an endless extension"]
+)
+def test_a_body_that_is_mostly_framing_is_refused(server, connect, piece):
+    client = connect(server)
+    client.send("PUT", "/fast", "Transfer-Encoding: chunked")
+    for _ in range(150_000 // len(piece)):
+        client.socket.sendall(piece)
+    status, _, body = client.answer()
+    assert status == 400
+    assert "chunks of the body are too small" in json.loads(body)["detail"]["message"]
+
+
+def test_small_chunks_of_some_letters_are_taken(server, connect):
+    client = connect(server)
+    client.send("PUT", "/fast", "Transfer-Encoding: chunked")
+    client.socket.sendall(b"8\r\nabcdefgh\r\n" * 10_000 + b"0\r\n\r\n")
+    assert client.answer()[2] == b"fast"
+
+
 def test_closing_waits_for_no_client(server, began, connect):
     connect(server).send("GET", "/big/1")
     connect(server).socket.sendall(b"GET")

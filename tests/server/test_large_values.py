@@ -70,6 +70,24 @@ def test_a_long_call_is_tried_where_it_was_read_after_a_while(
     assert names == ["read"]
 
 
+MANY = 2000  # keys
+
+
+def test_a_clear_of_many_keys_is_made_in_a_thread_of_its_lane(world, server, names, connect):
+    keys = [{"asset": "orders", "key": f"k{number}", "value": 1} for number in range(MANY)]
+    assets = [{"id": 1, "name": "orders", "uri": "s3://orders", "active": True}]
+    world.put("/_stateroom/fixture", json={"assets": assets, "asset_state_store": keys})
+    before = last_event(world)
+    client = connect(server)
+    path = "/api/v2/assets/1/state-store"
+    assert world.get(path).json["total_entries"] > MANY
+    assert client.send("DELETE", path).answer()[0] == 204
+    assert names[-1] == "write"
+    events = world.get(f"/_stateroom/journal?after={before}&op=clear").json["events"]
+    assert len(events) == 1  # begun twice, and made once
+    assert b'"total_entries": 0' in client.send("GET", path).answer()[2]
+
+
 def test_a_small_value_needs_no_other_thread(server, names, connect):
     assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
     assert names == []

@@ -165,7 +165,7 @@ def test_the_start_itself_checks_it(runner, tmp_path):
     result = runner.invoke(command, obj=create_app, args=["--host", "0.0.0.0", "--port", "0"])
     assert result.exit_code == 2
     assert list(tmp_path.iterdir()) == []
-    assert "--jwt-secret, or --insecure" in result.output
+    assert "--jwt-secret-file, or --insecure" in result.output
 
 
 # ---------------------------------------------------------------- where they come from

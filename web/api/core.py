@@ -18,7 +18,7 @@ from state.model.scopes import TaskScope
 from state.store.tables import assets, scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
-from ..operation import NO_BODY, Operation, current_operation
+from ..operation import NO_BODY, SLOW, Operation, current_operation
 from ..request.auth import require_role
 from ..request.parsing import body, path, query, read, read_body
 from ..responses import NO_CONTENT, json_answer, text_answer
@@ -235,7 +235,11 @@ def clear_asset_state_store(asset_id: str) -> Any:
 
 @bp.get("/assets")
 @Operation(
-    (200, schemas.AssetCollectionResponse), query=schemas.AssetsQuery, also=(400,), entity="asset"
+    (200, schemas.AssetCollectionResponse),
+    query=schemas.AssetsQuery,
+    also=(400,),
+    entity="asset",
+    lane=SLOW,
 )
 def get_assets() -> Response:
     """List a page of the assets: the active ones, unless ``only_active=false``."""

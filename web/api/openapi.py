@@ -23,7 +23,7 @@ from schemas import errors
 from schemas.fields.base import Field
 from state import __version__
 
-from ..operation import Operation, Query, operation_of
+from ..operation import SLOW, Operation, Query, lane, operation_of
 from ..responses import text_answer
 
 bp = Blueprint("openapi", __name__)
@@ -152,6 +152,7 @@ _PARTS = {
 
 
 @bp.get("/openapi.json")
+@lane(SLOW)
 def get_openapi() -> Response:
     """Describe the three APIs."""
     return text_answer(_document())

@@ -27,6 +27,7 @@ from state.model import tokens
 from state.model.clock import Clock
 
 from ..errors import Refused
+from ..operation import SLOW, lane
 from ..request.auth import bearer, require_admin
 from ..request.parsing import AIRFLOW_PATHS
 from ..responses import HEADERS
@@ -201,6 +202,7 @@ def login() -> Any:
 
 
 @bp.post("/login")
+@lane(SLOW)
 def open_session() -> Any:
     """Log in, or out."""
     if request.form.get("action") == "logout":

@@ -21,7 +21,7 @@ from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error, RequestEntityTooLarge
+from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
 from ..responses import CUT, NOTHING
 
@@ -35,6 +35,8 @@ HEADROOM = 64 * 1024
 # bytes that the disk of temporary files needs for answers: twice those that may be unread in all
 FREE_ON_DISK = 512 * 2**20
 _DISCARDED = 256 * 1024  # bytes, at once
+_PIECE = 4096  # bytes of a chunked body that are parsed at once: waitress copies what is left
+_FRAMING = 64 * 1024  # bytes of a chunked body beside its data, and twice the data
 _VERSION = re.compile(rb"(?i)\r\nairflow-api-version:[ \t]*([^\r\n]*)")
 
 
@@ -130,13 +132,16 @@ class TooLate(Error):  # type: ignore[misc]
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Keeps blanks after the API version: with uvicorn Airflow sees and refuses them (3.3.2).
 
-    A request with two lengths is refused: a proxy before the service may believe the other one.
+    A request with two lengths is refused: a proxy before the service may believe the other one. So
+    is a body of tiny chunks, or with endless extensions: to parse it takes the time of others.
     """
+
+    completed: bool
 
     def received(self, data: bytes) -> int:
         """Take a part of the request; a body that finds no room in its file is refused."""
         try:
-            return int(super().received(data))
+            return self._take(data)
         except OSError as error:
             self.error = NoRoom(
                 f"the body has no room in a temporary file ({error.strerror}); make room in "
@@ -145,6 +150,22 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             log.error("%s", self.error.body)
             self.completed = True
             return len(data)
+
+    def _take(self, data: bytes) -> int:
+        if self.body_rcv is None or not self.chunked:
+            return int(super().received(data))
+        consumed = 0
+        while consumed < len(data) and not self.completed:
+            consumed += int(super().received(data[consumed : consumed + _PIECE]))
+            if not self.completed and self._is_mostly_framing():
+                self.error = BadRequest("the chunks of the body are too small")
+                self.completed = True
+                return len(data)
+        return consumed
+
+    def _is_mostly_framing(self) -> bool:
+        size = len(self.body_rcv)
+        return bool(self.body_bytes_received - size > _FRAMING + 2 * size)
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...errors import DatabaseFull
 from ..database.connections import Database
+from ..database.slices import in_slices
 
 log = logging.getLogger("stateroom.journal")
 # collects the numbers of the events that the current request writes; None if they are not collected
@@ -275,22 +276,32 @@ class Log:
                 self._work.set()
 
     def _trim(self) -> None:
+        """Delete the oldest events of namespaces above the limit, in slices."""
         for ns, size in list(self._sizes.items()):
             if size == _UNKNOWN or size > self.limit:
-                self._sizes[ns] = self._database.free(partial(self._delete_oldest, ns=ns))
+                self._sizes[ns], last = self._excess(ns)
+                if last is not None:
+                    in_slices(partial(self._delete_until, ns, last))
 
-    def _delete_oldest(self, db: sqlite3.Connection, ns: int) -> int:
-        """Delete the oldest events of a namespace above the limit; returns the bytes left."""
-        (size,) = db.execute(
-            f"SELECT ifnull(sum({_SIZE}), 0) FROM journal WHERE ns = ?", (ns,)
-        ).fetchone()
+    def _excess(self, ns: int) -> tuple[int, int | None]:
+        """The bytes of a namespace's events that may stay, and the number of the last other one;
+        None if all may.
+        """
+        sql = f"SELECT seq, {_SIZE} FROM journal WHERE ns = ? ORDER BY seq"
+        with self._database.reading() as db:
+            events = db.execute(sql, (ns,)).fetchall()
+        size = sum(bytes_of_event for _, bytes_of_event in events)
         if size <= self.limit:
-            return int(size)
-        for seq, bytes_of_event in db.execute(
-            f"SELECT seq, {_SIZE} FROM journal WHERE ns = ? ORDER BY seq", (ns,)
-        ).fetchall():
+            return size, None
+        last = None
+        for seq, bytes_of_event in events:
+            last = seq
             size -= bytes_of_event
             if size <= self.limit * _KEPT:
-                db.execute("DELETE FROM journal WHERE ns = ? AND seq <= ?", (ns, seq))
                 break
-        return int(size)
+        return size, last
+
+    def _delete_until(self, ns: int, last: int, most: int) -> int:
+        sql = """DELETE FROM journal WHERE seq IN (
+            SELECT seq FROM journal WHERE ns = ? AND seq <= ? ORDER BY seq LIMIT ?)"""
+        return self._database.free(lambda db: db.execute(sql, (ns, last, most)).rowcount)

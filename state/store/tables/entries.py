@@ -22,6 +22,9 @@ from ..journal.journal import Event
 from ..namespace import Namespace
 from . import references
 
+# bytes of a call's budget that take as long to read as a row takes to be counted, or deleted
+_SKIPPED = 16
+_ROW = 200
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 # only for assets, because Airflow shows no writer of a task's entry, and the joins double the time
 # of a list
@@ -232,6 +235,7 @@ class Keyspace:
             (total,) = db.execute(
                 "SELECT count(*) FROM entries WHERE scope_id = ?", (scope[0],)
             ).fetchone()
+            spend((total + offset) * _SKIPPED)
             rows = db.execute(_PAGE[self.what], (scope[0], limit, offset))
             entries = self._entries(rows, scope[0], total, stack.pop_all())
             return entries, total
@@ -486,6 +490,8 @@ def remove_with_effects(
     :param parent: the number of the event of which these are effects.
     :param where: which entries, in SQL over ``e``.
     """
+    (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
+    spend(count * _ROW)
     namespace.journal.removals(db, parent, writer, where, parameters)
     return remove(db, where, parameters)
 
