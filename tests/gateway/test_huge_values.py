@@ -20,7 +20,10 @@ def huge(app_with):
     return Values(app_with("Huge", backend_timeout=20))
 
 
-@pytest.mark.parametrize("name", ["text", "list", "names", "number", "endless"])
+@pytest.mark.parametrize(
+    "name",
+    ["text", pytest.param("list", marks=pytest.mark.slow), "names", "number", "endless"],
+)
 def test_a_huge_value_is_refused_before_it_is_written_as_json(huge, monkeypatch, name):
     huge.put(name)
     monkeypatch.setattr("state.model.values.dumps", None)  # it holds the lock of the interpreter

@@ -69,6 +69,7 @@ def test_each_test_has_a_namespace_of_its_own(run):
     run(ONE_KEY).assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_workers_of_xdist_have_a_server_each_or_share_one(run, shared, workers):
     run(ONE_KEY, "-n", workers).assert_outcomes(passed=2)
@@ -269,6 +270,7 @@ def test_next(stateroom):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("child", "status"),
     [

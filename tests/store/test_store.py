@@ -295,14 +295,14 @@ def test_a_short_write_is_waited_for(store, beside, monkeypatch):
 
 
 def test_a_long_write_is_waited_for_once(store, beside, monkeypatch):
-    monkeypatch.setattr(connections, "_SHORT", 0.2)
+    monkeypatch.setattr(connections, "_SHORT", 0.1)
 
     def ask_again():
         began = time.monotonic()
         answers = [is_free_elsewhere(store) for _ in range(20)]
         return answers, time.monotonic() - began
 
-    answers, seconds = beside(1.5, ask_again)
+    answers, seconds = beside(0.8, ask_again)
     assert not any(answers)
-    assert seconds < 1.2  # twenty waits take four
+    assert seconds < 0.7  # twenty waits take two
     assert is_free_elsewhere(store)
