@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Response, request
@@ -48,12 +48,17 @@ def _pieces(document: dict[str, Any]) -> Iterator[str]:
             yield json.dumps(value)
             continue
         yield "["
-        for number, item in enumerate(value):
-            if number:
-                yield separator
-            yield json.dumps(item)
+        yield from separated(json.dumps(item) for item in value)
         yield "]"
     yield "}"
+
+
+def separated(items: Iterable[str]) -> Iterator[str]:
+    """The items of a list in JSON, each a text, with the commas between them."""
+    for number, item in enumerate(items):
+        if number:
+            yield ", "
+        yield item
 
 
 def _blocks(pieces: Iterator[str]) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 
 import pytest
 import requests
 
 from state.process import ServerProcess
-from tests.store.test_durability import SmallDisk
 from tests.support.connections import running
+from tests.support.small_disk import small_disk
 from tests.support.waiting import wait_for
 from tests.support.world import TASK_KEY
 
@@ -18,11 +17,8 @@ LARGE = "x" * 3_000_000
 
 @pytest.fixture
 def disk(tmp_path):
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "stateroom-test", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can mount a small file system; other tests need none")
-    yield SmallDisk(tmp_path)
-    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    with small_disk(tmp_path, "8m", "other tests need none") as disk:
+        yield disk
 
 
 def test_on_a_full_disk_a_body_is_507_and_an_answer_is_whole(disk):

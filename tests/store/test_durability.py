@@ -1,9 +1,7 @@
 """Acknowledged writes survive kill -9, and a full disk damages nothing."""
 
 import contextlib
-import os
 import sqlite3
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ from state.store.database import checkpoints, opening
 from state.store.database.checkpoints import Checkpoints
 from state.store.store import Store
 from state.store.tables import assets, scopes, task_instances
+from tests.support.small_disk import small_disk
 
 KILLS = 12
 WRITERS = 4
@@ -99,33 +98,10 @@ def a_keyspace(store):
     return scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
 
 
-class SmallDisk:
-    """A file system of one megabyte, which can be filled up and emptied again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.filler = folder / "filler"
-
-    def fill(self, but: int = 0) -> None:
-        """Fill the disk but for ``but`` bytes."""
-        with open(self.filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(b"x" * 4096):
-                pass
-        os.truncate(self.filler, max(0, self.filler.stat().st_size - but))
-
-    def make_room(self) -> None:
-        self.filler.unlink()
-
-
 @pytest.fixture
 def disk(tmp_path):
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "stateroom-test", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip(
-            "only root can mount a small file system; another test uses max_page_count instead"
-        )
-    yield SmallDisk(tmp_path)
-    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    with small_disk(tmp_path, "4m", "another test uses max_page_count instead") as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A full disk: reading goes on, and what frees room works and frees it."""
 
 import logging
-import os
-import subprocess
 
 import pytest
 import requests
@@ -14,20 +12,16 @@ from state.store import fixtures, snapshots
 from state.store.database import reserve
 from state.store.store import Store
 from state.store.tables import assets, expiry, scopes
-from tests.store.test_durability import SmallDisk, write_until_full
+from tests.store.test_durability import write_until_full
+from tests.support.small_disk import small_disk
 
 CHUNK = "x" * 5000
 
 
 @pytest.fixture
 def disk(tmp_path):
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "stateroom-test", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip(
-            "only root can mount a small file system; other tests use max_page_count instead"
-        )
-    yield SmallDisk(tmp_path)
-    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    with small_disk(tmp_path, "48m", "other tests use max_page_count instead") as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from state.model import values
 from state.model.clock import to_wire
 from state.store.tables.entries import Entry
 
-from ..responses import text_answer
+from ..responses import separated, text_answer
 
 _STREAMED = 4 * 2**20  # characters of a page that is sent while it is read
 
@@ -104,8 +104,5 @@ def collection(name: str, entries: Iterator[str], total: int) -> Response:
 
 def _pieces(name: str, entries: Iterator[str], total: int) -> Iterator[str]:
     yield f'{{"{name}": ['
-    for number, entry in enumerate(entries):
-        if number:
-            yield ", "
-        yield entry
+    yield from separated(entries)
     yield f'], "total_entries": {total}}}'

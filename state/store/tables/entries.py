@@ -471,10 +471,19 @@ def _clear(
 
     :param where: which entries, in SQL over ``e``.
     """
-    (keys,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
-    note = plurals.count(keys, "key")
+    note = plurals.count(count_to_remove(db, where, parameters), "key")
     seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
     remove_with_effects(db, namespace, writer, seq, where, parameters)
+
+
+def count_to_remove(db: sqlite3.Connection, where: str, parameters: Any) -> int:
+    """The number of entries that a call is about to remove, which its budget has to allow.
+
+    :param where: which entries, in SQL over ``e``.
+    """
+    (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
+    spend(count * _ROW)
+    return int(count)
 
 
 def remove_with_effects(
@@ -490,8 +499,6 @@ def remove_with_effects(
     :param parent: the number of the event of which these are effects.
     :param where: which entries, in SQL over ``e``.
     """
-    (count,) = db.execute(f"SELECT count(*) FROM entries e WHERE {where}", parameters).fetchone()
-    spend(count * _ROW)
     namespace.journal.removals(db, parent, writer, where, parameters)
     return remove(db, where, parameters)
 

@@ -16,7 +16,7 @@ from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 from .dag_runs import put_run
-from .entries import remove_with_effects
+from .entries import count_to_remove, remove_with_effects
 from .scopes import put_scope
 
 
@@ -159,6 +159,7 @@ def set_state(
             attempt = {"id": new_id(), "try_number": try_number, "state": state}
             put_attempt(db, namespace, scope_id, attempt)
         if state == "success" and clear_on_success:
+            count_to_remove(db, "e.scope_id = ?", (scope_id,))
             remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (scope_id,))
     return True
 
