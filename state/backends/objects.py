@@ -18,7 +18,7 @@ from ..model.clock import from_text
 from ..model.values import Encoded
 from . import files, layout
 from .immutable import ImmutableBackend
-from .storage import TIMEOUT, Storage, fsspec
+from .storage import TIMEOUT, Storage, close, fsspec
 
 log = logging.getLogger("stateroom.backends")
 _PIECE = 2**20  # bytes of text per read
@@ -90,8 +90,9 @@ class ObjectBackend(ImmutableBackend):
             _move(fs, unfinished, full)
         except BaseException as error:
             with _noting(error, f"{unfinished} was not removed"):
-                self._storage.disconnect(fs)
-                self._storage.connected().rm_file(unfinished)
+                close(fs)
+                with self._storage.connection() as other:
+                    other.rm_file(unfinished)
             raise
 
     def _upload(self, fs: Any, full: str, encoded: Encoded) -> None:

@@ -1,4 +1,4 @@
-"""Calls of a storage through fsspec: a deadline for each, and a connection for each thread.
+"""Calls of a storage through fsspec: a deadline for each, and a connection of its own.
 
 fsspec's file systems have no deadline in common, and some, such as SFTP's, wait for good. Those
 that are not asynchronous may not be shared: two threads would take each other's answers.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from ..errors import BadBackend
@@ -48,7 +50,7 @@ class Storage:
         self.is_local = "file" in self.protocols
         self._is_shared = self.is_local or bool(cls.async_impl)
         self._shared: tuple[int, Any] | None = None
-        self._token = fsspec().utils.tokenize(url, **self._options)
+        self._connections = _PROCESS.connections(fsspec().utils.tokenize(url, **self._options))
 
     def run(self, what: str, act: Callable[[Any], Result]) -> Result:
         """Call a function with a connected file system.
@@ -59,50 +61,54 @@ class Storage:
         :raises TimeoutError: after the deadline. The call may still take effect.
         """
         if self.is_local:
-            return act(self.connected())
+            return act(self._shared_connection())
         used: list[Any] = []
 
         def work(_: Call[Result]) -> Result:
-            fs = self.connected()
-            used.append(fs)
-            try:
-                return act(fs)
-            except FileNotFoundError:
-                raise
-            except BaseException:
-                self.disconnect(fs)
-                raise
-            finally:
-                used.clear()
+            with self.connection() as fs:
+                used.append(fs)
+                try:
+                    return act(fs)
+                finally:
+                    used.clear()
 
         try:
-            return _THREADS.calls.run(work, self._timeout)
+            return _PROCESS.calls.run(work, self._timeout)
         except Overdue:
             for fs in list(used):
-                _close(fs)  # else its thread could wait for good
+                close(fs)  # else its thread could wait for good
             raise TimeoutError(
                 f"{masked(self._url)} did not answer within {self._timeout:g} s: {what}"
             ) from None
 
-    def connected(self) -> Any:
-        """The file system for this thread, connected."""
-        if self._is_shared:
-            if self._shared is None or self._shared[0] != os.getpid():
-                self._shared = (os.getpid(), self._connect())  # no connection survives a fork
-            return self._shared[1]
-        key = (threading.get_ident(), self._token)
-        fs = _THREADS.connections.get(key)
-        if fs is None or _is_closed(fs):
-            with _THREADS.connecting:
-                fs = self._connect()
-            _THREADS.connections[key] = fs
-        return fs
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """A connected file system, which no other call uses meanwhile unless it may be shared.
 
-    def disconnect(self, fs: Any) -> None:
-        """Close the connection of this thread, unless others share it."""
-        if not self._is_shared:
-            _THREADS.connections.pop((threading.get_ident(), self._token), None)
-            _close(fs)
+        After an error it is closed, and the next call gets another.
+        """
+        if self._is_shared:
+            yield self._shared_connection()
+            return
+        fs = self._connections.take()
+        if fs is None:
+            with self._connections.connecting:
+                fs = self._connect()
+            self._connections.add(fs)
+        try:
+            yield fs
+        except FileNotFoundError:
+            self._connections.give_back(fs)
+            raise
+        except BaseException:
+            close(fs)
+            raise
+        self._connections.give_back(fs)
+
+    def _shared_connection(self) -> Any:
+        if self._shared is None or self._shared[0] != os.getpid():
+            self._shared = (os.getpid(), self._connect())  # no connection survives a fork
+        return self._shared[1]
 
     def _connect(self) -> Any:
         options = self._options
@@ -118,28 +124,61 @@ class Storage:
         return fs
 
 
-class _Threads:
-    """The threads of this process that call storages, and their connections."""
+class _Connections:
+    """The connections to one storage, of all backends that reach it with the same options."""
+
+    def __init__(self) -> None:
+        self.connecting = threading.Semaphore(_CONNECTING)
+        self._idle: list[Any] = []
+        self._transports: weakref.WeakSet[Any] = weakref.WeakSet()
+        close_in_children(self)
+        weakref.finalize(self, _close_all, self._idle).atexit = False
+
+    def take(self) -> Any | None:
+        """A connection that was given back and is still open; None if there is none."""
+        with suppress(IndexError):
+            while True:
+                fs = self._idle.pop()
+                if not _is_closed(fs):
+                    return fs
+        return None
+
+    def add(self, fs: Any) -> None:
+        """Note a new connection, so that a forked child closes it."""
+        transport = _transport(fs)
+        if transport is not None:
+            self._transports.add(transport)
+
+    def give_back(self, fs: Any) -> None:
+        self._idle.append(fs)
+
+    def close_in_child(self) -> None:
+        for transport in self._transports:
+            transport.sock.close()
+        _INHERITED.extend(self._idle)
+        self._idle.clear()
+        self.connecting = threading.Semaphore(_CONNECTING)
+
+
+class _Process:
+    """What the storages of this process share: threads, and the connections to each storage."""
 
     def __init__(self) -> None:
         self.calls = Calls(_MOST)
-        self.connecting = threading.Semaphore(_CONNECTING)
-        self.connections: dict[tuple[int, str], Any] = {}  # by thread and storage
-        self._inherited: list[Any] = []
+        self._connections: weakref.WeakValueDictionary[str, _Connections] = (
+            weakref.WeakValueDictionary()
+        )
+
+    def connections(self, token: str) -> _Connections:
+        return self._connections.setdefault(token, _Connections())
 
     def close_in_child(self) -> None:
-        for fs in self.connections.values():
-            transport = _transport(fs)
-            if transport is not None:
-                transport.sock.close()
-            self._inherited.append(fs)  # freed, it would say goodbye to the parent's server
         self.calls = Calls(_MOST)
-        self.connecting = threading.Semaphore(_CONNECTING)
-        self.connections = {}
 
 
-_THREADS = _Threads()
-close_in_children(_THREADS)
+_INHERITED: list[Any] = []  # by a forked child; freed, they would say goodbye to the server
+_PROCESS = _Process()
+close_in_children(_PROCESS)
 
 
 def _transport(fs: Any) -> Any:
@@ -155,7 +194,12 @@ def _is_closed(fs: Any) -> bool:
     return transport is not None and not transport.is_active()
 
 
-def _close(fs: Any) -> None:
+def _close_all(connections: list[Any]) -> None:
+    for fs in connections:
+        close(fs)
+
+
+def close(fs: Any) -> None:
     transport = _transport(fs)
     if transport is not None:
         transport.close()

@@ -263,8 +263,8 @@ def test_half_a_compressed_object_is_an_error(tmp_path, maker):
     backend = MAKERS[maker](tmp_path)
     ref = put(backend, list(range(1000)))
     full = backend._locate(backend._path(ref))
-    fs = backend._storage.connected()
-    fs.pipe_file(full, fs.cat_file(full)[:-20])
+    with backend._storage.connection() as fs:
+        fs.pipe_file(full, fs.cat_file(full)[:-20])
     with pytest.raises(ObjectCorrupt):
         backend.read(ref)
 

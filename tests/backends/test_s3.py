@@ -126,7 +126,8 @@ def test_a_missing_object_is_an_error(accessor, hooks):
 
 def test_a_damaged_object_is_an_error(accessor, hooks):
     accessor.set("key", 1)
-    hooks.backend._storage.connected().pipe_file(accessor._keyspace.ref("key"), b"2")
+    with hooks.backend._storage.connection() as fs:
+        fs.pipe_file(accessor._keyspace.ref("key"), b"2")
     with pytest.raises(ObjectCorrupt):
         accessor.get("key")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from functools import partial
 
@@ -78,10 +79,10 @@ def test_a_server_that_stops_answering_is_a_timeout(make):
 
 @after_half("stall")
 def test_a_timeout_holds_no_thread_for_good(make, monkeypatch):
-    monkeypatch.setattr(storage, "_THREADS", storage._Threads())  # none of another test's
+    monkeypatch.setattr(storage, "_PROCESS", storage._Process())  # none of another test's
     with pytest.raises(TimeoutError):
         make(timeout=1).write(TASK, "key", LARGE)
-    wait_for(lambda: storage._THREADS.calls.counts()["running"] == 0)
+    wait_for(lambda: storage._PROCESS.calls.counts()["running"] == 0)
 
 
 @after_half("die")
@@ -107,17 +108,50 @@ def _reads(backend, ref):
         return False
 
 
-def test_a_forked_child_leaves_the_connection_alone(make):
+def test_calls_of_two_backends_use_one_connection(make, server):
+    backend = make()
+    other = make()
+    ref = backend.write(TASK, "key", SMALL)
+    for reader in [backend, other] * 3:
+        assert reader.read(ref).value() == "small"
+    assert server.logins() == 1
+
+
+def test_a_forked_child_leaves_the_connection_alone(make, server):
     backend = make()
     ref = backend.write(TASK, "key", SMALL)
-    connections = dict(storage._THREADS.connections)
     child = os.fork()
     if child == 0:
         backend = None
         os._exit(make().read(ref).value() != "small")
     assert os.waitpid(child, 0)[1] == 0
     assert make().read(ref).value() == "small"
-    assert storage._THREADS.connections == connections
+    assert server.logins() == 2  # the parent's, and the child's
+
+
+def test_a_silent_host_keeps_nobody_from_another(make):
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        port = host.getsockname()[1]
+        waiting = [threading.Thread(target=_connect_in_vain, args=(port,)) for _ in range(8)]
+        for thread in waiting:
+            thread.start()
+        connections = [host.accept()[0] for _ in range(storage._CONNECTING)]
+        make().write(TASK, "key", SMALL)
+        assert all(thread.is_alive() for thread in waiting)
+        for connection in connections:
+            connection.close()
+    for thread in waiting:
+        thread.join()
+
+
+def _connect_in_vain(port):
+    with pytest.raises(Exception, match="SSH|EOF|refused|closed|Unable to connect"):
+        ObjectBackend("sftp://127.0.0.1/state", storage={"port": port}, timeout=SOON)
+
+
+def test_a_backend_that_is_gone_leaves_no_connection(make, server):
+    make().write(TASK, "key", SMALL)
+    wait_for(lambda: server.connections() == 0)
 
 
 @pytest.mark.parametrize(("count", "turns"), [(4, 10), (40, 1)])

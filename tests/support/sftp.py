@@ -1,6 +1,7 @@
 """An SFTP server on loopback, in a process of its own, that can refuse or withhold what it is told.
 
-``python -m tests.support.sftp PORT LIMIT BEYOND`` serves until it is killed, and prints its port.
+``python -m tests.support.sftp PORT LIMIT BEYOND`` serves until it is killed or stdin ends, and
+prints its port.
 """
 
 import asyncio
@@ -36,12 +37,26 @@ class SftpServer:
     def start(self):
         """Start on the same port as before, or at first on a free one."""
         call = [sys.executable, "-m", "tests.support.sftp", str(self.port), *self._behaviour]
-        self._process = subprocess.Popen(call, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.port = int(self._process.stdout.readline())
+
+    def logins(self):
+        """How many connections have logged in since the start."""
+        return self._count("logins")
+
+    def connections(self):
+        """How many connections are open."""
+        return self._count("connections")
+
+    def _count(self, what):
+        self._process.stdin.write(f"{what}\n".encode())
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
 
     def kill(self):
         self._process.kill()
         self._process.wait()
+        self._process.stdin.close()
         self._process.stdout.close()
 
 
@@ -59,17 +74,22 @@ class _Login(asyncssh.SSHServer):
     """Refuses more than ten connections that have not logged in, as OpenSSH does."""
 
     pending = set()
+    open = set()
+    logins = 0
 
     def connection_made(self, connection):
+        self.open.add(self)
         self.pending.add(self)
         if len(self.pending) > 10:
             connection.abort()
 
     def auth_completed(self):
+        _Login.logins += 1
         self.pending.discard(self)
 
     def connection_lost(self, error):
         self.pending.discard(self)
+        self.open.discard(self)
 
     def password_auth_supported(self):
         return True
@@ -99,7 +119,17 @@ async def _serve(port):
         sftp_factory=_Files,
     )
     print(server.get_port(), flush=True)
+    asyncio.get_running_loop().add_reader(sys.stdin, _answer)
     await server.wait_closed()
+
+
+def _answer():
+    """Answer ``logins`` or ``connections`` on stdin with its number; end with stdin."""
+    numbers = {"logins": _Login.logins, "connections": len(_Login.open)}
+    question = sys.stdin.readline().strip()
+    if not question:
+        sys.exit()
+    print(numbers[question], flush=True)
 
 
 if __name__ == "__main__":
