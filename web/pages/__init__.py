@@ -28,5 +28,4 @@ def register(app: Flask) -> None:
     keys = app.extensions["stateroom"].keys
     app.secret_key = keys.start or keys.own
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    app.session_interface = session.PageSessions()
     app.register_blueprint(bp)

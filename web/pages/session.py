@@ -9,8 +9,6 @@ from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
-    Flask,
-    Request,
     Response,
     current_app,
     flash,
@@ -21,7 +19,7 @@ from flask import (
     request,
     session,
 )
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SecureCookieSessionInterface
 
 from state.model import tokens
 from state.model.clock import Clock
@@ -29,32 +27,10 @@ from state.model.clock import Clock
 from ..errors import Refused
 from ..operation import SLOW, lane
 from ..request.auth import bearer, require_admin
-from ..request.parsing import AIRFLOW_PATHS
 from ..responses import HEADERS
 
 _LONGEST = 3500  # characters of the session in its cookie; browsers keep 4096 with name and flags
 _LONGEST_TEXT = 500  # characters of a message
-
-
-class PageSessions(SecureCookieSessionInterface):
-    """Flask's sessions, for the pages only: a call of Airflow's paths has none."""
-
-    def get_cookie_name(self, app: Flask) -> str:
-        """The name with the port, because browsers share cookies among the ports of a host."""
-        port = request.environ.get("HTTP_HOST", "").rpartition(":")[2]
-        return f"stateroom-{port}".rstrip("-")
-
-    def get_cookie_secure(self, app: Flask) -> bool:
-        return request.scheme == "https"
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if request.path.startswith(AIRFLOW_PATHS):
-            return None
-        return super().open_session(app, request)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if session.accessed:
-            super().save_session(app, session, response)
 
 
 def csrf() -> str:
@@ -71,7 +47,8 @@ def leave_message(text: str, **more: Any) -> None:
     """
     text = text[:_LONGEST_TEXT]
     _replace_message({"text": text, **more})
-    signer = PageSessions().get_signing_serializer(current_app)
+    sessions = cast(SecureCookieSessionInterface, current_app.session_interface)
+    signer = sessions.get_signing_serializer(current_app)
     assert signer is not None
     if len(signer.dumps(dict(session))) > _LONGEST:
         _replace_message({"text": text})

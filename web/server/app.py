@@ -1,4 +1,4 @@
-"""The Flask class: namespaces in paths, remembered routes, and what goes before a view."""
+"""The Flask class: namespaces in paths, a cache of routes, and what goes before a view."""
 
 from __future__ import annotations
 
@@ -6,15 +6,70 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, Request, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import Map, MapAdapter, Rule
 
+from ..request.parsing import AIRFLOW_PATHS
 from ..service import NAMESPACE, PREFIX
-from .routes import Adapter, Match, Routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_REMEMBERED = 4096  # paths
+_LONG = 300  # letters; longer paths are looked up each time
+Match = tuple[Rule, dict[str, Any]]
+
+
+class Routes(Map):
+    """URL rules, with a cache of matched paths; they do not change once requests are served."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known: dict[tuple[str, str], Match] = {}
+
+    def remember(self, method: str, path: str, match: Match) -> None:
+        if len(self.known) >= _REMEMBERED:
+            self.known.clear()
+        self.known[method, path] = match
+
+
+class Adapter(MapAdapter):
+    """A look-up of one request in :class:`Routes`."""
+
+    def match(self, *args: Any, **kwargs: Any) -> Any:
+        if args or kwargs != {"return_rule": True}:  # not how Flask asks for a request's own rule
+            return super().match(*args, **kwargs)
+        routes = cast(Routes, self.map)
+        match = routes.known.get((self.default_method, self.path_info))
+        if match is None:
+            match = cast(Match, super().match(return_rule=True))
+            if len(self.path_info) <= _LONG:
+                routes.remember(self.default_method, self.path_info, match)
+        rule, values = match
+        return rule, dict(values)
+
+
+class PageSessions(SecureCookieSessionInterface):
+    """Flask's sessions, for the pages only: a call of Airflow's paths has none."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name with the port, because browsers share cookies among the ports of a host."""
+        port = request.environ.get("HTTP_HOST", "").rpartition(":")[2]
+        return f"stateroom-{port}".rstrip("-")
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.scheme == "https"
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if request.path.startswith(AIRFLOW_PATHS):
+            return None
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session.accessed:
+            super().save_session(app, session, response)
 
 
 class App(Flask):
@@ -29,6 +84,7 @@ class App(Flask):
     """
 
     url_map_class = Routes
+    session_interface = PageSessions()
 
     def __init__(
         self,

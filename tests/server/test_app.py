@@ -1,10 +1,10 @@
-"""Cached routes lead to the same views as uncached ones."""
+"""The Flask class: cached routes lead to the same views as uncached ones."""
 
 import pytest
 from flask import request
 
 from tests.support.world import CORE_TASK, TASK_KEY
-from web.server import routes
+from web.server import app as server_app
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_two_apps_do_not_share_their_cache(world, start):
 
 
 def test_the_cache_is_limited_in_number_and_length(start, monkeypatch):
-    monkeypatch.setattr(routes, "_REMEMBERED", 10)
+    monkeypatch.setattr(server_app, "_REMEMBERED", 10)
     app = start()
     for number in range(30):
         app.test_client().get(f"/execution/store/ti/x/{number}")
     app.test_client().get("/execution/store/ti/x/" + "k" * 1000)
     assert 1 < len(app.url_map.known) <= 10
-    assert all(len(path) <= routes._LONG for _, path in app.url_map.known)
+    assert all(len(path) <= server_app._LONG for _, path in app.url_map.known)
 
 
 def test_changed_view_arguments_do_not_enter_the_cache(open_app):
