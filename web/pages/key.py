@@ -73,7 +73,7 @@ def show_key() -> Any:
     try:
         return show(place, key, row_of(place, key))
     except KeyNotFound:
-        explanation = explain(g.namespace, scope_from(place), key)
+        explanation = explain(g.namespace, scope_from(place), key, scope_id=place["scope_id"])
         return render_template("missing.html", place=place, key=key, why=explanation), 404
 
 
@@ -90,15 +90,16 @@ def show(
     :param outcome: of resolving the key's reference just now.
     :param more: a form that was refused.
     """
-    g.namespace.journal.flush()
     text = _shown_text(row, outcome)
+    journal = g.namespace.journal
+    journal.flush()
     facts: dict[str, Any] = {
         "place": place,
         "key": key,
         "row": row,
         "outcome": outcome,
+        "journal": journal.is_kept,
         "backend": backend_name(),
-        "journal": g.namespace.journal.is_kept,
     }
     facts["tree"] = None
     facts["text"] = None
@@ -108,13 +109,17 @@ def show(
             facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
-    facts["lost"] = history.lost(g.namespace, place["scope_id"], key, _HISTORY)
     facts["recipe"] = recipe("get", place, key)
     facts["default_at"] = default_at()
     facts["why"] = None
     if place.get("active", 1):
-        clears = setting("clear_on_success")
-        explanation = explain(g.namespace, scope_from(place), key, clears=clears)
+        explanation = explain(
+            g.namespace,
+            scope_from(place),
+            key,
+            scope_id=place["scope_id"],
+            clears=setting("clear_on_success"),
+        )
         facts["why"] = explanation["sentence"]
     return render_template("key.html", **facts, **_past(place, key), **more), status
 

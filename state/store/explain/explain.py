@@ -60,6 +60,7 @@ def explain(
     key: str,
     *,
     ti_id: str | None = None,
+    scope_id: int | None = None,
     clears: bool = False,
 ) -> dict[str, Any]:
     """Explain in sentences until when a key is readable, or why it is not found.
@@ -67,6 +68,7 @@ def explain(
     :param scope: a task instance, or an asset by its name; None with a ``ti_id``.
     :param ti_id: the id of an attempt, by which workers name a task instance; a superseded one
         finds no key.
+    :param scope_id: of the scope's row, where the caller has it.
     :param clears: whether a task's success deletes its keys (``clear_on_success``).
     :returns: ``key``, ``scope``, ``found``, ``sentence``, ``expires_at``, ``expired``,
         ``expires_by``, and ``near``: similar keys, each with a ``why``.
@@ -78,7 +80,7 @@ def explain(
             subject, near = _by_attempt(db, namespace, ti_id, key)
         else:
             assert scope is not None
-            subject = _by_name(db, namespace, scope, key)
+            subject = _by_name(db, namespace, scope, key, scope_id)
             near = []
         row = db.execute(_ENTRY, (subject.scope_id, key)).fetchone()
         if row is None:
@@ -115,7 +117,15 @@ def _answer(
 # ---------------------------------------------------------------- which key
 
 
-def _by_name(db: sqlite3.Connection, namespace: Namespace, scope: StoreScope, key: str) -> _Subject:
+def _by_name(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    scope: StoreScope,
+    key: str,
+    scope_id: int | None,
+) -> _Subject:
+    if scope_id is not None:
+        return _Subject(scope, key, scope_id)
     if isinstance(scope, TaskScope):
         lookup = scopes.task(namespace, scope).lookup
     else:

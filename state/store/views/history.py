@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model.clock import from_text, to_text
 from ...model.envelope import MARKER
-from ...model.events import Step, lost_updates
+from ...model.events import lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import row_as_dict, rows
 from ..journal.scope_ids import scope_id_of
@@ -25,27 +25,11 @@ def history(namespace: Namespace, scope: StoreScope, key: str) -> list[dict[str,
     events = namespace.journal.events(scope=scope, key=key)
     with namespace.database.reading() as db:
         steps = all_steps(db, scope_id_of(db, namespace.ns, scope), key)
-    lost = _lost(steps)
+    lost = {update.write: update.change for update in lost_updates(steps)}
     changed = {step.seq for step in steps if step.changed}
     return [
         {**event, "lost": lost.get(event["seq"])} for event in events if event["seq"] in changed
     ]
-
-
-def lost(namespace: Namespace, scope_id: int, key: str, limit: int) -> dict[int, int]:
-    """The lost updates among the latest changes of a key: the number of the change that is lost, by
-    that of the later write.
-
-    The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
-
-    :param limit: the number of changes.
-    """
-    with namespace.database.snapshot() as db:
-        return _lost(latest_steps(db, scope_id, key, limit))
-
-
-def _lost(steps: list[Step]) -> dict[int, int]:
-    return {update.write: update.change for update in lost_updates(steps)}
 
 
 def at(events: list[dict[str, Any]], moment: datetime | int) -> dict[str, Any] | None:
@@ -95,10 +79,16 @@ def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
 
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
-    """The latest changes of a key, the newest first."""
+    """The latest changes of a key, the newest first, each with ``lost`` as in :func:`history`.
+
+    The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
+    """
     sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {CHANGED} ORDER BY j.seq DESC LIMIT ?"
-    with namespace.database.reading() as db:
-        return rows(db, sql, (scope_id, key, limit))
+    with namespace.database.snapshot() as db:
+        events = rows(db, sql, (scope_id, key, limit))
+        steps = latest_steps(db, scope_id, key, limit)
+    lost = {update.write: update.change for update in lost_updates(steps)}
+    return [{**event, "lost": lost.get(event["seq"])} for event in events]
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
