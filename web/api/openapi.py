@@ -137,6 +137,7 @@ _SERVERS = [
 ]
 
 # the names that generated clients know, where an operation has since moved
+_FAMILY = re.compile(r"^execution_api\.\w+\.")  # of the Execution API, left out
 _KNOWN_AS = {
     "journal_api.explain_key": "explain_api.explain_key",
     "journal_api.get_history": "snapshots_api.get_history",
@@ -244,7 +245,7 @@ def _described(
 
 
 def _operation_id(endpoint: str, path: str) -> str:
-    own = endpoint.removeprefix("control.")
+    own = _FAMILY.sub("execution_api.", endpoint.removeprefix("control."))
     name = _KNOWN_AS.get(own, own)
     for by in ("by_name", "by_uri"):
         if by.replace("_", "-") in path:

@@ -1,4 +1,4 @@
-"""The Execution API for workers, under ``/execution`` (version 2026-06-30, Airflow 3.3.2)."""
+"""The state store of task instances and of assets, under ``/store``."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
 from state.model.reference_facts import HEADER, KEPT, RELEASED, REPLACED, Facts, replaced_header
-from state.store.tables import assets, scopes, task_instances
+from state.store.tables import scopes
 from state.store.tables.entries import Keyspace
 
-from ..operation import NO_BODY, Operation, current_operation
-from ..request import version
-from ..request.auth import authenticate_worker
-from ..request.parsing import body, path, query, read, read_body
-from ..responses import NO_CONTENT, json_answer, text_answer
-from ..service import setting
-from .entry_json import execution_value
+from ...operation import NO_BODY, Operation
+from ...request.parsing import body, path, query, read
+from ...responses import NO_CONTENT, text_answer
+from ..entry_json import execution_value
 
-bp = Blueprint("execution_api", __name__, url_prefix="/execution")
-bp.after_request(version.echo)
+bp = Blueprint("store", __name__, url_prefix="/store")
 _CLAIMED = "HTTP_" + HEADER.upper().replace("-", "_")
 _CLOCK = "HTTP_STATEROOM_CLOCK"
-_TASK_KEY = "/store/ti/<task_instance_id>/<key:key>"
-_ASSET_VALUE = "/store/asset/by-<any(name, uri):by>/value"
+_TASK_KEY = "/ti/<task_instance_id>/<key:key>"
+_ASSET_VALUE = "/asset/by-<any(name, uri):by>/value"
 
 _TASK_PATH = schemas.TaskStateStorePath()
 _TASK_INSTANCE_PATH = schemas.TaskInstancePath()
@@ -34,8 +30,6 @@ _KEY_QUERIES = {"name": schemas.AssetKeyByNameQuery, "uri": schemas.AssetKeyByUr
 _KEY_BY = {by: query_schema() for by, query_schema in _KEY_QUERIES.items()}
 _ASSET_QUERIES = {"name": schemas.AssetByNameQuery, "uri": schemas.AssetByUriQuery}
 _ASSET_BY = {by: query_schema() for by, query_schema in _ASSET_QUERIES.items()}
-_WHICH_ASSET = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
-_ASSET = schemas.AssetResponse()
 _VALUE = (200, schemas.TaskStateStoreResponse)
 _REF = {HEADER: "What is known of a reference in the value: its backend, size and SHA-256."}
 _REPLACED = {REPLACED: "The reference that was there before, percent-encoded."}
@@ -43,24 +37,6 @@ _RELEASED = {
     RELEASED: "The references whose objects may be removed now, percent-encoded.",
     KEPT: "`true` if another reference of the same keys is still pointed at.",
 }
-
-
-@bp.before_request
-def admit() -> None:
-    """The body is parsed before the caller is known, as in Airflow."""
-    version.check_version()
-    read_body()
-    operation = current_operation()
-    if operation is None or not operation.open:
-        authenticate_worker()
-
-
-@bp.get("/health")
-@Operation((200, schemas.HealthcheckResponse), open=True)
-def health() -> Response:
-    """Say that the Execution API answers."""
-    read()
-    return json_answer({"status": "healthy"})
 
 
 def _value(keyspace: Keyspace, key: str) -> Response:
@@ -125,33 +101,13 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     return "", 204, released.to_headers()
 
 
-@bp.delete("/store/ti/<task_instance_id>")
+@bp.delete("/ti/<task_instance_id>")
 @Operation(NO_BODY, headers=_RELEASED, state_op="clear")
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
     released = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer).clear()
     return "", 204, released.to_headers()
-
-
-@bp.patch("/task-instances/<task_instance_id>/state")
-@Operation(
-    NO_BODY,
-    body=tuple(map(type, schemas.TI_STATE_UPDATE.values())),
-    also=(200, 409),
-    state_op="state",
-)
-def ti_update_state(task_instance_id: str) -> Any:
-    """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
-    place, update = read(
-        path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
-    )
-    ti_id = place["task_instance_id"]
-    delay = update.get("retry_delay_seconds")
-    changed = task_instances.set_state(
-        g.namespace, ti_id, update["state"], setting("clear_on_success"), g.writer, delay
-    )
-    return NO_CONTENT if changed else Response(status=200)
 
 
 # ---------------------------------------------------------------- asset state
@@ -192,18 +148,10 @@ def delete_asset_state_store(by: str) -> Any:
     return "", 204, released.to_headers()
 
 
-@bp.delete("/store/asset/by-<any(name, uri):by>/clear")
+@bp.delete("/asset/by-<any(name, uri):by>/clear")
 @Operation(NO_BODY, by=_ASSET_QUERIES, headers=_RELEASED, state_op="clear")
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (asked,) = read(query(_ASSET_BY[by]))
     released = _asset(by, asked[by]).clear()
     return "", 204, released.to_headers()
-
-
-@bp.get("/assets/by-<any(name, uri):by>")
-@Operation((200, schemas.AssetResponse), by=_ASSET_QUERIES)
-def get_asset(by: str) -> Response:
-    """Get an active asset, by name or by uri."""
-    (asked,) = read(query(_WHICH_ASSET[by]))
-    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, asked[by])))

@@ -1,0 +1,25 @@
+"""Assets, as workers see them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g
+
+from schemas import execution as schemas
+from state.store.tables import assets
+
+from ...operation import Operation
+from ...request.parsing import query, read
+from ...responses import json_answer
+
+bp = Blueprint("assets", __name__, url_prefix="/assets")
+_QUERIES = {"name": schemas.AssetByNameQuery, "uri": schemas.AssetByUriQuery}
+_WHICH = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
+_ASSET = schemas.AssetResponse()
+
+
+@bp.get("/by-<any(name, uri):by>")
+@Operation((200, schemas.AssetResponse), by=_QUERIES)
+def get_asset(by: str) -> Response:
+    """Get an active asset, by name or by uri."""
+    (asked,) = read(query(_WHICH[by]))
+    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, asked[by])))

@@ -1,0 +1,21 @@
+"""The health of the Execution API."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from schemas import execution as schemas
+
+from ...operation import Operation
+from ...request.parsing import read
+from ...responses import json_answer
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/health")
+@Operation((200, schemas.HealthcheckResponse), open=True)
+def health() -> Response:
+    """Say that the Execution API answers."""
+    read()
+    return json_answer({"status": "healthy"})
