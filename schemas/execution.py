@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from .base import Parameters, StrictSchema
-from .fields.airflow import JsonValue, Text, UtcDateTime, Uuid4
-from .fields.task_states import Duration, Mapping, Members, Number, OneOf
+from .base import BareBody, Parameters, StrictSchema
+from .fields.airflow import JsonObject, JsonValue, LaxInteger, Text, UtcDateTime, Uuid4
+from .fields.task_states import Duration, Mapping, Members, Number, OneOf, TasksToSkip
 
 
 class TaskStateStorePath(Parameters):
@@ -94,6 +94,85 @@ class AssetResponse(StrictSchema):
     uri = fields.Str(required=True)
     group = fields.Str(dump_default="asset")
     extra = fields.Dict(dump_default={})
+
+
+class TIEnterRunningPayload(StrictSchema):
+    """A process begins to run a task instance."""
+
+    state = OneOf("running", literal="TaskInstanceState")
+    hostname = Text(required=True)
+    unixname = Text(required=True)
+    pid = LaxInteger(required=True)
+    start_date = UtcDateTime(required=True)
+
+
+class TIHeartbeatInfo(StrictSchema):
+    """A process still runs a task instance."""
+
+    hostname = Text(required=True)
+    pid = LaxInteger(required=True)
+
+
+class RenderedFields(BareBody):
+    """The rendered template fields of a task instance, by their names."""
+
+    value = JsonObject(required=True)
+
+
+class RenderedMapIndex(BareBody):
+    """The label of a mapped task instance."""
+
+    value = Text(required=True)
+
+
+class TISkippedDownstreamTasksStatePayload(StrictSchema):
+    """The task instances to skip: a task id each, or a task id with a map index."""
+
+    tasks = TasksToSkip(required=True)
+
+
+class RenderedFieldsResponse(StrictSchema):
+    """The fields were stored."""
+
+    message = fields.Str(required=True)
+
+
+class DagRun(Schema):
+    """A dag run, as the task of one of its task instances sees it."""
+
+    dag_id = fields.Str(required=True)
+    run_id = fields.Str(required=True)
+    logical_date = UtcDateTime(required=True, allow_none=True)
+    data_interval_start = UtcDateTime(required=True, allow_none=True)
+    data_interval_end = UtcDateTime(required=True, allow_none=True)
+    run_after = UtcDateTime(required=True)
+    start_date = UtcDateTime(required=True, allow_none=True)
+    end_date = UtcDateTime(required=True, allow_none=True)
+    clear_number = fields.Int(required=True)
+    run_type = fields.Str(required=True)
+    state = fields.Str(required=True)
+    conf = fields.Dict(required=True, allow_none=True)
+    triggering_user_name = fields.Str(required=True, allow_none=True)
+    consumed_asset_events = fields.List(fields.Dict(), required=True)
+    partition_key = fields.Str(required=True, allow_none=True)
+    partition_date = UtcDateTime(required=True, allow_none=True)
+    note = fields.Str(required=True, allow_none=True)
+    team_name = fields.Str(required=True, allow_none=True)
+
+
+class TIRunContext(Schema):
+    """What a task needs to run; the last three members only where it resumes after a deferral."""
+
+    dag_run = fields.Nested(DagRun, required=True)
+    task_reschedule_count = fields.Int(required=True)
+    max_tries = fields.Int(required=True)
+    variables = fields.List(fields.Dict(), required=True)
+    connections = fields.List(fields.Dict(), required=True)
+    xcom_keys_to_clear = fields.List(fields.Str(), required=True)
+    should_retry = fields.Bool(required=True)
+    next_method = fields.Str()
+    next_kwargs = fields.Dict()
+    start_date = UtcDateTime()
 
 
 class TITerminalStatePayload(StrictSchema):

@@ -4,6 +4,7 @@ StateError
 ├── NotFound
 │   ├── KeyNotFound
 │   ├── TaskInstanceNotFound
+│   │   └── TaskInstanceArchived   a former attempt
 │   ├── AssetNotFound
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
@@ -11,6 +12,9 @@ StateError
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
+│   └── InvalidStart         a task instance that is not queued cannot start
+├── NotRunning             a heartbeat of a task instance that does not run any more
+├── RunningElsewhere       a heartbeat of another process than the one that runs it
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
 ├── BadDocument            an invalid fixture document, such as one with a duplicate
@@ -43,15 +47,19 @@ StateError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .masking import masked
 
 
 class StateError(Exception):
-    """The base class of all errors that Stateroom raises on purpose."""
+    """The base class of all errors that Stateroom raises on purpose.
+
+    :ivar details: members of the Execution API's answer beside ``reason`` and ``message``.
+    """
 
     reason = "error"
+    details: Mapping[str, object] = {}
 
 
 class NotFound(StateError):
@@ -100,6 +108,15 @@ class TaskInstanceNotFound(NotFound):
         return cls(
             f"Task instance not found for dag_id={dag_id!r}, run_id={run_id!r}, "
             f"task_id={task_id!r}, {index}"
+        )
+
+
+class TaskInstanceArchived(TaskInstanceNotFound):
+    """The id is that of a former attempt (410 in Airflow)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Task Instance not found, it may have been moved to the Task Instance History table"
         )
 
 
@@ -182,10 +199,37 @@ class InvalidTransition(StateError):
     """A task instance that is not running reports a new state (409 in Airflow)."""
 
     reason = "invalid_state"
+    message = "TI was not in the running state so it cannot be updated"
 
     def __init__(self, previous_state: str | None) -> None:
-        super().__init__("TI was not in the running state so it cannot be updated")
-        self.previous_state = previous_state
+        super().__init__(self.message)
+        self.details = {"previous_state": previous_state}
+
+
+class InvalidStart(InvalidTransition):
+    """A task instance that is neither queued nor restarting starts (409 in Airflow)."""
+
+    message = "TI was not in a state where it could be marked as running"
+
+
+class NotRunning(StateError):
+    """A heartbeat of a task instance that does not run any more (409 in Airflow)."""
+
+    reason = "not_running"
+
+    def __init__(self, state: str | None) -> None:
+        super().__init__("TI is no longer in the running state and task should terminate")
+        self.details = {"current_state": state}
+
+
+class RunningElsewhere(StateError):
+    """A heartbeat of another process than the one that runs the task instance (409 in Airflow)."""
+
+    reason = "running_elsewhere"
+
+    def __init__(self, hostname: str, pid: int | None) -> None:
+        super().__init__("TI is already running elsewhere")
+        self.details = {"current_hostname": hostname, "current_pid": pid}
 
 
 class InvalidRetention(StateError):

@@ -42,10 +42,7 @@ def _execution(error: errors.StateError) -> Any:
     """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
     if isinstance(error, InvalidInput | Refused):
         return _plain(error)
-    facts = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, errors.InvalidTransition):
-        facts["previous_state"] = error.previous_state  # type: ignore[assignment]  # None is null
-    return {"detail": facts}
+    return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
 
 
 def _control(error: errors.StateError) -> Any:

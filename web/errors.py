@@ -10,6 +10,9 @@ from state import errors
 
 STATUS: dict[type[errors.StateError], int] = {
     errors.InvalidTransition: 409,
+    errors.NotRunning: 409,
+    errors.RunningElsewhere: 409,
+    errors.TaskInstanceArchived: 410,
     errors.InvalidRetention: 400,
     errors.UnreadableValue: 422,
     errors.OutOfRange: 422,

@@ -40,6 +40,7 @@ class Operation:
     :param errors: the bodies of errors, by their status, where they differ from its API's.
     :param by: the queries of a path that goes by name or by uri.
     :param open: whether it needs no token even where there is a secret.
+    :param workload: whether it takes a worker's first token too, whose scope is ``workload``.
     :param forms: whether its body may be a form too.
     :param headers: of its answer, with what they say.
     :param state_op: what it does to the state of a task instance or an asset, as the journal and
@@ -57,6 +58,7 @@ class Operation:
     errors: Mapping[int, type[Schema]] | None = None
     by: Mapping[str, Query] | None = None
     open: bool = False
+    workload: bool = False
     forms: bool = False
     headers: Mapping[str, str] | None = None
     state_op: StateOp | None = None

@@ -5,12 +5,17 @@ from __future__ import annotations
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..base import Control
-from ..fields.airflow import Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
+from ..fields.airflow import Integer, JsonObject, JsonValue, Text, Truth, UtcDateTime, Uuid4
 from ..fields.control import Flag, Whole, Word
 
 STATES = (
     "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule "
     "upstream_failed skipped deferred awaiting_input"
+).split()
+
+
+RUN_TYPES = (
+    "backfill scheduled manual operator_triggered asset_triggered asset_materialization"
 ).split()
 
 
@@ -42,6 +47,18 @@ class DagRun(Control):
     logical_date = UtcDateTime(allow_none=True)
     run_after = UtcDateTime(allow_none=True)
     state = Word(validate=validate.OneOf(["queued", "running", "success", "failed"]))
+    run_type = Word(validate=validate.OneOf(RUN_TYPES))
+    data_interval_start = UtcDateTime(allow_none=True)
+    data_interval_end = UtcDateTime(allow_none=True)
+    start_date = UtcDateTime(allow_none=True)
+    end_date = UtcDateTime(allow_none=True)
+    queued_at = UtcDateTime(allow_none=True)
+    conf = JsonObject(allow_none=True)
+    note = Word(allow_none=True)
+    triggering_user_name = Word(allow_none=True)
+    triggered_by = Word(allow_none=True)
+    partition_key = Word(allow_none=True)
+    clear_number = Whole(least=0)
 
 
 class TaskInstance(Coordinates):
@@ -51,6 +68,13 @@ class TaskInstance(Coordinates):
     state = Word(allow_none=True, validate=validate.OneOf(STATES))
     try_number = Whole(least=0)
     max_tries = Whole(least=0)
+    hostname = Word()
+    unixname = Word(allow_none=True)
+    pid = Whole(least=-(2**63), allow_none=True)
+    start_date = UtcDateTime(allow_none=True)
+    end_date = UtcDateTime(allow_none=True)
+    next_method = Word(allow_none=True)
+    next_kwargs = JsonObject(allow_none=True)
 
 
 class Asset(Control):

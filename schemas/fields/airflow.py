@@ -72,6 +72,21 @@ class JsonValue(Field):
         return value
 
 
+class JsonObject(Field):
+    """An object whose members are JSON values, null included."""
+
+    default_error_messages = {"null": Problem("Input should be a valid dictionary", "dict_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError([self.error_messages["null"]])
+        _check_depth(value)
+        return value
+
+
 def _check_depth(value: Any) -> None:
     """Refuse a value that is nested too deep; errors have pydantic's locations.
 
@@ -217,6 +232,25 @@ def _integer(text: str) -> int:
     except ValueError:
         message = "Unable to parse input string as an integer, exceeded maximum size"
         raise ValidationError([Problem(message, "int_parsing_size")]) from None
+
+
+class LaxInteger(Field):
+    """An integer in a body, in what pydantic takes for one: ``1``, ``1.0``, ``"1"``, ``true``."""
+
+    default_error_messages = {"null": Problem("Input should be a valid integer", "int_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["integer", "string"]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, str):
+            return _integer(value)
+        if not isinstance(value, int | float):
+            raise ValidationError([self.error_messages["null"]])
+        if isinstance(value, float) and not value.is_integer():
+            message = "Input should be a valid integer, got a number with a fractional part"
+            raise ValidationError([Problem(message, "int_from_float")])
+        return int(value)
 
 
 class Truth(Field):

@@ -28,7 +28,17 @@ from .tables.task_instances import put_attempt
 
 log = logging.getLogger("stateroom")
 Document = dict[str, Any]
-_MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
+_MOMENTS = (
+    "logical_date",
+    "run_after",
+    "data_interval_start",
+    "data_interval_end",
+    "start_date",
+    "end_date",
+    "queued_at",
+    "expires_at",
+    "updated_at",
+)
 
 
 def apply(

@@ -97,14 +97,14 @@ def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
     [
         ("GET", "/api/v2/dags", "GET /api/v2/dags"),
         (
-            "PUT",
-            "/execution/task-instances/x/heartbeat",
-            "PUT /execution/task-instances/{task_instance_id}/heartbeat",
+            "POST",
+            "/execution/dag-runs/d/r/clear",
+            "POST /execution/dag-runs/{dag_id}/{run_id}/clear",
         ),
         (
             "PATCH",
-            "/execution/task-instances/x/run",
-            "PATCH /execution/task-instances/{task_instance_id}/run",
+            "/execution/connection-tests/x",
+            "PATCH /execution/connection-tests/{connection_test_id}",
         ),
     ],
 )

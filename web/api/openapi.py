@@ -20,6 +20,7 @@ from flask import Blueprint, Response, current_app
 from marshmallow import Schema
 
 from schemas import errors
+from schemas.base import BareBody
 from schemas.fields.base import Field
 from state import __version__
 
@@ -272,6 +273,8 @@ def _content(operation: Operation) -> dict[str, Any]:
     schema: Any = operation.body
     if isinstance(schema, tuple):
         schema = {"anyOf": list(schema)}
+    elif issubclass(schema, BareBody):
+        schema = schema().fields["value"].openapi()
     content = {"application/json": {"schema": schema}}
     if operation.forms:
         content["application/x-www-form-urlencoded"] = {"schema": schema}

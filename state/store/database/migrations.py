@@ -337,3 +337,79 @@ def realms_of_namespaces(db: Database) -> None:
     """
     db.execute("ALTER TABLE namespaces ADD COLUMN realm TEXT")
     db.execute("UPDATE namespaces SET realm = name")
+
+
+@migrations()
+def facts_of_real_tasks(db: Database) -> None:
+    """What the run context of a real task needs: facts of Dags, runs and attempts, rendered fields
+    and reschedules.
+    """
+    for snapshot in ("", "snapshot_"):
+        for column in (
+            "run_type TEXT NOT NULL DEFAULT 'manual'",
+            "data_interval_start TEXT",
+            "data_interval_end TEXT",
+            "start_date TEXT",
+            "end_date TEXT",
+            "queued_at TEXT",
+            "conf TEXT",
+            "note TEXT",
+            "triggering_user_name TEXT",
+            "triggered_by TEXT",
+            "partition_key TEXT",
+            "clear_number INTEGER NOT NULL DEFAULT 0",
+        ):
+            db.execute(f"ALTER TABLE {snapshot}dag_runs ADD COLUMN {column}")
+        for column in (
+            "hostname TEXT NOT NULL DEFAULT ''",
+            "unixname TEXT",
+            "pid INTEGER",
+            "start_date TEXT",
+            "end_date TEXT",
+            "heartbeat_at TEXT",
+            "next_method TEXT",
+            "next_kwargs TEXT",
+            "rendered_map_index TEXT",
+            "trigger TEXT",
+        ):
+            db.execute(f"ALTER TABLE {snapshot}task_instances ADD COLUMN {column}")
+    statements = """
+    CREATE TABLE dags (
+        dag_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        dag_id TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        UNIQUE (ns, dag_id)
+    );
+    CREATE TABLE rendered_fields (
+        scope_id INTEGER PRIMARY KEY REFERENCES scopes ON DELETE CASCADE,
+        fields TEXT NOT NULL
+    );
+    CREATE TABLE task_reschedules (
+        reschedule_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ti_pk INTEGER NOT NULL REFERENCES task_instances ON DELETE CASCADE,
+        start_date TEXT NOT NULL,
+        end_date TEXT NOT NULL,
+        reschedule_date TEXT NOT NULL
+    );
+    CREATE INDEX task_reschedules_by_attempt ON task_reschedules (ti_pk);
+    CREATE TABLE snapshot_dags (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        dag_pk INTEGER NOT NULL,
+        ns INTEGER, dag_id TEXT, facts TEXT,
+        PRIMARY KEY (snapshot_pk, dag_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_rendered_fields (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        scope_id INTEGER NOT NULL,
+        fields TEXT,
+        PRIMARY KEY (snapshot_pk, scope_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_task_reschedules (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        reschedule_pk INTEGER NOT NULL,
+        ti_pk INTEGER, start_date TEXT, end_date TEXT, reschedule_date TEXT,
+        PRIMARY KEY (snapshot_pk, reschedule_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)
