@@ -54,14 +54,14 @@ class Task:
 class Options:
     """How a task is run.
 
-    :param environ: the variables of the task's process.
+    :param variables: the environment of the task's process.
     :param airflow_python: the Python of an Airflow environment; None for this one.
     :param keep: use a worker process that is kept for the next run.
     :param import_timeout: seconds that the Dag file may take.
     :param on_record: called with each record of the log, as it comes.
     """
 
-    environ: Mapping[str, str]
+    variables: Mapping[str, str]
     airflow_python: str | None = None
     keep: bool = True
     import_timeout: float = IMPORT_TIMEOUT
@@ -100,7 +100,7 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
     path = os.path.abspath(task.dag_file)
     if not os.path.isfile(path):
         raise DagNotImported(f"there is no Dag file {path}")
-    environ = _environment(path, options.environ)
+    environ = _environment(path, options.variables)
     with _job(python, environ, path, options) as (job, answers, dags):
         dag_id, facts = _chosen(dags, task, path)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
@@ -127,7 +127,7 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
     )
 
 
-def _environment(path: str, environ: Mapping[str, str]) -> dict[str, str]:
+def _environment(path: str, variables: Mapping[str, str]) -> dict[str, str]:
     """The variables of a worker: no example Dags, no metadata database, the file's folder as the
     bundle.
     """
@@ -138,9 +138,9 @@ def _environment(path: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(Path(tempfile.gettempdir(), f"stateroom-airflow-{os.getuid()}")),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
-        **environ,
+        **variables,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundle,
+        workers.BUNDLES: bundle,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/airflow.db",
     }
 
@@ -301,9 +301,17 @@ def _traceback(details: list[Record]) -> str:
     parts = []
     for detail in reversed(details):
         lines = ["Traceback (most recent call last):"]
-        for frame in detail.get("frames", ()):
+        for frame in _own_frames(detail.get("frames", [])):
             place = f'File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
             lines.append(f"  {place}")
         lines.append(f"{detail['exc_type']}: {detail['exc_value']}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def _own_frames(frames: list[Record]) -> list[Record]:
+    """The frames from the first one that is not Airflow's; all of them if all are Airflow's."""
+    for index, frame in enumerate(frames):
+        if "/airflow/" not in frame["filename"]:
+            return frames[index:]
+    return frames

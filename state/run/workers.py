@@ -25,6 +25,8 @@ from .errors import AirflowNotFound, RunError
 
 IDLE = 300  # seconds until a kept worker ends
 _START_TIMEOUT = 60  # seconds
+BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"  # each run has its own
+_PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
 _PROGRAM = Path(__file__).with_name("airflow_worker.py")
 
 
@@ -130,7 +132,7 @@ def _fingerprint(python: str, environ: Mapping[str, str]) -> str:
     variables = sorted(
         (name, value)
         for name, value in environ.items()
-        if name.startswith("AIRFLOW") or name in ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
+        if name in _PATHS or (name.startswith("AIRFLOW") and name != BUNDLES)
     )
     facts = [os.path.abspath(python), variables, _PROGRAM.read_text("utf-8")]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
