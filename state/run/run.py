@@ -100,8 +100,8 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
     path = os.path.abspath(task.dag_file)
     if not os.path.isfile(path):
         raise DagNotImported(f"there is no Dag file {path}")
-    environ = _environment(path, options.variables)
-    with _job(python, environ, path, options) as (job, answers, dags):
+    variables = _environment(path, options.variables)
+    with _job(python, variables, path, options) as (job, answers, dags):
         dag_id, facts = _chosen(dags, task, path)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
         attempt = _register(client, scope, task, facts)
@@ -147,18 +147,18 @@ def _environment(path: str, variables: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _job(
-    python: str, environ: dict[str, str], path: str, options: Options
+    python: str, variables: dict[str, str], path: str, options: Options
 ) -> Iterator[tuple[Job, Iterator[Record], dict[str, Any]]]:
     """A worker that has imported the Dag file, its further answers, and the Dags of the file."""
     request = {
-        "environ": environ,
+        "environ": variables,
         "cwd": os.getcwd(),
         "dag_file": path,
         "import_timeout": options.import_timeout,
     }
     connect = workers.kept if options.keep else workers.single
     for _ in range(3):  # a kept worker may be stale, or just ending
-        with connect(python, environ) as job:
+        with connect(python, variables) as job:
             job.send(request)
             answers = job.answers()
             for answer in answers:
