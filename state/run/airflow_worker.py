@@ -149,7 +149,7 @@ def _work(requests: Any, answers: Any) -> None:
         if job is None:
             return
         os.environ.clear()
-        os.environ.update(job["environ"])
+        os.environ.update(job["variables"])
         os.chdir(job["cwd"])
         send({"kind": "versions", **_versions()})
         send(_inspected(job))

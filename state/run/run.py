@@ -151,7 +151,7 @@ def _job(
 ) -> Iterator[tuple[Job, Iterator[Record], dict[str, Any]]]:
     """A worker that has imported the Dag file, its further answers, and the Dags of the file."""
     request = {
-        "environ": variables,
+        "variables": variables,
         "cwd": os.getcwd(),
         "dag_file": path,
         "import_timeout": options.import_timeout,
