@@ -101,7 +101,7 @@ def test_a_missing_object_is_written_again_under_its_reference(backend):
     assert backend.read(ref).value() == 1
 
 
-def test_an_object_of_an_earlier_version_is_read_listed_and_removed(backend):
+def test_an_object_of_an_earlier_version_is_read_and_removed(backend):
     ref = put_as_before(backend)
     assert layout.base_of(ref) == backend.base
     assert backend.owns_ref(ref)
