@@ -1,5 +1,6 @@
 """An object stays as long as a row or a snapshot points at it, and no call takes another's."""
 
+import os
 import threading
 import time
 
@@ -12,7 +13,7 @@ from state.errors import BackendFailed, KeyNotFound, RefusedReference
 from state.gateway.backend import Backend
 from state.gateway.gateway import Gateway
 from state.gateway.health import check
-from state.gateway.orphans import remove_orphans
+from state.gateway.orphans import UNFINISHED_AGE, remove_orphans
 from state.gateway.resolve import refusal, resolve
 from state.model import envelope
 from state.model.reference_facts import Facts
@@ -205,6 +206,7 @@ def test_a_row_never_points_at_an_object_that_is_being_removed(service):
 
     def removed_meanwhile(scope, key, encoded):
         ref = put(scope, key, encoded)
+        os.utime(ref, (0, 0))  # a younger one would stay
         removed.extend(remove_orphans(service.namespace, service.backend, 0, 100)["removed"])
         return ref
 
@@ -315,6 +317,21 @@ def test_an_unfinished_object_of_a_live_writer_stays(service, tmp_path):
     left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
     assert [why for _, why in left] == ["too young"]
     assert unfinished.exists()
+
+
+def test_an_object_without_a_row_of_a_live_writer_stays(service):
+    ref = service.files.write(SCOPE, "k", Encoded.of(1))
+    left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
+    assert [why for _, why in left] == ["too young"]
+    assert service.files.holds(ref)
+
+
+def test_an_object_without_a_row_of_a_killed_writer_goes(service):
+    ref = service.files.write(SCOPE, "k", Encoded.of(1))
+    quarter_ago = time.time() - UNFINISHED_AGE
+    os.utime(ref, (quarter_ago, quarter_ago))
+    removed = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
+    assert [orphan.ref for orphan in removed] == [ref]
 
 
 # ---------------------------------------------------------------- another's value

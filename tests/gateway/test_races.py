@@ -6,6 +6,7 @@ changed and its object not yet removed, or when an object has been written and i
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -130,10 +131,35 @@ def test_a_removal_spares_an_object_whose_row_follows(service, removal):
     assert len(service.objects()) == 1
 
 
-def test_an_object_removed_as_an_orphan_is_written_again(service):
+def test_an_object_whose_row_follows_is_no_orphan(service):
     backend, accessor = service.worker()
-    backend.after_write = service.remove_orphans
+    counts = []
+
+    def remove_orphans():
+        service.remove_orphans()
+        counts.append(len(service.objects()))
+
+    backend.after_write = remove_orphans
     accessor.set("k", VALUE)
+    assert counts == [1]
+    assert accessor.get("k") == VALUE
+
+
+def test_an_object_removed_as_an_orphan_is_written_again(service):
+    """That of a worker that was suspended in the middle of its write."""
+    backend, accessor = service.worker()
+    counts = []
+
+    def remove_orphans():
+        hour_ago = time.time() - 3600
+        for path in service.objects():
+            os.utime(path, (hour_ago, hour_ago))
+        service.remove_orphans()
+        counts.append(len(service.objects()))
+
+    backend.after_write = remove_orphans
+    accessor.set("k", VALUE)
+    assert counts == [0]
     assert accessor.get("k") == VALUE
     assert service.get() == VALUE
 
