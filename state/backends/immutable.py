@@ -18,7 +18,7 @@ _LONGEST = 2000  # characters of a reference beyond the length of this backend's
 
 
 class ImmutableBackend(EncodedBackend):
-    """Writes each new value to a new object, so that a reference is valid as long as its row.
+    """Gives each write an object of its own, so that a reference is valid as long as its row.
 
     A storage defines the six abstract methods below. Their paths lie below the base, are safe as
     they are, and have ``/`` between their parts.
@@ -30,6 +30,7 @@ class ImmutableBackend(EncodedBackend):
     """
 
     immutable = True
+    unique_refs = True
     # of the database that this one was copied from: read, never written or removed
     former_realms: Sequence[str] = ()
     largest: int | None = None  # bytes of a value that is read; None for any number
@@ -45,9 +46,13 @@ class ImmutableBackend(EncodedBackend):
     def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
         if encoded.size < self.threshold:
             return None
-        path = f"{self.realm}/{layout.key_path(scope, key)}/{encoded.sha256}{self._suffix}"
+        path = f"{self.realm}/{layout.object_path(scope, key, encoded.sha256)}{self._suffix}"
         self._put(path, encoded)
         return f"{self.base}/{path}"
+
+    def write_again(self, scope: StoreScope, key: str, encoded: Encoded, ref: str) -> str | None:
+        self._put(self._path(ref), encoded)
+        return ref
 
     def read(self, ref: str) -> Encoded:
         """The text behind a reference.

@@ -1,6 +1,7 @@
 """The paths of the built-in backends' objects.
 
-An object is at ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>``.
+An object is at ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>-<nonce>``; the random part
+makes it the object of one write. Objects that earlier versions wrote have no random part.
 A scope is ``tasks/<dag>/<run>/<task>/<map index>`` or ``assets/<name>``. Each part is one
 :func:`segment`, so that any text is a safe name: two texts never share one, also where a file
 system folds capitals or Unicode forms together.
@@ -23,7 +24,7 @@ _NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
 _IS_PLAIN = re.compile(_PLAIN, re.ASCII)
 _UNSAFE = re.compile(r"[^a-z0-9_-]", re.ASCII)
 _SCOPES = rf"(?:tasks(?:/{_NAME}){{4}}|assets(?:-by-uri|-by-id)?/{_NAME})"
-_FILE = r"(?P<sha256>[0-9a-f]{64})(?:\.(?P<codec>[a-z0-9]+))?"
+_FILE = r"(?P<sha256>[0-9a-f]{64})(?:-[0-9a-f]{16})?(?:\.(?P<codec>[a-z0-9]+))?"
 _OBJECT = rf"(?:{_NAME}/){{2}}{_SCOPES}/{_NAME}/{_FILE}"
 _IS_OBJECT = re.compile(_OBJECT, re.ASCII)
 _IS_UNFINISHED = re.compile(rf"(?:{_NAME}/){{2}}{_FILE}~[0-9a-f]{{16}}", re.ASCII)
@@ -69,6 +70,15 @@ def scope_path(scope: StoreScope, all_map_indices: bool = False) -> str:
 def key_path(scope: StoreScope, key: str) -> str:
     """The path of a key's folder below the realm."""
     return f"{scope_path(scope)}/{segment(key)}"
+
+
+def object_path(scope: StoreScope, key: str, sha256: str) -> str:
+    """A new path for an object below the realm, another one each time.
+
+    A path by the value alone would be shared by two writes of it, and a delete that saw the first
+    one's row would remove the object of the second.
+    """
+    return f"{key_path(scope, key)}/{sha256}-{secrets.token_hex(8)}"
 
 
 def folders_of(path: str) -> list[str]:

@@ -23,7 +23,9 @@ from ..store.tables.namespaces import DEFAULT, realms
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
-UNFINISHED_AGE = 15 * 60.0  # seconds that an unfinished object stays, whatever is asked
+UNFINISHED_AGE = (
+    15 * 60.0
+)  # seconds that the object of an unfinished write stays, whatever is asked
 # a reference, its object's size, when it was written according to the backend
 Candidate = tuple[str, int | None, datetime | None]
 _CHUNK = 200  # objects per backend call
@@ -35,7 +37,8 @@ class Orphan:
 
     :param size: in bytes; of the value's JSON text if the backend cannot list objects.
     :param written_at: the later one of the backend's moment and the ledger's.
-    :param unfinished: whether its writer was killed, or has not finished it yet.
+    :param unfinished: whether its write was cut off, or is under way: the object is incomplete, or
+        no row has ever pointed at it, as far as that is known.
     :param ours: whether it may be removed once it is old enough; otherwise its owner is unknown.
     """
 
@@ -48,7 +51,7 @@ class Orphan:
     def verdict(self, older_than: float) -> str:
         """``removable``, or the reason why it is left.
 
-        An unfinished object may belong to a writer at work: it is left for some minutes at least.
+        An unfinished one may belong to a writer at work: it is left for some minutes at least.
         """
         if not self.ours:
             return UNKNOWN_OWNER
@@ -104,8 +107,21 @@ def _orphan(
     moments = [moment for moment in (listed_at, origin.written_at) if moment is not None]
     if not moments:  # removed and forgotten meanwhile
         return None
-    is_ours = _is_ours(namespace, backend, ref, origin)
-    return Orphan(ref, size, max(moments), is_ours, layout.is_unfinished_ref(ref))
+    return Orphan(
+        ref,
+        size,
+        max(moments),
+        ours=_is_ours(namespace, backend, ref, origin),
+        unfinished=_is_unfinished(backend, ref, origin),
+    )
+
+
+def _is_unfinished(backend: Backend, ref: str, origin: references.Provenance) -> bool:
+    if layout.is_unfinished_ref(ref):
+        return True
+    has_unique_refs = backend.hooks is not None and backend.hooks.unique_refs
+    # a reference by the value may be in the ledger since an earlier write, so that it tells nothing
+    return has_unique_refs and origin.written_at is None
 
 
 def _is_ours(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from state.backends import layout
 from state.backends.files import FileBackend
 from state.backends.hooks import Hooks
 from state.backends.memory import MemoryBackend
@@ -15,7 +16,7 @@ from state.backends.objects import ObjectBackend
 from state.errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMissing
 from state.model.scopes import AssetScope, TaskScope
 from state.model.values import Encoded
-from tests.support.objects import TASK, TRICKY, put
+from tests.support.objects import TASK, TRICKY, put, put_as_before
 from tests.support.packages import NEEDS_FSSPEC
 
 ASSET = AssetScope(name="asset")
@@ -84,8 +85,38 @@ def test_every_key_comes_back(backend, key):
     assert [row[0] for row in backend.iter_refs()] == [ref]
 
 
-def test_same_value_has_the_same_reference_in_another_instance(make):
-    assert put(make()) == put(make())
+def test_each_write_of_a_value_has_an_object_of_its_own(make):
+    first = put(make())
+    second = put(make())
+    assert first != second
+    make().remove_ref(first)
+    assert make().read(second).value() == 1
+
+
+def test_a_missing_object_is_written_again_under_its_reference(backend):
+    ref = put(backend)
+    backend.remove_ref(ref)
+    hooks = Hooks(backend, "mine")
+    hooks.write_again(TASK, "key", 1, None, ref)
+    assert backend.read(ref).value() == 1
+
+
+def test_an_object_of_an_earlier_version_is_read_and_removed(backend):
+    ref = put_as_before(backend)
+    assert layout.base_of(ref) == backend.base
+    assert backend.owns_ref(ref)
+    assert backend.belongs_to(TASK, ref)
+    assert backend.read(ref).value() == 1
+    assert [row[0] for row in backend.iter_refs()] == [ref]
+    backend.remove_ref(ref)
+    assert not backend.holds(ref)
+
+
+def test_delete_removes_objects_of_earlier_versions_too(backend):
+    put(backend)
+    put_as_before(backend)
+    backend.delete(TASK, "key")
+    assert list(backend.iter_refs()) == []
 
 
 def test_a_new_value_leaves_the_old_object_readable(backend):
@@ -282,7 +313,7 @@ def test_compression_may_change_and_old_objects_stay_readable(tmp_path):
         put(MAKERS[maker](tmp_path)) for maker in ("object on files", "object, gzip", "object, xz")
     ]
     assert [MAKERS["object, gzip"](tmp_path).read(ref).value() for ref in refs] == [1, 1, 1]
-    assert [ref.rpartition("/")[2][64:] for ref in refs] == ["", ".gzip", ".xz"]
+    assert [ref.rpartition("/")[2][81:] for ref in refs] == ["", ".gzip", ".xz"]
 
 
 def test_an_object_holds_exactly_the_json_text(tmp_path):
