@@ -23,9 +23,8 @@ from ..store.tables.namespaces import DEFAULT, realms
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
-UNFINISHED_AGE = (
-    15 * 60.0
-)  # seconds that the object of an unfinished write stays, whatever is asked
+# seconds that the object of an unfinished write stays, whatever is asked
+UNFINISHED_AGE = 15 * 60.0
 # a reference, its object's size, when it was written according to the backend
 Candidate = tuple[str, int | None, datetime | None]
 _CHUNK = 200  # objects per backend call
