@@ -124,6 +124,11 @@ class Database:
                 "lost; put it back, or start the service again"
             )
 
+    def _check_open(self) -> None:
+        """:raises StoreError: if the store was closed."""
+        if not self._open:
+            raise StoreError(f"{self.path} was closed")
+
     def announce(self, url: str) -> None:
         """Write the owner's address into the lock file, for the message of a second process."""
         if self._ownership:
@@ -138,8 +143,10 @@ class Database:
         :raises DatabaseFull: if the disk is full; the transaction was rolled back.
         :raises DatabaseReplaced: if the file was removed or replaced.
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
+        :raises StoreError: if the store was closed.
         """
         with self.lock:
+            self._check_open()
             if refs:
                 self._wait_for_removal(refs)
             self._check_file()
@@ -288,11 +295,11 @@ class Database:
         try:
             return self._idle_readers.pop()
         except IndexError:
-            if not self._open:
-                raise StoreError(f"{self.path} was closed") from None
-            reader = self._connect_again()
-            reader.execute("PRAGMA query_only = ON")
-            return reader
+            pass
+        self._check_open()
+        reader = self._connect_again()
+        reader.execute("PRAGMA query_only = ON")
+        return reader
 
     @functools.cached_property
     def database_id(self) -> str:
