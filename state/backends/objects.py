@@ -75,7 +75,7 @@ class ObjectBackend(ImmutableBackend):
         full = self._locate(path)
         unfinished = f"{self._root}/{layout.unfinished(path)}"
         if self._storage.is_local:
-            files.put(full, unfinished, lambda file: self._fill(file, encoded))
+            files.put(self._root, full, unfinished, lambda file: self._fill(file, encoded))
         elif self._atomic:
             self._storage.run(f"writing {path}", lambda fs: self._upload(fs, full, encoded))
         else:
