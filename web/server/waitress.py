@@ -18,6 +18,7 @@ from state.forks import close_in_children
 
 from .connections import HEADROOM, Channel, LaneFull
 from .lanes import IfFree, Lane, LaneOf, Lanes
+from .sockets import Sockets
 
 CONNECTIONS = 1000  # open at once; for more, unfinished requests and idle connections are closed
 IDLE = 1.0  # seconds until a connection counts as idle, or an unfinished request as slow
@@ -54,6 +55,7 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             self._make_room_for_answers(now)
             for channel in list(self.active_channels.values()):
                 channel.overdue(now)
+            self._map.ask_all()
 
     def add_task(self, channel: Channel) -> None:
         if channel.total_outbufs_len:
@@ -134,7 +136,7 @@ class Server:
         release: Callable[[], None] = lambda: None,
         if_free: IfFree | None = None,
     ) -> None:
-        self._sockets: dict[int, Any] = {}
+        self._sockets = Sockets()
         self._lanes = Lanes(lane_of, LaneFull, if_free)
         self._release = release
         self._serving = threading.RLock()
@@ -150,7 +152,7 @@ class Server:
             )
         except OSError:
             self._lanes.shutdown()
-            wasyncore.close_all(self._sockets)
+            self._close_sockets()
             raise
         close_in_children(self)
         self.host = host
@@ -173,7 +175,7 @@ class Server:
             try:
                 while not self._closing:
                     self._server.tend()
-                    wasyncore.loop(timeout=_LOOK, map=self._sockets, use_poll=True, count=1)
+                    self._sockets.round(_LOOK)
             except (SystemExit, KeyboardInterrupt):
                 pass
             self._end()
@@ -189,6 +191,7 @@ class Server:
         """Close the port and every connection in a process that a backend has forked."""
         for channel in list(self._sockets.values()):
             channel.socket.close()
+        self._sockets.close()
 
     def _end(self) -> None:
         self._closing = True
@@ -197,7 +200,11 @@ class Server:
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
         self._server.close_trigger()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
         wasyncore.close_all(self._sockets)
+        self._sockets.close()
 
 
 def _settings(host: str, port: int, max_body: int) -> Adjustments:
@@ -208,7 +215,6 @@ def _settings(host: str, port: int, max_body: int) -> Adjustments:
             port=port,
             ident="stateroom",
             max_request_body_size=limit,
-            asyncore_use_poll=True,
             connection_limit=CONNECTIONS,
             channel_timeout=300,
             clear_untrusted_proxy_headers=True,
