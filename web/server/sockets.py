@@ -40,7 +40,8 @@ class Sockets(dict[int, Any]):
     def __delitem__(self, number: int) -> None:
         with self._removing:
             super().__delitem__(number)
-            self._wait_for(number, 0, None)
+            if number in self._events:
+                self._wait_for(number, 0, None)
             self._to_ask.discard(number)
 
     def ask_all(self) -> None:
@@ -59,7 +60,8 @@ class Sockets(dict[int, Any]):
 
     def _ask(self, number: int) -> None:
         socket = self.get(number)
-        if socket is None:
+        if socket is None:  # it was removed while it was let read or write
+            self._to_ask.discard(number)
             return
         rests = getattr(socket, "rests", False)  # asked first: a thread may end its work meanwhile
         events = 0
@@ -67,23 +69,24 @@ class Sockets(dict[int, Any]):
             events |= READ
         if socket.writable() and not socket.accepting:
             events |= WRITE
-        with self._removing:
-            if number in self:
-                self._wait_for(number, events, socket)
-                if rests:
-                    self._to_ask.discard(number)
+        if events != self._events.get(number, 0):
+            with self._removing:
+                if number in self:
+                    self._wait_for(number, events, socket)
+        if rests:
+            self._to_ask.discard(number)
 
     def _wait_for(self, number: int, events: int, socket: Any) -> None:
-        before = self._events.get(number, 0)
-        if events == before:
-            return
-        if not before:
+        """Wait for other events than before, or for none; called with the lock."""
+        if number not in self._events:
             self._selector.register(number, events, socket)
+            self._events[number] = events
         elif events:
             self._selector.modify(number, events, socket)
+            self._events[number] = events
         else:
             self._selector.unregister(number)
-        self._events[number] = events
+            del self._events[number]
 
     def close(self) -> None:
         """Wait for no socket any more."""
