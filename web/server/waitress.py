@@ -55,7 +55,16 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             self._make_room_for_answers(now)
             for channel in list(self.active_channels.values()):
                 channel.overdue(now)
-            self._map.ask_all()
+            self._let_sleep(now - IDLE)
+
+    def _let_sleep(self, before: float) -> None:
+        """Let connections sleep that rest since a moment, and wake those that have work again."""
+        for number, channel in list(self.active_channels.items()):
+            sleeps = channel.rests and channel.last_activity < before
+            if sleeps and number not in self._map.asleep:
+                self._map.sleep(number)
+            elif not sleeps and number in self._map.asleep:
+                self._map.wake(number)
 
     def add_task(self, channel: Channel) -> None:
         if channel.total_outbufs_len:
@@ -152,7 +161,8 @@ class Server:
             )
         except OSError:
             self._lanes.shutdown()
-            self._close_sockets()
+            self._sockets.close()
+            wasyncore.close_all(self._sockets)
             raise
         close_in_children(self)
         self.host = host
@@ -175,7 +185,7 @@ class Server:
             try:
                 while not self._closing:
                     self._server.tend()
-                    self._sockets.round(_LOOK)
+                    wasyncore.loop(timeout=_LOOK, map=self._sockets.awake, use_poll=True, count=1)
             except (SystemExit, KeyboardInterrupt):
                 pass
             self._end()
@@ -197,14 +207,11 @@ class Server:
         self._closing = True
         self._release()
         self._lanes.shutdown()
+        self._sockets.close()
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
         self._server.close_trigger()
-        self._close_sockets()
-
-    def _close_sockets(self) -> None:
         wasyncore.close_all(self._sockets)
-        self._sockets.close()
 
 
 def _settings(host: str, port: int, max_body: int) -> Adjustments:
