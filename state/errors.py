@@ -364,6 +364,19 @@ class BackendTimeout(BackendError):
         )
         self.row = row
 
+    @classmethod
+    def of_list(cls, backend: str, seconds: float, count: int) -> BackendTimeout:
+        """The error for a list of objects that has not ended.
+
+        :param count: of the objects that were listed.
+        """
+        error = cls(backend, seconds)
+        error.args = (
+            f"after {seconds:g} s, the backend {backend} had listed {count:,} objects and went on; "
+            "if it has more, give a longer --backend-timeout",
+        )
+        return error
+
 
 class BackendBusy(BackendError):
     """All threads for backend calls are taken."""

@@ -150,7 +150,11 @@ class BaseStoreBackend(ABC):
         return True
 
     def iter_refs(self) -> Iterable[tuple[str, int, datetime]]:
-        """All objects: reference, size in bytes, time of the last write (an aware datetime)."""
+        """All objects: reference, size in bytes, time of the last write (an aware datetime).
+
+        The service takes 200 at once, each time within ``--backend-timeout``, and all of them
+        within ten times of it.
+        """
         raise NotImplementedError(f"{type(self).__name__} cannot list its objects")
 
     def remove_ref(self, ref: str) -> None:

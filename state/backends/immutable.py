@@ -36,8 +36,8 @@ class ImmutableBackend(EncodedBackend):
     largest: int | None = None  # bytes of a value that is read; None for any number
 
     def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
-        if threshold < 0:
-            raise BadBackend(f"threshold must be a number of bytes from 0, got {threshold}")
+        if not isinstance(threshold, int) or threshold < 0:
+            raise BadBackend(f"threshold must be a number of bytes from 0, got {threshold!r}")
         self.base = base
         self.realm = layout.realm(realm)
         self.threshold = threshold

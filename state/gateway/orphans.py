@@ -7,6 +7,7 @@ the reason.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 
 from ..backends import layout
 from ..backends.loading import BUILTIN
-from ..errors import BackendFailed, ForeignReference
+from ..errors import BackendFailed, BackendTimeout, ForeignReference
 from ..model.clock import Clock
 from ..store.namespace import Namespace
 from ..store.tables import references
@@ -28,6 +29,7 @@ UNFINISHED_AGE = 15 * 60.0
 # a reference, its object's size, when it was written according to the backend
 Candidate = tuple[str, int | None, datetime | None]
 _CHUNK = 200  # objects per backend call
+_LISTING = 10  # timeouts of the backend until its list of objects must have ended
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     """Every object that no row points at: released ones in the ledger, and those the backend lists.
 
     :raises BackendError: as :meth:`~state.gateway.backend.Backend.run` says.
+    :raises BackendTimeout: if listing them takes ten times the deadline of a call.
     """
     released = {row["ref"]: row["size"] for row in references.released(namespace)}
     hooks = backend.hooks
@@ -80,16 +83,28 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
 def _in_chunks(
     namespace: Namespace, backend: Backend, candidates: Iterator[Candidate]
 ) -> Iterator[Orphan]:
-    """The orphans among some objects, listed in chunks, each with the deadline."""
+    """The orphans among some objects, listed in chunks, each with the deadline, and all with one.
+
+    A backend that asks its storage for the same page again and again would list objects for good.
+    """
 
     def act(call: Any) -> tuple[int, list[Orphan | None]]:
         chunk = list(islice(candidates, _CHUNK))
         return len(chunk), [_orphan(namespace, backend, *candidate) for candidate in chunk]
 
-    count = _CHUNK
-    while count == _CHUNK:
-        count, chunk = backend.run(act)
+    deadline = _LISTING * backend.timeout
+    seconds = 0.0  # without those that the caller takes
+    count = 0
+    while True:
+        began = time.monotonic()
+        length, chunk = backend.run(act)
+        seconds += time.monotonic() - began
+        count += length
         yield from (orphan for orphan in chunk if orphan is not None)
+        if length < _CHUNK:
+            return
+        if seconds > deadline:
+            raise BackendTimeout.of_list(backend.name, deadline, count)
 
 
 def _orphan(

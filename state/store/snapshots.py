@@ -6,13 +6,14 @@ A snapshot has copies of the namespace's rows, its configuration, its clock and 
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import SnapshotNotFound
+from ..errors import NamespaceNotFound, SnapshotNotFound, StoreError
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.names import check_name
@@ -22,9 +23,11 @@ from .database.slices import BYTES, in_slices
 from .database.sql import rows
 from .journal.journal import Event
 from .namespace import Namespace
+from .store import Store
 from .tables import copies, namespaces, references, scopes
 from .tables.namespaces import write_clock
 
+log = logging.getLogger("stateroom")
 BEFORE_RESET = "before-reset"
 _FEW = 10_000  # entries
 _HIDDEN = "~"  # begins the name of a snapshot that is unfinished or dropped; no valid one
@@ -115,6 +118,35 @@ def _delete(database: Database, snapshot: int) -> None:
     in_slices(delete_some)
     sql = "DELETE FROM snapshots WHERE snapshot_pk = ?"
     database.free(lambda db: db.execute(sql, (snapshot,)))
+
+
+def delete_leftovers(store: Store, delay: float = 0.0) -> None:
+    """Delete what killed processes left of snapshots, in every namespace, in slices.
+
+    It ends when the store is closed, and raises nothing: what is left then is deleted by the next
+    start, or by the namespace's next snapshot.
+
+    :param delay: seconds to wait before.
+    """
+    if store.ending.wait(delay):
+        return
+    try:
+        with store.reading() as db:
+            sql = """SELECT DISTINCT n.name FROM snapshots s JOIN namespaces n USING (ns)
+                WHERE s.name LIKE ? || '%'"""
+            names = [name for (name,) in db.execute(sql, (_HIDDEN,))]
+        for name in names:
+            with suppress(NamespaceNotFound):  # dropped meanwhile, with its snapshots
+                namespace = store.namespace(name)
+                with namespace.taking:
+                    _delete_hidden(namespace)
+    except StoreError as error:
+        if not store.ending.is_set():
+            log.warning(
+                "what was left of an unfinished snapshot takes room until the next start or the "
+                "next snapshot: %s",
+                error,
+            )
 
 
 def take_within(

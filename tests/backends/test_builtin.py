@@ -131,8 +131,8 @@ def test_a_value_below_the_threshold_stays_in_its_row(make):
     assert backend.read(put(backend, 1234)).value() == 1234
 
 
-@pytest.mark.parametrize("threshold", [-1])
-def test_a_negative_threshold_is_refused(make, threshold):
+@pytest.mark.parametrize("threshold", [-1, "many", 0.5])
+def test_a_threshold_that_is_no_number_of_bytes_is_refused(make, threshold):
     with pytest.raises(BadBackend, match="threshold"):
         make(threshold=threshold)
 
@@ -334,3 +334,26 @@ def test_unknown_compression_is_refused_with_the_known_ones(tmp_path, compressio
 def test_a_base_with_an_unknown_storage_is_refused(base):
     with pytest.raises(BadBackend, match="base"):
         ObjectBackend(base)
+
+
+@NEEDS_FSSPEC
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"timeout": "abc"}, "timeout must be a number of seconds above 0, got 'abc'"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0, got 0"),
+        ({"timeout": float("nan")}, "got nan"),
+        ({"timeout": float("inf")}, "got inf"),
+        ({"storage": "secret"}, 'storage must be an object such as .*"}, got str$'),
+        ({"storage": []}, "got list$"),
+    ],
+)
+def test_an_invalid_option_of_the_object_backend_is_refused(option, words):
+    with pytest.raises(BadBackend, match=words):
+        ObjectBackend("memory://m", **option)
+
+
+@NEEDS_FSSPEC
+def test_a_base_without_a_path_is_refused_as_it_was_given():
+    with pytest.raises(BadBackend, match="got 'file://'"):
+        ObjectBackend("file://")

@@ -1,5 +1,6 @@
 """A full disk: reading goes on, and what frees room works and frees it."""
 
+import errno
 import logging
 
 import pytest
@@ -131,6 +132,79 @@ def test_the_reserve_is_taken_again_and_given_back_at_the_end(tmp_path):
     assert kept.stat().st_size == reserve.SIZE
     store.close()
     assert not kept.exists()
+
+
+@pytest.fixture
+def full_at_start(disk):
+    """A store that is opened while 64 KiB are free, on a disk that is full since."""
+    path = str(disk.folder / "s.db")
+    store = Store(path)
+    assets.create_asset(store.namespace(), "a")
+    scopes.asset(store.namespace(), name="a").set("k", CHUNK)
+    store.close()
+    disk.fill(but=64 * 1024)
+    store = Store(path)
+    disk.fill()
+    yield store
+    store.close()
+
+
+def test_a_start_says_that_the_disk_has_no_room_for_the_reserve(full_at_start, caplog):
+    (note,) = full_at_start.notes
+    assert note.startswith(f"{full_at_start.path}-reserve could not be kept")
+    assert "make room on the disk" in note
+    assert note in [record.getMessage() for record in caplog.get_records("setup")]
+
+
+def test_without_a_reserve_a_refused_delete_says_so(full_at_start):
+    keyspace = scopes.asset(full_at_start.namespace(), name="a")
+    with pytest.raises(DatabaseFull, match="-reserve could not be kept") as caught:
+        keyspace.delete("k")
+    assert "still works" not in str(caught.value)
+
+
+def test_the_reserve_is_taken_when_there_is_room_again(full_at_start, disk, caplog):
+    kept = disk.folder / "s.db-reserve"
+    disk.make_room()
+    full_at_start._reserve._next = 0.0  # a second later
+    keyspace = scopes.asset(full_at_start.namespace(), name="a")
+    keyspace.set("more", 1)
+    assert kept.stat().st_size == reserve.SIZE
+    assert full_at_start.notes == []
+    assert caplog.messages[-1] == f"{kept} is kept again"
+    disk.fill()
+    keyspace.delete("k")
+
+
+def test_the_reserve_is_not_tried_with_every_write(tmp_path, monkeypatch):
+    takes = []
+
+    def refuse(*_):
+        takes.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    monkeypatch.setattr(reserve, "_AGAIN", 3600.0)
+    store = Store(str(tmp_path / "s.db"))
+    assets.create_asset(store.namespace(), "a")
+    assert takes == [1]
+    store._reserve._next = 0.0  # an hour later
+    assets.create_asset(store.namespace(), "b")
+    assets.create_asset(store.namespace(), "c")
+    assert takes == [1, 1]
+    store.close()
+
+
+def test_where_files_cannot_reserve_room_the_log_says_so(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    store = Store(str(tmp_path / "s.db"))
+    (note,) = store.notes
+    assert "(Disk quota exceeded)" in note
+    assert caplog.messages == [note]
+    store.close()
 
 
 def test_the_reserve_of_another_service_stays(tmp_path):

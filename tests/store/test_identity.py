@@ -33,7 +33,7 @@ def opened(path):
     """The id of a database, and what was found when it was opened."""
     store = Store(str(path))
     try:
-        return store.database_id, store.found
+        return store.database_id, next(iter(store.notes), None)
     finally:
         store.close()
 

@@ -1,15 +1,19 @@
 """Long writes go in slices: others write in between, and readers see all of it or nothing."""
 
+import contextlib
+import sqlite3
 import threading
 
 import pytest
 
 from state.errors import SnapshotNotFound
 from state.model.scopes import TaskScope
+from state.process import ServerProcess
 from state.store import fixtures, snapshots
 from state.store.database import slices
 from state.store.store import Store
 from state.store.tables import copies, scopes, task_instances
+from tests.support.waiting import wait_for
 
 TASK = TaskScope("d", "r", "t")
 KEYS = 60
@@ -123,13 +127,81 @@ def rows_of_snapshots(store):
         return db.execute("SELECT count(*) FROM snapshot_entries").fetchone()[0]
 
 
-def test_what_a_killed_process_left_of_a_snapshot_is_deleted(store, namespace):
+def leave_hidden(store, namespace):
+    """Leave what a process leaves that is killed while it takes a snapshot."""
     with store.transaction() as db:
         hidden = snapshots._insert(db, namespace)
-        copies.take_some(db, namespace.ns, hidden, 10)
+        copies.take_some(db, namespace.ns, hidden, 20)
+
+
+def test_what_a_killed_process_left_of_a_snapshot_is_deleted(store, namespace):
+    leave_hidden(store, namespace)
     assert snapshots.listed(namespace) == []
     snapshots.take(namespace, "s")
     assert rows_of_snapshots(store) == KEYS
+
+
+def test_what_killed_processes_left_of_snapshots_is_deleted(store, namespace):
+    other = store.create_namespace("other")
+    task_instances.create_task_instance(other, TASK)
+    scopes.task(other, TASK).set("key", 1)
+    snapshots.take(other, "s")
+    leave_hidden(store, namespace)
+    leave_hidden(store, other)
+    snapshots.delete_leftovers(store)
+    assert rows_of_snapshots(store) == 1
+    assert [row["name"] for row in snapshots.listed(other)] == ["s"]
+
+
+def test_leftovers_wait_until_a_snapshot_has_been_taken(store, namespace, between):
+    leave_hidden(store, namespace)
+    threads = []
+
+    def begin():
+        threads.append(threading.Thread(target=snapshots.delete_leftovers, args=(store,)))
+        threads[0].start()
+
+    between(begin)
+    assert snapshots.take(namespace, "s")["keys"] == KEYS
+    threads[0].join(20)
+    assert rows_of_snapshots(store) == KEYS
+
+
+def test_closing_the_store_ends_the_deletion_of_leftovers(store, namespace, caplog, monkeypatch):
+    leave_hidden(store, namespace)
+    monkeypatch.setattr("state.store.database.slices.time.sleep", lambda seconds: store.close())
+    snapshots.delete_leftovers(store)
+    assert caplog.messages == []
+    again = Store(store.path)
+    assert rows_of_snapshots(again) == 10
+    snapshots.delete_leftovers(again)
+    assert rows_of_snapshots(again) == 0
+    again.close()
+
+
+def test_a_start_deletes_leftovers_in_the_background(store, namespace):
+    leave_hidden(store, namespace)
+    store.close()
+
+    def hidden():
+        with contextlib.closing(sqlite3.connect(store.path)) as db:
+            return db.execute("SELECT count(*) FROM snapshots").fetchone()[0]
+
+    assert hidden() == 1
+    with ServerProcess(["--db", store.path]):
+        wait_for(lambda: not hidden())
+
+
+def test_leftovers_that_cannot_be_deleted_are_logged(store, namespace, caplog):
+    leave_hidden(store, namespace)
+    with store.transaction() as db:
+        db.execute(
+            """CREATE TEMP TRIGGER refuse BEFORE DELETE ON snapshot_entries
+            BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"""
+        )
+    snapshots.delete_leftovers(store)
+    (message,) = caplog.messages
+    assert "the next start or the next snapshot" in message
 
 
 def test_a_replaced_or_dropped_snapshot_leaves_no_row(store, namespace):

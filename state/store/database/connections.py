@@ -68,12 +68,13 @@ class Database:
         self._checkpoints = Checkpoints(self._connect_again, self.lock)
         self._is_long = False  # the transaction that runs
         self._open = True
-        self.found: str | None = None  # if the file is another than it was, in a sentence
+        self._found: str | None = None  # if the file is another than it was, in a sentence
         self._file = path
         self.is_file = path != MEMORY  # whether its contents outlive the process
         if self.is_file:
             self._file = str(Path(path).resolve())  # the process may change its folder
             self._ownership = opening.own(Path(path))
+        self._reserve = Reserve(self._file)
         try:
             if self._ownership is not None:
                 opening.create(Path(self._file))
@@ -81,7 +82,6 @@ class Database:
                 self._ownership.claim(self._identity)
             self._writer = self._open_writer(durable)
             if self.is_file:
-                self._reserve = Reserve(self._file)
                 self._reserve.take()
         except BaseException:
             self._release()
@@ -92,7 +92,7 @@ class Database:
         try:
             opening.prepare(connection, self.path, durable)
             if self.is_file:
-                self.found = identity.bind(connection, self._file)
+                self._found = identity.bind(connection, self._file)
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {SIZE}")  # of a log begun anew
         except BaseException:
@@ -124,6 +124,11 @@ class Database:
                 "lost; put it back, or start the service again"
             )
 
+    def _check_open(self) -> None:
+        """:raises StoreError: if the store was closed."""
+        if not self._open:
+            raise StoreError(f"{self.path} was closed")
+
     def announce(self, url: str) -> None:
         """Write the owner's address into the lock file, for the message of a second process."""
         if self._ownership:
@@ -138,8 +143,10 @@ class Database:
         :raises DatabaseFull: if the disk is full; the transaction was rolled back.
         :raises DatabaseReplaced: if the file was removed or replaced.
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
+        :raises StoreError: if the store was closed.
         """
         with self.lock:
+            self._check_open()
             if refs:
                 self._wait_for_removal(refs)
             self._check_file()
@@ -155,11 +162,22 @@ class Database:
                     db.execute("ROLLBACK")
                 if pending:
                     self.companion.put_back(pending)
-                opening.explain(error, self.path)
+                opening.explain(error, self.path, self._advice_if_full)
                 raise
             self.companion.committed(pending)
             if self.is_file:
                 self._checkpoints.committed()
+                if not self.is_short:
+                    self._reserve.renew()
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever starts the service has to know about the file, in sentences."""
+        return [note for note in (self._found, self._reserve.problem) if note is not None]
+
+    @property
+    def _advice_if_full(self) -> str:
+        return self._reserve.problem or opening.DELETE
 
     def free(
         self, act: Callable[[sqlite3.Connection], Result], refs: Collection[str] = ()
@@ -288,11 +306,11 @@ class Database:
         try:
             return self._idle_readers.pop()
         except IndexError:
-            if not self._open:
-                raise StoreError(f"{self.path} was closed") from None
-            reader = self._connect_again()
-            reader.execute("PRAGMA query_only = ON")
-            return reader
+            pass
+        self._check_open()
+        reader = self._connect_again()
+        reader.execute("PRAGMA query_only = ON")
+        return reader
 
     @functools.cached_property
     def database_id(self) -> str:

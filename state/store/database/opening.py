@@ -181,10 +181,8 @@ def _tables(connection: sqlite3.Connection) -> Database:
     return Database(connection, execute_plugins=False)
 
 
-_FULL = (
-    "has no room left; nothing was changed; make room on the disk, or delete keys, snapshots or "
-    "namespaces, which still works"
-)
+_FULL = "has no room left; nothing was changed"
+DELETE = "make room on the disk, or delete keys, snapshots or namespaces, which still works"
 _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("is full", DatabaseFull, _FULL),
     ("readonly", ReadOnlyDatabase, "cannot be written"),
@@ -195,16 +193,20 @@ _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
 )
 
 
-def explain(error: BaseException, path: str) -> None:
+def explain(error: BaseException, path: str, if_full: str = DELETE) -> None:
     """Raise the :class:`StoreError` for an error of SQLite about the file; do nothing for others.
 
     By the message, because Python 3.10 does not have SQLite's result code.
+
+    :param if_full: what to do where the disk is full.
     """
     if isinstance(error, sqlite3.IntegrityError) and "FOREIGN KEY" in str(error):
         raise NamespaceDropped() from error
     if isinstance(error, sqlite3.DatabaseError):
         for words, kind, problem in _ERRORS:
             if words in str(error):
+                if problem is _FULL:
+                    problem = f"{_FULL}; {if_full}"
                 if kind is StoreError and _is_disk_full(path):
                     kind = DatabaseFull
                 raise kind(f"{path} {problem} ({error})") from error
