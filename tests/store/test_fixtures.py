@@ -330,3 +330,33 @@ def test_a_deleted_key_stays_deleted_until_a_document_brings_it(namespace):
         scopes.task_instance(namespace, ONE).get("")
     put(namespace, DOCUMENT)
     assert scopes.task_instance(namespace, ONE).get("") == {"a": [None, 1.5]}
+
+
+def many_assets(count):
+    """A document of assets, each with an inactive one of its name and an entry of either."""
+    pairs = [
+        {"id": 2 * number + active, "name": f"a {number}", "uri": f"u://{number}", "active": active}
+        for number in range(count)
+        for active in (False, True)
+    ]
+    entries = [{"asset": asset["name"], "asset_id": asset["id"], "key": "k"} for asset in pairs]
+    return {"assets": pairs, "asset_state_store": [{**entry, "value": 1} for entry in entries]}
+
+
+def steps_of_sqlite(namespace, document):
+    """How many hundred instructions of SQLite's an import takes."""
+    count = [0]
+
+    def step():
+        count[0] += 1
+
+    with namespace.database.transaction() as db:
+        db.set_progress_handler(step, 100)
+    fixtures.apply(namespace, document)
+    return count[0]
+
+
+def test_an_import_of_many_assets_takes_no_longer_for_each(namespace, other):
+    few = steps_of_sqlite(namespace, many_assets(50))
+    many = steps_of_sqlite(other, many_assets(400))
+    assert many < few * 8 * 1.5

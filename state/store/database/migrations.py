@@ -337,3 +337,10 @@ def realms_of_namespaces(db: Database) -> None:
     """
     db.execute("ALTER TABLE namespaces ADD COLUMN realm TEXT")
     db.execute("UPDATE namespaces SET realm = name")
+
+
+@migrations()
+def assets_that_are_not_active(db: Database) -> None:
+    """Indexes by name and by URI of all assets: the first ones have the active assets only."""
+    db.execute("CREATE INDEX assets_by_any_name ON assets (ns, name)")
+    db.execute("CREATE INDEX assets_by_any_uri ON assets (ns, uri)")
