@@ -19,7 +19,7 @@ from ..model.names import check_name
 from ..model.scopes import CONTROL, scope_document, scope_from
 from .database.connections import Database
 from .database.slices import BYTES, in_slices
-from .database.sql import rows
+from .database.sql import each_row, rows
 from .journal.journal import Event
 from .namespace import Namespace
 from .tables import copies, namespaces, references, scopes
@@ -221,93 +221,86 @@ def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, s
 
 # ---------------------------------------------------------------- diff
 
-_Key = tuple[Any, ...]  # the coordinates of its scope, and its name
-
-_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
-    e.entry_id, e.seq
-    FROM {entries} e
-    JOIN {scopes} s ON s.scope_id = e.scope_id {and_scope}
-    LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run}
-    LEFT JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
-    WHERE {mine} ORDER BY 1, 2, 3, 4, 5, 6"""
-_NOW = _KEYS.format(
-    entries="entries",
-    scopes="scopes",
-    dag_runs="dag_runs",
-    assets="assets",
-    and_scope="",
-    and_run="",
-    and_asset="",
-    mine="coalesce(r.ns, a.ns) = :ns",
-)
-_THEN = _KEYS.format(
-    entries="snapshot_entries",
-    scopes="snapshot_scopes",
-    dag_runs="snapshot_dag_runs",
-    assets="snapshot_assets",
-    and_scope="AND s.snapshot_pk = e.snapshot_pk",
-    and_run="AND r.snapshot_pk = e.snapshot_pk",
-    and_asset="AND a.snapshot_pk = e.snapshot_pk",
-    mine="e.snapshot_pk = :snapshot",
-)
+_KEYS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.entry_id, e.seq, {is_new} AS is_new
+    FROM entries e JOIN scopes s USING (scope_id)
+    LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+    WHERE coalesce(r.ns, a.ns) = :ns"""
+_KEYS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.entry_id, e.seq, {is_new} AS is_new
+    FROM snapshot_entries e JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
+    LEFT JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
+    LEFT JOIN snapshot_assets a USING (snapshot_pk, asset_pk)
+    WHERE e.snapshot_pk = :{snapshot}"""
+# the key of several assets of one name is compared once; its entries are then more than two
+_DIFF = """SELECT dag_id, run_id, task_id, map_index, asset, key,
+    max(entry_id) FILTER (WHERE NOT is_new) AS old, max(entry_id) FILTER (WHERE is_new) AS new
+    FROM ({old} UNION ALL {new}) GROUP BY 1, 2, 3, 4, 5, 6 HAVING {which}
+    ORDER BY 1, 2, 3, 4, 5, 6"""
+_WHICH = {
+    "added": "min(is_new)",
+    "removed": "NOT max(is_new)",
+    "changed": """min(is_new) < max(is_new) AND (count(*) > 2 OR min(seq) = 0
+        OR min(seq) < max(seq) OR min(entry_id) < max(entry_id))""",
+}
 
 
-def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another.
+def diff(
+    namespace: Namespace, a: str, b: str | None = None
+) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another, in turn.
+
+    Each list is to be read before the next is asked for. The lists have to be asked for, or closed:
+    they hold a connection of the database.
 
     :param b: a snapshot's name; None compares with the current keys.
     :returns: items ``{scope, key, value}``, or ``{scope, key, before, after}`` for changed ones, in
         the order of their scopes and keys.
-    :raises SnapshotNotFound: if there is none of a name.
+    :raises SnapshotNotFound: if there is none of a name; when the first list is asked for.
     """
     with namespace.database.snapshot() as db:
-        old = _Keys(db, namespace, a)
-        new = _Keys(db, namespace, b)
-        added = [key for key in new.versions if key not in old.versions]
-        removed = [key for key in old.versions if key not in new.versions]
-        kept = [key for key in old.versions if key in new.versions]
-        changed = [key for key in kept if old.differs(new, key)]
-        return {
-            "added": [_item(key, value=new.text(key)) for key in added],
-            "removed": [_item(key, value=old.text(key)) for key in removed],
-            "changed": [_item(key, before=old.text(key), after=new.text(key)) for key in changed],
-        }
+        old = _find(db, namespace, a)[0]
+        new = None
+        keys_of_new = _KEYS_NOW
+        if b is not None:
+            new = _find(db, namespace, b)[0]
+            keys_of_new = _KEYS_THEN
+        parameters = {"ns": namespace.ns, "old": old, "new": new}
+        for name, which in _WHICH.items():
+            sql = _DIFF.format(
+                old=_KEYS_THEN.format(snapshot="old", is_new=0),
+                new=keys_of_new.format(snapshot="new", is_new=1),
+                which=which,
+            )
+            keys = each_row(db, sql, parameters)
+            yield name, filter(None, (_item(db, key, old, new) for key in keys))
 
 
-class _Keys:
-    """The keys of a snapshot or of now, in their order.
-
-    :ivar versions: entry and number of the write of each, by its coordinates and its name.
+def _item(
+    db: sqlite3.Connection, key: dict[str, Any], old: int, new: int | None
+) -> dict[str, Any] | None:
+    """A key with the value that it has in only one of the two, or with both of its values; None if
+    they are equal.
     """
-
-    def __init__(self, db: sqlite3.Connection, namespace: Namespace, name: str | None) -> None:
-        self._db = db
-        self._snapshot: int | None = None
-        sql = _NOW
-        if name is not None:
-            self._snapshot = _find(db, namespace, name)[0]
-            sql = _THEN
-        keys = db.execute(sql, {"ns": namespace.ns, "snapshot": self._snapshot})
-        self.versions = {tuple(key): (entry, seq) for *key, entry, seq in keys}
-
-    def text(self, key: _Key) -> str:
-        """The JSON text of a key."""
-        sql = "SELECT value FROM entries WHERE entry_id = :entry"
-        if self._snapshot is not None:
-            sql = "SELECT value FROM snapshot_entries WHERE entry_id = :entry AND snapshot_pk = :pk"
-        entry, _ = self.versions[key]
-        parameters = {"entry": entry, "pk": self._snapshot}
-        text: str = self._db.execute(sql, parameters).fetchone()[0]
-        return text
-
-    def differs(self, other: _Keys, key: _Key) -> bool:
-        """Whether the value of a key is another than there."""
-        version = self.versions[key]
-        is_same_write = version == other.versions[key] and version[1] > 0
-        return not is_same_write and self.text(key) != other.text(key)
+    item = {"scope": scope_document(scope_from(key)), "key": key["key"]}
+    if key["old"] is None:
+        return {**item, "value": values.loads(_text(db, key["new"], new))}
+    before = _text(db, key["old"], old)
+    if key["new"] is None:
+        return {**item, "value": values.loads(before)}
+    after = _text(db, key["new"], new)
+    if before == after:
+        return None
+    return {**item, "before": values.loads(before), "after": values.loads(after)}
 
 
-def _item(key: _Key, **texts: str) -> dict[str, Any]:
-    row = dict(zip(("dag_id", "run_id", "task_id", "map_index", "asset"), key, strict=False))
-    members = {name: values.loads(text) for name, text in texts.items()}
-    return {"scope": scope_document(scope_from(row)), "key": key[-1], **members}
+def _text(db: sqlite3.Connection, entry: int, snapshot: int | None) -> str:
+    """The JSON text of an entry.
+
+    :param snapshot: None for the current one.
+    """
+    sql = "SELECT value FROM entries WHERE entry_id = :entry"
+    if snapshot is not None:
+        sql = "SELECT value FROM snapshot_entries WHERE entry_id = :entry AND snapshot_pk = :pk"
+    text: str = db.execute(sql, {"entry": entry, "pk": snapshot}).fetchone()[0]
+    return text

@@ -332,6 +332,22 @@ def test_a_deleted_key_stays_deleted_until_a_document_brings_it(namespace):
     assert scopes.task_instance(namespace, ONE).get("") == {"a": [None, 1.5]}
 
 
+def test_an_export_shows_one_state_while_others_write(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    namespace = store.namespace()
+    put(namespace, DOCUMENT)
+    before = fixtures.export(namespace)
+    parts = fixtures.parts(namespace)
+    document = dict([next(parts)])
+    for name, items in parts:
+        document[name] = [*items]
+        scopes.task_instance(namespace, ONE).set("written meanwhile", 1)
+        scopes.asset(namespace, name="a").clear()
+    assert document == before
+    assert fixtures.export(namespace) != before
+    store.close()
+
+
 def many_assets(count):
     """A document of assets, each with an inactive one of its name and an entry of either."""
     pairs = [
