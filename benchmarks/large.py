@@ -61,7 +61,7 @@ def _add(namespace: Namespace, task_id: str, keys: int, size: int) -> None:
             INSERT INTO entries (scope_id, key, value, kind, size, updated_at, writer_kind, seq)
             SELECT (SELECT max(scope_id) FROM scopes), 'key-' || i,
             '"' || hex(randomblob(:size / 2)) || '"', 'value', :size + 2,
-            '2026-01-01T00:00:00.000000Z', 'api', 0 FROM n""",
+            '2026-01-01T00:00:00.000000Z', 'api', 1 FROM n""",
             {"keys": keys, "size": size},
         )
 

@@ -94,7 +94,7 @@ def _empty(
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET, snapshot)
     where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
     namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})
-    namespaces.empty(db, namespace)
+    namespaces.empty(db, namespace, is_hiding=snapshot is not None)
     namespace.faults.delete_all(db)
     write_clock(db, namespace, Clock())
 

@@ -9,26 +9,26 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..errors import SnapshotNotFound
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
-from ..model.names import check_name
+from ..model.names import HIDDEN, check_name
 from ..model.scopes import CONTROL, scope_document, scope_from
 from .database.connections import Database
 from .database.slices import BYTES, in_slices
 from .database.sql import each_row, rows
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import copies, namespaces, references, scopes
+from .tables import copies, hidden, namespaces, references, scopes
 from .tables.namespaces import write_clock
 
 BEFORE_RESET = "before-reset"
 _FEW = 10_000  # entries
-_HIDDEN = "~"  # begins the name of a snapshot that is unfinished or dropped; no valid one
-_HIDE = f"name = '{_HIDDEN}' || snapshot_pk"
+_SMALL = f"keys <= {_FEW} AND size <= {BYTES}"
+_HIDE = f"name = '{HIDDEN}' || snapshot_pk"  # of one that is unfinished or dropped
 
 
 def take(namespace: Namespace, name: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _is_small(namespace: Namespace) -> bool:
 
 def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
     """A snapshot without rows and without a name."""
-    name = f"{_HIDDEN}{secrets.token_hex(8)}"
+    name = f"{HIDDEN}{secrets.token_hex(8)}"
     row = (namespace.ns, name, "", "{}", "{}", "[]")
     cursor = db.execute(
         """INSERT INTO snapshots (ns, name, taken_at, config, clock, faults)
@@ -99,12 +99,13 @@ def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
 
 
 def _delete_hidden(namespace: Namespace) -> None:
-    """Delete the snapshots that are unfinished or were dropped."""
+    """Delete the scopes that nobody sees, and the snapshots that are unfinished or were dropped."""
     database = namespace.database
+    hidden.delete(database, namespace.ns)
     with database.reading() as db:
         sql = "SELECT snapshot_pk FROM snapshots WHERE ns = ? AND name LIKE ? || '%'"
-        hidden = [pk for (pk,) in db.execute(sql, (namespace.ns, _HIDDEN))]
-    for snapshot in hidden:
+        unseen = [pk for (pk,) in db.execute(sql, (namespace.ns, HIDDEN))]
+    for snapshot in unseen:
         _delete(database, snapshot)
 
 
@@ -125,8 +126,7 @@ def take_within(
     :param snapshot: from :func:`unfinished`, whose copies need not be made again.
     """
     replaced = (namespace.ns, name)
-    small = f"keys <= {_FEW} AND size <= {BYTES}"
-    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {small}", replaced)
+    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {_SMALL}", replaced)
     db.execute(f"UPDATE snapshots SET {_HIDE} WHERE ns = ? AND name = ?", replaced)
     if snapshot is None:
         snapshot = _insert(db, namespace)
@@ -157,7 +157,7 @@ def _listed(db: sqlite3.Connection, namespace: Namespace) -> list[dict[str, Any]
     return [
         {**row, "taken_at": to_wire(row["taken_at"])}
         for row in rows(db, sql, (namespace.ns,))
-        if not row["name"].startswith(_HIDDEN)
+        if not row["name"].startswith(HIDDEN)
     ]
 
 
@@ -183,7 +183,7 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
     ).fetchone()
     if row is None:
         sql = "SELECT name FROM snapshots WHERE ns = ? ORDER BY name"
-        names = [row[0] for row in db.execute(sql, (namespace.ns,)) if row[0][0] != _HIDDEN]
+        names = [row[0] for row in db.execute(sql, (namespace.ns,)) if row[0][0] != HIDDEN]
         raise SnapshotNotFound(name, names)
     return row
 
@@ -197,11 +197,14 @@ def restore(namespace: Namespace, name: str) -> None:
 
     :raises SnapshotNotFound: if there is none of this name.
     """
-    with namespace.database.lock:  # the namespace's attributes change in the order of the commits
+    with ExitStack() as stack:
+        is_prepared = stack.enter_context(_prepared(namespace, name))
+        # the namespace's attributes change in the order of the commits
+        stack.enter_context(namespace.database.lock)
         with namespace.database.transaction() as db:
             snapshot, config, clock, faults = _find(db, namespace, name)
             seq = namespace.journal.write(db, Event("restore", CONTROL, status=204, note=name))
-            _restore_rows(db, namespace, snapshot, seq)
+            _restore_rows(db, namespace, snapshot, seq, is_prepared)
             namespaces.write_config(db, namespace, json.loads(config))
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))
             namespace.faults.replace(db, json.loads(faults))
@@ -210,12 +213,60 @@ def restore(namespace: Namespace, name: str) -> None:
         namespace.faults.reload()
 
 
-def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, seq: int) -> None:
+@contextmanager
+def _prepared(namespace: Namespace, name: str) -> Iterator[bool]:
+    """Most entries of a snapshot, in scopes that nobody sees yet, for :func:`restore`.
+
+    What the block leaves of them, or has replaced by them, is deleted afterwards.
+
+    :returns: whether there are any; not for few entries, a database in memory, or without a
+        journal, where the number of an entry does not tell whether it has changed.
+    """
+    with namespace.database.reading() as db:
+        _find(db, namespace, name)
+    with namespace.taking:
+        _delete_hidden(namespace)  # what a killed process left may not come back
+        try:
+            yield _prepare(namespace, name)
+        finally:
+            _delete_hidden(namespace)
+
+
+def _prepare(namespace: Namespace, name: str) -> bool:
+    database = namespace.database
+    if not database.is_file or not namespace.journal.is_kept:
+        return False
+    with database.reading() as db:
+        snapshot = _find(db, namespace, name)[0]
+        sql = f"SELECT {_SMALL} FROM snapshots WHERE snapshot_pk = ?"
+        (is_small,) = db.execute(sql, (snapshot,)).fetchone()
+    if is_small and _is_small(namespace):
+        return False
+    with database.transaction() as db:
+        copies.prepare(db, namespace.ns, snapshot)
+    after = 0
+
+    def copy(most: int) -> int:
+        nonlocal after
+        with database.transaction() as db:
+            last = copies.prepare_some(db, namespace.ns, snapshot, after, most)
+        if last is None:
+            return 0
+        after = last
+        return most
+
+    in_slices(copy)
+    return True
+
+
+def _restore_rows(
+    db: sqlite3.Connection, namespace: Namespace, snapshot: int, seq: int, is_prepared: bool
+) -> None:
     scopes.remember(db, namespace.ns)
     parameters = {"ns": namespace.ns, "snapshot": snapshot}
     namespace.journal.effects(db, seq, "delete", copies.ADDED_KEYS, parameters)
     namespace.journal.effects(db, seq, "set", copies.CHANGED_ENTRIES, parameters)
-    copies.restore(db, namespace.ns, snapshot)
+    copies.restore(db, namespace.ns, snapshot, is_hiding=is_prepared)
     references.hold_again(db, namespace.ns, scopes.OF_NAMESPACE)
 
 

@@ -8,11 +8,22 @@ from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store import fixtures, snapshots
+from state.store.store import Store
 from state.store.tables import assets, copies, references, scopes, task_instances
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
 SCOPE = TaskScope("d", "r", "t")
+
+
+@pytest.fixture(params=["at once", "in slices"])
+def store(request, tmp_path, monkeypatch):
+    """A store, also one whose namespaces count as large."""
+    if request.param == "in slices":
+        monkeypatch.setattr(snapshots, "_FEW", 0)
+    store = Store(str(tmp_path / "s.db"))
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -169,8 +180,6 @@ def test_an_invalid_name_is_refused(namespace):
 
 
 def test_without_a_journal_a_restore_works_too(tmp_path):
-    from state.store.store import Store
-
     store = Store(str(tmp_path / "s.db"), journal_limit=0)
     task_instances.create_task_instance(store.namespace(), SCOPE)
     scopes.task(store.namespace(), SCOPE).set("k", 1)
