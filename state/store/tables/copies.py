@@ -43,11 +43,10 @@ def _changed(table: str) -> str:
     """
     key, columns, mine = TABLES[table]
     if table == "entries":
-        same = """SELECT 1 FROM entries e JOIN scopes s USING (scope_id)
-            WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0
-            AND e.writer_ti_pk IS t.writer_ti_pk AND s.region = ''"""
+        same = """SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
+            AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk"""
         return f"""SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN}
-            AND NOT EXISTS ({same})"""
+            AND (scope_id NOT IN ({OF_NAMESPACE}) OR NOT EXISTS ({same}))"""
     now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
     return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
 
