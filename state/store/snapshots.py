@@ -27,7 +27,6 @@ from .tables.namespaces import write_clock
 
 BEFORE_RESET = "before-reset"
 _FEW = 10_000  # entries
-_SMALL = f"keys <= {_FEW} AND size <= {BYTES}"
 _HIDE = f"name = '{HIDDEN}' || snapshot_pk"  # of one that is unfinished or dropped
 
 
@@ -126,7 +125,8 @@ def take_within(
     :param snapshot: from :func:`unfinished`, whose copies need not be made again.
     """
     replaced = (namespace.ns, name)
-    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {_SMALL}", replaced)
+    small = f"keys <= {_FEW} AND size <= {BYTES}"
+    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {small}", replaced)
     db.execute(f"UPDATE snapshots SET {_HIDE} WHERE ns = ? AND name = ?", replaced)
     if snapshot is None:
         snapshot = _insert(db, namespace)
@@ -238,9 +238,9 @@ def _prepare(namespace: Namespace, name: str) -> bool:
         return False
     with database.reading() as db:
         snapshot = _find(db, namespace, name)[0]
-        sql = f"SELECT {_SMALL} FROM snapshots WHERE snapshot_pk = ?"
-        (is_small,) = db.execute(sql, (snapshot,)).fetchone()
-    if is_small and _is_small(namespace):
+        sql = "SELECT keys, size FROM snapshots WHERE snapshot_pk = ?"
+        keys, size = db.execute(sql, (snapshot,)).fetchone()
+    if keys <= _FEW and size <= BYTES and _is_small(namespace):
         return False
     with database.transaction() as db:
         copies.prepare(db, namespace.ns, snapshot)
