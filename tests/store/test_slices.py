@@ -1,15 +1,16 @@
 """Long writes go in slices: others write in between, and readers see all of it or nothing."""
 
 import threading
+from functools import partial
 
 import pytest
 
 from state.errors import NamespaceNotFound, SnapshotNotFound
-from state.model.scopes import TaskScope
+from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store import fixtures, snapshots
 from state.store.database import slices
 from state.store.store import Store
-from state.store.tables import copies, hidden, namespaces, scopes, task_instances
+from state.store.tables import assets, copies, hidden, namespaces, scopes, task_instances
 
 TASK = TaskScope("d", "r", "t")
 KEYS = 60
@@ -169,6 +170,40 @@ def test_a_task_made_while_its_former_keys_are_deleted(store, namespace, between
     assert seen == ["t", {"new": 1}]
     assert values(namespace) == {"new": 1}
     assert rows_of_entries(store) == 1
+
+
+def test_a_restored_key_keeps_its_writer(store, between):
+    """Also where the row of the writer was deleted while the keys were copied."""
+    namespace = store.create_namespace("written")
+    ti_id = task_instances.create_task_instance(namespace, TASK)["id"]
+    assets.create_asset(namespace, "a")
+    writer = Writer(AssetStateStoreWriterKind.TASK, ti_id)
+    scopes.asset(namespace, name="a", writer=writer).set("k", 1)
+    for number in range(KEYS):
+        scopes.task_instance(namespace, ti_id, writer).set(f"key {number}", number)
+    before = fixtures.export(namespace)
+    snapshots.take(namespace, "s")
+    reset(namespace)
+    make = partial(task_instances.create_task_instance, namespace, TASK)
+    ended = between(make, copies, "prepare_some")
+    snapshots.restore(namespace, "s")
+    assert ended.is_set()
+    assert fixtures.export(namespace) == before
+    assert before["asset_state_store"][0]["last_updated_by"]["kind"] == "task"
+
+
+def test_a_reset_to_the_same_tasks_and_assets(store, namespace):
+    assets.create_asset(namespace, "a")
+    scopes.asset(namespace, name="a").set("k", 1)
+    document = fixtures.export(namespace)
+    scopes.asset(namespace, name="a").set("later", 1)
+    scopes.task(namespace, TASK).set("later", 1)
+    scope_ids = [scopes.task(namespace, TASK).scope_id(), scopes.asset(namespace, 1).scope_id()]
+    fixtures.apply(namespace, document, forget=True)
+    assert fixtures.export(namespace) == document
+    assert scopes.task(namespace, TASK).scope_id() == scope_ids[0]
+    assert scopes.asset(namespace, 1).scope_id() == scope_ids[1]
+    assert rows_of_entries(store) == KEYS + 1
 
 
 def rows_of_entries(store):
