@@ -86,7 +86,8 @@ def _empty(
     the disk is full.
 
     :param parent: the number of the event of which this is an effect.
-    :param snapshot: as for :func:`snapshots.take_within`.
+    :param snapshot: as for :func:`snapshots.take_within`; with one, the entries are deleted after
+        this transaction.
     """
     if namespace.database.is_short:
         log.warning("reset without the snapshot %s: the disk is full", snapshots.BEFORE_RESET)

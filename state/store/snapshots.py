@@ -219,8 +219,9 @@ def _prepared(namespace: Namespace, name: str) -> Iterator[bool]:
 
     What the block leaves of them, or has replaced by them, is deleted afterwards.
 
-    :returns: whether there are any; not for few entries, a database in memory, or without a
-        journal, where the number of an entry does not tell whether it has changed.
+    :returns: whether scopes that the snapshot does not have are to be left for deletion too; not
+        for few entries, a database in memory, or without a journal, where the number of an entry
+        does not tell whether it has changed.
     """
     with namespace.database.reading() as db:
         _find(db, namespace, name)
@@ -243,7 +244,8 @@ def _prepare(namespace: Namespace, name: str) -> bool:
     if keys <= _FEW and size <= BYTES and _is_small(namespace):
         return False
     with database.transaction() as db:
-        copies.prepare(db, namespace.ns, snapshot)
+        if not copies.prepare(db, namespace.ns, snapshot):
+            return True
     after = 0
 
     def copy(most: int) -> int:

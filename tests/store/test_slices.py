@@ -175,6 +175,7 @@ def test_a_task_made_while_its_former_keys_are_deleted(store, namespace, between
 def test_a_restored_key_keeps_its_writer(store, between):
     """Also where the row of the writer was deleted while the keys were copied."""
     namespace = store.create_namespace("written")
+    task_instances.create_task_instance(namespace, TASK)
     ti_id = task_instances.create_task_instance(namespace, TASK)["id"]
     assets.create_asset(namespace, "a")
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id)

@@ -122,8 +122,9 @@ def prepare(db: sqlite3.Connection, ns: int, snapshot: int) -> int:
         parameters,
     ).rowcount
     db.execute(
-        f"""INSERT INTO task_instances (ti_pk, ns, id, scope_id, try_number, max_tries)
-        SELECT t.ti_pk, r.ns, t.ti_pk, t.scope_id, t.try_number, t.max_tries
+        f"""INSERT INTO task_instances
+        (ti_pk, ns, id, scope_id, try_number, max_tries, superseded_at)
+        SELECT t.ti_pk, r.ns, t.ti_pk, t.scope_id, t.try_number, t.max_tries, ''
         FROM snapshot_task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE {_TAKEN} AND run_pk = ({hidden.RUN})
         AND NOT EXISTS (SELECT 1 FROM task_instances o WHERE o.ti_pk = t.ti_pk)""",
@@ -156,7 +157,7 @@ def prepare_some(
         db.execute(f"SELECT {key}, size {source} ORDER BY {key} LIMIT :most", parameters)
     )
     db.execute(
-        f"""INSERT OR IGNORE INTO entries ({key}, {columns}) SELECT {key}, {columns} {source}
+        f"""INSERT INTO entries ({key}, {columns}) SELECT {key}, {columns} {source}
         AND {key} <= :last AND seq > 0
         AND scope_id IN (SELECT scope_id FROM scopes WHERE run_pk = ({hidden.RUN}))
         AND (writer_ti_pk IS NULL OR EXISTS
@@ -171,7 +172,7 @@ def restore(db: sqlite3.Connection, ns: int, snapshot: int, is_hiding: bool = Fa
 
     An entry whose number is the snapshot's is the same entry and is not touched.
 
-    :param is_hiding: leave the entries of scopes that the snapshot does not have to the caller, for
+    :param is_hiding: leave the deletion of the entries of scopes that the snapshot does not have to
         :func:`hidden.delete`.
     """
     parameters = {"ns": ns, "snapshot": snapshot}

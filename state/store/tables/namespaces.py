@@ -30,9 +30,8 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
     """Read a namespace; raises as :meth:`Store.namespace`."""
     with database.reading() as db:
         row = db.execute(
-            """SELECT ns, config, clock, fixture, created_at, realm FROM namespaces
-            WHERE name = ? AND """
-            + _SEEN,
+            f"""SELECT ns, config, clock, fixture, created_at, realm FROM namespaces
+            WHERE name = ? AND {_SEEN}""",
             (name,),
         ).fetchone()
         if row is None:
@@ -191,7 +190,7 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
 def empty(db: sqlite3.Connection, namespace: Namespace, is_hiding: bool = False) -> None:
     """Remove every run, asset and entry, inside the caller's transaction.
 
-    :param is_hiding: leave the entries to the caller, for :func:`hidden.delete`.
+    :param is_hiding: leave the deletion of the entries to :func:`hidden.delete`.
     """
     scopes.remember(db, namespace.ns)
     if is_hiding:
