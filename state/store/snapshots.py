@@ -5,11 +5,13 @@ A snapshot has copies of the namespace's rows, its configuration, its clock and 
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from operator import itemgetter
 from typing import Any
 
 from ..errors import SnapshotNotFound
@@ -285,17 +287,16 @@ _KEYS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS ass
     LEFT JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
     LEFT JOIN snapshot_assets a USING (snapshot_pk, asset_pk)
     WHERE e.snapshot_pk = :{snapshot}"""
+_NONE: tuple[str, Iterator[dict[str, Any]]] = ("", iter(()))
 # the key of several assets of one name is compared once; its entries are then more than two
-_DIFF = """SELECT dag_id, run_id, task_id, map_index, asset, key,
-    max(entry_id) FILTER (WHERE NOT is_new) AS old, max(entry_id) FILTER (WHERE is_new) AS new
-    FROM ({old} UNION ALL {new}) GROUP BY 1, 2, 3, 4, 5, 6 HAVING {which}
-    ORDER BY 1, 2, 3, 4, 5, 6"""
-_WHICH = {
-    "added": "min(is_new)",
-    "removed": "NOT max(is_new)",
-    "changed": """min(is_new) < max(is_new) AND (count(*) > 2 OR min(seq) = 0
-        OR min(seq) < max(seq) OR min(entry_id) < max(entry_id))""",
-}
+_DIFF = """SELECT * FROM
+    (SELECT CASE WHEN min(is_new) THEN 'added' WHEN NOT max(is_new) THEN 'removed'
+        WHEN count(*) > 2 OR min(seq) = 0 OR min(seq) < max(seq) OR min(entry_id) < max(entry_id)
+        THEN 'changed' END AS list, dag_id, run_id, task_id, map_index, asset, key,
+        max(entry_id) FILTER (WHERE NOT is_new) AS old, max(entry_id) FILTER (WHERE is_new) AS new
+     FROM ({old} UNION ALL {new}) GROUP BY 2, 3, 4, 5, 6, 7)
+    WHERE list IS NOT NULL
+    ORDER BY list = 'changed', list = 'removed', 2, 3, 4, 5, 6, 7"""
 
 
 def diff(
@@ -319,14 +320,18 @@ def diff(
             new = _find(db, namespace, b)[0]
             keys_of_new = _KEYS_THEN
         parameters = {"ns": namespace.ns, "old": old, "new": new}
-        for name, which in _WHICH.items():
-            sql = _DIFF.format(
-                old=_KEYS_THEN.format(snapshot="old", is_new=0),
-                new=keys_of_new.format(snapshot="new", is_new=1),
-                which=which,
-            )
-            keys = each_row(db, sql, parameters)
+        sql = _DIFF.format(
+            old=_KEYS_THEN.format(snapshot="old", is_new=0),
+            new=keys_of_new.format(snapshot="new", is_new=1),
+        )
+        lists = itertools.groupby(each_row(db, sql, parameters), itemgetter("list"))
+        filled, keys = next(lists, _NONE)
+        for name in ("added", "removed", "changed"):
+            if name != filled:
+                yield name, iter(())
+                continue
             yield name, filter(None, (_item(db, key, old, new) for key in keys))
+            filled, keys = next(lists, _NONE)
 
 
 def _item(
