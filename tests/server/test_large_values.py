@@ -162,6 +162,16 @@ def test_an_answer_of_large_values_needs_little_memory(large, path, count):
     assert peak < 15_000_000
 
 
+def test_an_answer_that_is_cut_off_holds_no_connection(large):
+    answer = large.get("/_stateroom/fixture", buffered=False)
+    assert next(iter(answer.response))
+    store = large.application.extensions["stateroom"].store
+    readers = len(store._idle_readers)
+    answer.close()
+    del answer
+    assert len(store._idle_readers) == readers + 1
+
+
 def test_a_large_answer_is_one_document(large):
     entries = large.get("/_stateroom/fixture").json["task_state_store"]
     assert {entry["value"] for entry in entries} == {"b" * 500_000}
