@@ -281,7 +281,8 @@ def hold_again(db: sqlite3.Connection, ns: int, scope_ids: str) -> None:
 
     :param scope_ids: a SELECT of the entries' scopes, in SQL with ``:ns``.
     """
-    ref_ids = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({scope_ids})"
+    # + so that SQLite reads the index of references, and not all entries of these scopes
+    ref_ids = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND +scope_id IN ({scope_ids})"
     db.execute(
         f"""UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL
             AND ref_id IN ({ref_ids})""",
