@@ -234,6 +234,34 @@ def test_a_log_of_few_large_values_leaves_room_to_free_some(disk, name):
     store.close()
 
 
+def test_a_restore_without_room_leaves_nothing_behind(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    namespace = store.namespace()
+    assets.create_asset(namespace, "a")
+    for number in range(12):
+        scopes.asset(namespace, name="a").set(f"key {number}", "v" * 500_000)
+    before = fixtures.export(namespace)
+    snapshots.take(namespace, "s")
+    fixtures.apply(namespace, {}, forget=True)
+    snapshots.drop(namespace, snapshots.BEFORE_RESET)
+    with store.transaction() as db:
+        (free,) = db.execute("PRAGMA freelist_count").fetchone()
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        db.execute("CREATE TABLE filler (x)")
+        db.execute("INSERT INTO filler VALUES (zeroblob(?))", ((free - 600) * 4096,))
+    with pytest.raises(DatabaseFull):
+        snapshots.restore(namespace, "s")
+    assert fixtures.is_empty(namespace)
+    with store.reading() as db:
+        assert db.execute("SELECT count(*) FROM entries").fetchone()[0] == 0
+    with store.transaction() as db:
+        db.execute("DROP TABLE filler")
+    snapshots.restore(namespace, "s")
+    assert fixtures.export(namespace) == before
+    store.close()
+
+
 def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
     store = Store(str(tmp_path / "s.db"))
     other = store.create_namespace("other")

@@ -337,3 +337,26 @@ def realms_of_namespaces(db: Database) -> None:
     """
     db.execute("ALTER TABLE namespaces ADD COLUMN realm TEXT")
     db.execute("UPDATE namespaces SET realm = name")
+
+
+@migrations()
+def assets_that_are_not_active(db: Database) -> None:
+    """Indexes by name and by URI of all assets: the first ones have the active assets only."""
+    db.execute("CREATE INDEX assets_by_any_name ON assets (ns, name)")
+    db.execute("CREATE INDEX assets_by_any_uri ON assets (ns, uri)")
+
+
+@migrations()
+def view_without_hidden_scopes(db: Database) -> None:
+    """The view leaves out what nobody is to see, see ``state/store/tables/hidden.py``; only tasks'
+    scopes are hidden.
+    """
+    statements = """
+    DROP VIEW task_state_store;
+    CREATE VIEW task_state_store AS
+        SELECT n.name AS namespace, r.dag_id, r.run_id, s.task_id, s.map_index,
+               e.key, e.value, e.updated_at, e.expires_at
+        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        JOIN namespaces n USING (ns) WHERE s.region = ''
+    """
+    _execute_all(db, statements)
