@@ -300,11 +300,34 @@ class Database:
         with self.reading() as db:
             return identity.database_id(db)
 
-    @functools.cached_property
+    @property
     def former_ids(self) -> list[str]:
         """The ids of the databases that this one was copied from."""
         with self.reading() as db:
             return identity.former_ids(db)
+
+    def leave_place(self) -> None:
+        """Get a new id, because another database file uses this one."""
+        with self.lock:
+            with self.transaction() as db:
+                identity.renew(db)
+                self.database_id = identity.database_id(db)
+
+    def claims(self, base: str) -> list[str]:
+        """The words by which the place of the objects in a base is this database's.
+
+        :param base: a name for it.
+        """
+        with self.reading() as db:
+            return identity.claims(db).get(base, [])
+
+    def set_claims(self, base: str, words: list[str]) -> None:
+        """Store them, safe from a power cut: without them the place would be another database's."""
+        with self.lock:
+            with self.transaction() as db:
+                identity.set_claims(db, base, words)
+            with contextlib.suppress(sqlite3.OperationalError):  # readers: a later one copies it
+                self._checkpoints.truncate(self._writer)
 
     def problem(self) -> str | None:
         """The error of a read; None if the database can be read."""
