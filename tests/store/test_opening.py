@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -260,10 +261,10 @@ def test_a_damaged_file_with_a_log_keeps_both(killed):
 def test_a_new_file_has_its_owners_mark_before_anything_else(tmp_path):
     """A file must be recognised even if its process was killed with all else in the log."""
     path = tmp_path / "new.db"
-    store = Store(str(path))
-    assert path.stat().st_size == 4096
-    opening.check_header(path)
-    store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        opening.prepare(db, str(path), durable=False)
+        assert path.stat().st_size == 4096
+        opening.check_header(path)
 
 
 def test_an_empty_foreign_database_is_refused(tmp_path):

@@ -61,7 +61,7 @@ def renew(db: sqlite3.Connection) -> None:
 
 
 def claims(db: sqlite3.Connection) -> dict[str, list[str]]:
-    """The words by which the place of the objects in a base is this database's; by names of bases."""
+    """By names of bases, the words by which the place of the objects there is this database's."""
     return _read(db, "claims") or {}
 
 

@@ -337,3 +337,11 @@ def realms_of_namespaces(db: Database) -> None:
     """
     db.execute("ALTER TABLE namespaces ADD COLUMN realm TEXT")
     db.execute("UPDATE namespaces SET realm = name")
+
+
+@migrations()
+def session_that_serves_the_file(db: Database) -> None:
+    """A table of one row, so that the row is on the same page as long as the file is served."""
+    db.execute(
+        "CREATE TABLE session (id TEXT NOT NULL, path TEXT NOT NULL, identity TEXT NOT NULL)"
+    )

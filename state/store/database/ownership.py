@@ -41,14 +41,14 @@ class Ownership:
         close_in_children(self)
 
     def claim(self, identity: str) -> None:
-        """Claim the file itself: a hard link of it has a lock file of its own.
+        """Claim the file itself, once: a hard link of it has a lock file of its own.
 
         Only Linux has the means, a socket without a file that the kernel closes with the process.
 
         :param identity: of the file, whatever its path.
         :raises DatabaseOwned: if another process has claimed it.
         """
-        if sys.platform != "linux":
+        if sys.platform != "linux" or self._mark is not None:
             return
         mark = socket.socket(socket.AF_UNIX)
         try:

@@ -14,7 +14,7 @@ SIZE = LIMIT * 4096 + 2 * 2**20
 _LEAST = 2**20  # bytes, enough for a call that deletes a few keys
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
     """Open a file that only its owner can read."""
     return os.open(path, flags, 0o600)
 
@@ -35,7 +35,7 @@ class Reserve:
         What one more call needs to free room is taken in any case.
         """
         try:
-            with open(self._path, "wb", opener=_private) as file:
+            with open(self._path, "wb", opener=private) as file:
                 self._number = os.fstat(file.fileno()).st_ino
                 disk = os.fstatvfs(file.fileno())
                 free = disk.f_bavail * disk.f_frsize
