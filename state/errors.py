@@ -38,7 +38,7 @@ StateError
     ├── ReadOnlyDatabase     6
     ├── NewerDatabase        7   written by a newer release
     ├── DatabaseFull         8   no room for a write; nothing was changed
-    ├── WrongLog             9   its last writes are in a log elsewhere
+    ├── WrongLog            12   its last writes are in a log elsewhere
     └── DatabaseReplaced         it was removed, replaced or overwritten while it was served
 """
 
@@ -475,7 +475,7 @@ class WrongLog(StoreError):
     """The file's last writes are in a log (``-wal``) elsewhere, or it has another file's log."""
 
     reason = "wrong_log"
-    exit_status = 9
+    exit_status = 12
 
 
 class DatabaseReplaced(StoreError):

@@ -3,10 +3,7 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -15,28 +12,9 @@ from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
+from tests.support.killing import kill
 
-ROOT = Path(__file__).parents[2]
 SCOPE = TaskScope("etl", "r1", "load")
-KILLED = """
-import os, sys
-from state.model.scopes import TaskScope
-from state.store.store import Store
-from state.store.tables import scopes, task_instances
-
-store = Store(sys.argv[1])
-scope = TaskScope("etl", "r1", "load")
-task_instances.create_task_instance(store.namespace(), scope)
-scopes.task(store.namespace(), scope).set("k", "acknowledged")
-if "copied" in sys.argv:
-    store._checkpoints.truncate(store._writer)
-os._exit(0)
-"""
-
-
-def kill(path, *arguments):
-    """Serve a database and write to it, in a process that ends as a killed one does."""
-    subprocess.run([sys.executable, "-c", KILLED, path, *arguments], cwd=ROOT, check=True)
 
 
 @pytest.fixture
@@ -98,7 +76,7 @@ def test_a_hard_link_is_opened_by_its_other_name(path, renamed):
     assert opened(renamed)[0] == "acknowledged"
 
 
-def test_the_log_of_another_file_at_the_old_path_is_not_asked_for(path, renamed):
+def test_the_log_of_another_file_at_the_path_is_not_wanted(path, renamed):
     kill(path)
     path.rename(renamed)
     log_of(path).unlink()
@@ -127,6 +105,27 @@ def test_a_file_that_was_stopped_in_order_may_be_renamed(path, renamed):
     Store(str(path)).close()
     path.rename(renamed)
     assert opened(renamed) == (None, f"{renamed} was {path} before")
+
+
+def test_the_log_of_a_replaced_file_is_refused(path, renamed):
+    Store(str(renamed)).close()
+    kill(path)
+    os.replace(renamed, path)
+    for _ in range(2):
+        with pytest.raises(WrongLog, match=f"move {log_of(path)} away"):
+            Store(str(path))
+    log_of(path).rename(path.with_name("away"))
+    assert opened(path)[0] is None
+
+
+def test_a_copy_with_its_log_has_everything(path, renamed):
+    kill(path)
+    shutil.copy(path, renamed)
+    shutil.copy(log_of(path), log_of(renamed))
+    value, found = opened(renamed)
+    assert value == "acknowledged"
+    assert found.startswith(f"{renamed} is a copy of {path}: ")
+    assert "missing" not in found
 
 
 def test_a_copy_without_the_log_is_one(path, renamed):

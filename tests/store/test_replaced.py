@@ -4,18 +4,21 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 
 import pytest
 
 from state.client.http import StateroomClient
-from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced
+from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
+from tests.support.killing import kill
 from tests.support.waiting import wait_for
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -281,6 +284,7 @@ def test_an_older_copy_of_the_served_file_is_noticed(path, store, task):
         task.set(f"k{number}", number)
     store._checkpoints._checkpoint()
     overwrite(path, older)
+    os.utime(path, (time.time() + 1,) * 2)  # not in the same tick as the checkpoint
     with pytest.raises(DatabaseReplaced, match="overwritten"):
         task.set("k", 2)
 
@@ -328,3 +332,31 @@ def test_checks_beside_writers_find_nothing(path, store, task):
         ended.set()
         thread.join()
     assert set(problems) == {None}
+
+
+def test_a_file_overwritten_before_a_kill_is_refused(path, backup):
+    """The log is not applied to what it does not belong to."""
+    kill(path)
+    log = beside(path, "-wal").read_bytes()
+    overwrite(path, backup)
+    with pytest.raises(WrongLog, match="was replaced"):
+        Store(str(path))
+    assert path.read_bytes() == backup
+    assert beside(path, "-wal").read_bytes() == log
+
+
+READS = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(db.execute("SELECT count(*) FROM entries").fetchone()[0])
+db.close()
+"""
+
+
+def test_another_program_that_reads_leaves_the_log(path, store, task):
+    """SQLite deletes the log with its last user, whom it knows by the locks on the file."""
+    store._checkpoints._checkpoint()
+    task.set("k", 2)  # compares the contents
+    subprocess.run([sys.executable, "-c", READS, str(path)], check=True)
+    assert beside(path, "-wal").exists()
+    task.set("k", 3)

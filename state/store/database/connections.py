@@ -81,11 +81,11 @@ class Database:
         if self.is_file:
             self._file = str(Path(path).resolve())  # the process may change its folder
             self._ownership = opening.own(Path(path))
+        self._watch = Watch(self._file, self._checkpoints.running)
         try:
             if self._ownership is not None:
                 opening.create(Path(self._file))
                 self._ownership.claim(str(identity.of_file(self._file)))
-                self._watch = Watch(self._file, self._checkpoints.running)
             self._writer = self._open_writer(durable)
             if self.is_file:
                 self._reserve = Reserve(self._file)
@@ -123,11 +123,16 @@ class Database:
             except DatabaseFull:
                 pass  # what frees room has to work
         self._watch.begin(session_id)
+        assert self._ownership is not None
+        self._ownership.session = self._watch.session_in_file()
+        self._ownership.announce(None)
 
     def _end_session(self) -> None:
         try:
             self._check_file(wait=True)
             session.end(self._writer)
+            if self._ownership is not None:
+                self._ownership.session = None
         except (CorruptDatabase, DatabaseReplaced):
             pass  # said with each call since
         except sqlite3.OperationalError as error:
@@ -415,6 +420,7 @@ class Database:
             self._idle_readers.pop().close()
 
     def _release(self) -> None:
+        self._watch.end()
         if self._ownership:
             self._ownership.release()
             self._ownership = None

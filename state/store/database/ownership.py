@@ -14,14 +14,20 @@ from pathlib import Path
 from ...errors import DatabaseOwned
 from ...forks import close_in_children
 
+_LONGEST = 4096  # bytes of a lock file
+
 
 class Ownership:
-    """The lock of a database file; ``PATH.lock`` has its owner's pid and address.
+    """The lock of a database file; ``PATH.lock`` has its owner's pid, address and session.
 
-    The kernel releases it with the process, so a killed owner leaves nothing to clean up.
+    The kernel releases it with the process, so a killed owner leaves nothing to clean up; the id of
+    its session stays in the file, so that its log is known.
 
+    :ivar session: of the owner, or of an earlier one that was killed.
     :raises DatabaseOwned: if another process holds it; the message names that process.
     """
+
+    session: str | None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,6 +35,7 @@ class Ownership:
         self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.session = _session_in(self._file)
             self.announce(None)
         except BlockingIOError:
             os.close(self._file)
@@ -63,17 +70,31 @@ class Ownership:
 
     def announce(self, url: str | None) -> None:
         """Write the owner's pid and address, for the message of a second process."""
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
+        self._write({"pid": os.getpid(), "url": url, "session": self.session})
 
     def release(self) -> None:
         os.ftruncate(self._file, 0)
+        if self.session is not None:
+            self._write({"pid": None, "url": None, "session": self.session})
         self.close_in_child()
+
+    def _write(self, content: dict[str, object]) -> None:
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, json.dumps(content).encode(), 0)
 
     def close_in_child(self) -> None:
         os.close(self._file)
         if self._mark is not None:
             self._mark.close()
+
+
+def _session_in(file: int) -> str | None:
+    """The session of the last owner, if it did not end in order."""
+    try:
+        session = json.loads(os.pread(file, _LONGEST, 0)).get("session")
+    except ValueError:
+        return None
+    return None if session is None else str(session)
 
 
 def lock_path(path: Path) -> Path:
@@ -89,7 +110,8 @@ def owner(path: Path) -> dict[str, object] | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return {"pid": None, "url": None, **json.loads(file.read() or "{}")}
+                content = json.loads(file.read() or "{}")
+                return {name: content.get(name) for name in ("pid", "url")}
     except FileNotFoundError:
         pass
     return None

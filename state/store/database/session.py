@@ -66,15 +66,17 @@ def log_of(path: str | Path) -> Path:
     return Path(f"{path}-wal")
 
 
-def check(db: sqlite3.Connection, path: Path) -> None:
+def check(db: sqlite3.Connection, path: Path, session_of_log: str | None) -> None:
     """Refuse a file whose last writes lie in a log elsewhere, or that has another file's log.
 
     :param db: reads the file, and the log that is beside it.
     :param path: absolute, of the file.
+    :param session_of_log: the last session at this path, if it was killed.
     :raises WrongLog: the message says what to move.
     """
     if _size(log_of(path)):
-        _check_owner_of_log(db, path)
+        if session_of_log is not None:
+            _check_owner_of_log(path, session_of_log)
         return
     session = left(db)
     log = session and _log_elsewhere(session, path)
@@ -92,20 +94,16 @@ def check(db: sqlite3.Connection, path: Path) -> None:
     )
 
 
-def _check_owner_of_log(db: sqlite3.Connection, path: Path) -> None:
-    session = left(db)
-    if session is None or session["identity"] == identity.of_file(str(path)):
-        return
+def _check_owner_of_log(path: Path, session_of_log: str) -> None:
     with contextlib.closing(alone(path)) as file:
         try:
-            own = left(file)
-        except sqlite3.DatabaseError:  # killed in a checkpoint: its log makes it whole
+            session = left(file)
+        except sqlite3.DatabaseError:  # killed in a checkpoint: the log makes the file whole
             return
-    if own is None or own["id"] != session["id"]:
+    if session is None or session["id"] != session_of_log:
         raise WrongLog(
-            f"{log_of(path)} is the log of another file, which was served as {session['path']} "
-            f"and replaced by this one; move {log_of(path)} away and start again, or put that file "
-            "back"
+            f"{path} was replaced after its service was killed, and {log_of(path)} is the log of "
+            f"the former file; move {log_of(path)} away and start again, or put that file back"
         )
 
 

@@ -35,10 +35,13 @@ class Watch:
         self._files: dict[str, str] = {}
         self._unchanged = (0, 0, 0)  # the folder, as it was when its files were the right ones
         self._session: str | None = None
+        # kept open: with the first descriptor that is closed, a process loses its locks on a file
+        self._open_file = -1
         self._page = slice(0, 0)  # of the file, with the row of the session
         self._content: bytes | None = None  # of that page; None until it was seen in the file
         self._rows = 0
-        self._seen = (0, 0)
+        self._compared = (0, 0)  # time and size at the last comparison
+        self._seen = (0, 0)  # the same, once no other change can have that time
         self.overwritten: str | None = None  # in a sentence
 
     def begin(self, session_id: str | None) -> None:
@@ -47,11 +50,22 @@ class Watch:
         :param session_id: None if there was no room on the disk for its row.
         """
         self._session = session_id
+        self._open_file = os.open(self._path, os.O_RDONLY)
         for file in (self._path, f"{self._path}-wal", f"{self._path}-shm"):
             number = identity.of_file(file)
             if number is not None:
                 self._files[file] = number
         self.look()
+
+    def end(self) -> None:
+        """Close the file; called after every connection was closed."""
+        if self._open_file != -1:
+            os.close(self._open_file)
+            self._open_file = -1
+
+    def session_in_file(self) -> str | None:
+        """The id of the session; None if the file does not have it, but only its log."""
+        return None if self._content is None else self._session
 
     def is_changed(self) -> bool:
         """Whether the contents have to be compared, by :meth:`look`.
@@ -62,7 +76,6 @@ class Watch:
             raise DatabaseReplaced(self.overwritten)
         try:
             folder = os.stat(self._folder)
-            status = os.stat(self._path)
         except OSError:
             raise _replaced(self._path) from None
         now = (folder.st_ino, folder.st_dev, folder.st_mtime_ns)
@@ -70,7 +83,12 @@ class Watch:
             self._check_numbers()
             if time.time_ns() - folder.st_mtime_ns > _TICK:
                 self._unchanged = now
-        return (status.st_mtime_ns, status.st_size) != self._seen
+        return self._last_change() != self._seen
+
+    def _last_change(self) -> tuple[int, int]:
+        """The time and the size."""
+        status = os.fstat(self._open_file)
+        return status.st_mtime_ns, status.st_size
 
     def _check_numbers(self) -> None:
         for file, number in self._files.items():
@@ -92,21 +110,23 @@ class Watch:
         if not self._copying.acquire(blocking=False):
             return  # a checkpoint writes to it; the next call looks again
         try:
-            status = os.stat(self._path)
-            if self._is_overwritten():
+            change = self._last_change()
+            if self._is_overwritten(change):
                 self.overwritten = self._set_log_aside()
                 raise DatabaseReplaced(self.overwritten)
-            self._seen = (status.st_mtime_ns, status.st_size)
+            self._compared = change
+            if time.time_ns() - change[0] > _TICK:
+                self._seen = change
         finally:
             self._copying.release()
 
-    def _is_overwritten(self) -> bool:
+    def _is_overwritten(self, change: tuple[int, int]) -> bool:
         if self._content is None:
             with contextlib.suppress(sqlite3.DatabaseError):  # no room yet for a whole checkpoint
                 self._find_page()
             return False
         if self._read_page() == self._content:
-            return self._is_older()
+            return change != self._compared and self._is_older()
         return not self._find_page()  # VACUUM by another program may have moved it
 
     def _find_page(self) -> bool:
@@ -120,9 +140,7 @@ class Watch:
         return True
 
     def _read_page(self) -> bytes:
-        with open(self._path, "rb", buffering=0) as file:
-            file.seek(self._page.start)
-            return file.read(self._page.stop - self._page.start)
+        return os.pread(self._open_file, self._page.stop - self._page.start, self._page.start)
 
     def _is_older(self) -> bool:
         """Whether the file is in an earlier state than it was."""
