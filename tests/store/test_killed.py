@@ -47,6 +47,12 @@ def test_a_killed_file_is_opened_with_its_log(path):
     assert opened(path) == ("acknowledged", None)
 
 
+def test_a_file_killed_at_its_next_start_is_opened(path):
+    kill(path)
+    kill(path, "early")
+    assert opened(path) == ("acknowledged", None)
+
+
 def test_a_renamed_file_wants_its_log(path, renamed):
     kill(path)
     path.rename(renamed)

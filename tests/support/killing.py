@@ -8,9 +8,12 @@ ROOT = Path(__file__).parents[2]
 KILLED = """
 import os, sys
 from state.model.scopes import TaskScope
+from state.store.database.watch import Watch
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 
+if "early" in sys.argv:
+    Watch.begin = lambda *_: os._exit(0)
 store = Store(sys.argv[1])
 scope = TaskScope("etl", "r1", "load")
 task_instances.create_task_instance(store.namespace(), scope)
@@ -22,5 +25,8 @@ os._exit(0)
 
 
 def kill(path, *arguments):
-    """Serve a database and write to it, in a process that ends as a killed one does."""
+    """Serve a database and write to it, in a process that ends as a killed one does.
+
+    :param arguments: ``copied`` to copy the log before, ``early`` to end when the session begins.
+    """
     subprocess.run([sys.executable, "-c", KILLED, path, *arguments], cwd=ROOT, check=True)

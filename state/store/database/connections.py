@@ -112,9 +112,12 @@ class Database:
         return connection
 
     def _begin_session(self, db: sqlite3.Connection) -> None:
-        session_id = None
+        assert self._ownership is not None
+        session_id = session.new_id()
+        # a process that is killed now leaves a file with this session or with the one before
+        self._ownership.note_session(session_id)
         try:
-            session_id = session.begin(db, self._file)
+            session.begin(db, session_id, self._file)
             self._checkpoints.copy(db)
         except sqlite3.OperationalError as error:
             try:
@@ -122,17 +125,15 @@ class Database:
                 raise
             except DatabaseFull:
                 pass  # what frees room has to work
-        self._watch.begin(session_id)
-        assert self._ownership is not None
-        self._ownership.session = self._watch.session_in_file()
-        self._ownership.announce(None)
+        if self._watch.begin(session_id):
+            self._ownership.note_session(session_id, alone=True)
 
     def _end_session(self) -> None:
         try:
             self._check_file(wait=True)
             session.end(self._writer)
             if self._ownership is not None:
-                self._ownership.session = None
+                self._ownership.sessions = []
         except (CorruptDatabase, DatabaseReplaced):
             pass  # said with each call since
         except sqlite3.OperationalError as error:
@@ -183,7 +184,8 @@ class Database:
             return
         try:
             if not self._writer.in_transaction:
-                self._checkpoints.copy(self._writer)
+                with contextlib.suppress(sqlite3.OperationalError):  # the next call tries again
+                    self._checkpoints.copy(self._writer)
         finally:
             self.lock.release()
 

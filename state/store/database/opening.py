@@ -48,7 +48,7 @@ def own(path: Path) -> Ownership:
     try:
         if path.exists():
             ownership.claim(str(identity.of_file(str(path))))
-            check_contents(path, ownership.session)
+            check_contents(path, ownership.sessions)
     except BaseException:
         ownership.release()
         raise
@@ -101,10 +101,10 @@ def check_header(path: Path) -> None:
         )
 
 
-def check_contents(path: Path, session_of_log: str | None) -> None:
+def check_contents(path: Path, sessions_of_log: list[str]) -> None:
     """Refuse a file that is damaged or was written by a newer release, without writing to it.
 
-    :param session_of_log: the last session at this path, if it was killed.
+    :param sessions_of_log: the last one at this path, if it was killed.
     :raises CorruptDatabase: if SQLite cannot read it or its quick check finds damage.
     :raises NewerDatabase: if it has migrations that this release does not have.
     :raises WrongLog: if its last writes are in a log elsewhere.
@@ -114,7 +114,7 @@ def check_contents(path: Path, session_of_log: str | None) -> None:
     is_index_new = not index.exists()
     connection = sqlite3.connect(f"{real.as_uri()}?{_read_mode(real)}", uri=True)
     try:
-        session.check(connection, real, session_of_log)
+        session.check(connection, real, sessions_of_log)
         _check(path, connection)
     except sqlite3.DatabaseError as error:
         raise CorruptDatabase(

@@ -21,13 +21,10 @@ class Ownership:
     """The lock of a database file; ``PATH.lock`` has its owner's pid, address and session.
 
     The kernel releases it with the process, so a killed owner leaves nothing to clean up; the id of
-    its session stays in the file, so that its log is known.
+    its session stays in the file and says whose log is beside the database.
 
-    :ivar session: of the owner, or of an earlier one that was killed.
     :raises DatabaseOwned: if another process holds it; the message names that process.
     """
-
-    session: str | None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -35,7 +32,7 @@ class Ownership:
         self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.session = _session_in(self._file)
+            self.sessions = _sessions_in(self._file)  # of an owner that was killed
             self.announce(None)
         except BlockingIOError:
             os.close(self._file)
@@ -70,12 +67,22 @@ class Ownership:
 
     def announce(self, url: str | None) -> None:
         """Write the owner's pid and address, for the message of a second process."""
-        self._write({"pid": os.getpid(), "url": url, "session": self.session})
+        self._write({"pid": os.getpid(), "url": url, "sessions": self.sessions})
+
+    def note_session(self, session_id: str, alone: bool = False) -> None:
+        """Write whose log is beside the file.
+
+        :param alone: whether it is no other's.
+        """
+        if alone:
+            self.sessions = []
+        self.sessions.append(session_id)
+        self.announce(None)
 
     def release(self) -> None:
         os.ftruncate(self._file, 0)
-        if self.session is not None:
-            self._write({"pid": None, "url": None, "session": self.session})
+        if self.sessions:
+            self._write({"pid": None, "url": None, "sessions": self.sessions})
         self.close_in_child()
 
     def _write(self, content: dict[str, object]) -> None:
@@ -88,13 +95,12 @@ class Ownership:
             self._mark.close()
 
 
-def _session_in(file: int) -> str | None:
+def _sessions_in(file: int) -> list[str]:
     """The session of the last owner, if it did not end in order."""
     try:
-        session = json.loads(os.pread(file, _LONGEST, 0)).get("session")
-    except ValueError:
-        return None
-    return None if session is None else str(session)
+        return list(json.loads(os.pread(file, _LONGEST, 0)).get("sessions", []))
+    except ValueError:  # empty, after the last one ended in order
+        return []
 
 
 def lock_path(path: Path) -> Path:

@@ -19,16 +19,18 @@ from . import identity
 from .sql import row_as_dict
 
 
-def begin(db: sqlite3.Connection, path: str) -> str:
-    """Note in the file that it is served; returns the id of the session.
+def new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def begin(db: sqlite3.Connection, session_id: str, path: str) -> None:
+    """Note in the file that it is served.
 
     :param path: absolute, of the file that was opened.
     """
-    session_id = secrets.token_hex(16)
     row = (session_id, path, identity.of_file(path))
     if not db.execute("UPDATE session SET id = ?, path = ?, identity = ?", row).rowcount:
         db.execute("INSERT INTO session (id, path, identity) VALUES (?, ?, ?)", row)
-    return session_id
 
 
 def end(db: sqlite3.Connection) -> None:
@@ -66,17 +68,17 @@ def log_of(path: str | Path) -> Path:
     return Path(f"{path}-wal")
 
 
-def check(db: sqlite3.Connection, path: Path, session_of_log: str | None) -> None:
+def check(db: sqlite3.Connection, path: Path, sessions_of_log: list[str]) -> None:
     """Refuse a file whose last writes lie in a log elsewhere, or that has another file's log.
 
     :param db: reads the file, and the log that is beside it.
     :param path: absolute, of the file.
-    :param session_of_log: the last session at this path, if it was killed.
+    :param sessions_of_log: the last one at this path, if it was killed.
     :raises WrongLog: the message says what to move.
     """
     if _size(log_of(path)):
-        if session_of_log is not None:
-            _check_owner_of_log(path, session_of_log)
+        if sessions_of_log:
+            _check_owner_of_log(path, sessions_of_log)
         return
     session = left(db)
     log = session and _log_elsewhere(session, path)
@@ -94,13 +96,13 @@ def check(db: sqlite3.Connection, path: Path, session_of_log: str | None) -> Non
     )
 
 
-def _check_owner_of_log(path: Path, session_of_log: str) -> None:
+def _check_owner_of_log(path: Path, sessions_of_log: list[str]) -> None:
     with contextlib.closing(alone(path)) as file:
         try:
             session = left(file)
         except sqlite3.DatabaseError:  # killed in a checkpoint: the log makes the file whole
             return
-    if session is None or session["id"] != session_of_log:
+    if session is None or session["id"] not in sessions_of_log:
         raise WrongLog(
             f"{path} was replaced after its service was killed, and {log_of(path)} is the log of "
             f"the former file; move {log_of(path)} away and start again, or put that file back"

@@ -13,6 +13,7 @@ from ...errors import DatabaseReplaced
 from . import identity, session
 from .reserve import private
 
+_AGE = 0.1  # seconds after which the numbers are checked anyhow: FAT gives folders no times
 _TICK = 20_000_000  # nanoseconds; two changes within one of the kernel's ticks have the same time
 
 
@@ -34,7 +35,8 @@ class Watch:
         self._folder = os.path.dirname(path)
         self._files: dict[str, str] = {}
         self._unchanged = (0, 0, 0)  # the folder, as it was when its files were the right ones
-        self._session: str | None = None
+        self._checked_at = 0.0
+        self._session = ""
         # kept open: with the first descriptor that is closed, a process loses its locks on a file
         self._open_file = -1
         self._page = slice(0, 0)  # of the file, with the row of the session
@@ -44,10 +46,10 @@ class Watch:
         self._seen = (0, 0)  # the same, once no other change can have that time
         self.overwritten: str | None = None  # in a sentence
 
-    def begin(self, session_id: str | None) -> None:
+    def begin(self, session_id: str) -> bool:
         """Watch the files as they are now.
 
-        :param session_id: None if there was no room on the disk for its row.
+        :returns: whether the row of the session is in the file; without room on the disk it is not.
         """
         self._session = session_id
         self._open_file = os.open(self._path, os.O_RDONLY)
@@ -56,16 +58,13 @@ class Watch:
             if number is not None:
                 self._files[file] = number
         self.look()
+        return self._content is not None
 
     def end(self) -> None:
         """Close the file; called after every connection was closed."""
         if self._open_file != -1:
             os.close(self._open_file)
             self._open_file = -1
-
-    def session_in_file(self) -> str | None:
-        """The id of the session; None if the file does not have it, but only its log."""
-        return None if self._content is None else self._session
 
     def is_changed(self) -> bool:
         """Whether the contents have to be compared, by :meth:`look`.
@@ -79,8 +78,10 @@ class Watch:
         except OSError:
             raise _replaced(self._path) from None
         now = (folder.st_ino, folder.st_dev, folder.st_mtime_ns)
-        if now != self._unchanged:
+        moment = time.monotonic()
+        if now != self._unchanged or moment - self._checked_at > _AGE:
             self._check_numbers()
+            self._checked_at = moment
             if time.time_ns() - folder.st_mtime_ns > _TICK:
                 self._unchanged = now
         return self._last_change() != self._seen
@@ -104,7 +105,7 @@ class Watch:
     def look(self) -> None:
         """Compare the contents of the database file; called with the writer's lock.
 
-        :raises DatabaseReplaced: if it was overwritten.
+        :raises DatabaseReplaced: if it was overwritten, now and for good.
         :raises sqlite3.DatabaseError: if it cannot be read any more.
         """
         if not self._copying.acquire(blocking=False):
@@ -160,9 +161,15 @@ class Watch:
         into the file at the end.
         """
         log = f"{self._path}-wal"
-        aside = f"{log}.{str(self._session)[:8]}"
-        with open(log, "rb") as source, open(aside, "wb", opener=private) as target:
-            shutil.copyfileobj(source, target)
+        aside = f"{log}.{self._session[:8]}"
+        try:
+            with open(log, "rb") as source, open(aside, "wb", opener=private) as target:
+                shutil.copyfileobj(source, target)
+        except OSError as error:
+            raise DatabaseReplaced(
+                f"{self._path} was overwritten while it was served, and its log {log} cannot be "
+                f"moved to {aside}: {error.strerror}"
+            ) from error
         os.truncate(log, 0)
         return (
             f"{self._path} was overwritten while it was served, so that its log does not belong to "
