@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..backends.deadlines import Call, Calls, Overdue
 from ..backends.hooks import Hooks
-from ..errors import BackendFailed, BackendTimeout, ForeignReference, StateError
+from ..errors import BackendFailed, BackendTimeout, ForeignReference, StateError, StoreError
 from .locks import KeyLocks
 from .place import Place
 
@@ -59,13 +59,18 @@ class Backend:
         except OwnError as error:
             raise error.error from None
 
-    def hold_place(self) -> None:
+    def hold_place(self, to_remove: bool = False) -> None:
         """Let the backend write and remove objects only in a place that no other database uses.
 
+        :param to_remove: for a removal, which needs no room on the disk of the base.
         :raises Exception: whatever the backend's storage raises.
+        :raises OwnError: with an error of the database.
         """
         if self.place is not None and self.hooks is not None:
-            self.place.hold(self.hooks.backend)
+            try:
+                self.place.hold(self.hooks.backend, to_remove)
+            except StoreError as error:
+                raise OwnError(error) from error
 
     def owns(self, ref: str) -> bool:
         """Whether the backend itself claims a reference."""

@@ -183,7 +183,7 @@ class Gateway:
     def _remove_object(self, ref: str) -> None:
         """Remove an object that no row points at and that this backend is known to have made."""
         assert self._backend.hooks is not None
-        self._backend.hold_place()
+        self._backend.hold_place(to_remove=True)
         references.remove(
             self._keyspace.namespace.database,
             ref,

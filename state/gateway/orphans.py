@@ -186,7 +186,7 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
         return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:
-        backend.hold_place()
+        backend.hold_place(to_remove=True)
         return references.remove(
             namespace.database, orphan.ref, is_still_old, hooks.backend.remove_ref
         )

@@ -42,16 +42,17 @@ class Place:
         self._checked_at: float | None = None
         self._is_claimed = False  # by this process
 
-    def hold(self, backend: ImmutableBackend) -> None:
+    def hold(self, backend: ImmutableBackend, to_remove: bool = False) -> None:
         """Let a backend use the place of this database, a new one if another file has used it.
 
+        :param to_remove: for a removal, which needs no room on the disk of the base.
         :raises Exception: whatever the storage raises.
         """
         if not self._database.is_file or getattr(backend, "in_process", False):
             return  # no other process has this database, or sees these objects
         with self._lock:
             if self._checked_at is None or time.monotonic() - self._checked_at > _AGE:
-                self._check(backend)
+                self._check(backend, to_remove)
                 self._checked_at = time.monotonic()
         backend.move(self._database.database_id)
 
@@ -59,15 +60,21 @@ class Place:
         """Ask the base at the next call."""
         self._checked_at = None
 
-    def _check(self, backend: ImmutableBackend) -> None:
+    def _check(self, backend: ImmutableBackend, to_remove: bool) -> None:
         backend.move(self._database.database_id)
         own = self._database.claims(_name(backend.base))
         owner = backend.owner()
         if owner is not None and owner.get("claim") not in own:
             self._leave(backend, owner)
             owner = None
-        if owner is None or not self._is_claimed:
+        if owner is not None and self._is_claimed:
+            return
+        try:
             self._claim(backend, owner)
+        except OSError as error:
+            if not to_remove:
+                raise
+            log.warning("%s cannot be claimed: %s", masked(backend.base), masked(str(error)))
 
     def _leave(self, backend: ImmutableBackend, owner: dict[str, str]) -> None:
         place = f"{masked(backend.base)}/{self._database.database_id}"

@@ -127,6 +127,18 @@ def test_a_base_that_cannot_be_written_refuses_writes_only(filed, tmp_path):
     assert values.put(1)[0] == 204
 
 
+def test_a_replaced_database_is_no_fault_of_the_backend(filed, tmp_path):
+    values = filed("a.db")
+    values.put(1)
+    values.service.backend.place.expire()
+    (claim,) = (tmp_path / "objects").rglob("claim")
+    claim.write_text('{"claim": "of another"}')
+    (tmp_path / "a.db").rename(tmp_path / "elsewhere.db")
+    status, answer = values.put(2)
+    assert status == 503
+    assert answer["detail"]["reason"] == "database_replaced"
+
+
 def test_health_names_the_place_that_a_copy_gets(filed, tmp_path):
     values = filed("a.db")
     values.put(1)

@@ -252,6 +252,18 @@ def broken_claim(backend, owner):
     raise OSError("no connection")
 
 
+def test_a_removal_needs_no_room_in_the_base(original, tmp_path, monkeypatch):
+    first = Served(original, tmp_path / "objects")
+    first.gateway().set("k", 1)
+    first.store.close()
+    again = Served(original, tmp_path / "objects")
+    with monkeypatch.context() as patch:
+        patch.setattr(FileBackend, "claim", broken_claim)
+        again.gateway().delete("k")
+    assert list(again.files.iter_refs()) == []
+    again.store.close()
+
+
 def test_a_base_that_was_emptied_or_changed_is_claimed(original, tmp_path):
     first = Served(original, tmp_path / "objects")
     first.gateway().set("k", 1)

@@ -376,8 +376,8 @@ class Database:
     def leave_place(self) -> None:
         """Get a new id, because another database file uses this one."""
         with self.lock:
-            with self.transaction() as db:
-                identity.renew(db)
+            self.free(identity.renew)
+            with self.reading() as db:
                 self.database_id = identity.database_id(db)
 
     def claims(self, base: str) -> list[str]:
@@ -391,9 +391,10 @@ class Database:
     def set_claims(self, base: str, words: list[str]) -> None:
         """Store them, safe from a power cut: without them the place would be another database's."""
         with self.lock:
-            with self.transaction() as db:
-                identity.set_claims(db, base, words)
-            self._checkpoints.copy(self._writer)
+            self.free(lambda db: identity.set_claims(db, base, words))
+            # without room they are in the log, like any row
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._checkpoints.copy(self._writer)
 
     def problem(self) -> str | None:
         """The error of a read; None if the database can be read."""
