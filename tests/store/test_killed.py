@@ -100,6 +100,16 @@ def test_a_log_that_was_deleted_is_missed(path):
     assert opened(path) == (None, None)
 
 
+def test_a_missing_log_is_told_until_a_stop_in_order(path):
+    kill(path)
+    log_of(path).unlink()
+    kill(path)
+    for _ in range(2):
+        kill(path, "early")
+    assert f"its log {log_of(path)} is not there any more" in opened(path)[1]
+    assert opened(path)[1] is None
+
+
 def test_an_empty_log_is_not_missed_at_a_new_name(path, renamed):
     kill(path, "copied")
     path.rename(renamed)

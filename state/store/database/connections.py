@@ -101,23 +101,23 @@ class Database:
             opening.prepare(connection, self.path, durable)
             if self.is_file:
                 found = identity.bind(connection, self._file)
-                missing = session.missing(session.left(connection), self._file, had_log)
+                missing = session.missing(connection, self._file, had_log)
                 self.found = ". ".join(filter(None, (found, missing))) or None
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {SIZE}")  # of a log begun anew
-                self._begin_session(connection)
+                self._begin_session(connection, missing)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _begin_session(self, db: sqlite3.Connection) -> None:
+    def _begin_session(self, db: sqlite3.Connection, missing: str | None) -> None:
         assert self._ownership is not None
         session_id = session.new_id()
         # a process that is killed now leaves a file with this session or with the one before
         self._ownership.note_session(session_id)
         try:
-            session.begin(db, session_id, self._file)
+            session.begin(db, session_id, self._file, missing)
             self._checkpoints.copy(db)
         except sqlite3.OperationalError as error:
             try:

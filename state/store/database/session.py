@@ -23,11 +23,14 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def begin(db: sqlite3.Connection, session_id: str, path: str) -> None:
+def begin(db: sqlite3.Connection, session_id: str, path: str, missing: str | None) -> None:
     """Note in the file that it is served.
 
     :param path: absolute, of the file that was opened.
+    :param missing: as :func:`missing` returned it.
     """
+    if missing is not None:
+        db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('missing', ?)", (missing,))
     row = (session_id, path, identity.of_file(path))
     if not db.execute("UPDATE session SET id = ?, path = ?, identity = ?", row).rowcount:
         db.execute("INSERT INTO session (id, path, identity) VALUES (?, ?, ?)", row)
@@ -36,6 +39,7 @@ def begin(db: sqlite3.Connection, session_id: str, path: str) -> None:
 def end(db: sqlite3.Connection) -> None:
     """Note in the file that it is stopped in order; SQLite copies the log when it is closed."""
     db.execute("DELETE FROM session")
+    db.execute("DELETE FROM meta WHERE name = 'missing'")
 
 
 def left(db: sqlite3.Connection) -> dict[str, Any] | None:
@@ -109,12 +113,22 @@ def _check_owner_of_log(path: Path, sessions_of_log: list[str]) -> None:
         )
 
 
-def missing(session: dict[str, Any] | None, path: str, had_log: bool) -> str | None:
+def missing(db: sqlite3.Connection, path: str, had_log: bool) -> str | None:
     """What a file lacks whose last session did not end in order, in a sentence.
+
+    It is said at each start until a session ends in order: one that is killed may not have said it.
 
     :param path: absolute, of the file that was opened.
     :param had_log: whether there was a log beside it before it was opened.
     """
+    sentence = _missing(left(db), path, had_log)
+    if sentence is not None:
+        return sentence
+    row = db.execute("SELECT value FROM meta WHERE name = 'missing'").fetchone()
+    return row and str(row[0])
+
+
+def _missing(session: dict[str, Any] | None, path: str, had_log: bool) -> str | None:
     if session is None or had_log or _log_elsewhere(session, Path(path)):
         return None
     log = log_of(session["path"])
