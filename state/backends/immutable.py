@@ -114,6 +114,37 @@ class ImmutableBackend(EncodedBackend):
         """
         return "/".join(self._path(ref).split("/")[:2])
 
+    def move(self, database_id: str) -> None:
+        """Use the part of the base that belongs to this database id from now on; objects of the
+        former part are only read.
+        """
+        realm = f"{layout.segment(database_id)}/{self.realm.partition('/')[2]}"
+        if realm != self.realm:
+            self.former_realms = [*self.former_realms, self.realm]
+            self.realm = realm
+
+    def owner(self) -> dict[str, str] | None:
+        """What :meth:`claim` has stored last for the database id; None if there is nothing."""
+        claims = sorted(self._claims(), key=lambda claim: claim[1])
+        if not claims:
+            return None
+        path, _ = claims[-1]
+        text = Encoded.read(self._pieces(path, layout.codec_of_claim(path)))
+        return dict(text.value())
+
+    def claim(self, owner: dict[str, str]) -> None:
+        """Store who uses the part of the base that belongs to the database id."""
+        former = [path for path, _ in self._claims()]
+        path = layout.claim_path(self.realm, self._suffix)
+        self._put(path, Encoded.of(owner))
+        for other in former:
+            if other != path:
+                self._remove(other)
+
+    def _claims(self) -> list[tuple[str, datetime]]:
+        folder = layout.claim_path(self.realm).rpartition("/")[0]
+        return [(path, at) for path, _, at in self._walk(folder) if layout.is_claim(path)]
+
     def holds(self, ref: str) -> bool:
         return self._exists(self._path(ref))
 

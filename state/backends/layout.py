@@ -28,6 +28,7 @@ _FILE = r"(?P<sha256>[0-9a-f]{64})(?:-[0-9a-f]{16})?(?:\.(?P<codec>[a-z0-9]+))?"
 _OBJECT = rf"(?:{_NAME}/){{2}}{_SCOPES}/{_NAME}/{_FILE}"
 _IS_OBJECT = re.compile(_OBJECT, re.ASCII)
 _IS_UNFINISHED = re.compile(rf"(?:{_NAME}/){{2}}{_FILE}~[0-9a-f]{{16}}", re.ASCII)
+_IS_CLAIM = re.compile(rf"{_NAME}/~owner/claim(?:\.(?P<codec>[a-z0-9]+))?", re.ASCII)
 _WITH_BASE = re.compile(rf"(?P<base>.*?)/{_OBJECT}", re.ASCII | re.DOTALL)
 
 
@@ -99,6 +100,25 @@ def unfinished(path: str) -> str:
     """
     parts = path.split("/")
     return f"{parts[0]}/{parts[1]}/{parts[-1]}~{secrets.token_hex(8)}"
+
+
+def claim_path(realm: str, suffix: str = "") -> str:
+    """The path of the object that says who uses the part of the base of a realm's database id.
+
+    No namespace has this folder's name.
+    """
+    return f"{realm.partition('/')[0]}/~owner/claim{suffix}"
+
+
+def is_claim(path: str) -> bool:
+    """Whether a path below the base is that of such an object."""
+    return _IS_CLAIM.fullmatch(path) is not None
+
+
+def codec_of_claim(path: str) -> str | None:
+    """The codec of such an object."""
+    match = _IS_CLAIM.fullmatch(path)
+    return match["codec"] if match else None
 
 
 def is_unfinished(path: str) -> bool:

@@ -147,13 +147,17 @@ def _is_ours(
     the reference or the backend confirms it. Built-in backends share a base with other databases,
     so for them the prefix is required too.
     """
-    under_prefix = f"/{namespace.database.database_id}/" in ref
+    under_prefix = _is_under_prefix(namespace, ref)
     if backend.name in origin.vouched_by and (under_prefix or backend.name not in BUILTIN):
         return True
     if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
         return True
     claimed = backend.name in origin.backends and backend.name not in BUILTIN
     return (under_prefix or claimed) and backend.owns(ref)
+
+
+def _is_under_prefix(namespace: Namespace, ref: str) -> bool:
+    return f"/{namespace.database.database_id}/" in ref
 
 
 def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str) -> bool:
@@ -206,10 +210,13 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
         return "the backend cannot remove a single object"
 
     def is_still_old(db: Any) -> bool:
+        if backend.name in BUILTIN and not _is_under_prefix(namespace, orphan.ref):
+            return False  # the place has become another database's
         written_at = references.provenance(db, orphan.ref).written_at
         return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:
+        backend.hold_place(to_remove=True)
         return references.remove(
             namespace.database, orphan.ref, is_still_old, hooks.backend.remove_ref
         )

@@ -357,3 +357,33 @@ def test_an_invalid_option_of_the_object_backend_is_refused(option, words):
 def test_a_base_without_a_path_is_refused_as_it_was_given():
     with pytest.raises(BadBackend, match="got 'file://'"):
         ObjectBackend("file://")
+
+
+def test_a_claim_is_read_by_another_instance(make):
+    owner = {"claim": "word", "database": "/state.db"}
+    assert make().owner() is None
+    make().claim({"claim": "former"})
+    make().claim(owner)
+    assert make().owner() == owner
+    assert make(realm="another/default").owner() is None
+    assert list(make().iter_refs()) == []
+
+
+@NEEDS_FSSPEC
+def test_a_claim_is_read_whatever_the_compression(tmp_path):
+    plain = MAKERS["object on files"](tmp_path)
+    compressed = MAKERS["object, gzip"](tmp_path)
+    plain.claim({"claim": "plain"})
+    compressed.claim({"claim": "compressed"})
+    assert plain.owner() == {"claim": "compressed"}
+    plain.claim({"claim": "plain"})
+    assert compressed.owner() == {"claim": "plain"}
+
+
+def test_a_backend_that_moves_only_reads_its_former_objects(backend):
+    ref = put(backend)
+    backend.move("another")
+    assert backend.reads_ref(ref)
+    assert not backend.owns_ref(ref)
+    assert backend.owns_ref(put(backend))
+    assert backend.read(ref).value() == 1

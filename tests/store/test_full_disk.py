@@ -6,8 +6,10 @@ import logging
 import pytest
 import requests
 
+from state.backends.files import FileBackend
 from state.client.http import StateroomClient
 from state.errors import DatabaseFull, ServiceError
+from state.gateway.place import Place
 from state.process import ServerProcess
 from state.store import fixtures, snapshots
 from state.store.database import reserve
@@ -72,6 +74,15 @@ def test_what_frees_room_works_on_a_full_disk(store, name):
     other = store.create_namespace("new")
     assets.create_asset(other, "a")
     scopes.asset(other, name="a").set("k", "there is room again")
+
+
+def test_a_place_for_objects_is_claimed_on_a_full_disk(store, tmp_path_factory):
+    files = FileBackend(tmp_path_factory.mktemp("objects"), f"{store.database_id}/default")
+    Place(store).hold(files)
+    before = files.owner()["claim"]
+    Place(store).hold(files)
+    assert files.owner()["claim"] != before
+    assert files.realm.startswith(store.database_id)
 
 
 def test_every_key_can_be_deleted_one_by_one(store, keyspace, disk):

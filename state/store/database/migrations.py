@@ -360,3 +360,11 @@ def view_without_hidden_scopes(db: Database) -> None:
         JOIN namespaces n USING (ns) WHERE s.region = ''
     """
     _execute_all(db, statements)
+
+
+@migrations()
+def session_that_serves_the_file(db: Database) -> None:
+    """A table of one row, so that the row is on the same page as long as the file is served."""
+    db.execute(
+        "CREATE TABLE session (id TEXT NOT NULL, path TEXT NOT NULL, identity TEXT NOT NULL)"
+    )

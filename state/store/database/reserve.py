@@ -18,7 +18,7 @@ _LEAST = 2**20  # bytes, enough for a call that deletes a few keys
 _AGAIN = 1.0  # seconds until more room is looked for
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
     """Open a file that only its owner can read."""
     return os.open(path, flags, 0o600)
 
@@ -56,7 +56,7 @@ class Reserve:
 
     def _take(self) -> int:
         """Returns how many bytes were taken."""
-        with open(self._path, "wb", opener=_private) as file:
+        with open(self._path, "wb", opener=private) as file:
             self._number = os.fstat(file.fileno()).st_ino
             disk = os.fstatvfs(file.fileno())
             free = disk.f_bavail * disk.f_frsize
