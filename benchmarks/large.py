@@ -1,4 +1,4 @@
-"""Reset, snapshot, restore, diff and export of 500 MB, and what other calls wait meanwhile.
+"""Reset, snapshot, restore, diff and export of 500 MB: memory, and what others wait meanwhile.
 
 python -m benchmarks.large [MB]
 """
@@ -32,10 +32,11 @@ WRITE_WAIT = 1.0  # seconds that a write may wait meanwhile
 
 
 class Seen(NamedTuple):
-    """A long call, and the waits of short ones beside it, in seconds."""
+    """A long call, the waits of short ones beside it in seconds, and the most memory in MB."""
 
     name: str
     took: float
+    memory: float
     gets: list[float]
     puts: list[float]
 
@@ -60,7 +61,7 @@ def _add(namespace: Namespace, task_id: str, keys: int, size: int) -> None:
             INSERT INTO entries (scope_id, key, value, kind, size, updated_at, writer_kind, seq)
             SELECT (SELECT max(scope_id) FROM scopes), 'key-' || i,
             '"' || hex(randomblob(:size / 2)) || '"', 'value', :size + 2,
-            '2026-01-01T00:00:00.000000Z', 'api', 0 FROM n""",
+            '2026-01-01T00:00:00.000000Z', 'api', 1 FROM n""",
             {"keys": keys, "size": size},
         )
 
@@ -106,7 +107,15 @@ class Others:
             thread.join()
 
 
-def measure(url: str) -> list[Seen]:
+def memory(pid: int) -> float:
+    """The most memory in MB that a process has used since this was asked last."""
+    with open(f"/proc/{pid}/status") as file:
+        (line,) = [line for line in file if line.startswith("VmHWM")]
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return int(line.split()[1]) / 1000
+
+
+def measure(url: str, pid: int) -> list[Seen]:
     """The long calls in turn, each with others beside it."""
     own = f"{url}/_stateroom"
     many = f"{url}/api/v2/dags/d/dagRuns/r/taskInstances/many-0/state-store"
@@ -117,6 +126,7 @@ def measure(url: str) -> list[Seen]:
         "diff": lambda: requests.get(f"{own}/snapshots/diff?a=s"),
         "export": lambda: requests.get(f"{own}/fixture"),
         "reset": lambda: requests.post(f"{own}/reset"),
+        "diff of all": lambda: requests.get(f"{own}/snapshots/diff?a=s"),
         "restore": lambda: requests.post(f"{own}/snapshots/s/restore"),
         "reset again": lambda: requests.post(f"{own}/reset"),
         "drop snapshot": lambda: requests.delete(f"{own}/snapshots/s"),
@@ -125,16 +135,17 @@ def measure(url: str) -> list[Seen]:
     seen = []
     for name, call in calls.items():
         with others:
+            memory(pid)
             began = time.perf_counter()
             call().raise_for_status()
             took = time.perf_counter() - began
-        seen.append(Seen(name, took, list(others.gets), list(others.puts)))
+        seen.append(Seen(name, took, memory(pid), list(others.gets), list(others.puts)))
     return seen
 
 
 def line(seen: Seen, goal: float) -> str:
     """One row of the table."""
-    cells = [f"{seen.name:15} {seen.took:6.2f} s"]
+    cells = [f"{seen.name:15} {seen.took:6.2f} s {seen.memory:5.0f} MB"]
     for name, waits in (("GET", seen.gets), ("PUT", seen.puts)):
         p50 = statistics.median(waits) * 1e3
         cells.append(f"{name} p50 {p50:6.1f} max {max(waits) * 1e3:7.1f} ms")
@@ -150,7 +161,7 @@ def main() -> None:
         size = path.stat().st_size / 1e6
         print(f"{size:.0f} MB; goals: {SECONDS} s; GETs {READ_WAIT} s, PUTs {WRITE_WAIT} s at most")
         with ServerProcess(["--db", str(path), "--log-level", "error"]) as process:
-            for seen in measure(process.url):
+            for seen in measure(process.url, process.process.pid):
                 print(line(seen, SECONDS), flush=True)
 
 

@@ -8,8 +8,12 @@ from state.backends.base import BaseStoreBackend
 from state.model.scopes import TaskScope
 
 pytestmark = pytest.mark.object_store
-pytest.importorskip("moto.server", reason="needs requirements-object-stores.txt")
-boto3 = pytest.importorskip("boto3", reason="needs requirements-object-stores.txt")
+pytest.importorskip(
+    "moto.server", reason="needs moto: pip install -r requirements-object-stores.txt"
+)
+boto3 = pytest.importorskip(
+    "boto3", reason="needs boto3: pip install -r requirements-object-stores.txt"
+)
 
 BUCKET = "state"
 ACCESS = {"aws_access_key_id": "me", "aws_secret_access_key": "secret", "region_name": "us-east-1"}

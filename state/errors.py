@@ -42,7 +42,8 @@ StateError
     ├── ReadOnlyDatabase     6
     ├── NewerDatabase        7   written by a newer release
     ├── DatabaseFull         8   no room for a write; nothing was changed
-    └── DatabaseReplaced         the file was removed or replaced while it was served
+    ├── WrongLog            12   its last writes are in a log elsewhere
+    └── DatabaseReplaced         it was removed, replaced or overwritten while it was served
 """
 
 from __future__ import annotations
@@ -408,6 +409,19 @@ class BackendTimeout(BackendError):
         )
         self.row = row
 
+    @classmethod
+    def of_list(cls, backend: str, seconds: float, count: int) -> BackendTimeout:
+        """The error for a list of objects that has not ended.
+
+        :param count: of the objects that were listed.
+        """
+        error = cls(backend, seconds)
+        error.args = (
+            f"after {seconds:g} s, the backend {backend} had listed {count:,} objects and went on; "
+            "if it has more, give a longer --backend-timeout",
+        )
+        return error
+
 
 class BackendBusy(BackendError):
     """All threads for backend calls are taken."""
@@ -514,7 +528,16 @@ class DatabaseFull(StoreError):
     exit_status = 8
 
 
+class WrongLog(StoreError):
+    """The file's last writes are in a log (``-wal``) elsewhere, or it has another file's log."""
+
+    reason = "wrong_log"
+    exit_status = 12
+
+
 class DatabaseReplaced(StoreError):
-    """The file was removed or replaced while it was served: a write would be lost."""
+    """The file or its log was removed, replaced or overwritten while it was served: a write would
+    be lost.
+    """
 
     reason = "database_replaced"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,6 +14,9 @@ CUT = "stateroom.cut"
 NOTHING = -1  # not even a status line is sent
 
 _BLOCK = 256 * 1024  # characters
+# characters; a longer answer is sent while it is read: without a Content-Length, and broken off at
+# what cannot be sent
+STREAMED = 4 * 2**20
 NO_CONTENT = ("", 204)  # the answer to a write that was kept
 
 _POLICY = (
@@ -32,19 +36,31 @@ def json_answer(document: Any, status: int = 200) -> Response:
     return text_answer(json.dumps(document), status)
 
 
-def large_answer(document: dict[str, Any]) -> Response:
-    """Like :func:`json_answer`, of an object whose lists may be long, in blocks: what writes a text
-    of hundreds of megabytes at once stops every other thread meanwhile.
+def large_answer(members: Iterator[tuple[str, Any]]) -> Response:
+    """Like :func:`json_answer`, of an object whose lists may be long: it is sent while it is read,
+    in blocks, so that it needs little memory and stops no other thread.
+
+    What cannot be sent later than in its beginning breaks the answer off.
+
+    :param members: of the object; a list is an iterator, read before the next member.
     """
-    return Response(list(_blocks(_pieces(document))), content_type="application/json")
+    blocks = _blocks(_pieces(members))
+    first: list[str] = []
+    size = 0
+    for block in blocks:
+        first.append(block)
+        size += len(block)
+        if size > STREAMED:
+            return Response(itertools.chain(first, blocks), content_type="application/json")
+    return Response(first, content_type="application/json")
 
 
-def _pieces(document: dict[str, Any]) -> Iterator[str]:
+def _pieces(members: Iterator[tuple[str, Any]]) -> Iterator[str]:
     separator = "{"
-    for name, value in document.items():
+    for name, value in members:
         yield f"{separator}{json.dumps(name)}: "
         separator = ", "
-        if not isinstance(value, list):
+        if not isinstance(value, Iterator):
             yield json.dumps(value)
             continue
         yield "["

@@ -282,7 +282,8 @@ SETTINGS: tuple[Setting, ...] = (
         30.0,
         seconds,
         "a number of seconds",
-        "Seconds after which a call of the backend times out.",
+        "Seconds after which a call of the backend times out; a list of all its objects, after ten "
+        "times as many.",
         metavar="SECONDS",
     ),
     Setting(

@@ -12,6 +12,7 @@ from state.backends import layout, loading
 from state.backends.deadlines import Calls
 from state.errors import BadBackend, BadDocument, SettingError
 from state.gateway.backend import Backend
+from state.gateway.place import Place
 from state.masking import masked
 from state.model import fixture_files
 from state.store import fixtures
@@ -39,9 +40,10 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
     passwords = _passwords(settings)
     store = Store(settings["db"], settings["durable"], int(settings["journal_limit"] * 2**20))
     calls = Calls()
+    place = Place(store)
 
     def backend(realm: str) -> Backend:
-        return _backend(settings, environ, store, calls, realm)
+        return _backend(settings, environ, store, calls, place, realm)
 
     try:
         service = Service(
@@ -77,7 +79,12 @@ def _load(service: Service, fixture: dict[str, Any] | None) -> None:
 
 
 def _backend(
-    settings: dict[str, Any], environ: Mapping[str, str], store: Store, calls: Calls, realm: str
+    settings: dict[str, Any],
+    environ: Mapping[str, str],
+    store: Store,
+    calls: Calls,
+    place: Place,
+    realm: str,
 ) -> Backend:
     """The backend named at start; a built-in one has a path of its own per namespace."""
     name = settings["backend"]
@@ -93,6 +100,7 @@ def _backend(
     if hooks is not None and name in loading.BUILTIN:
         hooks.backend.largest = settings["max_body"]
         hooks.backend.former_realms = [layout.realm(f"{id_}/{realm}") for id_ in store.former_ids]
+        return Backend(hooks, calls, settings["backend_timeout"], place=place)
     return Backend(hooks, calls, settings["backend_timeout"])
 
 

@@ -24,13 +24,19 @@ not overridden.
 removed one by one), ``holds`` (so that a write can check that its object still exists after the row
 was written).
 
+**Unique references:** a backend that gives each write an object of its own says so by an attribute
+``unique_refs = True``. Then no delete can remove the object of another write; with references by
+the value alone, a delete beside a write of the same value can. It needs ``remove_ref``, since the
+object of the value before is removed by its reference.
+
 **Shorter:** ``EncodedBackend`` implements all four hooks with two, ``write`` and ``read``. They get
 the value's JSON text, its size and its checksum, so that large values are encoded only once.
 
 **Rules** that ``stateroom check`` tests: the same scope, key and value give the same reference in
-any attempt and any process (no time, no random part, no task-instance id in it), else ``delete``
-cannot find it; a missing object is an error, never ``None``; any key is possible (slashes, ``..``,
-512 characters of Unicode).
+any attempt and any process (no time, no random part, no task-instance id in it), or each write
+another one if the backend has ``unique_refs``, and ``delete`` finds them all by scope and key; a
+missing object is an error, never ``None``; any key is possible (slashes, ``..``, 512 characters of
+Unicode).
 
 Check a backend before use: ``stateroom check mypackage.MyBackend``.
 """
@@ -144,7 +150,11 @@ class BaseStoreBackend(ABC):
         return True
 
     def iter_refs(self) -> Iterable[tuple[str, int, datetime]]:
-        """All objects: reference, size in bytes, time of the last write (an aware datetime)."""
+        """All objects: reference, size in bytes, time of the last write (an aware datetime).
+
+        The service takes 200 at once, each time within ``--backend-timeout``, and all of them
+        within ten times of it.
+        """
         raise NotImplementedError(f"{type(self).__name__} cannot list its objects")
 
     def remove_ref(self, ref: str) -> None:
@@ -158,6 +168,10 @@ class EncodedBackend(BaseStoreBackend):
     @abstractmethod
     def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
         """Store a value's JSON text; return its reference, or None to keep it in the row."""
+
+    def write_again(self, scope: StoreScope, key: str, encoded: Encoded, ref: str) -> str | None:
+        """Store a value whose object is missing again, under the same reference."""
+        return self.write(scope, key, encoded)
 
     @abstractmethod
     def read(self, ref: str) -> Encoded:

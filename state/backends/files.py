@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, BinaryIO
@@ -14,6 +16,8 @@ from . import layout
 from .immutable import ImmutableBackend
 
 _PIECE = 2**20  # bytes read at once
+_PRIVATE = 0o600  # an object's mode in a folder of its owner only
+_READ_BY_OTHERS = 0o044
 _ATTEMPTS = 100  # to create a folder again that a concurrent delete removed
 
 
@@ -21,9 +25,10 @@ class FileBackend(ImmutableBackend):
     """Stores each value as a file of JSON text; the reference is the file's absolute path.
 
     A write is safe from a power cut when it returns. Nothing outside the base is opened or removed,
-    whatever a reference says and wherever a symbolic link leads.
+    whatever a reference says and wherever a symbolic link leads. Who may read and write the base
+    may read and write what is in it, whatever the umask is.
 
-    :param base: a folder; it is created when it is first needed.
+    :param base: a folder; it is created when it is first needed, for its owner only.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class FileBackend(ImmutableBackend):
             for piece in encoded.pieces():
                 file.write(piece)
 
-        put(self._locate(path), f"{self.base}/{layout.unfinished(path)}", fill)
+        put(self.base, self._locate(path), f"{self.base}/{layout.unfinished(path)}", fill)
 
     def _pieces(self, path: str, codec: str | None) -> Iterator[bytes]:
         if codec:
@@ -100,15 +105,21 @@ def confined(base: str, path: str) -> str:
     return full
 
 
-def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
+def put(base: str, full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
     """Write a file atomically; it and its folders are synced to the disk when this returns.
 
+    :param base: a folder above both paths.
     :param unfinished: the temporary path, in one of the folders above the final one.
     :param fill: writes the content.
     """
     folder = os.path.dirname(full)
+    changed = [folder]
     # before the first sync, which on most file systems syncs these folders too
-    changed = [folder, *_make_folder(os.path.dirname(unfinished)), *_make_folder(folder)]
+    if not os.path.isdir(base):
+        changed += _make_folder(os.path.dirname(base), os.mkdir)
+        changed += _make_folder(base, _make_private)
+    changed += _make_folder(os.path.dirname(unfinished), _make_shared)
+    changed += _make_folder(folder, _make_shared)
     try:
         _write(unfinished, fill)
         changed += _move(unfinished, full)
@@ -120,8 +131,11 @@ def put(full: str, unfinished: str, fill: Callable[[BinaryIO], None]) -> None:
 
 
 def _write(full: str, fill: Callable[[BinaryIO], None]) -> None:
-    descriptor = os.open(full, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    # nobody writes an object again, and who may replace it is up to its folder
+    mode = _READ_BY_OTHERS & _mode_of(os.path.dirname(full)) | _PRIVATE
+    descriptor = os.open(full, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with open(descriptor, "wb") as file:
+        _set_mode(descriptor, mode)
         fill(file)
         file.flush()
         os.fsync(descriptor)
@@ -140,20 +154,21 @@ def _move(unfinished: str, full: str) -> list[str]:
         except FileNotFoundError:
             if attempt == _ATTEMPTS - 1:
                 raise
-            changed += _make_folder(os.path.dirname(full))
+            changed += _make_folder(os.path.dirname(full), _make_shared)
     return changed
 
 
-def _make_folder(folder: str) -> list[str]:
+def _make_folder(folder: str, make: Callable[[str], None]) -> list[str]:
     """Create a folder and those above it, again where a concurrent delete removes one meanwhile.
 
+    :param make: creates one folder.
     :returns: the folders that got a new entry, which have to be synced too.
     """
     parent = os.path.dirname(folder)
     changed: list[str] = []
     for attempt in range(_ATTEMPTS):
         try:
-            os.mkdir(folder)
+            make(folder)
             changed.append(parent)
             break
         except FileExistsError:
@@ -161,8 +176,35 @@ def _make_folder(folder: str) -> list[str]:
         except FileNotFoundError:
             if attempt == _ATTEMPTS - 1:
                 raise
-            changed += _make_folder(parent)
+            changed += _make_folder(parent, make)
     return changed
+
+
+def _make_private(folder: str) -> None:
+    os.mkdir(folder, 0o700)
+
+
+def _make_shared(folder: str) -> None:
+    """Create a folder that is used by the same users and groups as the one above it."""
+    mode = _mode_of(os.path.dirname(folder))
+    os.mkdir(folder, mode)
+    # not by its name, which another user of a shared folder may lead elsewhere meanwhile
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _set_mode(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _mode_of(path: str | int) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    """Give a file or a folder that was just created the mode that the umask may have changed."""
+    if _mode_of(descriptor) != mode:
+        with contextlib.suppress(PermissionError):  # a file system that has no modes of its own
+            os.fchmod(descriptor, mode)
 
 
 def _sync(folder: str) -> None:

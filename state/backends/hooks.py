@@ -9,7 +9,7 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import BadBackend
+from ..errors import BadBackend, ObjectMissing
 from ..model import values
 from ..model.envelope import LONGEST
 from ..model.reference_facts import Released
@@ -137,6 +137,13 @@ class Hooks:
         """
         return bool(getattr(self.backend, "immutable", False))
 
+    @property
+    def unique_refs(self) -> bool:
+        """Whether the backend declares, by an attribute ``unique_refs``, that each write gets an
+        object of its own.
+        """
+        return bool(getattr(self.backend, "unique_refs", False))
+
     def has(self, ability: str) -> bool:
         """Whether the backend has an optional method: owns_ref, holds, iter_refs or remove_ref."""
         return overrides(type(self.backend), ability)
@@ -152,6 +159,21 @@ class Hooks:
         if isinstance(self.backend, EncodedBackend):
             return self._checked(self.backend.write(scope, key, encoded)), encoded
         return self.serialize(scope, key, value, ti_id), encoded
+
+    def write_again(
+        self, scope: StoreScope, key: str, value: Any, ti_id: str | None, ref: str
+    ) -> None:
+        """Store a value whose object is missing again.
+
+        :raises ObjectMissing: if the backend gives it another reference.
+        """
+        again: str | None
+        if isinstance(self.backend, EncodedBackend):
+            again = self.backend.write_again(scope, key, Encoded.of(value), ref)
+        else:
+            again = self.serialize(scope, key, value, ti_id)
+        if again != ref:
+            raise ObjectMissing(ref)
 
     def read(
         self, scope: StoreScope, ref: str, key: str | None = None

@@ -18,7 +18,7 @@ _LONGEST = 2000  # characters of a reference beyond the length of this backend's
 
 
 class ImmutableBackend(EncodedBackend):
-    """Writes each new value to a new object, so that a reference is valid as long as its row.
+    """Gives each write an object of its own, so that a reference is valid as long as its row.
 
     A storage defines the six abstract methods below. Their paths lie below the base, are safe as
     they are, and have ``/`` between their parts.
@@ -30,13 +30,14 @@ class ImmutableBackend(EncodedBackend):
     """
 
     immutable = True
+    unique_refs = True
     # of the database that this one was copied from: read, never written or removed
     former_realms: Sequence[str] = ()
     largest: int | None = None  # bytes of a value that is read; None for any number
 
     def __init__(self, base: str, realm: str, threshold: int, codec: str | None = None) -> None:
-        if threshold < 0:
-            raise BadBackend(f"threshold must be a number of bytes from 0, got {threshold}")
+        if not isinstance(threshold, int) or threshold < 0:
+            raise BadBackend(f"threshold must be a number of bytes from 0, got {threshold!r}")
         self.base = base
         self.realm = layout.realm(realm)
         self.threshold = threshold
@@ -45,9 +46,13 @@ class ImmutableBackend(EncodedBackend):
     def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
         if encoded.size < self.threshold:
             return None
-        path = f"{self.realm}/{layout.key_path(scope, key)}/{encoded.sha256}{self._suffix}"
+        path = f"{self.realm}/{layout.object_path(scope, key, encoded.sha256)}{self._suffix}"
         self._put(path, encoded)
         return f"{self.base}/{path}"
+
+    def write_again(self, scope: StoreScope, key: str, encoded: Encoded, ref: str) -> str | None:
+        self._put(self._path(ref), encoded)
+        return ref
 
     def read(self, ref: str) -> Encoded:
         """The text behind a reference.
@@ -108,6 +113,37 @@ class ImmutableBackend(EncodedBackend):
         :raises ForeignReference: if it does not lie below the base.
         """
         return "/".join(self._path(ref).split("/")[:2])
+
+    def move(self, database_id: str) -> None:
+        """Use the part of the base that belongs to this database id from now on; objects of the
+        former part are only read.
+        """
+        realm = f"{layout.segment(database_id)}/{self.realm.partition('/')[2]}"
+        if realm != self.realm:
+            self.former_realms = [*self.former_realms, self.realm]
+            self.realm = realm
+
+    def owner(self) -> dict[str, str] | None:
+        """What :meth:`claim` has stored last for the database id; None if there is nothing."""
+        claims = sorted(self._claims(), key=lambda claim: claim[1])
+        if not claims:
+            return None
+        path, _ = claims[-1]
+        text = Encoded.read(self._pieces(path, layout.codec_of_claim(path)))
+        return dict(text.value())
+
+    def claim(self, owner: dict[str, str]) -> None:
+        """Store who uses the part of the base that belongs to the database id."""
+        former = [path for path, _ in self._claims()]
+        path = layout.claim_path(self.realm, self._suffix)
+        self._put(path, Encoded.of(owner))
+        for other in former:
+            if other != path:
+                self._remove(other)
+
+    def _claims(self) -> list[tuple[str, datetime]]:
+        folder = layout.claim_path(self.realm).rpartition("/")[0]
+        return [(path, at) for path, _, at in self._walk(folder) if layout.is_claim(path)]
 
     def holds(self, ref: str) -> bool:
         return self._exists(self._path(ref))

@@ -1,6 +1,7 @@
 """The paths of the built-in backends' objects.
 
-An object is at ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>``.
+An object is at ``<base>/<database id>/<namespace>/<scope>/<key>/<sha256>-<nonce>``; the random part
+makes it the object of one write. Objects that earlier versions wrote have no random part.
 A scope is ``tasks/<dag>/<run>/<task>/<map index>`` or ``assets/<name>``. Each part is one
 :func:`segment`, so that any text is a safe name: two texts never share one, also where a file
 system folds capitals or Unicode forms together.
@@ -23,10 +24,11 @@ _NAME = rf"(?:{_PLAIN}|[a-z0-9_-]{{0,{_READABLE}}}~[0-9a-f]{{32}})"
 _IS_PLAIN = re.compile(_PLAIN, re.ASCII)
 _UNSAFE = re.compile(r"[^a-z0-9_-]", re.ASCII)
 _SCOPES = rf"(?:tasks(?:/{_NAME}){{4}}|assets(?:-by-uri|-by-id)?/{_NAME})"
-_FILE = r"(?P<sha256>[0-9a-f]{64})(?:\.(?P<codec>[a-z0-9]+))?"
+_FILE = r"(?P<sha256>[0-9a-f]{64})(?:-[0-9a-f]{16})?(?:\.(?P<codec>[a-z0-9]+))?"
 _OBJECT = rf"(?:{_NAME}/){{2}}{_SCOPES}/{_NAME}/{_FILE}"
 _IS_OBJECT = re.compile(_OBJECT, re.ASCII)
 _IS_UNFINISHED = re.compile(rf"(?:{_NAME}/){{2}}{_FILE}~[0-9a-f]{{16}}", re.ASCII)
+_IS_CLAIM = re.compile(rf"{_NAME}/~owner/claim(?:\.(?P<codec>[a-z0-9]+))?", re.ASCII)
 _WITH_BASE = re.compile(rf"(?P<base>.*?)/{_OBJECT}", re.ASCII | re.DOTALL)
 
 
@@ -71,6 +73,15 @@ def key_path(scope: StoreScope, key: str) -> str:
     return f"{scope_path(scope)}/{segment(key)}"
 
 
+def object_path(scope: StoreScope, key: str, sha256: str) -> str:
+    """A new path for an object below the realm, another one each time.
+
+    A path by the value alone would be shared by two writes of it, and a delete that saw the first
+    one's row would remove the object of the second.
+    """
+    return f"{key_path(scope, key)}/{sha256}-{secrets.token_hex(8)}"
+
+
 def folders_of(path: str) -> list[str]:
     """The folders above a path, nearest first, without the realm's own, which is never removed."""
     parts = path.split("/")
@@ -89,6 +100,25 @@ def unfinished(path: str) -> str:
     """
     parts = path.split("/")
     return f"{parts[0]}/{parts[1]}/{parts[-1]}~{secrets.token_hex(8)}"
+
+
+def claim_path(realm: str, suffix: str = "") -> str:
+    """The path of the object that says who uses the part of the base of a realm's database id.
+
+    No namespace has this folder's name.
+    """
+    return f"{realm.partition('/')[0]}/~owner/claim{suffix}"
+
+
+def is_claim(path: str) -> bool:
+    """Whether a path below the base is that of such an object."""
+    return _IS_CLAIM.fullmatch(path) is not None
+
+
+def codec_of_claim(path: str) -> str | None:
+    """The codec of such an object."""
+    match = _IS_CLAIM.fullmatch(path)
+    return match["codec"] if match else None
 
 
 def is_unfinished(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import lzma
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -55,11 +56,18 @@ class ObjectBackend(ImmutableBackend):
             raise BadBackend(
                 f"unknown compression {compression!r}; use one of {', '.join(sorted(_codecs()))}"
             )
+        if not isinstance(timeout, int | float) or not 0 < timeout <= threading.TIMEOUT_MAX:
+            raise BadBackend(f"timeout must be a number of seconds above 0, got {timeout!r}")
+        if not isinstance(storage, Mapping | None):
+            raise BadBackend(
+                'storage must be an object such as {"endpoint_url": "…"}, got '
+                + type(storage).__name__
+            )
         super().__init__(str(base).rstrip("/"), realm, threshold, compression)
         if "://" not in self.base:
             raise BadBackend(
                 "the base of the object backend must be a URL such as s3://bucket/state, "
-                f"got {self.base!r}"
+                f"got {str(base)!r}"
             )
         self._compression = compression
         self._storage = Storage(self.base, storage or {}, timeout)
@@ -75,7 +83,7 @@ class ObjectBackend(ImmutableBackend):
         full = self._locate(path)
         unfinished = f"{self._root}/{layout.unfinished(path)}"
         if self._storage.is_local:
-            files.put(full, unfinished, lambda file: self._fill(file, encoded))
+            files.put(self._root, full, unfinished, lambda file: self._fill(file, encoded))
         elif self._atomic:
             self._storage.run(f"writing {path}", lambda fs: self._upload(fs, full, encoded))
         else:

@@ -158,6 +158,12 @@ class Watched(WrappedHooks):
         with self._reporting("set", scope, key):
             return self._hooks.write(scope, key, value, ti_id)
 
+    def write_again(
+        self, scope: StoreScope, key: str, value: Any, ti_id: str | None, ref: str
+    ) -> None:
+        with self._reporting("set", scope, key, ref):
+            self._hooks.write_again(scope, key, value, ti_id, ref)
+
     def delete(self, scope: StoreScope, key: str) -> None:
         with self._reporting("delete", scope, key):
             self._hooks.delete(scope, key)

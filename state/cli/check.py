@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +16,14 @@ import click
 
 from ..backends.loading import class_of, load, options_from
 from .connection import as_json
+from .numbers import DAY, Number
 
 if TYPE_CHECKING:
     from ..conformance.runner import Check
+
+_GRACE = 10  # seconds after its deadline in which a call that hangs must be found
+_STDERR = 2
+_NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 @click.command("check")
@@ -26,12 +33,13 @@ if TYPE_CHECKING:
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An argument of the backend's class; a VALUE in {} or [] is JSON; repeatable.",
+    help="An argument of the backend's class; a number, or a VALUE in {} or [], is JSON; "
+    "repeatable.",
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, DAY, min_open=True),
     default=120,
     show_default=True,
     metavar="SECONDS",
@@ -62,13 +70,17 @@ def check(
         raise click.UsageError(
             f"unknown check: {', '.join(sorted(unknown))}; the checks are {names}"
         )
+    spec = (backend, arguments)
+    _watch(timeout)
     try:
         deadline.within(timeout, lambda: load(backend, **arguments))
+        with _progress(checks) as bar:
+            watched = _each_watched(bar, timeout)
+            results = conformance.run(watched, lambda: cls(**arguments), backend, spec, timeout)
     except deadline.Overdue as error:
         raise click.ClickException(f"{backend} cannot be created: {error}") from None
-    spec = (backend, arguments)
-    with _progress(checks) as bar:
-        results = conformance.run(bar, lambda: cls(**arguments), backend, spec, timeout)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     if junit:
         Path(junit).write_text(report.junit(backend, results), "utf-8")
     if as_json():
@@ -92,14 +104,26 @@ def _progress(checks: list[Check]) -> AbstractContextManager[Iterable[Check]]:
     )
 
 
+def _watch(timeout: float) -> None:
+    """End the process soon after a deadline, with a traceback, if nothing else has ended the call.
+
+    A call that keeps the interpreter's lock, as in an extension, keeps this thread waiting too.
+    """
+    faulthandler.dump_traceback_later(timeout + _GRACE, exit=True, file=_STDERR)
+
+
+def _each_watched(checks: Iterable[Check], timeout: float) -> Iterator[Check]:
+    for check in checks:
+        _watch(timeout)
+        yield check
+
+
 def _argument(text: str) -> tuple[str, Any]:
-    """An option as name and value: a number, JSON if it is an object or a list, else text."""
+    """An option as name and value: a number, an object or a list as JSON, else text."""
     name, separator, value = text.partition("=")
     if not separator:
         raise click.UsageError(f"--option takes NAME=VALUE, got {text!r}")
-    if value.isdecimal():
-        return name, int(value)
-    if value.startswith(("{", "[")):
+    if value.startswith(("{", "[")) or _NUMBER.fullmatch(value):
         try:
             return name, json.loads(value)
         except ValueError as error:

@@ -18,6 +18,7 @@ from ..model.plurals import count
 from ..model.scopes import TaskScope
 from ..terminal import columns, printable, second, shortened
 from .connection import as_json, connected
+from .numbers import Number
 from .scope_options import scope_of, scoped
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def get_entry(key: str, **where: Any) -> None:
 @click.argument("value")
 @click.option(
     "--days",
-    type=click.FloatRange(-MOST_DAYS, MOST_DAYS),
+    type=Number(-MOST_DAYS, MOST_DAYS),
     help="Days until KEY expires, by the namespace's clock; default: never.",
 )
 @scoped

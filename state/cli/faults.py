@@ -10,6 +10,7 @@ import click
 from ..model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
 from ..model.scopes import SCOPE_MEMBERS
 from .connection import as_json, connected, show
+from .numbers import Number
 
 _PATH = "/_stateroom/faults"
 
@@ -67,9 +68,7 @@ def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> An
 @click.option(
     "--times", type=click.IntRange(min=1), help="Fire only on the first n matching calls."
 )
-@click.option(
-    "--probability", type=click.FloatRange(0, 1), help="Fire on each call with this probability."
-)
+@click.option("--probability", type=Number(0, 1), help="Fire on each call with this probability.")
 @click.option("--seed", type=int, help="Random seed for --probability.")
 @click.option("--status", type=click.IntRange(400, 599), help="Answer with this HTTP status.")
 @click.option("--after", is_flag=True, help="Answer --status after the call has taken effect.")

@@ -29,6 +29,7 @@ from .exec import execute
 from .faults import faults
 from .journal import explain, history, journal
 from .namespaces import clock, namespaces
+from .numbers import DAY, Number
 from .run import run_task
 from .snapshots import snapshot
 
@@ -110,7 +111,7 @@ def cli() -> None:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, MOST_DAYS, min_open=True),
+    type=Number(0, MOST_DAYS, min_open=True),
     help="Lifetime in days; default: 10 minutes with --ti, 1 day with --role.",
 )
 @click.option("--jwt-secret", help=f"Secret to sign with.  [env: {VARIABLE}]")
@@ -158,7 +159,7 @@ def serve(arguments: tuple[str, ...]) -> None:
 @click.command()
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=Number(0, DAY),
     default=0.0,
     show_default=True,
     help="Seconds to keep trying.",

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from ..backends.deadlines import Call, Calls, Overdue
 from ..backends.hooks import Hooks
-from ..errors import BackendFailed, BackendTimeout, ForeignReference, StateError
+from ..errors import BackendFailed, BackendTimeout, ForeignReference, StateError, StoreError
 from .locks import KeyLocks
+from .place import Place
 
 Result = TypeVar("Result")
 
@@ -20,12 +21,14 @@ class Backend:
 
     :param hooks: None where values stay in the database.
     :param timeout: seconds until a call is abandoned.
+    :param place: of a built-in backend's objects; None for any other backend.
     """
 
     hooks: Hooks | None
     calls: Calls
     timeout: float
     locks: KeyLocks = field(default_factory=KeyLocks)
+    place: Place | None = None
 
     @property
     def name(self) -> str:
@@ -55,6 +58,19 @@ class Backend:
             raise BackendTimeout(self.name, self.timeout, _row(error.row_changed)) from None
         except OwnError as error:
             raise error.error from None
+
+    def hold_place(self, to_remove: bool = False) -> None:
+        """Let the backend write and remove objects only in a place that no other database uses.
+
+        :param to_remove: for a removal, which needs no room on the disk of the base.
+        :raises Exception: whatever the backend's storage raises.
+        :raises OwnError: with an error of the database.
+        """
+        if self.place is not None and self.hooks is not None:
+            try:
+                self.place.hold(self.hooks.backend, to_remove)
+            except StoreError as error:
+                raise OwnError(error) from error
 
     def owns(self, ref: str) -> bool:
         """Whether the backend itself claims a reference."""

@@ -132,6 +132,7 @@ class Gateway:
         scope_id = self._keyspace.scope_id()
 
         def act(call: Call[None]) -> None:
+            self._backend.hold_place()
             with self._backend.locks.hold(call, scope_id, key):
                 rows = _Rows(self._keyspace, self._backend, call, expires_at, expires_by)
                 self._accessor(rows).set(key, value)
@@ -182,6 +183,7 @@ class Gateway:
     def _remove_object(self, ref: str) -> None:
         """Remove an object that no row points at and that this backend is known to have made."""
         assert self._backend.hooks is not None
+        self._backend.hold_place(to_remove=True)
         references.remove(
             self._keyspace.namespace.database,
             ref,

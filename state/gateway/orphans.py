@@ -7,6 +7,7 @@ the reason.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 
 from ..backends import layout
 from ..backends.loading import BUILTIN
-from ..errors import BackendFailed, ForeignReference
+from ..errors import BackendFailed, BackendTimeout, ForeignReference
 from ..model.clock import Clock
 from ..store.namespace import Namespace
 from ..store.tables import references
@@ -23,10 +24,12 @@ from ..store.tables.namespaces import DEFAULT, realms
 from .backend import Backend
 
 UNKNOWN_OWNER = "unknown owner"
-UNFINISHED_AGE = 15 * 60.0  # seconds that an unfinished object stays, whatever is asked
+# seconds that the object of an unfinished write stays, whatever is asked
+UNFINISHED_AGE = 15 * 60.0
 # a reference, its object's size, when it was written according to the backend
 Candidate = tuple[str, int | None, datetime | None]
 _CHUNK = 200  # objects per backend call
+_LISTING = 10  # timeouts of the backend until its list of objects must have ended
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Orphan:
 
     :param size: in bytes; of the value's JSON text if the backend cannot list objects.
     :param written_at: the later one of the backend's moment and the ledger's.
-    :param unfinished: whether its writer was killed, or has not finished it yet.
+    :param unfinished: whether its write was cut off, or is under way: the object is incomplete, or
+        no row has ever pointed at it, as far as that is known.
     :param ours: whether it may be removed once it is old enough; otherwise its owner is unknown.
     """
 
@@ -48,7 +52,7 @@ class Orphan:
     def verdict(self, older_than: float) -> str:
         """``removable``, or the reason why it is left.
 
-        An unfinished object may belong to a writer at work: it is left for some minutes at least.
+        An unfinished one may belong to a writer at work: it is left for some minutes at least.
         """
         if not self.ours:
             return UNKNOWN_OWNER
@@ -63,6 +67,7 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
     """Every object that no row points at: released ones in the ledger, and those the backend lists.
 
     :raises BackendError: as :meth:`~state.gateway.backend.Backend.run` says.
+    :raises BackendTimeout: if listing them takes ten times the deadline of a call.
     """
     released = {row["ref"]: row["size"] for row in references.released(namespace)}
     hooks = backend.hooks
@@ -78,16 +83,28 @@ def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
 def _in_chunks(
     namespace: Namespace, backend: Backend, candidates: Iterator[Candidate]
 ) -> Iterator[Orphan]:
-    """The orphans among some objects, listed in chunks, each with the deadline."""
+    """The orphans among some objects, listed in chunks, each with the deadline, and all with one.
+
+    A backend that asks its storage for the same page again and again would list objects for good.
+    """
 
     def act(call: Any) -> tuple[int, list[Orphan | None]]:
         chunk = list(islice(candidates, _CHUNK))
         return len(chunk), [_orphan(namespace, backend, *candidate) for candidate in chunk]
 
-    count = _CHUNK
-    while count == _CHUNK:
-        count, chunk = backend.run(act)
+    deadline = _LISTING * backend.timeout
+    seconds = 0.0  # without those that the caller takes
+    count = 0
+    while True:
+        began = time.monotonic()
+        length, chunk = backend.run(act)
+        seconds += time.monotonic() - began
+        count += length
         yield from (orphan for orphan in chunk if orphan is not None)
+        if length < _CHUNK:
+            return
+        if seconds > deadline:
+            raise BackendTimeout.of_list(backend.name, deadline, count)
 
 
 def _orphan(
@@ -104,8 +121,21 @@ def _orphan(
     moments = [moment for moment in (listed_at, origin.written_at) if moment is not None]
     if not moments:  # removed and forgotten meanwhile
         return None
-    is_ours = _is_ours(namespace, backend, ref, origin)
-    return Orphan(ref, size, max(moments), is_ours, layout.is_unfinished_ref(ref))
+    return Orphan(
+        ref,
+        size,
+        max(moments),
+        ours=_is_ours(namespace, backend, ref, origin),
+        unfinished=_is_unfinished(backend, ref, origin),
+    )
+
+
+def _is_unfinished(backend: Backend, ref: str, origin: references.Provenance) -> bool:
+    if layout.is_unfinished_ref(ref):
+        return True
+    has_unique_refs = backend.hooks is not None and backend.hooks.unique_refs
+    # a reference by the value may be in the ledger since an earlier write, so that it tells nothing
+    return has_unique_refs and origin.written_at is None
 
 
 def _is_ours(
@@ -117,13 +147,17 @@ def _is_ours(
     the reference or the backend confirms it. Built-in backends share a base with other databases,
     so for them the prefix is required too.
     """
-    under_prefix = f"/{namespace.database.database_id}/" in ref
+    under_prefix = _is_under_prefix(namespace, ref)
     if backend.name in origin.vouched_by and (under_prefix or backend.name not in BUILTIN):
         return True
     if under_prefix and _is_of_a_dropped_namespace(namespace, backend, ref):
         return True
     claimed = backend.name in origin.backends and backend.name not in BUILTIN
     return (under_prefix or claimed) and backend.owns(ref)
+
+
+def _is_under_prefix(namespace: Namespace, ref: str) -> bool:
+    return f"/{namespace.database.database_id}/" in ref
 
 
 def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str) -> bool:
@@ -176,10 +210,13 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
         return "the backend cannot remove a single object"
 
     def is_still_old(db: Any) -> bool:
+        if backend.name in BUILTIN and not _is_under_prefix(namespace, orphan.ref):
+            return False  # the place has become another database's
         written_at = references.provenance(db, orphan.ref).written_at
         return written_at is None or _is_older(written_at, older_than)
 
     def act(call: Any) -> bool:
+        backend.hold_place(to_remove=True)
         return references.remove(
             namespace.database, orphan.ref, is_still_old, hooks.backend.remove_ref
         )

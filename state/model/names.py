@@ -7,6 +7,7 @@ import re
 from ..errors import InvalidName
 
 NAMESPACE_PREFIX = "/ns/"  # in a path, before a namespace's name
+HIDDEN = "~"  # begins the name of what nobody is to see; no valid name does
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 

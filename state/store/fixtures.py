@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from ..model import envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
-from .database.sql import rows
+from .database.sql import each_row
 from .journal.journal import Event
 from .namespace import Namespace
 from .tables import namespaces, scopes
@@ -97,7 +96,8 @@ def _empty(
     the disk is full.
 
     :param parent: the number of the event of which this is an effect.
-    :param snapshot: as for :func:`snapshots.take_within`.
+    :param snapshot: as for :func:`snapshots.take_within`; with one, the entries are deleted after
+        this transaction.
     """
     if namespace.database.is_short:
         log.warning("reset without the snapshot %s: the disk is full", snapshots.BEFORE_RESET)
@@ -105,7 +105,7 @@ def _empty(
         snapshots.take_within(db, namespace, snapshots.BEFORE_RESET, snapshot)
     where = f"e.scope_id IN ({scopes.OF_NAMESPACE})"
     namespace.journal.removals(db, parent, writer, where, {"ns": namespace.ns})
-    namespaces.empty(db, namespace)
+    namespaces.empty(db, namespace, is_hiding=snapshot is not None)
     namespace.faults.delete_all(db)
     write_clock(db, namespace, Clock())
 
@@ -249,22 +249,46 @@ def _put_entry(
 
 def export(namespace: Namespace) -> Document:
     """The contents of the namespace in a stable order, without secrets."""
+    document: Document = {}
+    for name, value in parts(namespace):
+        if isinstance(value, Iterator):
+            value = [*value]
+        document[name] = value
+    return document
+
+
+def parts(namespace: Namespace) -> Iterator[tuple[str, Any]]:
+    """The members of what :func:`export` returns, each with its name, of one state of the database.
+
+    Lists are iterators: each is to be read before the next member is asked for. The members have to
+    be asked for, or closed: they hold a connection of the database.
+    """
+    yield "config", dict(sorted(namespace.config.items()))
     with namespace.database.snapshot() as db:
-        parts = {name: rows(db, sql, (namespace.ns,)) for name, sql in _EXPORTS.items()}
-    for row in itertools.chain.from_iterable(parts.values()):
-        _export_row(row)
-    # the asset that each name stands for: the active one, else the one of the lowest id
-    assets = sorted(parts["assets"], key=lambda asset: (asset["active"], -asset["id"]))
-    ids = {asset["name"]: asset["id"] for asset in assets}
-    for entry in parts["asset_state_store"]:
+        for name, sql in _EXPORTS.items():
+            yield name, map(_exported, each_row(db, sql, (namespace.ns,)))
+        yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
+        yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
+
+
+def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
+    """Scope by scope: a SELECT over all of them would sort the entries with their values."""
+    for scope in each_row(db, _TASK_SCOPES, (ns,)):
+        scope_id = scope.pop("scope_id")
+        for entry in each_row(db, _TASK_ENTRIES, (scope_id,)):
+            yield {**scope, **entry}
+
+
+def _asset_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
+    for entry in each_row(db, _ASSET_ENTRIES, (ns,)):
         entry["last_updated_by"] = _exported_writer(entry)
-        if ids[entry["asset"]] == entry["asset_id"]:
+        if entry.pop("is_named"):
             del entry["asset_id"]
-    return {"config": dict(sorted(namespace.config.items())), **parts}
+        yield entry
 
 
-def _export_row(row: Document) -> None:
-    """Replace stored texts by the members of a document."""
+def _exported(row: Document) -> Document:
+    """A row with members of a document in place of stored texts."""
     for name in _MOMENTS:
         if row.get(name) is not None:
             row[name] = to_wire(row[name])
@@ -272,6 +296,7 @@ def _export_row(row: Document) -> None:
         row["value"] = values.loads(row["value"])
     if "active" in row:
         row["active"] = bool(row["active"])
+    return row
 
 
 def _exported_writer(entry: Document) -> Document:
@@ -295,18 +320,22 @@ _EXPORTS = {
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
-    "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value,
-        e.expires_at, e.updated_at
-        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
-        WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5""",
-    "asset_state_store": """SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e.updated_at,
-        e.writer_kind AS kind, r.dag_id AS w_dag_id, r.run_id AS w_run_id,
-        w.task_id AS w_task_id, w.map_index AS w_map_index
-        FROM entries e JOIN scopes s USING (scope_id) JOIN assets a USING (asset_pk)
-        LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
-        LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk
-        WHERE a.ns = ? ORDER BY a.id, e.key""",
 }
+_TASK_SCOPES = """SELECT s.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index
+    FROM dag_runs r JOIN scopes s USING (run_pk) WHERE r.ns = ? ORDER BY 2, 3, 4, 5"""
+_TASK_ENTRIES = """SELECT key, value, expires_at, updated_at FROM entries WHERE scope_id = ?
+    ORDER BY key"""
+# the asset that a name stands for: the active one, else the one of the lowest id
+_NAMED = """SELECT n.id FROM assets n WHERE n.ns = a.ns AND n.name = a.name
+    ORDER BY n.active DESC, n.id LIMIT 1"""
+# in the order of the indexes, so that nothing is sorted
+_ASSET_ENTRIES = f"""SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e.updated_at,
+    e.writer_kind AS kind, r.dag_id AS w_dag_id, r.run_id AS w_run_id,
+    w.task_id AS w_task_id, w.map_index AS w_map_index, a.id = ({_NAMED}) AS is_named
+    FROM assets a CROSS JOIN scopes s USING (asset_pk) CROSS JOIN entries e USING (scope_id)
+    LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
+    LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk
+    WHERE a.ns = ? ORDER BY a.id, e.key"""
 
 
 def counts(namespace: Namespace) -> dict[str, int]:

@@ -5,30 +5,34 @@ A snapshot has copies of the namespace's rows, its configuration, its clock and 
 
 from __future__ import annotations
 
+import itertools
 import json
+import logging
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from operator import itemgetter
 from typing import Any
 
-from ..errors import SnapshotNotFound
+from ..errors import NamespaceNotFound, SnapshotNotFound, StoreError
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
-from ..model.names import check_name
+from ..model.names import HIDDEN, check_name
 from ..model.scopes import CONTROL, scope_document, scope_from
 from .database.connections import Database
 from .database.slices import BYTES, in_slices
-from .database.sql import rows
+from .database.sql import each_row, rows
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import copies, namespaces, references, scopes
+from .store import Store
+from .tables import copies, hidden, namespaces, references, scopes
 from .tables.namespaces import write_clock
 
+log = logging.getLogger("stateroom")
 BEFORE_RESET = "before-reset"
 _FEW = 10_000  # entries
-_HIDDEN = "~"  # begins the name of a snapshot that is unfinished or dropped; no valid one
-_HIDE = f"name = '{_HIDDEN}' || snapshot_pk"
+_HIDE = f"name = '{HIDDEN}' || snapshot_pk"  # of one that is unfinished or dropped
 
 
 def take(namespace: Namespace, name: str) -> dict[str, Any]:
@@ -87,7 +91,7 @@ def _is_small(namespace: Namespace) -> bool:
 
 def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
     """A snapshot without rows and without a name."""
-    name = f"{_HIDDEN}{secrets.token_hex(8)}"
+    name = f"{HIDDEN}{secrets.token_hex(8)}"
     row = (namespace.ns, name, "", "{}", "{}", "[]")
     cursor = db.execute(
         """INSERT INTO snapshots (ns, name, taken_at, config, clock, faults)
@@ -99,12 +103,13 @@ def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
 
 
 def _delete_hidden(namespace: Namespace) -> None:
-    """Delete the snapshots that are unfinished or were dropped."""
+    """Delete the scopes that nobody sees, and the snapshots that are unfinished or were dropped."""
     database = namespace.database
+    hidden.delete(database, namespace.ns)
     with database.reading() as db:
         sql = "SELECT snapshot_pk FROM snapshots WHERE ns = ? AND name LIKE ? || '%'"
-        hidden = [pk for (pk,) in db.execute(sql, (namespace.ns, _HIDDEN))]
-    for snapshot in hidden:
+        unseen = [pk for (pk,) in db.execute(sql, (namespace.ns, HIDDEN))]
+    for snapshot in unseen:
         _delete(database, snapshot)
 
 
@@ -115,6 +120,38 @@ def _delete(database: Database, snapshot: int) -> None:
     in_slices(delete_some)
     sql = "DELETE FROM snapshots WHERE snapshot_pk = ?"
     database.free(lambda db: db.execute(sql, (snapshot,)))
+
+
+def delete_leftovers(store: Store, delay: float = 0.0) -> None:
+    """Delete what killed processes left of snapshots, restores and resets, in every namespace, in
+    slices.
+
+    It ends when the store is closed, and raises nothing: what is left then is deleted by the next
+    start, or by the namespace's next snapshot.
+
+    :param delay: seconds to wait before.
+    """
+    if store.ending.wait(delay):
+        return
+    try:
+        with store.reading() as db:
+            sql = """SELECT n.name FROM namespaces n
+                WHERE EXISTS (SELECT 1 FROM snapshots s WHERE s.ns = n.ns AND s.name LIKE :like)
+                OR EXISTS (SELECT 1 FROM namespaces o WHERE o.name = :hidden || n.ns)"""
+            parameters = {"like": f"{HIDDEN}%", "hidden": HIDDEN}
+            names = [name for (name,) in db.execute(sql, parameters)]
+        for name in names:
+            with suppress(NamespaceNotFound):  # dropped meanwhile, with its snapshots
+                namespace = store.namespace(name)
+                with namespace.taking:
+                    _delete_hidden(namespace)
+    except StoreError as error:
+        if not store.ending.is_set():
+            log.warning(
+                "what was left of an unfinished snapshot, restore or reset takes room until the "
+                "next start or the next snapshot: %s",
+                error,
+            )
 
 
 def take_within(
@@ -157,7 +194,7 @@ def _listed(db: sqlite3.Connection, namespace: Namespace) -> list[dict[str, Any]
     return [
         {**row, "taken_at": to_wire(row["taken_at"])}
         for row in rows(db, sql, (namespace.ns,))
-        if not row["name"].startswith(_HIDDEN)
+        if not row["name"].startswith(HIDDEN)
     ]
 
 
@@ -183,7 +220,7 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
     ).fetchone()
     if row is None:
         sql = "SELECT name FROM snapshots WHERE ns = ? ORDER BY name"
-        names = [row[0] for row in db.execute(sql, (namespace.ns,)) if row[0][0] != _HIDDEN]
+        names = [row[0] for row in db.execute(sql, (namespace.ns,)) if row[0][0] != HIDDEN]
         raise SnapshotNotFound(name, names)
     return row
 
@@ -197,11 +234,14 @@ def restore(namespace: Namespace, name: str) -> None:
 
     :raises SnapshotNotFound: if there is none of this name.
     """
-    with namespace.database.lock:  # the namespace's attributes change in the order of the commits
+    with ExitStack() as stack:
+        is_prepared = stack.enter_context(_prepared(namespace, name))
+        # the namespace's attributes change in the order of the commits
+        stack.enter_context(namespace.database.lock)
         with namespace.database.transaction() as db:
             snapshot, config, clock, faults = _find(db, namespace, name)
             seq = namespace.journal.write(db, Event("restore", CONTROL, status=204, note=name))
-            _restore_rows(db, namespace, snapshot, seq)
+            _restore_rows(db, namespace, snapshot, seq, is_prepared)
             namespaces.write_config(db, namespace, json.loads(config))
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))
             namespace.faults.replace(db, json.loads(faults))
@@ -210,104 +250,150 @@ def restore(namespace: Namespace, name: str) -> None:
         namespace.faults.reload()
 
 
-def _restore_rows(db: sqlite3.Connection, namespace: Namespace, snapshot: int, seq: int) -> None:
+@contextmanager
+def _prepared(namespace: Namespace, name: str) -> Iterator[bool]:
+    """Most entries of a snapshot, in scopes that nobody sees yet, for :func:`restore`.
+
+    What the block leaves of them, or has replaced by them, is deleted afterwards.
+
+    :returns: whether scopes that the snapshot does not have are to be left for deletion too; not
+        for few entries, a database in memory, or without a journal, where the number of an entry
+        does not tell whether it has changed.
+    """
+    with namespace.database.reading() as db:
+        _find(db, namespace, name)
+    with namespace.taking:
+        _delete_hidden(namespace)  # what a killed process left may not come back
+        try:
+            yield _prepare(namespace, name)
+        finally:
+            _delete_hidden(namespace)
+
+
+def _prepare(namespace: Namespace, name: str) -> bool:
+    database = namespace.database
+    if not database.is_file or not namespace.journal.is_kept:
+        return False
+    with database.reading() as db:
+        snapshot = _find(db, namespace, name)[0]
+        sql = "SELECT keys, size FROM snapshots WHERE snapshot_pk = ?"
+        keys, size = db.execute(sql, (snapshot,)).fetchone()
+    if keys <= _FEW and size <= BYTES and _is_small(namespace):
+        return False
+    with database.transaction() as db:
+        if not copies.prepare(db, namespace.ns, snapshot):
+            return True
+    after = 0
+
+    def copy(most: int) -> int:
+        nonlocal after
+        with database.transaction() as db:
+            last = copies.prepare_some(db, namespace.ns, snapshot, after, most)
+        if last is None:
+            return 0
+        after = last
+        return most
+
+    in_slices(copy)
+    return True
+
+
+def _restore_rows(
+    db: sqlite3.Connection, namespace: Namespace, snapshot: int, seq: int, is_prepared: bool
+) -> None:
     scopes.remember(db, namespace.ns)
     parameters = {"ns": namespace.ns, "snapshot": snapshot}
     namespace.journal.effects(db, seq, "delete", copies.ADDED_KEYS, parameters)
     namespace.journal.effects(db, seq, "set", copies.CHANGED_ENTRIES, parameters)
-    copies.restore(db, namespace.ns, snapshot)
+    copies.restore(db, namespace.ns, snapshot, is_hiding=is_prepared)
     references.hold_again(db, namespace.ns, scopes.OF_NAMESPACE)
 
 
 # ---------------------------------------------------------------- diff
 
-_Key = tuple[Any, ...]  # the coordinates of its scope, and its name
-
-_KEYS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
-    e.entry_id, e.seq
-    FROM {entries} e
-    JOIN {scopes} s ON s.scope_id = e.scope_id {and_scope}
-    LEFT JOIN {dag_runs} r ON r.run_pk = s.run_pk {and_run}
-    LEFT JOIN {assets} a ON a.asset_pk = s.asset_pk {and_asset}
-    WHERE {mine} ORDER BY 1, 2, 3, 4, 5, 6"""
-_NOW = _KEYS.format(
-    entries="entries",
-    scopes="scopes",
-    dag_runs="dag_runs",
-    assets="assets",
-    and_scope="",
-    and_run="",
-    and_asset="",
-    mine="coalesce(r.ns, a.ns) = :ns",
-)
-_THEN = _KEYS.format(
-    entries="snapshot_entries",
-    scopes="snapshot_scopes",
-    dag_runs="snapshot_dag_runs",
-    assets="snapshot_assets",
-    and_scope="AND s.snapshot_pk = e.snapshot_pk",
-    and_run="AND r.snapshot_pk = e.snapshot_pk",
-    and_asset="AND a.snapshot_pk = e.snapshot_pk",
-    mine="e.snapshot_pk = :snapshot",
-)
+_KEYS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.entry_id, e.seq, {is_new} AS is_new
+    FROM entries e JOIN scopes s USING (scope_id)
+    LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+    WHERE coalesce(r.ns, a.ns) = :ns"""
+_KEYS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.entry_id, e.seq, {is_new} AS is_new
+    FROM snapshot_entries e JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
+    LEFT JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
+    LEFT JOIN snapshot_assets a USING (snapshot_pk, asset_pk)
+    WHERE e.snapshot_pk = :{snapshot}"""
+_NONE: tuple[str, Iterator[dict[str, Any]]] = ("", iter(()))
+# the key of several assets of one name is compared once; its entries are then more than two
+_DIFF = """SELECT * FROM
+    (SELECT CASE WHEN min(is_new) THEN 'added' WHEN NOT max(is_new) THEN 'removed'
+        WHEN count(*) > 2 OR min(seq) = 0 OR min(seq) < max(seq) OR min(entry_id) < max(entry_id)
+        THEN 'changed' END AS list, dag_id, run_id, task_id, map_index, asset, key,
+        max(entry_id) FILTER (WHERE NOT is_new) AS old, max(entry_id) FILTER (WHERE is_new) AS new
+     FROM ({old} UNION ALL {new}) GROUP BY 2, 3, 4, 5, 6, 7)
+    WHERE list IS NOT NULL
+    ORDER BY list = 'changed', list = 'removed', 2, 3, 4, 5, 6, 7"""
 
 
-def diff(namespace: Namespace, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another.
+def diff(
+    namespace: Namespace, a: str, b: str | None = None
+) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another, in turn.
+
+    Each list is to be read before the next is asked for. The lists have to be asked for, or closed:
+    they hold a connection of the database.
 
     :param b: a snapshot's name; None compares with the current keys.
     :returns: items ``{scope, key, value}``, or ``{scope, key, before, after}`` for changed ones, in
         the order of their scopes and keys.
-    :raises SnapshotNotFound: if there is none of a name.
+    :raises SnapshotNotFound: if there is none of a name; when the first list is asked for.
     """
     with namespace.database.snapshot() as db:
-        old = _Keys(db, namespace, a)
-        new = _Keys(db, namespace, b)
-        added = [key for key in new.versions if key not in old.versions]
-        removed = [key for key in old.versions if key not in new.versions]
-        kept = [key for key in old.versions if key in new.versions]
-        changed = [key for key in kept if old.differs(new, key)]
-        return {
-            "added": [_item(key, value=new.text(key)) for key in added],
-            "removed": [_item(key, value=old.text(key)) for key in removed],
-            "changed": [_item(key, before=old.text(key), after=new.text(key)) for key in changed],
-        }
+        old = _find(db, namespace, a)[0]
+        new = None
+        keys_of_new = _KEYS_NOW
+        if b is not None:
+            new = _find(db, namespace, b)[0]
+            keys_of_new = _KEYS_THEN
+        parameters = {"ns": namespace.ns, "old": old, "new": new}
+        sql = _DIFF.format(
+            old=_KEYS_THEN.format(snapshot="old", is_new=0),
+            new=keys_of_new.format(snapshot="new", is_new=1),
+        )
+        lists = itertools.groupby(each_row(db, sql, parameters), itemgetter("list"))
+        filled, keys = next(lists, _NONE)
+        for name in ("added", "removed", "changed"):
+            if name != filled:
+                yield name, iter(())
+                continue
+            yield name, filter(None, (_item(db, key, old, new) for key in keys))
+            filled, keys = next(lists, _NONE)
 
 
-class _Keys:
-    """The keys of a snapshot or of now, in their order.
-
-    :ivar versions: entry and number of the write of each, by its coordinates and its name.
+def _item(
+    db: sqlite3.Connection, key: dict[str, Any], old: int, new: int | None
+) -> dict[str, Any] | None:
+    """A key with the value that it has in only one of the two, or with both of its values; None if
+    they are equal.
     """
-
-    def __init__(self, db: sqlite3.Connection, namespace: Namespace, name: str | None) -> None:
-        self._db = db
-        self._snapshot: int | None = None
-        sql = _NOW
-        if name is not None:
-            self._snapshot = _find(db, namespace, name)[0]
-            sql = _THEN
-        keys = db.execute(sql, {"ns": namespace.ns, "snapshot": self._snapshot})
-        self.versions = {tuple(key): (entry, seq) for *key, entry, seq in keys}
-
-    def text(self, key: _Key) -> str:
-        """The JSON text of a key."""
-        sql = "SELECT value FROM entries WHERE entry_id = :entry"
-        if self._snapshot is not None:
-            sql = "SELECT value FROM snapshot_entries WHERE entry_id = :entry AND snapshot_pk = :pk"
-        entry, _ = self.versions[key]
-        parameters = {"entry": entry, "pk": self._snapshot}
-        text: str = self._db.execute(sql, parameters).fetchone()[0]
-        return text
-
-    def differs(self, other: _Keys, key: _Key) -> bool:
-        """Whether the value of a key is another than there."""
-        version = self.versions[key]
-        is_same_write = version == other.versions[key] and version[1] > 0
-        return not is_same_write and self.text(key) != other.text(key)
+    item = {"scope": scope_document(scope_from(key)), "key": key["key"]}
+    if key["old"] is None:
+        return {**item, "value": values.loads(_text(db, key["new"], new))}
+    before = _text(db, key["old"], old)
+    if key["new"] is None:
+        return {**item, "value": values.loads(before)}
+    after = _text(db, key["new"], new)
+    if before == after:
+        return None
+    return {**item, "before": values.loads(before), "after": values.loads(after)}
 
 
-def _item(key: _Key, **texts: str) -> dict[str, Any]:
-    row = dict(zip(("dag_id", "run_id", "task_id", "map_index", "asset"), key, strict=False))
-    members = {name: values.loads(text) for name, text in texts.items()}
-    return {"scope": scope_document(scope_from(row)), "key": key[-1], **members}
+def _text(db: sqlite3.Connection, entry: int, snapshot: int | None) -> str:
+    """The JSON text of an entry.
+
+    :param snapshot: None for the current one.
+    """
+    sql = "SELECT value FROM entries WHERE entry_id = :entry"
+    if snapshot is not None:
+        sql = "SELECT value FROM snapshot_entries WHERE entry_id = :entry AND snapshot_pk = :pk"
+    text: str = db.execute(sql, {"entry": entry, "pk": snapshot}).fetchone()[0]
+    return text

@@ -61,6 +61,13 @@ def _expecting(keyspace: Keyspace, ref: str) -> Iterator[bool]:
         yield True
 
 
+def _is_gone(hooks: Hooks, ref: str) -> bool:
+    """Whether the object of a write is missing: it was removed as an orphan before its row pointed
+    at it, or by a delete of a backend whose references are not unique.
+    """
+    return hooks.has("holds") and not hooks.backend.holds(ref)
+
+
 class _Accessor:
     """Airflow's methods of an accessor, and their async variants, which do not block the loop.
 
@@ -174,18 +181,21 @@ class _Accessor:
         else:
             facts = Facts(hooks.name, encoded.size, encoded.sha256)
             with _expecting(self._keyspace, ref) as is_kept:
-                if is_kept:
-                    self._write_again_if_gone(hooks, key, value, ref)
+                if is_kept and _is_gone(hooks, ref):
+                    hooks.write_again(self._scope, key, value, self._ti_id, ref)
                 replaced = self._keyspace.set(key, envelope.wrap(ref), expires_at, facts)
-            if not is_kept:
-                self._write_again_if_gone(hooks, key, value, ref)
+            if not is_kept and _is_gone(hooks, ref) and self._points_at(key, ref):
+                hooks.write_again(self._scope, key, value, self._ti_id, ref)
         if replaced and replaced != ref:
             self._remove(hooks, key, replaced, inline=ref is None)
 
-    def _write_again_if_gone(self, hooks: Hooks, key: str, value: Any, ref: str) -> None:
-        """Write the object again if a concurrent delete has removed it."""
-        if hooks.has("holds") and not hooks.backend.holds(ref):
-            hooks.write(self._scope, key, value, self._ti_id)
+    def _points_at(self, key: str, ref: str) -> bool:
+        """Whether the row points at a reference; another worker may have changed it meanwhile."""
+        try:
+            stored, _ = self._keyspace.fetch(key)
+        except KeyNotFound:
+            return False
+        return envelope.unwrap(stored) == ref
 
     def _remove(self, hooks: Hooks, key: str, ref: str, inline: bool) -> None:
         """Remove the object of a replaced reference, if no other object would be removed with it.

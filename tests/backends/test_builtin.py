@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from state.backends import layout
 from state.backends.files import FileBackend
 from state.backends.hooks import Hooks
 from state.backends.memory import MemoryBackend
@@ -15,7 +16,7 @@ from state.backends.objects import ObjectBackend
 from state.errors import BadBackend, ForeignReference, ObjectCorrupt, ObjectMissing
 from state.model.scopes import AssetScope, TaskScope
 from state.model.values import Encoded
-from tests.support.objects import TASK, TRICKY, put
+from tests.support.objects import TASK, TRICKY, put, put_as_before
 from tests.support.packages import NEEDS_FSSPEC
 
 ASSET = AssetScope(name="asset")
@@ -84,8 +85,38 @@ def test_every_key_comes_back(backend, key):
     assert [row[0] for row in backend.iter_refs()] == [ref]
 
 
-def test_same_value_has_the_same_reference_in_another_instance(make):
-    assert put(make()) == put(make())
+def test_each_write_of_a_value_has_an_object_of_its_own(make):
+    first = put(make())
+    second = put(make())
+    assert first != second
+    make().remove_ref(first)
+    assert make().read(second).value() == 1
+
+
+def test_a_missing_object_is_written_again_under_its_reference(backend):
+    ref = put(backend)
+    backend.remove_ref(ref)
+    hooks = Hooks(backend, "mine")
+    hooks.write_again(TASK, "key", 1, None, ref)
+    assert backend.read(ref).value() == 1
+
+
+def test_an_object_of_an_earlier_version_is_read_and_removed(backend):
+    ref = put_as_before(backend)
+    assert layout.base_of(ref) == backend.base
+    assert backend.owns_ref(ref)
+    assert backend.belongs_to(TASK, ref)
+    assert backend.read(ref).value() == 1
+    assert [row[0] for row in backend.iter_refs()] == [ref]
+    backend.remove_ref(ref)
+    assert not backend.holds(ref)
+
+
+def test_delete_removes_objects_of_earlier_versions_too(backend):
+    put(backend)
+    put_as_before(backend)
+    backend.delete(TASK, "key")
+    assert list(backend.iter_refs()) == []
 
 
 def test_a_new_value_leaves_the_old_object_readable(backend):
@@ -100,8 +131,8 @@ def test_a_value_below_the_threshold_stays_in_its_row(make):
     assert backend.read(put(backend, 1234)).value() == 1234
 
 
-@pytest.mark.parametrize("threshold", [-1])
-def test_a_negative_threshold_is_refused(make, threshold):
+@pytest.mark.parametrize("threshold", [-1, "many", 0.5])
+def test_a_threshold_that_is_no_number_of_bytes_is_refused(make, threshold):
     with pytest.raises(BadBackend, match="threshold"):
         make(threshold=threshold)
 
@@ -282,7 +313,7 @@ def test_compression_may_change_and_old_objects_stay_readable(tmp_path):
         put(MAKERS[maker](tmp_path)) for maker in ("object on files", "object, gzip", "object, xz")
     ]
     assert [MAKERS["object, gzip"](tmp_path).read(ref).value() for ref in refs] == [1, 1, 1]
-    assert [ref.rpartition("/")[2][64:] for ref in refs] == ["", ".gzip", ".xz"]
+    assert [ref.rpartition("/")[2][81:] for ref in refs] == ["", ".gzip", ".xz"]
 
 
 def test_an_object_holds_exactly_the_json_text(tmp_path):
@@ -303,3 +334,56 @@ def test_unknown_compression_is_refused_with_the_known_ones(tmp_path, compressio
 def test_a_base_with_an_unknown_storage_is_refused(base):
     with pytest.raises(BadBackend, match="base"):
         ObjectBackend(base)
+
+
+@NEEDS_FSSPEC
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"timeout": "abc"}, "timeout must be a number of seconds above 0, got 'abc'"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0, got 0"),
+        ({"timeout": float("nan")}, "got nan"),
+        ({"timeout": float("inf")}, "got inf"),
+        ({"storage": "secret"}, 'storage must be an object such as .*"}, got str$'),
+        ({"storage": []}, "got list$"),
+    ],
+)
+def test_an_invalid_option_of_the_object_backend_is_refused(option, words):
+    with pytest.raises(BadBackend, match=words):
+        ObjectBackend("memory://m", **option)
+
+
+@NEEDS_FSSPEC
+def test_a_base_without_a_path_is_refused_as_it_was_given():
+    with pytest.raises(BadBackend, match="got 'file://'"):
+        ObjectBackend("file://")
+
+
+def test_a_claim_is_read_by_another_instance(make):
+    owner = {"claim": "word", "database": "/state.db"}
+    assert make().owner() is None
+    make().claim({"claim": "former"})
+    make().claim(owner)
+    assert make().owner() == owner
+    assert make(realm="another/default").owner() is None
+    assert list(make().iter_refs()) == []
+
+
+@NEEDS_FSSPEC
+def test_a_claim_is_read_whatever_the_compression(tmp_path):
+    plain = MAKERS["object on files"](tmp_path)
+    compressed = MAKERS["object, gzip"](tmp_path)
+    plain.claim({"claim": "plain"})
+    compressed.claim({"claim": "compressed"})
+    assert plain.owner() == {"claim": "compressed"}
+    plain.claim({"claim": "plain"})
+    assert compressed.owner() == {"claim": "plain"}
+
+
+def test_a_backend_that_moves_only_reads_its_former_objects(backend):
+    ref = put(backend)
+    backend.move("another")
+    assert backend.reads_ref(ref)
+    assert not backend.owns_ref(ref)
+    assert backend.owns_ref(put(backend))
+    assert backend.read(ref).value() == 1

@@ -8,14 +8,15 @@ import pytest
 from state.conformance import report
 from state.conformance.runner import run, run_one
 from state.conformance.samples import CHECKS
-from tests.support.broken_backends import CAUGHT_BY, Sound
+from tests.support.broken_backends import CAUGHT_BY, Sound, Unique
 
 BY_NAME = {check.name: check for check in CHECKS}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
-def test_a_sound_backend_passes(check, tmp_path):
-    result = run_one(check, lambda: Sound(tmp_path), "sound")
+@pytest.mark.parametrize("backend", [Sound, Unique])
+def test_a_sound_backend_passes(check, backend, tmp_path):
+    result = run_one(check, lambda: backend(tmp_path), "sound")
     assert result.outcome in ("passed", "not applicable"), result.detail
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -153,11 +155,11 @@ def test_a_set_wins_over_deletes_at_the_same_time(backend):
     thread = threading.Thread(target=delete)
     thread.start()
     try:
-        refs = {put(backend, number % 3) for number in range(200)}
+        refs = {put(backend) for _ in range(200)}
     finally:
         stop.set()
         thread.join()
-    assert len(refs) == 3
+    assert len(refs) == 200
     assert backend.read(put(backend)).value() == 1
 
 
@@ -178,12 +180,90 @@ def test_a_folder_that_a_delete_removes_twice_is_made_again(backend, tmp_path, m
     assert Path(ref).is_file()
 
 
-def test_files_follow_the_umask(backend):
-    mask = os.umask(0o027)
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request):
+    mask = os.umask(request.param)
+    yield request.param
+    os.umask(mask)
+
+
+BACKENDS = pytest.mark.parametrize(
+    "make",
+    [FileBackend, pytest.param(lambda base: ObjectBackend(f"file://{base}"), marks=NEEDS_FSSPEC)],
+    ids=["file", "object"],
+)
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def modes_of_folders(base):
+    return {mode_of(folder) for folder, _, _ in os.walk(base)}
+
+
+@BACKENDS
+def test_only_its_owner_reads_a_base_that_a_write_has_made(tmp_path, make, umask):
+    base = tmp_path / "above" / "base"
+    ref = put(make(base))
+    assert mode_of(ref.removeprefix("file://")) == 0o600
+    assert modes_of_folders(base) == {0o700}
+    assert mode_of(base.parent) == 0o777 & ~umask
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    ("shared", "object_mode"),
+    [(0o700, 0o600), (0o750, 0o640), (0o755, 0o644), (0o2770, 0o640), (0o1777, 0o644)],
+    ids=oct,
+)
+def test_who_may_use_the_base_may_use_what_is_in_it(tmp_path, make, umask, shared, object_mode):
+    base = tmp_path / "base"
+    base.mkdir()
+    base.chmod(shared)
+    ref = put(make(base))
+    assert modes_of_folders(base) == {shared}
+    assert mode_of(ref.removeprefix("file://")) == object_mode
+
+
+@pytest.fixture
+def group_base():
+    """A base of the group GROUP, where other users reach it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can write as another user")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, -1, GROUP)
+        os.chmod(folder, 0o2770)
+        yield folder
+
+
+def test_members_of_the_group_of_a_base_share_it(group_base):
+    with as_user(20_001):
+        ref = put(FileBackend(group_base), 1)
+    with as_user(20_002):
+        assert FileBackend(group_base).read(ref).value() == 1
+        put(FileBackend(group_base), 2)
+        FileBackend(group_base).remove_ref(ref)
+    with as_user(20_003, group=20_003), pytest.raises(PermissionError):
+        put(FileBackend(group_base), 3)
+
+
+GROUP = 20_000
+
+
+@contextmanager
+def as_user(user, group=GROUP):
+    """Let this process be another user, with one group, for the block."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(group)
+    os.seteuid(user)
     try:
-        assert os.stat(put(backend)).st_mode & 0o777 == 0o640
+        yield
     finally:
-        os.umask(mask)
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
 
 
 def test_a_large_value_is_never_copied_as_a_whole():

@@ -8,8 +8,9 @@ import pytest
 
 from state.backends.base import BaseStateBackend, BaseStoreBackend
 from state.backends.hooks import Hooks, check_class
-from state.errors import BadBackend
+from state.errors import BadBackend, ObjectMissing
 from state.model.scopes import AssetScope, TaskScope
+from tests.support.broken_backends import Sound, Unique
 from tests.support.hooked_backends import Released, Removes
 
 TASK = TaskScope("dag", "run", "task", 3)
@@ -171,3 +172,21 @@ def test_a_class_without_delete_and_clear_is_refused():
     )
     with pytest.raises(BadBackend, match="does not define clear, delete"):
         check_class(cls)
+
+
+def test_a_missing_object_with_another_reference_is_an_error(tmp_path):
+    backend = Unique(tmp_path)
+    hooks = Hooks(backend, "mine")
+    ref = hooks.write(TASK, "key", 1, None)[0]
+    backend.remove_ref(ref)
+    with pytest.raises(ObjectMissing):
+        hooks.write_again(TASK, "key", 1, None, ref)
+
+
+def test_a_missing_object_is_written_again_by_the_value(tmp_path):
+    backend = Sound(tmp_path)
+    hooks = Hooks(backend, "mine")
+    ref = hooks.write(TASK, "key", 1, None)[0]
+    backend.delete(TASK, "key")
+    hooks.write_again(TASK, "key", 1, None, ref)
+    assert backend.read(ref) == 1

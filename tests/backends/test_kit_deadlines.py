@@ -104,6 +104,20 @@ def test_the_command_ends_and_says_where_it_waited(tmp_path):
     assert "it waits in HangsInDelete.delete" in " ".join(result.stdout.split())
 
 
+def test_a_call_that_keeps_the_lock_of_python_ends_the_command(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "state", "check", "tests.support.hanging_backends.HangsWithTheLock"]
+        + ["--timeout", "2", "--option", f"root={tmp_path}", "--only", "round_trip"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=SOON,
+    )
+    assert result.returncode == 1, result.stderr
+    assert "hanging_backends.py" in result.stderr
+    assert "in read" in result.stderr
+
+
 def test_pytest_ends_after_checks_that_hang(tmp_path):
     test = tmp_path / "test_mine.py"
     test.write_text(CONTRACT)

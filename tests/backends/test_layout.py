@@ -80,11 +80,27 @@ def test_a_name_and_a_uri_of_the_same_text_are_two_assets():
 @pytest.mark.parametrize("key", TRICKY)
 def test_every_object_path_is_recognised_and_fits_into_s3(key):
     scope = TaskScope("d" * 250, "run é" * 50, "T" * 250, 12)
-    path = (
-        f"{layout.realm('0123456789abcdef/' + 'n' * 100)}/{layout.key_path(scope, key)}/{'0' * 64}"
-    )
+    realm = layout.realm("0123456789abcdef/" + "n" * 100)
+    path = f"{realm}/{layout.object_path(scope, key, '0' * 64)}.gzip"
     assert layout.parse(path)["sha256"] == "0" * 64
-    assert len(path) < 900
+    assert layout.parse(path)["codec"] == "gzip"
+    assert layout.is_unfinished(layout.unfinished(path))
+    assert len(path) < 920
+
+
+@pytest.mark.parametrize("name", ["0" * 64, "0" * 64 + ".gzip", "0" * 64 + "-" + "1" * 16 + ".xz"])
+def test_names_with_and_without_a_random_part_are_objects(name):
+    path = f"local/default/assets/orders/key/{name}"
+    assert layout.parse(path)["sha256"] == "0" * 64
+    assert layout.base_of(f"s3://bucket/{path}") == "s3://bucket"
+    assert layout.is_unfinished(layout.unfinished(path))
+
+
+@pytest.mark.parametrize(
+    "name", ["0" * 63, "0" * 64 + "-", "0" * 64 + "-1", "0" * 64 + "-" + "A" * 16]
+)
+def test_another_name_is_no_object(name):
+    assert layout.parse(f"local/default/assets/orders/key/{name}") is None
 
 
 @pytest.mark.parametrize("realm", ["", "local"])

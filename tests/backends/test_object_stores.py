@@ -75,6 +75,14 @@ def test_a_value_of_many_parts_comes_back(make):
     assert objects(make()) == [ref]
 
 
+def test_a_claim_comes_back(make):
+    assert make().owner() is None
+    make().claim({"claim": "former"})
+    make().claim({"claim": "last"})
+    assert make().owner() == {"claim": "last"}
+    assert objects(make()) == []
+
+
 @pytest.fixture
 def check(store, tmp_path):
     """Runs one check of the store by the command."""

@@ -16,8 +16,12 @@ from state.model.values import Encoded
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.object_store
-pytest.importorskip("paramiko", reason="needs requirements-object-stores.txt")
-sftp = pytest.importorskip("tests.support.sftp", reason="needs requirements-object-stores.txt")
+pytest.importorskip(
+    "paramiko", reason="needs paramiko: pip install -r requirements-object-stores.txt"
+)
+sftp = pytest.importorskip(
+    "tests.support.sftp", reason="needs asyncssh: pip install -r requirements-object-stores.txt"
+)
 
 TASK = TaskScope("dag", "run", "task")
 SMALL = Encoded.of("small")

@@ -5,8 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from state.cli.check import _argument
 from state.cli.main import cli
 from tests.support.broken_backends import Sound
+from tests.support.packages import NEEDS_FSSPEC
 
 NESTED = f"{__name__}.Nested"
 
@@ -55,3 +57,24 @@ def test_a_missing_option_is_one_sentence(check):
 def test_a_backend_that_cannot_be_created_says_why(check):
     result = check(NESTED, "--option", "storage=[]")
     assert "cannot be created: TypeError: list indices" in result.output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e12", "0", "-1"])
+def test_a_deadline_is_a_number_of_seconds(check, value):
+    result = check(NESTED, "--timeout", value)
+    assert result.exit_code == 2
+    assert "Invalid value for '--timeout'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("5", 5), ("0.5", 0.5), ("5s", "5s"), ("-1", "-1"), ("007", "007")]
+)
+def test_an_option_may_be_a_number(text, value):
+    assert _argument(f"timeout={text}") == ("timeout", value)
+
+
+@NEEDS_FSSPEC
+def test_the_object_backend_takes_its_own_deadline(check):
+    options = ["--option", "base=memory://m", "--option", "timeout=20.5"]
+    result = check("object", *options)
+    assert result.exit_code == 0, result.output

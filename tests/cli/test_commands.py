@@ -165,3 +165,19 @@ def test_token_is_one_that_the_service_takes():
     claims = tokens.verified(result.output.strip(), SECRET, tokens.CORE_AUDIENCE)
     assert claims["sub"] == "admin"
     assert claims["role"] == "admin"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["set", "cursor", "1", "--days", "nan", *TASK],
+        ["token", "--role", "admin", "--jwt-secret", SECRET, "--days", "nan"],
+        ["faults", "add", "--status", "500", "--probability", "nan"],
+        ["ready", "--wait", "nan"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_nan_is_in_no_range(run, arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "'nan' is not a valid number" in result.output

@@ -346,6 +346,30 @@ def test_removal_stops_at_its_limit(kept):
     assert len(list(kept.files.iter_refs())) == 3
 
 
+def test_an_endless_list_of_objects_ends(store, base, monkeypatch):
+    monkeypatch.setattr("state.gateway.orphans._LISTING", 0.05)  # of 10 s
+    kept = Kept(store, base, small_backends.EndlessListing)
+    with pytest.raises(BackendTimeout, match=r"after 0\.5 s, .* had listed [\d,]+00 objects"):
+        list(orphans(kept.namespace, kept.backend))
+    with pytest.raises(BackendTimeout, match="--backend-timeout"):
+        kept.remove()
+
+
+def test_the_removal_of_objects_does_not_shorten_their_list(kept, monkeypatch):
+    monkeypatch.setattr("state.gateway.orphans._CHUNK", 2)
+    monkeypatch.setattr("state.gateway.orphans._LISTING", 0.05)  # of 10 s
+    for number in range(6):
+        kept.loose(number)
+    remove = kept.files.remove_ref
+
+    def slow(ref):
+        time.sleep(0.2)
+        remove(ref)
+
+    monkeypatch.setattr(kept.files, "remove_ref", slow)
+    assert len(kept.remove(older_than=0)[0]) == 6
+
+
 def test_orphans_beyond_one_chunk_are_all_found(kept, monkeypatch):
     monkeypatch.setattr("state.gateway.orphans._CHUNK", 2)
     for number in range(5):

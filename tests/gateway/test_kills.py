@@ -1,4 +1,7 @@
-"""Kills while values are written, removed, restored and cleaned up on the same keys."""
+"""Kills while values are written, removed, restored and cleaned up on the same keys.
+
+By workers with the file backend, and through the gateway.
+"""
 
 import contextlib
 import os
@@ -10,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from state.backends.files import FileBackend
+from state.backends.hooks import Hooks
 from state.client.http import StateroomClient
-from state.errors import StateError
+from state.errors import BackendError, StateError
+from state.model.scopes import TaskScope
 from state.process import ServerProcess
+from state.worker.accessors import TaskStateStoreAccessor
 
 KILLS = int(os.environ.get("STATEROOM_KILLS", "12"))  # 400 were run by hand, without a loss
 KEYS = ("a", "b", "c")
@@ -26,19 +33,23 @@ class Load:
     """Calls from several threads until the service is killed.
 
     :param process: the service.
+    :param base: of the objects.
     :param ti_ids: of the task instance, by namespace.
     """
 
-    def __init__(self, process, ti_ids):
+    def __init__(self, process, base, ti_ids):
         self.url = process.url
         self.ti_ids = ti_ids
+        realm = StateroomClient(process.url).ask("GET", "/_stateroom/health")["realm"]
+        self.hooks = Hooks(FileBackend(base, realm), "file")
         self.acknowledged = {}
         self.under_way = {}
         self.errors = []
 
     def run(self, process, seconds):
-        workers = [self.change, self.change, self.remove, self.snapshot, self.clean_up, self.quiet]
-        threads = [threading.Thread(target=self._repeat, args=(work,)) for work in workers]
+        calls = [self.change, self.change, self.remove, self.snapshot, self.clean_up, self.quiet]
+        calls += [self.write_as_worker, self.write_as_worker, self.remove_as_worker]
+        threads = [threading.Thread(target=self._repeat, args=(call,)) for call in calls]
         for thread in threads:
             thread.start()
         time.sleep(seconds)
@@ -53,15 +64,22 @@ class Load:
                 work(client)
 
     def _call(self, client, method, path, *also, **options):
-        """A call that may be refused, for a key or scope that another has just removed."""
-        try:
+        with self._noting(f"{method} {path}", *also):
             client.call(method, path, **options)
+
+    @contextlib.contextmanager
+    def _noting(self, what, *also):
+        """Note errors, but not that of a key or scope that another has just removed."""
+        try:
+            yield
+        except BackendError as error:
+            self.errors.append(f"{what}: {error}")
         except StateError as error:
             status = getattr(error, "status", 404)
             if status is None or "service unreachable" in str(error) or "closed" in str(error):
                 raise
             if status not in (404, 429, 503, *also):
-                self.errors.append(f"{method} {path}: {error}")
+                self.errors.append(f"{what}: {error}")
 
     def _path(self, namespace=""):
         prefix = f"/ns/{namespace}" if namespace else ""
@@ -77,6 +95,22 @@ class Load:
         if random.random() < 0.3:
             self._call(client, "DELETE", f"/execution/store/ti/{self.ti_ids['']}")
         self._call(client, "DELETE", self._path(), params={"key": random.choice(KEYS)})
+
+    def _worker(self, client):
+        ti_id = self.ti_ids[""]
+        return TaskStateStoreAccessor(client.task(ti_id), TaskScope(**SCOPE), self.hooks, ti_id)
+
+    def write_as_worker(self, client):
+        key = random.choice(KEYS)
+        with self._noting("a worker's set and get"):
+            self._worker(client).set(key, random.choice(VALUES))
+            self._worker(client).get(key)
+
+    def remove_as_worker(self, client):
+        with self._noting("a worker's delete or clear"):
+            if random.random() < 0.3:
+                self._worker(client).clear()
+            self._worker(client).delete(random.choice(KEYS))
 
     def snapshot(self, client):
         self._call(client, "PUT", "/_stateroom/snapshots/s")
@@ -125,7 +159,7 @@ def test_no_kill_loses_a_value_or_the_object_of_a_row(tmp_path):
     acknowledged = {}
     for _ in range(KILLS):
         process = ServerProcess(arguments, environ)
-        load = Load(process, ti_ids)
+        load = Load(process, tmp_path / "objects", ti_ids)
         load.run(process, random.uniform(*SECONDS))
         acknowledged |= load.acknowledged
         assert load.errors == []

@@ -1,5 +1,6 @@
 """An object stays as long as a row or a snapshot points at it, and no call takes another's."""
 
+import os
 import threading
 import time
 
@@ -12,9 +13,10 @@ from state.errors import BackendFailed, KeyNotFound, RefusedReference
 from state.gateway.backend import Backend
 from state.gateway.gateway import Gateway
 from state.gateway.health import check
-from state.gateway.orphans import remove_orphans
+from state.gateway.orphans import UNFINISHED_AGE, remove_orphans
 from state.gateway.resolve import refusal, resolve
 from state.model import envelope
+from state.model.reference_facts import Facts
 from state.model.scopes import API_WRITER, AssetScope, TaskScope
 from state.model.values import Encoded
 from state.store import snapshots
@@ -23,6 +25,7 @@ from state.store.tables import assets, references, scopes, task_instances
 from state.store.views import keys
 from state.worker.accessors import TaskStateStoreAccessor
 from tests.support import small_backends
+from tests.support.objects import put_as_before
 
 SCOPE = TaskScope("etl", "r1", "load")
 OTHER = TaskScope("etl", "r1", "other")
@@ -190,9 +193,6 @@ def test_a_value_outlives_a_clear_and_the_removal_of_orphans(service):
 def test_a_row_never_points_at_an_object_that_is_being_removed(service):
     """Not even until the write has looked again: a kill in between would lose the value."""
     gateway = service.gateway()
-    gateway.set("k", 1)
-    ref = envelope.unwrap(service.row())
-    gateway.delete("k")
     missing = []
     write = service.store.transaction
 
@@ -201,15 +201,20 @@ def test_a_row_never_points_at_an_object_that_is_being_removed(service):
         return write(refs)
 
     service.store.transaction = watched
-    service.files.write(SCOPE, "k", Encoded.of(1))
-    service.files.pause = 0.02
-    together(
-        lambda: gateway.set("k", 1),
-        lambda: remove_orphans(service.namespace, service.backend, 0, 100),
-    )
+    put = service.files.write
+    removed = []
+
+    def removed_meanwhile(scope, key, encoded):
+        ref = put(scope, key, encoded)
+        os.utime(ref, (0, 0))  # a younger one would stay
+        removed.extend(remove_orphans(service.namespace, service.backend, 0, 100)["removed"])
+        return ref
+
+    service.files.write = removed_meanwhile
+    gateway.set("k", 1)
+    assert [orphan.ref for orphan in removed] == [envelope.unwrap(service.row())]
     assert missing == []
     assert gateway.get("k") == 1
-    assert service.files.holds(ref)
 
 
 def test_a_read_beside_an_overwrite_reads_one_of_both(service):
@@ -251,6 +256,55 @@ def test_an_object_that_is_missing_for_good_is_an_error(service):
         gateway.get("k")
 
 
+# ---------------------------------------------------------------- objects of earlier versions
+
+
+@pytest.fixture
+def earlier(service):
+    """A row of an earlier version, whose object has no random part in its name."""
+    ref = put_as_before(service.files, {"job": 42}, "k", SCOPE)
+    facts = Facts.of("file", {"job": 42})
+    scopes.task_instance(service.namespace, service.ids[SCOPE]).set(
+        "k", envelope.wrap(ref), facts=facts, vouched=True
+    )
+    return ref
+
+
+def test_an_object_of_an_earlier_version_is_read_and_checked(service, earlier):
+    assert service.gateway().get("k") == {"job": 42}
+    assert check(service.namespace, service.backend, 0, 10)["health"] == {"ok": 1}
+
+
+@pytest.mark.parametrize("way", ["delete", "clear", "overwrite", "the same value"])
+def test_an_object_of_an_earlier_version_goes_with_its_row(service, earlier, way):
+    gateway = service.gateway()
+    if way == "delete":
+        gateway.delete("k")
+    elif way == "clear":
+        gateway.clear()
+    elif way == "overwrite":
+        gateway.set("k", "another")
+    else:
+        gateway.set("k", {"job": 42})
+    assert not service.files.holds(earlier)
+    assert service.rows_without_object() == []
+
+
+def test_an_orphan_of_an_earlier_version_is_removed(service, earlier):
+    scopes.task_instance(service.namespace, service.ids[SCOPE]).delete("k")
+    removed = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
+    assert [orphan.ref for orphan in removed] == [earlier]
+    assert not service.files.holds(earlier)
+
+
+def test_a_snapshot_keeps_an_object_of_an_earlier_version(service, earlier):
+    snapshots.take(service.namespace, "before")
+    service.gateway().set("k", {"job": 42})
+    snapshots.restore(service.namespace, "before")
+    assert envelope.unwrap(service.row()) == earlier
+    assert service.gateway().get("k") == {"job": 42}
+
+
 # ---------------------------------------------------------------- orphans
 
 
@@ -263,6 +317,21 @@ def test_an_unfinished_object_of_a_live_writer_stays(service, tmp_path):
     left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
     assert [why for _, why in left] == ["too young"]
     assert unfinished.exists()
+
+
+def test_an_object_without_a_row_of_a_live_writer_stays(service):
+    ref = service.files.write(SCOPE, "k", Encoded.of(1))
+    left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
+    assert [why for _, why in left] == ["too young"]
+    assert service.files.holds(ref)
+
+
+def test_an_object_without_a_row_of_a_killed_writer_goes(service):
+    ref = service.files.write(SCOPE, "k", Encoded.of(1))
+    quarter_ago = time.time() - UNFINISHED_AGE
+    os.utime(ref, (quarter_ago, quarter_ago))
+    removed = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
+    assert [orphan.ref for orphan in removed] == [ref]
 
 
 # ---------------------------------------------------------------- another's value

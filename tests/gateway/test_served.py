@@ -108,7 +108,49 @@ def test_the_built_in_file_backend_serves_the_gateway(filed, tmp_path):
     assert ref.startswith(f"{tmp_path}/objects/{values.service.store.database_id}/default/")
     assert row["backend"] == "file"
     assert values.call("DELETE") == (204, None)
-    assert not any(path.is_file() for path in (tmp_path / "objects").rglob("*"))
+    assert [path.name for path in (tmp_path / "objects").rglob("*") if path.is_file()] == ["claim"]
+
+
+def test_the_base_is_not_touched_before_the_first_write(filed, tmp_path):
+    values = filed("a.db")
+    assert values.call("GET")[0] == 404
+    assert values.http.get("/_stateroom/health").status_code == 200
+    assert not (tmp_path / "objects").exists()
+
+
+def test_a_base_that_cannot_be_written_refuses_writes_only(filed, tmp_path):
+    (tmp_path / "objects").write_text("not a folder")
+    values = filed("a.db")
+    assert values.put(1)[0] == 502
+    assert values.call("GET")[0] == 404
+    (tmp_path / "objects").unlink()
+    assert values.put(1)[0] == 204
+
+
+def test_a_replaced_database_is_no_fault_of_the_backend(filed, tmp_path):
+    values = filed("a.db")
+    values.put(1)
+    values.service.backend.place.expire()
+    (claim,) = (tmp_path / "objects").rglob("claim")
+    claim.write_text('{"claim": "of another"}')
+    (tmp_path / "a.db").rename(tmp_path / "elsewhere.db")
+    status, answer = values.put(2)
+    assert status == 503
+    assert answer["detail"]["reason"] == "database_replaced"
+
+
+def test_health_names_the_place_that_a_copy_gets(filed, tmp_path):
+    values = filed("a.db")
+    values.put(1)
+    before = values.http.get("/_stateroom/health").json["realm"]
+    (claim,) = (tmp_path / "objects").rglob("claim")
+    claim.write_text('{"claim": "of another", "database": "/b.db", "host": "b", "at": "today"}')
+    values.service.backend.place.expire()
+    assert values.call("PUT", key="second", json={"value": 2})[0] == 204
+    after = values.http.get("/_stateroom/health").json["realm"]
+    assert after != before
+    assert f"/{after}/" in values.task.get("second")[envelope.MARKER]
+    assert values.call("GET") == (200, {"value": 1})
 
 
 def test_databases_sharing_a_base_keep_each_others_objects(filed):

@@ -60,6 +60,16 @@ class TestSqliteBackend(BackendContract):
         return lambda: cls(tmp_path / "values.sqlite")
 
 
+@pytest.mark.slow
+class TestSharedBackend(BackendContract):
+    """The class that the document shows for two workers at once."""
+
+    @pytest.fixture
+    def make_backend(self, tmp_path):
+        cls = run("backends.md")["SharedBackend"]
+        return lambda: cls(tmp_path / "values.sqlite")
+
+
 def test_every_built_in_backend_and_option_is_documented():
     text = (DOCS / "backends.md").read_text()
     for word in [

@@ -69,7 +69,7 @@ def test_the_apps_own_time_is_measured_on_calls_that_succeed(tmp_path, monkeypat
 def test_long_calls_are_measured_beside_short_ones(tmp_path):
     large.fill(tmp_path / "large.db", 40)
     with ServerProcess(["--db", str(tmp_path / "large.db")]) as process:
-        seen = large.measure(process.url)
+        seen = large.measure(process.url, process.process.pid)
     assert all(call.gets and call.puts for call in seen)
     assert max(len(call.puts) for call in seen if call.name == "snapshot") > 3
     assert "reset" in large.line(seen[5], 10)

@@ -1,5 +1,6 @@
 """The banner printed at start: correct for the settings, and fits one screen."""
 
+import errno
 import shlex
 import sys
 
@@ -97,3 +98,12 @@ def test_it_shows_where_the_secret_came_from(start):
         banner_of(start(jwt_secret=SECRET["jwt_secret"])).split()
     )
     assert "secret from" not in " ".join(banner_of(start()).split())
+
+
+def test_it_says_that_the_disk_is_nearly_full(start, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    text = " ".join(banner_of(start(db=str(tmp_path / "s.db"))).split())
+    assert f"note {tmp_path}/s.db-reserve could not be kept (No space left on device)" in text

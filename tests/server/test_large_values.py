@@ -2,12 +2,17 @@
 
 import contextlib
 import json
+import tracemalloc
 
 import pytest
 import requests
 
+from state.model.scopes import TaskScope
 from state.process import ServerProcess
+from state.store import snapshots
+from state.store.tables import scopes, task_instances
 from tests.support.connections import running
+from tests.support.waiting import wait_for
 from tests.support.world import CORE_TASK, TASK_KEY
 from web.server import lanes
 from web.server.lanes import SHORT_VALUE
@@ -125,6 +130,60 @@ def test_a_list_of_large_values_needs_little_memory(tmp_path):
         assert answer.json()["total_entries"] == count
         assert len(answer.content) > count * 5_000_000
         assert peak(process) - before < 64 * 1024  # 200 MB are sent; four times that was needed
+
+
+@pytest.fixture
+def large(start, tmp_path):
+    """A client of a service with a snapshot of 60 values of half a megabyte, all overwritten."""
+    app = start(db=str(tmp_path / "s.db"))
+    namespace = app.extensions["stateroom"].store.namespace()
+    scope = TaskScope("d", "r", "t")
+    task_instances.create_task_instance(namespace, scope)
+    for text in "ab":
+        for number in range(60):
+            scopes.task(namespace, scope).set(f"k{number}", text * 500_000)
+        if text == "a":
+            snapshots.take(namespace, "s")
+    return app.test_client()
+
+
+@pytest.mark.parametrize(
+    ("path", "count"), [("fixture", 60), ("snapshots/diff?a=s", 120), ("snapshots/diff?a=s&b=s", 0)]
+)
+def test_an_answer_of_large_values_needs_little_memory(large, path, count):
+    large.get("/_stateroom/health")
+    tracemalloc.start()
+    try:
+        answer = large.get(f"/_stateroom/{path}", buffered=False)
+        size = sum(len(block) for block in answer.response)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size >= count * 500_000
+    assert peak < 15_000_000
+
+
+def test_an_answer_that_is_cut_off_lets_the_log_begin_anew(large):
+    store = large.application.extensions["stateroom"].store
+
+    def is_log_empty():
+        with store.lock:
+            store._writer.execute("PRAGMA busy_timeout = 0")
+            return not store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+    answer = large.get("/_stateroom/fixture", buffered=False)
+    assert next(iter(answer.response))
+    store.create_namespace("other")  # after the state that the answer shows
+    assert not is_log_empty()
+    answer.close()
+    del answer
+    wait_for(is_log_empty)
+
+
+def test_a_large_answer_is_one_document(large):
+    entries = large.get("/_stateroom/fixture").json["task_state_store"]
+    assert {entry["value"] for entry in entries} == {"b" * 500_000}
+    assert len(entries) == 60
 
 
 def peak(process):

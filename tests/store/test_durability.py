@@ -12,7 +12,7 @@ from state.client.http import StateroomClient
 from state.errors import DatabaseFull, DatabaseReplaced, ServiceError, StateError
 from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
-from state.store import fixtures
+from state.store import fixtures, snapshots
 from state.store.database import checkpoints, opening
 from state.store.database.checkpoints import Checkpoints
 from state.store.store import Store
@@ -89,6 +89,65 @@ def test_every_acknowledged_write_survives_kill_9(tmp_path):
     assert len(entries) - len(acknowledged) <= KILLS * WRITERS, (
         "more than the writes that were under way"
     )
+
+
+LARGE = 40  # keys, each of 100 KB: enough to be restored and deleted in slices
+
+
+def reset_and_restore_until_killed(process, round_number):
+    """Kill the service while one thread resets and restores, and another writes elsewhere; return
+    the keys that the other wrote.
+    """
+    client = StateroomClient(process.url)
+    other = StateroomClient(f"{process.url}/ns/other").asset(name="a")
+    acknowledged = []
+
+    def swap():
+        with contextlib.suppress(StateError):
+            while True:
+                client.call("POST", "/_stateroom/reset?to=empty")
+                client.call("POST", "/_stateroom/snapshots/s/restore")
+
+    def write():
+        with contextlib.suppress(StateError):
+            while True:
+                key = f"{round_number}/{len(acknowledged)}"
+                other.set(key, 1)
+                acknowledged.append(key)
+
+    threads = [threading.Thread(target=act) for act in (swap, write)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1 + 0.07 * round_number)
+    process.kill()
+    for thread in threads:
+        thread.join()
+    return acknowledged
+
+
+@pytest.mark.slow
+def test_a_kill_leaves_all_of_a_restore_or_nothing(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    keyspace = a_keyspace(store)
+    assets.create_asset(store.create_namespace("other"), "a")
+    for number in range(LARGE):
+        keyspace.set(f"k{number}", "x" * 100_000)
+    snapshots.take(store.namespace(), "s")
+    whole = fixtures.export(store.namespace())
+    store.close()
+    acknowledged = set()
+    for round_number in range(KILLS):
+        process = ServerProcess(["--db", str(tmp_path / "s.db"), "--log-level", "error"])
+        acknowledged |= {*reset_and_restore_until_killed(process, round_number)}
+        store = Store(str(tmp_path / "s.db"))
+        left = fixtures.export(store.namespace())
+        assert left == whole or not any(left.values())
+        others = scopes.asset(store.namespace("other"), name="a").list()[0]
+        assert acknowledged <= {entry.key for entry in others}
+        snapshots.restore(store.namespace(), "s")
+        assert fixtures.export(store.namespace()) == whole
+        store.close()
+    assert acknowledged
 
 
 # ---------------------------------------------------------------- a full disk
@@ -321,7 +380,7 @@ def test_a_checkpoint_that_fails_is_made_later(tmp_path):
             raise failures.pop()
         return sqlite3.connect(path)
 
-    thread = Checkpoints(connect, threading.Lock())
+    thread = Checkpoints(connect, threading.Lock(), lambda: None)
     for _ in range(3):
         assert entries_without_the_log(path) == 0
         for _ in range(checkpoints.COMMITS):

@@ -330,3 +330,49 @@ def test_a_deleted_key_stays_deleted_until_a_document_brings_it(namespace):
         scopes.task_instance(namespace, ONE).get("")
     put(namespace, DOCUMENT)
     assert scopes.task_instance(namespace, ONE).get("") == {"a": [None, 1.5]}
+
+
+def test_an_export_shows_one_state_while_others_write(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    namespace = store.namespace()
+    put(namespace, DOCUMENT)
+    before = fixtures.export(namespace)
+    parts = fixtures.parts(namespace)
+    document = dict([next(parts)])
+    for name, items in parts:
+        document[name] = [*items]
+        scopes.task_instance(namespace, ONE).set("written meanwhile", 1)
+        scopes.asset(namespace, name="a").clear()
+    assert document == before
+    assert fixtures.export(namespace) != before
+    store.close()
+
+
+def many_assets(count):
+    """A document of assets, each with an inactive one of its name and an entry of either."""
+    pairs = [
+        {"id": 2 * number + active, "name": f"a {number}", "uri": f"u://{number}", "active": active}
+        for number in range(count)
+        for active in (False, True)
+    ]
+    entries = [{"asset": asset["name"], "asset_id": asset["id"], "key": "k"} for asset in pairs]
+    return {"assets": pairs, "asset_state_store": [{**entry, "value": 1} for entry in entries]}
+
+
+def steps_of_sqlite(namespace, document):
+    """How many hundred instructions of SQLite's an import takes."""
+    count = [0]
+
+    def step():
+        count[0] += 1
+
+    with namespace.database.transaction() as db:
+        db.set_progress_handler(step, 100)
+    fixtures.apply(namespace, document)
+    return count[0]
+
+
+def test_an_import_of_many_assets_takes_no_longer_for_each(namespace, other):
+    few = steps_of_sqlite(namespace, many_assets(50))
+    many = steps_of_sqlite(other, many_assets(400))
+    assert many < few * 8 * 1.5

@@ -1,12 +1,15 @@
 """A full disk: reading goes on, and what frees room works and frees it."""
 
+import errno
 import logging
 
 import pytest
 import requests
 
+from state.backends.files import FileBackend
 from state.client.http import StateroomClient
 from state.errors import DatabaseFull, ServiceError
+from state.gateway.place import Place
 from state.process import ServerProcess
 from state.store import fixtures, snapshots
 from state.store.database import reserve
@@ -73,6 +76,15 @@ def test_what_frees_room_works_on_a_full_disk(store, name):
     scopes.asset(other, name="a").set("k", "there is room again")
 
 
+def test_a_place_for_objects_is_claimed_on_a_full_disk(store, tmp_path_factory):
+    files = FileBackend(tmp_path_factory.mktemp("objects"), f"{store.database_id}/default")
+    Place(store).hold(files)
+    before = files.owner()["claim"]
+    Place(store).hold(files)
+    assert files.owner()["claim"] != before
+    assert files.realm.startswith(store.database_id)
+
+
 def test_every_key_can_be_deleted_one_by_one(store, keyspace, disk):
     for number in range(200):
         keyspace.delete(f"key {number}")
@@ -133,6 +145,79 @@ def test_the_reserve_is_taken_again_and_given_back_at_the_end(tmp_path):
     assert not kept.exists()
 
 
+@pytest.fixture
+def full_at_start(disk):
+    """A store that is opened while 64 KiB are free, on a disk that is full since."""
+    path = str(disk.folder / "s.db")
+    store = Store(path)
+    assets.create_asset(store.namespace(), "a")
+    scopes.asset(store.namespace(), name="a").set("k", CHUNK)
+    store.close()
+    disk.fill(but=64 * 1024)
+    store = Store(path)
+    disk.fill()
+    yield store
+    store.close()
+
+
+def test_a_start_says_that_the_disk_has_no_room_for_the_reserve(full_at_start, caplog):
+    (note,) = full_at_start.notes
+    assert note.startswith(f"{full_at_start.path}-reserve could not be kept")
+    assert "make room on the disk" in note
+    assert note in [record.getMessage() for record in caplog.get_records("setup")]
+
+
+def test_without_a_reserve_a_refused_delete_says_so(full_at_start):
+    keyspace = scopes.asset(full_at_start.namespace(), name="a")
+    with pytest.raises(DatabaseFull, match="-reserve could not be kept") as caught:
+        keyspace.delete("k")
+    assert "still works" not in str(caught.value)
+
+
+def test_the_reserve_is_taken_when_there_is_room_again(full_at_start, disk, caplog):
+    kept = disk.folder / "s.db-reserve"
+    disk.make_room()
+    full_at_start._reserve._next = 0.0  # a second later
+    keyspace = scopes.asset(full_at_start.namespace(), name="a")
+    keyspace.set("more", 1)
+    assert kept.stat().st_size == reserve.SIZE
+    assert full_at_start.notes == []
+    assert caplog.messages[-1] == f"{kept} is kept again"
+    disk.fill()
+    keyspace.delete("k")
+
+
+def test_the_reserve_is_not_tried_with_every_write(tmp_path, monkeypatch):
+    takes = []
+
+    def refuse(*_):
+        takes.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    monkeypatch.setattr(reserve, "_AGAIN", 3600.0)
+    store = Store(str(tmp_path / "s.db"))
+    assets.create_asset(store.namespace(), "a")
+    assert takes == [1]
+    store._reserve._next = 0.0  # an hour later
+    assets.create_asset(store.namespace(), "b")
+    assets.create_asset(store.namespace(), "c")
+    assert takes == [1, 1]
+    store.close()
+
+
+def test_where_files_cannot_reserve_room_the_log_says_so(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    store = Store(str(tmp_path / "s.db"))
+    (note,) = store.notes
+    assert "(Disk quota exceeded)" in note
+    assert caplog.messages == [note]
+    store.close()
+
+
 def test_the_reserve_of_another_service_stays(tmp_path):
     store = Store(str(tmp_path / "s.db"))
     kept = tmp_path / "s.db-reserve"
@@ -157,6 +242,34 @@ def test_a_log_of_few_large_values_leaves_room_to_free_some(disk, name):
     FREEING["reset"](store)
     assets.create_asset(store.namespace(), "b")
     scopes.asset(store.namespace(), name="b").set("key", "new")
+    store.close()
+
+
+def test_a_restore_without_room_leaves_nothing_behind(tmp_path):
+    store = Store(str(tmp_path / "s.db"))
+    namespace = store.namespace()
+    assets.create_asset(namespace, "a")
+    for number in range(12):
+        scopes.asset(namespace, name="a").set(f"key {number}", "v" * 500_000)
+    before = fixtures.export(namespace)
+    snapshots.take(namespace, "s")
+    fixtures.apply(namespace, {}, forget=True)
+    snapshots.drop(namespace, snapshots.BEFORE_RESET)
+    with store.transaction() as db:
+        (free,) = db.execute("PRAGMA freelist_count").fetchone()
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        db.execute("CREATE TABLE filler (x)")
+        db.execute("INSERT INTO filler VALUES (zeroblob(?))", ((free - 600) * 4096,))
+    with pytest.raises(DatabaseFull):
+        snapshots.restore(namespace, "s")
+    assert fixtures.is_empty(namespace)
+    with store.reading() as db:
+        assert db.execute("SELECT count(*) FROM entries").fetchone()[0] == 0
+    with store.transaction() as db:
+        db.execute("DROP TABLE filler")
+    snapshots.restore(namespace, "s")
+    assert fixtures.export(namespace) == before
     store.close()
 
 

@@ -1,7 +1,10 @@
 """A database that was copied, moved or restored, and the objects of the original."""
 
+import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -11,12 +14,14 @@ from state.backends import layout
 from state.backends.deadlines import Calls
 from state.backends.files import FileBackend
 from state.backends.hooks import Hooks
-from state.errors import RefusedReference
+from state.errors import BackendFailed, RefusedReference
 from state.gateway.backend import Backend
 from state.gateway.gateway import Gateway
 from state.gateway.orphans import remove_orphans
+from state.gateway.place import Place
 from state.model import envelope
 from state.model.scopes import API_WRITER, TaskScope
+from state.store.database import identity
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from web.server.banner import banner
@@ -33,7 +38,7 @@ def opened(path):
     """The id of a database, and what was found when it was opened."""
     store = Store(str(path))
     try:
-        return store.database_id, store.found
+        return store.database_id, next(iter(store.notes), None)
     finally:
         store.close()
 
@@ -62,14 +67,28 @@ def test_a_file_that_was_moved_keeps_its_id(original, tmp_path):
     assert opened(moved) == (first, None)
 
 
-def test_a_file_that_was_restored_keeps_its_id(original, tmp_path):
+def test_another_file_at_the_path_gets_an_id_of_its_own(original, tmp_path):
     first, _ = opened(original)
     shutil.copy(original, tmp_path / "backup")
-    os.rename(original, tmp_path / "old")  # as long as it is there, no file gets its number
+    os.rename(original, tmp_path / "old")
     shutil.copy(tmp_path / "backup", original)
     again, found = opened(original)
-    assert again == first
-    assert "was restored" in found
+    assert again != first
+    assert f"{original} is another file than it was, restored or copied" in found
+    assert opened(tmp_path / "old")[0] == first
+    assert opened(original) == (again, None)
+
+
+@pytest.mark.parametrize("status", ["99:{ino}", "{dev}:{ino}"])
+def test_a_file_on_a_disk_mounted_again_keeps_its_id(original, status):
+    first, _ = opened(original)
+    number = original.stat()
+    bound = status.format(dev=number.st_dev, ino=number.st_ino)
+    with closing(sqlite3.connect(original)) as db:
+        facts = json.dumps({"path": str(original), "identity": bound})
+        db.execute("UPDATE meta SET value = ? WHERE name = 'file'", (facts,))
+        db.commit()
+    assert opened(original) == (first, None)
 
 
 @pytest.mark.parametrize("end", ["renamed", "deleted"])
@@ -97,7 +116,8 @@ class Served:
         files = FileBackend(str(base), f"{self.store.database_id}/{self.namespace.realm}")
         files.former_realms = [f"{id_}/{self.namespace.realm}" for id_ in self.store.former_ids]
         self.files = files
-        self.backend = Backend(Hooks(files, "file"), Calls(), 10)
+        self.place = Place(self.store)
+        self.backend = Backend(Hooks(files, "file"), Calls(), 10, place=self.place)
 
     def gateway(self):
         ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
@@ -130,6 +150,141 @@ def test_a_copy_reads_the_originals_objects_and_removes_none(original, tmp_path)
     assert again.gateway().get("vouched") == 1
     assert again.gateway().get("claimed") == 2
     again.store.close()
+
+
+class Clones:
+    """A database and a copy of it that looks like the original, as a clone of its disk does."""
+
+    def __init__(self, original, tmp_path):
+        self.base = tmp_path / "objects"
+        self.original = Served(original, self.base)
+        self.first = self.original.gateway()
+        self.first.set("shared", 1)
+        self.id = self.original.store.database_id
+        self.original.store.log.flush()
+        copy = tmp_path / "copy.db"
+        with closing(sqlite3.connect(original)) as db, closing(sqlite3.connect(copy)) as to:
+            db.backup(to)
+            facts = {"path": str(copy), "identity": identity.of_file(str(copy))}
+            to.execute("UPDATE meta SET value = ? WHERE name = 'file'", (json.dumps(facts),))
+            to.commit()
+        self.path = copy
+
+    def serve(self):
+        return Served(self.path, self.base)
+
+
+@pytest.fixture
+def clones(original, tmp_path):
+    clones = Clones(original, tmp_path)
+    yield clones
+    clones.original.store.close()
+
+
+def test_who_claims_a_place_second_gets_one_of_its_own(clones):
+    clone = clones.serve()
+    assert clone.store.database_id == clones.id
+    clone.gateway().set("k", "of the clone")
+    assert clone.store.database_id == clones.id
+    clones.original.place.expire()
+    clones.first.set("k", "of the original")
+    assert clones.original.store.database_id != clones.id
+    assert clones.original.store.former_ids == [clones.id]
+    assert clones.first.get("shared") == 1
+    assert clones.first.get("k") == "of the original"
+    assert clone.gateway().get("k") == "of the clone"
+    clone.store.close()
+
+
+def test_who_lost_its_place_removes_nothing_from_it(clones, caplog):
+    clone = clones.serve()
+    clone.gateway().set("k", "of the clone")
+    clones.original.place.expire()
+    clones.first.delete("shared")
+    assert clone.gateway().get("shared") == 1
+    assert f"another database file has used {clones.base}/{clones.id}" in caplog.text
+    assert str(clones.path) in caplog.text
+    assert remove_orphans(clones.original.namespace, clones.original.backend, 0, 9)["removed"] == []
+    clone.store.close()
+
+
+def test_orphans_are_looked_for_in_the_own_place_only(clones):
+    clone = clones.serve()
+    clone.gateway().set("k", "of the clone")
+    clones.original.place.expire()
+    removed = remove_orphans(clones.original.namespace, clones.original.backend, 0, 100)["removed"]
+    assert removed == []
+    assert clone.gateway().get("k") == "of the clone"
+    clone.store.close()
+
+
+def test_a_copy_older_than_the_last_claim_is_noticed(clones):
+    clones.original.store.close()
+    again = Served(clones.original.store.path, clones.base)
+    again.gateway().set("k", "of the original")
+    clone = clones.serve()
+    clone.gateway().set("k", "of the clone")
+    assert clone.store.database_id != clones.id
+    assert again.store.database_id == clones.id
+    clone.store.close()
+    again.store.close()
+
+
+def test_a_place_is_kept_over_restarts_and_kills(original, tmp_path, monkeypatch):
+    base = tmp_path / "objects"
+    first = Served(original, base)
+    first.gateway().set("k", 1)
+    kept = first.store.database_id
+    first.store.close()
+    killed = Served(original, base)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileBackend, "claim", broken_claim)
+        with pytest.raises(BackendFailed):
+            killed.gateway().set("k", 2)
+    killed.store.close()
+    again = Served(original, base)
+    again.gateway().set("k", 3)
+    assert again.store.database_id == kept
+    again.store.close()
+
+
+def broken_claim(backend, owner):
+    raise OSError("no connection")
+
+
+def test_a_removal_needs_no_room_in_the_base(original, tmp_path, monkeypatch):
+    first = Served(original, tmp_path / "objects")
+    first.gateway().set("k", 1)
+    first.store.close()
+    again = Served(original, tmp_path / "objects")
+    with monkeypatch.context() as patch:
+        patch.setattr(FileBackend, "claim", broken_claim)
+        again.gateway().delete("k")
+    assert list(again.files.iter_refs()) == []
+    again.store.close()
+
+
+def test_a_base_that_was_emptied_or_changed_is_claimed(original, tmp_path):
+    first = Served(original, tmp_path / "objects")
+    first.gateway().set("k", 1)
+    kept = first.store.database_id
+    shutil.rmtree(tmp_path / "objects")
+    for base in ("objects", "other", "objects"):
+        first.store.close()
+        first = Served(original, tmp_path / base)
+        first.gateway().set("k", base)
+        assert first.store.database_id == kept
+    first.store.close()
+
+
+def test_a_claim_is_neither_an_object_nor_an_orphan(original, tmp_path):
+    served = Served(original, tmp_path / "objects")
+    served.gateway().set("k", 1)
+    assert len(list(served.files.iter_refs())) == 1
+    claim = tmp_path / "objects" / served.store.database_id / "~owner" / "claim"
+    assert json.loads(claim.read_text())["database"] == str(original)
+    assert not served.files.owns_ref(str(claim))
+    served.store.close()
 
 
 def test_a_namespace_of_an_old_name_has_objects_of_its_own(original, tmp_path):

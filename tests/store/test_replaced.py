@@ -2,17 +2,23 @@
 
 import os
 import shutil
+import sqlite3
 import stat
+import subprocess
 import sys
+import threading
+import time
+from contextlib import closing
 
 import pytest
 
 from state.client.http import StateroomClient
-from state.errors import DatabaseOwned, DatabaseReplaced
+from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
+from tests.support.killing import kill
 from tests.support.waiting import wait_for
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -157,3 +163,200 @@ def test_airflows_health_says_that_the_database_is_gone(start, path):
     answer = client.get("/api/v2/monitor/health")
     assert answer.status_code == 200
     assert answer.json["metadatabase"] == {"status": "unhealthy"}
+
+
+def beside(path, suffix):
+    return path.with_name(path.name + suffix)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize("change", [remove, replace])
+def test_a_write_is_refused_once_the_log_is_another(path, store, task, change, suffix):
+    change(beside(path, suffix))
+    with pytest.raises(DatabaseReplaced, match=f"state.db{suffix} was removed or replaced"):
+        task.set("k", 2)
+    assert f"state.db{suffix} was removed or replaced" in store.problem()
+
+
+def test_a_log_that_is_put_back_is_written_again(path, store, task):
+    os.rename(beside(path, "-wal"), beside(path, "-elsewhere"))
+    with pytest.raises(DatabaseReplaced):
+        task.set("k", 2)
+    os.rename(beside(path, "-elsewhere"), beside(path, "-wal"))
+    task.set("k", 3)
+    assert task.get("k") == 3
+
+
+@pytest.mark.parametrize("notice", ["write", "health"])
+def test_what_was_in_a_removed_log_is_kept(path, store, task, notice):
+    task.set("last", "acknowledged")
+    beside(path, "-wal").unlink()
+    if notice == "health":
+        assert store.problem()
+    else:
+        with pytest.raises(DatabaseReplaced):
+            task.set("k", 2)
+    copy = path.with_name("copy.db")  # as a kill now would leave it
+    shutil.copy(path, copy)
+    again = Store(str(copy))
+    assert scopes.task(again.namespace(), SCOPE).get("last") == "acknowledged"
+    again.close()
+
+
+@pytest.fixture
+def another(tmp_path):
+    """The bytes of another database file."""
+    path = tmp_path / "another.db"
+    store = Store(str(path))
+    task_instances.create_task_instance(store.namespace(), SCOPE)
+    scopes.task(store.namespace(), SCOPE).set("k", "of the other file")
+    store.close()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def backup(path):
+    """The bytes of the same database file before it was served."""
+    store = Store(str(path))
+    task_instances.create_task_instance(store.namespace(), SCOPE)
+    scopes.task(store.namespace(), SCOPE).set("k", "of the backup")
+    store.close()
+    return path.read_bytes()
+
+
+def overwrite(path, content):
+    """Write into a file as ``cp`` does."""
+    with open(path, "r+b") as file:
+        file.truncate()
+        file.write(content)
+
+
+@pytest.mark.parametrize("content", ["another", "backup"])
+def test_a_write_is_refused_once_the_file_is_overwritten(request, path, content):
+    content = request.getfixturevalue(content)
+    store = Store(str(path))
+    task_instances.create_task_instance(store.namespace(), SCOPE)
+    task = scopes.task(store.namespace(), SCOPE)
+    task.set("k", "of the service")
+    overwrite(path, content)
+    for _ in range(2):
+        with pytest.raises(DatabaseReplaced, match="overwritten while it was served"):
+            task.set("k", 2)
+    with pytest.raises(DatabaseReplaced):
+        task.get("k")
+    assert "overwritten" in store.problem()
+    store.close()
+    assert path.read_bytes() == content
+    again = Store(str(path))
+    assert "of the service" not in str(scopes.task(again.namespace(), SCOPE).get("k"))
+    again.close()
+
+
+def test_the_log_of_an_overwritten_file_is_set_aside(path, store, task, another):
+    task.set("last", "acknowledged")
+    log = beside(path, "-wal").read_bytes()
+    overwrite(path, another)
+    with pytest.raises(DatabaseReplaced) as raised:
+        task.set("k", 2)
+    (aside,) = path.parent.glob("state.db-wal.*")
+    assert aside.read_bytes() == log
+    assert str(aside) in str(raised.value)
+    assert beside(path, "-wal").stat().st_size == 0
+
+
+def test_health_notices_an_overwritten_file(path, store, task, another):
+    overwrite(path, another)
+    assert "overwritten" in store.problem()
+    assert list(path.parent.glob("state.db-wal.*"))
+
+
+def test_a_checkpoint_does_not_write_into_an_overwritten_file(path, store, task, another):
+    overwrite(path, another)
+    with pytest.raises(DatabaseReplaced):
+        store._checkpoints._checkpoint()
+    assert path.read_bytes() == another
+
+
+def test_an_older_copy_of_the_served_file_is_noticed(path, store, task):
+    store._checkpoints._checkpoint()
+    older = path.read_bytes()
+    for number in range(20):
+        task.set(f"k{number}", number)
+    store._checkpoints._checkpoint()
+    overwrite(path, older)
+    os.utime(path, (time.time() + 1,) * 2)  # not in the same tick as the checkpoint
+    with pytest.raises(DatabaseReplaced, match="overwritten"):
+        task.set("k", 2)
+
+
+def test_a_file_of_something_else_is_refused_too(path, store, task):
+    overwrite(path, b"not a database" * 1000)
+    with pytest.raises(CorruptDatabase):
+        task.set("k", 2)
+    assert store.problem()
+
+
+def test_the_services_own_checkpoints_are_no_overwriting(path, store, task):
+    for number in range(30):
+        task.set(f"k{number}", "x" * 2**20)  # the log exceeds its limit
+        assert store.problem() is None
+    store._checkpoints._checkpoint()
+    task.set("k", 2)
+    assert task.get("k") == 2
+
+
+def test_another_programs_checkpoint_is_no_overwriting(path, store, task):
+    task.set("k", 2)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    os.utime(path)
+    task.set("k", 3)
+    assert store.problem() is None
+
+
+def test_checks_beside_writers_find_nothing(path, store, task):
+    """No check mistakes a checkpoint that is under way for an overwriting."""
+    problems = []
+    ended = threading.Event()
+
+    def look():
+        while not ended.is_set():
+            problems.append(store.problem())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for number in range(1500):
+            task.set(f"k{number % 40}", "x" * 2**15)
+    finally:
+        ended.set()
+        thread.join()
+    assert set(problems) == {None}
+
+
+def test_a_file_overwritten_before_a_kill_is_refused(path, backup):
+    """The log is not applied to what it does not belong to."""
+    kill(path)
+    log = beside(path, "-wal").read_bytes()
+    overwrite(path, backup)
+    with pytest.raises(WrongLog, match="was replaced"):
+        Store(str(path))
+    assert path.read_bytes() == backup
+    assert beside(path, "-wal").read_bytes() == log
+
+
+READS = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(db.execute("SELECT count(*) FROM entries").fetchone()[0])
+db.close()
+"""
+
+
+def test_another_program_that_reads_leaves_the_log(path, store, task):
+    """SQLite deletes the log with its last user, whom it knows by the locks on the file."""
+    store._checkpoints._checkpoint()
+    task.set("k", 2)  # compares the contents
+    subprocess.run([sys.executable, "-c", READS, str(path)], check=True)
+    assert beside(path, "-wal").exists()
+    task.set("k", 3)

@@ -1,15 +1,20 @@
 """Long writes go in slices: others write in between, and readers see all of it or nothing."""
 
+import contextlib
+import sqlite3
 import threading
+from functools import partial
 
 import pytest
 
-from state.errors import SnapshotNotFound
-from state.model.scopes import TaskScope
+from state.errors import NamespaceNotFound, SnapshotNotFound
+from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.process import ServerProcess
 from state.store import fixtures, snapshots
 from state.store.database import slices
 from state.store.store import Store
-from state.store.tables import copies, scopes, task_instances
+from state.store.tables import assets, copies, hidden, namespaces, scopes, task_instances
+from tests.support.waiting import wait_for
 
 TASK = TaskScope("d", "r", "t")
 KEYS = 60
@@ -36,8 +41,8 @@ def namespace(store):
 def between(monkeypatch):
     """Calls a function in another thread after the second slice, and waits until it has ended."""
 
-    def between(act):
-        take_some = copies.take_some
+    def between(act, module=copies, name="take_some"):
+        write_slice = getattr(module, name)
         calls = []
         ended = threading.Event()
 
@@ -45,18 +50,18 @@ def between(monkeypatch):
             act()
             ended.set()
 
-        def watched(db, ns, snapshot, most):
-            calls.append(most)
+        def watched(*arguments):
+            calls.append(arguments)
             if len(calls) == 3:
                 threading.Thread(target=call).start()
-            return take_some(db, ns, snapshot, most)
+            return write_slice(*arguments)
 
         def pause(seconds):
             if len(calls) == 3:
                 assert ended.wait(20)
 
         monkeypatch.setattr(slices, "_MOST", 10)
-        monkeypatch.setattr(copies, "take_some", watched)
+        monkeypatch.setattr(module, name, watched)
         monkeypatch.setattr("state.store.database.slices.time.sleep", pause)
         return ended
 
@@ -95,6 +100,185 @@ def test_the_snapshot_of_a_reset_has_what_was_written_meanwhile(namespace, betwe
     assert "key 01" not in values(namespace)
 
 
+def reset(namespace):
+    fixtures.apply(namespace, {}, forget=True)
+
+
+@pytest.fixture
+def other(store):
+    """A keyspace of another namespace."""
+    namespace = store.create_namespace("other")
+    task_instances.create_task_instance(namespace, TASK)
+    return scopes.task(namespace, TASK)
+
+
+def test_others_write_while_a_snapshot_is_restored(namespace, other, between):
+    before = values(namespace)
+    snapshots.take(namespace, "s")
+    reset(namespace)
+    ended = between(lambda: other.set("k", "kept"), copies, "prepare_some")
+    snapshots.restore(namespace, "s")
+    assert ended.is_set()
+    assert values(namespace) == before
+    assert other.get("k") == "kept"
+
+
+def test_nothing_of_a_restore_is_seen_before_its_end(store, namespace, between):
+    seen = []
+
+    def look():
+        seen.append(fixtures.counts(namespace))
+        seen.append([row["name"] for row in store.namespaces()])
+        with store.reading() as db:
+            seen.append(db.execute("SELECT count(*) FROM task_state_store").fetchone()[0])
+        with pytest.raises(NamespaceNotFound, match="'default'"):
+            store.namespace(hidden.owner(namespace.ns))
+
+    snapshots.take(namespace, "s")
+    reset(namespace)
+    ended = between(look, copies, "prepare_some")
+    snapshots.restore(namespace, "s")
+    assert ended.is_set()
+    counts, names, rows = seen
+    assert set(counts.values()) == {0}
+    assert names == ["default"]
+    assert rows == 0
+
+
+def test_a_task_made_while_its_keys_are_restored(namespace, between):
+    def make():
+        task_instances.create_task_instance(namespace, TASK)
+        change(namespace)
+
+    before = fixtures.export(namespace)
+    snapshots.take(namespace, "s")
+    reset(namespace)
+    ended = between(make, copies, "prepare_some")
+    snapshots.restore(namespace, "s")
+    assert ended.is_set()
+    assert fixtures.export(namespace) == before
+
+
+def test_a_task_made_while_its_former_keys_are_deleted(store, namespace, between):
+    seen = []
+
+    def make():
+        seen.append(namespace.journal.events(op="set", limit=1)[0]["scope"]["task_id"])
+        task_instances.create_task_instance(namespace, TASK)
+        scopes.task(namespace, TASK).set("new", 1)
+        seen.append(values(namespace))
+
+    ended = between(make, hidden, "_delete_some")
+    reset(namespace)
+    assert ended.is_set()
+    assert seen == ["t", {"new": 1}]
+    assert values(namespace) == {"new": 1}
+    assert rows_of_entries(store) == 1
+
+
+def test_a_restored_key_keeps_its_writer(store, between):
+    """Also where the row of the writer was deleted while the keys were copied."""
+    namespace = store.create_namespace("written")
+    task_instances.create_task_instance(namespace, TASK)
+    ti_id = task_instances.create_task_instance(namespace, TASK)["id"]
+    assets.create_asset(namespace, "a")
+    writer = Writer(AssetStateStoreWriterKind.TASK, ti_id)
+    scopes.asset(namespace, name="a", writer=writer).set("k", 1)
+    for number in range(KEYS):
+        scopes.task_instance(namespace, ti_id, writer).set(f"key {number}", number)
+    before = fixtures.export(namespace)
+    snapshots.take(namespace, "s")
+    reset(namespace)
+    make = partial(task_instances.create_task_instance, namespace, TASK)
+    ended = between(make, copies, "prepare_some")
+    snapshots.restore(namespace, "s")
+    assert ended.is_set()
+    assert fixtures.export(namespace) == before
+    assert before["asset_state_store"][0]["last_updated_by"]["kind"] == "task"
+
+
+def test_a_reset_to_the_same_tasks_and_assets(store, namespace):
+    assets.create_asset(namespace, "a")
+    scopes.asset(namespace, name="a").set("k", 1)
+    document = fixtures.export(namespace)
+    scopes.asset(namespace, name="a").set("later", 1)
+    scopes.task(namespace, TASK).set("later", 1)
+    scope_ids = [scopes.task(namespace, TASK).scope_id(), scopes.asset(namespace, 1).scope_id()]
+    fixtures.apply(namespace, document, forget=True)
+    assert fixtures.export(namespace) == document
+    assert scopes.task(namespace, TASK).scope_id() == scope_ids[0]
+    assert scopes.asset(namespace, 1).scope_id() == scope_ids[1]
+    assert rows_of_entries(store) == KEYS + 1
+
+
+def rows_of_entries(store):
+    with store.reading() as db:
+        return db.execute("SELECT count(*) FROM entries").fetchone()[0]
+
+
+def changes_of(monkeypatch, module, name):
+    """How many rows a function writes in each of its calls."""
+    written = []
+    function = getattr(module, name)
+
+    def counted(db, *arguments, **options):
+        before = db.total_changes
+        function(db, *arguments, **options)
+        written.append(db.total_changes - before)
+
+    monkeypatch.setattr(module, name, counted)
+    return written
+
+
+def test_no_entry_is_written_in_the_transaction_itself(store, namespace, monkeypatch):
+    snapshots.take(namespace, "s")
+    emptied = changes_of(monkeypatch, namespaces, "empty")
+    reset(namespace)
+    restored = changes_of(monkeypatch, copies, "restore")
+    snapshots.restore(namespace, "s")
+    task_instances.create_task_instance(namespace, TaskScope("d", "r", "another"))
+    for number in range(KEYS):
+        scopes.task(namespace, TaskScope("d", "r", "another")).set(f"k{number}", 1)
+    snapshots.restore(namespace, "s")
+    assert all(0 < rows < 10 for rows in emptied + restored)
+    assert len(emptied + restored) == 3
+    assert rows_of_entries(store) == KEYS
+
+
+def test_what_a_killed_reset_left_does_not_come_back(tmp_path, store, namespace, monkeypatch):
+    before = values(namespace)
+    snapshots.take(namespace, "s")
+    scopes.task(namespace, TASK).set("later", 1)
+    with monkeypatch.context() as killed:
+        killed.setattr(hidden, "delete", lambda database, ns: None)
+        reset(namespace)
+    assert rows_of_entries(store) == KEYS + 1
+    store.close()
+    opened = Store(str(tmp_path / "s.db"))
+    assert values(opened.namespace()) == {}
+    snapshots.restore(opened.namespace(), "s")
+    assert values(opened.namespace()) == before
+    opened.close()
+
+
+def test_a_start_deletes_what_a_killed_reset_left(store, namespace, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(hidden, "delete", lambda database, ns: None)
+        reset(namespace)
+    assert rows_of_entries(store) == KEYS
+    snapshots.delete_leftovers(store)
+    assert rows_of_entries(store) == 0
+
+
+def test_a_dropped_namespace_leaves_no_hidden_scope(store, other, monkeypatch):
+    other.set("k", 1)
+    with monkeypatch.context() as killed:
+        killed.setattr(hidden, "delete", lambda database, ns: None)
+        reset(other.namespace)
+    store.drop_namespace("other")
+    assert rows_of_entries(store) == 0
+
+
 def test_an_unfinished_snapshot_is_not_seen(namespace, between):
     seen = []
 
@@ -123,13 +307,81 @@ def rows_of_snapshots(store):
         return db.execute("SELECT count(*) FROM snapshot_entries").fetchone()[0]
 
 
-def test_what_a_killed_process_left_of_a_snapshot_is_deleted(store, namespace):
+def leave_hidden(store, namespace):
+    """Leave what a process leaves that is killed while it takes a snapshot."""
     with store.transaction() as db:
         hidden = snapshots._insert(db, namespace)
-        copies.take_some(db, namespace.ns, hidden, 10)
+        copies.take_some(db, namespace.ns, hidden, 20)
+
+
+def test_what_a_killed_process_left_of_a_snapshot_is_deleted(store, namespace):
+    leave_hidden(store, namespace)
     assert snapshots.listed(namespace) == []
     snapshots.take(namespace, "s")
     assert rows_of_snapshots(store) == KEYS
+
+
+def test_what_killed_processes_left_of_snapshots_is_deleted(store, namespace):
+    other = store.create_namespace("other")
+    task_instances.create_task_instance(other, TASK)
+    scopes.task(other, TASK).set("key", 1)
+    snapshots.take(other, "s")
+    leave_hidden(store, namespace)
+    leave_hidden(store, other)
+    snapshots.delete_leftovers(store)
+    assert rows_of_snapshots(store) == 1
+    assert [row["name"] for row in snapshots.listed(other)] == ["s"]
+
+
+def test_leftovers_wait_until_a_snapshot_has_been_taken(store, namespace, between):
+    leave_hidden(store, namespace)
+    threads = []
+
+    def begin():
+        threads.append(threading.Thread(target=snapshots.delete_leftovers, args=(store,)))
+        threads[0].start()
+
+    between(begin)
+    assert snapshots.take(namespace, "s")["keys"] == KEYS
+    threads[0].join(20)
+    assert rows_of_snapshots(store) == KEYS
+
+
+def test_closing_the_store_ends_the_deletion_of_leftovers(store, namespace, caplog, monkeypatch):
+    leave_hidden(store, namespace)
+    monkeypatch.setattr("state.store.database.slices.time.sleep", lambda seconds: store.close())
+    snapshots.delete_leftovers(store)
+    assert caplog.messages == []
+    again = Store(store.path)
+    assert rows_of_snapshots(again) == 10
+    snapshots.delete_leftovers(again)
+    assert rows_of_snapshots(again) == 0
+    again.close()
+
+
+def test_a_start_deletes_leftovers_in_the_background(store, namespace):
+    leave_hidden(store, namespace)
+    store.close()
+
+    def hidden():
+        with contextlib.closing(sqlite3.connect(store.path)) as db:
+            return db.execute("SELECT count(*) FROM snapshots").fetchone()[0]
+
+    assert hidden() == 1
+    with ServerProcess(["--db", store.path]):
+        wait_for(lambda: not hidden())
+
+
+def test_leftovers_that_cannot_be_deleted_are_logged(store, namespace, caplog):
+    leave_hidden(store, namespace)
+    with store.transaction() as db:
+        db.execute(
+            """CREATE TEMP TRIGGER refuse BEFORE DELETE ON snapshot_entries
+            BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"""
+        )
+    snapshots.delete_leftovers(store)
+    (message,) = caplog.messages
+    assert "the next start or the next snapshot" in message
 
 
 def test_a_replaced_or_dropped_snapshot_leaves_no_row(store, namespace):

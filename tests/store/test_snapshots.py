@@ -8,11 +8,22 @@ from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store import fixtures, snapshots
+from state.store.store import Store
 from state.store.tables import assets, copies, references, scopes, task_instances
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
 SCOPE = TaskScope("d", "r", "t")
+
+
+@pytest.fixture(params=["at once", "in slices"])
+def store(request, tmp_path, monkeypatch):
+    """A store, also one whose namespaces count as large."""
+    if request.param == "in slices":
+        monkeypatch.setattr(snapshots, "_FEW", 0)
+    store = Store(str(tmp_path / "s.db"))
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -151,7 +162,12 @@ def test_snapshots_of_two_namespaces_are_apart(namespace, store):
     assert [row["name"] for row in snapshots.listed(namespace)] == ["s"]
 
 
-@pytest.mark.parametrize("act", [snapshots.restore, snapshots.drop, snapshots.diff])
+def differences(*arguments):
+    """The lists of a comparison, as they are sent."""
+    return {name: [*items] for name, items in snapshots.diff(*arguments)}
+
+
+@pytest.mark.parametrize("act", [snapshots.restore, snapshots.drop, differences])
 def test_an_unknown_snapshot_is_refused_with_the_known_ones(namespace, act):
     snapshots.take(namespace, "good")
     with pytest.raises(SnapshotNotFound, match="'bad' not found; existing: 'good'"):
@@ -164,8 +180,6 @@ def test_an_invalid_name_is_refused(namespace):
 
 
 def test_without_a_journal_a_restore_works_too(tmp_path):
-    from state.store.store import Store
-
     store = Store(str(tmp_path / "s.db"), journal_limit=0)
     task_instances.create_task_instance(store.namespace(), SCOPE)
     scopes.task(store.namespace(), SCOPE).set("k", 1)
@@ -211,10 +225,30 @@ def test_a_diff_says_what_was_added_removed_and_changed(namespace, task):
         "removed": [{"scope": scope, "key": "deleted", "value": 1}],
         "changed": [{"scope": scope, "key": "k", "before": "old", "after": "new"}],
     }
-    assert snapshots.diff(namespace, "a") == expected
+    assert differences(namespace, "a") == expected
     snapshots.take(namespace, "b")
-    assert snapshots.diff(namespace, "a", "b") == expected
-    assert snapshots.diff(namespace, "b") == {"added": [], "removed": [], "changed": []}
+    assert differences(namespace, "a", "b") == expected
+    assert differences(namespace, "b") == {"added": [], "removed": [], "changed": []}
+
+
+def test_a_diff_compares_an_overwritten_value(namespace, task):
+    snapshots.take(namespace, "a")
+    task.set("k", "old")
+    assert differences(namespace, "a") == {"added": [], "removed": [], "changed": []}
+
+
+def test_a_diff_finds_assets_by_their_names(namespace):
+    """Another asset of the same name is the same to it."""
+    snapshots.take(namespace, "a")
+    document = fixtures.export(namespace)
+    asset = {"id": 7, "name": "orders", "uri": "other", "active": True}
+    entry = {"asset": "orders", "key": "watermark", "value": 2}
+    document |= {"assets": [asset], "asset_state_store": [entry]}
+    fixtures.apply(namespace, document, forget=True)
+    (changed,) = differences(namespace, "a")["changed"]
+    assert changed["scope"] == {"asset": "orders"}
+    assert changed["before"] == 1
+    assert changed["after"] == 2
 
 
 def test_a_diff_over_http(world):

@@ -112,6 +112,38 @@ class UsesTheTime(Broken):
         return f"{digest(text)}-{time.time_ns()}"
 
 
+class ClaimsToBeUnique(Sound):
+    """Says that each write has an object of its own, and names it by the value alone."""
+
+    unique_refs = True
+
+    def remove_ref(self, ref):
+        Path(ref).unlink(missing_ok=True)
+
+
+class Unique(ClaimsToBeUnique):
+    """Gives each write an object of its own; correct."""
+
+    def name(self, text):
+        return f"{digest(text)}-{uuid.uuid4().hex}"
+
+
+class LosesUnique(Unique):
+    """Deletes the one object whose name it can guess."""
+
+    def delete(self, scope, key, *, session=None):
+        (self.folder(scope) / self.key_part(key) / digest("1")).unlink(missing_ok=True)
+
+
+class CannotRemoveUnique(Broken):
+    """Gives each write an object of its own, and cannot remove it by its reference."""
+
+    unique_refs = True
+
+    def name(self, text):
+        return f"{digest(text)}-{uuid.uuid4().hex}"
+
+
 class UsesTheProcess(Broken):
     def name(self, text):
         return f"{digest(text)}-{os.getpid()}"
@@ -247,6 +279,9 @@ CAUGHT_BY = {
     ForgivesMissing: "missing_object",
     NotJson: "server_side_json",
     UsesTheTime: "deterministic",
+    ClaimsToBeUnique: "deterministic",
+    LosesUnique: "deterministic",
+    CannotRemoveUnique: "deterministic",
     UsesTheProcess: "same_in_every_process",
     AttemptInReference: "same_in_every_attempt",
     GzKeys: "hostile_keys",

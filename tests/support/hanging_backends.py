@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 
 from tests.support.broken_backends import Broken
@@ -38,3 +39,10 @@ class HangsInOtherProcesses(Broken):
 class HangsWhenMade(Broken):
     def __init__(self, root):
         hang()
+
+
+class HangsWithTheLock(Broken):
+    """Keeps Python's other threads from running, as an extension may."""
+
+    def read(self, stored):
+        re.match(r"(a+)+$", "a" * 60 + "b")

@@ -1,6 +1,7 @@
 """Small backends for tests: plain, with optional abilities, hanging, raising."""
 
 import hashlib
+import itertools
 import json
 import os
 import threading
@@ -81,6 +82,14 @@ class Listing(Folder):
     def iter_refs(self):
         for path in sorted(self.base.rglob("*.json")):
             yield str(path), 1, datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+
+
+class EndlessListing(Folder):
+    """Lists objects without an end, as one does that asks for the same page again and again."""
+
+    def iter_refs(self):
+        for number in itertools.count():
+            yield str(self.root / f"{number}.json"), 1, datetime.now(timezone.utc)
 
 
 class Keeping(PlainFolder):

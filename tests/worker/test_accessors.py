@@ -173,11 +173,21 @@ def test_the_row_is_deleted_before_the_object(rows, backend, prefix, verb, row):
     assert rows.events == [row, "object removed"]
 
 
-def test_the_same_value_again_keeps_its_object(rows, backend):
+def test_the_same_value_again_replaces_its_object(rows, backend):
+    accessor = task(rows, backend)
+    accessor.set("key", 1)
+    rows.events.clear()
+    accessor.set("key", 1)
+    assert rows.events == ["object written", "row written", "object removed"]
+    assert accessor.get("key") == 1
+    assert [ref for ref, _, _ in backend.iter_refs()] == [rows.ref("key")]
+
+
+def test_the_same_value_again_keeps_an_object_with_one_reference(rows):
+    backend = Fixed()
     accessor = task(rows, backend)
     for _ in range(2):
         accessor.set("key", 1)
-    assert "object removed" not in rows.events
     assert accessor.get("key") == 1
 
 

@@ -18,9 +18,7 @@ from state.model import values
 from state.model.clock import to_wire
 from state.store.tables.entries import Entry
 
-from ..responses import separated, text_answer
-
-_STREAMED = 4 * 2**20  # characters of a page that is sent while it is read
+from ..responses import STREAMED, separated, text_answer
 
 
 def execution_value(key: str, text: str) -> str:
@@ -96,7 +94,7 @@ def collection(name: str, entries: Iterator[str], total: int) -> Response:
     for entry in entries:
         pieces.append(entry)
         size += len(entry)
-        if size > _STREAMED:
+        if size > STREAMED:
             stream = _pieces(name, itertools.chain(pieces, entries), total)
             return Response(stream, content_type="application/json")
     return text_answer(f'{{"{name}": [{", ".join(pieces)}], "total_entries": {total}}}')

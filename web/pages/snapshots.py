@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 
 from flask import g, request
@@ -28,16 +29,15 @@ def facts() -> dict[str, Any]:
 
 def _compare(a: str, b: str | None) -> dict[str, Any]:
     """What changed from one snapshot to another, or to now."""
+    rows: list[dict[str, Any]] = []
+    more = 0
     try:
-        diff = snapshots.diff(g.namespace, a, b)
+        for what, items in snapshots.diff(g.namespace, a, b):
+            rows += [{"what": what, **_row(item)} for item in islice(items, _SHOWN - len(rows))]
+            more += sum(1 for _ in items)
     except StateError as error:
         return {"a": a, "b": b, "wrong": str(error)}
-    rows = [
-        {"what": what, **_row(item)}
-        for what in ("added", "removed", "changed")
-        for item in diff[what]
-    ]
-    return {"a": a, "b": b, "rows": rows[:_SHOWN], "more": max(0, len(rows) - _SHOWN)}
+    return {"a": a, "b": b, "rows": rows, "more": more}
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def banner(service: Service, url: str, existed: bool, command: str) -> str:
         ("address", f"{url}  (workers: {url}/execution/)"),
         ("page", f"{url}/  in a browser"),
         ("database", _database(service, existed)),
-        *_found(service),
+        *[("note", _wrapped(note)) for note in service.store.notes],
         ("holds", _counts(service)),
         ("backend", _backend(service)),
         *_access(service),
@@ -57,13 +57,6 @@ def _database(service: Service, existed: bool) -> str:
     if existed:
         return f"{service.store.path} (opened)"
     return f"{service.store.path} (new)"
-
-
-def _found(service: Service) -> list[tuple[str, str]]:
-    """A row about a database file that is another than it was."""
-    if service.store.found is None:
-        return []
-    return [("note", _wrapped(service.store.found))]
 
 
 def _counts(service: Service) -> str:

@@ -226,6 +226,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether it is reading a request, and answers none."""
         return self.request is not None and not self.requests and not self.total_outbufs_len
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing but what its client sends changes what it waits for."""
+        has_work = self.requests or self.total_outbufs_len
+        return not (has_work or self.will_close or self.close_when_flushed)
+
     def is_idle_since(self, moment: float) -> bool:
         """Whether the connection has had no work since a moment, and has none now."""
         has_work = self.requests or self.request is not None or self.total_outbufs_len

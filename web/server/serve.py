@@ -20,6 +20,7 @@ from state.errors import SettingError, StateError
 from state.masking import masked
 from state.process import READY, WITH_STDIN
 from state.signals import handle
+from state.store import snapshots
 from state.store.database.connections import MEMORY
 
 from .. import settings
@@ -31,6 +32,7 @@ from .serve_options import Serve, options
 from .waitress import Server
 
 CANNOT_LISTEN = 9  # exit status
+_AFTER_START = 1.0  # seconds; the first answers are not kept waiting
 _ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 
 
@@ -123,6 +125,12 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
         gc.freeze()  # collecting the objects made at start would halt all requests for 30 ms
         click.echo(READY + server.url)
         sys.stdout.flush()
+        threading.Thread(
+            target=snapshots.delete_leftovers,
+            args=(service.store, _AFTER_START),
+            name="stateroom-leftovers",
+            daemon=True,
+        ).start()
         server.run()
     finally:
         service.store.close()

@@ -18,6 +18,7 @@ from state.forks import close_in_children
 
 from .connections import HEADROOM, Channel, LaneFull
 from .lanes import IfFree, Lane, LaneOf, Lanes
+from .sockets import Sockets
 
 CONNECTIONS = 1000  # open at once; for more, unfinished requests and idle connections are closed
 IDLE = 1.0  # seconds until a connection counts as idle, or an unfinished request as slow
@@ -54,6 +55,16 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
             self._make_room_for_answers(now)
             for channel in list(self.active_channels.values()):
                 channel.overdue(now)
+            self._let_sleep(now - IDLE)
+
+    def _let_sleep(self, before: float) -> None:
+        """Let connections sleep that rest since a moment, and wake those that have work again."""
+        for number, channel in list(self.active_channels.items()):
+            sleeps = channel.rests and channel.last_activity < before
+            if sleeps and number not in self._map.asleep:
+                self._map.sleep(number)
+            elif not sleeps and number in self._map.asleep:
+                self._map.wake(number)
 
     def add_task(self, channel: Channel) -> None:
         if channel.total_outbufs_len:
@@ -134,7 +145,7 @@ class Server:
         release: Callable[[], None] = lambda: None,
         if_free: IfFree | None = None,
     ) -> None:
-        self._sockets: dict[int, Any] = {}
+        self._sockets = Sockets()
         self._lanes = Lanes(lane_of, LaneFull, if_free)
         self._release = release
         self._serving = threading.RLock()
@@ -150,6 +161,7 @@ class Server:
             )
         except OSError:
             self._lanes.shutdown()
+            self._sockets.close()
             wasyncore.close_all(self._sockets)
             raise
         close_in_children(self)
@@ -173,7 +185,7 @@ class Server:
             try:
                 while not self._closing:
                     self._server.tend()
-                    wasyncore.loop(timeout=_LOOK, map=self._sockets, use_poll=True, count=1)
+                    wasyncore.loop(timeout=_LOOK, map=self._sockets.awake, use_poll=True, count=1)
             except (SystemExit, KeyboardInterrupt):
                 pass
             self._end()
@@ -189,11 +201,13 @@ class Server:
         """Close the port and every connection in a process that a backend has forked."""
         for channel in list(self._sockets.values()):
             channel.socket.close()
+        self._sockets.close()
 
     def _end(self) -> None:
         self._closing = True
         self._release()
         self._lanes.shutdown()
+        self._sockets.close()
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
         self._server.close_trigger()
@@ -208,7 +222,6 @@ def _settings(host: str, port: int, max_body: int) -> Adjustments:
             port=port,
             ident="stateroom",
             max_request_body_size=limit,
-            asyncore_use_poll=True,
             connection_limit=CONNECTIONS,
             channel_timeout=300,
             clear_untrusted_proxy_headers=True,

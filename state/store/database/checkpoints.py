@@ -25,16 +25,19 @@ class Checkpoints:
 
     :param connect: opens a connection to the database file.
     :param lock: held by every transaction.
+    :param check: compares what stands in the file after a checkpoint.
     """
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         lock: contextlib.AbstractContextManager[object],
+        check: Callable[[], object],
     ) -> None:
         self._connect = connect
         self._lock = lock
-        self._running = threading.Lock()  # taken after the writer's: SQLite makes one at a time
+        self._check = check
+        self.running = threading.Lock()  # taken after the writer's: SQLite makes one at a time
         self._commits = 0
         self._due = threading.Event()
         self._closing = threading.Event()
@@ -57,7 +60,7 @@ class Checkpoints:
 
         :raises sqlite3.OperationalError: if there is no room for what it copies.
         """
-        with self._running:
+        with self.running:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -80,12 +83,13 @@ class Checkpoints:
 
     def _checkpoint(self) -> None:
         with contextlib.closing(self._connect()) as db:
-            if self._copy(db) > _LONG:
+            if self.copy(db) > _LONG:
                 with self._lock:
-                    self._copy(db)
+                    self.copy(db)
+        self._check()
 
-    def _copy(self, db: sqlite3.Connection) -> int:
+    def copy(self, db: sqlite3.Connection) -> int:
         """Copy what no reader needs in the log; returns the pages in the log."""
-        with self._running:
+        with self.running:
             _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return int(pages)

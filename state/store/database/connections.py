@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import sqlite3
 import threading
 from collections import Counter
@@ -11,12 +12,14 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ...errors import DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
-from . import identity, opening
+from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
+from . import identity, opening, session
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
 from .reserve import SIZE, Reserve
+from .watch import Watch
 
+log = logging.getLogger("stateroom.store")
 MEMORY = ":memory:"
 Result = TypeVar("Result")
 _REMOVAL_TIMEOUT = 5  # seconds that a write waits for the removal of its reference's object
@@ -65,40 +68,76 @@ class Database:
         self._expected: Counter[str] = Counter()
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
-        self._checkpoints = Checkpoints(self._connect_again, self.lock)
+        self._checkpoints = Checkpoints(
+            functools.partial(self._connect_again, wait=True),
+            self.lock,
+            functools.partial(self._check_file, wait=True),
+        )
         self._is_long = False  # the transaction that runs
         self._open = True
-        self.found: str | None = None  # if the file is another than it was, in a sentence
+        self._found: list[str] = []  # if the file is another than it was, or its log is missing
         self._file = path
         self.is_file = path != MEMORY  # whether its contents outlive the process
         if self.is_file:
             self._file = str(Path(path).resolve())  # the process may change its folder
             self._ownership = opening.own(Path(path))
+        self._reserve = Reserve(self._file)
+        self._watch = Watch(self._file, self._checkpoints.running)
         try:
             if self._ownership is not None:
                 opening.create(Path(self._file))
-                self._identity = str(identity.of_file(self._file))
-                self._ownership.claim(self._identity)
+                self._ownership.claim(str(identity.of_file(self._file)))
             self._writer = self._open_writer(durable)
             if self.is_file:
-                self._reserve = Reserve(self._file)
                 self._reserve.take()
         except BaseException:
             self._release()
             raise
 
     def _open_writer(self, durable: bool) -> sqlite3.Connection:
+        had_log = self.is_file and session.log_of(self._file).exists()
         connection = self._connect()
         try:
             opening.prepare(connection, self.path, durable)
             if self.is_file:
-                self.found = identity.bind(connection, self._file)
+                found = identity.bind(connection, self._file)
+                missing = session.missing(connection, self._file, had_log)
+                self._found = [note for note in (found, missing) if note is not None]
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {SIZE}")  # of a log begun anew
+                self._begin_session(connection, missing)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _begin_session(self, db: sqlite3.Connection, missing: str | None) -> None:
+        assert self._ownership is not None
+        session_id = session.new_id()
+        # a process that is killed now leaves a file with this session or with the one before
+        self._ownership.note_session(session_id)
+        try:
+            session.begin(db, session_id, self._file, missing)
+            self._checkpoints.copy(db)
+        except sqlite3.OperationalError as error:
+            try:
+                opening.explain(error, self.path)
+                raise
+            except DatabaseFull:
+                pass  # what frees room has to work
+        if self._watch.begin(session_id):
+            self._ownership.note_session(session_id, alone=True)
+
+    def _end_session(self) -> None:
+        try:
+            self._check_file(wait=True)
+            session.end(self._writer)
+            if self._ownership is not None:
+                self._ownership.sessions = []
+        except (CorruptDatabase, DatabaseReplaced):
+            pass  # said with each call since
+        except sqlite3.OperationalError as error:
+            log.warning("%s is not marked as stopped in order: %s", self.path, error)
 
     def _connect(self) -> sqlite3.Connection:
         database = self._file
@@ -112,17 +151,48 @@ class Database:
             uri=self.is_file,
         )
 
-    def _connect_again(self) -> sqlite3.Connection:
-        self._check_file()
+    def _connect_again(self, wait: bool = False) -> sqlite3.Connection:
+        self._check_file(wait)
         return self._connect()
 
-    def _check_file(self) -> None:
-        """:raises DatabaseReplaced: if the path leads to another file now, or to none."""
-        if self.is_file and identity.of_file(self._file) != self._identity:
-            raise DatabaseReplaced(
-                f"{self.path} was removed or replaced while it was served, so that writes would be "
-                "lost; put it back, or start the service again"
-            )
+    def _check_file(self, wait: bool = False) -> None:
+        """Look whether the files are the ones that were opened.
+
+        :param wait: for other writers, if the contents have to be compared; without it, that is
+            left to them.
+        :raises DatabaseReplaced: if they are others, or were overwritten.
+        """
+        if not self.is_file:
+            return
+        try:
+            is_changed = self._watch.is_changed()
+        except DatabaseReplaced:
+            self._save_log()
+            raise
+        if is_changed and self.lock.acquire(blocking=wait):
+            try:
+                self._watch.look()
+            except sqlite3.DatabaseError as error:
+                opening.explain(error, self.path)
+                raise
+            finally:
+                self.lock.release()
+
+    def _save_log(self) -> None:
+        """Copy what is in a log that was removed: this process still has it."""
+        if not self._watch.lacks_log() or not self.lock.acquire(timeout=1):
+            return
+        try:
+            if not self._writer.in_transaction:
+                with contextlib.suppress(sqlite3.OperationalError):  # the next call tries again
+                    self._checkpoints.copy(self._writer)
+        finally:
+            self.lock.release()
+
+    def _check_open(self) -> None:
+        """:raises StoreError: if the store was closed."""
+        if not self._open:
+            raise StoreError(f"{self.path} was closed")
 
     def announce(self, url: str) -> None:
         """Write the owner's address into the lock file, for the message of a second process."""
@@ -136,10 +206,12 @@ class Database:
 
         :param refs: the references that rows will point at.
         :raises DatabaseFull: if the disk is full; the transaction was rolled back.
-        :raises DatabaseReplaced: if the file was removed or replaced.
+        :raises DatabaseReplaced: if the file or its log was removed, replaced or overwritten.
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
+        :raises StoreError: if the store was closed.
         """
         with self.lock:
+            self._check_open()
             if refs:
                 self._wait_for_removal(refs)
             self._check_file()
@@ -155,11 +227,24 @@ class Database:
                     db.execute("ROLLBACK")
                 if pending:
                     self.companion.put_back(pending)
-                opening.explain(error, self.path)
+                opening.explain(error, self.path, self._advice_if_full)
                 raise
             self.companion.committed(pending)
             if self.is_file:
                 self._checkpoints.committed()
+                if not self.is_short:
+                    self._reserve.renew()
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever starts the service has to know about the file, in sentences."""
+        if self._reserve.problem is None:
+            return self._found
+        return [*self._found, self._reserve.problem]
+
+    @property
+    def _advice_if_full(self) -> str:
+        return self._reserve.problem or opening.DELETE
 
     def free(
         self, act: Callable[[sqlite3.Connection], Result], refs: Collection[str] = ()
@@ -262,6 +347,8 @@ class Database:
             with self.lock:
                 yield self._writer
             return
+        if self._watch.overwritten is not None:
+            raise DatabaseReplaced(self._watch.overwritten)
         reader = self._reader()
         try:
             yield reader
@@ -288,11 +375,11 @@ class Database:
         try:
             return self._idle_readers.pop()
         except IndexError:
-            if not self._open:
-                raise StoreError(f"{self.path} was closed") from None
-            reader = self._connect_again()
-            reader.execute("PRAGMA query_only = ON")
-            return reader
+            pass
+        self._check_open()
+        reader = self._connect_again()
+        reader.execute("PRAGMA query_only = ON")
+        return reader
 
     @functools.cached_property
     def database_id(self) -> str:
@@ -300,11 +387,34 @@ class Database:
         with self.reading() as db:
             return identity.database_id(db)
 
-    @functools.cached_property
+    @property
     def former_ids(self) -> list[str]:
         """The ids of the databases that this one was copied from."""
         with self.reading() as db:
             return identity.former_ids(db)
+
+    def leave_place(self) -> None:
+        """Get a new id, because another database file uses this one."""
+        with self.lock:
+            self.free(identity.renew)
+            with self.reading() as db:
+                self.database_id = identity.database_id(db)
+
+    def claims(self, base: str) -> list[str]:
+        """The words by which the place of the objects in a base is this database's.
+
+        :param base: a name for it.
+        """
+        with self.reading() as db:
+            return identity.claims(db).get(base, [])
+
+    def set_claims(self, base: str, words: list[str]) -> None:
+        """Store them, safe from a power cut: without them the place would be another database's."""
+        with self.lock:
+            self.free(lambda db: identity.set_claims(db, base, words))
+            # without room they are in the log, like any row
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._checkpoints.copy(self._writer)
 
     def problem(self) -> str | None:
         """The error of a read; None if the database can be read."""
@@ -322,9 +432,10 @@ class Database:
         with self.lock:
             self._open = False
             self._close_readers()
-            self._writer.close()
-            if self.is_file:
+            if self._ownership is not None:  # not closed before
                 self._reserve.end()
+                self._end_session()
+            self._writer.close()
             self._release()
 
     def _close_readers(self) -> None:
@@ -332,6 +443,7 @@ class Database:
             self._idle_readers.pop().close()
 
     def _release(self) -> None:
+        self._watch.end()
         if self._ownership:
             self._ownership.release()
             self._ownership = None

@@ -31,21 +31,42 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     return found
 
 
-def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any]) -> str:
+def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any]) -> str | None:
     """What became of the file; a copy gets an id of its own."""
     path = now["path"]
     original = bound["path"]
+    if path == original and _number(bound["identity"]) == _number(now["identity"]):
+        return None  # a disk that is mounted again may have another number itself
     if bound["identity"] == now["identity"]:
         return f"{path} was {original} before"
+    # the original may have been renamed, or be on another machine: a copy counts as one even where
+    # the original is not found
+    renew(db)
     if path == original:
-        return f"{path} was restored: it is another file than it was"
-    # the original may have been renamed: a copy counts as one even where the original is not found
-    _write(db, "former_ids", [*former_ids(db), database_id(db)])
-    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
+        return (
+            f"{path} is another file than it was, restored or copied: its objects get a place of "
+            "their own, and those written before are read, never removed"
+        )
     return (
         f"{path} is a copy of {original}: its objects get a place of their own, "
         "and those of the original are read, never removed"
     )
+
+
+def renew(db: sqlite3.Connection) -> None:
+    """Give a copy an id of its own."""
+    _write(db, "former_ids", [*former_ids(db), database_id(db)])
+    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
+    db.execute("DELETE FROM meta WHERE name = 'claims'")
+
+
+def claims(db: sqlite3.Connection) -> dict[str, list[str]]:
+    """By names of bases, the words by which the place of the objects there is this database's."""
+    return _read(db, "claims") or {}
+
+
+def set_claims(db: sqlite3.Connection, base: str, words: list[str]) -> None:
+    _write(db, "claims", {**claims(db), base: words})
 
 
 def database_id(db: sqlite3.Connection) -> str:
@@ -66,6 +87,11 @@ def of_file(path: str) -> str | None:
     except OSError:
         return None
     return f"{status.st_dev}:{status.st_ino}"
+
+
+def _number(identity: str) -> str:
+    """The number of a file on its file system."""
+    return identity.partition(":")[2]
 
 
 def _read(db: sqlite3.Connection, name: str) -> Any:

@@ -340,6 +340,37 @@ def realms_of_namespaces(db: Database) -> None:
 
 
 @migrations()
+def assets_that_are_not_active(db: Database) -> None:
+    """Indexes by name and by URI of all assets: the first ones have the active assets only."""
+    db.execute("CREATE INDEX assets_by_any_name ON assets (ns, name)")
+    db.execute("CREATE INDEX assets_by_any_uri ON assets (ns, uri)")
+
+
+@migrations()
+def view_without_hidden_scopes(db: Database) -> None:
+    """The view leaves out what nobody is to see, see ``state/store/tables/hidden.py``; only tasks'
+    scopes are hidden.
+    """
+    statements = """
+    DROP VIEW task_state_store;
+    CREATE VIEW task_state_store AS
+        SELECT n.name AS namespace, r.dag_id, r.run_id, s.task_id, s.map_index,
+               e.key, e.value, e.updated_at, e.expires_at
+        FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        JOIN namespaces n USING (ns) WHERE s.region = ''
+    """
+    _execute_all(db, statements)
+
+
+@migrations()
+def session_that_serves_the_file(db: Database) -> None:
+    """A table of one row, so that the row is on the same page as long as the file is served."""
+    db.execute(
+        "CREATE TABLE session (id TEXT NOT NULL, path TEXT NOT NULL, identity TEXT NOT NULL)"
+    )
+
+
+@migrations()
 def facts_of_real_tasks(db: Database) -> None:
     """What the run context of a real task needs: facts of Dags, runs and attempts, rendered fields
     and reschedules.

@@ -19,6 +19,7 @@ from ...errors import (
     ReadOnlyDatabase,
     StoreError,
 )
+from . import identity, session
 from .migrations import APPLICATION_ID, migrations
 from .ownership import Ownership, lock_path
 
@@ -46,7 +47,8 @@ def own(path: Path) -> Ownership:
         raise ReadOnlyDatabase(message) from error
     try:
         if path.exists():
-            check_contents(path)
+            ownership.claim(str(identity.of_file(str(path))))
+            check_contents(path, ownership.sessions)
     except BaseException:
         ownership.release()
         raise
@@ -99,17 +101,20 @@ def check_header(path: Path) -> None:
         )
 
 
-def check_contents(path: Path) -> None:
+def check_contents(path: Path, sessions_of_log: list[str]) -> None:
     """Refuse a file that is damaged or was written by a newer release, without writing to it.
 
+    :param sessions_of_log: the last one at this path, if it was killed.
     :raises CorruptDatabase: if SQLite cannot read it or its quick check finds damage.
     :raises NewerDatabase: if it has migrations that this release does not have.
+    :raises WrongLog: if its last writes are in a log elsewhere.
     """
     real = path.resolve()
     index = real.with_name(real.name + "-shm")
     is_index_new = not index.exists()
     connection = sqlite3.connect(f"{real.as_uri()}?{_read_mode(real)}", uri=True)
     try:
+        session.check(connection, real, sessions_of_log)
         _check(path, connection)
     except sqlite3.DatabaseError as error:
         raise CorruptDatabase(
@@ -123,7 +128,7 @@ def check_contents(path: Path) -> None:
 
 def _read_mode(path: Path) -> str:
     """``immutable`` creates no files beside the database, but ignores a killed process's log."""
-    log = path.with_name(path.name + "-wal")
+    log = session.log_of(path)
     if log.exists() and log.stat().st_size:
         return "mode=ro"
     return "immutable=1"
@@ -181,10 +186,8 @@ def _tables(connection: sqlite3.Connection) -> Database:
     return Database(connection, execute_plugins=False)
 
 
-_FULL = (
-    "has no room left; nothing was changed; make room on the disk, or delete keys, snapshots or "
-    "namespaces, which still works"
-)
+_FULL = "has no room left; nothing was changed"
+DELETE = "make room on the disk, or delete keys, snapshots or namespaces, which still works"
 _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("is full", DatabaseFull, _FULL),
     ("readonly", ReadOnlyDatabase, "cannot be written"),
@@ -195,16 +198,20 @@ _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
 )
 
 
-def explain(error: BaseException, path: str) -> None:
+def explain(error: BaseException, path: str, if_full: str = DELETE) -> None:
     """Raise the :class:`StoreError` for an error of SQLite about the file; do nothing for others.
 
     By the message, because Python 3.10 does not have SQLite's result code.
+
+    :param if_full: what to do where the disk is full.
     """
     if isinstance(error, sqlite3.IntegrityError) and "FOREIGN KEY" in str(error):
         raise NamespaceDropped() from error
     if isinstance(error, sqlite3.DatabaseError):
         for words, kind, problem in _ERRORS:
             if words in str(error):
+                if problem is _FULL:
+                    problem = f"{_FULL}; {if_full}"
                 if kind is StoreError and _is_disk_full(path):
                     kind = DatabaseFull
                 raise kind(f"{path} {problem} ({error})") from error

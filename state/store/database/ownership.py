@@ -14,11 +14,14 @@ from pathlib import Path
 from ...errors import DatabaseOwned
 from ...forks import close_in_children
 
+_LONGEST = 4096  # bytes of a lock file
+
 
 class Ownership:
-    """The lock of a database file; ``PATH.lock`` has its owner's pid and address.
+    """The lock of a database file; ``PATH.lock`` has its owner's pid, address and session.
 
-    The kernel releases it with the process, so a killed owner leaves nothing to clean up.
+    The kernel releases it with the process, so a killed owner leaves nothing to clean up; the id of
+    its session stays in the file and says whose log is beside the database.
 
     :raises DatabaseOwned: if another process holds it; the message names that process.
     """
@@ -29,6 +32,7 @@ class Ownership:
         self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.sessions = _sessions_in(self._file)  # of an owner that was killed
             self.announce(None)
         except BlockingIOError:
             os.close(self._file)
@@ -41,14 +45,14 @@ class Ownership:
         close_in_children(self)
 
     def claim(self, identity: str) -> None:
-        """Claim the file itself: a hard link of it has a lock file of its own.
+        """Claim the file itself, once: a hard link of it has a lock file of its own.
 
         Only Linux has the means, a socket without a file that the kernel closes with the process.
 
         :param identity: of the file, whatever its path.
         :raises DatabaseOwned: if another process has claimed it.
         """
-        if sys.platform != "linux":
+        if sys.platform != "linux" or self._mark is not None:
             return
         mark = socket.socket(socket.AF_UNIX)
         try:
@@ -63,17 +67,40 @@ class Ownership:
 
     def announce(self, url: str | None) -> None:
         """Write the owner's pid and address, for the message of a second process."""
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
+        self._write({"pid": os.getpid(), "url": url, "sessions": self.sessions})
+
+    def note_session(self, session_id: str, alone: bool = False) -> None:
+        """Write whose log is beside the file.
+
+        :param alone: whether it is no other's.
+        """
+        if alone:
+            self.sessions = []
+        self.sessions.append(session_id)
+        self.announce(None)
 
     def release(self) -> None:
         os.ftruncate(self._file, 0)
+        if self.sessions:
+            self._write({"pid": None, "url": None, "sessions": self.sessions})
         self.close_in_child()
+
+    def _write(self, content: dict[str, object]) -> None:
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, json.dumps(content).encode(), 0)
 
     def close_in_child(self) -> None:
         os.close(self._file)
         if self._mark is not None:
             self._mark.close()
+
+
+def _sessions_in(file: int) -> list[str]:
+    """The session of the last owner, if it did not end in order."""
+    try:
+        return list(json.loads(os.pread(file, _LONGEST, 0)).get("sessions", []))
+    except ValueError:  # empty, after the last one ended in order
+        return []
 
 
 def lock_path(path: Path) -> Path:
@@ -89,7 +116,8 @@ def owner(path: Path) -> dict[str, object] | None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return {"pid": None, "url": None, **json.loads(file.read() or "{}")}
+                content = json.loads(file.read() or "{}")
+                return {name: content.get(name) for name in ("pid", "url")}
     except FileNotFoundError:
         pass
     return None

@@ -12,19 +12,27 @@ BYTES = 2 * 2**20  # of values; a slice ends with the row that exceeds it
 _PAUSE = 0.001  # seconds: a lock goes to whom waits for it only if its last owner waits too
 
 
+def keys_of_slice(rows: Iterable[tuple[int, int]]) -> list[int]:
+    """The keys of the rows of a slice.
+
+    :param rows: keys and sizes.
+    """
+    keys = []
+    size = 0
+    for key, bytes_of_row in rows:
+        keys.append(key)
+        size += bytes_of_row
+        if size > BYTES:
+            break
+    return keys
+
+
 def end_of_slice(rows: Iterable[tuple[int, int]]) -> int | None:
     """The key of the last row of a slice; None if there is no row.
 
     :param rows: keys and sizes, in the order of the keys.
     """
-    last = None
-    size = 0
-    for key, bytes_of_row in rows:
-        last = key
-        size += bytes_of_row
-        if size > BYTES:
-            break
-    return last
+    return next(reversed(keys_of_slice(rows)), None)
 
 
 def in_slices(act: Callable[[int], int]) -> None:

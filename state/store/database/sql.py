@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from ...errors import OutOfRange
@@ -22,9 +23,14 @@ def in_range(name: str, number: int) -> int:
 
 def rows(db: sqlite3.Connection, sql: str, values: Any) -> list[dict[str, Any]]:
     """Rows by their columns' names."""
+    return [*each_row(db, sql, values)]
+
+
+def each_row(db: sqlite3.Connection, sql: str, values: Any) -> Iterator[dict[str, Any]]:
+    """Like :func:`rows`, but each row is read when it is asked for."""
     cursor = db.cursor()
     cursor.row_factory = sqlite3.Row
-    return [dict(row) for row in cursor.execute(sql, values)]
+    return map(dict, cursor.execute(sql, values))
 
 
 def row_as_dict(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api
     coalesce(s.task_id, f.task_id) AS task_id, coalesce(s.map_index, f.map_index) AS map_index,
     coalesce(a.name, f.asset) AS asset
     FROM journal j LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
-    LEFT JOIN scopes s ON s.scope_id = j.scope_id LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
+    LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region = ''
+    LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
     LEFT JOIN assets a ON a.asset_pk = s.asset_pk
     LEFT JOIN former_scopes f ON f.scope_id = j.scope_id AND s.scope_id IS NULL"""
 

@@ -153,14 +153,17 @@ class Journal:
         sizes = [size for (size,) in db.execute(f"SELECT {size} {source}", parameters)]
         first = self._log.reserve(self._ns, len(sizes))
         left_out = len(sizes) - self._log.kept(reversed(sizes))
-        row = (f"{first} - 1 + row_number() OVER ()", *map(_quoted, self._row(event)))
+        number = f"{first + left_out} - 1 + row_number() OVER ()"
+        row = (number, *map(_quoted, self._row(event)))
         terms = dict(zip(COLUMNS, row, strict=True))
-        terms |= {name: f"e.{name}" for name in ("scope_id", "key")}
+        columns = ["scope_id", "key"]
         if op == "set":
-            terms |= {name: f"e.{name}" for name in ("value", "kind", "expires_at", "expires_by")}
+            columns += ["value", "kind", "expires_at", "expires_by"]
+        terms |= {name: f"e.{name}" for name in columns}
+        written = ", ".join(terms[name] for name in columns)
         db.execute(
-            f"""INSERT INTO journal ({", ".join(terms)}) SELECT {", ".join(terms.values())} {source}
-            LIMIT -1 OFFSET {left_out}""",
+            f"""INSERT INTO journal ({", ".join(terms)}) SELECT {", ".join(terms.values())}
+            FROM (SELECT {written} {source} LIMIT -1 OFFSET {left_out}) e""",
             parameters,
         )
 

@@ -95,18 +95,7 @@ def put_asset(
     :raises BadDocument: if another active asset has its name or its uri.
     """
     if asset["active"]:
-        other = db.execute(
-            """SELECT id, name = ? FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?)
-                AND id <> ?""",
-            (asset["name"], namespace.ns, asset["name"], asset["uri"], asset["id"]),
-        ).fetchone()
-        if other:
-            asset_id, is_name = other
-            member = "uri"
-            if is_name:
-                member = "name"
-            message = f"the active asset {asset_id} already has the {member} {asset[member]!r}"
-            raise BadDocument(f"{where}.{member}".lstrip("."), message)
+        _check_unique(db, namespace, asset, where)
     (pk,) = db.execute(
         """INSERT INTO assets (ns, id, name, uri, active, created_at, updated_at)
         VALUES (:ns, :id, :name, :uri, :active, :now, :now) ON CONFLICT (ns, id) DO UPDATE SET
@@ -114,6 +103,19 @@ def put_asset(
         {**asset, "ns": namespace.ns, "now": to_text(namespace.clock.now())},
     ).fetchone()
     return put_asset_scope(db, namespace.ns, pk, asset["name"], asset["id"])
+
+
+def _check_unique(
+    db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str
+) -> None:
+    for member in ("name", "uri"):  # a condition with OR would use neither index
+        other = db.execute(
+            f"SELECT id FROM assets WHERE ns = ? AND {member} = ? AND active AND id <> ?",
+            (namespace.ns, asset[member], asset["id"]),
+        ).fetchone()
+        if other is not None:
+            message = f"the active asset {other[0]} already has the {member} {asset[member]!r}"
+            raise BadDocument(f"{where}.{member}".lstrip("."), message)
 
 
 def remove_all(db: sqlite3.Connection, ns: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 
 from ..database.slices import end_of_slice
-from . import entries
+from . import entries, hidden
 from .scopes import OF_NAMESPACE
 
 # table → its key, its other columns, and which of its rows are the namespace's; owners before what
@@ -39,15 +39,14 @@ _TAKEN = "snapshot_pk = :snapshot"
 
 def _changed(table: str) -> str:
     """A SELECT of the snapshot's rows that differ from the table's; entries are compared by their
-    number.
+    number and their writer, and differ while they are hidden.
     """
     key, columns, mine = TABLES[table]
     if table == "entries":
-        same = (
-            "SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq AND t.seq > 0"
-        )
+        same = """SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
+            AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk"""
         return f"""SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN}
-            AND NOT EXISTS ({same})"""
+            AND (scope_id NOT IN ({OF_NAMESPACE}) OR NOT EXISTS ({same}))"""
     now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
     return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
 
@@ -111,12 +110,76 @@ def drop_some(db: sqlite3.Connection, snapshot: int, most: int) -> int:
     return db.execute(sql, {**parameters, "last": last}).rowcount
 
 
-def restore(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
+def prepare(db: sqlite3.Connection, ns: int, snapshot: int) -> int:
+    """Make hidden scopes for those of a snapshot that do not exist, with their attempts, inside the
+    caller's transaction; returns how many.
+    """
+    parameters = {"owner": hidden.make_owner(db, ns), "snapshot": snapshot}
+    count = db.execute(
+        f"""INSERT INTO scopes (scope_id, run_pk, task_id, map_index, region)
+        SELECT scope_id, ({hidden.RUN}), scope_id, 0, '{hidden.REGION}' FROM snapshot_scopes t
+        WHERE {_TAKEN} AND NOT EXISTS (SELECT 1 FROM scopes s WHERE s.scope_id = t.scope_id)""",
+        parameters,
+    ).rowcount
+    db.execute(
+        f"""INSERT INTO task_instances
+        (ti_pk, ns, id, scope_id, try_number, max_tries, superseded_at)
+        SELECT t.ti_pk, r.ns, t.ti_pk, t.scope_id, t.try_number, t.max_tries, ''
+        FROM snapshot_task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        WHERE {_TAKEN} AND run_pk = ({hidden.RUN})
+        AND NOT EXISTS (SELECT 1 FROM task_instances o WHERE o.ti_pk = t.ti_pk)""",
+        parameters,
+    )
+    return count
+
+
+def prepare_some(
+    db: sqlite3.Connection, ns: int, snapshot: int, after: int, most: int
+) -> int | None:
+    """Copy entries of a snapshot into hidden scopes, inside the caller's transaction.
+
+    Entries without a number, which :func:`restore` would copy again, are left to it; and those
+    whose writer is unknown.
+
+    :param after: the entry after which to begin.
+    :param most: entries to look at.
+    :returns: the last entry; None if there is none.
+    """
+    key, columns, _ = TABLES["entries"]
+    parameters = {
+        "owner": hidden.owner(ns),
+        "snapshot": snapshot,
+        "after": after,
+        "most": most,
+    }
+    source = f"FROM snapshot_entries t WHERE {_TAKEN} AND {key} > :after"
+    last = end_of_slice(
+        db.execute(f"SELECT {key}, size {source} ORDER BY {key} LIMIT :most", parameters)
+    )
+    db.execute(
+        f"""INSERT INTO entries ({key}, {columns}) SELECT {key}, {columns} {source}
+        AND {key} <= :last AND seq > 0
+        AND scope_id IN (SELECT scope_id FROM scopes WHERE run_pk = ({hidden.RUN}))
+        AND (writer_ti_pk IS NULL OR EXISTS
+             (SELECT 1 FROM task_instances w WHERE w.ti_pk = t.writer_ti_pk))""",
+        {**parameters, "last": last},
+    )
+    return last
+
+
+def restore(db: sqlite3.Connection, ns: int, snapshot: int, is_hiding: bool = False) -> None:
     """Make the rows of a namespace those of a snapshot, inside the caller's transaction.
 
     An entry whose number is the snapshot's is the same entry and is not touched.
+
+    :param is_hiding: leave the deletion of the entries of scopes that the snapshot does not have to
+        :func:`hidden.delete`.
     """
     parameters = {"ns": ns, "snapshot": snapshot}
+    if is_hiding:
+        removed = f"""SELECT scope_id FROM ({OF_NAMESPACE}) WHERE scope_id NOT IN
+            (SELECT scope_id FROM snapshot_scopes WHERE {_TAKEN})"""
+        hidden.hide(db, ns, removed, parameters)
     entry_ids = f"SELECT entry_id FROM snapshot_entries WHERE {_TAKEN}"
     entries.remove(
         db, f"e.scope_id IN ({OF_NAMESPACE}) AND e.entry_id NOT IN ({entry_ids})", parameters

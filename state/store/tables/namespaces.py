@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import NamespaceExists, NamespaceNotFound, StoreError
 from ...model.clock import Clock, to_text, to_wire
-from ...model.names import check_name
+from ...model.names import HIDDEN, check_name
 from ...model.scopes import CONTROL
 from ..database.connections import Database
 from ..database.sql import rows
@@ -18,10 +18,11 @@ from ..faults import FaultyNames
 from ..journal.journal import Event
 from ..journal.writer import Log
 from ..namespace import Namespace
-from . import assets, dag_runs, references, scopes
+from . import assets, dag_runs, hidden, references, scopes
 
 DEFAULT = "default"
 _NEAR = 5  # names in a message
+_SEEN = f"name NOT LIKE '{HIDDEN}%'"
 _DROPPED = "dropped:"  # before a namespace's name, in the table meta: how often it was dropped
 
 
@@ -29,8 +30,8 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
     """Read a namespace; raises as :meth:`Store.namespace`."""
     with database.reading() as db:
         row = db.execute(
-            """SELECT ns, config, clock, fixture, created_at, realm FROM namespaces
-            WHERE name = ?""",
+            f"""SELECT ns, config, clock, fixture, created_at, realm FROM namespaces
+            WHERE name = ? AND {_SEEN}""",
             (name,),
         ).fetchone()
         if row is None:
@@ -59,7 +60,7 @@ def is_empty(db: sqlite3.Connection, ns: int) -> bool:
 
 def near(db: sqlite3.Connection, name: str) -> list[str]:
     """Existing names with a similar spelling, or some names if there is none."""
-    sql = "SELECT name FROM namespaces ORDER BY ns DESC LIMIT 1000"
+    sql = f"SELECT name FROM namespaces WHERE {_SEEN} ORDER BY ns DESC LIMIT 1000"
     names = [row[0] for row in db.execute(sql)]
     names_by_lower = {existing.lower(): existing for existing in names}
     similar = difflib.get_close_matches(name.lower()[:100], names_by_lower, _NEAR, 0.5)
@@ -73,7 +74,7 @@ def listed(database: Database) -> list[dict[str, Any]]:
     with database.snapshot() as db:
         namespaces = rows(
             db,
-            """SELECT n.name, n.created_at,
+            f"""SELECT n.name, n.created_at,
             (SELECT count(*) FROM dag_runs r WHERE r.ns = n.ns) AS dag_runs,
             (SELECT count(*) FROM task_instances t WHERE t.ns = n.ns AND t.superseded_at IS NULL)
             AS task_instances,
@@ -84,7 +85,7 @@ def listed(database: Database) -> list[dict[str, Any]]:
             + (SELECT count(*) FROM assets a JOIN scopes s USING (asset_pk)
             JOIN entries e USING (scope_id)
              WHERE a.ns = n.ns) AS keys
-            FROM namespaces n ORDER BY n.name""",
+            FROM namespaces n WHERE {_SEEN} ORDER BY n.name""",
             (),
         )
     for namespace in namespaces:
@@ -118,8 +119,9 @@ def _new_realm(db: sqlite3.Connection, name: str) -> str:
 
 def realms(database: Database) -> set[str]:
     """The realms of all namespaces."""
+    sql = f"SELECT realm FROM namespaces WHERE {_SEEN}"
     with database.reading() as db:
-        return {realm for (realm,) in db.execute("SELECT realm FROM namespaces")}
+        return {realm for (realm,) in db.execute(sql)}
 
 
 def drop(namespace: Namespace) -> None:
@@ -135,7 +137,8 @@ def drop(namespace: Namespace) -> None:
     def act(db: sqlite3.Connection) -> None:
         namespace.journal.drop(db)
         references.hand_over(db, namespace.ns, DEFAULT)
-        db.execute("DELETE FROM namespaces WHERE ns = ?", (namespace.ns,))
+        owner = hidden.owner(namespace.ns)
+        db.execute("DELETE FROM namespaces WHERE ns = ? OR name = ?", (namespace.ns, owner))
         db.execute(
             """INSERT INTO meta (name, value) VALUES (?, 1)
             ON CONFLICT (name) DO UPDATE SET value = value + 1""",
@@ -184,9 +187,14 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
     )
 
 
-def empty(db: sqlite3.Connection, namespace: Namespace) -> None:
-    """Remove every run, asset and entry, inside the caller's transaction."""
+def empty(db: sqlite3.Connection, namespace: Namespace, is_hiding: bool = False) -> None:
+    """Remove every run, asset and entry, inside the caller's transaction.
+
+    :param is_hiding: leave the deletion of the entries to :func:`hidden.delete`.
+    """
     scopes.remember(db, namespace.ns)
+    if is_hiding:
+        hidden.hide(db, namespace.ns, scopes.OF_NAMESPACE, {"ns": namespace.ns})
     dag_runs.remove_all(db, namespace.ns)
     assets.remove_all(db, namespace.ns)
 

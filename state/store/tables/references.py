@@ -27,8 +27,8 @@ _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'o
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
     f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
     f.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
-    FROM refs f LEFT JOIN scopes s USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
-    LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
+    FROM refs f LEFT JOIN scopes s ON s.scope_id = f.scope_id AND s.region = ''
+    LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
 _ENTER = """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at,
     writer_kind, writer_ti_id, released_at)
     VALUES (:ns, :scope_id, :key, :ref, :backend, :size, :sha256, :vouched, :written_at,
@@ -281,7 +281,8 @@ def hold_again(db: sqlite3.Connection, ns: int, scope_ids: str) -> None:
 
     :param scope_ids: a SELECT of the entries' scopes, in SQL with ``:ns``.
     """
-    ref_ids = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND scope_id IN ({scope_ids})"
+    # + so that SQLite reads the index of references, and not all entries of these scopes
+    ref_ids = f"SELECT ref_id FROM entries WHERE ref_id IS NOT NULL AND +scope_id IN ({scope_ids})"
     db.execute(
         f"""UPDATE refs SET released_at = NULL, ns = :ns WHERE released_at IS NOT NULL
             AND ref_id IN ({ref_ids})""",

@@ -20,6 +20,7 @@ from ...model.scopes import (
 from ..database.sql import in_range, row_as_dict
 from ..journal.scope_ids import scope_id_of, task_parameters
 from ..namespace import Namespace
+from . import hidden
 from .entries import Keyspace, Lookup
 
 _CURRENT = "FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
@@ -32,6 +33,9 @@ OF_NAMESPACE = """SELECT scope_id FROM scopes
     WHERE run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)
     UNION ALL SELECT scope_id FROM scopes
     WHERE asset_pk IN (SELECT asset_pk FROM assets WHERE ns = :ns)"""
+_FORMER_TASK = """SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
+    WHERE r.run_pk = :run AND f.task_id = :task AND f.map_index = :map_index"""
+_FORMER_ASSET = "SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?"
 
 _REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id,
     map_index)
@@ -117,7 +121,7 @@ def scope_of(namespace: Namespace, scope_id: int) -> StoreScope | None:
             db,
             """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset FROM scopes s
             LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
-            WHERE s.scope_id = ?""",
+            WHERE s.scope_id = ? AND s.region = ''""",
             (scope_id,),
         )
     return scope_from(row) if row else None
@@ -169,12 +173,10 @@ def put_scope(db: sqlite3.Connection, run_pk: int, task_id: str, map_index: int)
         parameters,
     ).fetchone()
     if row is None:
+        hidden.make_way(db, _FORMER_TASK, parameters)
         row = db.execute(
-            """INSERT INTO scopes (scope_id, run_pk, task_id, map_index) VALUES (
-            (SELECT f.scope_id FROM dag_runs r JOIN former_scopes f USING (ns, dag_id, run_id)
-             WHERE r.run_pk = :run AND f.task_id = :task AND f.map_index = :map_index),
-             :run, :task, :map_index)
-             RETURNING scope_id""",
+            f"""INSERT INTO scopes (scope_id, run_pk, task_id, map_index) VALUES (
+            ({_FORMER_TASK}), :run, :task, :map_index) RETURNING scope_id""",
             parameters,
         ).fetchone()
     return int(row[0])
@@ -186,11 +188,12 @@ def put_asset_scope(
     """The scope of an asset, made if it does not exist, with its old id if a reset removed it."""
     row = db.execute("SELECT scope_id FROM scopes WHERE asset_pk = ?", (asset_pk,)).fetchone()
     if row is None:
+        former = (ns, name, asset_id)
+        hidden.make_way(db, _FORMER_ASSET, former)
         row = db.execute(
-            """INSERT INTO scopes (scope_id, asset_pk) VALUES (
-            (SELECT scope_id FROM former_scopes WHERE ns = ? AND asset = ? AND asset_id = ?), ?)
+            f"""INSERT INTO scopes (scope_id, asset_pk) VALUES (({_FORMER_ASSET}), ?)
             RETURNING scope_id""",
-            (ns, name, asset_id, asset_pk),
+            (*former, asset_pk),
         ).fetchone()
     return int(row[0])
 

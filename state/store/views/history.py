@@ -64,7 +64,8 @@ _COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.
 _SOURCE = """FROM journal j LEFT JOIN journal p ON p.seq = j.parent
     LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs wr ON wr.run_pk = w.run_pk
-    LEFT JOIN scopes s ON s.scope_id = j.scope_id LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
+    LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region = ''
+    LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
     LEFT JOIN assets a ON a.asset_pk = s.asset_pk"""
 _EVENT = f"SELECT {_COLUMNS} {_SOURCE}"
 

@@ -76,7 +76,7 @@ def _first_fixture() -> dict[str, Any]:
 @Operation((200, schemas.Fixture), lane=SLOW)
 def get_fixture() -> Response:
     """Export the namespace as a fixture document, without its secret."""
-    return large_answer(fixtures.export(g.namespace))
+    return large_answer(fixtures.parts(g.namespace))
 
 
 @bp.put("/fixture")

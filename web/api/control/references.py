@@ -81,11 +81,15 @@ def check() -> Response:
 def list_orphans() -> Response:
     """List a page of the objects that no row points at, and whether each can be removed."""
     (parameters,) = read(query(_ORPHANS))
-    objects = list(orphans.orphans(g.namespace, g.service.backend_of(g.namespace)))
     start = parameters["offset"]
-    page = objects[start : start + min(parameters["limit"], _MOST)]
-    rows = [_orphan(orphan, orphan.verdict(parameters["older_than"])) for orphan in page]
-    return json_answer({"orphans": rows, "total_entries": len(objects)})
+    page = range(start, start + min(parameters["limit"], _MOST))
+    rows = []
+    total = 0
+    for orphan in orphans.orphans(g.namespace, g.service.backend_of(g.namespace)):
+        if total in page:
+            rows.append(_orphan(orphan, orphan.verdict(parameters["older_than"])))
+        total += 1
+    return json_answer({"orphans": rows, "total_entries": total})
 
 
 def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
