@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import Any
 
 from ..errors import BadDocument, DatabaseFull, NotFound
-from ..model import envelope, fixture_files, values
+from ..model import env_secrets, envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
@@ -20,11 +20,14 @@ from .journal.journal import Event
 from .namespace import Namespace
 from .tables import namespaces, scopes
 from .tables.assets import put_asset
+from .tables.connections import put_connection
 from .tables.dag_runs import put_run
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
+from .tables.variables import put_variable
+from .views import shared
 
 log = logging.getLogger("stateroom")
 Document = dict[str, Any]
@@ -42,15 +45,21 @@ _MOMENTS = (
 
 
 def apply(
-    namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL
+    namespace: Namespace,
+    document: Document,
+    forget: bool = False,
+    writer: Writer = CONTROL,
+    environ: Mapping[str, str] | None = None,
 ) -> None:
     """Create or update what a document has and leave the rest, in one transaction.
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
     :param forget: empty the namespace first, with its configuration, faults and clock.
-    :raises BadDocument: with the path, if it refers to a run, task instance or asset that does not
-        exist.
+    :param environ: the environment variables that the document may name in place of secrets.
+    :raises BadDocument: with the path, if it refers to a run, task instance, asset or environment
+        variable that does not exist, or if a connection's ``extra`` is no JSON object.
     """
+    document = env_secrets.resolved(document, environ or {})
     config = dict(document.get("config", {}))
     changes_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
@@ -121,6 +130,8 @@ def _apply_parts(
         "asset_state_store": lambda item, where: _put_asset_entry(
             db, namespace, item, where, parent
         ),
+        "variables": lambda item, where: put_variable(db, namespace.ns, item),
+        "connections": lambda item, where: put_connection(db, namespace.ns, item, where),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
@@ -247,10 +258,19 @@ def _put_entry(
     put_entry(db, namespace.ns, entry, envelope.unwrap(value), API_WRITER)
 
 
-def export(namespace: Namespace) -> Document:
-    """The contents of the namespace in a stable order, without secrets."""
+def export(
+    namespace: Namespace, with_secrets: bool = False, sensitive: Iterable[str] = ()
+) -> Document:
+    """The contents of the namespace in a stable order, without the secret that checks tokens.
+
+    :param with_secrets: also the passwords and extras of connections and the variables that hold
+        secrets; else each is the name of an environment variable.
+    :param sensitive: further words in names of secrets, as for
+        :func:`~state.masking.masked_variable`.
+    """
     with namespace.database.snapshot() as db:
         parts = {name: rows(db, sql, (namespace.ns,)) for name, sql in _EXPORTS.items()}
+        shared_parts = shared.exported(db, namespace.ns, with_secrets, sensitive)
     for row in itertools.chain.from_iterable(parts.values()):
         _export_row(row)
     # the asset that each name stands for: the active one, else the one of the lowest id
@@ -260,7 +280,7 @@ def export(namespace: Namespace) -> Document:
         entry["last_updated_by"] = _exported_writer(entry)
         if ids[entry["asset"]] == entry["asset_id"]:
             del entry["asset_id"]
-    return {"config": dict(sorted(namespace.config.items())), **parts}
+    return {"config": dict(sorted(namespace.config.items())), **parts, **shared_parts}
 
 
 def _export_row(row: Document) -> None:
@@ -310,13 +330,17 @@ _EXPORTS = {
 
 
 def counts(namespace: Namespace) -> dict[str, int]:
-    """The numbers of dag runs, task instances, assets and keys, under these nouns."""
+    """The numbers of dag runs, task instances, assets, keys, variables and connections, under these
+    nouns.
+    """
     sources = {
         "dag run": "dag_runs WHERE ns = ?",
         "task instance": "task_instances WHERE ns = ? AND superseded_at IS NULL",
         "asset": "assets WHERE ns = ?",
         "key": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
             LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
+        "variable": "variables WHERE ns = ?",
+        "connection": "connections WHERE ns = ?",
     }
     with namespace.database.snapshot() as db:
         return {
@@ -326,5 +350,7 @@ def counts(namespace: Namespace) -> dict[str, int]:
 
 
 def is_empty(namespace: Namespace) -> bool:
-    """Whether a namespace has no runs, assets or keys, and no configuration."""
+    """Whether a namespace has no runs, assets, keys, variables or connections, and no
+    configuration.
+    """
     return not any(counts(namespace).values()) and not namespace.config
