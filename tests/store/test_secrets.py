@@ -72,7 +72,7 @@ def test_an_export_names_variables_in_place_of_secrets(client):
         {
             "key": "api-key",
             "value": {"$env": "STATEROOM_VAR_API_KEY"},
-            "description": "of the shop",
+            "description": "the shop's",
         },
         {"key": "db", "value": {"$env": "STATEROOM_VAR_DB"}},
         {"key": "plain", "value": "hello"},

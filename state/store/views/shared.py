@@ -84,7 +84,7 @@ def variables_without_secrets(
         (total,) = db.execute(sql, (namespace.ns,)).fetchone()
         variables = rows(
             db,
-            f"""SELECT key, iif(length(value) > {_LONGEST}, NULL, value) AS value,
+            f"""SELECT key, CASE WHEN length(value) <= {_LONGEST} THEN value END AS value,
                 length(value) AS size, description
             FROM variables WHERE ns = ? ORDER BY key LIMIT ?""",
             (namespace.ns, most),
