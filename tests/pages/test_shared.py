@@ -82,3 +82,9 @@ def test_each_namespace_shows_its_own(world, put):
     text = text_of(world.get("/ns/bare/bench"))
     world.delete("/_stateroom/namespaces/bare")
     assert "only-here" not in text
+
+
+def test_the_overview_still_says_how_to_begin(world):
+    world.post("/_stateroom/reset")
+    world.put(FIXTURE, json={"variables": [{"key": "k", "value": "v"}]})
+    assert "No state yet" in text_of(world.get("/"))

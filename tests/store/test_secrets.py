@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from app import create_app
+from state.errors import SettingError
 
 FIXTURE = "/_stateroom/fixture"
 PASSWORD = "correct-horse"
@@ -211,3 +212,38 @@ def test_the_database_has_no_secret_in_its_journal(client, client_with):
         rows = [str(tuple(row)) for row in db.execute("SELECT * FROM journal")]
     assert rows
     assert not any(secret in row for secret in SECRETS for row in rows)
+
+
+def test_an_empty_secret_is_none(client_with):
+    client = client_with({})
+    variables = [{"key": "token", "value": ""}]
+    connections = [{"conn_id": "c", "conn_type": "http", "password": "", "extra": ""}]
+    client.put(FIXTURE, json={"variables": variables, "connections": connections})
+    exported = client.get(FIXTURE).json
+    assert exported["variables"] == variables
+    assert exported["connections"] == connections
+
+
+def test_a_start_names_the_missing_variable_of_the_environment(tmp_path, client, client_with):
+    path = tmp_path / "fixture.json"
+    path.write_text(json.dumps(client.get(FIXTURE).json))
+    with pytest.raises(SettingError, match="STATEROOM_VAR_API_KEY is not set"):
+        client_with({}, fixture=str(path))
+
+
+def test_variables_keep_a_fixture_from_being_loaded_again(tmp_path, client_with):
+    path = tmp_path / "fixture.json"
+    path.write_text(json.dumps({"variables": [{"key": "k", "value": "old"}]}))
+    settings = {"db": str(tmp_path / "stateroom.db"), "fixture": str(path)}
+    first = client_with({}, **settings)
+    first.put("/execution/variables/k", json={"val": "new"})
+    first.application.extensions["stateroom"].store.close()
+    assert client_with({}, **settings).get("/execution/variables/k").json["value"] == "new"
+
+
+def test_a_reset_of_variables_alone_leaves_a_snapshot(tmp_path, client_with):
+    client = client_with({}, db=str(tmp_path / "stateroom.db"))
+    client.put("/execution/variables/k", json={"val": "v"})
+    client.post("/_stateroom/reset")
+    (snapshot,) = client.get("/_stateroom/snapshots").json["snapshots"]
+    assert snapshot["name"] == "before-reset"

@@ -9,6 +9,7 @@ from ...errors import VariableNotFound
 from ...model import values
 from ...model.events import DELETE_VARIABLE, SET_VARIABLE, UNCHANGED
 from ...model.scopes import Writer
+from ..database.budget import spend
 from ..database.sql import row_as_dict
 from ..journal.journal import Event
 from ..namespace import Namespace
@@ -30,7 +31,9 @@ def value_of(namespace: Namespace, key: str) -> str:
         ).fetchone()
     if row is None:
         raise VariableNotFound(key)
-    return str(row[0])
+    value = str(row[0])
+    spend(len(value))
+    return value
 
 
 def set_variable(

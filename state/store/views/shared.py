@@ -8,11 +8,13 @@ from typing import Any
 
 from ...masking import masked, masked_variable
 from ...model.env_secrets import Placeholders
+from ..database.budget import spend
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
 from ..tables.connections import COLUMNS
 
 _LONGEST = 64 * 1024  # characters of a value that a page shows
+_SKIPPED = 16  # bytes of a call's budget that take as long to read as a key to be counted
 _SECRETS = ("password", "extra")  # of a connection
 
 
@@ -30,6 +32,7 @@ def variable_keys(
     page = (limit, in_range("offset", offset))
     with namespace.database.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
+        spend((total + offset) * _SKIPPED)
         keys = db.execute(
             f"SELECT key {source} ORDER BY key LIMIT ? OFFSET ?", (*parameters, *page)
         ).fetchall()
@@ -55,8 +58,10 @@ def exported(
     if not with_secrets:
         placeholders = Placeholders()
         for variable in variables:
-            if masked_variable(variable["key"], variable["value"], sensitive) != variable["value"]:
-                variable["value"] = placeholders.of_variable(variable["key"])
+            key = variable["key"]
+            value = variable["value"]
+            if value and masked_variable(key, value, sensitive) != value:
+                variable["value"] = placeholders.of_variable(key)
         for connection in connections:
             for member in _SECRETS:
                 if connection[member]:
