@@ -293,24 +293,28 @@ class VariableKeysQuery(Parameters):
 
 
 class VariablePostBody(StrictSchema):
-    """Set a variable; the member ``val`` may be called ``value`` too, as in Airflow."""
+    """Set a variable."""
 
     val = Text(required=True, allow_none=True)
     description = Text(allow_none=True, load_default=None)
 
-    def load(self, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(data, dict) or "val" in data or "value" not in data:
-            return super().load(data, **kwargs)
-        loaded = _BY_VALUE.load(data)
-        return {"val": loaded.pop("value"), **loaded}
 
+class VariablePostBodyByName(StrictSchema):
+    """The same with the name that the value has in Airflow's model, which takes both."""
 
-class _VariableByValue(StrictSchema):
-    value = Text(required=True, allow_none=True)
+    val = Text(required=True, allow_none=True, data_key="value")
     description = Text(allow_none=True, load_default=None)
 
 
-_BY_VALUE = _VariableByValue()
+_VARIABLE = VariablePostBody()
+_VARIABLE_BY_NAME = VariablePostBodyByName()
+
+
+def variable_body(data: Any) -> Schema:
+    """The schema that a body which sets a variable has to match."""
+    if isinstance(data, dict) and "value" in data and "val" not in data:
+        return _VARIABLE_BY_NAME
+    return _VARIABLE
 
 
 class VariableResponse(StrictSchema):

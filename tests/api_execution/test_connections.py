@@ -40,7 +40,7 @@ def test_an_unknown_connection_is_named(client, conn_id):
     assert answer.json == {"detail": {"reason": "not_found", "message": message}}
 
 
-@pytest.mark.parametrize("path", ["", "/", "/a/b", "/a%2Fb"])
+@pytest.mark.parametrize("path", ["", "/", "/a/b", "/a%2Fb", "/full%0A", "/fu%0All"])
 def test_other_paths_are_not_found(client, path):
     answer = client.get(PATH + path)
     assert answer.status_code == 404
@@ -74,6 +74,15 @@ def test_members_that_are_not_given_keep_their_values(client):
     change = {"conn_id": "full", "conn_type": "mysql", "port": None}
     client.put("/_stateroom/fixture", json={"connections": [change]})
     assert client.get(f"{PATH}/full").json == {**FULL, "conn_type": "mysql", "port": None}
+
+
+def test_an_empty_password_is_none(client):
+    """As in Airflow, where an empty login or extra stays."""
+    empty = dict.fromkeys(("password", "login", "extra"), "")
+    change = {"conn_id": "full", "conn_type": "postgres", **empty}
+    client.put("/_stateroom/fixture", json={"connections": [change]})
+    expected = {**FULL, **empty, "password": None}
+    assert client.get(f"{PATH}/full").json == expected
 
 
 def test_the_ping_names_the_check_of_tokens(guarded):

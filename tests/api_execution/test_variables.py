@@ -59,6 +59,14 @@ def test_an_unknown_variable_is_named(client, key):
     assert answer.json == {"detail": {"reason": "not_found", "message": message}}
 
 
+@pytest.mark.parametrize("key", ["plain%0A", "pl%0Aain", "%0A"])
+def test_a_key_with_a_line_feed_is_no_path(client, key):
+    answer = client.delete(f"{PATH}/{key}")
+    assert answer.status_code == 404
+    assert answer.json == {"detail": "Not Found"}
+    assert client.get(f"{PATH}/plain").status_code == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_empty_key_is_refused_twice(client, method):
     answer = client.open(f"{PATH}/", method=method)
@@ -122,6 +130,12 @@ def test_an_invalid_body_is_refused(client, body, kind, loc):
     answer = client.put(f"{PATH}/plain", json=body)
     assert problems(answer) == [(kind, ["body", *loc])]
     assert client.get(f"{PATH}/plain").json["value"] == "hello"
+
+
+def test_problems_of_a_body_are_in_the_order_of_its_members(client):
+    for name in ("val", "value"):
+        answer = client.put(f"{PATH}/plain", json={"x": 1, "description": 2, name: 3})
+        assert [loc[1] for _, loc in problems(answer)] == [name, "description", "x"]
 
 
 def test_setting_a_variable_forgets_its_description(client):

@@ -221,7 +221,7 @@ def test_an_empty_secret_is_none(client_with):
     client.put(FIXTURE, json={"variables": variables, "connections": connections})
     exported = client.get(FIXTURE).json
     assert exported["variables"] == variables
-    assert exported["connections"] == connections
+    assert exported["connections"] == [{"conn_id": "c", "conn_type": "http", "extra": ""}]
 
 
 def test_a_start_names_the_missing_variable_of_the_environment(tmp_path, client, client_with):

@@ -49,7 +49,9 @@ def put_connection(db: sqlite3.Connection, ns: int, item: dict[str, Any], where:
         f"SELECT {COLUMNS} FROM connections WHERE ns = ? AND conn_id = ?",
         (ns, item["conn_id"]),
     )
-    db.execute(_PUT, {**dict.fromkeys(MEMBERS), **stored, **item, "ns": ns})
+    row = {**dict.fromkeys(MEMBERS), **stored, **item, "ns": ns}
+    row["password"] = row["password"] or None  # an empty one is none, as in Airflow
+    db.execute(_PUT, row)
 
 
 def _is_object(text: str) -> bool:

@@ -14,7 +14,7 @@ from ...responses import json_answer
 bp = Blueprint("connections", __name__, url_prefix="/connections")
 
 
-@bp.get("/<connection_id>")
+@bp.get("/<segment:connection_id>")
 @Operation((200, schemas.ConnectionResponse))
 def get_connection(connection_id: str) -> Response:
     """Get a connection, with its secrets."""

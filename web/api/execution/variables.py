@@ -20,7 +20,6 @@ from ...service import setting
 bp = Blueprint("variables", __name__, url_prefix="/variables")
 _PATH = schemas.VariablePath()
 _QUERY = schemas.VariableKeysQuery()
-_BODY = schemas.VariablePostBody()
 _KEY = "/<key:variable_key>"
 
 
@@ -50,7 +49,8 @@ def get_variable(variable_key: str) -> Response:
 @Operation((201, schemas.VariableSetResponse), body=schemas.VariablePostBody)
 def put_variable(variable_key: str) -> Response:
     """Create or overwrite a variable."""
-    place, payload = read(path(_PATH, variable_key=variable_key), body(_BODY))
+    schema = schemas.variable_body(g.body)
+    place, payload = read(path(_PATH, variable_key=variable_key), body(schema))
     key = place["variable_key"]
     value = str(payload["val"])  # null becomes the text "None", as in Airflow
     shown = masked_variable(key, value, setting("sensitive_var_conn_names"))
