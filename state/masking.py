@@ -71,7 +71,9 @@ def _without_secrets(document: Any, more: tuple[str, ...]) -> Any:
         return [_without_secrets(item, more) for item in document]
     if not isinstance(document, dict):
         return document
-    return {
-        name: HIDDEN if is_sensitive(name, more) else _without_secrets(item, more)
-        for name, item in document.items()
-    }
+    members = {}
+    for name, item in document.items():
+        members[name] = HIDDEN
+        if not is_sensitive(name, more):
+            members[name] = _without_secrets(item, more)
+    return members

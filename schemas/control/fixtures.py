@@ -130,7 +130,7 @@ class Connection(Control):
     conn_id = Word(least=1, required=True)
     conn_type = Word(required=True)
     description = Word(allow_none=True)
-    host = Word(allow_none=True)
+    host = Secret(allow_none=True)
     schema = Word(allow_none=True)
     login = Word(allow_none=True)
     password = Secret(allow_none=True)

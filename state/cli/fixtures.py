@@ -25,7 +25,7 @@ def export_document(path: str, with_secrets: bool) -> None:
     document is on disk. Secrets of connections and variables are not in it, unless --with-secrets
     is given.
     """
-    parameters = {"with_secrets": "1"} if with_secrets else {}
+    parameters = {"with_secrets": int(with_secrets)}
     with connected() as client:
         document = client.ask("GET", "/_stateroom/fixture", params=parameters)
     text = fixture_files.canonical(document)

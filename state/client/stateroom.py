@@ -161,7 +161,7 @@ class Stateroom(Connection):
         :param with_secrets: with the passwords and extras of connections and the variables that
             hold secrets; else each is ``{"$env": NAME}``, the name of an environment variable.
         """
-        parameters = {"with_secrets": "1"} if with_secrets else {}
+        parameters = {"with_secrets": int(with_secrets)}
         document: dict[str, Any] = self._client.call("GET", _FIXTURE, params=parameters).json()
         return document
 

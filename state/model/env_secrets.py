@@ -41,14 +41,13 @@ def resolved(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, 
 
 
 def _with_values(item: dict[str, Any], where: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        member: _value(value, f"{where}.{member}", environ) if is_placeholder(value) else value
-        for member, value in item.items()
-    }
+    return {member: _value(value, f"{where}.{member}", environ) for member, value in item.items()}
 
 
-def _value(placeholder: dict[str, str], where: str, environ: Mapping[str, str]) -> str:
-    name = placeholder[MEMBER]
+def _value(value: Any, where: str, environ: Mapping[str, str]) -> Any:
+    if not is_placeholder(value):
+        return value
+    name = value[MEMBER]
     if name not in environ:
         message = f"the environment variable {name} is not set; start the service with it"
         raise BadDocument(where, message)

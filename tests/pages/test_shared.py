@@ -63,7 +63,7 @@ def test_a_huge_value_is_not_shown(put):
 def test_a_connection_is_shown_without_its_secrets(put):
     answer = put(connections=[CONNECTION])
     text = text_of(answer)
-    assert "warehouse postgres https://***@db.example.com – etl 5432 password, extra" in text
+    assert "warehouse postgres https://***@db.example.com – etl 5432 password, extra, host" in text
     for secret in ("hunter2", "correct-horse", "battery-staple"):
         assert secret not in answer.text
 

@@ -247,3 +247,13 @@ def test_a_reset_of_variables_alone_leaves_a_snapshot(tmp_path, client_with):
     client.post("/_stateroom/reset")
     (snapshot,) = client.get("/_stateroom/snapshots").json["snapshots"]
     assert snapshot["name"] == "before-reset"
+
+
+def test_a_host_with_a_password_is_a_secret_too(client_with):
+    client = client_with({"STATEROOM_CONN_HOOK_HOST": "https://me:hunter2@example.com"})
+    host = {"$env": "STATEROOM_CONN_HOOK_HOST"}
+    connection = {"conn_id": "hook", "conn_type": "http", "host": host}
+    client.put(FIXTURE, json={"connections": [connection]})
+    answer = client.get("/execution/connections/hook")
+    assert answer.json["host"] == "https://me:hunter2@example.com"
+    assert client.get(FIXTURE).json["connections"] == [connection]

@@ -15,7 +15,6 @@ from ..tables.connections import COLUMNS
 
 _LONGEST = 64 * 1024  # characters of a value that a page shows
 _SKIPPED = 16  # bytes of a call's budget that take as long to read as a key to be counted
-_SECRETS = ("password", "extra")  # of a connection
 
 
 def variable_keys(
@@ -56,16 +55,7 @@ def exported(
         db, f"SELECT {COLUMNS} FROM connections WHERE ns = ? ORDER BY conn_id", (ns,)
     )
     if not with_secrets:
-        placeholders = Placeholders()
-        for variable in variables:
-            key = variable["key"]
-            value = variable["value"]
-            if value and masked_variable(key, value, sensitive) != value:
-                variable["value"] = placeholders.of_variable(key)
-        for connection in connections:
-            for member in _SECRETS:
-                if connection[member]:
-                    connection[member] = placeholders.of_connection(connection["conn_id"], member)
+        _put_placeholders(variables, connections, sensitive)
     parts = {"variables": variables, "connections": connections}
     return {
         name: [
@@ -74,6 +64,32 @@ def exported(
         for name, part in parts.items()
         if part
     }
+
+
+def _put_placeholders(
+    variables: list[dict[str, Any]], connections: list[dict[str, Any]], sensitive: Iterable[str]
+) -> None:
+    """Put names of environment variables in place of secrets; an empty one is none."""
+    placeholders = Placeholders()
+    for variable in variables:
+        key = variable["key"]
+        value = variable["value"]
+        if value and masked_variable(key, value, sensitive) != value:
+            variable["value"] = placeholders.of_variable(key)
+    for connection in connections:
+        for member in _secrets(connection):
+            connection[member] = placeholders.of_connection(connection["conn_id"], member)
+
+
+def _secrets(connection: dict[str, Any]) -> list[str]:
+    """The members of a connection that hold secrets; its host does if it is a URL with a
+    password.
+    """
+    members = [member for member in ("password", "extra") if connection[member]]
+    host = connection["host"]
+    if host and masked(host) != host:
+        members.append("host")
+    return members
 
 
 def variables_without_secrets(
@@ -105,8 +121,8 @@ def connections_without_secrets(
 ) -> tuple[list[dict[str, Any]], int]:
     """The first connections by id as a person may see them, and the number of all.
 
-    :returns: all members but ``password`` and ``extra``, of which ``secrets`` names those that are
-        set.
+    :returns: all members but ``password`` and ``extra``, and a ``host`` without credentials;
+        ``secrets`` names the members that are hidden.
     """
     with namespace.database.snapshot() as db:
         sql = "SELECT count(*) FROM connections WHERE ns = ?"
@@ -117,8 +133,8 @@ def connections_without_secrets(
             (namespace.ns, most),
         )
     for connection in connections:
-        secrets = {member: connection.pop(member) for member in _SECRETS}
-        connection["secrets"] = [member for member, value in secrets.items() if value]
-        if connection["host"]:  # it may be a URL with a password
+        connection["secrets"] = _secrets(connection)
+        del connection["password"], connection["extra"]
+        if connection["host"]:
             connection["host"] = masked(connection["host"])
     return connections, total
