@@ -16,6 +16,7 @@ from .fields.airflow import (
     UtcDateTime,
     Uuid4,
 )
+from .fields.control import Word
 from .fields.task_states import Duration, Mapping, Members, Number, OneOf, TasksToSkip
 
 
@@ -295,15 +296,15 @@ class VariableKeysQuery(Parameters):
 class VariablePostBody(StrictSchema):
     """Set a variable."""
 
-    val = Text(required=True, allow_none=True)
-    description = Text(allow_none=True, load_default=None)
+    val = Word(required=True, allow_none=True)
+    description = Word(allow_none=True, load_default=None)
 
 
 class VariablePostBodyByName(StrictSchema):
     """The same with the name that the value has in Airflow's model, which takes both."""
 
-    val = Text(required=True, allow_none=True, data_key="value")
-    description = Text(allow_none=True, load_default=None)
+    val = Word(required=True, allow_none=True, data_key="value")
+    description = Word(allow_none=True, load_default=None)
 
 
 _VARIABLE = VariablePostBody()

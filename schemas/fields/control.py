@@ -45,13 +45,19 @@ class Whole(Field):
 
 
 class Word(Text):
-    """A string; one with lone surrogates is refused in words of our own."""
+    """A string without lone surrogates, which neither a database nor a header can hold."""
 
-    default_error_messages = {
-        "surrogate": Problem(
-            f"Input should be Unicode text; {values.LONE_SURROGATE}", "string_unicode"
-        )
-    }
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if values.broken_text(text, names=False):
+            raise ValidationError(
+                [
+                    Problem(
+                        f"Input should be Unicode text; {values.LONE_SURROGATE}", "string_unicode"
+                    )
+                ]
+            )
+        return text
 
 
 class Secret(Word):
