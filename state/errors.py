@@ -6,6 +6,8 @@ StateError
 │   ├── TaskInstanceNotFound
 │   │   └── TaskInstanceArchived   a former attempt
 │   ├── AssetNotFound
+│   ├── VariableNotFound
+│   ├── ConnectionNotFound
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
@@ -136,6 +138,20 @@ class AssetNotFound(NotFound):
     @classmethod
     def by_id(cls, asset_id: int) -> AssetNotFound:
         return cls(f"Asset with id {asset_id} not found")
+
+
+class VariableNotFound(NotFound):
+    """No variable has this key; the message is Airflow's."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Variable with key '{key}' not found")
+
+
+class ConnectionNotFound(NotFound):
+    """No connection has this id; the message is Airflow's."""
+
+    def __init__(self, conn_id: str) -> None:
+        super().__init__(f"Connection with ID {conn_id} not found")
 
 
 class NamespaceDropped(NotFound):

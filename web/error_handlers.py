@@ -177,8 +177,8 @@ def _answer_http(error: HTTPException) -> Response:
             error,
             _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))),
         )
-    if isinstance(error, RouteNotFound) and _is_there_without_slash():
-        return to_path_without_slash()
+    if isinstance(error, RouteNotFound) and _is_there(path := with_or_without_slash()):
+        return redirected(path)
     return _answer_with(error, {"detail": error.name})
 
 
@@ -195,10 +195,16 @@ def _answer_with(error: HTTPException, document: Any) -> Response:
     return answer
 
 
-def _is_there_without_slash() -> bool:
-    """Whether the path is one of Airflow's with a slash too many."""
-    path = request.path.rstrip("/")
-    if path == request.path or api_name() != "execution":
+def with_or_without_slash() -> str:
+    """The path without its last slashes or, if it has none, with one."""
+    if request.path.endswith("/"):
+        return request.path.rstrip("/")
+    return f"{request.path}/"
+
+
+def _is_there(path: str) -> bool:
+    """Whether a path is one of the Execution API's."""
+    if api_name() != "execution":
         return False
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and (
@@ -206,10 +212,10 @@ def _is_there_without_slash() -> bool:
     )
 
 
-def to_path_without_slash() -> Response:
-    """Where Airflow redirects a path with a slash too many: to the route without it."""
+def redirected(path: str) -> Response:
+    """Redirect to a path, as Airflow does from one with a slash too many or too few."""
     query = request.query_string.decode("latin-1")
-    place = request.script_root + request.path.rstrip("/") + (f"?{query}" if query else "")
+    place = request.script_root + path + (f"?{query}" if query else "")
     return Response(status=307, headers={"Location": request.host_url.rstrip("/") + place})
 
 

@@ -6,7 +6,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..base import Control
 from ..fields.airflow import Integer, JsonObject, JsonValue, Text, Truth, UtcDateTime, Uuid4
-from ..fields.control import Flag, Whole, Word
+from ..fields.control import Flag, Secret, Whole, Word
 
 STATES = (
     "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule "
@@ -116,6 +116,28 @@ class AssetEntry(Control):
     last_updated_by = fields.Nested(LastUpdatedBy, allow_none=True)
 
 
+class Variable(Control):
+    """A variable."""
+
+    key = Word(least=1, required=True)
+    value = Secret(required=True)
+    description = Word(allow_none=True)
+
+
+class Connection(Control):
+    """A connection."""
+
+    conn_id = Word(least=1, required=True)
+    conn_type = Word(required=True)
+    description = Word(allow_none=True)
+    host = Secret(allow_none=True)
+    schema = Word(allow_none=True)
+    login = Word(allow_none=True)
+    password = Secret(allow_none=True)
+    port = Whole(least=-(2**63), allow_none=True)
+    extra = Secret(allow_none=True)
+
+
 class Fixture(Control):
     """The state of a namespace, or a part of it."""
 
@@ -125,6 +147,8 @@ class Fixture(Control):
     assets = fields.List(fields.Nested(Asset))
     task_state_store = fields.List(fields.Nested(TaskEntry))
     asset_state_store = fields.List(fields.Nested(AssetEntry))
+    variables = fields.List(fields.Nested(Variable))
+    connections = fields.List(fields.Nested(Connection))
 
 
 class TaskInstanceBody(Control):
@@ -157,6 +181,12 @@ class ResetOptions(Control):
     """Where to reset to: the fixture loaded at start, or ``empty``."""
 
     to = Text(validate=validate.OneOf(["empty"]))
+
+
+class ExportOptions(Control):
+    """Whether secrets are exported; else each is the name of an environment variable."""
+
+    with_secrets = Truth(load_default=False)
 
 
 class StrictOption(Control):

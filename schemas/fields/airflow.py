@@ -203,22 +203,30 @@ class Integer(Field):
     """An integer in a query or path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``…).
 
     :param least: the minimum.
+    :param most: the maximum.
     """
 
-    def __init__(self, *, least: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, least: int | None = None, most: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.most = most
 
     def openapi(self) -> dict[str, Any]:
-        if self.least is None:
-            return {"type": "integer"}
-        return {"type": "integer", "minimum": self.least}
+        properties: dict[str, Any] = {"type": "integer"}
+        if self.least is not None:
+            properties["minimum"] = self.least
+        if self.most is not None:
+            properties["maximum"] = self.most
+        return properties
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         number = _integer(value)
         if self.least is not None and number < self.least:
             message = f"Input should be greater than or equal to {self.least}"
             raise ValidationError([Problem(message, "greater_than_equal", {"ge": self.least})])
+        if self.most is not None and number > self.most:
+            message = f"Input should be less than or equal to {self.most}"
+            raise ValidationError([Problem(message, "less_than_equal", {"le": self.most})])
         return number
 
 
@@ -278,11 +286,13 @@ class Text(Field):
     """A string.
 
     :param least: the minimum number of characters.
+    :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, least: int = 0, times: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.times = times
 
     default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
@@ -297,7 +307,7 @@ class Text(Field):
         if len(value) < self.least:
             message = f"String should have at least {self.least} character"
             raise ValidationError(
-                [Problem(message, "string_too_short", {"min_length": self.least})]
+                [Problem(message, "string_too_short", {"min_length": self.least})] * self.times
             )
         return value
 

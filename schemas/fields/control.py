@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from state.model import values
+from state.model import env_secrets, values
 from state.model.faults import LONGEST
 from state.model.retention import NEVER_EXPIRE
 
@@ -58,6 +58,30 @@ class Word(Text):
                 ]
             )
         return text
+
+
+class Secret(Word):
+    """A string, or the name of the environment variable that has it: ``{"$env": NAME}``."""
+
+    def openapi(self) -> dict[str, Any]:
+        prefixes = "|".join(env_secrets.PREFIXES)
+        name = {"type": "string", "pattern": rf"^({prefixes})\w+$"}
+        placeholder = {
+            "type": "object",
+            "properties": {env_secrets.MEMBER: name},
+            "required": [env_secrets.MEMBER],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [{"type": "string"}, placeholder]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if env_secrets.is_placeholder(value):
+            return value
+        if isinstance(value, dict):
+            prefixes = " or ".join(env_secrets.PREFIXES)
+            message = f'Input should be a string, or {{"$env": NAME}} with a NAME after {prefixes}'
+            raise ValidationError([Problem(message, "secret")])
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Flag(Field):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import Any
 
 from ..errors import BadDocument, DatabaseFull, NotFound
-from ..model import envelope, fixture_files, values
+from ..model import env_secrets, envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import snapshots
@@ -19,11 +19,14 @@ from .journal.journal import Event
 from .namespace import Namespace
 from .tables import namespaces, scopes
 from .tables.assets import put_asset
+from .tables.connections import put_connection
 from .tables.dag_runs import put_run
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
+from .tables.variables import put_variable
+from .views import shared
 
 log = logging.getLogger("stateroom")
 Document = dict[str, Any]
@@ -41,15 +44,21 @@ _MOMENTS = (
 
 
 def apply(
-    namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL
+    namespace: Namespace,
+    document: Document,
+    forget: bool = False,
+    writer: Writer = CONTROL,
+    environ: Mapping[str, str] | None = None,
 ) -> None:
     """Create or update what a document has and leave the rest, in one transaction.
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
     :param forget: empty the namespace first, with its configuration, faults and clock.
-    :raises BadDocument: with the path, if it refers to a run, task instance or asset that does not
-        exist.
+    :param environ: the environment variables that the document may name in place of secrets.
+    :raises BadDocument: with the path, if it refers to a run, task instance, asset or environment
+        variable that does not exist, or if a connection's ``extra`` is no JSON object.
     """
+    document = env_secrets.resolved(document, environ or {})
     config = dict(document.get("config", {}))
     changes_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
@@ -121,6 +130,8 @@ def _apply_parts(
         "asset_state_store": lambda item, where: _put_asset_entry(
             db, namespace, item, where, parent
         ),
+        "variables": lambda item, where: put_variable(db, namespace.ns, item),
+        "connections": lambda item, where: put_connection(db, namespace.ns, item, where),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
@@ -247,17 +258,27 @@ def _put_entry(
     put_entry(db, namespace.ns, entry, envelope.unwrap(value), API_WRITER)
 
 
-def export(namespace: Namespace) -> Document:
-    """The contents of the namespace in a stable order, without secrets."""
+def export(
+    namespace: Namespace, with_secrets: bool = False, sensitive: Iterable[str] = ()
+) -> Document:
+    """The contents of the namespace in a stable order, without the secret that checks tokens.
+
+    :param with_secrets: also the passwords and extras of connections and the variables that hold
+        secrets; else each is the name of an environment variable.
+    :param sensitive: further words in names of secrets, as for
+        :func:`~state.masking.masked_variable`.
+    """
     document: Document = {}
-    for name, value in parts(namespace):
+    for name, value in parts(namespace, with_secrets, sensitive):
         if isinstance(value, Iterator):
             value = [*value]
         document[name] = value
     return document
 
 
-def parts(namespace: Namespace) -> Iterator[tuple[str, Any]]:
+def parts(
+    namespace: Namespace, with_secrets: bool = False, sensitive: Iterable[str] = ()
+) -> Iterator[tuple[str, Any]]:
     """The members of what :func:`export` returns, each with its name, of one state of the database.
 
     Lists are iterators: each is to be read before the next member is asked for. The members have to
@@ -269,6 +290,7 @@ def parts(namespace: Namespace) -> Iterator[tuple[str, Any]]:
             yield name, map(_exported, each_row(db, sql, (namespace.ns,)))
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
         yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
+        yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
 
 
 def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
@@ -339,13 +361,17 @@ _ASSET_ENTRIES = f"""SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e
 
 
 def counts(namespace: Namespace) -> dict[str, int]:
-    """The numbers of dag runs, task instances, assets and keys, under these nouns."""
+    """The numbers of dag runs, task instances, assets, keys, variables and connections, under these
+    nouns.
+    """
     sources = {
         "dag run": "dag_runs WHERE ns = ?",
         "task instance": "task_instances WHERE ns = ? AND superseded_at IS NULL",
         "asset": "assets WHERE ns = ?",
         "key": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
             LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
+        "variable": "variables WHERE ns = ?",
+        "connection": "connections WHERE ns = ?",
     }
     with namespace.database.snapshot() as db:
         return {
@@ -355,5 +381,7 @@ def counts(namespace: Namespace) -> dict[str, int]:
 
 
 def is_empty(namespace: Namespace) -> bool:
-    """Whether a namespace has no runs, assets or keys, and no configuration."""
+    """Whether a namespace has no runs, assets, keys, variables or connections, and no
+    configuration.
+    """
     return not any(counts(namespace).values()) and not namespace.config

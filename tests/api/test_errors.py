@@ -52,7 +52,7 @@ def test_a_failure_of_the_database_is_answered_in_each_shape(start, monkeypatch)
 
 def test_an_unexpected_exception_is_a_500_that_names_it(start, monkeypatch):
     client = start().test_client()
-    monkeypatch.setattr("state.store.fixtures.parts", lambda namespace: 1 / 0)
+    monkeypatch.setattr("state.store.fixtures.parts", lambda *arguments: 1 / 0)
     answer = client.get("/_stateroom/fixture")
     assert answer.status_code == 500
     assert answer.json["detail"]["reason"] == "internal_error"

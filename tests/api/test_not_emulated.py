@@ -24,8 +24,7 @@ def test_each_route_is_named_by_its_template(world, template, method):
 @pytest.mark.parametrize(
     ("path", "template"),
     [
-        ("/execution/variables/keys", "/execution/variables/keys"),
-        ("/execution/variables/a/b", "/execution/variables/{variable_key:path}"),
+        ("/execution/xcoms/d/r/t/a/b", "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}"),
         (
             "/execution/xcoms/d/r/t/a/b/slice",
             "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}/slice",
@@ -37,29 +36,29 @@ def test_the_template_with_most_words_is_the_one(path, template):
 
 
 @pytest.mark.parametrize(
-    "path", ["/execution/connections/", "/api/v2/dags/d/x/y", "/api/v2", "/api/v2/dags\n"]
+    "path", ["/execution/hitlDetails/", "/api/v2/dags/d/x/y", "/api/v2", "/api/v2/dags\n"]
 )
 def test_other_paths_are_not_routes(path):
     assert templates(path) == {}
 
 
 def test_a_method_that_airflow_does_not_take_either(world):
-    answer = world.post("/execution/connections/x", json={})
+    answer = world.put("/execution/hitlDetails/x", json={})
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
 
 
 def test_a_slash_too_many_is_redirected_as_airflow_does(world):
-    answer = world.get("/execution/connections/x/?a=b")
+    answer = world.get("/execution/hitlDetails/x/?a=b")
     assert answer.status_code == 307
-    assert answer.headers["Location"] == "http://localhost/execution/connections/x?a=b"
+    assert answer.headers["Location"] == "http://localhost/execution/hitlDetails/x?a=b"
 
 
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
-        ("/execution/connections/x", {}, 401),
-        ("/execution/connections/x", bearer("wrong"), 403),
+        ("/execution/hitlDetails/x", {}, 401),
+        ("/execution/hitlDetails/x", bearer("wrong"), 403),
         ("/api/v2/dags", {}, 401),
         ("/api/v2/dags", admin(SECRET), 400),
     ],

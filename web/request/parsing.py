@@ -37,6 +37,12 @@ class Key(BaseConverter):
     weight = 200
 
 
+class Segment(BaseConverter):
+    """A segment of a path of the Execution API, which has no line feeds, as in Airflow."""
+
+    regex = r"[^/\n]+"
+
+
 class AirflowRule(Rule):
     """A rule that answers only the methods it names: Airflow's routes have no HEAD."""
 
@@ -50,6 +56,7 @@ def configure(app: Flask) -> None:
     """Keep keys in paths unchanged: no merged slashes, no redirects, a converter for any text."""
     app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
+    app.url_map.converters["segment"] = Segment
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 

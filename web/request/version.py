@@ -36,6 +36,12 @@ def check_version() -> None:
         g.header_problems = _date_problems(text)
 
 
+def has_variable_keys() -> bool:
+    """Whether the caller's version has the list of the keys of variables."""
+    version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    return version >= VERSION
+
+
 def _date_problems(text: str) -> list[dict[str, Any]]:
     try:
         moment = datetimes.from_string(text)

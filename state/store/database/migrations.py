@@ -444,3 +444,41 @@ def facts_of_real_tasks(db: Database) -> None:
     ) WITHOUT ROWID
     """
     _execute_all(db, statements)
+
+
+@migrations()
+def variables_and_connections(db: Database) -> None:
+    """Variables and connections, which the tasks of a namespace share."""
+    statements = """
+    CREATE TABLE variables (
+        variable_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        description TEXT,
+        UNIQUE (ns, key)
+    );
+    CREATE TABLE connections (
+        connection_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        conn_id TEXT NOT NULL,
+        conn_type TEXT NOT NULL,
+        host TEXT, schema TEXT, login TEXT, password TEXT, port INTEGER, extra TEXT,
+        description TEXT,
+        UNIQUE (ns, conn_id)
+    );
+    CREATE TABLE snapshot_variables (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        variable_pk INTEGER NOT NULL,
+        ns INTEGER, key TEXT, value TEXT, description TEXT,
+        PRIMARY KEY (snapshot_pk, variable_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_connections (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        connection_pk INTEGER NOT NULL,
+        ns INTEGER, conn_id TEXT, conn_type TEXT, host TEXT, schema TEXT, login TEXT,
+        password TEXT, port INTEGER, extra TEXT, description TEXT,
+        PRIMARY KEY (snapshot_pk, connection_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)

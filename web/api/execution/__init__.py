@@ -10,7 +10,15 @@ from ...operation import current_operation
 from ...request import version
 from ...request.auth import authenticate_worker
 from ...request.parsing import read_body
-from . import assets, health, store, task_instances, task_reschedules
+from . import (
+    assets,
+    connections,
+    health,
+    store,
+    task_instances,
+    task_reschedules,
+    variables,
+)
 
 
 def admit() -> None:
@@ -25,5 +33,13 @@ def admit() -> None:
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
 bp.before_request(admit)
 bp.after_request(version.echo)
-for family in (health, store, task_instances, task_reschedules, assets):
+for family in (
+    health,
+    store,
+    task_instances,
+    task_reschedules,
+    assets,
+    variables,
+    connections,
+):
     bp.register_blueprint(family.bp)
