@@ -40,7 +40,7 @@ def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _execution(error: errors.StateError) -> Any:
     """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
-    if isinstance(error, InvalidInput | Refused):
+    if isinstance(error, InvalidInput | Refused | errors.DagRunNotFound):
         return _plain(error)
     return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
 
@@ -177,8 +177,8 @@ def _answer_http(error: HTTPException) -> Response:
             error,
             _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))),
         )
-    if isinstance(error, RouteNotFound) and _is_there_without_slash():
-        return to_path_without_slash()
+    if isinstance(error, RouteNotFound) and _is_there_with_other_end():
+        return to_path_with_other_end()
     return _answer_with(error, {"detail": error.name})
 
 
@@ -190,26 +190,43 @@ def _body_too_large() -> Refused:
 def _answer_with(error: HTTPException, document: Any) -> Response:
     answer = json_answer(document, error.code or 500)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        allowed = sorted(error.valid_methods)
-        answer.headers["Allow"] = "GET" if "GET" in allowed else allowed[0]
+        answer.headers["Allow"] = _allowed_method(sorted(error.valid_methods))
     return answer
 
 
-def _is_there_without_slash() -> bool:
-    """Whether the path is one of Airflow's with a slash too many."""
-    path = request.path.rstrip("/")
-    if path == request.path or api_name() != "execution":
+def _allowed_method(allowed: list[str]) -> str:
+    """The method of the first route that takes the path, which is all that Airflow names."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and "HEAD" in allowed:
+        # by identity, because rules of one path are equal
+        methods = {id(adapter.match(None, method, True)[0]): method for method in allowed}
+        rules = current_app.url_map.iter_rules()
+        return next(methods[id(rule)] for rule in rules if id(rule) in methods)
+    return "GET" if "GET" in allowed else allowed[0]
+
+
+def _is_there_with_other_end() -> bool:
+    """Whether the path is one of Airflow's, but for a slash at its end."""
+    if api_name() != "execution":
         return False
+    path = _with_other_end(request.path)
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and (
         adapter.test(path, request.method) or bool(adapter.allowed_methods(path))
     )
 
 
-def to_path_without_slash() -> Response:
-    """Where Airflow redirects a path with a slash too many: to the route without it."""
+def _with_other_end(path: str) -> str:
+    """A path without the slashes at its end, or with one if it has none."""
+    if path.endswith("/"):
+        return path.rstrip("/")
+    return f"{path}/"
+
+
+def to_path_with_other_end() -> Response:
+    """Where Airflow redirects a path that is a route but for a slash at its end."""
     query = request.query_string.decode("latin-1")
-    place = request.script_root + request.path.rstrip("/") + (f"?{query}" if query else "")
+    place = request.script_root + _with_other_end(request.path) + (f"?{query}" if query else "")
     return Response(status=307, headers={"Location": request.host_url.rstrip("/") + place})
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..base import Control
-from ..fields.airflow import Integer, JsonObject, JsonValue, Text, Truth, UtcDateTime, Uuid4
+from ..fields.airflow import (
+    AnyJson,
+    Integer,
+    JsonObject,
+    JsonValue,
+    Text,
+    Truth,
+    UtcDateTime,
+    Uuid4,
+)
 from ..fields.control import Flag, Whole, Word
 
 STATES = (
@@ -116,6 +125,14 @@ class AssetEntry(Control):
     last_updated_by = fields.Nested(LastUpdatedBy, allow_none=True)
 
 
+class XCom(Coordinates):
+    """An XCom of a task instance."""
+
+    key = Word(least=1, required=True)
+    value = AnyJson(required=True)
+    timestamp = UtcDateTime()
+
+
 class Fixture(Control):
     """The state of a namespace, or a part of it."""
 
@@ -125,6 +142,7 @@ class Fixture(Control):
     assets = fields.List(fields.Nested(Asset))
     task_state_store = fields.List(fields.Nested(TaskEntry))
     asset_state_store = fields.List(fields.Nested(AssetEntry))
+    xcoms = fields.List(fields.Nested(XCom))
 
 
 class TaskInstanceBody(Control):

@@ -21,6 +21,7 @@ from .problems import Problem, value_error
 DEFAULT = "default"  # expires_at: apply [state_store] default_retention_days
 NULL_VALUE = value_error("value cannot be null")
 _NOT_A_MOMENT = Problem("Input should be a valid datetime", "datetime_type")
+_NOT_JSON = Problem("input was not a valid JSON value", "invalid-json-value")
 _NO_ZONE = Problem("Input should have timezone info", "timezone_aware")
 _INTEGER = re.compile(r"([+-]?)0*(\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
 _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -72,6 +73,27 @@ class JsonValue(Field):
         return value
 
 
+class Unparsed(str):
+    """A body that is not JSON, by its content type."""
+
+
+class AnyJson(Field):
+    """Any JSON value, null included, nested no deeper than pydantic allows."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def openapi(self) -> dict[str, Any]:
+        return {}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, Unparsed):
+            raise ValidationError([_NOT_JSON])
+        if isinstance(value, dict | list):
+            _check_depth(value, _MAX_DEPTH + 1)  # not inside of an object, which is a level too
+        return value
+
+
 class JsonObject(Field):
     """An object whose members are JSON values, null included."""
 
@@ -87,13 +109,13 @@ class JsonObject(Field):
         return value
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: Any, most: int = _MAX_DEPTH) -> None:
     """Refuse a value that is nested too deep; errors have pydantic's locations.
 
     :raises ValidationError: with an error for each member beyond the depth.
     """
     level: list[_Located] = [(value, ())]
-    for _ in range(_MAX_DEPTH - 1):
+    for _ in range(most - 1):
         level = list(_members(level, dict | list))
         if not level:
             return
@@ -203,11 +225,13 @@ class Integer(Field):
     """An integer in a query or path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``…).
 
     :param least: the minimum.
+    :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, least: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, least: int | None = None, times: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.times = times
 
     def openapi(self) -> dict[str, Any]:
         if self.least is None:
@@ -215,10 +239,14 @@ class Integer(Field):
         return {"type": "integer", "minimum": self.least}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        number = _integer(value)
+        try:
+            number = _integer(value)
+        except _Rejected as rejected:
+            raise ValidationError([rejected.problem] * self.times) from None
         if self.least is not None and number < self.least:
             message = f"Input should be greater than or equal to {self.least}"
-            raise ValidationError([Problem(message, "greater_than_equal", {"ge": self.least})])
+            problem = Problem(message, "greater_than_equal", {"ge": self.least})
+            raise ValidationError([problem] * self.times)
         return number
 
 
@@ -226,12 +254,12 @@ def _integer(text: str) -> int:
     match = _INTEGER.fullmatch(text.strip(_BLANKS))
     if not match:
         message = "Input should be a valid integer, unable to parse string as an integer"
-        raise ValidationError([Problem(message, "int_parsing")])
+        raise _Rejected(Problem(message, "int_parsing"))
     try:
         return int(match[1] + match[2])
     except ValueError:
         message = "Unable to parse input string as an integer, exceeded maximum size"
-        raise ValidationError([Problem(message, "int_parsing_size")]) from None
+        raise _Rejected(Problem(message, "int_parsing_size")) from None
 
 
 class LaxInteger(Field):
@@ -244,7 +272,10 @@ class LaxInteger(Field):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, str):
-            return _integer(value)
+            try:
+                return _integer(value)
+            except _Rejected as rejected:
+                raise ValidationError([rejected.problem]) from None
         if not isinstance(value, int | float):
             raise ValidationError([self.error_messages["null"]])
         if isinstance(value, float) and not value.is_integer():
@@ -278,11 +309,13 @@ class Text(Field):
     """A string.
 
     :param least: the minimum number of characters.
+    :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, least: int = 0, times: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.times = times
 
     default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
@@ -296,9 +329,8 @@ class Text(Field):
             raise ValidationError([self.error_messages["null"]])
         if len(value) < self.least:
             message = f"String should have at least {self.least} character"
-            raise ValidationError(
-                [Problem(message, "string_too_short", {"min_length": self.least})]
-            )
+            problem = Problem(message, "string_too_short", {"min_length": self.least})
+            raise ValidationError([problem] * self.times)
         return value
 
 

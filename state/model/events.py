@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 CALLS = ("get", "set", "delete", "clear", "list")
+XCOM_CALLS = ("xcom_get", "xcom_list", "xcom_set", "xcom_delete")
 OPS = (
     *CALLS,
     *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),
     "drop",
+    *XCOM_CALLS,
 )
 
 # why a call had no effect, in addition to its status

@@ -25,6 +25,7 @@ from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
+from .tables.xcoms import NewXCom, put_xcom
 
 log = logging.getLogger("stateroom")
 Document = dict[str, Any]
@@ -38,6 +39,7 @@ _MOMENTS = (
     "queued_at",
     "expires_at",
     "updated_at",
+    "timestamp",
 )
 
 
@@ -121,6 +123,7 @@ def _apply_parts(
         "asset_state_store": lambda item, where: _put_asset_entry(
             db, namespace, item, where, parent
         ),
+        "xcoms": lambda item, where: _put_xcom(db, namespace, item, where, parent),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
@@ -163,6 +166,20 @@ def _put_task_entry(
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
     _put_entry(db, namespace, row[0], item, ("api", None), parent)
+
+
+def _put_xcom(
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
+) -> None:
+    lookup = scopes.task(namespace, task_scope_from(item)).lookup
+    row = db.execute(lookup.sql, lookup.parameters).fetchone()
+    if row is None:
+        raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
+    text = values.dumps(item["value"])
+    event = Event("xcom_set", CONTROL, row[0], item["key"], value=text, parent=parent)
+    timestamp = item.get("timestamp") or to_text(namespace.clock.now())
+    seq = namespace.journal.write(db, event)
+    put_xcom(db, NewXCom(row[0], item["key"], text, timestamp, seq))
 
 
 def _put_asset_entry(
@@ -260,6 +277,8 @@ def export(namespace: Namespace) -> Document:
         entry["last_updated_by"] = _exported_writer(entry)
         if ids[entry["asset"]] == entry["asset_id"]:
             del entry["asset_id"]
+    if not parts["xcoms"]:
+        del parts["xcoms"]
     return {"config": dict(sorted(namespace.config.items())), **parts}
 
 
@@ -306,6 +325,9 @@ _EXPORTS = {
         LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk
         WHERE a.ns = ? ORDER BY a.id, e.key""",
+    "xcoms": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp
+        FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5""",
 }
 
 

@@ -26,10 +26,6 @@ def test_each_route_is_named_by_its_template(world, template, method):
     [
         ("/execution/variables/keys", "/execution/variables/keys"),
         ("/execution/variables/a/b", "/execution/variables/{variable_key:path}"),
-        (
-            "/execution/xcoms/d/r/t/a/b/slice",
-            "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}/slice",
-        ),
     ],
 )
 def test_the_template_with_most_words_is_the_one(path, template):

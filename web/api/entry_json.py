@@ -24,7 +24,12 @@ _STREAMED = 4 * 2**20  # characters of a page that is sent while it is read
 
 
 def execution_value(key: str, text: str) -> str:
-    """``{"value": …}``, and nothing else.
+    """``{"value": …}``, and nothing else; otherwise as :func:`execution_text`."""
+    return f'{{"value": {execution_text(key, text)}}}'
+
+
+def execution_text(key: str, text: str) -> str:
+    """A stored value as the Execution API sends it.
 
     :raises UnreadableValue: where Airflow 3.3.2 answers 500.
     """
@@ -36,7 +41,7 @@ def execution_value(key: str, text: str) -> str:
             raise UnreadableValue(key, values.LONE_SURROGATE)
         if values.broken_text(value, names=True):
             text = _rewritten(key, value, values.repaired_names)
-    return f'{{"value": {text}}}'
+    return text
 
 
 def _core_value(entry: Entry) -> str:

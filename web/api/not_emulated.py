@@ -16,7 +16,7 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from ..error_handlers import api_name, to_path_without_slash
+from ..error_handlers import api_name, to_path_with_other_end
 from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
 from ..request.version import check_version, echo
@@ -74,7 +74,7 @@ def refuse() -> Response | None:
             raise MethodNotAllowed(sorted(routes))
         return None
     if is_execution and templates(request.path.rstrip("/")):
-        return echo(to_path_without_slash())
+        return echo(to_path_with_other_end())
     return None
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 from marshmallow import Schema
+from werkzeug.routing import Rule
 
 from schemas import errors
 from schemas.base import BareBody
@@ -184,11 +185,19 @@ def describe() -> dict[str, Any]:
         operation = operation_of(current_app, rule.endpoint)
         if operation is not None:
             for path, query in _paths(rule.rule, operation):
-                for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                for method in _methods(rule):
                     described = _described(rule.endpoint, method, path, operation, query)
                     spec.path(path, operations={method.lower(): described})
     document: dict[str, Any] = spec.to_dict()
     return document
+
+
+def _methods(rule: Rule) -> set[str]:
+    """The methods that a rule names; werkzeug adds HEAD to GET, and OPTIONS."""
+    methods = (rule.methods or set()) - {"OPTIONS"}
+    if "GET" in methods:
+        return methods - {"HEAD"}
+    return methods
 
 
 def _schema_name(schema: Any) -> str:
@@ -257,6 +266,7 @@ def _operation_id(endpoint: str, path: str) -> str:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     kinds = {
         "asset_id": {"type": "integer"},
+        "offset": {"type": "integer"},
         "fault_id": {"type": "integer", "minimum": 0},
         "task_instance_id": {"type": "string", "format": "uuid"},
     }
@@ -305,7 +315,7 @@ def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> s
     statuses = {421, 500}
     if not operation.open:
         statuses |= {401, 403}
-    if method != "GET":
+    if method not in ("GET", "HEAD"):
         statuses |= {403, 507}
     if method in ("POST", "PUT", "PATCH"):
         statuses |= {400, 413, 422, 429}

@@ -10,7 +10,7 @@ from ...operation import current_operation
 from ...request import version
 from ...request.auth import authenticate_worker
 from ...request.parsing import read_body
-from . import assets, health, store, task_instances, task_reschedules
+from . import assets, health, store, task_instances, task_reschedules, xcoms
 
 
 def admit() -> None:
@@ -25,5 +25,5 @@ def admit() -> None:
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
 bp.before_request(admit)
 bp.after_request(version.echo)
-for family in (health, store, task_instances, task_reschedules, assets):
+for family in (health, store, task_instances, task_reschedules, xcoms, assets):
     bp.register_blueprint(family.bp)
