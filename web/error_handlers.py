@@ -177,8 +177,8 @@ def _answer_http(error: HTTPException) -> Response:
             error,
             _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))),
         )
-    if isinstance(error, RouteNotFound) and _is_there_with_other_end():
-        return to_path_with_other_end()
+    if isinstance(error, RouteNotFound) and _is_there(path := with_or_without_slash()):
+        return redirected(path)
     return _answer_with(error, {"detail": error.name})
 
 
@@ -205,28 +205,27 @@ def _allowed_method(allowed: list[str]) -> str:
     return "GET" if "GET" in allowed else allowed[0]
 
 
-def _is_there_with_other_end() -> bool:
-    """Whether the path is one of Airflow's, but for a slash at its end."""
+def with_or_without_slash() -> str:
+    """The path without its last slashes or, if it has none, with one."""
+    if request.path.endswith("/"):
+        return request.path.rstrip("/")
+    return f"{request.path}/"
+
+
+def _is_there(path: str) -> bool:
+    """Whether a path is one of the Execution API's."""
     if api_name() != "execution":
         return False
-    path = _with_other_end(request.path)
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and (
         adapter.test(path, request.method) or bool(adapter.allowed_methods(path))
     )
 
 
-def _with_other_end(path: str) -> str:
-    """A path without the slashes at its end, or with one if it has none."""
-    if path.endswith("/"):
-        return path.rstrip("/")
-    return f"{path}/"
-
-
-def to_path_with_other_end() -> Response:
-    """Where Airflow redirects a path that is a route but for a slash at its end."""
+def redirected(path: str) -> Response:
+    """Redirect to a path, as Airflow does from one with a slash too many or too few."""
     query = request.query_string.decode("latin-1")
-    place = request.script_root + _with_other_end(request.path) + (f"?{query}" if query else "")
+    place = request.script_root + path + (f"?{query}" if query else "")
     return Response(status=307, headers={"Location": request.host_url.rstrip("/") + place})
 
 

@@ -24,10 +24,10 @@ StateOp = Literal[
     "clear",
     "list",
     "state",
-    "xcom_get",
-    "xcom_list",
-    "xcom_set",
-    "xcom_delete",
+    "get_xcom",
+    "list_xcoms",
+    "set_xcom",
+    "delete_xcom",
 ]
 LaneName = Literal["slow", "backend", "waiting"]
 

@@ -317,7 +317,13 @@ class Text(Field):
         self.least = least
         self.times = times
 
-    default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
+    default_error_messages = {
+        "null": Problem("Input should be a valid string", "string_type"),
+        "surrogate": Problem(
+            "Input should be a valid string, unable to parse raw data as a unicode string",
+            "string_unicode",
+        ),
+    }
 
     def openapi(self) -> dict[str, Any]:
         if not self.least:
@@ -327,10 +333,13 @@ class Text(Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError([self.error_messages["null"]])
+        if values.broken_text(value, names=False):
+            raise ValidationError([self.error_messages["surrogate"]])
         if len(value) < self.least:
             message = f"String should have at least {self.least} character"
-            problem = Problem(message, "string_too_short", {"min_length": self.least})
-            raise ValidationError([problem] * self.times)
+            raise ValidationError(
+                [Problem(message, "string_too_short", {"min_length": self.least})] * self.times
+            )
         return value
 
 

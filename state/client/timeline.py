@@ -150,9 +150,9 @@ def _outcome(event: Event, read_value: str) -> str:
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
     parts = [printable(masked(event.note or ""))]
-    if event.op in ("get", "xcom_get"):
+    if event.op in ("get", "get_xcom"):
         parts.insert(0, read_value)
-    elif event.op in ("set", "xcom_set"):
+    elif event.op in ("set", "set_xcom"):
         parts[:0] = [shown(event.value), _expiry(event)]
     return "   ".join(part for part in parts if part)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 CALLS = ("get", "set", "delete", "clear", "list")
-XCOM_CALLS = ("xcom_get", "xcom_list", "xcom_set", "xcom_delete")
+XCOM_CALLS = ("get_xcom", "list_xcoms", "set_xcom", "delete_xcom")
 OPS = (
     *CALLS,
     *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),

@@ -176,7 +176,7 @@ def _put_xcom(
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
     text = values.dumps(item["value"])
-    event = Event("xcom_set", CONTROL, row[0], item["key"], value=text, parent=parent)
+    event = Event("set_xcom", CONTROL, row[0], item["key"], value=text, parent=parent)
     timestamp = item.get("timestamp") or to_text(namespace.clock.now())
     seq = namespace.journal.write(db, event)
     put_xcom(db, NewXCom(row[0], item["key"], text, timestamp, seq))

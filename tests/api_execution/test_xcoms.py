@@ -477,7 +477,7 @@ def test_a_first_token_is_for_the_start_alone(locked):
 
 def test_a_push_is_in_the_journal_with_its_value(xcoms):
     xcoms.post(f"{KEY}?mapped_length=2", json=[1, 2])
-    (event,) = events(xcoms, "xcom_set")
+    (event,) = events(xcoms, "set_xcom")
     assert event["key"] == "k"
     assert event["value"] == [1, 2]
     assert event["scope"]["task_id"] == "extract"
@@ -488,14 +488,14 @@ def test_a_pull_names_the_push_that_it_saw(xcoms):
     xcoms.post(KEY, json=1)
     xcoms.get(KEY)
     xcoms.get(f"{KEY}/item/0")
-    pulls = events(xcoms, "xcom_get")
-    push = events(xcoms, "xcom_set")[0]["seq"]
+    pulls = events(xcoms, "get_xcom")
+    push = events(xcoms, "set_xcom")[0]["seq"]
     assert [pull["saw"] for pull in pulls] == [push, push]
 
 
 def test_a_pull_of_nothing_is_in_the_journal(xcoms):
     xcoms.get(KEY)
-    (event,) = events(xcoms, "xcom_get")
+    (event,) = events(xcoms, "get_xcom")
     assert event["status"] == 404
     assert event["note"] == NOT_FOUND.format("map_index=-1")
 
@@ -503,7 +503,7 @@ def test_a_pull_of_nothing_is_in_the_journal(xcoms):
 def test_a_slice_says_how_many_values_it_had(mapped):
     mapped.get(f"{MAPPED}/slice?stop=2")
     mapped.head(MAPPED)
-    notes = [event["note"] for event in events(mapped, "xcom_list")]
+    notes = [event["note"] for event in events(mapped, "list_xcoms")]
     place = f"of task 'mapped' in DAG run '{RUN}' of 'etl'"
     assert notes == [f"2 values {place}", f"3 map indices {place}"]
 
@@ -512,7 +512,7 @@ def test_a_delete_of_nothing_is_marked(xcoms):
     xcoms.post(KEY, json=1)
     xcoms.delete(KEY)
     xcoms.delete(KEY)
-    outcomes = [event["outcome"] for event in events(xcoms, "xcom_delete")]
+    outcomes = [event["outcome"] for event in events(xcoms, "delete_xcom")]
     assert outcomes == [None, "unchanged"]
 
 

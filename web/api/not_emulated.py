@@ -16,7 +16,7 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from ..error_handlers import api_name, to_path_with_other_end
+from ..error_handlers import api_name, redirected, with_or_without_slash
 from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
 from ..request.version import check_version, echo
@@ -55,8 +55,8 @@ def templates(path: str) -> dict[str, str]:
 def refuse() -> Response | None:
     """Say of a route that Airflow has, and no view here, that it is not emulated.
 
-    :returns: a redirect to the path without its last slash, or None for a path that Airflow has not
-        either.
+    :returns: a redirect to the path without its last slash or with one, or None for a path that
+        Airflow has not either.
     :raises NotEmulated: to an authorised caller.
     """
     is_execution = api_name() == "execution"
@@ -73,8 +73,8 @@ def refuse() -> Response | None:
         if isinstance(request.routing_exception, NotFound):
             raise MethodNotAllowed(sorted(routes))
         return None
-    if is_execution and templates(request.path.rstrip("/")):
-        return echo(to_path_with_other_end())
+    if is_execution and templates(path := with_or_without_slash()):
+        return echo(redirected(path))
     return None
 
 

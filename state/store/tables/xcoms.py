@@ -74,7 +74,7 @@ def set_xcom(
             if not db.execute(sql, (namespace.ns, scope.dag_id, scope.run_id)).fetchone():
                 raise DagRunNotFound(scope.dag_id, scope.run_id)
             raise lookup.missing()
-        event = Event("xcom_set", writer, row[0], key, status=201, value=text, note=note)
+        event = Event("set_xcom", writer, row[0], key, status=201, value=text, note=note)
         seq = namespace.journal.write(db, event)
         put_xcom(db, NewXCom(row[0], key, text, to_text(namespace.clock.now()), seq))
 
@@ -92,7 +92,7 @@ def delete_xcom(namespace: Namespace, scope: TaskScope, key: str, writer: Writer
         outcome = None
         if not db.execute(sql, (scope_id, key)).rowcount:
             outcome = UNCHANGED
-        event = Event("xcom_delete", writer, scope_id, key, status=200, outcome=outcome)
+        event = Event("delete_xcom", writer, scope_id, key, status=200, outcome=outcome)
         namespace.journal.write(db, event)
 
 

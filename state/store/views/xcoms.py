@@ -94,12 +94,12 @@ class Reader:
         if not rows:
             raise XComNotFound(self.key, place, self.dag_id, self.run_id, self.task_id)
         (row,) = rows
-        event = Event("xcom_get", self.writer, row.scope_id, self.key, status=200, saw=row.seq)
+        event = Event("get_xcom", self.writer, row.scope_id, self.key, status=200, saw=row.seq)
         self.namespace.journal.note(event)
         return row.value
 
     def _note(self, note: str) -> None:
-        event = Event("xcom_list", self.writer, key=self.key, status=200, note=note)
+        event = Event("list_xcoms", self.writer, key=self.key, status=200, note=note)
         self.namespace.journal.note(event)
 
     def _of(self) -> str:

@@ -41,7 +41,7 @@ def _scope(place: dict[str, Any], map_index: int) -> TaskScope:
 
 
 @bp.get(f"{_KEY}/item/<offset>")
-@Operation((200, {}), state_op="xcom_get")
+@Operation((200, {}), state_op="get_xcom")
 def get_mapped_xcom_by_index(**segments: str) -> Response:
     """Get one of an XCom's values over all map indices."""
     (place,) = read(path(_ITEM_PATH, **segments))
@@ -52,7 +52,7 @@ def get_mapped_xcom_by_index(**segments: str) -> Response:
 
 @bp.get(f"{_KEY}/slice")
 @Operation(
-    (200, {"type": "array", "items": {}}), query=schemas.XComSliceQuery, state_op="xcom_list"
+    (200, {"type": "array", "items": {}}), query=schemas.XComSliceQuery, state_op="list_xcoms"
 )
 def get_mapped_xcom_by_slice(**segments: str) -> Response:
     """Get a slice of an XCom's values over all map indices; of an unknown one it is empty."""
@@ -65,7 +65,7 @@ def get_mapped_xcom_by_slice(**segments: str) -> Response:
 
 @bp.route(_KEY, methods=["HEAD"])
 @Operation(
-    (200, None), query=schemas.XComHeadQuery, also=(400,), headers=_RANGE, state_op="xcom_list"
+    (200, None), query=schemas.XComHeadQuery, also=(400,), headers=_RANGE, state_op="list_xcoms"
 )
 def head_xcom(**segments: str) -> Response:
     """Count an XCom's values over all map indices."""
@@ -79,7 +79,7 @@ def head_xcom(**segments: str) -> Response:
 
 
 @bp.get(_KEY)
-@Operation((200, schemas.XComResponse), query=schemas.XComQuery, state_op="xcom_get")
+@Operation((200, schemas.XComResponse), query=schemas.XComQuery, state_op="get_xcom")
 def get_xcom(**segments: str) -> Response:
     """Get an XCom's value."""
     place, which = read(path(_PATH, **segments), query(_QUERY))
@@ -97,7 +97,7 @@ def get_xcom(**segments: str) -> Response:
     (201, schemas.XComMessage),
     query=schemas.XComSetQuery,
     body=schemas.XComValue,
-    state_op="xcom_set",
+    state_op="set_xcom",
 )
 def set_xcom(**segments: str) -> Response:
     """Create or replace an XCom."""
@@ -109,7 +109,7 @@ def set_xcom(**segments: str) -> Response:
 
 
 @bp.delete(_KEY)
-@Operation((200, schemas.XComMessage), query=schemas.XComDeleteQuery, state_op="xcom_delete")
+@Operation((200, schemas.XComMessage), query=schemas.XComDeleteQuery, state_op="delete_xcom")
 def delete_xcom(**segments: str) -> Response:
     """Delete an XCom, if there is one."""
     place, options = read(path(_PATH, **segments), query(_DELETE_QUERY))
