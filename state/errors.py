@@ -148,16 +148,20 @@ class DagRunNotFound(NotFound):
 
 
 class XComNotFound(NotFound):
-    """No XCom has this key; the message is Airflow's.
+    """No XCom has this key; the messages are Airflow's."""
 
-    :param place: ``map_index=…``, or ``offset=…`` for one of a sequence.
-    """
-
-    def __init__(self, key: str, place: str, dag_id: str, run_id: str, task_id: str) -> None:
-        super().__init__(
+    @classmethod
+    def at(cls, key: str, place: str, dag_id: str, run_id: str, task_id: str) -> XComNotFound:
+        """:param place: ``map_index=…``, or ``offset=…`` for one of a sequence."""
+        return cls(
             f"XCom with {key=} {place} not found for task {task_id!r} in DAG run {run_id!r} "
             f"of {dag_id!r}"
         )
+
+    @classmethod
+    def entry(cls, key: str) -> XComNotFound:
+        """The message of the Core API."""
+        return cls(f"XCom entry with key: `{key}` not found")
 
 
 class UnmappableLength(StateError):

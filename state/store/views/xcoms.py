@@ -92,7 +92,7 @@ class Reader:
 
     def _only(self, rows: list[Row], place: str) -> str:
         if not rows:
-            raise XComNotFound(self.key, place, self.dag_id, self.run_id, self.task_id)
+            raise XComNotFound.at(self.key, place, self.dag_id, self.run_id, self.task_id)
         (row,) = rows
         event = Event("get_xcom", self.writer, row.scope_id, self.key, status=200, saw=row.seq)
         self.namespace.journal.note(event)
