@@ -33,8 +33,10 @@ def deserialized(key: str, value: Any) -> Any:
         return _readable(parsed)
     except _NeedsAirflow:
         return value
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UnreadableValue(key, str(error)) from None
+    except RecursionError:
+        raise UnreadableValue(key, "it is nested too deeply") from None
 
 
 def _readable(value: Any) -> Any:

@@ -13,6 +13,7 @@ from ..namespace import Namespace
 
 _COLUMNS = """x.key, x.timestamp, r.logical_date, s.map_index, s.task_id, r.dag_id, r.run_id,
     r.dag_id AS dag_display_name, s.task_id AS task_display_name, r.run_after"""
+_LAST_ORDER = "s.task_id, s.map_index, x.key"  # so that no page depends on SQLite's plan
 _SOURCE = """FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ?"""
 _ENTRY = f"""SELECT {_COLUMNS}, x.value, x.scope_id, x.seq {_SOURCE} AND r.dag_id = ?
@@ -54,7 +55,7 @@ def entries(
     parameters = (namespace.ns, *parameters)
     with namespace.database.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
-        sql = f"SELECT {_COLUMNS} {source} ORDER BY {order} LIMIT ? OFFSET ?"
+        sql = f"SELECT {_COLUMNS} {source} ORDER BY {order}, {_LAST_ORDER} LIMIT ? OFFSET ?"
         page = rows(db, sql, (*parameters, limit, in_range("offset", offset)))
     note = f"{len(page)} of {total} XComs"
     namespace.journal.note(Event("list_xcoms", API_WRITER, status=200, note=note))
