@@ -317,13 +317,7 @@ class Text(Field):
         self.least = least
         self.times = times
 
-    default_error_messages = {
-        "null": Problem("Input should be a valid string", "string_type"),
-        "surrogate": Problem(
-            "Input should be a valid string, unable to parse raw data as a unicode string",
-            "string_unicode",
-        ),
-    }
+    default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
     def openapi(self) -> dict[str, Any]:
         if not self.least:
@@ -333,8 +327,6 @@ class Text(Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError([self.error_messages["null"]])
-        if values.broken_text(value, names=False):
-            raise ValidationError([self.error_messages["surrogate"]])
         if len(value) < self.least:
             message = f"String should have at least {self.least} character"
             raise ValidationError(
