@@ -7,6 +7,8 @@ import itertools
 
 import pytest
 
+from state.client import timeline
+from state.client.events import Event
 from state.model import tokens
 from tests.support.world import RUN, SECRET, TI, WORLD, bearer
 
@@ -503,9 +505,42 @@ def test_a_pull_of_nothing_is_in_the_journal(xcoms):
 def test_a_slice_says_how_many_values_it_had(mapped):
     mapped.get(f"{MAPPED}/slice?stop=2")
     mapped.head(MAPPED)
-    notes = [event["note"] for event in events(mapped, "list_xcoms")]
+    pulls = events(mapped, "list_xcoms")
+    notes = [event["note"] for event in pulls]
     place = f"of task 'mapped' in DAG run '{RUN}' of 'etl'"
     assert notes == [f"2 values {place}", f"3 map indices {place}"]
+
+
+def test_a_slice_of_one_value_names_the_push_that_it_saw(xcoms):
+    xcoms.post(KEY, json=1)
+    xcoms.get(f"{KEY}/slice")
+    (pull,) = events(xcoms, "list_xcoms")
+    assert pull["saw"] == events(xcoms, "set_xcom")[0]["seq"]
+    assert pull["scope"]["task_id"] == "extract"
+    assert pull["note"] is None
+
+
+def test_a_slice_of_nothing_names_its_task_instance(xcoms):
+    xcoms.get(f"{KEY}/slice")
+    (pull,) = events(xcoms, "list_xcoms")
+    assert pull["scope"]["task_id"] == "extract"
+    assert pull["note"] == "0 values"
+
+
+def test_the_timeline_shows_what_was_pushed_and_pulled(xcoms):
+    xcoms.post(KEY, json={"a": 1})
+    xcoms.get(KEY)
+    xcoms.get(f"{KEY}/slice")
+    xcoms.delete(KEY)
+    rows = xcoms.get("/_stateroom/journal?key=k").json["events"]
+    formatter = timeline.EventFormatter([Event.read(row) for row in rows])
+    cells = [formatter.line(Event.read(row))[3:] for row in rows]
+    assert cells == [
+        ("set_xcom", "k", '{"a": 1}'),
+        ("get_xcom", "k", '-> {"a": 1}'),
+        ("list_xcoms", "k", '-> {"a": 1}'),
+        ("delete_xcom", "k", ""),
+    ]
 
 
 def test_a_delete_of_nothing_is_marked(xcoms):

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import XComNotFound
-from ...model.scopes import Writer
+from ...model import plurals
+from ...model.scopes import TaskScope, Writer
 from ..database.sql import in_range
 from ..journal.journal import Event
+from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 
 _MATCHING = """FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
@@ -80,30 +82,36 @@ class Reader:
         for name, bound in (("start", start), ("stop", stop), ("step", step)):
             in_range(name, bound or 0)
         rows = self._sequence(window(start, stop, step, self._count()))
-        values = [row.value for row in rows]
-        self._note(note=f"{len(values)} values {self._of()}")
-        return values
+        if len(rows) == 1:  # what most pulls are
+            self._note_pull(rows[0], "list_xcoms")
+        else:
+            self._note_length(plurals.count(len(rows), "value"))
+        return [row.value for row in rows]
 
     def count(self) -> int:
         """The length of the sequence."""
         count = self._count()
-        self._note(note=f"{count} map indices {self._of()}")
+        self._note_length(plurals.count(count, "map index", "map indices"))
         return count
 
     def _only(self, rows: list[Row], place: str) -> str:
         if not rows:
             raise XComNotFound.at(self.key, place, self.dag_id, self.run_id, self.task_id)
-        (row,) = rows
-        event = Event("get_xcom", self.writer, row.scope_id, self.key, status=200, saw=row.seq)
-        self.namespace.journal.note(event)
-        return row.value
+        self._note_pull(rows[0], "get_xcom")
+        return rows[0].value
 
-    def _note(self, note: str) -> None:
-        event = Event("list_xcoms", self.writer, key=self.key, status=200, note=note)
+    def _note_pull(self, row: Row, op: str) -> None:
+        event = Event(op, self.writer, row.scope_id, self.key, status=200, saw=row.seq)
         self.namespace.journal.note(event)
 
-    def _of(self) -> str:
-        return f"of task {self.task_id!r} in DAG run {self.run_id!r} of {self.dag_id!r}"
+    def _note_length(self, note: str) -> None:
+        scope = TaskScope(self.dag_id, self.run_id, self.task_id, -1)
+        with self.namespace.database.reading() as db:
+            scope_id = scope_id_of(db, self.namespace.ns, scope)
+        if scope_id is None:  # of all map indices, or of an unknown task
+            note += f" of task {self.task_id!r} in DAG run {self.run_id!r} of {self.dag_id!r}"
+        event = Event("list_xcoms", self.writer, scope_id, self.key, status=200, note=note)
+        self.namespace.journal.note(event)
 
     def _sequence(self, part: Window) -> list[Row]:
         order = "DESC" if part.is_from_end else "ASC"
