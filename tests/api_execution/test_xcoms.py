@@ -343,6 +343,17 @@ def test_a_slice_with_crossed_bounds_is_that_of_airflow(mapped, start, stop, ste
     assert sliced(mapped, start, stop, step) == values
 
 
+EXTREMES = (-(2**63), 2**63 - 1)
+
+
+@pytest.mark.parametrize("start", EXTREMES)
+@pytest.mark.parametrize("stop", EXTREMES)
+@pytest.mark.parametrize("step", [*EXTREMES, -1])
+def test_bounds_of_64_bits_are_no_server_error(mapped, start, stop, step):
+    bounds = {"start": start, "stop": stop, "step": step}
+    assert mapped.get(f"{MAPPED}/slice", query_string=bounds).status_code == 200
+
+
 def test_a_head_counts_the_map_indices(mapped):
     answer = mapped.head(MAPPED)
     assert answer.status_code == 200

@@ -20,6 +20,7 @@ _OF_PRIOR_RUNS = f"""{_MATCHING} coalesce(r.logical_date, r.run_after) <= (
     SELECT coalesce(logical_date, run_after) FROM dag_runs
     WHERE ns = :ns AND dag_id = :dag_id AND run_id = :run_id)"""
 _NO_LIMIT = -1
+_LONGEST = 2**63 - 1  # what SQLite takes
 _COLUMNS = "SELECT x.scope_id, x.value, x.seq"
 
 
@@ -182,7 +183,7 @@ def window(start: int | None, stop: int | None, step: int | None, count: int) ->
     limit = _NO_LIMIT
     if stop is not None:
         limit = stop - offset
-    return Window(is_from_end, offset, limit, step)
+    return Window(is_from_end, min(offset, _LONGEST), max(_NO_LIMIT, min(limit, _LONGEST)), step)
 
 
 def _next(position: int | None) -> int | None:
