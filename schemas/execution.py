@@ -234,7 +234,7 @@ class XComSetQuery(Parameters):
 
     map_index = Integer(load_default=-1)
     dag_result = Truth(load_default=False)
-    mapped_length = Integer(least=0, load_default=None)
+    mapped_length = Integer(load_default=None)
 
 
 class XComDeleteQuery(Parameters):

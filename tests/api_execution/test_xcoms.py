@@ -186,6 +186,14 @@ def test_a_longer_list_than_can_be_mapped_over_is_refused(xcoms):
     assert xcoms.get(KEY).status_code == 404
 
 
+def test_a_negative_length_is_refused_after_all_else(xcoms):
+    answer = xcoms.post(f"{KEY}?mapped_length=-1", json=1)
+    assert answer.status_code == 422
+    assert problems(answer) == [("value_error", "query", "mapped_length")]
+    answer = xcoms.post(f"{KEY}?mapped_length=-1&map_index=x", json=1)
+    assert problems(answer) == [("int_parsing", "query", "map_index")]
+
+
 def test_the_longest_list_can_be_mapped_over(xcoms):
     assert xcoms.post(f"{KEY}?mapped_length=1024", json=1).status_code == 201
 
@@ -348,7 +356,7 @@ EXTREMES = (-(2**63), 2**63 - 1)
 
 @pytest.mark.parametrize("start", EXTREMES)
 @pytest.mark.parametrize("stop", EXTREMES)
-@pytest.mark.parametrize("step", [*EXTREMES, -1])
+@pytest.mark.parametrize("step", [*EXTREMES, -1, 2**64])
 def test_bounds_of_64_bits_are_no_server_error(mapped, start, stop, step):
     bounds = {"start": start, "stop": stop, "step": step}
     assert mapped.get(f"{MAPPED}/slice", query_string=bounds).status_code == 200

@@ -16,7 +16,7 @@ from state.model.scopes import TaskScope
 from state.store.tables import xcoms
 from state.store.views.xcoms import Reader
 
-from ...errors import Refused
+from ...errors import Refused, invalid
 from ...operation import Operation
 from ...request.parsing import body, path, query, read
 from ...responses import json_answer, separated, text_answer
@@ -102,9 +102,11 @@ def get_xcom(**segments: str) -> Response:
 def set_xcom(**segments: str) -> Response:
     """Create or replace an XCom."""
     place, options, value = read(path(_PATH, **segments), query(_SET_QUERY), body(_VALUE))
+    length = options["mapped_length"]
+    if length is not None and length < 0:
+        raise invalid("mapped_length cannot be negative", "query", "mapped_length")
     scope = _scope(place, options["map_index"])
-    text = values.dumps(value)
-    xcoms.set_xcom(g.namespace, scope, place["key"], text, g.writer, options["mapped_length"])
+    xcoms.set_xcom(g.namespace, scope, place["key"], values.dumps(value), g.writer, length)
     return json_answer({"message": "XCom successfully set"}, 201)
 
 
