@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,10 +58,10 @@ class Reader:
         :raises XComNotFound: if there is none.
         :raises OutOfRange: for a map index that no row can hold; Airflow answers 500.
         """
-        rows = self._rows(
-            "AND s.map_index = :map_index ORDER BY r.logical_date DESC, x.timestamp DESC LIMIT 1",
-            map_index=in_range("map_index", map_index),
-        )
+        sql = "AND s.map_index = :map_index ORDER BY r.logical_date DESC, x.timestamp DESC LIMIT 1"
+        in_range("map_index", map_index)
+        with self.namespace.database.reading() as db:
+            rows = self._rows(db, sql, map_index=map_index)
         return self._only(rows, f"map_index={map_index}")
 
     def item(self, offset: int) -> str:
@@ -73,7 +74,9 @@ class Reader:
         part = Window(False, offset, 1)
         if offset < 0:
             part = Window(True, -1 - offset, 1)
-        return self._only(self._sequence(part), f"offset={offset}")
+        with self.namespace.database.reading() as db:
+            rows = self._sequence(db, part)
+        return self._only(rows, f"offset={offset}")
 
     def slice(self, start: int | None, stop: int | None, step: int | None) -> list[str]:
         """The values of a slice of the sequence, each as JSON text; see :func:`window`.
@@ -82,7 +85,8 @@ class Reader:
         """
         for name, bound in (("start", start), ("stop", stop)):
             in_range(name, bound or 0)
-        rows = self._sequence(window(start, stop, step, self._count()))
+        with self.namespace.database.snapshot() as db:
+            rows = self._sequence(db, window(start, stop, step, self._count(db)))
         if len(rows) == 1:  # what most pulls are
             self._note_pull(rows[0], "list_xcoms")
         else:
@@ -91,7 +95,8 @@ class Reader:
 
     def count(self) -> int:
         """The length of the sequence."""
-        count = self._count()
+        with self.namespace.database.reading() as db:
+            count = self._count(db)
         self._note_length(plurals.count(count, "map index", "map indices"))
         return count
 
@@ -114,26 +119,25 @@ class Reader:
         event = Event("list_xcoms", self.writer, scope_id, self.key, status=200, note=note)
         self.namespace.journal.note(event)
 
-    def _sequence(self, part: Window) -> list[Row]:
+    def _sequence(self, db: sqlite3.Connection, part: Window) -> list[Row]:
         order = "DESC" if part.is_from_end else "ASC"
         # of several runs in the order in which Airflow's SQLite reads them
         rows = self._rows(
+            db,
             f"ORDER BY s.map_index {order}, r.run_pk LIMIT :limit OFFSET :offset",
             limit=part.limit,
             offset=part.offset,
         )
         return rows[:: part.step]
 
-    def _count(self) -> int:
-        with self.namespace.database.reading() as db:
-            sql = f"SELECT count(*) {self._source()}"
-            (count,) = db.execute(sql, self._parameters()).fetchone()
+    def _count(self, db: sqlite3.Connection) -> int:
+        sql = f"SELECT count(*) {self._source()}"
+        (count,) = db.execute(sql, self._parameters()).fetchone()
         return int(count)
 
-    def _rows(self, rest: str, **parameters: int) -> list[Row]:
-        with self.namespace.database.reading() as db:
-            sql = f"{_COLUMNS} {self._source()} {rest}"
-            return [Row(*row) for row in db.execute(sql, {**self._parameters(), **parameters})]
+    def _rows(self, db: sqlite3.Connection, rest: str, **parameters: int) -> list[Row]:
+        sql = f"{_COLUMNS} {self._source()} {rest}"
+        return [Row(*row) for row in db.execute(sql, {**self._parameters(), **parameters})]
 
     def _source(self) -> str:
         return _OF_PRIOR_RUNS if self.prior else _OF_RUN
