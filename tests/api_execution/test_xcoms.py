@@ -86,6 +86,13 @@ def test_no_body_is_null(xcoms):
     assert xcoms.get(KEY).json == {"key": "k", "value": None}
 
 
+def test_the_description_says_that_a_body_is_optional(xcoms):
+    paths = xcoms.get("/openapi.json").json["paths"]
+    calls = paths["/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key}"]
+    assert calls["post"]["requestBody"]["required"] is False
+    assert set(calls) >= {"get", "head", "post", "delete"}
+
+
 def test_a_missing_xcom_is_not_found(xcoms):
     answer = xcoms.get(KEY)
     detail = {"reason": "not_found", "message": NOT_FOUND.format("map_index=-1")}

@@ -25,7 +25,7 @@ from schemas.base import BareBody
 from schemas.fields.base import Field
 from state import __version__
 
-from ..operation import SLOW, Operation, Query, lane, operation_of
+from ..operation import SLOW, Body, Operation, Query, lane, operation_of
 from ..responses import text_answer
 
 bp = Blueprint("openapi", __name__)
@@ -250,8 +250,15 @@ def _described(
     if api.is_versioned:
         described["parameters"].append(_VERSION_HEADER)
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(operation)}
+        described["requestBody"] = {
+            "required": not _is_optional(operation.body),
+            "content": _content(operation),
+        }
     return described
+
+
+def _is_optional(body: Body) -> bool:
+    return not isinstance(body, tuple) and issubclass(body, BareBody) and body().may_be_missing
 
 
 def _operation_id(endpoint: str, path: str) -> str:

@@ -171,7 +171,8 @@ def _load_parameters(schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
 def _load(
     schema: Schema | Union, data: Any, where: Location, problems: list[dict[str, Any]]
 ) -> Any:
-    if data is None and where == ("body",) and not _may_be_null(schema):
+    is_optional = isinstance(schema, BareBody) and schema.may_be_missing
+    if data is None and where == ("body",) and not is_optional:
         problems.append(
             {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
         )
@@ -189,11 +190,6 @@ def _load(
                 item["input"] = None
         problems += items
         return None
-
-
-def _may_be_null(schema: Schema | Union) -> bool:
-    """Whether a body may be null, or missing, which is the same to Airflow."""
-    return isinstance(schema, BareBody) and schema.fields["value"].allow_none
 
 
 def _load_one_of(schemas: Union, data: Any, where: Location, problems: list[dict[str, Any]]) -> Any:
