@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -55,8 +56,7 @@ class JsonValue(Field):
         return {"type": ["array", "boolean", "number", "object", "string"]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, dict | list):
-            _check_depth(value)
+        _refuse(_too_deep(value, _MAX_DEPTH))
         if self.nested_nan:
             if isinstance(value, float) and values.not_finite(value):
                 message = "value must be a finite number; NaN and Inf are not JSON representable"
@@ -89,8 +89,7 @@ class AnyJson(Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, Unparsed):
             raise ValidationError([_NOT_JSON])
-        if isinstance(value, dict | list):
-            _check_depth(value, _MAX_DEPTH + 1)  # not inside of an object, which is a level too
+        _refuse(_too_deep(value, _MAX_DEPTH + 1))  # no object around it is a level too
         return value
 
 
@@ -105,27 +104,34 @@ class JsonObject(Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
             raise ValidationError([self.error_messages["null"]])
-        _check_depth(value)
+        members = (_too_deep(item, _MAX_DEPTH + 1, (name,)) for name, item in value.items())
+        _refuse(list(itertools.chain.from_iterable(members)))
         return value
 
 
-def _check_depth(value: Any, most: int = _MAX_DEPTH) -> None:
-    """Refuse a value that is nested too deep; errors have pydantic's locations.
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ValidationError(problems)
 
-    :raises ValidationError: with an error for each member beyond the depth.
+
+def _too_deep(value: Any, most: int, location: tuple[str | int, ...] = ()) -> list[Problem]:
+    """The problems of a value that is nested too deep, one for each member beyond the depth.
+
+    :param most: levels.
+    :param location: of the value; the problems have pydantic's locations.
     """
-    level: list[_Located] = [(value, ())]
+    if not isinstance(value, dict | list):
+        return []
+    level: list[_Located] = [(value, location)]
     for _ in range(most - 1):
         level = list(_members(level, dict | list))
         if not level:
-            return
+            return []
     message = "Recursion error - maximum validation depth exceeded"
-    too_deep = [
-        Problem(message, "recursion_depth_exceeded", loc=location, echo=False)
-        for _, location in _members(level, object)
+    return [
+        Problem(message, "recursion_depth_exceeded", loc=place, echo=False)
+        for _, place in _members(level, object)
     ]
-    if too_deep:
-        raise ValidationError(too_deep)
 
 
 def _members(level: list[_Located], type_: Any) -> Iterator[_Located]:
