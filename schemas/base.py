@@ -21,6 +21,11 @@ class StrictSchema(Schema):
 class BareBody(Schema):
     """A body that is one value instead of an object; subclasses declare it as ``value``."""
 
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether it may be null, which is the same to Airflow as no body."""
+        return self.fields["value"].allow_none
+
     def load(self, data: Any, **kwargs: Any) -> Any:
         try:
             return self.fields["value"].deserialize(data)

@@ -8,9 +8,12 @@ StateError
 │   ├── AssetNotFound
 │   ├── VariableNotFound
 │   ├── ConnectionNotFound
+│   ├── DagRunNotFound
+│   ├── XComNotFound
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
+├── UnmappableLength       a pushed list is too long for a mapped task
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
@@ -152,6 +155,39 @@ class ConnectionNotFound(NotFound):
 
     def __init__(self, conn_id: str) -> None:
         super().__init__(f"Connection with ID {conn_id} not found")
+
+
+class DagRunNotFound(NotFound):
+    """No dag run has this id; the message is Airflow's to a worker that pushes an XCom."""
+
+    def __init__(self, dag_id: str, run_id: str) -> None:
+        super().__init__(f"DAG run not found on DAG {dag_id!r} with ID {run_id!r}")
+
+
+class XComNotFound(NotFound):
+    """No XCom has this key; the messages are Airflow's."""
+
+    @classmethod
+    def at(cls, key: str, place: str, dag_id: str, run_id: str, task_id: str) -> XComNotFound:
+        """:param place: ``map_index=…``, or ``offset=…`` for one of a sequence."""
+        return cls(
+            f"XCom with {key=} {place} not found for task {task_id!r} in DAG run {run_id!r} "
+            f"of {dag_id!r}"
+        )
+
+    @classmethod
+    def entry(cls, key: str) -> XComNotFound:
+        """The message of the Core API."""
+        return cls(f"XCom entry with key: `{key}` not found")
+
+
+class UnmappableLength(StateError):
+    """A pushed list is longer than a task can be mapped over; the message is Airflow's."""
+
+    reason = "unmappable_return_value_length"
+
+    def __init__(self) -> None:
+        super().__init__("pushed value is too large to map as a downstream's dependency")
 
 
 class NamespaceDropped(NotFound):

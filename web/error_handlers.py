@@ -40,7 +40,7 @@ def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _execution(error: errors.StateError) -> Any:
     """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
-    if isinstance(error, InvalidInput | Refused):
+    if isinstance(error, InvalidInput | Refused | errors.DagRunNotFound):
         return _plain(error)
     return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
 
@@ -190,9 +190,19 @@ def _body_too_large() -> Refused:
 def _answer_with(error: HTTPException, document: Any) -> Response:
     answer = json_answer(document, error.code or 500)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        allowed = sorted(error.valid_methods)
-        answer.headers["Allow"] = "GET" if "GET" in allowed else allowed[0]
+        answer.headers["Allow"] = _allowed_method(sorted(error.valid_methods))
     return answer
+
+
+def _allowed_method(allowed: list[str]) -> str:
+    """The method of the first route that takes the path, which is all that Airflow names."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and "HEAD" in allowed:
+        # by identity, because rules of one path are equal
+        methods = {id(adapter.match(None, method, True)[0]): method for method in allowed}
+        rules = current_app.url_map.iter_rules()
+        return next(methods[id(rule)] for rule in rules if id(rule) in methods)
+    return "GET" if "GET" in allowed else allowed[0]
 
 
 def with_or_without_slash() -> str:

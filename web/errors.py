@@ -14,6 +14,7 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.RunningElsewhere: 409,
     errors.TaskInstanceArchived: 410,
     errors.InvalidRetention: 400,
+    errors.UnmappableLength: 400,
     errors.UnreadableValue: 422,
     errors.OutOfRange: 422,
     errors.BadDocument: 422,

@@ -17,7 +17,18 @@ from marshmallow import Schema
 View = TypeVar("View", bound=Callable[..., Any])
 Query = type[Schema]
 Body = type[Schema] | tuple[type[Schema], ...]
-StateOp = Literal["get", "set", "delete", "clear", "list", "state"]
+StateOp = Literal[
+    "get",
+    "set",
+    "delete",
+    "clear",
+    "list",
+    "state",
+    "get_xcom",
+    "list_xcoms",
+    "set_xcom",
+    "delete_xcom",
+]
 LaneName = Literal["slow", "backend", "waiting"]
 
 NO_BODY = (204, None)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..base import Control
-from ..fields.airflow import Integer, JsonObject, JsonValue, Text, Truth, UtcDateTime, Uuid4
+from ..fields.airflow import (
+    AnyJson,
+    Integer,
+    JsonObject,
+    JsonValue,
+    Text,
+    Truth,
+    UtcDateTime,
+    Uuid4,
+)
 from ..fields.control import Flag, Secret, Whole, Word
 
 STATES = (
@@ -138,6 +147,14 @@ class Connection(Control):
     extra = Secret(allow_none=True)
 
 
+class XCom(Coordinates):
+    """An XCom of a task instance."""
+
+    key = Word(least=1, required=True)
+    value = AnyJson(required=True)
+    timestamp = UtcDateTime()
+
+
 class Fixture(Control):
     """The state of a namespace, or a part of it."""
 
@@ -149,6 +166,7 @@ class Fixture(Control):
     asset_state_store = fields.List(fields.Nested(AssetEntry))
     variables = fields.List(fields.Nested(Variable))
     connections = fields.List(fields.Nested(Connection))
+    xcoms = fields.List(fields.Nested(XCom))
 
 
 class TaskInstanceBody(Control):

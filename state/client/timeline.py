@@ -155,9 +155,9 @@ def _outcome(event: Event, read_value: str) -> str:
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
     parts = [printable(masked(event.note or ""))]
-    if event.op == "get":
+    if event.op in ("get", "get_xcom") or (event.op == "list_xcoms" and event.saw is not None):
         parts.insert(0, read_value)
-    elif event.op in ("set", SET_VARIABLE):
+    elif event.op in ("set", "set_xcom", SET_VARIABLE):
         parts[:0] = [shown(event.value), _expiry(event)]
     return "   ".join(part for part in parts if part)
 

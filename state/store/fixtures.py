@@ -26,6 +26,7 @@ from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
 from .tables.task_instances import put_attempt
 from .tables.variables import put_variable
+from .tables.xcoms import NewXCom, put_xcom
 from .views import shared
 
 log = logging.getLogger("stateroom")
@@ -40,6 +41,7 @@ _MOMENTS = (
     "queued_at",
     "expires_at",
     "updated_at",
+    "timestamp",
 )
 
 
@@ -132,6 +134,7 @@ def _apply_parts(
         ),
         "variables": lambda item, where: put_variable(db, namespace.ns, item),
         "connections": lambda item, where: put_connection(db, namespace.ns, item, where),
+        "xcoms": lambda item, where: _put_xcom(db, namespace, item, where, parent),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
@@ -174,6 +177,20 @@ def _put_task_entry(
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
     _put_entry(db, namespace, row[0], item, ("api", None), parent)
+
+
+def _put_xcom(
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
+) -> None:
+    lookup = scopes.task(namespace, task_scope_from(item)).lookup
+    row = db.execute(lookup.sql, lookup.parameters).fetchone()
+    if row is None:
+        raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
+    text = values.dumps(item["value"])
+    event = Event("set_xcom", CONTROL, row[0], item["key"], value=text, parent=parent)
+    timestamp = item.get("timestamp") or to_text(namespace.clock.now())
+    seq = namespace.journal.write(db, event)
+    put_xcom(db, NewXCom(row[0], item["key"], text, timestamp, seq))
 
 
 def _put_asset_entry(
@@ -291,6 +308,8 @@ def parts(
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
         yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
         yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
+        if db.execute(f"SELECT EXISTS ({_XCOMS})", (namespace.ns,)).fetchone()[0]:
+            yield "xcoms", map(_exported, each_row(db, _XCOMS, (namespace.ns,)))
 
 
 def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
@@ -343,6 +362,9 @@ _EXPORTS = {
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
 }
+_XCOMS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp
+    FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5"""
 _TASK_SCOPES = """SELECT s.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index
     FROM dag_runs r JOIN scopes s USING (run_pk) WHERE r.ns = ? ORDER BY 2, 3, 4, 5"""
 _TASK_ENTRIES = """SELECT key, value, expires_at, updated_at FROM entries WHERE scope_id = ?

@@ -24,10 +24,9 @@ def test_each_route_is_named_by_its_template(world, template, method):
 @pytest.mark.parametrize(
     ("path", "template"),
     [
-        ("/execution/xcoms/d/r/t/a/b", "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}"),
         (
-            "/execution/xcoms/d/r/t/a/b/slice",
-            "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}/slice",
+            "/api/v2/dags/d/dagRuns/r/taskInstances/t/listMapped",
+            "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped",
         ),
     ],
 )

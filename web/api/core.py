@@ -22,7 +22,8 @@ from ..operation import NO_BODY, SLOW, Operation, current_operation
 from ..request.auth import require_role
 from ..request.parsing import body, path, query, read, read_body
 from ..responses import NO_CONTENT, json_answer, text_answer
-from ..service import setting
+from ..service import page_size, setting
+from . import xcom_entries
 from .asset_filters import assets_order, assets_where
 from .entry_json import asset_entry, collection, task_entry
 
@@ -48,6 +49,9 @@ def admit() -> None:
         require_role(operation.entity)
 
 
+bp.register_blueprint(xcom_entries.bp)
+
+
 @lru_cache(maxsize=64)
 def _bounded(schema: type[schemas.BoundedSchema], limit: int) -> schemas.BoundedSchema:
     return schema(limit=limit)
@@ -55,10 +59,6 @@ def _bounded(schema: type[schemas.BoundedSchema], limit: int) -> schemas.Bounded
 
 def _body(schema: type[schemas.BoundedSchema]) -> Any:
     return body(_bounded(schema, setting("max_value_storage_bytes")))
-
-
-def _page_size(parameters: dict[str, Any]) -> int:
-    return int(min(parameters["limit"], setting("maximum_page_limit")))
 
 
 # ---------------------------------------------------------------- task state
@@ -92,7 +92,7 @@ def list_task_state_store(**coordinates: str) -> Response:
     """List a page of a task instance's entries, by key; an unknown one has none."""
     (parameters,) = read(query(_TASK_LIST))
     keyspace = _task(coordinates, parameters["map_index"])
-    entries, total = keyspace.page(_page_size(parameters), parameters["offset"])
+    entries, total = keyspace.page(page_size(parameters), parameters["offset"])
     return collection("task_state_store", map(task_entry, entries), total)
 
 
@@ -190,7 +190,7 @@ def list_asset_state_store(asset_id: str) -> Response:
         path(_ASSET_PATH, asset_id=asset_id), query(_PAGE), exists=_require_asset
     )
     keyspace = _asset(segments["asset_id"])
-    entries, total = keyspace.page(_page_size(parameters), parameters["offset"])
+    entries, total = keyspace.page(page_size(parameters), parameters["offset"])
     return collection("asset_state_store", map(asset_entry, entries), total)
 
 
@@ -249,7 +249,7 @@ def get_assets() -> Response:
         parameters["only_active"],
         *assets_where(parameters),
         assets_order(parameters["order_by"]),
-        _page_size(parameters),
+        page_size(parameters),
         parameters["offset"],
     )
     documents = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]

@@ -14,8 +14,9 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, Rule
 
-from schemas.base import unknown_members
+from schemas.base import BareBody, unknown_members
 from schemas.control import fixtures as schemas
+from schemas.fields.airflow import Unparsed
 from schemas.fields.problems import EXTRA, Location, listed
 
 from ..errors import InvalidInput, Refused
@@ -44,11 +45,11 @@ class Segment(BaseConverter):
 
 
 class AirflowRule(Rule):
-    """A rule that answers only the methods it names: Airflow's routes have no HEAD."""
+    """A rule that answers only the methods it names: a GET of Airflow's has no HEAD."""
 
     def __init__(self, rule: str, **options: Any) -> None:
         super().__init__(rule, **options)
-        if self.methods and rule.startswith(AIRFLOW_PATHS):
+        if self.methods and "GET" in self.methods and rule.startswith(AIRFLOW_PATHS):
             self.methods.discard("HEAD")
 
 
@@ -96,7 +97,7 @@ def read_body() -> None:
         g.body = None
         return
     if not is_json(environ.get("CONTENT_TYPE", "")):
-        g.body = raw.decode("utf-8", "replace")
+        g.body = Unparsed(raw.decode("utf-8", "replace"))
         return
     try:
         g.body = json.loads(raw)
@@ -177,7 +178,8 @@ def _load_parameters(schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
 def _load(
     schema: Schema | Union, data: Any, where: Location, problems: list[dict[str, Any]]
 ) -> Any:
-    if data is None and where == ("body",):
+    is_optional = isinstance(schema, BareBody) and schema.may_be_missing
+    if data is None and where == ("body",) and not is_optional:
         problems.append(
             {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
         )

@@ -447,6 +447,29 @@ def facts_of_real_tasks(db: Database) -> None:
 
 
 @migrations()
+def xcoms(db: Database) -> None:
+    """XComs, which belong to a scope and outlive its attempts (Airflow 3.3)."""
+    statements = """
+    CREATE TABLE xcoms (
+        xcom_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        scope_id INTEGER NOT NULL REFERENCES scopes ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        timestamp TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        UNIQUE (scope_id, key)
+    );
+    CREATE TABLE snapshot_xcoms (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        xcom_pk INTEGER NOT NULL,
+        scope_id INTEGER, key TEXT, value TEXT, timestamp TEXT, seq INTEGER,
+        PRIMARY KEY (snapshot_pk, xcom_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)
+
+
+@migrations()
 def variables_and_connections(db: Database) -> None:
     """Variables and connections, which the tasks of a namespace share."""
     statements = """

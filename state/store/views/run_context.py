@@ -10,7 +10,7 @@ from ...model import values
 from ...model.clock import to_wire
 from ..database.sql import row_as_dict
 from ..namespace import Namespace
-from ..tables import dag_runs
+from ..tables import dag_runs, xcoms
 
 _MOMENTS = (
     "logical_date",
@@ -31,8 +31,8 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
     with namespace.database.snapshot() as db:
         attempt = row_as_dict(
             db,
-            """SELECT t.ti_pk, s.run_pk, t.try_number, t.max_tries, t.start_date, t.next_method,
-            t.next_kwargs FROM task_instances t JOIN scopes s USING (scope_id)
+            """SELECT t.ti_pk, t.scope_id, s.run_pk, t.try_number, t.max_tries, t.start_date,
+            t.next_method, t.next_kwargs FROM task_instances t JOIN scopes s USING (scope_id)
             WHERE t.ns = ? AND t.id = ? AND t.superseded_at IS NULL""",
             (namespace.ns, ti_id),
         )
@@ -41,6 +41,9 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
         sql = "SELECT count(*) FROM task_reschedules WHERE ti_pk = ?"
         (reschedules,) = db.execute(sql, (attempt["ti_pk"],)).fetchone()
         run = _dag_run(db, attempt["run_pk"])
+        keys: list[str] = []
+        if not attempt["next_method"]:  # one that resumes keeps what it has pushed
+            keys = xcoms.keys(db, attempt["scope_id"])
     max_tries = attempt["max_tries"]
     may_retry = max_tries != 0 and attempt["try_number"] <= max_tries
     context = {
@@ -49,7 +52,7 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
         "max_tries": max_tries,
         "variables": [],
         "connections": [],
-        "xcom_keys_to_clear": [],
+        "xcom_keys_to_clear": keys,
         "should_retry": may_retry or previous_state == "restarting",
     }
     if attempt["next_method"]:

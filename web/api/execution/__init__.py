@@ -18,6 +18,7 @@ from . import (
     task_instances,
     task_reschedules,
     variables,
+    xcoms,
 )
 
 
@@ -38,6 +39,7 @@ for family in (
     store,
     task_instances,
     task_reschedules,
+    xcoms,
     assets,
     variables,
     connections,
