@@ -6,6 +6,9 @@ StateError
 │   ├── TaskInstanceNotFound
 │   │   └── TaskInstanceArchived   a former attempt
 │   ├── AssetNotFound
+│   ├── DagNotFound
+│   ├── DagRunNotFound
+│   ├── TaskGroupNotFound
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
@@ -15,6 +18,10 @@ StateError
 │   └── InvalidStart         a task instance that is not queued cannot start
 ├── NotRunning             a heartbeat of a task instance that does not run any more
 ├── RunningElsewhere       a heartbeat of another process than the one that runs it
+├── MissingParameter       a query names neither an asset's name nor its uri
+├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
+├── BadOutletEvent         an outlet's event is malformed
+├── RunNotStarted          an asset event was consumed by a run that has not started
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
 ├── BadDocument            an invalid fixture document, such as one with a duplicate
@@ -137,6 +144,33 @@ class AssetNotFound(NotFound):
         return cls(f"Asset with id {asset_id} not found")
 
 
+class DagNotFound(NotFound):
+    """No such Dag, or none that has a version; the messages are Airflow's."""
+
+    @classmethod
+    def by_id(cls, dag_id: str) -> DagNotFound:
+        return cls(f"The Dag with dag_id: `{dag_id}` was not found")
+
+    @classmethod
+    def without_version(cls, dag_id: str) -> DagNotFound:
+        """The message of the routes that read the serialized Dag."""
+        return cls(f"The Dag with ID: `{dag_id}` was not found")
+
+
+class DagRunNotFound(NotFound):
+    """No dag run has this id; the message is Airflow's."""
+
+    def __init__(self, dag_id: str, run_id: str) -> None:
+        super().__init__(f"Dag run with dag_id '{dag_id}' and run_id '{run_id}' was not found")
+
+
+class TaskGroupNotFound(NotFound):
+    """A Dag has no task group of this name; the message is Airflow's."""
+
+    def __init__(self, dag_id: str, task_group_id: str) -> None:
+        super().__init__(f"Task group {task_group_id} not found in DAG {dag_id}")
+
+
 class NamespaceDropped(NotFound):
     """The namespace was dropped during a call."""
 
@@ -230,6 +264,48 @@ class RunningElsewhere(StateError):
     def __init__(self, hostname: str, pid: int | None) -> None:
         super().__init__("TI is already running elsewhere")
         self.details = {"current_hostname": hostname, "current_pid": pid}
+
+
+class MissingParameter(StateError):
+    """A query for the events of an asset has neither its name nor its uri (400 in Airflow)."""
+
+    reason = "Missing parameter"
+
+    def __init__(self) -> None:
+        super().__init__("name and uri cannot both be None")
+
+
+class InvalidPartitionKey(StateError):
+    """The partition key of an outlet's event is blank or too long (422 in Airflow).
+
+    :param rule: what it must be, and what it is.
+    """
+
+    reason = "invalid_partition_key"
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"partition_key in outlet event {rule}")
+
+
+class BadOutletEvent(StateError):
+    """An outlet's event is malformed; in Airflow, the task instance that reports it has failed."""
+
+    reason = "bad_outlet_event"
+
+
+class RunNotStarted(StateError):
+    """An asset event cannot be sent, since a run that consumed it has not started (500 in
+    Airflow 3.3.2).
+    """
+
+    reason = "run_not_started"
+
+    def __init__(self, event_id: int, dag_id: str, run_id: str) -> None:
+        super().__init__(
+            f"the asset event {event_id} cannot be sent, since it was consumed by the run "
+            f"{run_id!r} of the Dag {dag_id!r}, which has no start_date (Airflow 3.3.2 answers "
+            "500); ask again when the run has started, or give it a start_date"
+        )
 
 
 class InvalidRetention(StateError):

@@ -14,7 +14,7 @@ from ..errors import BadDocument, DatabaseFull, NotFound
 from ..model import envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
-from . import snapshots
+from . import fixture_assets, snapshots
 from .database.sql import rows
 from .journal.journal import Event
 from .namespace import Namespace
@@ -38,6 +38,13 @@ _MOMENTS = (
     "queued_at",
     "expires_at",
     "updated_at",
+    "next_dagrun_logical_date",
+    "timestamp",
+    "reschedule_date",
+)
+_LISTS = (
+    *("dag_runs", "task_instances", "assets", "task_state_store", "asset_state_store"),
+    *("dags", "asset_aliases", "asset_events", "task_reschedules"),
 )
 
 
@@ -122,9 +129,11 @@ def _apply_parts(
             db, namespace, item, where, parent
         ),
     }
+    with_texts = {name: list(map(_with_texts, document.get(name, ()))) for name in _LISTS}
     for name, put in parts.items():
-        for index, item in enumerate(document.get(name, [])):
-            put(_with_texts(item), f"{name}[{index}]")
+        for index, item in enumerate(with_texts[name]):
+            put(item, f"{name}[{index}]")
+    fixture_assets.apply(db, namespace, with_texts)
 
 
 def _with_texts(item: Document) -> Document:
@@ -251,6 +260,7 @@ def export(namespace: Namespace) -> Document:
     """The contents of the namespace in a stable order, without secrets."""
     with namespace.database.snapshot() as db:
         parts = {name: rows(db, sql, (namespace.ns,)) for name, sql in _EXPORTS.items()}
+        parts |= fixture_assets.export(db, namespace.ns)
     for row in itertools.chain.from_iterable(parts.values()):
         _export_row(row)
     # the asset that each name stands for: the active one, else the one of the lowest id
@@ -260,6 +270,8 @@ def export(namespace: Namespace) -> Document:
         entry["last_updated_by"] = _exported_writer(entry)
         if ids[entry["asset"]] == entry["asset_id"]:
             del entry["asset_id"]
+    for asset in assets:
+        fixture_assets.leave_out_defaults(asset)
     return {"config": dict(sorted(namespace.config.items())), **parts}
 
 
@@ -270,6 +282,8 @@ def _export_row(row: Document) -> None:
             row[name] = to_wire(row[name])
     if "value" in row:
         row["value"] = values.loads(row["value"])
+    if "extra" in row:
+        row["extra"] = values.loads(row["extra"])
     if "active" in row:
         row["active"] = bool(row["active"])
 
@@ -294,7 +308,8 @@ _EXPORTS = {
         t.try_number, t.max_tries
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
-    "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
+    "assets": """SELECT id, name, uri, active, "group", extra FROM assets WHERE ns = ?
+        ORDER BY id""",
     "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value,
         e.expires_at, e.updated_at
         FROM entries e JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)

@@ -21,7 +21,7 @@ _NEW_RUN: dict[str, Any] = {
     "start_date": None,
     "end_date": None,
     "queued_at": None,
-    "conf": None,
+    "conf": "{}",
     "note": None,
     "triggering_user_name": None,
     "triggered_by": None,

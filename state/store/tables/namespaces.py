@@ -18,7 +18,7 @@ from ..faults import FaultyNames
 from ..journal.journal import Event
 from ..journal.writer import Log
 from ..namespace import Namespace
-from . import assets, dag_runs, references, scopes
+from . import asset_events, assets, dag_runs, dags, references, scopes
 
 DEFAULT = "default"
 _NEAR = 5  # names in a message
@@ -185,10 +185,12 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
 
 
 def empty(db: sqlite3.Connection, namespace: Namespace) -> None:
-    """Remove every run, asset and entry, inside the caller's transaction."""
+    """Remove every Dag, run, asset, alias and entry, inside the caller's transaction."""
     scopes.remember(db, namespace.ns)
     dag_runs.remove_all(db, namespace.ns)
     assets.remove_all(db, namespace.ns)
+    asset_events.remove_all(db, namespace.ns)
+    dags.remove_all(db, namespace.ns)
 
 
 def write_config(db: sqlite3.Connection, namespace: Namespace, config: dict[str, Any]) -> None:

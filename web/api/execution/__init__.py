@@ -10,14 +10,25 @@ from ...operation import current_operation
 from ...request import version
 from ...request.auth import authenticate_worker
 from ...request.parsing import read_body
-from . import assets, health, store, task_instances, task_reschedules
+from . import (
+    asset_events,
+    assets,
+    dag_runs,
+    dags,
+    health,
+    store,
+    task_instances,
+    task_queries,
+    task_reschedules,
+)
 
 
 def admit() -> None:
     """Check the version, the body and the token, in this order as in Airflow."""
     version.check_version()
-    read_body()
     operation = current_operation()
+    version.check_route(operation)
+    read_body()
     if operation is None or not operation.open:
         authenticate_worker()
 
@@ -25,5 +36,8 @@ def admit() -> None:
 bp = Blueprint("execution_api", __name__, url_prefix="/execution")
 bp.before_request(admit)
 bp.after_request(version.echo)
-for family in (health, store, task_instances, task_reschedules, assets):
+for family in (
+    *(health, store, task_instances, task_queries, task_reschedules),
+    *(dags, dag_runs, assets, asset_events),
+):
     bp.register_blueprint(family.bp)
