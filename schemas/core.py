@@ -126,7 +126,7 @@ class AssetsQuery(Pagination):
 
 
 class LastAssetEventResponse(Schema):
-    """The last event of an asset; Stateroom has no asset events."""
+    """The last event of an asset; null if it has none."""
 
     id = fields.Int(allow_none=True, dump_default=None)
     timestamp = UtcDateTime(allow_none=True, dump_default=None)
@@ -155,6 +155,75 @@ class AssetCollectionResponse(Schema):
 
     assets = fields.List(fields.Nested(AssetResponse), required=True)
     total_entries = fields.Int(required=True)
+
+
+class MapIndexPath(Parameters):
+    """The map index in the path of a task instance."""
+
+    map_index = Integer(required=True)
+
+
+class DagVersionResponse(Schema):
+    """The version of a Dag."""
+
+    id = fields.Str(required=True)
+    version_number = fields.Int(required=True)
+    dag_id = fields.Str(required=True)
+    bundle_name = fields.Str(required=True, allow_none=True)
+    bundle_version = fields.Str(required=True, allow_none=True)
+    created_at = UtcDateTime(required=True)
+    dag_display_name = fields.Str(required=True)
+    bundle_url = fields.Str(required=True, allow_none=True)
+
+
+class TriggerResponse(Schema):
+    """The trigger for which a task instance waits."""
+
+    id = fields.Int(required=True)
+    classpath = fields.Str(required=True)
+    kwargs = fields.Str(required=True)
+    created_date = UtcDateTime(required=True)
+    queue = fields.Str(required=True, allow_none=True)
+    triggerer_id = fields.Int(required=True, allow_none=True)
+
+
+class TaskInstanceResponse(Schema):
+    """A task instance; pool, queue, operator and their like are Airflow's defaults."""
+
+    id = fields.Str(required=True)
+    task_id = fields.Str(required=True)
+    dag_id = fields.Str(required=True)
+    dag_run_id = fields.Str(required=True)
+    map_index = fields.Int(required=True)
+    logical_date = UtcDateTime(required=True, allow_none=True)
+    run_after = UtcDateTime(required=True)
+    start_date = UtcDateTime(required=True, allow_none=True)
+    end_date = UtcDateTime(required=True, allow_none=True)
+    duration = fields.Float(required=True, allow_none=True)
+    state = fields.Str(required=True, allow_none=True)
+    try_number = fields.Int(required=True)
+    max_tries = fields.Int(required=True)
+    task_display_name = fields.Str(required=True)
+    dag_display_name = fields.Str(required=True)
+    hostname = fields.Str(required=True, allow_none=True)
+    unixname = fields.Str(required=True, allow_none=True)
+    pool = fields.Str(required=True)
+    pool_slots = fields.Int(required=True)
+    queue = fields.Str(required=True, allow_none=True)
+    priority_weight = fields.Int(required=True, allow_none=True)
+    operator = fields.Str(required=True, allow_none=True)
+    operator_name = fields.Str(required=True, allow_none=True)
+    queued_when = UtcDateTime(required=True, allow_none=True)
+    scheduled_when = UtcDateTime(required=True, allow_none=True)
+    pid = fields.Int(required=True, allow_none=True)
+    executor = fields.Str(required=True, allow_none=True)
+    executor_config = fields.Str(required=True)
+    note = fields.Str(required=True, allow_none=True)
+    rendered_map_index = fields.Str(required=True, allow_none=True)
+    rendered_fields = fields.Dict(required=True)
+    trigger = fields.Nested(TriggerResponse, required=True, allow_none=True)
+    triggerer_job = fields.Dict(required=True, allow_none=True)
+    dag_version = fields.Nested(DagVersionResponse, required=True, allow_none=True)
 
 
 class LoginBody(StrictSchema):

@@ -117,6 +117,22 @@ class TaskInstanceNotFound(NotFound):
             f"task_id={task_id!r}, {index}"
         )
 
+    @classmethod
+    def in_core(
+        cls, dag_id: str, run_id: str, task_id: str, map_index: int | None = None
+    ) -> TaskInstanceNotFound:
+        """The message of the Core API's routes for a task instance itself.
+
+        :param map_index: None where the path has none.
+        """
+        place = f"with dag_id: `{dag_id}`, run_id: `{run_id}`"
+        if map_index is None:
+            return cls(f"The Task Instance {place} and task_id: `{task_id}` was not found")
+        return cls(
+            f"The Mapped Task Instance {place}, task_id: `{task_id}`, and map_index: "
+            f"`{map_index}` was not found"
+        )
+
 
 class TaskInstanceArchived(TaskInstanceNotFound):
     """The id is that of a former attempt (410 in Airflow)."""
@@ -142,6 +158,11 @@ class AssetNotFound(NotFound):
     @classmethod
     def by_id(cls, asset_id: int) -> AssetNotFound:
         return cls(f"Asset with id {asset_id} not found")
+
+    @classmethod
+    def in_core(cls, asset_id: int) -> AssetNotFound:
+        """The message of the Core API's route for an asset itself."""
+        return cls(f"The Asset with ID: `{asset_id}` was not found")
 
 
 class DagNotFound(NotFound):

@@ -138,7 +138,7 @@ _SERVERS = [
 ]
 
 # the names that generated clients know, where an operation has since moved
-_FAMILY = re.compile(r"^execution_api\.\w+\.")  # of the Execution API, left out
+_FAMILY = re.compile(r"^(execution_api|core_api)\.\w+\.")  # of Airflow's APIs, left out
 _KNOWN_AS = {
     "journal_api.explain_key": "explain_api.explain_key",
     "journal_api.get_history": "snapshots_api.get_history",
@@ -246,7 +246,7 @@ def _described(
 
 
 def _operation_id(endpoint: str, path: str) -> str:
-    own = _FAMILY.sub("execution_api.", endpoint.removeprefix("control."))
+    own = _FAMILY.sub(r"\1.", endpoint.removeprefix("control."))
     name = _KNOWN_AS.get(own, own)
     for by in ("by_name", "by_uri"):
         if by.replace("_", "-") in path:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, g, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import BaseConverter, Map, Rule
 
 from schemas.base import unknown_members
 from schemas.control import fixtures as schemas
@@ -37,6 +37,14 @@ class Key(BaseConverter):
     weight = 200
 
 
+class Other(BaseConverter):
+    """A segment of a path that is none of some words, which begin other routes of Airflow's."""
+
+    def __init__(self, map: Map, *words: str) -> None:
+        super().__init__(map)
+        self.regex = f"(?!(?:{'|'.join(words)})$)[^/]+"
+
+
 class AirflowRule(Rule):
     """A rule that answers only the methods it names: Airflow's routes have no HEAD."""
 
@@ -50,6 +58,7 @@ def configure(app: Flask) -> None:
     """Keep keys in paths unchanged: no merged slashes, no redirects, a converter for any text."""
     app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
+    app.url_map.converters["other"] = Other
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 

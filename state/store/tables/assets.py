@@ -46,35 +46,6 @@ def assets_of_alias(namespace: Namespace, name: str) -> list[dict[str, Any]]:
     return [{**row, "extra": values.loads(row["extra"])} for row in found]
 
 
-def assets(
-    namespace: Namespace,
-    active: bool,
-    where: str,
-    parameters: tuple[Any, ...],
-    order: str,
-    limit: int,
-    offset: int,
-) -> tuple[list[sqlite3.Row], int]:
-    """A page of the assets as rows (id, name, uri, active, created_at, updated_at), and the total.
-
-    :param active: leave out the assets that are not active.
-    :param where: further conditions in SQL over ``name`` and ``uri``, each with AND before it.
-    :param order: the terms of an ORDER BY clause.
-    """
-    source = f"FROM assets WHERE ns = ? {where}"
-    if active:
-        source += " AND active"
-    with namespace.database.snapshot() as db:
-        (total,) = db.execute(f"SELECT count(*) {source}", (namespace.ns, *parameters)).fetchone()
-        cursor = db.execute(
-            f"""SELECT id, name, uri, active, created_at, updated_at {source} ORDER BY {order}
-                LIMIT ? OFFSET ?""",
-            (namespace.ns, *parameters, limit, in_range("offset", offset)),
-        )
-        cursor.row_factory = sqlite3.Row
-        return cursor.fetchall(), total
-
-
 def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dict[str, Any]:
     """Create an active asset, or return the active one of this name.
 

@@ -137,12 +137,12 @@ def previous(
         )
     if not row:
         return None
-    row["duration"] = _duration(row)
+    row["duration"] = duration(row)
     del row["pid"]
     return {**row, **{name: wire(row[name]) for name in _DATES}}
 
 
-def _duration(row: Mapping[str, Any]) -> float | None:
+def duration(row: Mapping[str, Any]) -> float | None:
     """The seconds that an attempt ran; None while it runs, and for one that was skipped before."""
     start_date = row["start_date"]
     end_date = row["end_date"]
@@ -170,7 +170,7 @@ def breadcrumbs(namespace: Namespace, dag_id: str, run_id: str) -> list[dict[str
             "map_index": row["map_index"],
             "state": row["state"],
             "operator": OPERATOR,
-            "duration": _duration(row),
+            "duration": duration(row),
         }
         for row in found
     ]

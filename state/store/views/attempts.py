@@ -1,0 +1,135 @@
+"""A task instance with all its facts, as the Core API sends it."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import TaskInstanceNotFound
+from ...model import values
+from ..database.sql import in_range, rows
+from ..namespace import Namespace
+from ..tables import dags
+from .dag_runs import wire
+from .dags import BUNDLE, VERSION_DATE
+from .task_instances import OPERATOR, duration
+
+# what a bench has no say in, with Airflow's defaults
+_CONSTANTS: dict[str, Any] = {
+    "pool": "default_pool",
+    "pool_slots": 1,
+    "queue": "default",
+    "priority_weight": 1,
+    "operator": OPERATOR,
+    "operator_name": OPERATOR,
+    "queued_when": None,
+    "scheduled_when": None,
+    "executor": None,
+    "executor_config": "None",
+    "note": None,
+    "triggerer_job": None,
+}
+SELECT = """SELECT t.id, s.task_id, r.dag_id, r.run_id AS dag_run_id, s.map_index, r.logical_date,
+    r.run_after, t.start_date, t.end_date, t.state, t.try_number, t.max_tries, t.hostname,
+    t.unixname, t.pid, t.rendered_map_index, t.trigger, f.fields
+    FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    LEFT JOIN rendered_fields f USING (scope_id)
+    WHERE t.ns = :ns AND t.superseded_at IS NULL"""
+_TASK = "r.dag_id = :dag_id AND r.run_id = :run_id AND s.task_id = :task_id"
+
+
+def unmapped(namespace: Namespace, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+    """The task instance of a task that is not mapped.
+
+    :raises TaskInstanceNotFound: if there is none, or if the task is mapped.
+    """
+    parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
+    with namespace.database.snapshot() as db:
+        found = rows(db, f"{SELECT} AND {_TASK} ORDER BY t.ti_pk LIMIT 1", parameters)
+        documents = _documents(db, namespace, found)
+    if not documents:
+        raise TaskInstanceNotFound.in_core(dag_id, run_id, task_id)
+    if documents[0]["map_index"] != -1:
+        raise TaskInstanceNotFound("Task instance is mapped, add the map_index value to the URL")
+    return documents[0]
+
+
+def mapped(
+    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
+) -> dict[str, Any]:
+    """A task instance by its map index.
+
+    :raises TaskInstanceNotFound: if there is none.
+    :raises OutOfRange: for a map index that no row can hold.
+    """
+    parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
+    parameters["map_index"] = in_range("map_index", map_index)
+    with namespace.database.snapshot() as db:
+        found = rows(db, f"{SELECT} AND {_TASK} AND s.map_index = :map_index", parameters)
+        documents = _documents(db, namespace, found)
+    if not documents:
+        raise TaskInstanceNotFound.in_core(dag_id, run_id, task_id, map_index)
+    return documents[0]
+
+
+def _documents(
+    db: sqlite3.Connection, namespace: Namespace, found: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    dag_ids = {row["dag_id"] for row in found}
+    versions = {dag_id: version(db, namespace.ns, dag_id) for dag_id in dag_ids}
+    return [_document(row, versions[row["dag_id"]]) for row in found]
+
+
+def _document(row: dict[str, Any], dag_version: Mapping[str, Any] | None) -> dict[str, Any]:
+    rendered_map_index = row["rendered_map_index"]
+    if rendered_map_index is None and row["map_index"] >= 0:
+        rendered_map_index = str(row["map_index"])
+    document = {
+        **row,
+        **_CONSTANTS,
+        **{name: wire(row[name]) for name in _MOMENTS},
+        "duration": duration(row),
+        "task_display_name": row["task_id"],
+        "dag_display_name": row["dag_id"],
+        "rendered_map_index": rendered_map_index,
+        "rendered_fields": values.loads(row["fields"] or "{}"),
+        "trigger": _trigger(row["trigger"]),
+        "dag_version": dag_version,
+    }
+    del document["fields"]
+    return document
+
+
+_MOMENTS = ("logical_date", "run_after", "start_date", "end_date")
+
+
+def _trigger(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    trigger = values.loads(text)
+    return {
+        "id": trigger.get("id", 1),
+        "classpath": trigger["classpath"],
+        "kwargs": "{}",  # which Airflow does not tell either
+        "created_date": wire(trigger["created_date"]),
+        "queue": trigger["queue"],
+        "triggerer_id": None,
+    }
+
+
+def version(db: sqlite3.Connection, ns: int, dag_id: str) -> dict[str, Any] | None:
+    """The version of a Dag; None for one that is not described with its tasks."""
+    if dags.tasks_of(db, ns, dag_id) is None:
+        return None
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"version 1 of the Dag {dag_id}")),
+        "version_number": 1,
+        "dag_id": dag_id,
+        "bundle_name": BUNDLE,
+        "bundle_version": None,
+        "created_at": wire(VERSION_DATE),
+        "dag_display_name": dag_id,
+        "bundle_url": None,
+    }
