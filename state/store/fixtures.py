@@ -260,7 +260,7 @@ def export(namespace: Namespace) -> Document:
     """The contents of the namespace in a stable order, without secrets."""
     with namespace.database.snapshot() as db:
         parts = {name: rows(db, sql, (namespace.ns,)) for name, sql in _EXPORTS.items()}
-        parts |= fixture_assets.export(db, namespace.ns)
+        asked_by_tasks = fixture_assets.export(db, namespace.ns)
     for row in itertools.chain.from_iterable(parts.values()):
         _export_row(row)
     # the asset that each name stands for: the active one, else the one of the lowest id
@@ -272,7 +272,7 @@ def export(namespace: Namespace) -> Document:
             del entry["asset_id"]
     for asset in assets:
         fixture_assets.leave_out_defaults(asset)
-    return {"config": dict(sorted(namespace.config.items())), **parts}
+    return {"config": dict(sorted(namespace.config.items())), **parts, **asked_by_tasks}
 
 
 def _export_row(row: Document) -> None:

@@ -215,6 +215,8 @@ def set_state(
             note = f"{old_state} → failed, because of a report that Airflow cannot process: "
             note += report.problem
             log.warning("task instance %s: %s", ti_id, note)
+        if changes.get("trigger") is not None:
+            changes["trigger"] = _numbered(db, namespace, changes["trigger"])
         _update(db, ti_pk, {**changes, "state": state})
         asset_events.make(db, namespace, scope_id, changed_assets.events)
         if report.reschedule_date is not None:
@@ -256,6 +258,14 @@ def _note_on(changes: Changes) -> str:
     if changes.inactive:
         note += f"; no event of {', '.join(changes.inactive)}, which is no active asset"
     return note
+
+
+def _numbered(db: sqlite3.Connection, namespace: Namespace, trigger: str) -> str:
+    """A trigger with the next id, both as JSON text."""
+    sql = """SELECT coalesce(max(json_extract(trigger, '$.id')), 0) + 1 FROM task_instances
+        WHERE ns = ? AND trigger IS NOT NULL"""
+    (number,) = db.execute(sql, (namespace.ns,)).fetchone()
+    return values.dumps({"id": number, **values.loads(trigger)})
 
 
 def _update(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:

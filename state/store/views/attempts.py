@@ -110,7 +110,7 @@ def _trigger(text: str | None) -> dict[str, Any] | None:
         return None
     trigger = values.loads(text)
     return {
-        "id": trigger.get("id", 1),
+        "id": trigger["id"],
         "classpath": trigger["classpath"],
         "kwargs": "{}",  # which Airflow does not tell either
         "created_date": wire(trigger["created_date"]),
