@@ -9,6 +9,7 @@ StateError
 │   ├── DagNotFound
 │   ├── DagRunNotFound
 │   ├── TaskGroupNotFound
+│   ├── TaskNotFound
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
@@ -18,6 +19,7 @@ StateError
 │   └── InvalidStart         a task instance that is not queued cannot start
 ├── NotRunning             a heartbeat of a task instance that does not run any more
 ├── RunningElsewhere       a heartbeat of another process than the one that runs it
+├── MissingDag             a list of task instances names a run and no Dag
 ├── MissingParameter       a query names neither an asset's name nor its uri
 ├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
 ├── BadOutletEvent         an outlet's event is malformed
@@ -133,6 +135,14 @@ class TaskInstanceNotFound(NotFound):
             f"`{map_index}` was not found"
         )
 
+    @classmethod
+    def tried(cls, dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskInstanceNotFound:
+        """The message of the Core API's routes for the attempts of a task instance."""
+        return cls(
+            f"The Task Instance with dag_id: `{dag_id}`, run_id: `{run_id}`, task_id: `{task_id}` "
+            f"and map_index: `{map_index}` was not found"
+        )
+
 
 class TaskInstanceArchived(TaskInstanceNotFound):
     """The id is that of a former attempt (410 in Airflow)."""
@@ -184,12 +194,30 @@ class DagRunNotFound(NotFound):
     def __init__(self, dag_id: str, run_id: str) -> None:
         super().__init__(f"Dag run with dag_id '{dag_id}' and run_id '{run_id}' was not found")
 
+    @classmethod
+    def in_core(cls, dag_id: str, run_id: str, article: str = "The ") -> DagRunNotFound:
+        """The messages of the Core API's routes."""
+        error = cls(dag_id, run_id)
+        place = f"with dag_id: `{dag_id}` and run_id: `{run_id}`"
+        error.args = (f"{article}DagRun {place} was not found",)
+        return error
+
 
 class TaskGroupNotFound(NotFound):
     """A Dag has no task group of this name; the message is Airflow's."""
 
     def __init__(self, dag_id: str, task_group_id: str) -> None:
         super().__init__(f"Task group {task_group_id} not found in DAG {dag_id}")
+
+
+class TaskNotFound(NotFound):
+    """A Dag has no such task, or it is not mapped; the messages are Airflow's."""
+
+    def __init__(self, task_id: str, is_known: bool) -> None:
+        problem = "not found"
+        if is_known:
+            problem = "is not mapped"
+        super().__init__(f"Task id {task_id} {problem}")
 
 
 class NamespaceDropped(NotFound):
@@ -285,6 +313,15 @@ class RunningElsewhere(StateError):
     def __init__(self, hostname: str, pid: int | None) -> None:
         super().__init__("TI is already running elsewhere")
         self.details = {"current_hostname": hostname, "current_pid": pid}
+
+
+class MissingDag(StateError):
+    """A list of the task instances of a run needs a Dag (400 in Airflow)."""
+
+    reason = "missing_dag"
+
+    def __init__(self) -> None:
+        super().__init__("dag_id is required when dag_run_id is specified")
 
 
 class MissingParameter(StateError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from ...errors import DagNotFound
 from ...model import values
 from ..namespace import Namespace
 
@@ -68,6 +69,19 @@ def tasks_of(db: sqlite3.Connection, ns: int, dag_id: str) -> list[dict[str, Any
     """The tasks of a Dag; None if it has no version, as if it were not serialized."""
     tasks: list[dict[str, Any]] | None = stored_facts(db, ns, dag_id).get("tasks")
     return tasks
+
+
+def require_version(db: sqlite3.Connection, ns: int, dag_id: str) -> None:
+    """Refuse a Dag that is not serialized: that is unknown, or described without tasks.
+
+    One that is not described, but has runs, passes: most tests describe none.
+
+    :raises DagNotFound: if it is refused.
+    """
+    facts = stored_facts(db, ns, dag_id)
+    is_known = facts_of(db, ns, dag_id) is not None
+    if not is_known or (facts and facts.get("tasks") is None):
+        raise DagNotFound.without_version(dag_id)
 
 
 def remove_all(db: sqlite3.Connection, ns: int) -> None:

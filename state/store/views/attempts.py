@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import TaskInstanceNotFound
+from ...errors import DagRunNotFound, MissingDag, TaskInstanceNotFound, TaskNotFound
 from ...model import values
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
@@ -31,12 +31,13 @@ _CONSTANTS: dict[str, Any] = {
     "note": None,
     "triggerer_job": None,
 }
-SELECT = """SELECT t.id, s.task_id, r.dag_id, r.run_id AS dag_run_id, s.map_index, r.logical_date,
+_EVERY = """SELECT t.id, s.task_id, r.dag_id, r.run_id AS dag_run_id, s.map_index, r.logical_date,
     r.run_after, t.start_date, t.end_date, t.state, t.try_number, t.max_tries, t.hostname,
     t.unixname, t.pid, t.rendered_map_index, t.trigger, f.fields
     FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     LEFT JOIN rendered_fields f USING (scope_id)
-    WHERE t.ns = :ns AND t.superseded_at IS NULL"""
+    WHERE t.ns = :ns"""
+SELECT = f"{_EVERY} AND t.superseded_at IS NULL"
 _TASK = "r.dag_id = :dag_id AND r.run_id = :run_id AND s.task_id = :task_id"
 
 
@@ -72,6 +73,112 @@ def mapped(
     if not documents:
         raise TaskInstanceNotFound.in_core(dag_id, run_id, task_id, map_index)
     return documents[0]
+
+
+def page(
+    namespace: Namespace,
+    coordinates: Mapping[str, str],
+    where: tuple[str, dict[str, Any]],
+    order: str,
+    limit: int,
+    offset: int,
+) -> tuple[list[dict[str, Any]], int]:
+    """A page of task instances, and the total.
+
+    :param coordinates: ``dag_id`` and ``run_id``, of which ``~`` is any; with ``task_id``, the
+        mapped ones of a task.
+    :param where: further conditions in SQL, each with AND before it, and their parameters.
+    :param order: the terms of an ORDER BY clause.
+    :raises MissingDag: if a run is given and no Dag.
+    :raises DagNotFound: if the Dag is unknown, or described without tasks.
+    :raises DagRunNotFound: if there is no such run.
+    :raises TaskNotFound: if there are no mapped ones, and the task is not known to be mapped.
+    """
+    condition, parameters = where
+    given = {name: value for name, value in coordinates.items() if value != "~"}
+    parameters = {"ns": namespace.ns, **parameters, **given}
+    bounds = {"limit": limit, "offset": in_range("offset", offset)}
+    own = "".join(f" AND {_COLUMNS[name]} = :{name}" for name in given)
+    if "task_id" in given:
+        own += " AND s.map_index >= 0"
+    with namespace.database.snapshot() as db:
+        _require(db, namespace.ns, given, own, parameters)
+        sql = f"{SELECT}{own}{condition}"
+        (total,) = db.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()
+        sql += f" ORDER BY {order} LIMIT :limit OFFSET :offset"
+        found = rows(db, sql, {**parameters, **bounds})
+        return _documents(db, namespace, found), total
+
+
+_COLUMNS = {"dag_id": "r.dag_id", "run_id": "r.run_id", "task_id": "s.task_id"}
+
+
+def _require(
+    db: sqlite3.Connection,
+    ns: int,
+    given: Mapping[str, str],
+    own: str,
+    parameters: dict[str, Any],
+) -> None:
+    """Refuse a list of what does not exist, as Airflow does for each of its routes."""
+    dag_id = given.get("dag_id")
+    task_id = given.get("task_id")
+    if task_id is not None:
+        if db.execute(f"{SELECT}{own} LIMIT 1", parameters).fetchone():
+            return
+        dags.require_version(db, ns, str(dag_id))
+        raise TaskNotFound(task_id, is_known=_is_known(db, ns, given))
+    if "run_id" in given:
+        if dag_id is None:
+            raise MissingDag()
+        sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
+        if not db.execute(sql, (ns, dag_id, given["run_id"])).fetchone():
+            raise DagRunNotFound.in_core(dag_id, given["run_id"], article="")
+    if dag_id is not None:
+        dags.require_version(db, ns, dag_id)
+
+
+def _is_known(db: sqlite3.Connection, ns: int, given: Mapping[str, str]) -> bool:
+    """Whether a Dag has a task, by its description or by its task instances."""
+    tasks = dags.tasks_of(db, ns, given["dag_id"]) or []
+    if given["task_id"] in [task["task_id"] for task in tasks]:
+        return True
+    sql = f"{SELECT} AND r.dag_id = :dag_id AND s.task_id = :task_id LIMIT 1"
+    return db.execute(sql, {"ns": ns, **given}).fetchone() is not None
+
+
+def tries(
+    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
+) -> list[dict[str, Any]]:
+    """The attempts of a task instance, former ones first; one that is up for a retry is told as the
+    former attempt that failed.
+
+    :raises TaskInstanceNotFound: if there is none.
+    """
+    parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
+    parameters["map_index"] = in_range("map_index", map_index)
+    sql = f"{_EVERY} AND {_TASK} AND s.map_index = :map_index ORDER BY t.superseded_at IS NULL, "
+    with namespace.database.snapshot() as db:
+        found = rows(db, f"{sql} t.ti_pk", parameters)
+        documents = _documents(db, namespace, found)
+    if not documents:
+        raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index)
+    if documents[-1]["state"] == "up_for_retry" and len(documents) > 1:
+        del documents[-1]
+    return [_try(document) for document in documents]
+
+
+def _try(document: dict[str, Any]) -> dict[str, Any]:
+    former = {name: value for name, value in document.items() if name not in _NOT_IN_HISTORY}
+    if document["state"] == "up_for_retry":
+        former |= {"state": "failed", "operator_name": None}
+    return former
+
+
+_NOT_IN_HISTORY = (
+    *("id", "logical_date", "run_after", "note", "rendered_map_index", "rendered_fields"),
+    *("trigger", "triggerer_job"),
+)
 
 
 def _documents(

@@ -15,7 +15,7 @@ from ..namespace import Namespace
 from ..tables import dag_runs
 
 INTERVAL = ("data_interval_start", "data_interval_end")
-_MOMENTS = ("logical_date", *INTERVAL, "run_after", "start_date", "end_date")
+MOMENTS = ("logical_date", *INTERVAL, "run_after", "start_date", "end_date")
 
 
 def dag_run(namespace: Namespace, dag_id: str, run_id: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def of_task(db: sqlite3.Connection, run_pk: int) -> dict[str, Any]:
 
 def document(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the table of dag runs as the Execution API sends it."""
-    run = {**row, **{name: wire(row[name]) for name in _MOMENTS}}
+    run = {**row, **{name: wire(row[name]) for name in MOMENTS}}
     for name in ("queued_at", "triggered_by"):
         del run[name]
     return {

@@ -11,7 +11,7 @@ from flask import Blueprint
 from ...operation import current_operation
 from ...request.auth import require_role
 from ...request.parsing import read_body
-from . import about, assets, store, task_instances
+from . import about, assets, dag_runs, dags, store, task_instances
 
 
 def admit() -> None:
@@ -24,5 +24,5 @@ def admit() -> None:
 
 bp = Blueprint("core_api", __name__, url_prefix="/api/v2")
 bp.before_request(admit)
-for family in (store, assets, task_instances, about):
+for family in (store, assets, dags, dag_runs, task_instances, about):
     bp.register_blueprint(family.bp)

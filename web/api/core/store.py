@@ -19,7 +19,7 @@ from ...request.parsing import body, path, query, read
 from ...responses import NO_CONTENT, json_answer, text_answer
 from ...service import setting
 from ..entry_json import asset_entry, collection, task_entry
-from .paging import page_size
+from .lists import page_size
 
 bp = Blueprint("store", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"

@@ -1,13 +1,10 @@
-"""The filters and the order of the Core API's list of assets, as SQL."""
+"""The filters of the Core API's list of assets, as SQL."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..errors import Refused
-
-_SORTABLE = ("id", "name", "uri", "created_at", "updated_at")
-_MAX_SORT = 10
+SORTABLE = {name: name for name in ("id", "name", "uri", "created_at", "updated_at")}
 # SQL, which begins with AND unless it is empty, and its parameters
 Condition = tuple[str, tuple[str, ...]]
 
@@ -48,29 +45,3 @@ def _begins(column: str, term: str) -> Condition:
     while term and not term[-1].isalnum():  # Airflow compares up to the last letter or digit
         term = term[:-1]
     return f"substr({column}, 1, length(?)) = ?", (term, term)
-
-
-def assets_order(terms: list[str]) -> str:
-    """The terms of an ORDER BY clause.
-
-    :raises Refused: for a column that cannot be sorted by, or too many terms.
-    """
-    if len(terms) > _MAX_SORT:
-        raise Refused(
-            400, f"Ordering with more than {_MAX_SORT} parameters is not allowed. Provided: {terms}"
-        )
-    for name in (term.lstrip("-") for term in terms):
-        if name not in _SORTABLE:
-            raise Refused(
-                400,
-                f"Ordering with '{name}' is disallowed or the attribute does not exist "
-                "on the model",
-            )
-    last = "-id" if terms[0].startswith("-") else "id"
-    return ", ".join(_sql_term(term) for term in (*terms, last))
-
-
-def _sql_term(term: str) -> str:
-    if term.startswith("-"):
-        return f"{term.lstrip('-')} DESC"
-    return f"{term} ASC"

@@ -1,0 +1,105 @@
+"""The lists of the Core API: their pages, filters and orders, as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import request
+from marshmallow import Schema
+
+from state.model import values
+from state.model.clock import to_text
+
+from ...errors import NotEmulated, Refused
+from ...service import setting
+
+_MAX_SORT = 10
+_BOUNDS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
+NO_CURSORS = {"total_entries_limit": None, "next_cursor": None, "previous_cursor": None}
+_NO_STATE = ("none", "no_status")
+Columns = Mapping[str, str]  # SQL expressions by the names that a query has for them
+Condition = tuple[str, dict[str, Any]]  # SQL, which begins with AND unless it is empty
+
+
+def page_size(parameters: dict[str, Any]) -> int:
+    """The number of rows of a page, at most ``maximum_page_limit``."""
+    return int(min(parameters["limit"], setting("maximum_page_limit")))
+
+
+def refuse_others(schema: Schema, names: str, path: str) -> None:
+    """Refuse the parameters that Airflow has and Stateroom does not emulate: to ignore a filter
+    would be to answer another question.
+
+    :param names: of all parameters that Airflow has, separated by spaces.
+    :param path: of the route, for the error.
+    :raises NotEmulated: if the query has one of them.
+    """
+    for name in names.split():
+        if name in request.args and name not in schema.fields:
+            raise NotEmulated(f"{path}?{name}=")
+
+
+def order(terms: list[str], columns: Columns, last: str) -> str:
+    """The terms of an ORDER BY clause.
+
+    :param last: the expression that orders rows with equal values.
+    :raises Refused: for a column that cannot be sorted by, or too many terms.
+    """
+    if len(terms) > _MAX_SORT:
+        raise Refused(
+            400, f"Ordering with more than {_MAX_SORT} parameters is not allowed. Provided: {terms}"
+        )
+    sql = []
+    for term in terms:
+        name = term.lstrip("-")
+        if name not in columns:
+            raise Refused(
+                400,
+                f"Ordering with '{name}' is disallowed or the attribute does not exist "
+                "on the model",
+            )
+        sql += [_directed(column, term) for column in columns[name].split(" THEN ")]
+    return ", ".join([*sql, _directed(last, terms[0])])
+
+
+def _directed(column: str, term: str) -> str:
+    if term.startswith("-"):
+        return f"{column} DESC"
+    return f"{column} ASC"
+
+
+def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:
+    """The condition of a query's filters: of a list any value fits; a range has its bound at the
+    end of its name, such as ``run_after_gte``.
+    """
+    sql = ""
+    bound: dict[str, Any] = {}
+    for name, value in parameters.items():
+        column, _, suffix = name.rpartition("_")
+        if name in columns and isinstance(value, list):
+            sql += f" AND {columns[name]} IN (SELECT value FROM json_each(:{name}))"
+            bound[name] = values.dumps(value)
+        elif name in columns:
+            sql += f" AND {columns[name]} = :{name}"
+            bound[name] = value
+        elif column in columns and suffix in _BOUNDS:
+            sql += f" AND {columns[column]} {_BOUNDS[suffix]} :{name}"
+            bound[name] = to_text(value) if isinstance(value, datetime) else value
+    return sql, bound
+
+
+def checked(
+    parameters: dict[str, Any], name: str, valid: tuple[str, ...], noun: str
+) -> dict[str, Any]:
+    """The parameters with the values of one that has to be among some, or none.
+
+    :raises Refused: 422 with the valid values, for any other value.
+    """
+    given = parameters.get(name)
+    if not given:
+        return {key: value for key, value in parameters.items() if key != name}
+    if not set(given) <= {*valid, *_NO_STATE}:
+        raise Refused(422, f"Invalid value for {noun}. Valid values are {', '.join(valid)}")
+    return {**parameters, name: ["none" if value in _NO_STATE else value for value in given]}
