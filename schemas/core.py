@@ -273,6 +273,18 @@ class TriesQuery(Parameters):
     map_index = Integer(load_default=-1)
 
 
+class TryPath(Parameters):
+    """The try number in the path of an attempt."""
+
+    task_try_number = Integer(required=True)
+
+
+class MappedTryPath(TryPath):
+    """The try number and the map index in the path of an attempt."""
+
+    map_index = Integer(required=True)
+
+
 class DAGRunResponse(Schema):
     """A dag run."""
 

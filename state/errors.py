@@ -136,12 +136,17 @@ class TaskInstanceNotFound(NotFound):
         )
 
     @classmethod
-    def tried(cls, dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskInstanceNotFound:
-        """The message of the Core API's routes for the attempts of a task instance."""
-        return cls(
-            f"The Task Instance with dag_id: `{dag_id}`, run_id: `{run_id}`, task_id: `{task_id}` "
-            f"and map_index: `{map_index}` was not found"
-        )
+    def tried(
+        cls, dag_id: str, run_id: str, task_id: str, map_index: int, number: int | None = None
+    ) -> TaskInstanceNotFound:
+        """The messages of the Core API's routes for the attempts of a task instance.
+
+        :param number: of one attempt; None for all.
+        """
+        place = f"with dag_id: `{dag_id}`, run_id: `{run_id}`, task_id: `{task_id}`"
+        if number is not None:
+            place += f", try_number: `{number}`"
+        return cls(f"The Task Instance {place} and map_index: `{map_index}` was not found")
 
 
 class TaskInstanceArchived(TaskInstanceNotFound):

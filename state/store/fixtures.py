@@ -21,6 +21,7 @@ from .namespace import Namespace
 from .tables import namespaces, scopes
 from .tables.assets import put_asset
 from .tables.dag_runs import put_run
+from .tables.dags import VERSION_DATE
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
@@ -120,10 +121,13 @@ def _empty(
 def _apply_parts(
     db: sqlite3.Connection, namespace: Namespace, document: Document, parent: int
 ) -> None:
+    dated = {}
+    if "dags" in document:  # a whole Airflow, in which an asset is as old as its Dag
+        dated = {"created_at": VERSION_DATE}
     parts: dict[str, Callable[[Document, str], object]] = {
         "dag_runs": lambda item, where: put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
-        "assets": lambda item, where: put_asset(db, namespace, item, where),
+        "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
         "asset_state_store": lambda item, where: _put_asset_entry(
             db, namespace, item, where, parent

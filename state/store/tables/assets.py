@@ -94,13 +94,14 @@ def put_asset(
                 member = "name"
             message = f"the active asset {asset_id} already has the {member} {asset[member]!r}"
             raise BadDocument(f"{where}.{member}".lstrip("."), message)
+    now = to_text(namespace.clock.now())
     extra = None
     if "extra" in asset:
         extra = values.dumps(asset["extra"])
     (pk,) = db.execute(
         """INSERT INTO assets (ns, id, name, uri, active, "group", extra, created_at, updated_at)
         VALUES (:ns, :id, :name, :uri, :active, coalesce(:group, 'asset'), coalesce(:extra, '{}'),
-            :now, :now) ON CONFLICT (ns, id) DO UPDATE SET
+            :created_at, :created_at) ON CONFLICT (ns, id) DO UPDATE SET
         name = :name, uri = :uri, active = :active, "group" = coalesce(:group, "group"),
         extra = coalesce(:extra, extra), updated_at = :now RETURNING asset_pk""",
         {
@@ -108,7 +109,8 @@ def put_asset(
             "group": asset.get("group"),
             "extra": extra,
             "ns": namespace.ns,
-            "now": to_text(namespace.clock.now()),
+            "created_at": asset.get("created_at") or now,
+            "now": now,
         },
     ).fetchone()
     return put_asset_scope(db, namespace.ns, pk, asset["name"], asset["id"])

@@ -49,7 +49,10 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
     if run.get("conf") is not None:
         run = {**run, "conf": values.dumps(run["conf"])}
     row = {**_NEW_RUN, **stored, **run, "ns": namespace.ns}
-    row["run_after"] = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
+    now = to_text(namespace.clock.now())
+    row["run_after"] = row["run_after"] or row["logical_date"] or now
+    if not stored and row["state"] == "queued" and "queued_at" not in run:
+        row["queued_at"] = now
     (pk,) = db.execute(_PUT, row).fetchone()
     return int(pk)
 

@@ -9,6 +9,9 @@ from ...errors import DagNotFound
 from ...model import values
 from ..namespace import Namespace
 
+# when the one version of each Dag was made, and so what a document with Dags has beside it
+VERSION_DATE = "2026-01-01T00:00:00.000000Z"
+
 # the facts of a Dag, each with its value for one that has runs and is not described
 NEW_DAG: dict[str, Any] = {
     "owners": "airflow",

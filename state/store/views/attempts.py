@@ -13,7 +13,7 @@ from ..database.sql import in_range, rows
 from ..namespace import Namespace
 from ..tables import dags
 from .dag_runs import wire
-from .dags import BUNDLE, VERSION_DATE
+from .dags import BUNDLE
 from .task_instances import OPERATOR, duration
 
 # what a bench has no say in, with Airflow's defaults
@@ -155,24 +155,51 @@ def tries(
 
     :raises TaskInstanceNotFound: if there is none.
     """
+    former, current = _attempts(namespace, dag_id, run_id, task_id, map_index)
+    current = [attempt for attempt in current if attempt["state"] != "up_for_retry"]
+    if not former and not current:
+        raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index)
+    return former + current
+
+
+def one_try(
+    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int, number: int
+) -> dict[str, Any]:
+    """An attempt of a task instance by its try number, the current one before a former one.
+
+    :raises TaskInstanceNotFound: if there is none.
+    """
+    former, current = _attempts(namespace, dag_id, run_id, task_id, map_index)
+    for attempt in current + former:
+        if attempt["try_number"] == number:
+            return attempt
+    raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index, number)
+
+
+def _attempts(
+    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The former attempts of a task instance, and the current one, if there is one."""
     parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
     parameters["map_index"] = in_range("map_index", map_index)
-    sql = f"{_EVERY} AND {_TASK} AND s.map_index = :map_index ORDER BY t.superseded_at IS NULL, "
+    own = f"{_TASK} AND s.map_index = :map_index ORDER BY t.ti_pk"
     with namespace.database.snapshot() as db:
-        found = rows(db, f"{sql} t.ti_pk", parameters)
-        documents = _documents(db, namespace, found)
-    if not documents:
-        raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index)
-    if documents[-1]["state"] == "up_for_retry" and len(documents) > 1:
-        del documents[-1]
-    return [_try(document) for document in documents]
+        former = rows(db, f"{_EVERY} AND t.superseded_at IS NOT NULL AND {own}", parameters)
+        current = rows(db, f"{SELECT} AND {own}", parameters)
+        former_documents = _documents(db, namespace, former)
+        current_documents = _documents(db, namespace, current)
+    for document in former_documents:
+        document["operator_name"] = None  # as in Airflow's history
+        if document["state"] == "up_for_retry":
+            document["state"] = "failed"
+    return _without_live_facts(former_documents), _without_live_facts(current_documents)
 
 
-def _try(document: dict[str, Any]) -> dict[str, Any]:
-    former = {name: value for name, value in document.items() if name not in _NOT_IN_HISTORY}
-    if document["state"] == "up_for_retry":
-        former |= {"state": "failed", "operator_name": None}
-    return former
+def _without_live_facts(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in document.items() if name not in _NOT_IN_HISTORY}
+        for document in documents
+    ]
 
 
 _NOT_IN_HISTORY = (
@@ -236,7 +263,7 @@ def version(db: sqlite3.Connection, ns: int, dag_id: str) -> dict[str, Any] | No
         "dag_id": dag_id,
         "bundle_name": BUNDLE,
         "bundle_version": None,
-        "created_at": wire(VERSION_DATE),
+        "created_at": wire(dags.VERSION_DATE),
         "dag_display_name": dag_id,
         "bundle_url": None,
     }

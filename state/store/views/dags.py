@@ -13,7 +13,6 @@ from ..tables import dags
 from .dag_runs import wire
 
 BUNDLE = "fixture"  # the name of the bundle of every Dag
-VERSION_DATE = "2026-01-01T00:00:00.000000Z"  # when the only version of each Dag was made
 
 
 def of_task(namespace: Namespace, dag_id: str) -> dict[str, Any]:

@@ -17,10 +17,15 @@ from .lists import NO_CURSORS, checked, order, page_size, refuse_others, where
 
 bp = Blueprint("task_instances", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>"
+_OTHERS = "dependencies, dry_run, links, listMapped, tries, xcomEntries"
+_MAPPED = f"{_TASK}/<other({_OTHERS}):map_index>"
 _TASKS = _TASK.removesuffix("/<task_id>")
 _LIST = schemas.TaskInstancesQuery()
 _MAPPED_LIST = schemas.MappedTaskInstancesQuery()
 _TRIES = schemas.TriesQuery()
+_NUMBER = schemas.TryPath()
+_MAPPED_NUMBER = schemas.MappedTryPath()
+_TRY = {"type": "object"}
 _COLUMNS = {
     "task_id": "s.task_id",
     "run_after": "r.run_after",
@@ -51,7 +56,6 @@ _UNKNOWN = """cursor start_date_gte start_date_gt start_date_lte start_date_lt e
     operator_name_pattern operator_name_prefix_pattern map_index rendered_map_index_pattern
     rendered_map_index_prefix_pattern"""
 _MAP_INDEX = schemas.MapIndexPath()
-_OTHERS = "dependencies, dry_run, links, listMapped, tries, xcomEntries"
 
 
 def _page(schema: schemas.TaskInstancesQuery, path: str, **coordinates: Any) -> Response:
@@ -103,11 +107,49 @@ def get_mapped_task_instances(dag_id: str, run_id: str, task_id: str) -> Respons
     also=(404,),
     entity="task",
 )
-def get_task_instance_tries(dag_id: str, run_id: str, task_id: str) -> Response:
+def get_task_instance_tries(**coordinates: str) -> Response:
     """List the attempts of a task instance, former ones first."""
     (parameters,) = read(query(_TRIES))
-    found = attempts.tries(g.namespace, dag_id, run_id, task_id, parameters["map_index"])
+    return _tries(coordinates, parameters["map_index"])
+
+
+@bp.get(f"{_MAPPED}/tries")
+@Operation((200, schemas.TaskInstanceHistoryCollectionResponse), also=(404,), entity="task")
+def get_mapped_task_instance_tries(map_index: str, **coordinates: str) -> Response:
+    """List the attempts of a task instance by its map index, former ones first."""
+    (segments,) = read(path(_MAP_INDEX, map_index=map_index))
+    return _tries(coordinates, segments["map_index"])
+
+
+def _tries(coordinates: dict[str, str], map_index: int) -> Response:
+    found = attempts.tries(g.namespace, **coordinates, map_index=map_index)
     return json_answer({"task_instances": found, "total_entries": len(found)})
+
+
+@bp.get(f"{_TASK}/tries/<task_try_number>")
+@Operation((200, _TRY), query=schemas.TriesQuery, also=(404,), entity="task")
+def get_task_instance_try_details(task_try_number: str, **coordinates: str) -> Response:
+    """Get an attempt of a task instance."""
+    segments, parameters = read(path(_NUMBER, task_try_number=task_try_number), query(_TRIES))
+    number = segments["task_try_number"]
+    return json_answer(
+        attempts.one_try(
+            g.namespace, **coordinates, map_index=parameters["map_index"], number=number
+        )
+    )
+
+
+@bp.get(f"{_MAPPED}/tries/<task_try_number>")
+@Operation((200, _TRY), also=(404,), entity="task")
+def get_mapped_task_instance_try_details(
+    map_index: str, task_try_number: str, **coordinates: str
+) -> Response:
+    """Get an attempt of a task instance by its map index."""
+    names = {"task_try_number": task_try_number, "map_index": map_index}
+    (segments,) = read(path(_MAPPED_NUMBER, **names))
+    index = segments["map_index"]
+    number = segments["task_try_number"]
+    return json_answer(attempts.one_try(g.namespace, **coordinates, map_index=index, number=number))
 
 
 @bp.get(_TASK)
@@ -118,7 +160,7 @@ def get_task_instance(dag_id: str, run_id: str, task_id: str) -> Response:
     return json_answer(attempts.unmapped(g.namespace, dag_id, run_id, task_id))
 
 
-@bp.get(f"{_TASK}/<other({_OTHERS}):map_index>")
+@bp.get(_MAPPED)
 @Operation((200, schemas.TaskInstanceResponse), also=(404,), entity="task")
 def get_mapped_task_instance(dag_id: str, run_id: str, task_id: str, map_index: str) -> Response:
     """Get a task instance by its map index."""
