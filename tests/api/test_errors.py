@@ -95,7 +95,7 @@ def test_a_method_that_a_path_does_not_take(world, method, path, allowed):
 @pytest.mark.parametrize(
     ("method", "path", "route"),
     [
-        ("GET", "/api/v2/dags", "GET /api/v2/dags"),
+        ("GET", "/api/v2/pools", "GET /api/v2/pools"),
         (
             "POST",
             "/execution/dag-runs/d/r/clear",

@@ -60,8 +60,8 @@ def test_a_slash_too_many_is_redirected_as_airflow_does(world):
     [
         ("/execution/connections/x", {}, 401),
         ("/execution/connections/x", bearer("wrong"), 403),
-        ("/api/v2/dags", {}, 401),
-        ("/api/v2/dags", admin(SECRET), 400),
+        ("/api/v2/pools", {}, 401),
+        ("/api/v2/pools", admin(SECRET), 400),
     ],
 )
 def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status):
@@ -69,7 +69,7 @@ def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status
 
 
 def test_a_namespace_has_none_of_them_either(world):
-    assert world.get("/ns/default/api/v2/dags").json["detail"]["reason"] == "not_emulated"
+    assert world.get("/ns/default/api/v2/pools").json["detail"]["reason"] == "not_emulated"
 
 
 def test_routes_that_stateroom_has_are_not_among_them(world):
