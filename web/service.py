@@ -66,3 +66,8 @@ def setting(name: str) -> Any:
     if name in config:
         return config[name]
     return g.service.settings[name]
+
+
+def page_size(parameters: dict[str, Any]) -> int:
+    """The number of rows of a page of the Core API, at most ``maximum_page_limit``."""
+    return int(min(parameters["limit"], setting("maximum_page_limit")))

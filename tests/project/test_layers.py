@@ -20,7 +20,7 @@ LAYERS = (
     ("web.pages",),
     ("web.api.control", "web.api.not_emulated", "web.api.openapi"),
     ("web.api.core", "web.api.execution", "web.api.login"),
-    ("web.api",),  # entry_json
+    ("web.api",),  # asset_filters, entry_json
     ("web.faults",),
     ("web.error_handlers",),
     ("web.startup",),

@@ -10,8 +10,8 @@ from state.store.views import assets
 from ...operation import SLOW, Operation
 from ...request.parsing import path, query, read
 from ...responses import json_answer
-from .asset_filters import SORTABLE, assets_where
-from .lists import order, page_size
+from ...service import page_size
+from ..asset_filters import assets_order, assets_where
 
 bp = Blueprint("assets", __name__)
 _ASSETS = schemas.AssetsQuery()
@@ -34,7 +34,7 @@ def get_assets() -> Response:
         g.namespace,
         parameters["only_active"],
         *assets_where(parameters),
-        order(parameters["order_by"], SORTABLE, "id"),
+        assets_order(parameters["order_by"]),
         page_size(parameters),
         parameters["offset"],
     )

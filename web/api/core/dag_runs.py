@@ -10,7 +10,9 @@ from state.store.views import core_runs
 from ...operation import SLOW, Operation
 from ...request.parsing import query, read
 from ...responses import json_answer
-from .lists import NO_CURSORS, checked, order, page_size, refuse_others, where
+from ...service import page_size
+from ..asset_filters import order
+from .lists import NO_CURSORS, checked, refuse_others, where
 
 bp = Blueprint("dag_runs", __name__)
 _RUNS = schemas.DagRunsQuery()

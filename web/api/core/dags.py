@@ -10,7 +10,9 @@ from state.store.views import dags
 from ...operation import SLOW, Operation
 from ...request.parsing import query, read
 from ...responses import json_answer
-from .lists import order, page_size, refuse_others, where
+from ...service import page_size
+from ..asset_filters import order
+from .lists import refuse_others, where
 
 bp = Blueprint("dags", __name__)
 _DAGS = schemas.DagsQuery()

@@ -1,4 +1,4 @@
-"""The lists of the Core API: their pages, filters and orders, as SQL."""
+"""The filters of the Core API's lists of Dags, dag runs and task instances."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ from state.model import values
 from state.model.clock import to_text
 
 from ...errors import NotEmulated, Refused
-from ...service import setting
 
-_MAX_SORT = 10
 _BOUNDS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 NO_CURSORS = {"total_entries_limit": None, "next_cursor": None, "previous_cursor": None}
 _NO_STATE = ("none", "no_status")
 Columns = Mapping[str, str]  # SQL expressions by the names that a query has for them
 Condition = tuple[str, dict[str, Any]]  # SQL, which begins with AND unless it is empty
-
-
-def page_size(parameters: dict[str, Any]) -> int:
-    """The number of rows of a page, at most ``maximum_page_limit``."""
-    return int(min(parameters["limit"], setting("maximum_page_limit")))
 
 
 def refuse_others(schema: Schema, names: str, path: str) -> None:
@@ -39,35 +32,6 @@ def refuse_others(schema: Schema, names: str, path: str) -> None:
     for name in names.split():
         if name in request.args and name not in schema.fields:
             raise NotEmulated(f"{path}?{name}=")
-
-
-def order(terms: list[str], columns: Columns, last: str) -> str:
-    """The terms of an ORDER BY clause.
-
-    :param last: the expression that orders rows with equal values.
-    :raises Refused: for a column that cannot be sorted by, or too many terms.
-    """
-    if len(terms) > _MAX_SORT:
-        raise Refused(
-            400, f"Ordering with more than {_MAX_SORT} parameters is not allowed. Provided: {terms}"
-        )
-    sql = []
-    for term in terms:
-        name = term.lstrip("-")
-        if name not in columns:
-            raise Refused(
-                400,
-                f"Ordering with '{name}' is disallowed or the attribute does not exist "
-                "on the model",
-            )
-        sql += [_directed(column, term) for column in columns[name].split(" THEN ")]
-    return ", ".join([*sql, _directed(last, terms[0])])
-
-
-def _directed(column: str, term: str) -> str:
-    if term.startswith("-"):
-        return f"{column} DESC"
-    return f"{column} ASC"
 
 
 def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:

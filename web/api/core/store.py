@@ -17,9 +17,8 @@ from state.store.tables.entries import Keyspace, clear_all_map_indices
 from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, query, read
 from ...responses import NO_CONTENT, json_answer, text_answer
-from ...service import setting
+from ...service import page_size, setting
 from ..entry_json import asset_entry, collection, task_entry
-from .lists import page_size
 
 bp = Blueprint("store", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"

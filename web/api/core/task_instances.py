@@ -13,7 +13,9 @@ from state.store.views import attempts
 from ...operation import SLOW, Operation
 from ...request.parsing import path, query, read
 from ...responses import json_answer
-from .lists import NO_CURSORS, checked, order, page_size, refuse_others, where
+from ...service import page_size
+from ..asset_filters import order
+from .lists import NO_CURSORS, checked, refuse_others, where
 
 bp = Blueprint("task_instances", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>"
@@ -32,6 +34,8 @@ _COLUMNS = {
     "logical_date": "r.logical_date",
     "state": "coalesce(t.state, 'none')",
 }
+# the label, and among equal ones the map index
+_LABEL = "ifnull(t.rendered_map_index, '') || char(0) || printf('%020d', s.map_index)"
 _SORTABLE = {
     "id": "t.id",
     "state": "t.state",
@@ -44,7 +48,7 @@ _SORTABLE = {
     "run_after": "r.run_after",
     "data_interval_start": "r.data_interval_start",
     "data_interval_end": "r.data_interval_end",
-    "rendered_map_index": "t.rendered_map_index THEN s.map_index",
+    "rendered_map_index": _LABEL,
     "operator": "NULL",
 }
 _UNKNOWN = """cursor start_date_gte start_date_gt start_date_lte start_date_lt end_date_gte
