@@ -18,14 +18,13 @@ from . import fixture_assets, snapshots
 from .database.sql import rows
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import namespaces, scopes
+from .tables import dag_runs, namespaces, scopes
 from .tables.assets import put_asset
-from .tables.dag_runs import put_run
 from .tables.dags import VERSION_DATE
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
-from .tables.task_instances import put_attempt
+from .tables.task_instances import NEW_ATTEMPT, put_attempt
 
 log = logging.getLogger("stateroom")
 Document = dict[str, Any]
@@ -125,7 +124,7 @@ def _apply_parts(
     if "dags" in document:  # a whole Airflow, in which an asset is as old as its Dag
         dated = {"created_at": VERSION_DATE}
     parts: dict[str, Callable[[Document, str], object]] = {
-        "dag_runs": lambda item, where: put_run(db, namespace, item),
+        "dag_runs": lambda item, where: dag_runs.put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
         "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
@@ -265,6 +264,10 @@ def export(namespace: Namespace) -> Document:
     with namespace.database.snapshot() as db:
         parts = {name: rows(db, sql, (namespace.ns,)) for name, sql in _EXPORTS.items()}
         asked_by_tasks = fixture_assets.export(db, namespace.ns)
+    for run in parts["dag_runs"]:
+        _leave_out(run, dag_runs.NEW_RUN, ("logical_date", "run_after", "state"))
+    for attempt in parts["task_instances"]:
+        _leave_out(attempt, NEW_ATTEMPT, ("state", "try_number", "max_tries"))
     for row in itertools.chain.from_iterable(parts.values()):
         _export_row(row)
     # the asset that each name stands for: the active one, else the one of the lowest id
@@ -279,6 +282,13 @@ def export(namespace: Namespace) -> Document:
     return {"config": dict(sorted(namespace.config.items())), **parts, **asked_by_tasks}
 
 
+def _leave_out(row: Document, defaults: Document, always: tuple[str, ...]) -> None:
+    """Remove the members of a row that have their default, except some."""
+    for name, default in defaults.items():
+        if name not in always and name in row and row[name] == default:
+            del row[name]
+
+
 def _export_row(row: Document) -> None:
     """Replace stored texts by the members of a document."""
     for name in _MOMENTS:
@@ -286,8 +296,9 @@ def _export_row(row: Document) -> None:
             row[name] = to_wire(row[name])
     if "value" in row:
         row["value"] = values.loads(row["value"])
-    if "extra" in row:
-        row["extra"] = values.loads(row["extra"])
+    for name in ("extra", "conf", "next_kwargs"):
+        if row.get(name) is not None:
+            row[name] = values.loads(row[name])
     if "active" in row:
         row["active"] = bool(row["active"])
 
@@ -306,10 +317,11 @@ def _exported_writer(entry: Document) -> Document:
 
 
 _EXPORTS = {
-    "dag_runs": """SELECT dag_id, run_id, logical_date, run_after, state FROM dag_runs WHERE ns = ?
+    "dag_runs": f"""SELECT dag_id, run_id, {dag_runs.COLUMNS} FROM dag_runs WHERE ns = ?
         ORDER BY 1, 2""",
     "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
-        t.try_number, t.max_tries
+        t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
+        t.next_method, t.next_kwargs
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": """SELECT id, name, uri, active, "group", extra FROM assets WHERE ns = ?

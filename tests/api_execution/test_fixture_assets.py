@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.shop import SHOP, TI
+from tests.support.shop import FIRST, MANUAL, RESUMED, SHOP, TI, UNDATED
 
 FIXTURE = "/_stateroom/fixture"
 NEW = ("dags", "asset_aliases", "asset_events", "task_reschedules")
@@ -134,3 +134,28 @@ def test_an_id_beyond_64_bits_is_refused(shop):
     answer = shop.put(FIXTURE, json={"asset_events": [{"asset": 2**63}]})
     assert answer.status_code == 422
     assert answer.json["detail"]["reason"] == "out_of_range"
+
+
+def test_an_export_has_the_facts_of_runs_and_attempts(shop):
+    document = export(shop)
+    runs = {run["run_id"]: run for run in document["dag_runs"]}
+    assert runs[FIRST] == {
+        **SHOP["dag_runs"][0],
+        "start_date": "2026-01-31T00:00:01.500000Z",
+        "run_after": "2026-01-30T00:00:00Z",
+    }
+    assert runs[MANUAL]["conf"] == {"n": 3}
+    assert runs[MANUAL]["triggering_user_name"] == "admin"
+    assert "conf" not in runs[UNDATED]
+    attempts = {attempt["id"]: attempt for attempt in document["task_instances"]}
+    assert attempts[TI]["hostname"] == "h"
+    assert attempts[TI]["start_date"] == "2026-02-01T12:31:00Z"
+    assert attempts[RESUMED]["next_kwargs"] == {"a": [{}, 1]}
+    assert "pid" not in attempts[RESUMED]
+
+
+def test_a_conf_of_null_is_exported(shop):
+    run = {"dag_id": "shop", "run_id": UNDATED, "conf": None}
+    shop.put(FIXTURE, json={"dag_runs": [run]})
+    runs = {run["run_id"]: run for run in export(shop)["dag_runs"]}
+    assert runs[UNDATED]["conf"] is None

@@ -38,7 +38,7 @@ log = logging.getLogger("stateroom")
 
 
 # the columns beside the attempt's identity, each with its value for a new attempt
-_NEW_ATTEMPT: dict[str, Any] = {
+NEW_ATTEMPT: dict[str, Any] = {
     "try_number": 1,
     "max_tries": 0,
     "state": None,
@@ -53,11 +53,11 @@ _NEW_ATTEMPT: dict[str, Any] = {
     "rendered_map_index": None,
     "trigger": None,
 }
-_COLUMNS = ", ".join(_NEW_ATTEMPT)
+_COLUMNS = ", ".join(NEW_ATTEMPT)
 _PUT = f"""INSERT INTO task_instances (ns, id, scope_id, {_COLUMNS})
-    VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in _NEW_ATTEMPT)})
+    VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in NEW_ATTEMPT)})
     ON CONFLICT (ns, id) DO UPDATE
-    SET superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in _NEW_ATTEMPT)}"""
+    SET superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in NEW_ATTEMPT)}"""
 
 
 def new_id() -> str:
@@ -103,7 +103,7 @@ def put_attempt(
     if attempt.get("next_kwargs") is not None:
         attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
     row = {
-        **_NEW_ATTEMPT,
+        **NEW_ATTEMPT,
         **following,
         **stored,
         **attempt,
