@@ -26,6 +26,7 @@ StateError
 ├── RunNotStarted          an asset event was consumed by a run that has not started
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
+├── UnreadableEvent        the extra of an asset event is not an object that can be sent
 ├── BadDocument            an invalid fixture document, such as one with a duplicate
 ├── OutOfRange             a number that no database row can hold
 ├── ReferenceTooLong       a reference that is longer than any that names an object
@@ -398,6 +399,15 @@ class UnreadableValue(StateError):
             f"the stored value of key {key!r} cannot be sent as JSON: {why}; set it again"
         )
         self.key = key
+
+
+class UnreadableEvent(StateError):
+    """The extra of an asset event is not an object that can be sent (500 in Airflow)."""
+
+    reason = "unreadable_event"
+
+    def __init__(self, event_id: int, why: str) -> None:
+        super().__init__(f"the extra of asset event {event_id} cannot be sent: {why}")
 
 
 class BadDocument(StateError):

@@ -18,6 +18,7 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.BadOutletEvent: 422,
     errors.InvalidRetention: 400,
     errors.UnreadableValue: 422,
+    errors.UnreadableEvent: 422,
     errors.OutOfRange: 422,
     errors.BadDocument: 422,
     errors.NotFound: 404,

@@ -282,3 +282,21 @@ def test_a_failed_task_makes_no_event(shop):
     url = f"/execution/task-instances/{TI}/state"
     assert shop.patch(url, json=failed).status_code == 204
     assert ids(shop, ORDERS) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [
+        ([1], "it is not an object"),
+        ({"a": float("nan")}, "NaN and Infinity are not JSON"),
+        ({"a": "\ud800"}, "a lone surrogate is not Unicode text"),
+    ],
+)
+def test_an_extra_that_cannot_be_sent_says_why(shop, extra, why):
+    bad = {"dest_asset_key": {"name": "orders", "uri": "s3://b/orders"}, "extra": extra}
+    report(shop, [ASSET], [bad])
+    answer = shop.get(f"{EVENTS}/by-asset?{ORDERS}")
+    assert answer.status_code == 422
+    assert answer.json["detail"]["reason"] == "unreadable_event"
+    assert answer.json["detail"]["message"].startswith("the extra of asset event 4 cannot be sent")
+    assert why in answer.json["detail"]["message"]

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import MissingParameter, RunNotStarted
+from ...errors import MissingParameter, RunNotStarted, UnreadableEvent
 from ...model import values
 from ...model.clock import to_text, to_wire
 from ..database.sql import in_range, rows
@@ -30,6 +30,7 @@ def of_asset(namespace: Namespace, asked: Mapping[str, Any]) -> list[dict[str, A
         ``before``, ``ascending``, and ``limit``, which limits nothing below 1.
     :raises MissingParameter: if both are empty.
     :raises RunNotStarted: if a run that consumed an event has not started.
+    :raises UnreadableEvent: if the extra of an event cannot be sent.
     :raises OutOfRange: for a limit that is beyond what SQLite counts.
     """
     if not asked["name"] and not asked["uri"]:
@@ -84,11 +85,26 @@ def _event(db: sqlite3.Connection, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"],
         "timestamp": to_wire(row["timestamp"]),
-        "extra": values.loads(row["extra"]),
+        "extra": _extra(row),
         "asset": {**_asset(row), "group": row["group"]},
         "created_dagruns": consumers,
         **event,
     }
+
+
+def _extra(row: dict[str, Any]) -> dict[str, Any]:
+    """The extra of an event, which a task may have given as anything.
+
+    :raises UnreadableEvent: if it is not an object that can be sent.
+    """
+    extra = values.loads(row["extra"])
+    if not isinstance(extra, dict):
+        raise UnreadableEvent(row["id"], "it is not an object")
+    if values.not_finite(extra):
+        raise UnreadableEvent(row["id"], values.NOT_FINITE)
+    if values.broken_text(extra, names=True):
+        raise UnreadableEvent(row["id"], values.LONE_SURROGATE)
+    return extra
 
 
 def _asset(row: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +123,7 @@ def consumed_by(db: sqlite3.Connection, run_pk: int) -> list[dict[str, Any]]:
     return [
         {
             "asset": _asset(row),
-            "extra": values.loads(row["extra"]),
+            "extra": _extra(row),
             **{name: row[name] for name in _SOURCE.split(", ")},
             "source_aliases": rows(db, _ALIASES, (row["event_pk"],)),
             "timestamp": to_wire(row["timestamp"]),

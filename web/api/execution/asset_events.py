@@ -19,7 +19,7 @@ _EVENTS = (200, schemas.AssetEventsResponse)
 
 
 @bp.get("/by-asset")
-@Operation(_EVENTS, query=schemas.AssetEventsQuery, also=(400, 409))
+@Operation(_EVENTS, query=schemas.AssetEventsQuery, also=(400, 409, 422))
 def get_asset_event_by_asset_name_uri() -> Response:
     """List the events of an asset, by its name, its uri or both."""
     (asked,) = read(query(_BY_ASSET))
@@ -28,7 +28,7 @@ def get_asset_event_by_asset_name_uri() -> Response:
 
 
 @bp.get("/by-asset-alias")
-@Operation(_EVENTS, query=schemas.AssetAliasEventsQuery, also=(409,))
+@Operation(_EVENTS, query=schemas.AssetAliasEventsQuery, also=(409, 422))
 def get_asset_event_by_asset_alias() -> Response:
     """List the events that came from an asset alias."""
     (asked,) = read(query(_BY_ALIAS))
