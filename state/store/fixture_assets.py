@@ -206,7 +206,7 @@ def _exported_dags(db: sqlite3.Connection, ns: int) -> list[Document]:
 def _exported_aliases(
     db: sqlite3.Connection, ns: int, references: dict[int, str | int]
 ) -> list[Document]:
-    sql = """SELECT alias_pk, name, "group" FROM asset_aliases WHERE ns = ? ORDER BY id"""
+    sql = """SELECT alias_pk, name, group_name FROM asset_aliases WHERE ns = ? ORDER BY id"""
     links = """SELECT asset_pk FROM asset_alias_assets JOIN assets USING (asset_pk)
         WHERE alias_pk = ? ORDER BY id"""
     aliases = []

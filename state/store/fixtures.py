@@ -324,7 +324,7 @@ _EXPORTS = {
         t.next_method, t.next_kwargs
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
-    "assets": """SELECT id, name, uri, active, "group", extra FROM assets WHERE ns = ?
+    "assets": """SELECT id, name, uri, active, group_name AS "group", extra FROM assets WHERE ns = ?
         ORDER BY id""",
     "task_state_store": """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, e.key, e.value,
         e.expires_at, e.updated_at

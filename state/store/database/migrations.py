@@ -421,8 +421,8 @@ def asset_events_and_aliases(db: Database) -> None:
     events with the aliases these came from and the dag runs that consumed them.
     """
     for snapshot in ("", "snapshot_"):
-        group = """ALTER TABLE {}assets ADD COLUMN "group" TEXT NOT NULL DEFAULT 'asset'"""
-        db.execute(group.format(snapshot))
+        group = "group_name TEXT NOT NULL DEFAULT 'asset'"
+        db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN {group}")
         db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN extra TEXT NOT NULL DEFAULT '{{}}'")
     statements = """
     CREATE TABLE asset_aliases (
@@ -430,7 +430,7 @@ def asset_events_and_aliases(db: Database) -> None:
         ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
         id INTEGER NOT NULL,
         name TEXT NOT NULL,
-        "group" TEXT NOT NULL,
+        group_name TEXT NOT NULL,
         UNIQUE (ns, name)
     );
     CREATE TABLE asset_alias_assets (
@@ -469,7 +469,7 @@ def asset_events_and_aliases(db: Database) -> None:
     CREATE TABLE snapshot_asset_aliases (
         snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
         alias_pk INTEGER NOT NULL,
-        ns INTEGER, id INTEGER, name TEXT, "group" TEXT,
+        ns INTEGER, id INTEGER, name TEXT, group_name TEXT,
         PRIMARY KEY (snapshot_pk, alias_pk)
     ) WITHOUT ROWID;
     CREATE TABLE snapshot_asset_alias_assets (

@@ -41,9 +41,9 @@ def put_alias(
     :param assets: the rows of the assets that it stands for; None to leave them as they are.
     """
     (pk,) = db.execute(
-        """INSERT INTO asset_aliases (ns, id, name, "group") VALUES (:ns,
+        """INSERT INTO asset_aliases (ns, id, name, group_name) VALUES (:ns,
         (SELECT coalesce(max(id), 0) + 1 FROM asset_aliases WHERE ns = :ns), :name, :group)
-        ON CONFLICT (ns, name) DO UPDATE SET "group" = excluded."group" RETURNING alias_pk""",
+        ON CONFLICT (ns, name) DO UPDATE SET group_name = excluded.group_name RETURNING alias_pk""",
         {"ns": namespace.ns, "name": name, "group": group},
     ).fetchone()
     if assets is not None:

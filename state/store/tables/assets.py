@@ -22,7 +22,7 @@ def asset_by(namespace: Namespace, attribute: str, value: str) -> dict[str, Any]
     :raises AssetNotFound: if there is none.
     """
     sql = {
-        name: f"""SELECT name, uri, "group", extra FROM assets
+        name: f"""SELECT name, uri, group_name AS "group", extra FROM assets
             WHERE ns = ? AND {name} = ? AND active"""
         for name in ("name", "uri")
     }
@@ -38,7 +38,7 @@ def assets_of_alias(namespace: Namespace, name: str) -> list[dict[str, Any]]:
     with namespace.database.reading() as db:
         found = rows(
             db,
-            """SELECT a.name, a.uri, a."group", a.extra FROM asset_aliases l
+            """SELECT a.name, a.uri, a.group_name AS "group", a.extra FROM asset_aliases l
             JOIN asset_alias_assets USING (alias_pk) JOIN assets a USING (asset_pk)
             WHERE l.ns = ? AND l.name = ? ORDER BY a.id""",
             (namespace.ns, name),
@@ -99,10 +99,10 @@ def put_asset(
     if "extra" in asset:
         extra = values.dumps(asset["extra"])
     (pk,) = db.execute(
-        """INSERT INTO assets (ns, id, name, uri, active, "group", extra, created_at, updated_at)
+        """INSERT INTO assets (ns, id, name, uri, active, group_name, extra, created_at, updated_at)
         VALUES (:ns, :id, :name, :uri, :active, coalesce(:group, 'asset'), coalesce(:extra, '{}'),
             :created_at, :created_at) ON CONFLICT (ns, id) DO UPDATE SET
-        name = :name, uri = :uri, active = :active, "group" = coalesce(:group, "group"),
+        name = :name, uri = :uri, active = :active, group_name = coalesce(:group, group_name),
         extra = coalesce(:extra, extra), updated_at = :now RETURNING asset_pk""",
         {
             **asset,

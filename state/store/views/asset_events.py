@@ -14,7 +14,7 @@ from ..namespace import Namespace
 from .dag_runs import INTERVAL, wire
 
 _SOURCE = "source_task_id, source_dag_id, source_run_id, source_map_index, partition_key"
-_COLUMNS = f"""e.event_pk, e.id, e.timestamp, e.extra, a.name, a.uri, a."group",
+_COLUMNS = f"""e.event_pk, e.id, e.timestamp, e.extra, a.name, a.uri, a.group_name AS "group",
     a.extra AS asset_extra, {_SOURCE}"""
 _CONSUMERS = """SELECT r.run_id, r.dag_id, r.logical_date, r.start_date, r.end_date, r.state,
     r.data_interval_start, r.data_interval_end, r.partition_key

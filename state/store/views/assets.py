@@ -12,7 +12,7 @@ from ...model.clock import to_wire
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 
-_ALIASES = """SELECT l.id, l.name, l."group" FROM asset_aliases l
+_ALIASES = """SELECT l.id, l.name, l.group_name AS "group" FROM asset_aliases l
     JOIN asset_alias_assets USING (alias_pk) WHERE asset_pk = ? ORDER BY l.id"""
 _LAST_EVENT = """SELECT id, timestamp FROM asset_events WHERE asset_pk = ?
     ORDER BY timestamp DESC, id DESC LIMIT 1"""
@@ -33,7 +33,7 @@ def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
     return documents[0]
 
 
-COLUMNS = 'asset_pk, id, name, uri, "group", extra, created_at, updated_at'
+COLUMNS = 'asset_pk, id, name, uri, group_name AS "group", extra, created_at, updated_at'
 
 
 def described(db: sqlite3.Connection, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
