@@ -54,6 +54,44 @@ def test_before_2026_04_06_next_kwargs_are_serialised_otherwise(shop):
     assert "start_date" not in old
 
 
+def serialised(name, data):
+    return {"__classname__": name, "__version__": 1, "__data__": data}
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        (
+            serialised("datetime.datetime", {"timestamp": 1767225600.0, "tz": None}),
+            {"__var": 1767225600.0, "__type": "datetime"},
+        ),
+        (serialised("datetime.timedelta", 1.5), {"__var": 1.5, "__type": "timedelta"}),
+        (
+            serialised("builtins.tuple", [1, serialised("builtins.set", [2])]),
+            {"__var": [1, {"__var": [2], "__type": "set"}], "__type": "tuple"},
+        ),
+        (serialised("datetime.date", "2026-01-01"), "2026-01-01"),
+        (serialised("decimal.Decimal", 1.5), "1.5"),
+    ],
+)
+def test_values_in_next_kwargs_have_their_old_types(shop, new, old):
+    attempt = {"id": RESUMED, "dag_id": "shop", "run_id": MANUAL, "task_id": "resume"}
+    attempt["next_kwargs"] = {"a": new}
+    shop.put("/_stateroom/fixture", json={"task_instances": [attempt]})
+    kwargs = context(shop, "2025-11-05", RESUMED)["next_kwargs"]
+    assert kwargs == {"__var": {"a": old}, "__type": "dict"}
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{"a": serialised("my.Class", {})}, {"__var": {"a": 1}, "__type": "dict"}]
+)
+def test_next_kwargs_that_cannot_be_serialised_otherwise_stay(shop, kwargs):
+    attempt = {"id": RESUMED, "dag_id": "shop", "run_id": MANUAL, "task_id": "resume"}
+    attempt["next_kwargs"] = kwargs
+    shop.put("/_stateroom/fixture", json={"task_instances": [attempt]})
+    assert context(shop, "2025-11-05", RESUMED)["next_kwargs"] == kwargs
+
+
 def test_next_kwargs_of_the_newest_client_stay(shop):
     new = context(shop, "2026-06-30", RESUMED)
     assert new["next_kwargs"] == {"a": [{}, 1]}

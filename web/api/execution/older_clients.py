@@ -37,7 +37,7 @@ def run_context(context: Document) -> Document:
         if run["start_date"] is None:
             run["start_date"] = run["run_after"]
         if context.get("next_kwargs") is not None:
-            context["next_kwargs"] = _base_serialization(context["next_kwargs"])
+            context["next_kwargs"] = _next_kwargs(context["next_kwargs"])
         context.pop("start_date", None)
         context["upstream_map_indexes"] = None
     return context
@@ -64,17 +64,42 @@ def _without(document: Document, client: str, added: dict[str, tuple[str, ...]])
     return {name: value for name, value in document.items() if name not in unknown}
 
 
-def _base_serialization(value: Any) -> Any:
-    """Keyword arguments as Airflow 3.1 and older serialise them: an object says that it is one.
+# the types of the older serialisation, by the classes of the newer one
+_TYPES = {
+    "datetime.datetime": "datetime",
+    "datetime.timedelta": "timedelta",
+    "builtins.tuple": "tuple",
+    "builtins.set": "set",
+}
+_SHOWN_AS_TEXT = ("datetime.date", "decimal.Decimal")
 
-    Those that are serialised so already stay.
+
+def _next_kwargs(kwargs: Any) -> Any:
+    """Keyword arguments as Airflow 3.1 and older serialise them: an object says its type.
+
+    Those that are serialised so already stay, and those with a class that is not known here.
     """
+    try:
+        return _base_serialization(kwargs)
+    except KeyError:
+        return kwargs
+
+
+def _base_serialization(value: Any) -> Any:
     if isinstance(value, list):
         return [_base_serialization(item) for item in value]
     if not isinstance(value, dict) or "__type" in value:
         return value
-    members = {name: _base_serialization(member) for name, member in value.items()}
-    return {"__var": members, "__type": "dict"}
+    if "__classname__" not in value:
+        members = {name: _base_serialization(member) for name, member in value.items()}
+        return {"__var": members, "__type": "dict"}
+    data = value["__data__"]
+    if value["__classname__"] in _SHOWN_AS_TEXT:
+        return str(data)
+    type_ = _TYPES[value["__classname__"]]
+    if type_ == "datetime":
+        data = data["timestamp"]
+    return {"__var": _base_serialization(data), "__type": type_}
 
 
 def with_offsets(run: Document) -> Document:
