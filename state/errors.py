@@ -23,6 +23,7 @@ StateError
 ├── MissingParameter       a query names neither an asset's name nor its uri
 ├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
 ├── BadOutletEvent         an outlet's event is malformed
+├── ClientTooOld           Airflow fails to tell a client of an older version what it asks for
 ├── RunNotStarted          an asset event was consumed by a run that has not started
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
@@ -355,6 +356,22 @@ class BadOutletEvent(StateError):
     """An outlet's event is malformed; in Airflow, the task instance that reports it has failed."""
 
     reason = "bad_outlet_event"
+
+
+class ClientTooOld(StateError):
+    """Airflow 3.3.2 fails to tell a client of an older version what it asks for (500 there).
+
+    :param what: the thing that it asks for.
+    :param since: the first version that is told.
+    """
+
+    reason = "client_too_old"
+
+    def __init__(self, what: str, since: str) -> None:
+        super().__init__(
+            f"Airflow 3.3.2 answers 500 to a client before {since} that asks for {what}; "
+            "use a newer Task SDK"
+        )
 
 
 class RunNotStarted(StateError):

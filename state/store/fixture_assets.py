@@ -233,6 +233,8 @@ def _exported_events(
     for row in rows(db, sql, (ns,)):
         event_pk = row.pop("event_pk")
         asset = references[row.pop("asset_pk")]
+        if row["source_map_index"] == -1:
+            del row["source_map_index"]
         event = {
             **row,
             "asset": asset,

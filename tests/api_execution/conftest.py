@@ -11,3 +11,11 @@ def shop(open_app):
     answer = client.put("/_stateroom/fixture?strict=true", json=SHOP)
     assert answer.status_code == 204, answer.text
     return client
+
+
+@pytest.fixture
+def new_shop(start):
+    """The same of a service with a journal of its own."""
+    client = start().test_client()
+    assert client.put("/_stateroom/fixture", json=SHOP).status_code == 204
+    return client

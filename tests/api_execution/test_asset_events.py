@@ -199,18 +199,18 @@ def test_a_success_without_outlets_makes_no_event(shop):
     "ignored",
     [outlet("retired", "s3://b/retired"), outlet("nope", "s3://nope"), outlet("orders", "s3://x")],
 )
-def test_an_outlet_that_is_not_active_makes_no_event(shop, ignored):
-    report(shop, [ignored])
+def test_an_outlet_that_is_not_active_makes_no_event(new_shop, ignored):
+    report(new_shop, [ignored])
     query = f"name={ignored['name']}&uri={ignored['uri']}"
-    assert ids(shop, query) == []
-    notes = [row["note"] for row in shop.get("/_stateroom/journal").json["events"]]
+    assert ids(new_shop, query) == []
+    notes = [row["note"] for row in new_shop.get("/_stateroom/journal").json["events"]]
     note = f"running → success; no event of {ignored['name']!r}, which is no active asset"
     assert note in notes
 
 
-def test_the_journal_names_the_assets_of_new_events(shop):
-    report(shop, [ASSET])
-    notes = [row["note"] for row in shop.get("/_stateroom/journal").json["events"]]
+def test_the_journal_names_the_assets_of_new_events(new_shop):
+    report(new_shop, [ASSET])
+    notes = [row["note"] for row in new_shop.get("/_stateroom/journal").json["events"]]
     assert "running → success, with an event of the asset 'orders'" in notes
 
 
@@ -244,13 +244,13 @@ def test_an_event_of_an_alias_that_is_no_outlet_is_ignored(shop):
         ({"dest_asset_key": {"name": [], "uri": "u"}, "extra": {}}, "that is not a string"),
     ],
 )
-def test_a_malformed_event_makes_the_task_failed(shop, malformed, problem):
+def test_a_malformed_event_makes_the_task_failed(new_shop, malformed, problem):
     good = event("orders", "s3://b/orders")
-    answer = shop.patch(STATE, json=success([ASSET], [malformed, good]))
+    answer = new_shop.patch(STATE, json=success([ASSET], [malformed, good]))
     assert answer.status_code == 204
-    assert state_of_make(shop) == "failed"
-    assert ids(shop, ORDERS) == [1, 2]
-    notes = [row["note"] or "" for row in shop.get("/_stateroom/journal").json["events"]]
+    assert state_of_make(new_shop) == "failed"
+    assert ids(new_shop, ORDERS) == [1, 2]
+    notes = [row["note"] or "" for row in new_shop.get("/_stateroom/journal").json["events"]]
     assert any(problem in note for note in notes)
 
 

@@ -244,8 +244,8 @@ def test_an_invalid_page_or_order(shop, url, query, status, detail):
         ("run_type=x", "Invalid value for run type. Valid values are backfill, scheduled, manual"),
     ],
 )
-def test_an_invalid_value_of_a_filter(shop, query, message):
-    answer = shop.get(f"{RUNS}?{query}")
+def test_an_invalid_value_of_a_filter_comes_first(shop, query, message):
+    answer = shop.get(f"{RUNS}?{query}&limit=x")
     assert answer.status_code == 422
     assert answer.json["detail"].startswith(message)
 

@@ -27,11 +27,9 @@ def test_an_export_has_what_the_document_said(shop):
         {"name": "both", "assets": ["orders", "customers"]},
         {"name": "none", "group": "people", "assets": []},
     ]
-    assert document["asset_events"][0] == {
-        **SHOP["asset_events"][0],
-        "id": 1,
-        "asset": "orders",
-    }
+    event = {**SHOP["asset_events"][0], "id": 1, "asset": "orders"}
+    del event["source_map_index"]  # its default
+    assert document["asset_events"][0] == event
     assert document["task_reschedules"] == [{**SHOP["task_reschedules"][0], "ti": TI}]
 
 

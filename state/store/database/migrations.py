@@ -424,6 +424,8 @@ def asset_events_and_aliases(db: Database) -> None:
         group = "group_name TEXT NOT NULL DEFAULT 'asset'"
         db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN {group}")
         db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN extra TEXT NOT NULL DEFAULT '{{}}'")
+        never_ran = "never_ran INTEGER NOT NULL DEFAULT 0"  # skipped by another task
+        db.execute(f"ALTER TABLE {snapshot}task_instances ADD COLUMN {never_ran}")
     statements = """
     CREATE TABLE asset_aliases (
         alias_pk INTEGER PRIMARY KEY AUTOINCREMENT,

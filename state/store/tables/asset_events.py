@@ -68,6 +68,8 @@ def put_event(
     :raises OutOfRange: if an event has the highest possible id.
     """
     row = {**dict.fromkeys(_SOURCE), "partition_key": None, **event, "ns": namespace.ns}
+    if row["source_map_index"] is None:
+        row["source_map_index"] = -1  # as Airflow's column has it
     if "id" not in event:
         sql = "SELECT coalesce(max(id), 0) + 1 FROM asset_events WHERE ns = ?"
         (row["id"],) = db.execute(sql, (namespace.ns,)).fetchone()

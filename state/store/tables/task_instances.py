@@ -52,6 +52,7 @@ NEW_ATTEMPT: dict[str, Any] = {
     "next_kwargs": None,
     "rendered_map_index": None,
     "trigger": None,
+    "never_ran": 0,
 }
 _COLUMNS = ", ".join(NEW_ATTEMPT)
 _PUT = f"""INSERT INTO task_instances (ns, id, scope_id, {_COLUMNS})
@@ -315,6 +316,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
             "end_date": None,
             "heartbeat_at": to_text(namespace.clock.now()),
             "retry_delay": None,
+            "never_ran": 0,
         }
         if row["next_kwargs"] not in (None, "{}"):  # it resumes, and started before
             del changes["start_date"]
@@ -384,7 +386,8 @@ def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[i
     return int(row[0]), int(row[1])
 
 
-_SKIPPED = """UPDATE task_instances SET state = 'skipped', start_date = :now, end_date = :now
+_SKIPPED = """UPDATE task_instances SET state = 'skipped', start_date = :now, end_date = :now,
+        never_ran = 1
     WHERE superseded_at IS NULL AND ifnull(state, '') NOT IN ('running', 'success', 'failed')
     AND scope_id IN (SELECT other.scope_id FROM scopes other JOIN scopes own USING (run_pk)
         WHERE own.scope_id = :scope_id AND other.task_id = :task_id

@@ -33,7 +33,7 @@ _CONSTANTS: dict[str, Any] = {
 }
 _EVERY = """SELECT t.id, s.task_id, r.dag_id, r.run_id AS dag_run_id, s.map_index, r.logical_date,
     r.run_after, t.start_date, t.end_date, t.state, t.try_number, t.max_tries, t.hostname,
-    t.unixname, t.pid, t.rendered_map_index, t.trigger, f.fields
+    t.unixname, t.pid, t.rendered_map_index, t.trigger, t.never_ran, f.fields
     FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     LEFT JOIN rendered_fields f USING (scope_id)
     WHERE t.ns = :ns"""
@@ -232,7 +232,8 @@ def _document(row: dict[str, Any], dag_version: Mapping[str, Any] | None) -> dic
         "trigger": _trigger(row["trigger"]),
         "dag_version": dag_version,
     }
-    del document["fields"]
+    for name in ("fields", "never_ran"):
+        del document[name]
     return document
 
 

@@ -131,24 +131,22 @@ def previous(
         row = row_as_dict(
             db,
             f"""SELECT s.task_id, r.dag_id, r.run_id, r.logical_date, t.start_date, t.end_date,
-                t.state, t.try_number, s.map_index, t.pid
+                t.state, t.try_number, s.map_index, t.never_ran
             {_FROM} AND {where} ORDER BY r.logical_date DESC, t.ti_pk LIMIT 1""",
             parameters,
         )
     if not row:
         return None
     row["duration"] = duration(row)
-    del row["pid"]
+    del row["never_ran"]
     return {**row, **{name: wire(row[name]) for name in _DATES}}
 
 
 def duration(row: Mapping[str, Any]) -> float | None:
-    """The seconds that an attempt ran; None while it runs, and for one that was skipped before."""
+    """The seconds that an attempt ran; None while it runs, or if another task skipped it."""
     start_date = row["start_date"]
     end_date = row["end_date"]
-    if start_date is None or end_date is None:
-        return None
-    if start_date == end_date and row["pid"] is None:
+    if start_date is None or end_date is None or row["never_ran"]:
         return None
     return round((from_text(end_date) - from_text(start_date)).total_seconds(), 3)
 
@@ -159,7 +157,7 @@ def breadcrumbs(namespace: Namespace, dag_id: str, run_id: str) -> list[dict[str
     with namespace.database.reading() as db:
         found = rows(
             db,
-            f"""SELECT s.task_id, s.map_index, t.state, t.start_date, t.end_date, t.pid
+            f"""SELECT s.task_id, s.map_index, t.state, t.start_date, t.end_date, t.never_ran
             {_FROM} AND r.run_id = :run_id AND t.state IN {_ENDED}
             ORDER BY s.task_id, s.map_index""",
             parameters,

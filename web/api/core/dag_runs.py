@@ -12,7 +12,7 @@ from ...request.parsing import query, read
 from ...responses import json_answer
 from ...service import page_size
 from ..asset_filters import order
-from .lists import NO_CURSORS, checked, refuse_others, where
+from .lists import NO_CURSORS, check, refuse_others, where
 
 bp = Blueprint("dag_runs", __name__)
 _RUNS = schemas.DagRunsQuery()
@@ -60,9 +60,9 @@ _OTHERS = """partition_date_gte partition_date_lte cursor start_date_gte start_d
 def get_dag_runs(dag_id: str) -> Response:
     """List a page of the runs of a Dag, or with ``~`` of all Dags."""
     refuse_others(_RUNS, _OTHERS, _PATH)
+    check("run_type", _TYPES)
+    check("state", _STATES)
     (parameters,) = read(query(_RUNS, several=("run_type", "state", "order_by")))
-    parameters = checked(parameters, "run_type", _TYPES, "run type")
-    parameters = checked(parameters, "state", _STATES, "state")
     documents, total = core_runs.page(
         g.namespace,
         None if dag_id == "~" else dag_id,

@@ -13,6 +13,7 @@ from state.model import values
 from state.model.clock import to_text
 
 from ...errors import NotEmulated, Refused
+from ...request.parsing import queries
 
 _BOUNDS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 NO_CURSORS = {"total_entries_limit": None, "next_cursor": None, "previous_cursor": None}
@@ -43,6 +44,7 @@ def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:
     for name, value in parameters.items():
         column, _, suffix = name.rpartition("_")
         if name in columns and isinstance(value, list):
+            value = ["none" if item in _NO_STATE else item for item in value]
             sql += f" AND {columns[name]} IN (SELECT value FROM json_each(:{name}))"
             bound[name] = values.dumps(value)
         elif name in columns:
@@ -54,16 +56,11 @@ def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:
     return sql, bound
 
 
-def checked(
-    parameters: dict[str, Any], name: str, valid: tuple[str, ...], noun: str
-) -> dict[str, Any]:
-    """The parameters with the values of one that has to be among some, or none.
+def check(name: str, valid: tuple[str, ...]) -> None:
+    """Check the values of a parameter, which Airflow does before it reads all others.
 
-    :raises Refused: 422 with the valid values, for any other value.
+    :raises Refused: 422 with the valid values, if one is neither among them nor stands for none.
     """
-    given = parameters.get(name)
-    if not given:
-        return {key: value for key, value in parameters.items() if key != name}
-    if not set(given) <= {*valid, *_NO_STATE}:
+    if not set(queries(name)) <= {*valid, *_NO_STATE}:
+        noun = name.replace("_", " ")
         raise Refused(422, f"Invalid value for {noun}. Valid values are {', '.join(valid)}")
-    return {**parameters, name: ["none" if value in _NO_STATE else value for value in given]}

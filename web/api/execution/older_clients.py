@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from state.errors import ClientTooOld
+
 from ...request import version
 
 Document = dict[str, Any]
@@ -52,8 +54,14 @@ def dag_run(run: Document) -> Document:
 
 
 def asset_events(events: list[Document]) -> list[Document]:
-    """Asset events for the client of this request."""
+    """Asset events for the client of this request.
+
+    :raises ClientTooOld: if a dag run consumed one of them, and the client is older than the
+        partition keys of both.
+    """
     if version.of_client() < PARTITION_KEYS:
+        if any(event["created_dagruns"] for event in events):
+            raise ClientTooOld("an asset event that a dag run consumed", PARTITION_KEYS)
         for event in events:
             del event["partition_key"]
     return events
