@@ -258,12 +258,20 @@ class TaskInstancesQuery(Pagination):
     state = Texts()
     order_by = Texts(load_default=["map_index"])
 
+    class Meta:
+        fields = (
+            *("task_id", "run_after_gte", "run_after_gt", "run_after_lte", "run_after_lt"),
+            *("logical_date_gte", "logical_date_gt", "logical_date_lte", "logical_date_lt"),
+            *("state", "limit", "offset", "order_by"),
+        )
+        unknown = EXCLUDE
+
 
 class MappedTaskInstancesQuery(TaskInstancesQuery):
     """A page of the task instances of a mapped task."""
 
     class Meta:
-        exclude = ("task_id",)
+        fields = tuple(name for name in TaskInstancesQuery.Meta.fields if name != "task_id")
         unknown = EXCLUDE
 
 

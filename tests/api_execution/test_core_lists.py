@@ -315,3 +315,21 @@ def test_numbers_in_a_path_have_to_be_numbers(shop, path):
     answer = shop.get(f"{TASKS}/{path}")
     assert answer.status_code == 422
     assert answer.json["detail"][0]["type"] == "int_parsing"
+
+
+@pytest.mark.parametrize(
+    "url", [f"{DAGS}/nope/dagRuns", f"{RUNS}/nope/taskInstances", f"{TASKS}/r/listMapped"]
+)
+def test_what_does_not_exist_is_told_before_an_invalid_order(shop, url):
+    assert shop.get(f"{url}?order_by=nope").status_code == 404
+
+
+def test_problems_of_a_list_are_in_the_order_of_its_parameters(shop):
+    answer = shop.get(f"{TASKS}?limit=x&logical_date_gte=x&offset=x")
+    locs = [problem["loc"][1] for problem in answer.json["detail"]]
+    assert locs == ["logical_date_gte", "limit", "offset"]
+
+
+@pytest.mark.parametrize(("url", "status"), [(RUNS, 422), (TASKS, 200)])
+def test_only_task_instances_may_have_no_status(shop, url, status):
+    assert shop.get(f"{url}?state=no_status").status_code == status

@@ -75,6 +75,36 @@ def mapped(
     return documents[0]
 
 
+def require(namespace: Namespace, coordinates: Mapping[str, str]) -> None:
+    """Refuse a list of what does not exist, as Airflow does for each of its routes.
+
+    :param coordinates: as for :func:`page`.
+    :raises MissingDag: if a run is given and no Dag.
+    :raises DagNotFound: if the Dag is unknown, or described without tasks.
+    :raises DagRunNotFound: if there is no such run.
+    :raises TaskNotFound: if there are no mapped ones, and the task is not known to be mapped.
+    """
+    own, given = _own(coordinates)
+    dag_id = given.get("dag_id")
+    run_id = given.get("run_id")
+    task_id = given.get("task_id")
+    ns = namespace.ns
+    with namespace.database.snapshot() as db:
+        if task_id is not None:
+            if db.execute(f"{SELECT}{own} LIMIT 1", {"ns": ns, **given}).fetchone():
+                return
+            dags.require_version(db, ns, str(dag_id))
+            raise TaskNotFound(task_id, is_known=_is_known(db, ns, given))
+        if run_id is not None:
+            if dag_id is None:
+                raise MissingDag()
+            sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
+            if not db.execute(sql, (ns, dag_id, run_id)).fetchone():
+                raise DagRunNotFound.in_core(dag_id, run_id, article="")
+        if dag_id is not None:
+            dags.require_version(db, ns, dag_id)
+
+
 def page(
     namespace: Namespace,
     coordinates: Mapping[str, str],
@@ -89,20 +119,12 @@ def page(
         mapped ones of a task.
     :param where: further conditions in SQL, each with AND before it, and their parameters.
     :param order: the terms of an ORDER BY clause.
-    :raises MissingDag: if a run is given and no Dag.
-    :raises DagNotFound: if the Dag is unknown, or described without tasks.
-    :raises DagRunNotFound: if there is no such run.
-    :raises TaskNotFound: if there are no mapped ones, and the task is not known to be mapped.
     """
     condition, parameters = where
-    given = {name: value for name, value in coordinates.items() if value != "~"}
+    own, given = _own(coordinates)
     parameters = {"ns": namespace.ns, **parameters, **given}
     bounds = {"limit": limit, "offset": in_range("offset", offset)}
-    own = "".join(f" AND {_COLUMNS[name]} = :{name}" for name in given)
-    if "task_id" in given:
-        own += " AND s.map_index >= 0"
     with namespace.database.snapshot() as db:
-        _require(db, namespace.ns, given, own, parameters)
         sql = f"{SELECT}{own}{condition}"
         (total,) = db.execute(f"SELECT count(*) FROM ({sql})", parameters).fetchone()
         sql += f" ORDER BY {order} LIMIT :limit OFFSET :offset"
@@ -113,29 +135,13 @@ def page(
 _COLUMNS = {"dag_id": "r.dag_id", "run_id": "r.run_id", "task_id": "s.task_id"}
 
 
-def _require(
-    db: sqlite3.Connection,
-    ns: int,
-    given: Mapping[str, str],
-    own: str,
-    parameters: dict[str, Any],
-) -> None:
-    """Refuse a list of what does not exist, as Airflow does for each of its routes."""
-    dag_id = given.get("dag_id")
-    task_id = given.get("task_id")
-    if task_id is not None:
-        if db.execute(f"{SELECT}{own} LIMIT 1", parameters).fetchone():
-            return
-        dags.require_version(db, ns, str(dag_id))
-        raise TaskNotFound(task_id, is_known=_is_known(db, ns, given))
-    if "run_id" in given:
-        if dag_id is None:
-            raise MissingDag()
-        sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
-        if not db.execute(sql, (ns, dag_id, given["run_id"])).fetchone():
-            raise DagRunNotFound.in_core(dag_id, given["run_id"], article="")
-    if dag_id is not None:
-        dags.require_version(db, ns, dag_id)
+def _own(coordinates: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The condition of the coordinates that are given, and these."""
+    given = {name: value for name, value in coordinates.items() if value != "~"}
+    own = "".join(f" AND {_COLUMNS[name]} = :{name}" for name in given)
+    if "task_id" in given:
+        own += " AND s.map_index >= 0"
+    return own, given
 
 
 def _is_known(db: sqlite3.Connection, ns: int, given: Mapping[str, str]) -> bool:

@@ -35,6 +35,15 @@ def dag_run(namespace: Namespace, dag_id: str, run_id: str) -> dict[str, Any]:
     return documents[0]
 
 
+def require_dag(namespace: Namespace, dag_id: str) -> None:
+    """Refuse a Dag that has no version.
+
+    :raises DagNotFound: if the Dag is unknown, or described without tasks.
+    """
+    with namespace.database.snapshot() as db:
+        dags.require_version(db, namespace.ns, dag_id)
+
+
 def page(
     namespace: Namespace,
     dag_id: str | None,
@@ -48,14 +57,12 @@ def page(
     :param dag_id: None for all Dags.
     :param where: further conditions in SQL, each with AND before it, and their parameters.
     :param order: the terms of an ORDER BY clause.
-    :raises DagNotFound: if the Dag is unknown, or described without tasks.
     """
     condition, parameters = where
     source = f"FROM dag_runs r WHERE r.ns = :ns{condition}"
     parameters = {"ns": namespace.ns, **parameters}
     with namespace.database.snapshot() as db:
         if dag_id is not None:
-            dags.require_version(db, namespace.ns, dag_id)
             source += " AND r.dag_id = :dag_id"
             parameters["dag_id"] = dag_id
         (total,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()

@@ -63,6 +63,8 @@ def get_dag_runs(dag_id: str) -> Response:
     check("run_type", _TYPES)
     check("state", _STATES)
     (parameters,) = read(query(_RUNS, several=("run_type", "state", "order_by")))
+    if dag_id != "~":
+        core_runs.require_dag(g.namespace, dag_id)
     documents, total = core_runs.page(
         g.namespace,
         None if dag_id == "~" else dag_id,

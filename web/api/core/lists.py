@@ -17,7 +17,7 @@ from ...request.parsing import queries
 
 _BOUNDS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 NO_CURSORS = {"total_entries_limit": None, "next_cursor": None, "previous_cursor": None}
-_NO_STATE = ("none", "no_status")
+NO_STATE = ("none", "no_status")
 Columns = Mapping[str, str]  # SQL expressions by the names that a query has for them
 Condition = tuple[str, dict[str, Any]]  # SQL, which begins with AND unless it is empty
 
@@ -44,7 +44,7 @@ def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:
     for name, value in parameters.items():
         column, _, suffix = name.rpartition("_")
         if name in columns and isinstance(value, list):
-            value = ["none" if item in _NO_STATE else item for item in value]
+            value = ["none" if item in NO_STATE else item for item in value]
             sql += f" AND {columns[name]} IN (SELECT value FROM json_each(:{name}))"
             bound[name] = values.dumps(value)
         elif name in columns:
@@ -56,11 +56,12 @@ def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:
     return sql, bound
 
 
-def check(name: str, valid: tuple[str, ...]) -> None:
+def check(name: str, valid: tuple[str, ...], none: tuple[str, ...] = ("none",)) -> None:
     """Check the values of a parameter, which Airflow does before it reads all others.
 
+    :param none: the values that stand for none.
     :raises Refused: 422 with the valid values, if one is neither among them nor stands for none.
     """
-    if not set(queries(name)) <= {*valid, *_NO_STATE}:
+    if not set(queries(name)) <= {*valid, *none}:
         noun = name.replace("_", " ")
         raise Refused(422, f"Invalid value for {noun}. Valid values are {', '.join(valid)}")

@@ -15,7 +15,7 @@ from ...request.parsing import path, query, read
 from ...responses import json_answer
 from ...service import page_size
 from ..asset_filters import order
-from .lists import NO_CURSORS, check, refuse_others, where
+from .lists import NO_CURSORS, NO_STATE, check, refuse_others, where
 
 bp = Blueprint("task_instances", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>"
@@ -64,8 +64,9 @@ _MAP_INDEX = schemas.MapIndexPath()
 
 def _page(schema: schemas.TaskInstancesQuery, path: str, **coordinates: Any) -> Response:
     refuse_others(schema, _UNKNOWN, f"/api/v2{path}")
-    check("state", TASK_INSTANCE_STATES)
+    check("state", TASK_INSTANCE_STATES, none=NO_STATE)
     (parameters,) = read(query(schema, several=("state", "order_by")))
+    attempts.require(g.namespace, coordinates)
     documents, total = attempts.page(
         g.namespace,
         coordinates,
