@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import EXCLUDE, Schema, fields
 
 from .base import BareBody, Parameters, StrictSchema
 from .fields.airflow import (
@@ -13,13 +13,23 @@ from .fields.airflow import (
     JsonObject,
     JsonValue,
     LaxInteger,
+    Moments,
     Text,
+    Texts,
     Truth,
     UtcDateTime,
     Uuid4,
 )
 from .fields.control import Word
-from .fields.task_states import Duration, Mapping, Members, Number, OneOf, TasksToSkip
+from .fields.task_states import (
+    TASK_INSTANCE_STATES,
+    Duration,
+    Mapping,
+    Members,
+    Number,
+    OneOf,
+    TasksToSkip,
+)
 
 
 class TaskStateStorePath(Parameters):
@@ -107,6 +117,187 @@ class AssetResponse(StrictSchema):
     uri = fields.Str(required=True)
     group = fields.Str(dump_default="asset")
     extra = fields.Dict(dump_default={})
+
+
+class AssetAliasQuery(Parameters):
+    """An asset alias by its name."""
+
+    alias_name = Text(required=True)
+
+
+class AssetEventsQuery(Parameters):
+    """The events of an asset, by its name, its uri or both; either may be empty."""
+
+    name = Text(required=True)
+    uri = Text(required=True)
+    after = UtcDateTime()
+    before = UtcDateTime()
+    ascending = Truth(load_default=True)
+    limit = Integer()
+
+
+class AssetAliasEventsQuery(Parameters):
+    """The events that came from an asset alias."""
+
+    name = Text(required=True)
+    after = UtcDateTime()
+    before = UtcDateTime()
+    ascending = Truth(load_default=True)
+    limit = Integer()
+
+
+class DagRunAssetReference(StrictSchema):
+    """A dag run that consumed an asset event."""
+
+    run_id = fields.Str(required=True)
+    dag_id = fields.Str(required=True)
+    logical_date = UtcDateTime(required=True, allow_none=True)
+    start_date = UtcDateTime(required=True)
+    end_date = UtcDateTime(required=True, allow_none=True)
+    state = fields.Str(required=True)
+    data_interval_start = UtcDateTime(required=True, allow_none=True)
+    data_interval_end = UtcDateTime(required=True, allow_none=True)
+    partition_key = fields.Str(required=True, allow_none=True)
+
+
+class AssetEventResponse(Schema):
+    """An event of an asset."""
+
+    id = fields.Int(required=True)
+    timestamp = UtcDateTime(required=True)
+    extra = fields.Dict(required=True)
+    asset = fields.Nested(AssetResponse, required=True)
+    created_dagruns = fields.List(fields.Nested(DagRunAssetReference), required=True)
+    source_task_id = fields.Str(required=True, allow_none=True)
+    source_dag_id = fields.Str(required=True, allow_none=True)
+    source_run_id = fields.Str(required=True, allow_none=True)
+    source_map_index = fields.Int(required=True, allow_none=True)
+    partition_key = fields.Str(required=True, allow_none=True)
+
+
+class AssetEventsResponse(Schema):
+    """The events of an asset."""
+
+    asset_events = fields.List(fields.Nested(AssetEventResponse), required=True)
+
+
+class DagResponse(Schema):
+    """A Dag."""
+
+    dag_id = fields.Str(required=True)
+    is_paused = fields.Bool(required=True)
+    bundle_name = fields.Str(required=True, allow_none=True)
+    bundle_version = fields.Str(required=True, allow_none=True)
+    relative_fileloc = fields.Str(required=True, allow_none=True)
+    owners = fields.Str(required=True, allow_none=True)
+    tags = fields.List(fields.Str(), required=True)
+    next_dagrun = UtcDateTime(required=True, allow_none=True)
+
+
+class DagRunsQuery(Parameters):
+    """The runs of a Dag; of a filter that is given several times, any value fits."""
+
+    dag_id = Text(required=True)
+    logical_dates = Moments()
+    run_ids = Texts()
+    states = Texts()
+
+
+class PreviousRunQuery(Parameters):
+    """The last run of a Dag before a logical date."""
+
+    logical_date = UtcDateTime(required=True)
+    state = OneOf("queued", "running", "success", "failed", required=False)
+
+
+class PreviousDagRunQuery(PreviousRunQuery):
+    """The last run of a Dag before a logical date, with the Dag in the query too."""
+
+    class Meta:
+        fields = ("dag_id", "logical_date", "state")
+        unknown = EXCLUDE
+
+    dag_id = Text(required=True)
+
+
+class DagRunStateResponse(Schema):
+    """The state of a dag run."""
+
+    state = fields.Str(required=True)
+
+
+class PrevSuccessfulDagRunResponse(Schema):
+    """The last successful run before that of a task instance; null if there is none."""
+
+    data_interval_start = UtcDateTime(dump_default=None, allow_none=True)
+    data_interval_end = UtcDateTime(dump_default=None, allow_none=True)
+    start_date = UtcDateTime(dump_default=None, allow_none=True)
+    end_date = UtcDateTime(dump_default=None, allow_none=True)
+
+
+class TaskInstanceStatesQuery(Parameters):
+    """The task instances of a Dag; of a filter that is given several times, any value fits."""
+
+    dag_id = Text(required=True)
+    map_index = Integer()
+    task_ids = Texts()
+    task_group_id = Text()
+    logical_dates = Moments()
+    run_ids = Texts()
+
+
+class TaskInstanceCountQuery(TaskInstanceStatesQuery):
+    """The task instances of a Dag in some states, of which ``null`` is none."""
+
+    states = Texts()
+
+
+class TaskStatesResponse(Schema):
+    """The states of task instances, by run and by task."""
+
+    task_states = fields.Dict(required=True)
+
+
+class PreviousTIQuery(Parameters):
+    """The last task instance of a task before a logical date."""
+
+    logical_date = UtcDateTime()
+    map_index = Integer(load_default=-1)
+    state = OneOf(*TASK_INSTANCE_STATES, required=False)
+
+
+class PreviousTIResponse(Schema):
+    """A task instance of an earlier run."""
+
+    task_id = fields.Str(required=True)
+    dag_id = fields.Str(required=True)
+    run_id = fields.Str(required=True)
+    logical_date = UtcDateTime(required=True, allow_none=True)
+    start_date = UtcDateTime(required=True, allow_none=True)
+    end_date = UtcDateTime(required=True, allow_none=True)
+    state = fields.Str(required=True, allow_none=True)
+    try_number = fields.Int(required=True)
+    map_index = fields.Int(required=True)
+    duration = fields.Float(required=True, allow_none=True)
+
+
+class BreadcrumbsQuery(Parameters):
+    """A dag run."""
+
+    dag_id = Text(required=True)
+    run_id = Text(required=True)
+
+
+class TaskBreadcrumbsResponse(Schema):
+    """The task instances of a run that have ended."""
+
+    breadcrumbs = fields.List(fields.Dict(), required=True)
+
+
+class InactiveAssetsResponse(Schema):
+    """The inlets and outlets of a task that are not active assets."""
+
+    inactive_assets = fields.List(fields.Dict(), required=True)
 
 
 class TIEnterRunningPayload(StrictSchema):

@@ -40,7 +40,7 @@ def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _execution(error: errors.StateError) -> Any:
     """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
-    if isinstance(error, InvalidInput | Refused | errors.DagRunNotFound):
+    if error.is_plain or isinstance(error, InvalidInput | Refused):
         return _plain(error)
     return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
 

@@ -53,6 +53,8 @@ class Operation:
     :param open: whether it needs no token even where there is a secret.
     :param workload: whether it takes a worker's first token too, whose scope is ``workload``.
     :param forms: whether its body may be a form too.
+    :param since: the first version of the Execution API that has it.
+    :param older_methods: the methods that older versions take at its path, if they have it.
     :param headers: of its answer, with what they say.
     :param state_op: what it does to the state of a task instance or an asset, as the journal and
         the faults name it; None if it does nothing to it.
@@ -71,6 +73,8 @@ class Operation:
     open: bool = False
     workload: bool = False
     forms: bool = False
+    since: str = ""
+    older_methods: tuple[str, ...] = ()
     headers: Mapping[str, str] | None = None
     state_op: StateOp | None = None
     entity: Literal["task", "asset"] | None = None

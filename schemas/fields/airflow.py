@@ -167,6 +167,27 @@ class UtcDateTime(Field):
         return value
 
 
+class Moments(Field):
+    """A query parameter that may be given several times, each an aware moment."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "format": "date-time"}}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> list[datetime]:
+        moments: list[datetime] = []
+        errors: dict[int, list[str]] = {}
+        for index, item in enumerate(value):
+            try:
+                moments.append(_moment(item))
+            except _Rejected as rejected:
+                errors[index] = [rejected.problem]
+        if errors:
+            raise ValidationError(errors)
+        return moments
+
+
 class ExpiresAt(UtcDateTime):
     """An aware moment, null or ``default``: the Core API's union, with an error per member."""
 

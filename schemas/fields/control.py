@@ -218,3 +218,32 @@ class Retention(Field):
         if not _is_number(value, 0, LONGEST_SPAN) or value == 0:
             raise ValidationError([self.error_messages["null"]])
         return timedelta(seconds=value)
+
+
+class AssetReference(Field):
+    """An asset in a fixture document: its ``ref`` there, its name or its id, or an object with its
+    name and its uri, for which no asset need exist.
+    """
+
+    default_error_messages = {
+        "null": Problem(
+            "Input should be an asset's ref, name or id, or an object of a name and a uri",
+            "asset_reference",
+        )
+    }
+
+    def openapi(self) -> dict[str, Any]:
+        members = {"name": {"type": "string"}, "uri": {"type": "string"}}
+        key = {"type": "object", "properties": members, "required": list(members)}
+        return {"anyOf": [{"type": ["string", "integer"]}, key]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        is_key = isinstance(value, dict) and sorted(value) == ["name", "uri"]
+        texts = list(value.values()) if is_key else [value]
+        if not is_number and not all(isinstance(text, str) for text in texts):
+            raise ValidationError([self.error_messages["null"]])
+        if values.broken_text(value, names=False):
+            message = f"Input should be Unicode text; {values.LONE_SURROGATE}"
+            raise ValidationError([Problem(message, "string_unicode")])
+        return value

@@ -11,6 +11,11 @@ from .airflow import LaxInteger, Text
 from .base import Field
 from .problems import MISSING, NOT_AN_OBJECT, Problem
 
+TASK_INSTANCE_STATES = (
+    *("removed", "scheduled", "queued", "running", "success", "restarting", "failed"),
+    *("up_for_retry", "up_for_reschedule", "upstream_failed", "skipped", "deferred"),
+    "awaiting_input",
+)
 _NOT_A_DICT = Problem("Input should be a valid dictionary", "dict_type")
 _UNION_PROBLEMS = [
     Problem(
@@ -38,7 +43,7 @@ class OneOf(Field):
     """
 
     def __init__(self, *states: str, literal: str = "", **kwargs: Any) -> None:
-        super().__init__(required=True, validate=validate.OneOf(states), **kwargs)
+        super().__init__(**{"required": True, "validate": validate.OneOf(states), **kwargs})
         self.states = states
         quoted = [f"'{state}'" for state in states]
         expected = " or ".join([", ".join(quoted[:-1]), quoted[-1]])

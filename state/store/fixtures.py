@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,18 +14,18 @@ from ..errors import BadDocument, DatabaseFull, NotFound
 from ..model import env_secrets, envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
-from . import snapshots
+from . import fixture_assets, snapshots
 from .database.sql import each_row
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import namespaces, scopes
-from .tables.assets import put_asset
+from .tables import dag_runs, namespaces, scopes
+from .tables.assets import NEW_ASSET, put_asset
 from .tables.connections import put_connection
-from .tables.dag_runs import put_run
+from .tables.dags import VERSION_DATE
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
-from .tables.task_instances import put_attempt
+from .tables.task_instances import NEW_ATTEMPT, put_attempt
 from .tables.variables import put_variable
 from .tables.xcoms import NewXCom, put_xcom
 from .views import shared
@@ -41,7 +42,9 @@ _MOMENTS = (
     "queued_at",
     "expires_at",
     "updated_at",
+    "next_dagrun_logical_date",
     "timestamp",
+    "reschedule_date",
 )
 
 
@@ -124,10 +127,13 @@ def _empty(
 def _apply_parts(
     db: sqlite3.Connection, namespace: Namespace, document: Document, parent: int
 ) -> None:
+    dated = {}
+    if "dags" in document:  # a whole Airflow, in which an asset is as old as its Dag
+        dated = {"created_at": VERSION_DATE}
     parts: dict[str, Callable[[Document, str], object]] = {
-        "dag_runs": lambda item, where: put_run(db, namespace, item),
+        "dag_runs": lambda item, where: dag_runs.put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
-        "assets": lambda item, where: put_asset(db, namespace, item, where),
+        "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
         "asset_state_store": lambda item, where: _put_asset_entry(
             db, namespace, item, where, parent
@@ -139,6 +145,8 @@ def _apply_parts(
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
             put(_with_texts(item), f"{name}[{index}]")
+    lists = {name: map(_with_texts, document.get(name, ())) for name in fixture_assets.LISTS}
+    fixture_assets.apply(db, namespace, {name: list(items) for name, items in lists.items()})
 
 
 def _with_texts(item: Document) -> Document:
@@ -304,12 +312,19 @@ def parts(
     yield "config", dict(sorted(namespace.config.items()))
     with namespace.database.snapshot() as db:
         for name, sql in _EXPORTS.items():
-            yield name, map(_exported, each_row(db, sql, (namespace.ns,)))
+            rows = each_row(db, sql, (namespace.ns,))
+            yield name, map(_exported, map(_WITHOUT_DEFAULTS[name], rows))
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
         yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
         yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
-        if db.execute(f"SELECT EXISTS ({_XCOMS})", (namespace.ns,)).fetchone()[0]:
-            yield "xcoms", map(_exported, each_row(db, _XCOMS, (namespace.ns,)))
+        further = {
+            "xcoms": map(_exported, each_row(db, _XCOMS, (namespace.ns,))),
+            **fixture_assets.export(db, namespace.ns),
+        }
+        for name, items in further.items():
+            first = next(items, None)
+            if first is not None:
+                yield name, itertools.chain([first], items)
 
 
 def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
@@ -328,6 +343,34 @@ def _asset_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
         yield entry
 
 
+def _run_without_defaults(row: Document) -> Document:
+    return _without(row, dag_runs.NEW_RUN, ("logical_date", "run_after", "state"))
+
+
+def _attempt_without_defaults(row: Document) -> Document:
+    return _without(row, NEW_ATTEMPT, ("state", "try_number", "max_tries"))
+
+
+def _asset_without_defaults(row: Document) -> Document:
+    return _without(row, NEW_ASSET, ())
+
+
+def _without(row: Document, defaults: Document, always: tuple[str, ...]) -> Document:
+    """A row without the members that have their default, except some."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name in always or name not in defaults or value != defaults[name]
+    }
+
+
+_WITHOUT_DEFAULTS = {
+    "dag_runs": _run_without_defaults,
+    "task_instances": _attempt_without_defaults,
+    "assets": _asset_without_defaults,
+}
+
+
 def _exported(row: Document) -> Document:
     """A row with members of a document in place of stored texts."""
     for name in _MOMENTS:
@@ -335,6 +378,9 @@ def _exported(row: Document) -> Document:
             row[name] = to_wire(row[name])
     if "value" in row:
         row["value"] = values.loads(row["value"])
+    for name in ("extra", "conf", "next_kwargs"):
+        if row.get(name) is not None:
+            row[name] = values.loads(row[name])
     if "active" in row:
         row["active"] = bool(row["active"])
     return row
@@ -354,13 +400,15 @@ def _exported_writer(entry: Document) -> Document:
 
 
 _EXPORTS = {
-    "dag_runs": """SELECT dag_id, run_id, logical_date, run_after, state FROM dag_runs WHERE ns = ?
+    "dag_runs": f"""SELECT dag_id, run_id, {dag_runs.COLUMNS} FROM dag_runs WHERE ns = ?
         ORDER BY 1, 2""",
     "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
-        t.try_number, t.max_tries
+        t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
+        t.next_method, t.next_kwargs
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
-    "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
+    "assets": """SELECT id, name, uri, active, group_name AS "group", extra FROM assets WHERE ns = ?
+        ORDER BY id""",
 }
 _XCOMS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp
     FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)

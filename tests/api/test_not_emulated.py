@@ -24,10 +24,8 @@ def test_each_route_is_named_by_its_template(world, template, method):
 @pytest.mark.parametrize(
     ("path", "template"),
     [
-        (
-            "/api/v2/dags/d/dagRuns/r/taskInstances/t/listMapped",
-            "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped",
-        ),
+        ("/api/v2/connections/enqueue-test", "/api/v2/connections/enqueue-test"),
+        ("/api/v2/connections/test-enqueue", "/api/v2/connections/{connection_id}"),
     ],
 )
 def test_the_template_with_most_words_is_the_one(path, template):
@@ -58,8 +56,8 @@ def test_a_slash_too_many_is_redirected_as_airflow_does(world):
     [
         ("/execution/hitlDetails/x", {}, 401),
         ("/execution/hitlDetails/x", bearer("wrong"), 403),
-        ("/api/v2/dags", {}, 401),
-        ("/api/v2/dags", admin(SECRET), 400),
+        ("/api/v2/pools", {}, 401),
+        ("/api/v2/pools", admin(SECRET), 400),
     ],
 )
 def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status):
@@ -67,7 +65,7 @@ def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status
 
 
 def test_a_namespace_has_none_of_them_either(world):
-    assert world.get("/ns/default/api/v2/dags").json["detail"]["reason"] == "not_emulated"
+    assert world.get("/ns/default/api/v2/pools").json["detail"]["reason"] == "not_emulated"
 
 
 def test_routes_that_stateroom_has_are_not_among_them(world):

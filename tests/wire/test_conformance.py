@@ -21,7 +21,6 @@ LINES = (
 DEVIATIONS = {  # scenario: the steps in which Stateroom answers otherwise on purpose
     # a route that is not emulated says so
     "core-routing.task-collection-patch-hits-another-route": "s1 s2",
-    "core-routing.near-misses": "s3 s4",
     # the key `k` followed by a line feed would be the key `k`, an overwrite by accident
     "exec-keys.newline-trailing-core": "s2 s3 s4 s5 s6 s7",
     "asset-keys.core-newline": "s2 s3 s4 s7 s8",
@@ -30,8 +29,6 @@ DEVIATIONS = {  # scenario: the steps in which Stateroom answers otherwise on pu
     # pages of Airflow's own UI, which takes every other path
     "exec-auth.order-404-routes": "s3",
     "login.methods": "s8 s15 s16 s17 s20",
-    # Airflow cannot process the report, says 204 and marks the task as failed
-    "ti-state.to-queued": "s3",
 }
 # from 3.13 the json module reports another error and position for a comma before a bracket
 if sys.version_info >= (3, 13):

@@ -139,7 +139,7 @@ _SERVERS = [
 ]
 
 # the names that generated clients know, where an operation has since moved
-_FAMILY = re.compile(r"^(execution_api|core_api)\.\w+\.")  # of an API's routes, left out
+_FAMILY = re.compile(r"^(execution_api|core_api)\.\w+\.")  # of Airflow's APIs, left out
 _KNOWN_AS = {
     "journal_api.explain_key": "explain_api.explain_key",
     "journal_api.get_history": "snapshots_api.get_history",

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from flask import Flask, g, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import BaseConverter, Map, Rule
 
 from schemas.base import BareBody, unknown_members
 from schemas.control import fixtures as schemas
@@ -44,6 +44,14 @@ class Segment(BaseConverter):
     regex = r"[^/\n]+"
 
 
+class Other(BaseConverter):
+    """A segment of a path that is none of some words, which begin other routes of Airflow's."""
+
+    def __init__(self, map: Map, *words: str) -> None:
+        super().__init__(map)
+        self.regex = f"(?!(?:{'|'.join(words)})$)[^/]+"
+
+
 class AirflowRule(Rule):
     """A rule that answers only the methods it names: a GET of Airflow's has no HEAD."""
 
@@ -58,6 +66,7 @@ def configure(app: Flask) -> None:
     app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
     app.url_map.converters["segment"] = Segment
+    app.url_map.converters["other"] = Other
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 

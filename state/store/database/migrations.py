@@ -505,3 +505,91 @@ def variables_and_connections(db: Database) -> None:
     ) WITHOUT ROWID
     """
     _execute_all(db, statements)
+
+
+@migrations()
+def asset_events_and_aliases(db: Database) -> None:
+    """What tasks ask of assets: their group and extra, the aliases that stand for them, and their
+    events with the aliases these came from and the dag runs that consumed them.
+    """
+    for snapshot in ("", "snapshot_"):
+        group = "group_name TEXT NOT NULL DEFAULT 'asset'"
+        db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN {group}")
+        db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN extra TEXT NOT NULL DEFAULT '{{}}'")
+        never_ran = "never_ran INTEGER NOT NULL DEFAULT 0"  # skipped by another task
+        db.execute(f"ALTER TABLE {snapshot}task_instances ADD COLUMN {never_ran}")
+    statements = """
+    CREATE TABLE asset_aliases (
+        alias_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        group_name TEXT NOT NULL,
+        UNIQUE (ns, name)
+    );
+    CREATE TABLE asset_alias_assets (
+        link_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        alias_pk INTEGER NOT NULL REFERENCES asset_aliases ON DELETE CASCADE,
+        asset_pk INTEGER NOT NULL REFERENCES assets ON DELETE CASCADE,
+        UNIQUE (alias_pk, asset_pk)
+    );
+    CREATE INDEX asset_alias_assets_by_asset ON asset_alias_assets (asset_pk);
+    CREATE TABLE asset_events (
+        event_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        asset_pk INTEGER NOT NULL REFERENCES assets ON DELETE CASCADE,
+        timestamp TEXT NOT NULL,
+        extra TEXT NOT NULL,
+        source_dag_id TEXT, source_task_id TEXT, source_run_id TEXT, source_map_index INTEGER,
+        partition_key TEXT,
+        UNIQUE (ns, id)
+    );
+    CREATE INDEX asset_events_by_asset ON asset_events (asset_pk, timestamp);
+    CREATE TABLE asset_event_aliases (
+        link_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_pk INTEGER NOT NULL REFERENCES asset_events ON DELETE CASCADE,
+        alias_pk INTEGER NOT NULL REFERENCES asset_aliases ON DELETE CASCADE,
+        UNIQUE (event_pk, alias_pk)
+    );
+    CREATE INDEX asset_event_aliases_by_alias ON asset_event_aliases (alias_pk);
+    CREATE TABLE asset_event_runs (
+        link_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_pk INTEGER NOT NULL REFERENCES asset_events ON DELETE CASCADE,
+        run_pk INTEGER NOT NULL REFERENCES dag_runs ON DELETE CASCADE,
+        UNIQUE (event_pk, run_pk)
+    );
+    CREATE INDEX asset_event_runs_by_run ON asset_event_runs (run_pk);
+    CREATE TABLE snapshot_asset_aliases (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        alias_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, name TEXT, group_name TEXT,
+        PRIMARY KEY (snapshot_pk, alias_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_alias_assets (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        link_pk INTEGER NOT NULL,
+        alias_pk INTEGER, asset_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, link_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_events (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        event_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, asset_pk INTEGER, timestamp TEXT, extra TEXT, source_dag_id TEXT,
+        source_task_id TEXT, source_run_id TEXT, source_map_index INTEGER, partition_key TEXT,
+        PRIMARY KEY (snapshot_pk, event_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_event_aliases (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        link_pk INTEGER NOT NULL,
+        event_pk INTEGER, alias_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, link_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_event_runs (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        link_pk INTEGER NOT NULL,
+        event_pk INTEGER, run_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, link_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)

@@ -11,7 +11,7 @@ from ..database.sql import row_as_dict
 from ..namespace import Namespace
 
 # the columns beside the run's identity, each with its value for a new run
-_NEW_RUN: dict[str, Any] = {
+NEW_RUN: dict[str, Any] = {
     "logical_date": None,
     "run_after": None,
     "state": "running",
@@ -21,18 +21,18 @@ _NEW_RUN: dict[str, Any] = {
     "start_date": None,
     "end_date": None,
     "queued_at": None,
-    "conf": None,
+    "conf": "{}",
     "note": None,
     "triggering_user_name": None,
     "triggered_by": None,
     "partition_key": None,
     "clear_number": 0,
 }
-COLUMNS = ", ".join(_NEW_RUN)
+COLUMNS = ", ".join(NEW_RUN)
 _PUT = f"""INSERT INTO dag_runs (ns, dag_id, run_id, {COLUMNS})
-    VALUES (:ns, :dag_id, :run_id, {", ".join(f":{name}" for name in _NEW_RUN)})
+    VALUES (:ns, :dag_id, :run_id, {", ".join(f":{name}" for name in NEW_RUN)})
     ON CONFLICT (ns, dag_id, run_id) DO UPDATE
-    SET {", ".join(f"{name} = excluded.{name}" for name in _NEW_RUN)} RETURNING run_pk"""
+    SET {", ".join(f"{name} = excluded.{name}" for name in NEW_RUN)} RETURNING run_pk"""
 
 
 def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:
@@ -48,8 +48,11 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
     )
     if run.get("conf") is not None:
         run = {**run, "conf": values.dumps(run["conf"])}
-    row = {**_NEW_RUN, **stored, **run, "ns": namespace.ns}
-    row["run_after"] = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
+    row = {**NEW_RUN, **stored, **run, "ns": namespace.ns}
+    now = to_text(namespace.clock.now())
+    row["run_after"] = row["run_after"] or row["logical_date"] or now
+    if not stored and row["state"] == "queued" and "queued_at" not in run:
+        row["queued_at"] = now
     (pk,) = db.execute(_PUT, row).fetchone()
     return int(pk)
 

@@ -18,7 +18,17 @@ from ..faults import FaultyNames
 from ..journal.journal import Event
 from ..journal.writer import Log
 from ..namespace import Namespace
-from . import assets, connections, dag_runs, hidden, references, scopes, variables
+from . import (
+    asset_events,
+    assets,
+    connections,
+    dag_runs,
+    dags,
+    hidden,
+    references,
+    scopes,
+    variables,
+)
 
 DEFAULT = "default"
 _NEAR = 5  # names in a message
@@ -190,7 +200,8 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
 
 
 def empty(db: sqlite3.Connection, namespace: Namespace, is_hiding: bool = False) -> None:
-    """Remove every run, asset, entry, variable and connection, inside the caller's transaction.
+    """Remove every Dag, run, asset, alias, entry, variable and connection, inside the caller's
+    transaction.
 
     :param is_hiding: leave the deletion of the entries to :func:`hidden.delete`.
     """
@@ -199,6 +210,8 @@ def empty(db: sqlite3.Connection, namespace: Namespace, is_hiding: bool = False)
         hidden.hide(db, namespace.ns, scopes.OF_NAMESPACE, {"ns": namespace.ns})
     dag_runs.remove_all(db, namespace.ns)
     assets.remove_all(db, namespace.ns)
+    asset_events.remove_all(db, namespace.ns)
+    dags.remove_all(db, namespace.ns)
     variables.remove_all(db, namespace.ns)
     connections.remove_all(db, namespace.ns)
 

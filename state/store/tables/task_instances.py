@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ...errors import (
     BadDocument,
+    BadOutletEvent,
     InvalidStart,
     InvalidTransition,
     NotRunning,
@@ -26,6 +27,8 @@ from ..database.sql import in_range, row_as_dict
 from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
+from . import asset_events
+from .asset_events import Changes, Outlets
 from .dag_runs import put_run
 from .entries import count_to_remove, remove_with_effects
 from .scopes import put_scope
@@ -35,7 +38,7 @@ log = logging.getLogger("stateroom")
 
 
 # the columns beside the attempt's identity, each with its value for a new attempt
-_NEW_ATTEMPT: dict[str, Any] = {
+NEW_ATTEMPT: dict[str, Any] = {
     "try_number": 1,
     "max_tries": 0,
     "state": None,
@@ -49,12 +52,13 @@ _NEW_ATTEMPT: dict[str, Any] = {
     "next_kwargs": None,
     "rendered_map_index": None,
     "trigger": None,
+    "never_ran": 0,
 }
-_COLUMNS = ", ".join(_NEW_ATTEMPT)
+_COLUMNS = ", ".join(NEW_ATTEMPT)
 _PUT = f"""INSERT INTO task_instances (ns, id, scope_id, {_COLUMNS})
-    VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in _NEW_ATTEMPT)})
+    VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in NEW_ATTEMPT)})
     ON CONFLICT (ns, id) DO UPDATE
-    SET superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in _NEW_ATTEMPT)}"""
+    SET superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in NEW_ATTEMPT)}"""
 
 
 def new_id() -> str:
@@ -100,7 +104,7 @@ def put_attempt(
     if attempt.get("next_kwargs") is not None:
         attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
     row = {
-        **_NEW_ATTEMPT,
+        **NEW_ATTEMPT,
         **following,
         **stored,
         **attempt,
@@ -156,6 +160,7 @@ class Report(NamedTuple):
     :param columns: further columns of the attempt, as they are stored.
     :param retry_delay: seconds until the next attempt.
     :param reschedule_date: when a sensor is to be run again, as text.
+    :param outlets: what it says of its outlets; None if it says nothing.
     :param problem: why the report cannot be processed; the task instance has failed then, as in
         Airflow, and ``state`` is what was reported.
     """
@@ -164,6 +169,7 @@ class Report(NamedTuple):
     columns: Mapping[str, Any] = {}
     retry_delay: float | None = None
     reschedule_date: str | None = None
+    outlets: Outlets | None = None
     problem: str | None = None
 
 
@@ -177,11 +183,12 @@ def set_state(
     """Take a task instance's report of its new state; returns False if it had this state already.
 
     One that is up for retry gets a new id, as in Airflow: the old id is not valid any more, but the
-    keys stay.
+    keys stay. One that has succeeded makes the events of its outlets.
 
     :param clear_on_success: delete its entries in the same transaction if the state is ``success``.
     :raises TaskInstanceNotFound: if there is none of this id.
     :raises InvalidTransition: if it is not running.
+    :raises InvalidPartitionKey: if an event of its outlets has an invalid partition key.
     """
     with namespace.database.transaction() as db:
         row = db.execute(
@@ -196,17 +203,23 @@ def set_state(
             return False
         if old_state != "running":
             raise InvalidTransition(old_state)
+        changed_assets = Changes([], [])
+        if report.outlets is not None:
+            report, changed_assets = _with_outlets(db, namespace, scope_id, report, report.outlets)
         now = to_text(namespace.clock.now())
         state = report.state
         changes = {**report.columns, "retry_delay": report.retry_delay}
-        note = f"{old_state} → {state}"
+        note = f"{old_state} → {state}{_note_on(changed_assets)}"
         if report.problem is not None:
             state = "failed"
             changes = {"end_date": now}
             note = f"{old_state} → failed, because of a report that Airflow cannot process: "
             note += report.problem
             log.warning("task instance %s: %s", ti_id, note)
+        if changes.get("trigger") is not None:
+            changes["trigger"] = _numbered(db, namespace, changes["trigger"])
         _update(db, ti_pk, {**changes, "state": state})
+        asset_events.make(db, namespace, scope_id, changed_assets.events)
         if report.reschedule_date is not None:
             put_reschedule(db, ti_pk, now, report.columns["end_date"], report.reschedule_date)
         event = Event("state", writer, scope_id, status=204, note=note, state=state)
@@ -220,6 +233,40 @@ def set_state(
             count_to_remove(db, "e.scope_id = ?", (scope_id,))
             remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (scope_id,))
     return True
+
+
+def _with_outlets(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, report: Report, outlets: Outlets
+) -> tuple[Report, Changes]:
+    """A report with the problem of its outlets' events, if there is one, and what they change."""
+    asset_events.check_partition_keys(outlets)
+    (run_key,) = db.execute(
+        "SELECT partition_key FROM dag_runs JOIN scopes USING (run_pk) WHERE scope_id = ?",
+        (scope_id,),
+    ).fetchone()
+    try:
+        return report, asset_events.changes(db, namespace, outlets, run_key)
+    except BadOutletEvent as error:
+        return report._replace(problem=str(error)), Changes([], [])
+
+
+def _note_on(changes: Changes) -> str:
+    """What the journal says of the events that a success makes, and of those that it does not."""
+    note = ""
+    if changes.events:
+        names = ", ".join(repr(change.asset[0]) for change in changes.events)
+        note += f", with an event of the asset {names}"
+    if changes.inactive:
+        note += f"; no event of {', '.join(changes.inactive)}, which is no active asset"
+    return note
+
+
+def _numbered(db: sqlite3.Connection, namespace: Namespace, trigger: str) -> str:
+    """A trigger with the next id, both as JSON text."""
+    sql = """SELECT coalesce(max(json_extract(trigger, '$.id')), 0) + 1 FROM task_instances
+        WHERE ns = ? AND trigger IS NOT NULL"""
+    (number,) = db.execute(sql, (namespace.ns,)).fetchone()
+    return values.dumps({"id": number, **values.loads(trigger)})
 
 
 def _update(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:
@@ -269,6 +316,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
             "end_date": None,
             "heartbeat_at": to_text(namespace.clock.now()),
             "retry_delay": None,
+            "never_ran": 0,
         }
         if row["next_kwargs"] not in (None, "{}"):  # it resumes, and started before
             del changes["start_date"]
@@ -338,7 +386,8 @@ def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[i
     return int(row[0]), int(row[1])
 
 
-_SKIPPED = """UPDATE task_instances SET state = 'skipped', start_date = :now, end_date = :now
+_SKIPPED = """UPDATE task_instances SET state = 'skipped', start_date = :now, end_date = :now,
+        never_ran = 1
     WHERE superseded_at IS NULL AND ifnull(state, '') NOT IN ('running', 'success', 'failed')
     AND scope_id IN (SELECT other.scope_id FROM scopes other JOIN scopes own USING (run_pk)
         WHERE own.scope_id = :scope_id AND other.task_id = :task_id

@@ -18,6 +18,11 @@ def put_reschedule(
     )
 
 
+def remove_reschedules(db: sqlite3.Connection, ti_pk: int) -> None:
+    """Remove the reschedules of an attempt, inside the caller's transaction."""
+    db.execute("DELETE FROM task_reschedules WHERE ti_pk = ?", (ti_pk,))
+
+
 def first_start(namespace: Namespace, ti_id: str) -> str | None:
     """When an attempt began to wait, as text; None if it was never rescheduled."""
     with namespace.database.reading() as db:

@@ -72,7 +72,7 @@ def set_xcom(
         if row is None:
             sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
             if not db.execute(sql, (namespace.ns, scope.dag_id, scope.run_id)).fetchone():
-                raise DagRunNotFound(scope.dag_id, scope.run_id)
+                raise DagRunNotFound.for_xcom(scope.dag_id, scope.run_id)
             raise lookup.missing()
         event = Event("set_xcom", writer, row[0], key, status=201, value=text, note=note)
         seq = namespace.journal.write(db, event)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from ...errors import TaskInstanceNotFound
 from ...model import values
-from ...model.clock import to_wire
 from ..database.sql import row_as_dict
 from ..namespace import Namespace
-from ..tables import dag_runs, xcoms
-
-_MOMENTS = (
-    "logical_date",
-    "data_interval_start",
-    "data_interval_end",
-    "run_after",
-    "start_date",
-    "end_date",
-)
+from ..tables import xcoms
+from . import asset_events, dag_runs
 
 
 def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[str, Any]:
@@ -40,7 +30,8 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
             raise TaskInstanceNotFound("Task Instance not found")
         sql = "SELECT count(*) FROM task_reschedules WHERE ti_pk = ?"
         (reschedules,) = db.execute(sql, (attempt["ti_pk"],)).fetchone()
-        run = _dag_run(db, attempt["run_pk"])
+        run = dag_runs.of_task(db, attempt["run_pk"])
+        run["consumed_asset_events"] = asset_events.consumed_by(db, attempt["run_pk"])
         keys: list[str] = []
         if not attempt["next_method"]:  # one that resumes keeps what it has pushed
             keys = xcoms.keys(db, attempt["scope_id"])
@@ -58,28 +49,5 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
     if attempt["next_method"]:
         context["next_method"] = attempt["next_method"]
         context["next_kwargs"] = values.loads(attempt["next_kwargs"] or "null")
-        context["start_date"] = _wire(attempt["start_date"])
+        context["start_date"] = dag_runs.wire(attempt["start_date"])
     return context
-
-
-def _dag_run(db: sqlite3.Connection, run_pk: int) -> dict[str, Any]:
-    sql = f"SELECT dag_id, run_id, {dag_runs.COLUMNS} FROM dag_runs WHERE run_pk = ?"
-    row = row_as_dict(db, sql, (run_pk,))
-    for name in _MOMENTS:
-        row[name] = _wire(row[name])
-    for name in ("queued_at", "triggered_by"):
-        del row[name]
-    return {
-        **row,
-        "conf": values.loads(row["conf"] or "null"),
-        "consumed_asset_events": [],
-        "partition_date": None,
-        "note": None,  # Airflow never sends it here
-        "team_name": None,
-    }
-
-
-def _wire(text: str | None) -> str | None:
-    if text is None:
-        return None
-    return to_wire(text)

@@ -10,6 +10,7 @@ from schemas import execution as schemas
 from state.model import values
 from state.model.clock import to_text
 from state.store.tables import rendered_fields, task_instances
+from state.store.tables.asset_events import Outlets
 from state.store.tables.task_instances import Report, Worker
 from state.store.views import run_context
 
@@ -18,6 +19,7 @@ from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, read
 from ...responses import NO_CONTENT, json_answer
 from ...service import setting
+from . import older_clients
 
 bp = Blueprint("task_instances", __name__, url_prefix="/task-instances")
 _PATH = schemas.TaskInstancePath()
@@ -44,7 +46,8 @@ def ti_run(task_instance_id: str) -> Response:
     start_date = to_text(payload["start_date"])
     worker = Worker(payload["hostname"], payload["unixname"], payload["pid"], start_date)
     previous_state = task_instances.start(g.namespace, ti_id, worker, g.writer)
-    return json_answer(run_context.of_attempt(g.namespace, ti_id, previous_state))
+    context = run_context.of_attempt(g.namespace, ti_id, previous_state)
+    return json_answer(older_clients.run_context(context))
 
 
 @bp.put("/<task_instance_id>/heartbeat")
@@ -86,7 +89,11 @@ def _report(update: dict[str, Any]) -> Report:
         columns = {"end_date": to_text(update["end_date"]), **_NOT_RESUMED}
         if "rendered_map_index" in update:
             columns["rendered_map_index"] = update["rendered_map_index"]
-        return Report(state, columns, retry_delay=update.get("retry_delay_seconds"))
+        outlets = None
+        if state == "success":
+            outlets = Outlets(update.get("task_outlets", []), update.get("outlet_events", []))
+        delay = update.get("retry_delay_seconds")
+        return Report(state, columns, retry_delay=delay, outlets=outlets)
     if state == "up_for_reschedule":
         columns = {"end_date": to_text(update["end_date"]), **_NOT_RESUMED}
         return Report(state, columns, reschedule_date=to_text(update["reschedule_date"]))

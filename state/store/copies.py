@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..database.slices import end_of_slice
-from . import entries, hidden
-from .scopes import OF_NAMESPACE
+from .database.slices import end_of_slice
+from .tables import entries, hidden
+from .tables.scopes import OF_NAMESPACE
 
 # table → its key, its other columns, and which of its rows are the namespace's; owners before what
 # they own

@@ -14,12 +14,12 @@ from state.model.scopes import TaskScope
 from state.store.database.sql import in_range
 from state.store.views import xcom_entries
 
-from ..operation import SLOW, Operation
-from ..request.parsing import query, read
-from ..responses import json_answer, text_answer
-from ..service import page_size
-from .asset_filters import Condition, order, patterns
-from .entry_json import core_text
+from ...operation import SLOW, Operation
+from ...request.parsing import query, read
+from ...responses import json_answer, text_answer
+from ...service import page_size
+from ..asset_filters import Condition, order, patterns
+from ..entry_json import core_text
 
 bp = Blueprint("xcoms", __name__)
 _ENTRIES = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/xcomEntries"
