@@ -62,10 +62,10 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
 
 
 def is_empty(db: sqlite3.Connection, ns: int) -> bool:
-    """Whether a namespace has no dag runs and no assets, and so no keys; nor variables and
-    connections.
+    """Whether a namespace has no dag runs and no assets, and so no keys; nor Dags, aliases,
+    variables and connections.
     """
-    tables = ("dag_runs", "assets", "variables", "connections")
+    tables = ("dag_runs", "assets", "dags", "asset_aliases", "variables", "connections")
     exist = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE ns = :ns)" for table in tables)
     return not db.execute(f"SELECT {exist}", {"ns": ns}).fetchone()[0]
 
