@@ -1,4 +1,4 @@
-"""Replay recorded answers of Airflow 3.3.2: the corpus and its siblings (docs/fidelity.md)."""
+"""Replay recorded answers of Airflow 3.3.2: state, its siblings, real tasks (docs/fidelity.md)."""
 
 import json
 import subprocess
@@ -10,7 +10,12 @@ import pytest
 from tests.wire import compare
 
 HERE = Path(__file__).parent
-STEPS = {"corpus": 1373, "siblings": 1526}
+STEPS = {"corpus": 1373, "siblings": 1526, "run": 577}
+FILES = {  # the recorded answers, and what both servers hold before a scenario
+    "corpus": ("expected.json", "fixture.json"),
+    "siblings": ("siblings-expected.json", "fixture.json"),
+    "run": ("expected-run.json", "run_fixture.json"),
+}
 LINES = (
     "status",
     "success bodies",
@@ -38,9 +43,10 @@ if sys.version_info >= (3, 13):
 @pytest.fixture(scope="module", params=list(STEPS))
 def report(request, served, tmp_path_factory):
     path = tmp_path_factory.mktemp("conformance") / "report.json"
-    expected = {"corpus": "expected.json", "siblings": "siblings-expected.json"}[request.param]
+    expected, fixture = FILES[request.param]
     program = [sys.executable, HERE / "compare.py", served.url, "--report", path]
     program += ["--corpus", HERE / f"{request.param}.json", "--expected", HERE / expected]
+    program += ["--fixture", HERE / fixture]
     subprocess.run(program, check=False, stdout=subprocess.DEVNULL)
     return json.loads(path.read_text()) | {"corpus": request.param}
 
