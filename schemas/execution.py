@@ -304,8 +304,8 @@ class TIEnterRunningPayload(StrictSchema):
     """A process begins to run a task instance."""
 
     state = OneOf("running", literal="TaskInstanceState")
-    hostname = Text(required=True)
-    unixname = Text(required=True)
+    hostname = Word(required=True)
+    unixname = Word(required=True)
     pid = LaxInteger(required=True)
     start_date = UtcDateTime(required=True)
 
@@ -326,7 +326,7 @@ class RenderedFields(BareBody):
 class RenderedMapIndex(BareBody):
     """The label of a mapped task instance."""
 
-    value = Text(required=True)
+    value = Word(required=True)
 
 
 class TISkippedDownstreamTasksStatePayload(StrictSchema):
@@ -461,14 +461,14 @@ class TITerminalStatePayload(StrictSchema):
 
     state = OneOf("failed", "skipped", "removed", "upstream_failed")
     end_date = UtcDateTime(required=True)
-    rendered_map_index = Text(allow_none=True)
+    rendered_map_index = Word(allow_none=True)
 
 
 class AssetProfile(StrictSchema):
     """An outlet of a task."""
 
-    name = Text(allow_none=True)
-    uri = Text(allow_none=True)
+    name = Word(allow_none=True)
+    uri = Word(allow_none=True)
     type = Text(required=True)
 
 
@@ -479,7 +479,7 @@ class TISuccessStatePayload(StrictSchema):
     end_date = UtcDateTime(required=True)
     task_outlets = Members(AssetProfile)
     outlet_events = Members()
-    rendered_map_index = Text(allow_none=True)
+    rendered_map_index = Word(allow_none=True)
 
 
 class TITargetStatePayload(StrictSchema):
@@ -504,9 +504,9 @@ class TIDeferredStatePayload(StrictSchema):
     trigger_kwargs = Mapping(or_text=True)
     trigger_timeout = Duration(allow_none=True)
     queue = Text(allow_none=True)
-    next_method = Text(required=True)
+    next_method = Word(required=True)
     next_kwargs = Mapping()
-    rendered_map_index = Text(allow_none=True)
+    rendered_map_index = Word(allow_none=True)
 
 
 class TIRescheduleStatePayload(StrictSchema):
@@ -522,9 +522,9 @@ class TIAwaitingInputStatePayload(StrictSchema):
 
     state = OneOf("awaiting_input", literal="IntermediateTIState")
     timeout = Duration(allow_none=True)
-    next_method = Text(required=True)
+    next_method = Word(required=True)
     next_kwargs = Mapping()
-    rendered_map_index = Text(allow_none=True)
+    rendered_map_index = Word(allow_none=True)
 
 
 class TIRetryStatePayload(StrictSchema):
@@ -532,7 +532,7 @@ class TIRetryStatePayload(StrictSchema):
 
     state = OneOf("up_for_retry", literal="IntermediateTIState")
     end_date = UtcDateTime(required=True)
-    rendered_map_index = Text(allow_none=True)
+    rendered_map_index = Word(allow_none=True)
     retry_delay_seconds = Number(allow_none=True)
     retry_reason = Text(allow_none=True)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, validate
 
-from .airflow import LaxInteger, Text
+from .airflow import LaxInteger
 from .base import Field
+from .control import Word
 from .problems import MISSING, NOT_AN_OBJECT, Problem
 
 TASK_INSTANCE_STATES = (
@@ -186,14 +187,14 @@ class TasksToSkip(Field):
 def _task(item: Any) -> tuple[str, int]:
     """A task id and a map index; what is wrong is told as by pydantic, for either form."""
     if isinstance(item, str):
-        return item, -1
+        return Word().deserialize(item), -1
     not_a_text = Problem("Input should be a valid string", "string_type", loc=("str",))
     pair = ("tuple[str, int]",)
     if not isinstance(item, list):
         not_a_pair = Problem("Input should be a valid tuple", "tuple_type", loc=pair)
         raise ValidationError([not_a_text, not_a_pair])
     problems = [not_a_text]
-    for position, kind in enumerate((Text(), LaxInteger())):
+    for position, kind in enumerate((Word(), LaxInteger())):
         loc = (*pair, position)
         if position >= len(item):
             problems.append(Problem(str(MISSING), "missing", loc=loc))

@@ -151,7 +151,7 @@ class Changes(NamedTuple):
 def check_partition_keys(outlets: Outlets) -> None:
     """Check the partition keys of a task's events.
 
-    :raises InvalidPartitionKey: if one is blank, or longer than 250 characters.
+    :raises InvalidPartitionKey: if one is blank, longer than 250 characters or no Unicode text.
     """
     for event in outlets.events:
         key = event.get("partition_key")
@@ -159,6 +159,8 @@ def check_partition_keys(outlets: Outlets) -> None:
             continue
         if not isinstance(key, str):
             raise InvalidPartitionKey(f"must be a string; got {key!r}.")
+        if values.broken_text(key, names=False):
+            raise InvalidPartitionKey(f"must be Unicode text; {values.LONE_SURROGATE}.")
         if not key.strip():
             raise InvalidPartitionKey(f"must not be empty or whitespace-only; got {key!r}.")
         if len(key) > _LONGEST_PARTITION_KEY:
