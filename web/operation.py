@@ -68,7 +68,7 @@ class Operation:
     query: Query | None = None
     body: Body | None = None
     also: tuple[int, ...] = ()
-    errors: Mapping[int, type[Schema]] | None = None
+    errors: Mapping[int, tuple[type[Schema], ...]] | None = None
     by: Mapping[str, Query] | None = None
     open: bool = False
     workload: bool = False

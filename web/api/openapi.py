@@ -95,6 +95,7 @@ _APIS = {
             **_BY_SERVER,
             404: (_TEXT, _REASON),
             409: (_REASON,),
+            410: (_REASON,),
             422: (_LIST, _REASON),
             500: (_REASON,),
             507: (_REASON,),
@@ -342,7 +343,7 @@ def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> s
 def _error(api: Api, operation: Operation, code: int) -> dict[str, Any]:
     shapes = api.errors.get(code, (api.error,))
     if operation.errors and code in operation.errors:
-        shapes = (operation.errors[code],)
+        shapes = operation.errors[code]
     schema: Any = shapes[0]
     if len(shapes) > 1:
         schema = {"anyOf": list(shapes)}

@@ -35,7 +35,7 @@ _STARTED = time.monotonic()
 
 
 @bp.get("/health")
-@Operation((200, schemas.Health), also=(503,), errors={503: schemas.Health}, open=True)
+@Operation((200, schemas.Health), also=(503,), errors={503: (schemas.Health,)}, open=True)
 def health() -> Response:
     """Get the service's health, version and database; 503 if the database cannot be read."""
     service = g.service

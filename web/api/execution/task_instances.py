@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
+from schemas import errors
 from schemas import execution as schemas
 from state.model import values
 from state.model.clock import to_text
@@ -51,7 +52,12 @@ def ti_run(task_instance_id: str) -> Response:
 
 
 @bp.put("/<task_instance_id>/heartbeat")
-@Operation(NO_BODY, body=schemas.TIHeartbeatInfo, also=(409, 410))
+@Operation(
+    NO_BODY,
+    body=schemas.TIHeartbeatInfo,
+    also=(409, 410),
+    errors={409: (errors.HeartbeatResponse,)},
+)
 def ti_heartbeat(task_instance_id: str) -> Any:
     """Take a heartbeat; an error tells the worker to end its task."""
     place, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_HEARTBEAT))
@@ -149,7 +155,11 @@ def ti_put_rtif(task_instance_id: str) -> Response:
 
 
 @bp.patch("/<task_instance_id>/rendered-map-index")
-@Operation(NO_BODY, body=schemas.RenderedMapIndex)
+@Operation(
+    NO_BODY,
+    body=schemas.RenderedMapIndex,
+    errors={422: (errors.HTTPValidationError, errors.ReasonResponse, errors.HTTPExceptionResponse)},
+)
 def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     """Store the label of a mapped task instance."""
     place, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
