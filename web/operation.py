@@ -88,6 +88,11 @@ class Operation:
         return view
 
 
+def or_null(schema: type[Schema]) -> dict[str, Any]:
+    """The JSON schema of an answer that is null where there is nothing to answer."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def lane(name: LaneName) -> Callable[[View], View]:
     """Say of a page which threads answer it; an API's view says it in its :class:`Operation`."""
 

@@ -190,6 +190,12 @@ def test_every_reason_to_refuse_a_heartbeat_is_described(document):
     assert {"current_state", "current_hostname", "current_pid"} < set(reason)
 
 
+def test_an_answer_that_may_be_null_is_described_so(document):
+    answer = document["paths"]["/execution/dag-runs/previous"]["get"]["responses"]["200"]
+    shapes = answer["content"]["application/json"]["schema"]["anyOf"]
+    assert shapes == [{"$ref": "#/components/schemas/ExecutionDagRun"}, {"type": "null"}]
+
+
 def test_the_refusal_of_an_empty_label_is_described(document):
     path = "/execution/task-instances/{task_instance_id}/rendered-map-index"
     answer = document["paths"][path]["patch"]["responses"]["422"]

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g
 from schemas import execution as schemas
 from state.store.views import dag_runs
 
-from ...operation import Operation
+from ...operation import Operation, or_null
 from ...request import version
 from ...request.parsing import query, read
 from ...responses import json_answer
@@ -32,7 +32,7 @@ def get_dr_count() -> Response:
 
 
 @bp.get("/previous")
-@Operation((200, schemas.DagRun), query=schemas.PreviousDagRunQuery, since="2026-04-06")
+@Operation((200, or_null(schemas.DagRun)), query=schemas.PreviousDagRunQuery, since="2026-04-06")
 def get_previous_dagrun() -> Response:
     """Get the last run of a Dag before a logical date; null if there is none."""
     (asked,) = read(query(_PREVIOUS))
@@ -49,7 +49,7 @@ def _previous(dag_id: str, asked: dict[str, Any]) -> dict[str, Any] | None:
 
 @bp.get("/<dag_id>/previous")
 @Operation(
-    (200, schemas.DagRun),
+    (200, or_null(schemas.DagRun)),
     query=schemas.PreviousRunQuery,
     since=older_clients.PREVIOUS_BY_PATH,
     older_methods=("POST",),

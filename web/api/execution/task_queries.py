@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g
 from schemas import execution as schemas
 from state.store.views import dag_runs, task_instances
 
-from ...operation import Operation
+from ...operation import Operation, or_null
 from ...request.parsing import path, query, read
 from ...responses import json_answer
 
@@ -38,7 +38,7 @@ def get_task_instance_states() -> Response:
 
 
 @bp.get("/previous/<dag_id>/<task_id>")
-@Operation((200, schemas.PreviousTIResponse), query=schemas.PreviousTIQuery)
+@Operation((200, or_null(schemas.PreviousTIResponse)), query=schemas.PreviousTIQuery)
 def get_previous_task_instance(dag_id: str, task_id: str) -> Response:
     """Get the last task instance of a task before a logical date; null if there is none."""
     (asked,) = read(query(_PREVIOUS))
