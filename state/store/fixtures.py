@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..errors import BadDocument, DatabaseFull, NotFound
@@ -343,19 +344,7 @@ def _asset_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
         yield entry
 
 
-def _run_without_defaults(row: Document) -> Document:
-    return _without(row, dag_runs.NEW_RUN, ("logical_date", "run_after", "state"))
-
-
-def _attempt_without_defaults(row: Document) -> Document:
-    return _without(row, NEW_ATTEMPT, ("state", "try_number", "max_tries"))
-
-
-def _asset_without_defaults(row: Document) -> Document:
-    return _without(row, NEW_ASSET, ())
-
-
-def _without(row: Document, defaults: Document, always: tuple[str, ...]) -> Document:
+def _without(defaults: Document, always: tuple[str, ...], row: Document) -> Document:
     """A row without the members that have their default, except some."""
     return {
         name: value
@@ -364,10 +353,10 @@ def _without(row: Document, defaults: Document, always: tuple[str, ...]) -> Docu
     }
 
 
-_WITHOUT_DEFAULTS = {
-    "dag_runs": _run_without_defaults,
-    "task_instances": _attempt_without_defaults,
-    "assets": _asset_without_defaults,
+_WITHOUT_DEFAULTS: dict[str, Callable[[Document], Document]] = {
+    "dag_runs": partial(_without, dag_runs.NEW_RUN, ("logical_date", "run_after", "state")),
+    "task_instances": partial(_without, NEW_ATTEMPT, ("state", "try_number", "max_tries")),
+    "assets": partial(_without, NEW_ASSET, ()),
 }
 
 
