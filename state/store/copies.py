@@ -75,16 +75,23 @@ _FIXED = {"entries": ("scope_id", "key")}  # an entry never changes its key, so 
 _TAKEN = "snapshot_pk = :snapshot"
 
 
+# values may be long: these rows are compared by their numbers, by which they are the same (a
+# replaced XCom has another key)
+_SAME = {
+    "entries": "e.seq = t.seq AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk",
+    "xcoms": "e.seq = t.seq",
+}
+
+
 def _changed(table: str) -> str:
-    """A SELECT of the snapshot's rows that differ from the table's; entries are compared by their
-    number and their writer, and differ while they are hidden.
+    """A SELECT of the snapshot's rows that differ from the table's; entries and XComs are compared
+    by their numbers, and differ while they are hidden.
     """
     key, columns, mine = TABLES[table]
-    if table == "entries":
-        same = """SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
-            AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk"""
-        return f"""SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN}
-            AND (scope_id NOT IN ({OF_NAMESPACE}) OR NOT EXISTS ({same}))"""
+    if table in _SAME:
+        same = f"SELECT 1 FROM {table} e WHERE e.{key} = t.{key} AND {_SAME[table]}"
+        return f"""SELECT {key}, {columns} FROM snapshot_{table} t WHERE {_TAKEN}
+            AND (NOT {mine} OR NOT EXISTS ({same}))"""
     now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
     return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
 

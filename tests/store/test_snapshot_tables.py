@@ -3,10 +3,10 @@
 import pytest
 
 from schemas.control.fixtures import Fixture
-from state.model.scopes import TaskScope
+from state.model.scopes import API_WRITER, TaskScope
 from state.store import copies, fixtures, snapshots
 from state.store.store import Store
-from state.store.tables import rendered_fields, scopes
+from state.store.tables import rendered_fields, scopes, xcoms
 from tests.support.shop import MAKE, MANUAL, SHOP, TI
 
 TASK = TaskScope("shop", MANUAL, "r")
@@ -152,3 +152,15 @@ def test_keys_go_on_after_a_restore(namespace):
     snapshots.restore(namespace, "s")
     scopes.task(namespace, TASK).set("k", 2)
     assert scopes.task(namespace, TASK).get("k") == 2
+
+
+def test_a_replaced_xcom_comes_back_without_a_journal(tmp_path):
+    store = Store(str(tmp_path / "s.db"), journal_limit=0)
+    fixtures.apply(store.namespace(), Fixture().load(DOCUMENT))
+    before = rows_of(store.namespace(), "xcoms")
+    snapshots.take(store.namespace(), "s")
+    xcoms.set_xcom(store.namespace(), TASK, "other", "2", API_WRITER)
+    assert rows_of(store.namespace(), "xcoms") != before
+    snapshots.restore(store.namespace(), "s")
+    assert rows_of(store.namespace(), "xcoms") == before
+    store.close()
