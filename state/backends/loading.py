@@ -5,16 +5,31 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import BadBackend, SettingError
 from .hooks import Hooks, check_class, import_class
 
 METASTORE = "metastore"
+_VARIABLE = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
+
+
+class Builtin(NamedTuple):
+    """The dotted paths of a built-in backend's classes.
+
+    :param path: of the class that the service and the accessors create with options.
+    :param worker_path: of the class that a real worker creates without arguments; None if its
+        objects are only in the memory of one process.
+    """
+
+    path: str
+    worker_path: str | None
+
+
 BUILTIN = {
-    "file": "state.backends.files.FileBackend",
-    "object": "state.backends.objects.ObjectBackend",
-    "memory": "state.backends.memory.MemoryBackend",
+    "file": Builtin("state.backends.files.FileBackend", "state.worker.FileBackend"),
+    "object": Builtin("state.backends.objects.ObjectBackend", "state.worker.ObjectBackend"),
+    "memory": Builtin("state.backends.memory.MemoryBackend", None),
 }
 _OPTIONS = {
     "base": "STATEROOM_BACKEND_BASE",
@@ -35,7 +50,7 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
     """
     if spec not in BUILTIN:
         return {}
-    parameters = _parameters(import_class(BUILTIN[spec]))
+    parameters = _parameters(import_class(BUILTIN[spec].path))
     options: dict[str, Any] = {
         name: environ[variable] for name, variable in _OPTIONS.items() if environ.get(variable)
     }
@@ -100,7 +115,9 @@ def class_of(spec: str) -> type:
         raise BadBackend(
             f"unknown backend {spec!r}; use one of {names}, or the dotted path of a class"
         )
-    return import_class(BUILTIN.get(spec, spec))
+    if spec in BUILTIN:
+        return import_class(BUILTIN[spec].path)
+    return import_class(spec)
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -138,10 +155,6 @@ def _create(cls: type, spec: str, options: Mapping[str, Any]) -> Any:
         ) from error
 
 
-_VARIABLE = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
-_FOR_WORKERS = {"file": "state.worker.FileBackend", "object": "state.worker.ObjectBackend"}
-
-
 def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
     """The hooks of a backend; None for ``metastore``.
 
@@ -170,11 +183,14 @@ def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, st
         return {_VARIABLE: _path(spec)}
     if not isinstance(spec, str):
         return {_VARIABLE: _path(type(spec))}
-    if spec in _FOR_WORKERS:
-        return {_VARIABLE: _FOR_WORKERS[spec], **to_environ({"realm": realm, **options})}
-    if spec in BUILTIN or spec == METASTORE:
+    if spec == METASTORE:
         return {}
-    return {_VARIABLE: spec}
+    if spec not in BUILTIN:
+        return {_VARIABLE: spec}
+    worker_path = BUILTIN[spec].worker_path
+    if worker_path is None:
+        return {}
+    return {_VARIABLE: worker_path, **to_environ({"realm": realm, **options})}
 
 
 def _path(cls: type) -> str:

@@ -48,6 +48,28 @@ def test_each_built_in_backend_loads_by_its_name(name, tmp_path):
     assert hooks.name == name
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[NEEDS_FSSPEC] if name == "object" else [])
+        for name, row in loading.BUILTIN.items()
+        if row.worker_path is not None
+    ],
+)
+def test_a_real_worker_creates_the_backend_of_a_name(name, tmp_path, monkeypatch):
+    environ = loading.variables(name, "db/ns", {"base": f"file://{tmp_path}"})
+    path = environ.pop("AIRFLOW__WORKERS__STATE_STORE_BACKEND")
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    backend = loading.import_class(path)()
+    assert isinstance(backend, loading.class_of(name))
+    assert backend.realm == load(name, base=f"file://{tmp_path}", realm="db/ns").backend.realm
+
+
+def test_only_the_backend_in_memory_has_no_class_for_workers():
+    assert [name for name, row in loading.BUILTIN.items() if row.worker_path is None] == ["memory"]
+
+
 def test_a_class_loads_by_its_dotted_path():
     assert isinstance(load("state.backends.files.FileBackend", base="/base").backend, FileBackend)
 

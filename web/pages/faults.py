@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from flask import g, request
@@ -102,9 +103,7 @@ def _document() -> dict[str, Any]:
 def _condition(inputs: dict[str, str]) -> dict[str, Any]:
     name = inputs.get("when", "always")
     if name not in CONDITIONS:
-        raise Wrong(
-            "fault", f"unknown condition {name[:50]!r}; choose from {', '.join(CONDITIONS)}"
-        )
+        raise _unknown("condition", name, CONDITIONS)
     if name == "always":
         return {}
     return {name: _number("count", inputs)}
@@ -114,11 +113,15 @@ def _effect(inputs: dict[str, str]) -> dict[str, Any]:
     name = inputs.get("what", "status")
     effect = EFFECTS.get(name)
     if effect is None:
-        raise Wrong("fault", f"unknown effect {name[:50]!r}; choose from {', '.join(EFFECTS)}")
+        raise _unknown("effect", name, EFFECTS)
     members = dict(effect.members)
     if effect.number is not None:
         members[effect.number] = _number("amount", inputs)
     return members
+
+
+def _unknown(what: str, name: str, names: Iterable[str]) -> Wrong:
+    return Wrong("fault", f"unknown {what} {name[:50]!r}; choose from {', '.join(names)}")
 
 
 def _number(name: str, inputs: dict[str, str]) -> float | int:
