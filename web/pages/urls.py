@@ -13,26 +13,6 @@ from state.store.views.lists import ONLY, SORTS, Order, Search, order
 from ..errors import Refused
 
 ROWS = 50  # of one page
-_KNOWN = (
-    "q",
-    "only",
-    "show",
-    "sort",
-    "page",
-    "dag_id",
-    "run_id",
-    "task_id",
-    "map_index",
-    "asset_id",
-    "asset",
-    "key",
-    "health",
-    "backend",
-    "older_than",
-    "a",
-    "b",
-    "at",
-)
 _COUNTED = ("keys", "updated_at", *ONLY)
 _MOST_WORDS = 8
 
@@ -114,17 +94,12 @@ def here(**changes: Any) -> str:
 
     :param changes: the new values; None removes a parameter.
     """
-    args = {
-        name: value
-        for name, value in request.args.items()
-        if name in _KNOWN and name not in changes
-    }
-    if "page" not in changes:
-        args.pop("page", None)
-    return to(request.path, **args, **changes)
+    args = request.args.to_dict()
+    args.pop("page", None)
+    return to(request.path, **{**args, **changes})
 
 
-def to(path: str, **args: Any) -> str:
+def to(path: str, /, **args: Any) -> str:
     """An address in this namespace."""
     query = urlencode(
         {name: _text(value) for name, value in args.items() if value not in (None, "")}
