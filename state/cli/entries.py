@@ -162,7 +162,7 @@ _WIDEST_VALUE = 48
 def table(entries: list[dict[str, Any]]) -> str:
     """Entries as a table for a terminal."""
     return columns(
-        [("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
+        [("SCOPE", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
     )
 
 

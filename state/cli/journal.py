@@ -137,7 +137,7 @@ class _Table:
         formatter = EventFormatter(known, numbered=True)
         rows = [self._row(event, formatter) for event in known[-count:]]
         if not self._widths:
-            rows.insert(0, self._cells("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"))
+            rows.insert(0, self._cells("SEQ", "AT", "ACTOR", "SCOPE", "OP", "KEY", "RESULT"))
         click.echo(columns(rows, self._widths))
 
     def _row(self, event: Event, formatter: EventFormatter) -> tuple[str, ...]:
@@ -196,7 +196,7 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
     if len(near) > 1:
         rows = [(label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in near]
         printed = [tuple(map(printable, row)) for row in rows]
-        click.echo("\n" + columns([("NEAR", "KEY", "WHY"), *printed]))
+        click.echo("\n" + columns([("SCOPE", "KEY", "WHY"), *printed]))
 
 
 @click.command()
@@ -261,7 +261,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         )
         for event, row in zip(events, rows, strict=True)
     ]
-    return columns([("SEQ", "AT", "WHO", "OP", "WHAT"), *lines])
+    return columns([("SEQ", "AT", "ACTOR", "OP", "RESULT"), *lines])
 
 
 def _lost_update(seq: int | None) -> str:

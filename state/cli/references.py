@@ -143,7 +143,7 @@ def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None
 
 def references_table(rows: list[dict[str, Any]]) -> str:
     """References of the Control API as a table for a terminal."""
-    head = ("OF", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
+    head = ("SCOPE", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
     return columns([head, *(_reference_line(row) for row in rows)])
 
 

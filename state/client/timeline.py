@@ -12,7 +12,7 @@ from ..backends.wrappers import Failure
 from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.clock import from_text
-from ..model.events import KEY_NOT_FOUND
+from ..model.events import KEY_NOT_FOUND, actor_name
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
@@ -96,9 +96,9 @@ class EventFormatter:
 
     def failure(self, failure: Failure) -> tuple[str, ...]:
         """The cells of an error that a worker's backend raised; see :meth:`line`."""
-        actor = "api"
+        actor = actor_name("api")
         if failure.try_number is not None:
-            actor = f"try {failure.try_number}"
+            actor = actor_name("task", try_number=failure.try_number)
         ref = masked(failure.ref or "")
         message = masked(str(failure.error))
         if ref:
@@ -116,17 +116,14 @@ class EventFormatter:
         return f"{moment - self._start:.3f}s"
 
     def actor(self, event: Event) -> str:
-        """``try 2`` for a task, with the task's name if the event is about another scope.
-
-        For other actors it is their kind, such as ``api``.
+        """``attempt 2`` for a task, with the task's name if the event is about another scope; other
+        actors as :func:`~state.model.events.actor_name` names them.
         """
-        if event.by != "task" or event.try_number is None:
-            return event.by
-        attempt = f"try {event.try_number}"
+        name = actor_name(event.by, event.api, event.try_number)
         task = self._tasks.get(event.ti_id)
-        if task is None or task == event.scope:
-            return attempt
-        return f"{label(task)} {attempt}"
+        if event.try_number is None or task is None or task == event.scope:
+            return name
+        return f"{label(task)} {name}"
 
 
 def lost_update(writer: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from state.cli.entries import set_entry
 from tests.support.pages import HTML, KEY, RAW, TASK, form_token, send, text_of
-from tests.support.world import ASSET_KEY, SECRET, TASK_KEY, TI, admin, bearer
+from tests.support.world import ASSET_KEY, CORE_TASK, EXTRACT, SECRET, TASK_KEY, TI, admin, bearer
 from web.pages.examples import set_command
 
 ADDRESSES = (
@@ -33,6 +33,10 @@ def put(client, key, value, **more):
         client.put(f"/execution/store/ti/{TI}/{key}", json={"value": value, **more}).status_code
         == 204
     )
+
+
+def page_of(client, path):
+    return client.get(path).get_data(as_text=True)
 
 
 def tabs(answer):
@@ -203,6 +207,26 @@ def test_a_key_shows_kind_size_writer_and_expiry(world):
     assert "Kind reference" in shown
     assert "Expires never" in shown
     assert "not checked yet" in shown
+
+
+@pytest.mark.parametrize(
+    ("delete", "name"),
+    [
+        (lambda world: world.delete(TASK_KEY), "attempt 1"),
+        (lambda world: world.delete(f"{CORE_TASK}/job_id"), "the Core API"),
+        (lambda world: world.delete(f"/_stateroom/values/ti/{TI}?key=job_id"), "the gateway"),
+        (lambda world: send(world, KEY + "job_id", action="delete"), "the web pages"),
+    ],
+)
+def test_an_actor_has_one_name_on_each_page_and_in_explain(world, delete, name):
+    assert delete(world).status_code < 300
+    (history,) = re.findall('data-label="By">(.*?)</td>', page_of(world, KEY + "job_id"))[:1]
+    latest = re.findall(r"· ([^·]*)</span>\s*</li>", page_of(world, "/"))[0]
+    key = {**EXTRACT, "key": "job_id"}
+    explanation = world.get("/_stateroom/explain", query_string=key).json["sentence"]
+    assert history == name
+    assert latest == name
+    assert f"deleted by {name} " in explanation
 
 
 @pytest.mark.parametrize(

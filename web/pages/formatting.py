@@ -11,6 +11,7 @@ from flask import Flask, g
 
 from state.masking import masked
 from state.model import durations, retention
+from state.model.events import actor_name
 from state.model.plurals import count
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
@@ -36,6 +37,7 @@ def register(app: Flask) -> None:
         address,
         really_ago,
         preview,
+        actor_name,
     ):
         app.add_template_filter(filter_, filter_.__name__)
 

@@ -168,12 +168,12 @@ def _by_attempt(
     if superseded_at is None:
         return _Subject(scope, key, scope_id), []
     problem = (
-        f"This id was that of try {try_number}, superseded at {second(superseded_at)}{_ANSWER}"
+        f"This id was that of attempt {try_number}, superseded at {second(superseded_at)}{_ANSWER}"
     )
     near = []
     if db.execute(_ENTRY, (scope_id, key)).fetchone():
         ti_id, number, _ = db.execute(_CURRENT, (scope_id,)).fetchone()
-        why = f"the task's current id, {ti_id} (try {number}), has it"
+        why = f"the task's current id, {ti_id} (attempt {number}), has it"
         near.append(Miss(scope, key, why))
     return _Subject(scope, key, None, problem), near
 
