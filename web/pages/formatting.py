@@ -11,6 +11,7 @@ from flask import Flask, g
 
 from state.masking import masked
 from state.model import durations, retention
+from state.model.clock import from_text
 from state.model.events import actor_name
 from state.model.plurals import count
 
@@ -55,11 +56,6 @@ def _now() -> datetime:
     return now
 
 
-def _read(text: str) -> datetime:
-    """A stored or sent moment; Python 3.10 cannot read its ``Z``."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def _seconds(passed: timedelta) -> float:
     return passed / timedelta(seconds=1)
 
@@ -68,14 +64,14 @@ def ago(text: str | None) -> str:
     """When a stored moment was: ``3 minutes ago``."""
     if not text:
         return "–"
-    return _ago(_seconds(_now() - _read(text)))
+    return _ago(_seconds(_now() - from_text(text)))
 
 
 def really_ago(text: str | None) -> str:
     """When a stored moment of real time was, whatever the namespace's clock shows."""
     if not text:
         return "–"
-    return _ago(_seconds(datetime.now(timezone.utc) - _read(text)))
+    return _ago(_seconds(datetime.now(timezone.utc) - from_text(text)))
 
 
 def _ago(passed: float) -> str:
@@ -90,7 +86,7 @@ def until(text: str | None) -> str:
     """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
     if not text:
         return "never"
-    passed = _seconds(_now() - _read(text))
+    passed = _seconds(_now() - from_text(text))
     if has_expired(text):
         return f"expired {span(passed)} ago"
     return f"in {span(passed)}"
@@ -98,14 +94,14 @@ def until(text: str | None) -> str:
 
 def has_expired(text: str) -> bool:
     """Whether the next clean removes an entry that expires at this moment."""
-    return retention.has_expired(_read(text), _now())
+    return retention.has_expired(from_text(text), _now())
 
 
 def exact(text: str | None) -> str:
     """A stored moment to the millisecond: ``2026-01-01 00:00:00.250 UTC``."""
     if not text:
         return ""
-    moment = _read(text).astimezone(timezone.utc)
+    moment = from_text(text).astimezone(timezone.utc)
     written = moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
     return f"{written.removesuffix('.000')} UTC"
 

@@ -35,7 +35,7 @@ def show_bench() -> Any:
     return _page()
 
 
-def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
+def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
     spaces = g.service.store.namespaces()
     clock = g.namespace.clock
     return render_template(
@@ -43,8 +43,8 @@ def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
         spaces=spaces[:_SHOWN],
         more=max(0, len(spaces) - _SHOWN),
         units=_UNITS,
-        typed=request.form,
-        wrong=wrong or {},
+        inputs=request.form,
+        errors=errors or {},
         now=to_text(clock.now()),
         expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),

@@ -31,7 +31,7 @@ def _compare(a: str, b: str | None) -> dict[str, Any]:
     try:
         diff = snapshots.diff(g.namespace, a, b)
     except StateError as error:
-        return {"a": a, "b": b, "wrong": str(error)}
+        return {"a": a, "b": b, "error": str(error)}
     rows = [
         {"what": what, **_row(item)}
         for what in ("added", "removed", "changed")

@@ -114,7 +114,7 @@ def _text(value: Any) -> bytes:
     return str(value).encode("utf-8", "replace")
 
 
-def place_args(row: dict[str, Any]) -> dict[str, Any]:
+def owner_args(row: dict[str, Any]) -> dict[str, Any]:
     """The parameters that name the task instance or the asset of a row."""
     if row.get("asset_id") is not None:
         return {"asset_id": row["asset_id"]}
@@ -127,9 +127,9 @@ def place_args(row: dict[str, Any]) -> dict[str, Any]:
     return args
 
 
-def place_url(row: dict[str, Any]) -> str:
+def owner_url(row: dict[str, Any]) -> str:
     """The page of the task instance or asset that a row belongs to."""
-    args = place_args(row)
+    args = owner_args(row)
     if "task_id" in args:
         return to("/task", **args)
     return to("/asset", **args)
@@ -137,4 +137,4 @@ def place_url(row: dict[str, Any]) -> str:
 
 def key_url(row: dict[str, Any], **more: Any) -> str:
     """The page of a key."""
-    return to("/key", **place_args(row), key=row["key"], **more)
+    return to("/key", **owner_args(row), key=row["key"], **more)
