@@ -62,7 +62,7 @@ def _is_for_people() -> bool:
 
 def _show(error: errors.StateError) -> Response:
     _log(error)
-    return _page(status_of(error), str(error), getattr(error, "near", ()))
+    return _page(status_of(error), str(error), getattr(error, "suggestions", ()))
 
 
 def _show_http(error: HTTPException) -> Response:
@@ -75,10 +75,10 @@ def _show_unexpected(error: Exception) -> Response:
     return _page(500, _bug(error))
 
 
-def _page(status: int, message: str, near: Sequence[str] = ()) -> Response:
+def _page(status: int, message: str, suggestions: Sequence[str] = ()) -> Response:
     name = HTTP_STATUS_CODES.get(status, "Error")
     text = render_template(
-        "error.html", status=status, name=name, message=masked(message), near=near
+        "error.html", status=status, name=name, message=masked(message), suggestions=suggestions
     )
     return Response(text, status, HEADERS, content_type="text/html; charset=utf-8")
 

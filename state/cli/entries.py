@@ -175,7 +175,7 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     if "asset" not in entry:
         expires = second(entry.get("expires_at")) or "never"
     return (
-        owner(entry),
+        scope_cell(entry),
         printable(entry["key"]),
         shortened(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
         second(entry["updated_at"]),
@@ -183,7 +183,7 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def owner(entry: dict[str, Any]) -> str:
+def scope_cell(entry: dict[str, Any]) -> str:
     """The task instance or asset of an entry, for a terminal."""
     if "asset" in entry:
         return f"asset {printable(entry['asset'])}"

@@ -89,7 +89,7 @@ class EventFormatter:
         """The value that a read returned."""
         write = self._by_number.get(event.saw or 0)
         if write is not None:
-            return f"-> {shown(write.value)}"
+            return f"-> {value_summary(write.value)}"
         if self._numbered and event.saw is not None:
             return f"-> the value of event {event.saw}"
         return "-> (its write is no longer in the journal)"
@@ -150,7 +150,7 @@ def _outcome(event: Event, read_value: str) -> str:
     if event.op == "get":
         parts.insert(0, read_value)
     elif event.op == "set":
-        parts[:0] = [shown(event.value), _expiry(event)]
+        parts[:0] = [value_summary(event.value), _expiry(event)]
     return "   ".join(part for part in parts if part)
 
 
@@ -169,7 +169,7 @@ def _expiry(event: Event) -> str:
     return until
 
 
-def shown(value: Any) -> str:
+def value_summary(value: Any) -> str:
     """A value as JSON, shortened at its end; a reference without credentials, at its beginning."""
     ref = envelope.unwrap(value)
     if ref is not None:

@@ -59,14 +59,14 @@ def backend_name() -> str:
 def show_overview() -> Any:
     """Dag runs, task instances, assets and keys with what they hold, and the latest writes."""
     page = read(str(one_of("show", _LISTS, _default_list())))
-    totals = lists.totals(g.namespace, page.asked)
+    totals = lists.totals(g.namespace, page.search)
     totals_of_all = totals
-    if page.asked.only:
-        totals_of_all = lists.totals(g.namespace, replace(page.asked, only=None))
+    if page.search.only:
+        totals_of_all = lists.totals(g.namespace, replace(page.search, only=None))
     return render_template(
         "overview.html",
         list=page,
-        rows=_LISTS[page.show](g.namespace, page.asked, page.order, ROWS, page.offset),
+        rows=_LISTS[page.show](g.namespace, page.search, page.order, ROWS, page.offset),
         of_each=totals_of_all,
         fitting=totals,
         total=totals[page.show],

@@ -31,7 +31,7 @@ def register(app: Flask) -> None:
         span,
         size,
         json_type,
-        shown,
+        encodable,
         masked,
         exact,
         count,
@@ -129,7 +129,7 @@ def json_type(beginning: str) -> str:
     return _TYPES.get(beginning[0], "number")
 
 
-def shown(value: Any) -> str:
+def encodable(value: Any) -> str:
     """A text that can be sent: with escapes for lone surrogates, which UTF-8 cannot encode."""
     return str(value).encode("utf-8", "backslashreplace").decode()
 
@@ -142,7 +142,7 @@ def preview(beginning: str, most: int) -> str:
     text = _ESCAPES.sub(_unescaped, _HALF.sub(r"\1…", beginning))
     if len(text) > most:
         text = f"{text[: most - 1]}…"
-    return shown(text)
+    return encodable(text)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -190,7 +190,7 @@ def tree(text: str) -> Node:
 def pretty(text: str) -> str:
     """A JSON text with line breaks, to edit or compare; unchanged if Python cannot parse it."""
     try:
-        return shown(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
+        return encodable(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
     except (ValueError, RecursionError):
         return text
 
@@ -203,7 +203,7 @@ class _Tree:
         """One node: its ``name``, ``type``, ``text`` or ``children``, and how many ``more``."""
         self._left -= 1
         if isinstance(name, str):
-            name = shown(name)
+            name = encodable(name)
         node: Node = {"name": name, "open": level < _OPEN}
         if isinstance(value, dict):
             return {**node, **self._inner("object", list(value.items()), level)}
@@ -229,7 +229,7 @@ def _leaf(value: Any) -> Node:
     if isinstance(value, str):
         return {
             "type": "text",
-            "text": shown(value[:_LONGEST]),
+            "text": encodable(value[:_LONGEST]),
             "more": max(0, len(value) - _LONGEST),
         }
     if isinstance(value, int) and value.bit_length() >= 10_000:

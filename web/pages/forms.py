@@ -98,11 +98,13 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> str:
     """The message about invalid JSON: where, what, and the text around it."""
     lines = text.splitlines() or [""]
     line = lines[min(error.lineno, len(lines)) - 1]
-    near = line[max(0, error.colno - 15) : error.colno + 10].strip()
+    excerpt = line[max(0, error.colno - 15) : error.colno + 10].strip()
     hint = ""
     if (error.pos == 0 and text[:1].isalpha()) or text[:1] == "'":
         hint = " Text needs double quotes."
-    return f"Line {error.lineno}, column {error.colno}: {error.msg.lower()}, near “{near}”.{hint}"
+    return (
+        f"Line {error.lineno}, column {error.colno}: {error.msg.lower()}, near “{excerpt}”.{hint}"
+    )
 
 
 def _check_size(form: Form) -> None:

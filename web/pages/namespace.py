@@ -30,7 +30,7 @@ _SHOWN = 200  # namespaces
 
 @bp.get("/bench")
 @lane(SLOW)
-def show_bench() -> Any:
+def show_namespace() -> Any:
     """The page of everything that changes a whole namespace."""
     return _page()
 
@@ -39,7 +39,7 @@ def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
     spaces = g.service.store.namespaces()
     clock = g.namespace.clock
     return render_template(
-        "bench.html",
+        "namespace.html",
         spaces=spaces[:_SHOWN],
         more=max(0, len(spaces) - _SHOWN),
         units=_UNITS,

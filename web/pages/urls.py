@@ -28,7 +28,7 @@ class List:
     show: str
     sort: str
     page: int
-    asked: Search = Search()
+    search: Search = Search()
 
     @property
     def order(self) -> Order:
