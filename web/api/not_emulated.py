@@ -54,7 +54,7 @@ def templates(path: str) -> dict[str, str]:
 
 
 def refuse() -> Response | None:
-    """Say of a route that Airflow has, and no view here, that it is not emulated.
+    """Refuse a route that Airflow has, and no view here.
 
     :returns: a redirect to the path without its last slash, or None for a path that Airflow has not
         either.
