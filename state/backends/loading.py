@@ -11,25 +11,24 @@ from ..errors import BadBackend, SettingError
 from .hooks import Hooks, check_class, import_class
 
 METASTORE = "metastore"
-_VARIABLE = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
 
 
-class Builtin(NamedTuple):
-    """The dotted paths of a built-in backend's classes.
+class BuiltIn(NamedTuple):
+    """A backend of ours, which has a name.
 
-    :param path: of the class that the service and the accessors create with options.
-    :param worker_path: of the class that a real worker creates without arguments; None if its
-        objects are only in the memory of one process.
+    :param path: of its class.
+    :param for_workers: the path of the class that a real Airflow worker creates without arguments;
+        None for a backend whose objects end with its process.
     """
 
     path: str
-    worker_path: str | None
+    for_workers: str | None
 
 
 BUILTIN = {
-    "file": Builtin("state.backends.files.FileBackend", "state.worker.FileBackend"),
-    "object": Builtin("state.backends.objects.ObjectBackend", "state.worker.ObjectBackend"),
-    "memory": Builtin("state.backends.memory.MemoryBackend", None),
+    "file": BuiltIn("state.backends.files.FileBackend", "state.worker.FileBackend"),
+    "object": BuiltIn("state.backends.objects.ObjectBackend", "state.worker.ObjectBackend"),
+    "memory": BuiltIn("state.backends.memory.MemoryBackend", None),
 }
 _OPTIONS = {
     "base": "STATEROOM_BACKEND_BASE",
@@ -50,7 +49,7 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
     """
     if spec not in BUILTIN:
         return {}
-    parameters = _parameters(import_class(BUILTIN[spec].path))
+    parameters = _parameters(class_of(spec))
     options: dict[str, Any] = {
         name: environ[variable] for name, variable in _OPTIONS.items() if environ.get(variable)
     }
@@ -155,6 +154,9 @@ def _create(cls: type, spec: str, options: Mapping[str, Any]) -> Any:
         ) from error
 
 
+_VARIABLE = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
+
+
 def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
     """The hooks of a backend; None for ``metastore``.
 
@@ -175,7 +177,8 @@ def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
 def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, str]:
     """The environment variables that configure the backend in a real worker.
 
-    For an instance it is only its class; for ``memory`` and ``metastore`` there are none.
+    For an instance it is only its class; for ``metastore``, and for a built-in backend that workers
+    cannot use, there are none.
 
     :param realm: as for :func:`hooks_of`.
     """
@@ -187,10 +190,10 @@ def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, st
         return {}
     if spec not in BUILTIN:
         return {_VARIABLE: spec}
-    worker_path = BUILTIN[spec].worker_path
-    if worker_path is None:
+    path = BUILTIN[spec].for_workers
+    if path is None:
         return {}
-    return {_VARIABLE: worker_path, **to_environ({"realm": realm, **options})}
+    return {_VARIABLE: path, **to_environ({"realm": realm, **options})}
 
 
 def _path(cls: type) -> str:
