@@ -6,10 +6,22 @@ import time
 import pytest
 
 from state.errors import NamespaceDropped
+from state.model import tokens
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store.store import Store
 from state.store.tables import assets, scopes, task_instances
-from tests.support.world import ASSET_KEY, CORE_TASK, EXTRACT, RUN, TASK_KEY, TI, WORLD, bearer
+from tests.support.world import (
+    ASSET_KEY,
+    CORE_TASK,
+    EXTRACT,
+    RUN,
+    SECRET,
+    TASK_KEY,
+    TI,
+    WORLD,
+    admin,
+    bearer,
+)
 
 ODD = "019b0000-0000-7000-8000-00000000ffff"
 
@@ -178,9 +190,6 @@ def test_an_event_names_its_actor_and_api(world, journal, call, kind, api):
 
 
 def test_the_token_names_the_writer_of_an_asset(guarded):
-    from state.model import tokens
-    from tests.support.world import SECRET, admin
-
     guarded.put(ASSET_KEY, json={"value": 1}, headers=bearer(tokens.for_task_instance(SECRET, TI)))
     event = guarded.get("/_stateroom/journal", headers=admin()).json["events"][-1]
     assert event["actor"]["ti_id"] == TI

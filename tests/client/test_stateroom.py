@@ -393,7 +393,7 @@ def test_its_text_is_a_table_with_a_line_for_each_event(stateroom, task):
     task.set("job_id", "x" * 100)
     lines = repr(stateroom.journal).splitlines()
     assert len(lines) == 2
-    assert lines[1].split()[1:6] == ["try", "1", "etl/submit", "set", "job_id"]
+    assert lines[1].split()[1:6] == ["attempt", "1", "etl/submit", "set", "job_id"]
     assert max(map(len, lines)) <= 120
 
 
@@ -418,7 +418,7 @@ def test_a_write_over_what_was_not_seen_is_a_lost_update(stateroom):
     assert lost.lost.value == 1
     assert lost.write.value == 2
     assert (
-        "LOST UPDATE: overwrote the write of etl/one try 1 at"
+        "LOST UPDATE: overwrote the write of etl/one attempt 1 at"
         in stateroom.timeline().splitlines()[-1]
     )
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from state.client.http import StateroomClient
+from state.model.faults import BACKEND, MOMENTS, Fault
 from state.process import ServerProcess
 from tests.support.pages import KEY, RAW, TASK, send, text_of
 from tests.support.space import Space
 from tests.support.world import TI, WORLD
+from web.pages.faults import EFFECTS
 
 AWKWARD = 'it\'s a/key & $HOME `more` "and" more'
 FOREIGN = {"__airflow_state_ref__": "/another/backends/object"}
@@ -242,10 +244,27 @@ def test_a_fault_is_set_as_the_form_says(world, fields, fault):
     assert world.get("/_stateroom/faults").json == {"faults": []}
 
 
+def test_the_form_adds_a_fault_for_each_effect_it_offers(world):
+    form = world.get("/bench").get_data(as_text=True)
+    choices = re.search('<select name="what">(.*?)</select>', form)[1]
+    names = re.findall('value="([^"]+)"', choices)
+    for name in names:
+        answer = send(world, "/bench", action="set_fault", what=name, amount="500")
+        assert "The fault is added" in text_of(answer), name
+    faults = [Fault.from_row(row) for row in world.get("/_stateroom/faults").json["faults"]]
+    world.delete("/_stateroom/faults")
+    assert names == list(EFFECTS)
+    assert len(set(map(str, faults))) == len(names)
+    assert {fault.backend for fault in faults} == {None, *BACKEND}
+    assert {fault.close for fault in faults} == {None, *MOMENTS}
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
         ({"what": "status", "amount": "200"}, "status"),
+        ({"what": "explode", "amount": "1"}, "unknown effect 'explode'"),
+        ({"when": "status", "count": "503", "what": "truncate"}, "unknown condition 'status'"),
         ({"what": "status", "amount": "x"}, "is not a number"),
         ({"what": "corrupt", "op": "set"}, "for a get only"),
         ({"when": "probability", "count": "7", "what": "truncate"}, "probability"),

@@ -105,12 +105,12 @@ def test_resumes(stateroom):
 def test_a_failed_test_says_what_happened_in_its_namespace(run):
     lines, notes = section(run(FAILING))
     assert [re.split(r" {2,}", line.strip())[1:5] for line in lines] == [
-        ["stateroom", "etl/submit", "begins", "attempt 1"],
-        ["try 1", "etl/submit", "set", "job_id"],
-        ["stateroom", "etl/submit", "begins", "attempt 2"],
-        ["try 2", "etl/submit", "get", "job_id"],
-        ["stateroom", "etl/submit", "begins", "attempt 3"],
-        ["try 3", "etl/submit", "get", "nothing"],
+        ["the Control API", "etl/submit", "begins", "attempt 1"],
+        ["attempt 1", "etl/submit", "set", "job_id"],
+        ["the Control API", "etl/submit", "begins", "attempt 2"],
+        ["attempt 2", "etl/submit", "get", "job_id"],
+        ["the Control API", "etl/submit", "begins", "attempt 3"],
+        ["attempt 3", "etl/submit", "get", "nothing"],
     ]
     assert [
         lines[1].count('"job-42"   until 20'),
@@ -143,7 +143,7 @@ def test_it(stateroom, tmp_path):
     task.get("job_id")
 """)
     )
-    row = r"try 1 +etl/submit +get .*"
+    row = r"attempt 1 +etl/submit +get .*"
     outcome = "BROKEN, ObjectMissing: there is no object behind the reference …"
     read, broken, looked_again = lines[-3:]
     assert re.search(row + "-> ref", read)
@@ -184,8 +184,8 @@ def test_no_server(request):
 """)
     result.assert_outcomes(failed=1, passed=1)
     assert [line.split()[1:5] for line in section(result)[0] if " set " in line] == [
-        ["try", "1", "dag/task", "set"],
-        ["dag/task", "try", "1", "asset"],
+        ["attempt", "1", "dag/task", "set"],
+        ["dag/task", "attempt", "1", "asset"],
     ]
 
 

@@ -18,6 +18,7 @@ from state.model.scopes import TaskScope
 from state.store.tables import assets, scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
+from ..apis import CORE
 from ..operation import NO_BODY, SLOW, Operation, current_operation
 from ..request.auth import require_role
 from ..request.parsing import body, path, query, read, read_body
@@ -26,7 +27,7 @@ from ..service import setting
 from .asset_filters import assets_order, assets_where
 from .entry_json import asset_entry, collection, task_entry
 
-bp = Blueprint("core_api", __name__, url_prefix="/api/v2")
+bp = Blueprint("core_api", __name__, url_prefix=f"{CORE.prefix}/v2")
 AIRFLOW_VERSION = {"3.3": ("3.3.2", ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d")}
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"
 _ASSET = "/assets/<asset_id>/state-store"

@@ -21,5 +21,5 @@ _ASSET = schemas.AssetResponse()
 @Operation((200, schemas.AssetResponse), by=_QUERIES)
 def get_asset(by: str) -> Response:
     """Get an active asset, by name or by uri."""
-    (asked,) = read(query(_WHICH[by]))
-    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, asked[by])))
+    (parameters,) = read(query(_WHICH[by]))
+    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, parameters[by])))

@@ -27,10 +27,10 @@ _PATH = schemas.TaskInstancePath()
 )
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
-    place, update = read(
+    segments, update = read(
         path(_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
     )
-    ti_id = place["task_instance_id"]
+    ti_id = segments["task_instance_id"]
     delay = update.get("retry_delay_seconds")
     changed = task_instances.set_state(
         g.namespace, ti_id, update["state"], setting("clear_on_success"), g.writer, delay
