@@ -43,6 +43,17 @@ def test_a_stall_of_the_machine_is_no_fault_of_the_backend(tmp_path):
     assert not stalls
 
 
+def test_a_new_process_has_the_folder_and_modules_of_this_one(tmp_path, monkeypatch):
+    (tmp_path / "my_backend.py").write_text("from tests.support.broken_backends import Sound")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    spec = ("my_backend.Sound", {"root": "objects"})
+    result = run_one(BY_NAME["same_in_every_process"], lambda: Sound("objects"), "sound", spec)
+    assert result.outcome == "passed", result.detail
+    assert (tmp_path / "objects").is_dir()
+
+
 def test_every_check_catches_a_backend_or_is_about_the_frame():
     """The frame's own part (accessors, the database) is proven by the accessors' tests."""
     frame = {"retry_reads", "overwrite", "shrink", "crash_while_deleting", "two_writers"}
