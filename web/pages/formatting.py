@@ -10,7 +10,8 @@ from typing import Any
 from flask import Flask, g
 
 from state.masking import masked
-from state.model import durations, retention
+from state.model import retention
+from state.model.durations import words
 from state.model.plurals import count
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
@@ -26,7 +27,6 @@ def register(app: Flask) -> None:
         ago,
         until,
         has_expired,
-        span,
         size,
         json_type,
         shown,
@@ -38,11 +38,6 @@ def register(app: Flask) -> None:
         preview,
     ):
         app.add_template_filter(filter_, filter_.__name__)
-
-
-def span(seconds: float) -> str:
-    """A duration in one unit: ``29 days``."""
-    return durations.rounded(seconds)
 
 
 def _now() -> datetime:
@@ -80,8 +75,8 @@ def _ago(passed: float) -> str:
     if abs(passed) < 2:
         return "just now"
     if passed < 0:
-        return f"in {span(passed)}"
-    return f"{span(passed)} ago"
+        return f"in {words(passed)}"
+    return f"{words(passed)} ago"
 
 
 def until(text: str | None) -> str:
@@ -90,8 +85,8 @@ def until(text: str | None) -> str:
         return "never"
     passed = _seconds(_now() - _read(text))
     if has_expired(text):
-        return f"expired {span(passed)} ago"
-    return f"in {span(passed)}"
+        return f"expired {words(passed)} ago"
+    return f"in {words(passed)}"
 
 
 def has_expired(text: str) -> bool:
