@@ -27,6 +27,6 @@ def rows(db: sqlite3.Connection, sql: str, values: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in cursor.execute(sql, values)]
 
 
-def row_as_dict(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
+def row_as_dict(db: sqlite3.Connection, sql: str, parameters: Any) -> dict[str, Any]:
     """One row by its columns' names, empty if there is none."""
     return next(iter(rows(db, sql, parameters)), {})
