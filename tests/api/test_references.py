@@ -98,6 +98,7 @@ def test_orphans_are_listed_and_removed_only_with_confirmation(values):
     values.task.delete("k")
     (orphan,) = get(values, "/orphans", older_than=0)["orphans"]
     assert orphan["verdict"] == "removable"
+    assert orphan["why"] == "no key points at it"
     assert post(values, "/orphans/remove", {"older_than": 0})[0] == 422
     assert post(values, "/orphans/remove", {"older_than": 0, "confirm": False})[0] == 400
     assert os.path.exists(orphan["ref"])

@@ -15,7 +15,7 @@ from state.gateway.gateway import Gateway
 from state.gateway.orphans import Orphan, orphans, remove_orphans
 from state.model import envelope
 from state.model.clock import Clock
-from state.model.reference_facts import OLDER_THAN, Facts
+from state.model.reference_facts import OLDER_THAN, Facts, Verdict
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.store import Store
 from state.store.tables import assets, references, scopes, task_instances
@@ -56,8 +56,8 @@ class Kept:
 
     def remove(self, older_than=OLDER_THAN, limit=100):
         result = remove_orphans(self.namespace, self.backend, older_than, limit)
-        return [reference.ref for reference in result["removed"]], {
-            reference.ref: why for reference, why in result["left"]
+        return [decision.orphan.ref for decision in result["removed"]], {
+            decision.orphan.ref: decision.verdict for decision in result["left"]
         }
 
 
@@ -202,13 +202,13 @@ def test_a_row_keeps_even_an_old_object(kept):
 
 def test_the_object_of_a_set_that_is_under_way_stays(kept):
     ref = kept.loose(1)
-    assert kept.remove() == ([], {ref: "too young"})
+    assert kept.remove() == ([], {ref: Verdict.TOO_YOUNG})
 
 
 def test_an_object_just_short_of_the_age_stays(kept):
     ref = kept.loose(1)
     age(ref, DAY - 60)
-    assert kept.remove() == ([], {ref: "too young"})
+    assert kept.remove() == ([], {ref: Verdict.TOO_YOUNG})
 
 
 def test_age_counts_in_real_time_despite_a_namespace_clock(kept, monkeypatch):
@@ -216,7 +216,7 @@ def test_age_counts_in_real_time_despite_a_namespace_clock(kept, monkeypatch):
     kept.task.delete("k")
     later = kept.namespace.clock.now().replace(year=2999)
     monkeypatch.setattr(kept.namespace, "clock", Clock(frozen_at=later))
-    assert kept.remove() == ([], {ref: "too young"})
+    assert kept.remove() == ([], {ref: Verdict.TOO_YOUNG})
 
 
 def test_a_set_of_the_same_object_makes_it_young(kept):
@@ -225,14 +225,14 @@ def test_a_set_of_the_same_object_makes_it_young(kept):
     kept.put("k", 1)
     kept.task.delete("k")
     age(ref, 2 * DAY)
-    assert kept.remove()[1] == {ref: "too young"}
+    assert kept.remove()[1] == {ref: Verdict.TOO_YOUNG}
 
 
 def test_rewritten_object_is_young_despite_its_ledger_row(kept):
     ref = kept.put("k", 1)
     kept.task.delete("k")
     age_ledger(kept, 2 * DAY)
-    assert kept.remove()[1] == {ref: "too young"}
+    assert kept.remove()[1] == {ref: Verdict.TOO_YOUNG}
 
 
 def test_another_databases_object_stays(kept, base, tmp_path):
@@ -240,7 +240,7 @@ def test_another_databases_object_stays(kept, base, tmp_path):
     ref = other.put("k", 1)
     listing = Kept(kept.store, base, small_backends.Listing)
     age(ref, 99 * DAY)
-    assert listing.remove(older_than=0) == ([], {ref: "unknown owner"})
+    assert listing.remove(older_than=0) == ([], {ref: Verdict.UNKNOWN_OWNER})
     other.store.close()
 
 
@@ -254,7 +254,7 @@ def test_another_databases_object_in_our_ledger_is_not_removed(kept, base, tmp_p
     thief.task.set("stolen", envelope.wrap(ref), facts=Facts.of(name, 1))
     thief.task.delete("stolen")
     age_ledger(thief, 99 * DAY)
-    assert thief.remove(older_than=0) == ([], {ref: "unknown owner"})
+    assert thief.remove(older_than=0) == ([], {ref: Verdict.UNKNOWN_OWNER})
     assert os.path.exists(ref)
     other.store.close()
 
@@ -280,7 +280,7 @@ def test_row_written_between_listing_and_removal_keeps_object(kept, monkeypatch)
         return verdict(orphan, older_than)
 
     monkeypatch.setattr(Orphan, "verdict", slow)
-    assert kept.remove(older_than=0) == ([], {ref: "in use again"})
+    assert kept.remove(older_than=0) == ([], {ref: Verdict.IN_USE})
     assert os.path.exists(ref)
 
 
@@ -295,7 +295,7 @@ def test_object_set_and_deleted_meanwhile_is_young_again(kept, monkeypatch):
         return verdict(orphan, older_than)
 
     monkeypatch.setattr(Orphan, "verdict", slow)
-    assert kept.remove()[1] == {ref: "in use again"}
+    assert kept.remove()[1] == {ref: Verdict.IN_USE}
 
 
 def test_an_object_that_a_row_is_to_point_at_is_not_removed(kept, monkeypatch):
@@ -311,7 +311,7 @@ def test_an_object_that_a_row_is_to_point_at_is_not_removed(kept, monkeypatch):
 
     monkeypatch.setattr(kept.values._keyspace, "set", set)
     kept.values.set("k", 1)
-    assert list(left.values()) == ["in use again"]
+    assert list(left.values()) == [Verdict.IN_USE]
     assert kept.values.get("k") == 1
 
 
@@ -319,22 +319,24 @@ def test_a_backend_that_cannot_list_has_orphans_too(store, base):
     kept = Kept(store, base, small_backends.PlainFolder)
     ref = kept.put("k", 1)
     kept.task.delete("k")
-    assert kept.remove(older_than=0) == ([], {ref: "the backend cannot remove a single object"})
+    assert kept.remove(older_than=0) == ([], {ref: Verdict.NOT_SUPPORTED})
 
 
 def test_another_backends_orphan_stays(kept):
     kept.task.set("k", envelope.wrap("s3://elsewhere/x"), facts=Facts.of("other", 1))
     kept.task.delete("k")
-    assert kept.remove(older_than=0) == ([], {"s3://elsewhere/x": "unknown owner"})
+    assert kept.remove(older_than=0) == ([], {"s3://elsewhere/x": Verdict.UNKNOWN_OWNER})
 
 
-def test_a_failed_removal_is_reported_and_others_are_removed(store, base):
+def test_a_failed_removal_is_reported_with_the_reason(store, base):
     kept = Kept(store, base, small_backends.Raising)
     kept.files.errors["remove_ref"] = OSError("disk")
-    ref = kept.loose(1)
-    removed, failures = kept.remove(older_than=0)
-    assert removed == []
-    assert "OSError: disk" in failures[ref]
+    kept.loose(1)
+    result = remove_orphans(kept.namespace, kept.backend, 0, 100)
+    (decision,) = result["left"]
+    assert decision.verdict is Verdict.FAILED
+    assert "OSError: disk" in decision.why
+    assert result["removed"] == []
 
 
 def test_removal_stops_at_its_limit(kept):

@@ -84,16 +84,20 @@ def list_orphans() -> Response:
     objects = list(orphans.orphans(g.namespace, g.service.backend_of(g.namespace)))
     start = parameters["offset"]
     page = objects[start : start + min(parameters["limit"], _MOST)]
-    rows = [_orphan(orphan, orphan.verdict(parameters["older_than"])) for orphan in page]
+    older_than = parameters["older_than"]
+    decisions = [orphans.Decision.of(orphan, orphan.verdict(older_than)) for orphan in page]
+    rows = [_orphan(decision) for decision in decisions]
     return json_answer({"orphans": rows, "total_entries": len(objects)})
 
 
-def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
+def _orphan(decision: orphans.Decision) -> dict[str, Any]:
+    orphan = decision.orphan
     return {
         "ref": masked(orphan.ref),
         "size": orphan.size,
         "written_at": to_wire(to_text(orphan.written_at)),
-        "verdict": verdict,
+        "verdict": decision.verdict.value,
+        "why": decision.why,
     }
 
 
@@ -112,8 +116,8 @@ def remove_orphans() -> Response:
     )
     return json_answer(
         {
-            "removed": [_orphan(orphan, "removed") for orphan in done["removed"]],
-            "left": [_orphan(orphan, verdict) for orphan, verdict in done["left"]],
+            "removed": [_orphan(decision) for decision in done["removed"]],
+            "left": [_orphan(decision) for decision in done["left"]],
             "more": done["more"],
         }
     )
