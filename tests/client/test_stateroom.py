@@ -314,7 +314,8 @@ def test_an_unknown_name_in_a_fault_is_refused(stateroom):
 
 
 def test_a_frozen_clock_stands_still_until_it_is_let_go(stateroom):
-    assert stateroom.clock.freeze(NOON) == stateroom.clock.now() == NOON
+    assert stateroom.clock.freeze(NOON) == NOON
+    assert stateroom.clock.now() == NOON
     assert stateroom.clock.is_frozen
     assert stateroom.clock.advance(days=31, hours=1) == NOON + timedelta(days=31, hours=1)
     assert stateroom.clock.set(NOON) == NOON

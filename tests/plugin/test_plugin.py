@@ -112,11 +112,9 @@ def test_a_failed_test_says_what_happened_in_its_namespace(run):
         ["stateroom", "etl/submit", "begins", "attempt 3"],
         ["try 3", "etl/submit", "get", "nothing"],
     ]
-    assert [
-        lines[1].count('"job-42"   until 20'),
-        lines[3].count('-> "job-42"'),
-        lines[5].count("-> not found"),
-    ] == [1, 1, 1]
+    assert '"job-42"   until 20' in lines[1]
+    assert '-> "job-42"' in lines[3]
+    assert "-> not found" in lines[5]
     assert notes[0].startswith("  etl/submit: There is no 'nothing' here.")
 
 
