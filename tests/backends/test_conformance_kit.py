@@ -9,7 +9,7 @@ import pytest
 from state.conformance import report
 from state.conformance.runner import run, run_one
 from state.conformance.samples import CHECKS
-from tests.support.broken_backends import CAUGHT_BY, Broken, Sound, Unique
+from tests.support.backends.broken import CAUGHT_BY, Broken, Sound, Unique
 
 BY_NAME = {check.name: check for check in CHECKS}
 
@@ -44,7 +44,7 @@ def test_a_stall_of_the_machine_is_no_fault_of_the_backend(tmp_path):
 
 
 def test_a_new_process_has_the_folder_and_modules_of_this_one(tmp_path, monkeypatch):
-    (tmp_path / "my_backend.py").write_text("from tests.support.broken_backends import Sound")
+    (tmp_path / "my_backend.py").write_text("from tests.support.backends.broken import Sound")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONWARNINGS", "error")

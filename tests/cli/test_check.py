@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from state.cli.main import cli
-from tests.support.broken_backends import Sound
+from tests.support.backends.broken import Sound
 
 NESTED = f"{__name__}.Nested"
 

@@ -19,7 +19,7 @@ from state.model.reference_facts import OLDER_THAN, Facts, Verdict
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.store import Store
 from state.store.tables import assets, references, scopes, task_instances
-from tests.support import small_backends
+from tests.support.backends import small
 
 SCOPE = TaskScope("etl", "r1", "load")
 DAY = 24 * 3600
@@ -28,7 +28,7 @@ DAY = 24 * 3600
 class Kept:
     """One database, its backend, and a task instance's gateway over both."""
 
-    def __init__(self, store, base, cls=small_backends.Folder, name="tests.Folder"):
+    def __init__(self, store, base, cls=small.Folder, name="tests.Folder"):
         self.store = store
         self.namespace = store.namespace()
         self.files = cls(str(base), f"{store.database_id}/default")
@@ -112,7 +112,7 @@ def test_a_damaged_object_is_found(kept, damage, health):
 
 
 def test_a_mutable_backends_other_value_is_changed(kept, monkeypatch):
-    monkeypatch.setattr(small_backends.PlainFolder, "immutable", False)
+    monkeypatch.setattr(small.PlainFolder, "immutable", False)
     Path(kept.put("k", 1)).write_text("2")
     assert kept.check() == {"changed": 1}
 
@@ -123,13 +123,13 @@ def test_another_backends_reference_is_foreign(kept):
 
 
 def test_undecidable_references_stay_unchecked(store, base):
-    kept = Kept(store, base, small_backends.PlainFolder)
+    kept = Kept(store, base, small.PlainFolder)
     kept.task.set("k", envelope.wrap(kept.loose(1)), facts=Facts.of(kept.backend.name, 1))
     assert kept.check() == {"unchecked": 1}
 
 
 def test_backend_error_is_reported_and_the_check_continues(store, base):
-    kept = Kept(store, base, small_backends.Raising)
+    kept = Kept(store, base, small.Raising)
     kept.put("k", 1)
     kept.put("l", 2)
     kept.files.errors["deserialize"] = PermissionError("s3://u:p@h denied")
@@ -139,7 +139,7 @@ def test_backend_error_is_reported_and_the_check_continues(store, base):
 
 
 def test_a_hanging_backend_ends_the_check(store, base):
-    kept = Kept(store, base, small_backends.Hanging)
+    kept = Kept(store, base, small.Hanging)
     kept.put("k", 1)
     kept.files.hang_in = "deserialize"
     with pytest.raises(BackendTimeout):
@@ -238,7 +238,7 @@ def test_rewritten_object_is_young_despite_its_ledger_row(kept):
 def test_another_databases_object_stays(kept, base, tmp_path):
     other = Kept(Store(str(tmp_path / "other.db")), base)
     ref = other.put("k", 1)
-    listing = Kept(kept.store, base, small_backends.Listing)
+    listing = Kept(kept.store, base, small.Listing)
     age(ref, 99 * DAY)
     assert listing.remove(older_than=0) == ([], {ref: Verdict.UNKNOWN_OWNER})
     other.store.close()
@@ -248,9 +248,7 @@ def test_another_databases_object_stays(kept, base, tmp_path):
 def test_another_databases_object_in_our_ledger_is_not_removed(kept, base, tmp_path, name):
     other = Kept(Store(str(tmp_path / "other.db")), base)
     ref = other.put("k", 1)
-    thief = Kept(
-        kept.store, base, small_backends.Listing if name == "file" else small_backends.Folder, name
-    )
+    thief = Kept(kept.store, base, small.Listing if name == "file" else small.Folder, name)
     thief.task.set("stolen", envelope.wrap(ref), facts=Facts.of(name, 1))
     thief.task.delete("stolen")
     age_ledger(thief, 99 * DAY)
@@ -316,7 +314,7 @@ def test_an_object_that_a_row_is_to_point_at_is_not_removed(kept, monkeypatch):
 
 
 def test_a_backend_that_cannot_list_has_orphans_too(store, base):
-    kept = Kept(store, base, small_backends.PlainFolder)
+    kept = Kept(store, base, small.PlainFolder)
     ref = kept.put("k", 1)
     kept.task.delete("k")
     assert kept.remove(older_than=0) == ([], {ref: Verdict.NOT_SUPPORTED})
@@ -329,7 +327,7 @@ def test_another_backends_orphan_stays(kept):
 
 
 def test_a_failed_removal_is_reported_with_the_reason(store, base):
-    kept = Kept(store, base, small_backends.Raising)
+    kept = Kept(store, base, small.Raising)
     kept.files.errors["remove_ref"] = OSError("disk")
     kept.loose(1)
     result = remove_orphans(kept.namespace, kept.backend, 0, 100)

@@ -24,7 +24,7 @@ from state.store.store import Store
 from state.store.tables import assets, references, scopes, task_instances
 from state.store.views import keys
 from state.worker.accessors import TaskStateStoreAccessor
-from tests.support import small_backends
+from tests.support.backends import small
 from tests.support.objects import put_as_before
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -131,7 +131,7 @@ def test_an_object_goes_with_the_last_that_points_at_it(service):
 
 @pytest.mark.parametrize("way", ["delete", "clear"])
 def test_a_backend_that_removes_by_key_keeps_a_snapshots_objects(tmp_path, way):
-    service = Service(tmp_path, small_backends.PlainFolder, "tests.PlainFolder")
+    service = Service(tmp_path, small.PlainFolder, "tests.PlainFolder")
     gateway = service.gateway()
     gateway.set("k", 1)
     gateway.set("l", 2)

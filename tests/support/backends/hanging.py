@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 
-from tests.support.broken_backends import Broken
+from tests.support.backends.broken import Broken
 
 PROCESS = os.getpid()
 
