@@ -261,12 +261,11 @@ def test_no_packages_import_each_other_in_a_circle():
     )
 
 
-def folders():
-    for part in ("benchmarks", "docs", "examples", "schemas", "state", "tests", "web"):
-        yield from sorted({path.parent for path in (ROOT / part).rglob("*.py")})
+PARTS = ("benchmarks", "docs", "examples", "schemas", "state", "tests", "web")
+FOLDERS = sorted({path.parent for part in PARTS for path in (ROOT / part).rglob("*.py")})
 
 
-@pytest.mark.parametrize("folder", folders(), ids=lambda folder: str(folder.relative_to(ROOT)))
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
 def test_a_folder_has_at_most_16_modules(folder):
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= 16, f"{folder.name}/ has {len(modules)} modules: split it by noun"
