@@ -51,7 +51,7 @@ def test_each_built_in_backend_loads_by_its_name(name, tmp_path):
 
 
 @EACH_BUILT_IN
-def test_a_real_worker_has_each_backend_that_outlives_its_process(name, monkeypatch, tmp_path):
+def test_a_real_worker_has_each_backend_that_outlives_it(name, monkeypatch, tmp_path):
     options = {"base": f"file://{tmp_path}"}
     environ = loading.variables(name, "db/ns", options)
     cls = loading.class_of(name)
