@@ -174,11 +174,8 @@ def test_an_unreadable_header_is_ignored(client, task, header):
 
 
 def test_an_asset_has_one_scope_by_name_and_by_uri(client):
-    assert (
-        client.asset(uri="s3://bucket/orders").scope
-        == client.asset(name="orders").scope
-        == AssetScope(name="orders")
-    )
+    assert client.asset(uri="s3://bucket/orders").scope == AssetScope(name="orders")
+    assert client.asset(name="orders").scope == AssetScope(name="orders")
 
 
 def test_clear_by_uri_removes_an_object_written_by_name(client, tmp_path):
