@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..model import durations
+from ..model.reference_facts import Verdict
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 from .entries import scope_cell
@@ -123,7 +124,7 @@ def _check_references(client: StateroomClient) -> dict[str, int]:
 
 def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None:
     orphans = _orphans(client, older_than)
-    removable = [row for row in orphans if row["verdict"] == "removable"]
+    removable = [row for row in orphans if row["verdict"] == Verdict.REMOVABLE.value]
     if removable and not yes:
         click.echo(orphans_table(removable), err=True)
         click.confirm(f"permanently delete these {len(removable)} objects?", abort=True, err=True)
@@ -167,9 +168,15 @@ def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
 
 def orphans_table(rows: list[dict[str, Any]]) -> str:
     """Orphans of the Control API as a table for a terminal."""
-    head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
-    lines = [
-        (second(row["written_at"]), str(row["size"] or ""), row["verdict"], printable(row["ref"]))
-        for row in rows
-    ]
-    return columns([head, *lines])
+    head = ("WRITTEN", "SIZE", "VERDICT", "WHY", "REFERENCE")
+    return columns([head, *(_orphan_line(row) for row in rows)])
+
+
+def _orphan_line(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        second(row["written_at"]),
+        str(row["size"] or ""),
+        row["verdict"],
+        printable(row["why"]),
+        printable(row["ref"]),
+    )

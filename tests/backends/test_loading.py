@@ -121,7 +121,8 @@ def test_builtin_backend_options_come_from_the_environment():
         "timeout": 2.5,
     }
     assert options_from(environ, "file") == {"base": "/base", "threshold": 100}
-    assert options_from(environ, "a.Backend") == options_from({}) == {}
+    assert options_from(environ, "a.Backend") == {}
+    assert options_from({}) == {}
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "many"])

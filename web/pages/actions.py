@@ -11,7 +11,7 @@ from flask import Blueprint, g, redirect, render_template, request
 
 from state.errors import StateError
 from state.gateway.gateway import Gateway
-from state.gateway.resolve import Outcome, refusal, resolve
+from state.gateway.resolve import Outcome, Resolution, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
@@ -143,8 +143,9 @@ def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
         return
     reason = refusal(g.namespace, g.service.backend_of(g.namespace), row)
     if reason is not None:
+        resolution = reason.resolution.value.capitalize()
         form.errors["value"] = (
-            f"{reason.word.capitalize()}: a reference is edited through the backend that made it. "
+            f"{resolution}: a reference is edited through the backend that made it. "
             f"{reason.sentence}"
         )
 
@@ -200,7 +201,7 @@ def _resolve_earlier(owner: dict[str, Any], key: str, ref: str) -> Outcome:
     row = references.of_key(g.namespace, owner["scope_id"], key, ref)
     if row is None:
         message = "This reference is no longer known, and its object is deleted."
-        return Outcome("refused", message)
+        return Outcome(Resolution.REFUSED, message)
     return resolve(g.namespace, g.service.backend_of(g.namespace), {**row, "ref_size": row["size"]})
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Flask, g
 
 from state.masking import masked
-from state.model import durations, retention
+from state.model import retention
 from state.model.clock import from_text
+from state.model.durations import words
 from state.model.events import actor_name
 from state.model.plurals import count
 
@@ -28,7 +29,6 @@ def register(app: Flask) -> None:
         ago,
         until,
         has_expired,
-        span,
         size,
         json_type,
         encodable,
@@ -41,11 +41,6 @@ def register(app: Flask) -> None:
         actor_name,
     ):
         app.add_template_filter(filter_, filter_.__name__)
-
-
-def span(seconds: float) -> str:
-    """A duration in one unit: ``29 days``."""
-    return durations.rounded(seconds)
 
 
 def _now() -> datetime:
@@ -78,8 +73,8 @@ def _ago(passed: float) -> str:
     if abs(passed) < 2:
         return "just now"
     if passed < 0:
-        return f"in {span(passed)}"
-    return f"{span(passed)} ago"
+        return f"in {words(passed)}"
+    return f"{words(passed)} ago"
 
 
 def until(text: str | None) -> str:
@@ -88,8 +83,8 @@ def until(text: str | None) -> str:
         return "never"
     passed = _seconds(_now() - from_text(text))
     if has_expired(text):
-        return f"expired {span(passed)} ago"
-    return f"in {span(passed)}"
+        return f"expired {words(passed)} ago"
+    return f"in {words(passed)}"
 
 
 def has_expired(text: str) -> bool:

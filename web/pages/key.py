@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
@@ -162,11 +163,14 @@ def _last_event(owner: dict[str, Any], key: str, at: str) -> int | None:
     :raises ValueError: if the time is invalid.
     :raises OverflowError: if it is outside the years 1 to 9999.
     """
+    until: datetime | int
     if at.isdecimal() and len(at) < 16:
-        return int(at)
-    if not at.endswith("Z") and "+" not in at:
-        at += "Z"
-    return history.last_before(g.namespace, owner["scope_id"], key, from_string(at))
+        until = int(at)
+    elif at.endswith("Z") or "+" in at:
+        until = from_string(at)
+    else:
+        until = from_string(f"{at}Z")
+    return history.last_before(g.namespace, owner["scope_id"], key, until)
 
 
 def _diff(owner: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:

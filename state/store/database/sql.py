@@ -33,6 +33,6 @@ def each_row(db: sqlite3.Connection, sql: str, values: Any) -> Iterator[dict[str
     return map(dict, cursor.execute(sql, values))
 
 
-def row_as_dict(db: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> dict[str, Any]:
+def row_as_dict(db: sqlite3.Connection, sql: str, parameters: Any) -> dict[str, Any]:
     """One row by its columns' names, empty if there is none."""
     return next(iter(rows(db, sql, parameters)), {})
