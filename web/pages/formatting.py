@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, g
@@ -43,6 +44,10 @@ def register(app: Flask) -> None:
         app.add_template_filter(filter_, filter_.__name__)
 
 
+# a page shows each of its moments several times
+_moment = lru_cache(maxsize=256)(from_text)
+
+
 def _now() -> datetime:
     """The moment that the namespace's clock shows; one page asks once."""
     if "now" not in g:
@@ -59,14 +64,14 @@ def ago(text: str | None) -> str:
     """When a stored moment was: ``3 minutes ago``."""
     if not text:
         return "–"
-    return _ago(_seconds(_now() - from_text(text)))
+    return _ago(_seconds(_now() - _moment(text)))
 
 
 def really_ago(text: str | None) -> str:
     """When a stored moment of real time was, whatever the namespace's clock shows."""
     if not text:
         return "–"
-    return _ago(_seconds(datetime.now(timezone.utc) - from_text(text)))
+    return _ago(_seconds(datetime.now(timezone.utc) - _moment(text)))
 
 
 def _ago(passed: float) -> str:
@@ -81,7 +86,7 @@ def until(text: str | None) -> str:
     """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
     if not text:
         return "never"
-    passed = _seconds(_now() - from_text(text))
+    passed = _seconds(_now() - _moment(text))
     if has_expired(text):
         return f"expired {words(passed)} ago"
     return f"in {words(passed)}"
@@ -89,14 +94,14 @@ def until(text: str | None) -> str:
 
 def has_expired(text: str) -> bool:
     """Whether the next clean removes an entry that expires at this moment."""
-    return retention.has_expired(from_text(text), _now())
+    return retention.has_expired(_moment(text), _now())
 
 
 def exact(text: str | None) -> str:
     """A stored moment to the millisecond: ``2026-01-01 00:00:00.250 UTC``."""
     if not text:
         return ""
-    moment = from_text(text).astimezone(timezone.utc)
+    moment = _moment(text).astimezone(timezone.utc)
     written = moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
     return f"{written.removesuffix('.000')} UTC"
 
