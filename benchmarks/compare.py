@@ -17,9 +17,9 @@ from typing import NamedTuple
 from state.client.http import StateroomClient
 from state.model import tokens
 
-from . import servers
-from .load import Request, run
-from .verdict import load, verdict
+from .support import servers
+from .support.load import Request, run
+from .support.verdict import load, verdict
 
 ONE, TWENTY = (task["id"] for task in servers.FIXTURE["task_instances"])
 VALUE = {"value": {"job": "j-123", "n": 1}}

@@ -26,8 +26,8 @@ from state.client.http import StateroomClient
 from state.process import ServerProcess
 from web.server.app import App
 
-from .load import Request, run
-from .servers import FIXTURE
+from .support.load import Request, run
+from .support.servers import FIXTURE
 
 TURNS = 60
 CALLS = 300

@@ -48,7 +48,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, "PYTHONPATH": checkout, "SMALL_BACKEND_ROOT": folder}
         options = ["--db", f"{folder}/bench.db", "--backend-timeout", "600"]
-        options += ["--backend", "tests.support.small_backends.Sleeping"]
+        options += ["--backend", "tests.support.backends.small.Sleeping"]
         with ServerProcess(options, environ) as process:
             client = StateroomClient(process.url)
             task_instance = client.call(

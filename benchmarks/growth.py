@@ -17,10 +17,10 @@ from pathlib import Path
 from state.model import tokens
 from state.store.store import Store
 
-from . import servers
 from .compare import VALUE
-from .load import Request, run
-from .verdict import verdict
+from .support import servers
+from .support.load import Request, run
+from .support.verdict import verdict
 
 ROWS = (1_000, 100_000, 1_000_000)
 GOAL = 1.3  # most that a request may cost beside the fewest rows

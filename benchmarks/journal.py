@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from state.process import ServerProcess
 
-from .load import Request, run
-from .servers import FIXTURE
-from .verdict import verdict
+from .support.load import Request, run
+from .support.servers import FIXTURE
+from .support.verdict import verdict
 
 TURNS = 10
 SLICE = 1.0

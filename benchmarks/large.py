@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import requests
 
-from benchmarks.verdict import verdict
+from benchmarks.support.verdict import verdict
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
 from state.store.namespace import Namespace

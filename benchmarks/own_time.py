@@ -14,8 +14,8 @@ from flask import Flask
 from app import create_app
 
 from .faults import BODY, KEY, TURNS, cost
-from .servers import FIXTURE
-from .verdict import verdict
+from .support.servers import FIXTURE
+from .support.verdict import verdict
 
 GOALS = {"GET": 1.8, "PUT": 2.6}  # times the empty route's
 

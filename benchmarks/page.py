@@ -16,7 +16,7 @@ import requests
 from state.process import ServerProcess
 from state.store.store import Store
 
-from .verdict import verdict
+from .support.verdict import verdict
 
 TASKS = 10_000
 RUNS = 200

@@ -30,7 +30,7 @@ from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from state.worker.accessors import TaskStateStoreAccessor
 
-from .verdict import verdict
+from .support.verdict import verdict
 
 SCOPE = TaskScope("bench", "run", "task")
 SMALL = {"job": "j-123", "n": 1}

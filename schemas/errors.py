@@ -1,4 +1,4 @@
-"""The bodies of errors, for the description of the APIs; ``web.error_handlers`` writes them."""
+"""The bodies of errors, for the description of the APIs; ``web.error_bodies`` writes them."""
 
 from __future__ import annotations
 

@@ -294,16 +294,16 @@ class NamespaceDropped(NotFound):
 class NamespaceNotFound(NotFound):
     """No namespace has this name.
 
-    :param near: similar names, or some of the existing ones.
+    :param suggestions: similar names, or some of the existing ones.
     """
 
     reason = "namespace_not_found"
 
-    def __init__(self, name: str, near: Iterable[str] = ()) -> None:
-        self.near = list(near)
+    def __init__(self, name: str, suggestions: Iterable[str] = ()) -> None:
+        self.suggestions = list(suggestions)
         message = f"namespace {name!r} not found"
-        if self.near:
-            message += f"; existing: {', '.join(map(repr, self.near))}"
+        if self.suggestions:
+            message += f"; existing: {', '.join(map(repr, self.suggestions))}"
         super().__init__(f"{message}; POST /_stateroom/namespaces creates one")
 
 

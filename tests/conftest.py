@@ -52,12 +52,12 @@ def namespace(app):
 
 @pytest.fixture
 def app_with(tmp_path, monkeypatch):
-    """Makes an app whose backend is one of tests.support.small_backends."""
+    """Makes an app whose backend is one of tests.support.backends.small."""
     monkeypatch.setenv("SMALL_BACKEND_ROOT", str(tmp_path / "objects"))
     apps = []
 
     def make(name, **settings):
-        backend = f"tests.support.small_backends.{name}"
+        backend = f"tests.support.backends.small.{name}"
         apps.append(
             create_app({"db": str(tmp_path / "stateroom.db"), "backend": backend, **settings})
         )

@@ -1,4 +1,4 @@
-"""Errors as answers: one renderer per API, and a page for people."""
+"""Errors as answers: in the shape of each API, and a page for people."""
 
 from __future__ import annotations
 
@@ -14,60 +14,15 @@ from werkzeug.routing import RequestRedirect
 
 from state import errors
 from state.masking import masked
-from state.model import values
 
-from .errors import InvalidInput, NotEmulated, Refused, body_error, status_of
+from .apis import EXECUTION, NO_API, current_api
+from .error_bodies import control_body
+from .errors import NotEmulated, Refused, status_of
 from .request import version
 from .request.state_call import note_refusal
 from .responses import HEADERS, json_answer
 
 log = logging.getLogger("stateroom")
-_APIS = ("execution", "api", "auth", "_stateroom")
-
-
-def _plain(error: errors.StateError) -> Any:
-    """``{"detail": "…"}``, and a list for invalid inputs: the Core API's shape."""
-    return {"detail": _listed(error.problems) if isinstance(error, InvalidInput) else str(error)}
-
-
-def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of a 422 list as JSON can carry them."""
-    try:
-        return [values.finite(item) for item in problems]
-    except RecursionError:  # an input that is nested deeper than Python follows is not repeated
-        return [{**item, "input": None} for item in problems]
-
-
-def _execution(error: errors.StateError) -> Any:
-    """``{"detail": {"reason", "message"}}`` for what a view raises; the rest is plain."""
-    if error.is_plain or isinstance(error, InvalidInput | Refused):
-        return _plain(error)
-    return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
-
-
-def _control(error: errors.StateError) -> Any:
-    """Reason and message, and for a body that is wrong each place and what is wrong there."""
-    facts: dict[str, Any] = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, errors.BadDocument):
-        facts["message"] = f"{error.where}: {error}"
-        facts["errors"] = [{"where": error.where, "message": str(error)}]
-    if isinstance(error, InvalidInput):
-        facts["errors"] = [body_error(problem) for problem in error.problems]
-    if "errors" in facts:
-        facts["where"] = facts["errors"][0]["where"]
-    if isinstance(error, NotEmulated):
-        facts["route"] = error.route
-    if isinstance(error, errors.BackendFailed):
-        facts["class"] = error.kind
-    if isinstance(error, errors.BackendFailed | errors.BackendTimeout):
-        facts["row"] = error.row
-    return {"detail": facts}
-
-
-_RENDERERS: dict[str, Callable[[errors.StateError], Any]] = {
-    "execution": _execution,
-    "_stateroom": _control,
-}
 
 
 def register(app: Flask) -> None:
@@ -82,16 +37,11 @@ def _echoed(handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
 
     def answer(error: Any) -> Response:
         response = handler(error)
-        if request.endpoint is None and api_name() == "execution":
+        if request.endpoint is None and current_api().is_versioned:
             version.echo(response)
         return response
 
     return answer
-
-
-def api_name() -> str:
-    """The first segment of the path, which says which API is asked."""
-    return request.path.split("/", 2)[1]
 
 
 def register_pages(bp: Blueprint) -> None:
@@ -105,14 +55,14 @@ def _is_for_people() -> bool:
     """Whether a path without a view is asked by a browser, and in none of the APIs."""
     return (
         request.endpoint is None
-        and api_name() not in _APIS
+        and current_api() is NO_API
         and "text/html" in request.headers.get("Accept", "")
     )
 
 
 def _show(error: errors.StateError) -> Response:
     _log(error)
-    return _page(status_of(error), str(error), getattr(error, "near", ()))
+    return _page(status_of(error), str(error), getattr(error, "suggestions", ()))
 
 
 def _show_http(error: HTTPException) -> Response:
@@ -125,10 +75,10 @@ def _show_unexpected(error: Exception) -> Response:
     return _page(500, _bug(error))
 
 
-def _page(status: int, message: str, near: Sequence[str] = ()) -> Response:
+def _page(status: int, message: str, suggestions: Sequence[str] = ()) -> Response:
     name = HTTP_STATUS_CODES.get(status, "Error")
     text = render_template(
-        "error.html", status=status, name=name, message=masked(message), near=near
+        "error.html", status=status, name=name, message=masked(message), suggestions=suggestions
     )
     return Response(text, status, HEADERS, content_type="text/html; charset=utf-8")
 
@@ -149,11 +99,12 @@ def _log(error: errors.StateError) -> None:
 
 def rendered(error: errors.StateError) -> Response:
     """An error in the shape of the API that the request asks."""
-    render = _control if isinstance(error, NotEmulated) else _RENDERERS.get(api_name(), _plain)
-    answer = json_answer(render(error), status_of(error))
-    if isinstance(
-        error, errors.NamespaceNotFound
-    ):  # the SDK takes a 404 of exactly application/json for a missing key
+    body = current_api().error_body
+    if isinstance(error, NotEmulated):
+        body = control_body
+    answer = json_answer(body(error), status_of(error))
+    # the SDK takes a 404 of exactly application/json for a missing key
+    if isinstance(error, errors.NamespaceNotFound):
         answer.content_type = "application/json; charset=utf-8"
     if isinstance(error, errors.BackendBusy | errors.ReferenceBusy):
         answer.headers["Retry-After"] = "1"
@@ -169,14 +120,10 @@ def _answer_http(error: HTTPException) -> Response:
         return _show_http(error)
     if isinstance(error, RequestEntityTooLarge):
         return _answer(_body_too_large())
-    if api_name() == "_stateroom":
-        message = (
-            f"{error.name}: {request.method} {request.path}; /openapi.json lists what there is"
-        )
-        return _answer_with(
-            error,
-            _control(Refused(error.code or 500, message, error.name.lower().replace(" ", "_"))),
-        )
+    if current_api().is_control:
+        message = f"{error.name}: {request.method} {request.path}; /openapi.json lists all paths"
+        reason = error.name.lower().replace(" ", "_")
+        return _answer_with(error, control_body(Refused(error.code or 500, message, reason)))
     if isinstance(error, RouteNotFound) and _is_there(path := with_or_without_slash()):
         return redirected(path)
     return _answer_with(error, {"detail": error.name})
@@ -214,7 +161,7 @@ def with_or_without_slash() -> str:
 
 def _is_there(path: str) -> bool:
     """Whether a path is one of the Execution API's."""
-    if api_name() != "execution":
+    if current_api() is not EXECUTION:
         return False
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and (
@@ -236,6 +183,6 @@ def _answer_unexpected(error: Exception) -> Response:
 
 
 def _bug(error: Exception) -> str:
-    """Log an error that nobody expected, and return the message about it."""
+    """Log an unexpected error, and return the message about it."""
     log.exception("%s %s", request.method, request.path, exc_info=error)
     return f"{type(error).__name__}: {error}; this is a bug of Stateroom's, please report it"

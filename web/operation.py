@@ -1,5 +1,5 @@
-"""What a view says about itself, in one place: what it takes, what it answers, and what it does to
-the state of a task instance or an asset.
+"""The metadata of a view, in one place: what it takes, what it answers, and what it does to the
+state of a task instance or an asset.
 
 ``/openapi.json``, the journal, the faults and the server's lanes read it here. A view of an API
 without it fails a test.
@@ -94,7 +94,7 @@ def or_null(schema: type[Schema]) -> dict[str, Any]:
 
 
 def lane(name: LaneName) -> Callable[[View], View]:
-    """Say of a page which threads answer it; an API's view says it in its :class:`Operation`."""
+    """Set which threads answer a page; an API's view sets it in its :class:`Operation`."""
 
     def decorate(view: View) -> View:
         view.lane = name  # type: ignore[attr-defined]  # a function takes any attribute
@@ -104,16 +104,16 @@ def lane(name: LaneName) -> Callable[[View], View]:
 
 
 def part_of_page(view: View) -> View:
-    """Say of a view that a script asks it for a part of a page, which no redirect can replace."""
+    """Mark a view whose answer a script puts into a page, so that no redirect can replace it."""
     view.is_part_of_page = True  # type: ignore[attr-defined]  # a function takes any attribute
     return view
 
 
 def operation_of(app: Flask, endpoint: str | None) -> Operation | None:
-    """What the view of an endpoint says about itself; None if it says nothing or does not exist."""
+    """The metadata of an endpoint's view; None if it has none or does not exist."""
     return getattr(app.view_functions.get(endpoint or ""), "operation", None)
 
 
 def current_operation() -> Operation | None:
-    """What the view of this request says about itself; None if it says nothing."""
+    """The metadata of this request's view; None if it has none."""
     return operation_of(current_app, request.endpoint)

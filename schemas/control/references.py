@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from state.model.reference_facts import HEALTH, OLDER_THAN
+from state.model.reference_facts import HEALTH, OLDER_THAN, Verdict
 
 from ..base import Control, Parameters
 from ..fields.airflow import Integer, Text, UtcDateTime
@@ -77,12 +77,15 @@ class Checked(Schema):
 
 
 class Orphan(Schema):
-    """An object without a row, and whether it can be removed or was removed."""
+    """An object without a row, whether it can be removed or was removed, and the reason."""
 
     ref = fields.Str(required=True)
     size = fields.Int(required=True, allow_none=True)
     written_at = UtcDateTime(required=True)
-    verdict = fields.Str(required=True)
+    verdict = fields.Str(
+        required=True, validate=validate.OneOf([verdict.value for verdict in Verdict])
+    )
+    why = fields.Str(required=True)
 
 
 class Orphans(Schema):

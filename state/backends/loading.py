@@ -5,16 +5,30 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import BadBackend, SettingError
 from .hooks import Hooks, check_class, import_class
 
 METASTORE = "metastore"
+
+
+class BuiltIn(NamedTuple):
+    """A backend of ours, which has a name.
+
+    :param path: of its class.
+    :param for_workers: the path of the class that a real Airflow worker creates without arguments;
+        None for a backend whose objects end with its process.
+    """
+
+    path: str
+    for_workers: str | None
+
+
 BUILTIN = {
-    "file": "state.backends.files.FileBackend",
-    "object": "state.backends.objects.ObjectBackend",
-    "memory": "state.backends.memory.MemoryBackend",
+    "file": BuiltIn("state.backends.files.FileBackend", "state.worker.FileBackend"),
+    "object": BuiltIn("state.backends.objects.ObjectBackend", "state.worker.ObjectBackend"),
+    "memory": BuiltIn("state.backends.memory.MemoryBackend", None),
 }
 _OPTIONS = {
     "base": "STATEROOM_BACKEND_BASE",
@@ -35,7 +49,7 @@ def options_from(environ: Mapping[str, str], spec: str = "object") -> dict[str, 
     """
     if spec not in BUILTIN:
         return {}
-    parameters = _parameters(import_class(BUILTIN[spec]))
+    parameters = _parameters(class_of(spec))
     options: dict[str, Any] = {
         name: environ[variable] for name, variable in _OPTIONS.items() if environ.get(variable)
     }
@@ -100,7 +114,9 @@ def class_of(spec: str) -> type:
         raise BadBackend(
             f"unknown backend {spec!r}; use one of {names}, or the dotted path of a class"
         )
-    return import_class(BUILTIN.get(spec, spec))
+    if spec in BUILTIN:
+        return import_class(BUILTIN[spec].path)
+    return import_class(spec)
 
 
 def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -139,7 +155,6 @@ def _create(cls: type, spec: str, options: Mapping[str, Any]) -> Any:
 
 
 _VARIABLE = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
-_FOR_WORKERS = {"file": "state.worker.FileBackend", "object": "state.worker.ObjectBackend"}
 
 
 def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
@@ -162,7 +177,8 @@ def hooks_of(spec: Any, realm: str, options: Mapping[str, Any]) -> Hooks | None:
 def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, str]:
     """The environment variables that configure the backend in a real worker.
 
-    For an instance it is only its class; for ``memory`` and ``metastore`` there are none.
+    For an instance it is only its class; for ``metastore``, and for a built-in backend that workers
+    cannot use, there are none.
 
     :param realm: as for :func:`hooks_of`.
     """
@@ -170,11 +186,14 @@ def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, st
         return {_VARIABLE: _path(spec)}
     if not isinstance(spec, str):
         return {_VARIABLE: _path(type(spec))}
-    if spec in _FOR_WORKERS:
-        return {_VARIABLE: _FOR_WORKERS[spec], **to_environ({"realm": realm, **options})}
-    if spec in BUILTIN or spec == METASTORE:
+    if spec == METASTORE:
         return {}
-    return {_VARIABLE: spec}
+    if spec not in BUILTIN:
+        return {_VARIABLE: spec}
+    path = BUILTIN[spec].for_workers
+    if path is None:
+        return {}
+    return {_VARIABLE: path, **to_environ({"realm": realm, **options})}
 
 
 def _path(cls: type) -> str:

@@ -1,6 +1,6 @@
 """Calls of a storage through fsspec: a deadline for each, and a connection of its own.
 
-fsspec's file systems have no deadline in common, and some, such as SFTP's, wait for good. Those
+fsspec's file systems have no deadline in common, and some, such as SFTP's, wait forever. Those
 that are not asynchronous may not be shared: two threads would take each other's answers.
 """
 
@@ -76,7 +76,7 @@ class Storage:
             return _PROCESS.calls.run(work, self._timeout)
         except Overdue:
             for fs in list(used):
-                close(fs)  # else its thread could wait for good
+                close(fs)  # else its thread could wait forever
             raise TimeoutError(
                 f"{masked(self._url)} did not answer within {self._timeout:g} s: {what}"
             ) from None
@@ -176,7 +176,8 @@ class _Process:
         self.calls = Calls(_MOST)
 
 
-_INHERITED: list[Any] = []  # by a forked child; freed, they would say goodbye to the server
+# by a forked child, where freeing them would close the parent's connections
+_INHERITED: list[Any] = []
 _PROCESS = _Process()
 close_in_children(_PROCESS)
 

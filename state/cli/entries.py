@@ -163,7 +163,7 @@ _WIDEST_VALUE = 48
 def table(entries: list[dict[str, Any]]) -> str:
     """Entries as a table for a terminal."""
     return columns(
-        [("OF", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
+        [("SCOPE", "KEY", "VALUE", "UPDATED", "EXPIRES"), *(_line(entry) for entry in entries)]
     )
 
 
@@ -176,7 +176,7 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     if "asset" not in entry:
         expires = second(entry.get("expires_at")) or "never"
     return (
-        owner(entry),
+        scope_cell(entry),
         printable(entry["key"]),
         shortened(printable(json.dumps(value, ensure_ascii=False)), _WIDEST_VALUE),
         second(entry["updated_at"]),
@@ -184,7 +184,7 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def owner(entry: dict[str, Any]) -> str:
+def scope_cell(entry: dict[str, Any]) -> str:
     """The task instance or asset of an entry, for a terminal."""
     if "asset" in entry:
         return f"asset {printable(entry['asset'])}"

@@ -99,14 +99,14 @@ def _recent(client: StateroomClient, filters: dict[str, Any], last: int) -> list
 
 
 def _page(
-    client: StateroomClient, filters: dict[str, Any], known: list[dict[str, Any]], **query: int
+    client: StateroomClient, filters: dict[str, Any], events: list[dict[str, Any]], **query: int
 ) -> list[dict[str, Any]]:
-    """The next page of events after the known ones."""
+    """The next page of events after those of earlier pages."""
     parameters = {**filters, **query, "after": 0, "limit": _PAGE}
-    if known:
-        parameters["after"] = known[-1]["seq"]
-    events: list[dict[str, Any]] = client.ask("GET", _PATH, params=parameters)["events"]
-    return events
+    if events:
+        parameters["after"] = events[-1]["seq"]
+    page: list[dict[str, Any]] = client.ask("GET", _PATH, params=parameters)["events"]
+    return page
 
 
 class _Table:
@@ -119,26 +119,26 @@ class _Table:
         self._with_scope = with_scope
         self._widths: list[int] = []
 
-    def show(self, events: list[dict[str, Any]], count: int) -> None:
+    def show(self, rows: list[dict[str, Any]], count: int) -> None:
         """Print the newest events.
 
-        :param events: known events, to which the lines may refer; the newest are the last.
+        :param rows: of the API, to which the lines may refer; the newest are the last.
         :param count: how many of them to print.
         """
         if not count:
             return
         if as_json():
-            click.echo("\n".join(map(json.dumps, events[-count:])))
+            click.echo("\n".join(map(json.dumps, rows[-count:])))
             return
         from ..client.events import Event
         from ..client.timeline import EventFormatter
 
-        known = [Event.read(row) for row in events]
-        formatter = EventFormatter(known, numbered=True)
-        rows = [self._row(event, formatter) for event in known[-count:]]
+        events = [Event.read(row) for row in rows]
+        formatter = EventFormatter(events, numbered=True)
+        lines = [self._row(event, formatter) for event in events[-count:]]
         if not self._widths:
-            rows.insert(0, self._cells("SEQ", "AT", "WHO", "OF", "OP", "KEY", "WHAT"))
-        click.echo(columns(rows, self._widths))
+            lines.insert(0, self._cells("SEQ", "AT", "ACTOR", "SCOPE", "OP", "KEY", "RESULT"))
+        click.echo(columns(lines, self._widths))
 
     def _row(self, event: Event, formatter: EventFormatter) -> tuple[str, ...]:
         from ..client.timeline import operation
@@ -196,7 +196,7 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
     if len(near) > 1:
         rows = [(label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in near]
         printed = [tuple(map(printable, row)) for row in rows]
-        click.echo("\n" + columns([("NEAR", "KEY", "WHY"), *printed]))
+        click.echo("\n" + columns([("SCOPE", "KEY", "WHY"), *printed]))
 
 
 @click.command()
@@ -261,7 +261,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         )
         for event, row in zip(events, rows, strict=True)
     ]
-    return columns([("SEQ", "AT", "WHO", "OP", "WHAT"), *lines])
+    return columns([("SEQ", "AT", "ACTOR", "OP", "RESULT"), *lines])
 
 
 def _lost_update(seq: int | None) -> str:

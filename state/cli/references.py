@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..model import durations
+from ..model.reference_facts import Verdict
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
-from .entries import owner
+from .entries import scope_cell
 
 if TYPE_CHECKING:
     from ..client.http import StateroomClient
@@ -123,12 +124,12 @@ def _check_references(client: StateroomClient) -> dict[str, int]:
 
 def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None:
     orphans = _orphans(client, older_than)
-    removable = [row for row in orphans if row["verdict"] == "removable"]
+    removable = [row for row in orphans if row["verdict"] == Verdict.REMOVABLE.value]
     if removable and not yes:
         click.echo(orphans_table(removable), err=True)
         click.confirm(f"permanently delete these {len(removable)} objects?", abort=True, err=True)
     removed: list[dict[str, Any]] = []
-    left = [row for row in orphans if row not in removable]
+    remaining = [row for row in orphans if row not in removable]
     more = bool(removable)
     with click.progressbar(length=len(removable), label="removing orphans", file=sys.stderr) as bar:
         while more:
@@ -136,21 +137,21 @@ def _remove_orphans(client: StateroomClient, older_than: int, yes: bool) -> None
             answer = client.ask("POST", "/_stateroom/references/orphans/remove", json=body)
             bar.update(len(answer["removed"]))
             removed += answer["removed"]
-            left = answer["left"]
+            remaining = answer["left"]
             more = answer["more"]
-    _show([*removed, *left], orphans_table, "no orphans")
+    _show([*removed, *remaining], orphans_table, "no orphans")
 
 
 def references_table(rows: list[dict[str, Any]]) -> str:
     """References of the Control API as a table for a terminal."""
-    head = ("OF", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
+    head = ("SCOPE", "KEY", "HEALTH", "BACKEND", "SIZE", "WRITTEN", "REFERENCE")
     return columns([head, *(_reference_line(row) for row in rows)])
 
 
 def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
     scope = "(deleted)"
     if row["scope"]:
-        scope = owner(row["scope"])
+        scope = scope_cell(row["scope"])
     size = ""
     if row["size"] is not None:
         size = str(row["size"])
@@ -167,9 +168,15 @@ def _reference_line(row: dict[str, Any]) -> tuple[str, ...]:
 
 def orphans_table(rows: list[dict[str, Any]]) -> str:
     """Orphans of the Control API as a table for a terminal."""
-    head = ("WRITTEN", "SIZE", "VERDICT", "REFERENCE")
-    lines = [
-        (second(row["written_at"]), str(row["size"] or ""), row["verdict"], printable(row["ref"]))
-        for row in rows
-    ]
-    return columns([head, *lines])
+    head = ("WRITTEN", "SIZE", "VERDICT", "WHY", "REFERENCE")
+    return columns([head, *(_orphan_line(row) for row in rows)])
+
+
+def _orphan_line(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        second(row["written_at"]),
+        str(row["size"] or ""),
+        row["verdict"],
+        printable(row["why"]),
+        printable(row["ref"]),
+    )

@@ -93,9 +93,9 @@ _SIGNS = {"+": "added", "-": "removed", "~": "changed"}
 
 
 def _line(sign: str, item: dict[str, Any]) -> tuple[str, ...]:
-    from ..client.timeline import shown
+    from ..client.timeline import value_summary
     from ..model.scopes import label, scope_from
 
     values = [item[name] for name in ("value", "before", "after") if name in item]
     scope = printable(label(scope_from(item["scope"])))
-    return sign, scope, printable(item["key"]), " -> ".join(map(shown, values))
+    return sign, scope, printable(item["key"]), " -> ".join(map(value_summary, values))

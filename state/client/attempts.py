@@ -167,7 +167,7 @@ class Task(TaskStateStoreAccessor):
         return {**members, "task_state_store": self, "task_state": self}
 
     def __repr__(self) -> str:
-        return f"<Task {label(self.scope)} try {self.try_number}>"
+        return f"<Task {label(self.scope)} attempt {self.try_number}>"
 
 
 class Asset(AssetStateStoreAccessor):

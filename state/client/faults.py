@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
+from ..model import faults as rules
 from ..model.scopes import SCOPE_MEMBERS
 from ..terminal import columns
 from .http import StateroomClient
 
 PATH = "/_stateroom/faults"
-_FAILURE = ("status", "after", "latency", "close", "truncate", "backend")
-_CONDITION = ("nth", "times", "probability", "seed")
+_CALLS = ("op", "key", "scope")  # which calls a fault matches
+# when it fires, and its effects
+_FACTS = tuple(field.name for field in fields(rules.Fault) if field.name not in _CALLS)
 
 
 class Fault:
@@ -80,7 +83,7 @@ class Faults:
         :raises TypeError: for an unknown member.
         :raises ServiceError: for an invalid fault.
         """
-        members = {*SCOPE_MEMBERS, *_FAILURE, *_CONDITION}
+        members = {*SCOPE_MEMBERS, *_FACTS}
         if unknown := sorted(set(facts) - members):
             raise TypeError(
                 f"unknown member of a fault: {', '.join(unknown)}; "
@@ -123,7 +126,7 @@ def _description(facts: dict[str, Any]) -> str:
     if facts.get("key"):
         words.append(facts["key"])
     words += [f"{name}={pattern}" for name, pattern in (facts.get("scope") or {}).items()]
-    for name in (*_FAILURE, *_CONDITION):
+    for name in _FACTS:
         if facts.get(name) is not None:
             words.append(f"{name}={facts[name]!r}")
     return " ".join(words)

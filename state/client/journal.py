@@ -20,7 +20,7 @@ from ..model.scopes import (
 )
 from .events import Event, LostUpdate, lost_updates
 from .http import StateroomClient
-from .timeline import shown, table
+from .timeline import table, value_summary
 
 PATH = "/_stateroom/journal"
 _PAGE = 1000  # events in one response
@@ -201,6 +201,6 @@ class Wait:
     def _last_seen(self) -> str:
         if self._seen:
             scope, value = self._seen[-1]
-            return f"its last value was {shown(value)}, in {label(scope)}"
+            return f"its last value was {value_summary(value)}, in {label(scope)}"
         keys = sorted({row["key"] for row in fixture_files.rows(self._document())})
         return f"it was never written; the keys are {', '.join(keys) or 'none'}"

@@ -8,7 +8,7 @@ from typing import Any
 from ..model import fixture_files
 from ..model.scopes import label, scope_from
 from ..terminal import columns
-from .timeline import shown
+from .timeline import value_summary
 
 
 class State(dict[str, dict[str, Any]]):
@@ -43,16 +43,18 @@ def _differences(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> list
     rows: list[tuple[str, ...]] = []
     for key in sorted({*actual, *expected}, key=str):
         if key not in expected:
-            rows.append((key, f"is {shown(actual[key])}", "not expected"))
+            rows.append((key, f"is {value_summary(actual[key])}", "not expected"))
         elif key not in actual:
             rows.append((key, "is missing", f"expected {_expected(expected[key])}"))
         elif actual[key] != expected[key]:
-            rows.append((key, f"is {shown(actual[key])}", f"expected {_expected(expected[key])}"))
+            rows.append(
+                (key, f"is {value_summary(actual[key])}", f"expected {_expected(expected[key])}")
+            )
     return rows
 
 
 def _expected(value: Any) -> str:
     try:
-        return shown(value)
+        return value_summary(value)
     except (TypeError, ValueError):  # ANY and approx(), for example, are not JSON
         return repr(value)

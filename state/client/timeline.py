@@ -12,7 +12,7 @@ from ..backends.wrappers import Failure
 from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.clock import from_text
-from ..model.events import DELETE_VARIABLE, KEY_NOT_FOUND, SET_VARIABLE
+from ..model.events import DELETE_VARIABLE, KEY_NOT_FOUND, SET_VARIABLE, actor_name
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
@@ -94,16 +94,16 @@ class EventFormatter:
         """The value that a read returned."""
         write = self._by_number.get(event.saw or 0)
         if write is not None:
-            return f"-> {shown(write.value)}"
+            return f"-> {value_summary(write.value)}"
         if self._numbered and event.saw is not None:
             return f"-> the value of event {event.saw}"
         return "-> (its write is no longer in the journal)"
 
     def failure(self, failure: Failure) -> tuple[str, ...]:
         """The cells of an error that a worker's backend raised; see :meth:`line`."""
-        actor = "api"
+        actor = actor_name("api")
         if failure.try_number is not None:
-            actor = f"try {failure.try_number}"
+            actor = actor_name("task", try_number=failure.try_number)
         ref = masked(failure.ref or "")
         message = masked(str(failure.error))
         if ref:
@@ -121,17 +121,14 @@ class EventFormatter:
         return f"{moment - self._start:.3f}s"
 
     def actor(self, event: Event) -> str:
-        """``try 2`` for a task, with the task's name if the event is about another scope.
-
-        For other actors it is their kind, such as ``api``.
+        """``attempt 2`` for a task, with the task's name if the event is about another scope; other
+        actors as :func:`~state.model.events.actor_name` names them.
         """
-        if event.by != "task" or event.try_number is None:
-            return event.by
-        attempt = f"try {event.try_number}"
+        name = actor_name(event.by, event.api, event.try_number)
         task = self._tasks.get(event.ti_id)
-        if task is None or task == event.scope:
-            return attempt
-        return f"{label(task)} {attempt}"
+        if event.try_number is None or task is None or task == event.scope:
+            return name
+        return f"{label(task)} {name}"
 
 
 def lost_update(writer: str) -> str:
@@ -158,7 +155,7 @@ def _outcome(event: Event, read_value: str) -> str:
     if event.op in ("get", "get_xcom") or (event.op == "list_xcoms" and event.saw is not None):
         parts.insert(0, read_value)
     elif event.op in ("set", "set_xcom", SET_VARIABLE):
-        parts[:0] = [shown(event.value), _expiry(event)]
+        parts[:0] = [value_summary(event.value), _expiry(event)]
     return "   ".join(part for part in parts if part)
 
 
@@ -177,7 +174,7 @@ def _expiry(event: Event) -> str:
     return until
 
 
-def shown(value: Any) -> str:
+def value_summary(value: Any) -> str:
     """A value as JSON, shortened at its end; a reference without credentials, at its beginning."""
     ref = envelope.unwrap(value)
     if ref is not None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
-from collections.abc import Coroutine
-from functools import partial
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ..backends.hooks import Hooks
+from ..model.scopes import StoreScope
 from .deadline import Failed
 from .harness import Harness
 from .samples import FILLER, big, check, expect
 
 GAP = 0.3  # seconds; a thread switch takes milliseconds, a blocking call to storage much more
+TRIES = 4  # a busy machine stalls a free loop now and then; a blocking call does so each time
 
 
 @check(
@@ -132,13 +135,30 @@ def async_agrees(harness: Harness) -> None:
     "Await in it, or do not override it: the base class runs the sync method in a thread.",
 )
 def loop_is_free(harness: Harness) -> None:
+    acts: list[Callable[[Hooks, StoreScope], Coroutine[Any, Any, None]]] = [
+        lambda hooks, scope: hooks.adelete(scope, "key"),
+        lambda hooks, scope: hooks.aclear(scope),
+    ]
     for scope in harness.served_scopes():
-        for key in ("a", "b"):
-            harness.reference(scope, key, big(1))
-        hooks = harness.hooks()
-        for act in (partial(hooks.adelete, scope, "a"), partial(hooks.aclear, scope)):
-            gap = harness.run_async(_longest_gap(act()))
+        for act in acts:
+            gap = _shortest_block(harness, scope, act)
             expect(gap < GAP, f"{scope}: the loop was blocked for {gap:.2f} s")
+
+
+def _shortest_block(
+    harness: Harness,
+    scope: StoreScope,
+    act: Callable[[Hooks, StoreScope], Coroutine[Any, Any, None]],
+) -> float:
+    """The shortest time, in seconds, for which an act on one key blocked the event loop."""
+    shortest = math.inf
+    for _ in range(TRIES):
+        harness.reference(scope, "key", big(1))
+        hooks = harness.hooks()
+        shortest = min(shortest, harness.run_async(_longest_gap(act(hooks, scope))))
+        if shortest < GAP:
+            break
+    return shortest
 
 
 async def _longest_gap(act: Coroutine[Any, Any, None]) -> float:

@@ -24,22 +24,14 @@ from ..model.scopes import AssetScope, StoreScope, TaskScope
 from ..store.store import Store
 from ..store.tables import assets, scopes, task_instances
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
+from .call import Call
 from .deadline import Failed, Overdue, within
 
 Result = TypeVar("Result")
 TIMEOUT = 120.0  # seconds of a check
 _GRACE = 1.5  # times its deadline: when another process is killed
-_REFS = """
-import json, sys
-sys.path[:0] = json.loads(sys.argv[1])
-from state.backends.loading import load
-from state.conformance.deadline import within
-from state.model.scopes import AssetScope, TaskScope
-timeout, spec, options, kind, fields, key, value, ti_id = json.loads(sys.stdin.read())
-scope = (TaskScope if kind == "task" else AssetScope)(**fields)
-write = lambda: load(spec, **options).serialize(scope, key, value, ti_id)
-print(json.dumps(within(timeout, write)))
-"""
+_ROOT = Path(__file__).parents[2]  # the folder of the package ``state``
+_CHILD = f"{__package__}.child"  # not imported here, or it would be there twice
 _OVERDUE = f"{Overdue.__module__}.{Overdue.__name__}: "
 
 
@@ -100,15 +92,24 @@ class Harness:
         """Like :meth:`reference` in another process: a new interpreter, or without spec a fork."""
         if self.spec is None:
             return str(self.in_child(lambda: self.reference(scope, key, value, ti_id)))
-        kind = "asset"
-        if isinstance(scope, TaskScope):
-            kind = "task"
-        call = json.dumps([self._seconds, *self.spec, kind, vars(scope), key, value, ti_id])
-        paths = json.dumps([str(Path(__file__).parents[2]), *sys.path])
+        spec, options = self.spec
+        call = Call(
+            paths=sys.path,
+            folder=os.getcwd(),
+            seconds=self._seconds,
+            spec=spec,
+            options=options,
+            scope_type=type(scope).__name__,
+            scope_members=vars(scope),
+            key=key,
+            value=value,
+            ti_id=ti_id,
+        )
         try:
             result = subprocess.run(
-                [sys.executable, "-c", _REFS, paths],
-                input=call,
+                [sys.executable, "-m", _CHILD],
+                cwd=_ROOT,
+                input=call.as_json(),
                 capture_output=True,
                 text=True,
                 timeout=self._seconds * _GRACE,

@@ -18,18 +18,26 @@ from ..backends import layout
 from ..backends.loading import BUILTIN
 from ..errors import BackendFailed, BackendTimeout, ForeignReference
 from ..model.clock import Clock
+from ..model.reference_facts import Verdict
 from ..store.namespace import Namespace
 from ..store.tables import references
 from ..store.tables.namespaces import DEFAULT, realms
 from .backend import Backend
 
-UNKNOWN_OWNER = "unknown owner"
 # seconds that the object of an unfinished write stays, whatever is asked
 UNFINISHED_AGE = 15 * 60.0
 # a reference, its object's size, when it was written according to the backend
 Candidate = tuple[str, int | None, datetime | None]
 _CHUNK = 200  # objects per backend call
 _LISTING = 10  # timeouts of the backend until its list of objects must have ended
+_WHY = {
+    Verdict.REMOVABLE: "no key points at it",
+    Verdict.REMOVED: "no key pointed at it",
+    Verdict.TOO_YOUNG: "it is recent: its write may be under way",
+    Verdict.UNKNOWN_OWNER: "it is not known to be this database's",
+    Verdict.IN_USE: "a key points at it, or is about to",
+    Verdict.NOT_SUPPORTED: "the backend cannot remove a single object",
+}
 
 
 @dataclass(frozen=True)
@@ -49,18 +57,36 @@ class Orphan:
     ours: bool
     unfinished: bool = False
 
-    def verdict(self, older_than: float) -> str:
-        """``removable``, or the reason why it is left.
+    def verdict(self, older_than: float) -> Verdict:
+        """Whether it may be removed, or why not.
 
         An unfinished one may belong to a writer at work: it is left for some minutes at least.
+
+        :param older_than: its minimum age in seconds.
         """
         if not self.ours:
-            return UNKNOWN_OWNER
+            return Verdict.UNKNOWN_OWNER
         if self.unfinished:
             older_than = max(older_than, UNFINISHED_AGE)
         if _is_older(self.written_at, older_than):
-            return "removable"
-        return "too young"
+            return Verdict.REMOVABLE
+        return Verdict.TOO_YOUNG
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of an orphan, or would.
+
+    :param why: the reason, for people.
+    """
+
+    orphan: Orphan
+    verdict: Verdict
+    why: str
+
+    @classmethod
+    def of(cls, orphan: Orphan, verdict: Verdict) -> Decision:
+        return cls(orphan, verdict, _WHY[verdict])
 
 
 def orphans(namespace: Namespace, backend: Backend) -> Iterator[Orphan]:
@@ -184,30 +210,30 @@ def remove_orphans(
 
     :param older_than: seconds.
     :param limit: most objects to remove now.
-    :returns: ``removed``, ``left`` (each with the reason), and ``more``: whether the limit was
-        reached.
+    :returns: ``removed`` and ``left``, a :class:`Decision` each, and ``more``: whether the limit
+        was reached.
     """
-    removed: list[Orphan] = []
-    remaining: list[tuple[Orphan, str]] = []
+    removed: list[Decision] = []
+    left: list[Decision] = []
     more = False
     for orphan in orphans(namespace, backend):
-        verdict = orphan.verdict(older_than)
-        if verdict == "removable" and len(removed) == limit:
-            more = True
-            break
-        if verdict == "removable":
-            verdict = _remove(namespace, backend, orphan, older_than)
-        if verdict == "removed":
-            removed.append(orphan)
+        decision = Decision.of(orphan, orphan.verdict(older_than))
+        if decision.verdict is Verdict.REMOVABLE:
+            if len(removed) == limit:
+                more = True
+                break
+            decision = _remove(namespace, backend, orphan, older_than)
+        if decision.verdict is Verdict.REMOVED:
+            removed.append(decision)
         else:
-            remaining.append((orphan, verdict))
-    return {"removed": removed, "left": remaining, "more": more}
+            left.append(decision)
+    return {"removed": removed, "left": left, "more": more}
 
 
-def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: float) -> str:
+def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: float) -> Decision:
     hooks = backend.hooks
     if hooks is None or not hooks.has("remove_ref"):
-        return "the backend cannot remove a single object"
+        return Decision.of(orphan, Verdict.NOT_SUPPORTED)
 
     def is_still_old(db: Any) -> bool:
         if backend.name in BUILTIN and not _is_under_prefix(namespace, orphan.ref):
@@ -224,7 +250,7 @@ def _remove(namespace: Namespace, backend: Backend, orphan: Orphan, older_than: 
     try:
         removed = backend.run(act)
     except BackendFailed as error:
-        return str(error)
+        return Decision(orphan, Verdict.FAILED, str(error))
     if removed:
-        return "removed"
-    return "in use again"
+        return Decision.of(orphan, Verdict.REMOVED)
+    return Decision.of(orphan, Verdict.IN_USE)

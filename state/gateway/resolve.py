@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from ..errors import BackendBusy, BackendFailed, BackendTimeout, DatabaseFull
@@ -32,16 +33,28 @@ _SENTENCES = {
 }
 
 
+class Resolution(Enum):
+    """How resolving a reference ended; the first five are a health of the reference too."""
+
+    OK = "ok"
+    MISSING = "missing"
+    CORRUPT = "corrupt"
+    CHANGED = "changed"
+    FOREIGN = "foreign"
+    TOO_LARGE = "too_large"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The outcome of resolving a reference.
 
-    :param word: ``ok``, ``missing``, ``corrupt``, ``changed``, ``foreign``, ``too large``,
-        ``refused`` or ``failed``.
+    :param sentence: the reason, for people.
     :param text: the value's JSON, if it can be shown.
     """
 
-    word: str
+    resolution: Resolution
     sentence: str
     text: str | None = None
 
@@ -56,9 +69,9 @@ def resolve(
         read.
     """
     outcome = _resolve(namespace, backend, row, largest)
-    if outcome.word in _SENTENCES:
+    if outcome.resolution.value in _SENTENCES:
         try:
-            references.set_health(namespace.database, row["ref_id"], outcome.word)
+            references.set_health(namespace.database, row["ref_id"], outcome.resolution.value)
         except DatabaseFull as error:
             log.warning("the health of %s is not stored: %s", masked(row["ref"]), error)
     return outcome
@@ -76,26 +89,27 @@ def _resolve(namespace: Namespace, backend: Backend, row: dict[str, Any], larges
         word = health_of(error)
         if word in _SENTENCES:
             return _outcome(word)
-        return Outcome("failed", str(error))
+        return Outcome(Resolution.FAILED, str(error))
     except (BackendTimeout, BackendBusy) as error:
-        return Outcome("failed", str(error))
+        return Outcome(Resolution.FAILED, str(error))
 
 
 def refusal(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> Outcome | None:
     """Why a reference may be neither resolved nor replaced here; None if it may."""
     if backend.hooks is None:
         return Outcome(
-            "refused", "This service has no backend to resolve it with; start it with --backend."
+            Resolution.REFUSED,
+            "This service has no backend to resolve it with; start it with --backend.",
         )
     try:
         if backend.run(lambda call: may_resolve(namespace, backend, row)):
             return None
     except (BackendFailed, BackendTimeout, BackendBusy) as error:
-        return Outcome("failed", str(error))
+        return Outcome(Resolution.FAILED, str(error))
     if backend.hooks.has("owns_ref") or row["backend"] not in (None, backend.name):
         return _outcome("foreign")
     return Outcome(
-        "refused",
+        Resolution.REFUSED,
         f"The backend {backend.name} is not known to have made it, "
         "and any client can store a reference.",
     )
@@ -111,7 +125,9 @@ def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
         return _too_large(encoded.size, largest)
     if row["sha256"] is None:
         return Outcome(
-            "ok", "The object exists; there is no checksum to compare it with.", encoded.text
+            Resolution.OK,
+            "The object exists; there is no checksum to compare it with.",
+            encoded.text,
         )
     health = health_of_checksum(encoded.sha256, row["sha256"], backend.hooks.immutable)
     if health == "corrupt":
@@ -119,11 +135,12 @@ def _read(backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
     return _outcome(health, encoded.text)
 
 
-def _outcome(word: str, text: str | None = None) -> Outcome:
-    return Outcome(word, _SENTENCES[word], text)
+def _outcome(health: str, text: str | None = None) -> Outcome:
+    return Outcome(Resolution(health), _SENTENCES[health], text)
 
 
 def _too_large(size: int, largest: int) -> Outcome:
     return Outcome(
-        "too large", f"The object has {size:,} bytes; more than {largest:,} are not shown here."
+        Resolution.TOO_LARGE,
+        f"The object has {size:,} bytes; more than {largest:,} are not shown here.",
     )

@@ -12,8 +12,6 @@ _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60),
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _WHOLE = re.compile(rf"-?(?:{_PART.pattern})+", re.ASCII)
 _FEW = 3  # of a unit; below that, the next smaller unit is named too
-# the largest number of each unit in :func:`rounded`; above it, the next larger unit is used
-_MOST = {"second": 90, "minute": 90, "hour": 36, "day": 730}
 
 
 def parse(text: str) -> float:
@@ -50,12 +48,3 @@ def words(seconds: float) -> str:
     if rest:
         text += f" {count(rest, smaller)}"
     return text
-
-
-def rounded(seconds: float) -> str:
-    """A duration in one unit, without its sign, for a column: "29 days", "90 minutes"."""
-    for name, size in reversed(_NAMES):
-        number = round(abs(seconds) / size)
-        if number <= _MOST.get(name, number):
-            break
-    return count(number, name)

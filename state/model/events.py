@@ -24,6 +24,29 @@ KEY_NOT_FOUND = "key_not_found"  # a read of a key that does not exist
 CLOSED = "closed"  # a fault closed the connection, of a call before it took effect
 
 
+_APIS = {
+    "execution": "the Execution API",
+    "core": "the Core API",
+    "gateway": "the gateway",
+    "control": "the Control API",
+    "page": "the web pages",
+}
+
+
+def actor_name(kind: str, api: str | None = None, try_number: int | None = None) -> str:
+    """An actor as every text names it: ``attempt 2``, ``a watcher``, ``the web pages``.
+
+    :param kind: of the writer, or as :func:`actor_kind` returns it.
+    :param api: of the call; None where it is unknown.
+    :param try_number: of the attempt; None for another kind of actor, or for an unknown attempt.
+    """
+    if kind == "task" and try_number is not None:
+        return f"attempt {try_number}"
+    if kind in ("task", "watcher"):
+        return f"a {kind}"
+    return _APIS.get(api or "", "the API")
+
+
 def actor_kind(kind: str, api: str) -> str:
     """The kind of an actor as it is sent; the gateway and Stateroom itself are told from the API.
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -52,6 +53,18 @@ class Facts:
         if match is None:
             return None
         return cls(unquote(match[1]), int(match[2]), match[3])
+
+
+class Verdict(Enum):
+    """What became of an object that no row points at, or would; the words of the Control API."""
+
+    REMOVABLE = "removable"
+    REMOVED = "removed"
+    TOO_YOUNG = "too young"
+    UNKNOWN_OWNER = "unknown owner"
+    IN_USE = "in use again"
+    NOT_SUPPORTED = "not supported"
+    FAILED = "failed"
 
 
 def health_of_checksum(sha256: str, written: str | None, immutable: bool) -> str:

@@ -81,7 +81,8 @@ def test_every_route_is_described(app):
 
 
 def test_operation_ids_are_unique(document, operations):
-    assert len(operations) == sum(len(path) for path in document["paths"].values()) > 30
+    assert len(operations) > 30
+    assert len(operations) == sum(len(path) for path in document["paths"].values())
 
 
 def test_two_schemas_of_one_name_are_two(operations, document):

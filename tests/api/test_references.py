@@ -40,7 +40,7 @@ def test_a_reference_is_listed_with_all_that_is_known(values):
     values.put({"a": 1})
     (row,) = get(values)["references"]
     assert row["scope"] == {"dag_id": "etl", "run_id": "r1", "task_id": "load", "map_index": -1}
-    facts = Facts.of("tests.support.small_backends.Folder", {"a": 1})
+    facts = Facts.of("tests.support.backends.small.Folder", {"a": 1})
     assert row["backend"] == facts.backend
     assert row["size"] == facts.size
     assert row["sha256"] == facts.sha256
@@ -98,6 +98,7 @@ def test_orphans_are_listed_and_removed_only_with_confirmation(values):
     values.task.delete("k")
     (orphan,) = get(values, "/orphans", older_than=0)["orphans"]
     assert orphan["verdict"] == "removable"
+    assert orphan["why"] == "no key points at it"
     assert post(values, "/orphans/remove", {"older_than": 0})[0] == 422
     assert post(values, "/orphans/remove", {"older_than": 0, "confirm": False})[0] == 400
     assert os.path.exists(orphan["ref"])
@@ -153,7 +154,7 @@ def served(tmp_path):
         "--db",
         str(tmp_path / "served.db"),
         "--backend",
-        "tests.support.small_backends.Folder",
+        "tests.support.backends.small.Folder",
     ]
     with ServerProcess(arguments, {**os.environ, **environ}) as process:
         yield process
@@ -186,7 +187,7 @@ def test_the_command_lists_references(run, caller):
     assert run("references").output == "no references\n"
     caller.put("k", 1)
     result = run("references")
-    assert "unchecked  tests.support.small_backends.Folder  1" in result.output
+    assert "unchecked  tests.support.backends.small.Folder  1" in result.output
     assert result.exit_code == 0
     assert json.loads(run("--json", "references").output)[0]["key"] == "k"
 

@@ -180,7 +180,7 @@ def secret_file(tmp_path):
 @pytest.mark.parametrize("claimed", [False, True])
 def test_a_forged_reference_is_refused_with_any_header(app_with, secret_file, backend, claimed):
     values = Values(app_with(backend))
-    facts = Facts.of(f"tests.support.small_backends.{backend}", "hunter2") if claimed else None
+    facts = Facts.of(f"tests.support.backends.small.{backend}", "hunter2") if claimed else None
     headers = {"Stateroom-Ref": facts.to_header()} if facts else {}
     path = f"/execution/store/ti/{values.ti_id}/k"
     values.http.put(path, json={"value": envelope.wrap(str(secret_file))}, headers=headers)
@@ -348,7 +348,7 @@ def test_stuck_calls_show_in_health(hanging):
     assert [hanging.call("GET")[0] for _ in range(2)] == [504, 504]
     health = hanging.http.get("/_stateroom/health").get_json()
     assert health["backend"] == {
-        "name": "tests.support.small_backends.Hanging",
+        "name": "tests.support.backends.small.Hanging",
         "running": 2,
         "stuck": 2,
         "most": 32,

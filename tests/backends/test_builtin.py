@@ -236,8 +236,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:40])
-@pytest.mark.parametrize("verb", ["read", "holds", "remove_ref"])
-def test_a_hostile_reference_reaches_nothing(backend, tmp_path, text, verb):
+def test_a_hostile_reference_reaches_nothing(backend, tmp_path, text):
     (tmp_path / "secret").write_text('"secret"')
     ref = put(backend)
     parent, _, name = ref.rpartition("/")
@@ -245,7 +244,11 @@ def test_a_hostile_reference_reaches_nothing(backend, tmp_path, text, verb):
         base=backend.base, ref=ref, parent=parent, name=name, upper=f"{parent}/{name.upper()}"
     )
     with pytest.raises(ForeignReference):
-        getattr(backend, verb)(hostile)
+        backend.read(hostile)
+    with pytest.raises(ForeignReference):
+        backend.holds(hostile)
+    with pytest.raises(ForeignReference):
+        backend.remove_ref(hostile)
     assert not backend.owns_ref(hostile)
     assert backend.holds(ref)
 

@@ -10,8 +10,8 @@ from state.backends.base import BaseStateBackend, BaseStoreBackend
 from state.backends.hooks import Hooks, check_class
 from state.errors import BadBackend, ObjectMissing
 from state.model.scopes import AssetScope, TaskScope
-from tests.support.broken_backends import Sound, Unique
-from tests.support.hooked_backends import Released, Removes
+from tests.support.backends.broken import Sound, Unique
+from tests.support.backends.hooked import Released, Removes
 
 TASK = TaskScope("dag", "run", "task", 3)
 ASSET = AssetScope(name="asset", uri="s3://asset")

@@ -10,8 +10,8 @@ import pytest
 
 from state.conformance.runner import run, run_one
 from state.conformance.samples import CHECKS
-from tests.support import hanging_backends
-from tests.support.hanging_backends import (
+from tests.support.backends import hanging
+from tests.support.backends.hanging import (
     HangsInAwait,
     HangsInDelete,
     HangsInOtherProcesses,
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.slow  # seconds are spent waiting
 ROOT = Path(__file__).parents[2]
 BY_NAME = {check.name: check for check in CHECKS}
 SOON = 60  # seconds
-HANGING = f"{hanging_backends.__name__}.HangsIn"
+HANGING = f"{hanging.__name__}.HangsIn"
 CONTRACT = """
 import pytest
 from state.testing import BackendContract
-from tests.support.hanging_backends import HangsInDelete
+from tests.support.backends.hanging import HangsInDelete
 
 class TestMine(BackendContract):
     check_timeout = 5
@@ -106,7 +106,7 @@ def test_the_command_ends_and_says_where_it_waited(tmp_path):
 
 def test_a_call_that_keeps_the_lock_of_python_ends_the_command(tmp_path):
     result = subprocess.run(
-        [sys.executable, "-m", "state", "check", "tests.support.hanging_backends.HangsWithTheLock"]
+        [sys.executable, "-m", "state", "check", "tests.support.backends.hanging.HangsWithTheLock"]
         + ["--timeout", "2", "--option", f"root={tmp_path}", "--only", "round_trip"],
         capture_output=True,
         text=True,

@@ -7,11 +7,19 @@ import pytest
 from state.backends import loading
 from state.backends.base import BaseStoreBackend
 from state.backends.files import FileBackend
+from state.backends.hooks import import_class
 from state.backends.loading import load, options_from
 from state.errors import BadBackend, SettingError
 from tests.support.packages import NEEDS_FSSPEC
 
 HERE = "tests.backends.test_loading"
+EACH_BUILT_IN = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[NEEDS_FSSPEC] if name == "object" else [])
+        for name in loading.BUILTIN
+    ],
+)
 
 
 class Fussy(BaseStoreBackend):
@@ -36,16 +44,24 @@ def test_metastore_is_the_database_itself():
     assert load("metastore") is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[NEEDS_FSSPEC] if name == "object" else [])
-        for name in loading.BUILTIN
-    ],
-)
+@EACH_BUILT_IN
 def test_each_built_in_backend_loads_by_its_name(name, tmp_path):
     hooks = load(name, base=f"file://{tmp_path}", realm="db/ns")
     assert hooks.name == name
+
+
+@EACH_BUILT_IN
+def test_a_real_worker_has_each_backend_that_outlives_it(name, monkeypatch, tmp_path):
+    options = {"base": f"file://{tmp_path}"}
+    environ = loading.variables(name, "db/ns", options)
+    cls = loading.class_of(name)
+    if getattr(cls, "in_process", False):
+        assert environ == {}
+        return
+    for variable, text in environ.items():
+        monkeypatch.setenv(variable, text)
+    backend = import_class(environ["AIRFLOW__WORKERS__STATE_STORE_BACKEND"])()
+    assert isinstance(backend, cls)
 
 
 def test_a_class_loads_by_its_dotted_path():
@@ -105,7 +121,8 @@ def test_builtin_backend_options_come_from_the_environment():
         "timeout": 2.5,
     }
     assert options_from(environ, "file") == {"base": "/base", "threshold": 100}
-    assert options_from(environ, "a.Backend") == options_from({}) == {}
+    assert options_from(environ, "a.Backend") == {}
+    assert options_from({}) == {}
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "many"])

@@ -1,11 +1,13 @@
 """Every page is accessible at any width, in light and dark, with any values."""
 
 import os
+from urllib.parse import urlsplit
 
 import pytest
 
 from state.model import tokens
 from state.process import ServerProcess
+from tests.pages.test_pages import ADDRESSES
 from tests.support.space import EXTRACT, Space
 from tests.support.world import SECRET
 
@@ -64,6 +66,11 @@ def pages(space):
         space.url + "/nowhere",
         space.url + "/key?asset_id=1&key=none",
     ]
+
+
+def test_every_page_is_opened(space):
+    paths = {urlsplit(url).path.removeprefix(f"/ns/{space.name}") for url in pages(space)}
+    assert paths == {urlsplit(path).path for path in ADDRESSES}
 
 
 def violations(page):

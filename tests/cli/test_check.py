@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from state.cli.check import _argument
 from state.cli.main import cli
-from tests.support.broken_backends import Sound
+from tests.support.backends.broken import Sound
 from tests.support.packages import NEEDS_FSSPEC
 
 NESTED = f"{__name__}.Nested"

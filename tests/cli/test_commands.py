@@ -50,7 +50,7 @@ def test_clear_takes_every_key_of_one_task_instance(run):
 
 def test_list_is_a_table_or_json(run, service):
     lines = run("list", "--asset", "orders").output.splitlines()
-    assert lines[0].split() == ["OF", "KEY", "VALUE", "UPDATED", "EXPIRES"]
+    assert lines[0].split() == ["SCOPE", "KEY", "VALUE", "UPDATED", "EXPIRES"]
     assert len(lines) == 3
     rows = json.loads(
         run("list", "--asset", "orders", where=("--url", service.url, "--json")).output

@@ -46,7 +46,8 @@ def test_options_stand_before_the_name_or_after_it(run, database):
     assert run("--db", database, "set", "k", "1", "--asset", "orders").exit_code == 0
     after = run("list", "--json", "--db", database)
     before = run("--json", "--db", database, "list")
-    assert json.loads(after.output) == json.loads(before.output) != []
+    assert json.loads(after.output) != []
+    assert json.loads(after.output) == json.loads(before.output)
 
 
 @pytest.mark.parametrize(

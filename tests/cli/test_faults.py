@@ -1,18 +1,30 @@
 """``stateroom faults``: the same faults as over HTTP."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
 
+from schemas.control import faults as schemas
+from state.cli.faults import add_fault
 from state.cli.main import cli
 from state.client.http import StateroomClient
+from state.model.faults import Fault
+from state.model.scopes import SCOPE_MEMBERS
 
 
 @pytest.fixture
 def run(served):
     StateroomClient(served.url).call("POST", "/_stateroom/reset")
     return lambda *arguments: CliRunner().invoke(cli, ["--url", served.url, *arguments])
+
+
+def test_every_member_of_a_fault_can_be_sent_and_typed():
+    members = {field.name for field in fields(Fault)}
+    options = {parameter.name for parameter in add_fault.params}
+    assert set(schemas.Fault().fields) == members
+    assert options >= (members - {"scope"}) | set(SCOPE_MEMBERS)
 
 
 def test_a_fault_is_added_listed_and_removed(run):

@@ -13,7 +13,7 @@ from state.client.workers import taken_from
 from state.errors import ObjectCorrupt, ObjectMissing
 from state.model.scopes import AssetScope
 from state.worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
-from tests.support.small_backends import Folder
+from tests.support.backends.small import Folder
 from tests.support.values import SCOPE, Values
 
 

@@ -15,11 +15,11 @@ from state.gateway.gateway import Gateway
 from state.gateway.orphans import Orphan, orphans, remove_orphans
 from state.model import envelope
 from state.model.clock import Clock
-from state.model.reference_facts import OLDER_THAN, Facts
+from state.model.reference_facts import OLDER_THAN, Facts, Verdict
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.store import Store
 from state.store.tables import assets, references, scopes, task_instances
-from tests.support import small_backends
+from tests.support.backends import small
 
 SCOPE = TaskScope("etl", "r1", "load")
 DAY = 24 * 3600
@@ -28,7 +28,7 @@ DAY = 24 * 3600
 class Kept:
     """One database, its backend, and a task instance's gateway over both."""
 
-    def __init__(self, store, base, cls=small_backends.Folder, name="tests.Folder"):
+    def __init__(self, store, base, cls=small.Folder, name="tests.Folder"):
         self.store = store
         self.namespace = store.namespace()
         self.files = cls(str(base), f"{store.database_id}/default")
@@ -56,8 +56,8 @@ class Kept:
 
     def remove(self, older_than=OLDER_THAN, limit=100):
         result = remove_orphans(self.namespace, self.backend, older_than, limit)
-        return [reference.ref for reference in result["removed"]], {
-            reference.ref: why for reference, why in result["left"]
+        return [decision.orphan.ref for decision in result["removed"]], {
+            decision.orphan.ref: decision.verdict for decision in result["left"]
         }
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_object_is_found(kept, damage, health):
 
 
 def test_a_mutable_backends_other_value_is_changed(kept, monkeypatch):
-    monkeypatch.setattr(small_backends.PlainFolder, "immutable", False)
+    monkeypatch.setattr(small.PlainFolder, "immutable", False)
     Path(kept.put("k", 1)).write_text("2")
     assert kept.check() == {"changed": 1}
 
@@ -123,13 +123,13 @@ def test_another_backends_reference_is_foreign(kept):
 
 
 def test_undecidable_references_stay_unchecked(store, base):
-    kept = Kept(store, base, small_backends.PlainFolder)
+    kept = Kept(store, base, small.PlainFolder)
     kept.task.set("k", envelope.wrap(kept.loose(1)), facts=Facts.of(kept.backend.name, 1))
     assert kept.check() == {"unchecked": 1}
 
 
 def test_backend_error_is_reported_and_the_check_continues(store, base):
-    kept = Kept(store, base, small_backends.Raising)
+    kept = Kept(store, base, small.Raising)
     kept.put("k", 1)
     kept.put("l", 2)
     kept.files.errors["deserialize"] = PermissionError("s3://u:p@h denied")
@@ -139,7 +139,7 @@ def test_backend_error_is_reported_and_the_check_continues(store, base):
 
 
 def test_a_hanging_backend_ends_the_check(store, base):
-    kept = Kept(store, base, small_backends.Hanging)
+    kept = Kept(store, base, small.Hanging)
     kept.put("k", 1)
     kept.files.hang_in = "deserialize"
     with pytest.raises(BackendTimeout):
@@ -202,13 +202,13 @@ def test_a_row_keeps_even_an_old_object(kept):
 
 def test_the_object_of_a_set_that_is_under_way_stays(kept):
     ref = kept.loose(1)
-    assert kept.remove() == ([], {ref: "too young"})
+    assert kept.remove() == ([], {ref: Verdict.TOO_YOUNG})
 
 
 def test_an_object_just_short_of_the_age_stays(kept):
     ref = kept.loose(1)
     age(ref, DAY - 60)
-    assert kept.remove() == ([], {ref: "too young"})
+    assert kept.remove() == ([], {ref: Verdict.TOO_YOUNG})
 
 
 def test_age_counts_in_real_time_despite_a_namespace_clock(kept, monkeypatch):
@@ -216,7 +216,7 @@ def test_age_counts_in_real_time_despite_a_namespace_clock(kept, monkeypatch):
     kept.task.delete("k")
     later = kept.namespace.clock.now().replace(year=2999)
     monkeypatch.setattr(kept.namespace, "clock", Clock(frozen_at=later))
-    assert kept.remove() == ([], {ref: "too young"})
+    assert kept.remove() == ([], {ref: Verdict.TOO_YOUNG})
 
 
 def test_a_set_of_the_same_object_makes_it_young(kept):
@@ -225,22 +225,22 @@ def test_a_set_of_the_same_object_makes_it_young(kept):
     kept.put("k", 1)
     kept.task.delete("k")
     age(ref, 2 * DAY)
-    assert kept.remove()[1] == {ref: "too young"}
+    assert kept.remove()[1] == {ref: Verdict.TOO_YOUNG}
 
 
 def test_rewritten_object_is_young_despite_its_ledger_row(kept):
     ref = kept.put("k", 1)
     kept.task.delete("k")
     age_ledger(kept, 2 * DAY)
-    assert kept.remove()[1] == {ref: "too young"}
+    assert kept.remove()[1] == {ref: Verdict.TOO_YOUNG}
 
 
 def test_another_databases_object_stays(kept, base, tmp_path):
     other = Kept(Store(str(tmp_path / "other.db")), base)
     ref = other.put("k", 1)
-    listing = Kept(kept.store, base, small_backends.Listing)
+    listing = Kept(kept.store, base, small.Listing)
     age(ref, 99 * DAY)
-    assert listing.remove(older_than=0) == ([], {ref: "unknown owner"})
+    assert listing.remove(older_than=0) == ([], {ref: Verdict.UNKNOWN_OWNER})
     other.store.close()
 
 
@@ -248,13 +248,11 @@ def test_another_databases_object_stays(kept, base, tmp_path):
 def test_another_databases_object_in_our_ledger_is_not_removed(kept, base, tmp_path, name):
     other = Kept(Store(str(tmp_path / "other.db")), base)
     ref = other.put("k", 1)
-    thief = Kept(
-        kept.store, base, small_backends.Listing if name == "file" else small_backends.Folder, name
-    )
+    thief = Kept(kept.store, base, small.Listing if name == "file" else small.Folder, name)
     thief.task.set("stolen", envelope.wrap(ref), facts=Facts.of(name, 1))
     thief.task.delete("stolen")
     age_ledger(thief, 99 * DAY)
-    assert thief.remove(older_than=0) == ([], {ref: "unknown owner"})
+    assert thief.remove(older_than=0) == ([], {ref: Verdict.UNKNOWN_OWNER})
     assert os.path.exists(ref)
     other.store.close()
 
@@ -280,7 +278,7 @@ def test_row_written_between_listing_and_removal_keeps_object(kept, monkeypatch)
         return verdict(orphan, older_than)
 
     monkeypatch.setattr(Orphan, "verdict", slow)
-    assert kept.remove(older_than=0) == ([], {ref: "in use again"})
+    assert kept.remove(older_than=0) == ([], {ref: Verdict.IN_USE})
     assert os.path.exists(ref)
 
 
@@ -295,7 +293,7 @@ def test_object_set_and_deleted_meanwhile_is_young_again(kept, monkeypatch):
         return verdict(orphan, older_than)
 
     monkeypatch.setattr(Orphan, "verdict", slow)
-    assert kept.remove()[1] == {ref: "in use again"}
+    assert kept.remove()[1] == {ref: Verdict.IN_USE}
 
 
 def test_an_object_that_a_row_is_to_point_at_is_not_removed(kept, monkeypatch):
@@ -311,30 +309,32 @@ def test_an_object_that_a_row_is_to_point_at_is_not_removed(kept, monkeypatch):
 
     monkeypatch.setattr(kept.values._keyspace, "set", set)
     kept.values.set("k", 1)
-    assert list(left.values()) == ["in use again"]
+    assert list(left.values()) == [Verdict.IN_USE]
     assert kept.values.get("k") == 1
 
 
 def test_a_backend_that_cannot_list_has_orphans_too(store, base):
-    kept = Kept(store, base, small_backends.PlainFolder)
+    kept = Kept(store, base, small.PlainFolder)
     ref = kept.put("k", 1)
     kept.task.delete("k")
-    assert kept.remove(older_than=0) == ([], {ref: "the backend cannot remove a single object"})
+    assert kept.remove(older_than=0) == ([], {ref: Verdict.NOT_SUPPORTED})
 
 
 def test_another_backends_orphan_stays(kept):
     kept.task.set("k", envelope.wrap("s3://elsewhere/x"), facts=Facts.of("other", 1))
     kept.task.delete("k")
-    assert kept.remove(older_than=0) == ([], {"s3://elsewhere/x": "unknown owner"})
+    assert kept.remove(older_than=0) == ([], {"s3://elsewhere/x": Verdict.UNKNOWN_OWNER})
 
 
-def test_a_failed_removal_is_reported_and_others_are_removed(store, base):
-    kept = Kept(store, base, small_backends.Raising)
+def test_a_failed_removal_is_reported_with_the_reason(store, base):
+    kept = Kept(store, base, small.Raising)
     kept.files.errors["remove_ref"] = OSError("disk")
-    ref = kept.loose(1)
-    removed, failures = kept.remove(older_than=0)
-    assert removed == []
-    assert "OSError: disk" in failures[ref]
+    kept.loose(1)
+    result = remove_orphans(kept.namespace, kept.backend, 0, 100)
+    (decision,) = result["left"]
+    assert decision.verdict is Verdict.FAILED
+    assert "OSError: disk" in decision.why
+    assert result["removed"] == []
 
 
 def test_removal_stops_at_its_limit(kept):
@@ -348,7 +348,7 @@ def test_removal_stops_at_its_limit(kept):
 
 def test_an_endless_list_of_objects_ends(store, base, monkeypatch):
     monkeypatch.setattr("state.gateway.orphans._LISTING", 0.05)  # of 10 s
-    kept = Kept(store, base, small_backends.EndlessListing)
+    kept = Kept(store, base, small.EndlessListing)
     with pytest.raises(BackendTimeout, match=r"after 0\.5 s, .* had listed [\d,]+00 objects"):
         list(orphans(kept.namespace, kept.backend))
     with pytest.raises(BackendTimeout, match="--backend-timeout"):

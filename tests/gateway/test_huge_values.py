@@ -9,7 +9,7 @@ from app import create_app
 from state.backends.files import FileBackend
 from state.errors import ObjectTooLarge
 from state.model.values import Encoded, is_larger
-from tests.support.small_backends import HUGE, Endless, nested
+from tests.support.backends.small import HUGE, Endless, nested
 from tests.support.values import SCOPE, Values
 
 LIMIT = 16 * 2**20

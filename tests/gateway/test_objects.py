@@ -14,9 +14,9 @@ from state.gateway.backend import Backend
 from state.gateway.gateway import Gateway
 from state.gateway.health import check
 from state.gateway.orphans import UNFINISHED_AGE, remove_orphans
-from state.gateway.resolve import refusal, resolve
+from state.gateway.resolve import Resolution, refusal, resolve
 from state.model import envelope
-from state.model.reference_facts import Facts
+from state.model.reference_facts import Facts, Verdict
 from state.model.scopes import API_WRITER, AssetScope, TaskScope
 from state.model.values import Encoded
 from state.store import snapshots
@@ -24,7 +24,7 @@ from state.store.store import Store
 from state.store.tables import assets, references, scopes, task_instances
 from state.store.views import keys
 from state.worker.accessors import TaskStateStoreAccessor
-from tests.support import small_backends
+from tests.support.backends import small
 from tests.support.objects import put_as_before
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -131,7 +131,7 @@ def test_an_object_goes_with_the_last_that_points_at_it(service):
 
 @pytest.mark.parametrize("way", ["delete", "clear"])
 def test_a_backend_that_removes_by_key_keeps_a_snapshots_objects(tmp_path, way):
-    service = Service(tmp_path, small_backends.PlainFolder, "tests.PlainFolder")
+    service = Service(tmp_path, small.PlainFolder, "tests.PlainFolder")
     gateway = service.gateway()
     gateway.set("k", 1)
     gateway.set("l", 2)
@@ -207,12 +207,13 @@ def test_a_row_never_points_at_an_object_that_is_being_removed(service):
     def removed_meanwhile(scope, key, encoded):
         ref = put(scope, key, encoded)
         os.utime(ref, (0, 0))  # a younger one would stay
-        removed.extend(remove_orphans(service.namespace, service.backend, 0, 100)["removed"])
+        decisions = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
+        removed.extend(decisions)
         return ref
 
     service.files.write = removed_meanwhile
     gateway.set("k", 1)
-    assert [orphan.ref for orphan in removed] == [envelope.unwrap(service.row())]
+    assert [decision.orphan.ref for decision in removed] == [envelope.unwrap(service.row())]
     assert missing == []
     assert gateway.get("k") == 1
 
@@ -293,7 +294,7 @@ def test_an_object_of_an_earlier_version_goes_with_its_row(service, earlier, way
 def test_an_orphan_of_an_earlier_version_is_removed(service, earlier):
     scopes.task_instance(service.namespace, service.ids[SCOPE]).delete("k")
     removed = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
-    assert [orphan.ref for orphan in removed] == [earlier]
+    assert [decision.orphan.ref for decision in removed] == [earlier]
     assert not service.files.holds(earlier)
 
 
@@ -315,14 +316,14 @@ def test_an_unfinished_object_of_a_live_writer_stays(service, tmp_path):
     unfinished = realm / ("0" * 64 + "~" + "1" * 16)
     unfinished.write_text("half of")
     left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
-    assert [why for _, why in left] == ["too young"]
+    assert [decision.verdict for decision in left] == [Verdict.TOO_YOUNG]
     assert unfinished.exists()
 
 
 def test_an_object_without_a_row_of_a_live_writer_stays(service):
     ref = service.files.write(SCOPE, "k", Encoded.of(1))
     left = remove_orphans(service.namespace, service.backend, 0, 100)["left"]
-    assert [why for _, why in left] == ["too young"]
+    assert [decision.verdict for decision in left] == [Verdict.TOO_YOUNG]
     assert service.files.holds(ref)
 
 
@@ -331,7 +332,7 @@ def test_an_object_without_a_row_of_a_killed_writer_goes(service):
     quarter_ago = time.time() - UNFINISHED_AGE
     os.utime(ref, (quarter_ago, quarter_ago))
     removed = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
-    assert [orphan.ref for orphan in removed] == [ref]
+    assert [decision.orphan.ref for decision in removed] == [ref]
 
 
 # ---------------------------------------------------------------- another's value
@@ -351,10 +352,10 @@ def test_no_person_is_shown_another_value_through_its_reference(service):
     scope_id = scopes.task(service.namespace, OTHER).scope_id()
     row = keys.get(service.namespace, scope_id, "mine")
     outcome = resolve(service.namespace, service.backend, row)
-    assert outcome.word == "foreign"
+    assert outcome.resolution is Resolution.FOREIGN
     assert outcome.text is None
     earlier = references.of_key(service.namespace, scope_id, "mine", row["ref"])
-    assert refusal(service.namespace, service.backend, earlier).word == "foreign"
+    assert refusal(service.namespace, service.backend, earlier).resolution is Resolution.FOREIGN
 
 
 def test_a_check_finds_another_values_reference(service):

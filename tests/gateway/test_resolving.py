@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from state.gateway.gateway import Gateway
-from state.gateway.resolve import resolve
+from state.gateway.resolve import Resolution, resolve
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.tables import scopes, task_instances
 from state.store.views import details, keys
@@ -50,7 +50,7 @@ def test_ok_with_the_value(desk):
     at = desk()
     at.put()
     outcome = at.resolve()
-    assert outcome.word == "ok"
+    assert outcome.resolution is Resolution.OK
     assert outcome.text == '{"rows": 3}'
     assert at.row["health"] == "ok"
 
@@ -59,7 +59,7 @@ def test_missing(desk):
     at = desk()
     at.put()
     Path(at.row["ref"]).unlink()
-    assert at.resolve().word == "missing"
+    assert at.resolve().resolution is Resolution.MISSING
     assert at.row["health"] == "missing"
 
 
@@ -72,7 +72,7 @@ def test_other_checksum_is_damage_only_for_immutable_objects(desk, immutable, wo
     at.backend.hooks.backend.immutable = immutable
     Path(at.row["ref"]).write_text("[1]")
     outcome = at.resolve()
-    assert outcome.word == word
+    assert outcome.resolution.value == word
     assert outcome.text == shown
     assert at.row["health"] == word
 
@@ -81,7 +81,7 @@ def test_an_object_that_is_not_json_is_corrupt(desk):
     at = desk()
     at.put()
     Path(at.row["ref"]).write_text("{")
-    assert at.resolve().word == "corrupt"
+    assert at.resolve().resolution is Resolution.CORRUPT
 
 
 @pytest.mark.parametrize(("backend", "word"), [("Folder", "foreign"), ("PlainFolder", "refused")])
@@ -89,20 +89,20 @@ def test_a_reference_that_is_not_the_backends_is_not_read(desk, backend, word, m
     at = desk(backend)
     scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
-    assert at.resolve().word == word
+    assert at.resolve().resolution.value == word
 
 
 def test_without_a_backend_nothing_is_resolved(start):
     at = Desk(start())
     scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
-    assert at.resolve().word == "refused"
+    assert at.resolve().resolution is Resolution.REFUSED
 
 
 def test_too_large_is_known_before_it_is_read(desk, monkeypatch):
     at = desk()
     at.put("x" * 100)
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
-    assert at.resolve(largest=99).word == "too large"
+    assert at.resolve(largest=99).resolution is Resolution.TOO_LARGE
 
 
 def test_too_large_although_the_ledger_has_a_smaller_size(desk):
@@ -110,7 +110,7 @@ def test_too_large_although_the_ledger_has_a_smaller_size(desk):
     at.put("x")
     Path(at.row["ref"]).write_text('"' + "x" * 500 + '"')
     outcome = at.resolve(largest=99)
-    assert outcome.word == "too large"
+    assert outcome.resolution is Resolution.TOO_LARGE
     assert outcome.text is None
 
 
@@ -120,7 +120,7 @@ def test_a_hanging_backend_times_out(desk):
     at.backend.hooks.backend.hang_in = "deserialize"
     outcome = at.resolve()
     at.backend.hooks.backend.go_on.set()
-    assert outcome.word == "failed"
+    assert outcome.resolution is Resolution.FAILED
     assert "did not answer within 0.1 s" in outcome.sentence
     assert at.row["health"] == "unchecked"
 
@@ -130,5 +130,5 @@ def test_backend_errors_are_shown_without_credentials(desk):
     at.put()
     at.backend.hooks.backend.errors["deserialize"] = OSError("no route to s3://user:hunter2@bucket")
     outcome = at.resolve()
-    assert outcome.word == "failed"
+    assert outcome.resolution is Resolution.FAILED
     assert "no route to s3://***@bucket" in outcome.sentence

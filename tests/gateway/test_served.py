@@ -19,7 +19,7 @@ from state.model.scopes import AssetScope
 from state.process import ServerProcess, service_path
 from state.store.store import Store
 from state.worker.accessors import AssetStateStoreAccessor
-from tests.support import small_backends
+from tests.support.backends import small
 from tests.support.values import Values
 from web.server.lanes import BACKEND_THREADS, lane_of
 from web.server.waitress import Server
@@ -38,10 +38,10 @@ def environ(tmp_path, **more):
     ("backend", "message"),
     [
         ("nowhere.Backend", "No module named 'nowhere'"),
-        ("tests.support.small_backends.Nothing", "has no attribute 'Nothing'"),
+        ("tests.support.backends.small.Nothing", "has no attribute 'Nothing'"),
         ("json.JSONDecoder", "overrides no hook"),
         ("file", "set STATEROOM_BACKEND_BASE"),
-        ("tests.support.small_backends.Broken", "OSError: no route to s3://***@bucket"),
+        ("tests.support.backends.small.Broken", "OSError: no route to s3://***@bucket"),
     ],
 )
 def test_a_backend_that_cannot_be_loaded_stops_the_start(tmp_path, backend, message):
@@ -65,7 +65,7 @@ def test_a_backend_that_cannot_be_loaded_stops_the_start(tmp_path, backend, mess
 
 PROPOSED = "AIRFLOW__WORKERS__STATE_BACKEND"
 RELEASED = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
-FOLDER = "tests.support.small_backends.Folder"
+FOLDER = "tests.support.backends.small.Folder"
 
 
 @pytest.mark.parametrize(
@@ -216,15 +216,12 @@ def test_an_unreadable_header_is_ignored(client, task, header):
 
 
 def test_an_asset_has_one_scope_by_name_and_by_uri(client):
-    assert (
-        client.asset(uri="s3://bucket/orders").scope
-        == client.asset(name="orders").scope
-        == AssetScope(name="orders")
-    )
+    assert client.asset(uri="s3://bucket/orders").scope == AssetScope(name="orders")
+    assert client.asset(name="orders").scope == AssetScope(name="orders")
 
 
 def test_clear_by_uri_removes_an_object_written_by_name(client, tmp_path):
-    hooks = Hooks(small_backends.Folder(str(tmp_path)), "tests.Folder")
+    hooks = Hooks(small.Folder(str(tmp_path)), "tests.Folder")
     by_name = client.asset(name="orders")
     by_uri = client.asset(uri="s3://bucket/orders")
     AssetStateStoreAccessor(by_name, by_name.scope, hooks).set("k", {"a": 1})

@@ -2,7 +2,25 @@
 
 import pytest
 
-from state.model.events import CALLS, KEY_NOT_FOUND, OPS, Lost, Step, lost_updates
+from state.model.events import CALLS, KEY_NOT_FOUND, OPS, Lost, Step, actor_name, lost_updates
+
+
+@pytest.mark.parametrize(
+    ("actor", "name"),
+    [
+        (("task", "execution", 2), "attempt 2"),
+        (("task", "execution", None), "a task"),
+        (("watcher", "execution"), "a watcher"),
+        (("api", "execution"), "the Execution API"),
+        (("api", "core"), "the Core API"),
+        (("api", "page"), "the web pages"),
+        (("gateway", "gateway"), "the gateway"),
+        (("stateroom", "control"), "the Control API"),
+        (("api",), "the API"),
+    ],
+)
+def test_an_actor_is_named_by_its_kind_and_api(actor, name):
+    assert actor_name(*actor) == name
 
 
 def steps(story):

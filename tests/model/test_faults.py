@@ -57,7 +57,8 @@ def test_a_probability_is_drawn_the_same_for_the_same_seed():
         [Fault(status=500, probability=0.3, seed=seed).fires(n) for n in range(1000)]
         for seed in (1, 1, 2)
     ]
-    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
     assert 250 < sum(drawn[0]) < 350
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from state.client.http import StateroomClient
+from state.gateway.resolve import LARGEST
+from state.model.faults import BACKEND, MOMENTS, Fault
 from state.process import ServerProcess
 from tests.support.pages import KEY, RAW, TASK, send, text_of
 from tests.support.space import Space
-from tests.support.world import TI, WORLD
+from tests.support.world import TASK_KEY, TI, WORLD
+from web.pages.faults import EFFECTS
 
 AWKWARD = 'it\'s a/key & $HOME `more` "and" more'
 FOREIGN = {"__airflow_state_ref__": "/another/backends/object"}
@@ -242,10 +245,27 @@ def test_a_fault_is_set_as_the_form_says(world, fields, fault):
     assert world.get("/_stateroom/faults").json == {"faults": []}
 
 
+def test_the_form_adds_a_fault_for_each_effect_it_offers(world):
+    form = world.get("/bench").get_data(as_text=True)
+    choices = re.search('<select name="what">(.*?)</select>', form)[1]
+    names = re.findall('value="([^"]+)"', choices)
+    for name in names:
+        answer = send(world, "/bench", action="set_fault", what=name, amount="500")
+        assert "The fault is added" in text_of(answer), name
+    faults = [Fault.from_row(row) for row in world.get("/_stateroom/faults").json["faults"]]
+    world.delete("/_stateroom/faults")
+    assert names == list(EFFECTS)
+    assert len(set(map(str, faults))) == len(names)
+    assert {fault.backend for fault in faults} == {None, *BACKEND}
+    assert {fault.close for fault in faults} == {None, *MOMENTS}
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
         ({"what": "status", "amount": "200"}, "status"),
+        ({"what": "explode", "amount": "1"}, "unknown effect 'explode'"),
+        ({"when": "status", "count": "503", "what": "truncate"}, "unknown condition 'status'"),
         ({"what": "status", "amount": "x"}, "is not a number"),
         ({"what": "corrupt", "op": "set"}, "for a get only"),
         ({"when": "probability", "count": "7", "what": "truncate"}, "probability"),
@@ -271,3 +291,20 @@ def test_a_comparison_masks_credentials(world):
     assert "s3://***@bucket" in text_of(page)
     assert "sesame" not in page.get_data(as_text=True)
     send(world, "/bench", action="drop_snapshot", name="masked")
+
+
+@pytest.mark.parametrize(
+    ("older_than", "shown"), [(0, "can be removed"), (3600, "stays: too young it is recent")]
+)
+def test_an_orphan_can_be_removed_or_says_why_it_stays(backed, older_than, shown):
+    backed.delete(TASK_KEY.replace("job_id", "report"))
+    page = text_of(backed.get(f"/references/orphans?older_than={older_than}"))
+    assert shown in page
+    assert ("Remove 1 object" in page) == (older_than == 0)
+
+
+def test_a_value_that_is_too_large_to_show_has_a_badge(backed):
+    backed.put(REPORT, json={"value": "x" * (LARGEST + 1)})
+    page = send(backed, KEY + "report", action="resolve")
+    assert '<span class="badge is-too-large">' in page.get_data(as_text=True)
+    assert "too large The object has" in text_of(page)

@@ -4,14 +4,27 @@ import html
 import re
 import shlex
 from datetime import datetime, timedelta, timezone
+from urllib.parse import urlsplit
 
 import pytest
 
 from state.cli.entries import set_entry
 from tests.support.pages import HTML, KEY, RAW, TASK, form_token, send, text_of
-from tests.support.world import ASSET_KEY, SECRET, TASK_KEY, TI, admin, bearer
+from tests.support.world import ASSET_KEY, CORE_TASK, EXTRACT, SECRET, TASK_KEY, TI, admin, bearer
 from web.pages.examples import set_command
 
+ADDRESSES = (
+    "/",
+    TASK,
+    "/asset?asset_id=1",
+    KEY + "job_id",
+    "/ask?asset_id=1",
+    "/references",
+    "/references/orphans",
+    "/bench",
+    "/nowhere",
+)
+PARTS = {"/live", "/key/raw"}  # a part of a page, and a value as plain text
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
 
 
@@ -20,6 +33,10 @@ def put(client, key, value, **more):
         client.put(f"/execution/store/ti/{TI}/{key}", json={"value": value, **more}).status_code
         == 204
     )
+
+
+def page_of(client, path):
+    return client.get(path).get_data(as_text=True)
 
 
 def tabs(answer):
@@ -143,8 +160,33 @@ def test_an_empty_list_names_a_filter_only_if_there_is_one(world):
     world.delete("/_stateroom/namespaces/one")
 
 
+def test_every_page_is_among_the_addresses(world):
+    rules = [rule for rule in world.application.url_map.iter_rules() if "GET" in rule.methods]
+    pages = {rule.rule for rule in rules if rule.endpoint.startswith("ui.members.")}
+    assert {urlsplit(path).path for path in ADDRESSES} == (pages - PARTS) | {"/nowhere"}
+
+
+def test_links_lead_from_the_overview_to_every_page(world):
+    addresses = ["/", "/?show=tasks", "/?show=assets", "/?show=keys"]
+    paths = {"/"}
+    for address in addresses:  # which grows
+        page = world.get(address).get_data(as_text=True)
+        for link in re.findall(r' (?:href|action)="(/(?!static|ns/)[^"]*)"', page):
+            path = urlsplit(link).path
+            if path not in paths:
+                paths.add(path)
+                addresses.append(html.unescape(link))
+    assert paths >= {urlsplit(path).path for path in ADDRESSES} - {"/nowhere"}
+
+
+def test_a_link_keeps_the_parameters_that_it_does_not_change(world):
+    page = world.get("/?path=1&of_a_new_view=2&page=1&sort=-run").get_data(as_text=True)
+    links = [html.unescape(link) for link in re.findall(r'href="(/[^"]*)"', page)]
+    assert "/?path=1&of_a_new_view=2&sort=keys" in links
+
+
 def test_every_page_is_fenced_in(world):
-    for path in ("/", TASK, KEY + "job_id", "/references", "/bench", "/ask?asset_id=1", "/nowhere"):
+    for path in ADDRESSES:
         headers = world.get(path, headers=HTML).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
@@ -153,7 +195,7 @@ def test_every_page_is_fenced_in(world):
 
 
 def test_no_page_has_inline_script_or_style(world):
-    for path in ("/", TASK, KEY + "job_id", "/references", "/bench", "/ask?asset_id=1", "/nowhere"):
+    for path in ADDRESSES:
         page = world.get(path, headers=HTML).get_data(as_text=True)
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style| style=| on[a-z]+=|javascript:", page)
         assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
@@ -165,6 +207,26 @@ def test_a_key_shows_kind_size_writer_and_expiry(world):
     assert "Kind reference" in shown
     assert "Expires never" in shown
     assert "not checked yet" in shown
+
+
+@pytest.mark.parametrize(
+    ("delete", "name"),
+    [
+        (lambda world: world.delete(TASK_KEY), "attempt 1"),
+        (lambda world: world.delete(f"{CORE_TASK}/job_id"), "the Core API"),
+        (lambda world: world.delete(f"/_stateroom/values/ti/{TI}?key=job_id"), "the gateway"),
+        (lambda world: send(world, KEY + "job_id", action="delete"), "the web pages"),
+    ],
+)
+def test_an_actor_has_one_name_on_each_page_and_in_explain(world, delete, name):
+    assert delete(world).status_code < 300
+    (history,) = re.findall('data-label="By">(.*?)</td>', page_of(world, KEY + "job_id"))[:1]
+    latest = re.findall(r"· ([^·]*)</span>\s*</li>", page_of(world, "/"))[0]
+    key = {**EXTRACT, "key": "job_id"}
+    explanation = world.get("/_stateroom/explain", query_string=key).json["sentence"]
+    assert history == name
+    assert latest == name
+    assert f"deleted by {name} " in explanation
 
 
 @pytest.mark.parametrize(
@@ -213,7 +275,8 @@ def test_values_that_hardly_can_be_shown_are_shown(world, text):
     store = world.application.extensions["stateroom"].store
     with store.transaction() as db:
         db.execute("UPDATE entries SET value = ?, size = ? WHERE key = 'job_id'", (text, len(text)))
-    assert world.get(KEY + "job_id").status_code == world.get("/?show=keys").status_code == 200
+    assert world.get(KEY + "job_id").status_code == 200
+    assert world.get("/?show=keys").status_code == 200
 
 
 @pytest.mark.parametrize(("seconds", "is_marked"), [(-1, False), (0, False), (1, True)])
@@ -504,7 +567,8 @@ def test_the_command_that_sets_a_first_key(world):
     with world.application.test_request_context("/task"):
         words = shlex.split(set_command(place))
     group, name, *arguments = words
-    assert [group, name] == ["stateroom", "set"]
+    assert group == "stateroom"
+    assert name == "set"
     context = set_entry.make_context(name, arguments)
     assert context.params["dag_id"] == "etl"
     assert context.params["run_id"] == "a b"

@@ -2,10 +2,11 @@
 
 import pytest
 
-from benchmarks import compare, faults, large, own_time, page, plugin, servers
+from benchmarks import compare, faults, large, own_time, page, plugin
 from benchmarks.growth import fill, spread
-from benchmarks.load import Request, run
-from benchmarks.verdict import verdict
+from benchmarks.support import servers
+from benchmarks.support.load import Request, run
+from benchmarks.support.verdict import verdict
 from state.process import ServerProcess
 
 pytestmark = pytest.mark.slow

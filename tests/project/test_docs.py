@@ -89,3 +89,9 @@ def test_the_readme_shows_what_the_start_prints():
     shown = (ROOT / "README.md").read_text()
     assert [line for line in printed if "database" not in line and line not in shown] == []
     app.extensions["stateroom"].store.close()
+
+
+def test_the_benchmarks_and_their_commands_are_the_same():
+    document = (ROOT / "benchmarks/README.md").read_text()
+    documented = set(re.findall(r"^\| `python -m benchmarks\.(\w+)", document, re.MULTILINE))
+    assert documented == {path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")}

@@ -1,6 +1,7 @@
 """Imports point down only, without a circle, and each library is imported where it belongs."""
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -129,10 +130,16 @@ MODULES = {name_of(path): path for path in sources()}
 SOURCES = pytest.mark.parametrize("path", MODULES.values(), ids=MODULES)
 
 
+@functools.cache
+def nodes_of(path):
+    """Return every node of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imported(path):
     """Return the modules that a file imports, for types and in functions too; names absolute."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -266,9 +273,11 @@ def test_no_packages_import_each_other_in_a_circle():
     )
 
 
-@pytest.mark.parametrize(
-    "folder", sorted({path.parent for path in MODULES.values()} - {ROOT}), ids=str
-)
+PARTS = ("benchmarks", "docs", "examples", "schemas", "state", "tests", "web")
+FOLDERS = sorted({path.parent for part in PARTS for path in (ROOT / part).rglob("*.py")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
 def test_a_folder_has_at_most_16_modules(folder):
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= 16, f"{folder.name}/ has {len(modules)} modules: split it by noun"
@@ -319,7 +328,7 @@ def test_a_read_of_the_environment_is_found(line):
 @SOURCES
 def test_only_what_no_statement_can_import_is_imported_by_name(path):
     name = str(path.relative_to(ROOT))
-    by_name = any(imports_by_name(node) for node in ast.walk(ast.parse(path.read_text())))
+    by_name = any(imports_by_name(node) for node in nodes_of(path))
     assert not by_name or name in IMPORT_BY_NAME, (
         f"{name} imports a module by a string, which these tests do not see; import it with a "
         "statement, or add the file to IMPORT_BY_NAME if it loads what no statement can"
@@ -328,7 +337,7 @@ def test_only_what_no_statement_can_import_is_imported_by_name(path):
 
 @SOURCES
 def test_only_the_outermost_modules_read_the_environment(path):
-    reads = any(reads_the_environment(node) for node in ast.walk(ast.parse(path.read_text())))
+    reads = any(reads_the_environment(node) for node in nodes_of(path))
     outermost = str(path.relative_to(ROOT)).startswith(READ_THE_ENVIRONMENT)
     assert outermost or not reads, "take what it needs as an argument"
 
@@ -337,7 +346,7 @@ def test_only_the_outermost_modules_read_the_environment(path):
 def test_sql_has_no_numbered_placeholders(path):
     texts = [
         node.value
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     numbered = [text for text in texts if NUMBERED_PLACEHOLDER.search(text)]
@@ -347,7 +356,9 @@ def test_sql_has_no_numbered_placeholders(path):
     )
 
 
-@pytest.mark.parametrize("library", ["requests", "apispec", "asyncio", "jwt"])
-def test_the_service_starts_without_what_it_does_not_need(library):
-    program = f"import sys, app; sys.exit({library!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+def test_the_service_starts_without_what_it_does_not_need():
+    program = "import sys, app; print(*sys.modules)"
+    call = [sys.executable, "-c", program]
+    modules = subprocess.check_output(call, cwd=ROOT, text=True).split()
+    assert "app" in modules
+    assert not {"requests", "apispec", "asyncio", "jwt"} & set(modules)

@@ -153,11 +153,8 @@ def test_an_unknown_scope_is_an_error_for_every_verb(store):
 def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
     asset = assets.create_asset(store.namespace(), "n", "u://n")
     scopes.asset(store.namespace(), asset["id"]).set("k", 1)
-    assert (
-        scopes.asset(store.namespace(), name="n").get("k")
-        == scopes.asset(store.namespace(), uri="u://n").get("k")
-        == 1
-    )
+    assert scopes.asset(store.namespace(), name="n").get("k") == 1
+    assert scopes.asset(store.namespace(), uri="u://n").get("k") == 1
 
 
 def test_an_entry_names_its_writer(store):

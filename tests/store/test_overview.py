@@ -1,7 +1,10 @@
 """Lists for the pages: counts, search, sorting and paging, per namespace."""
 
+from datetime import timedelta
+
 import pytest
 
+from state.model.clock import from_text
 from state.model.scopes import API_WRITER, TaskScope
 from state.store.tables import assets, scopes, task_instances
 from state.store.views import details, history, keys, lists
@@ -144,4 +147,27 @@ def test_history_leaves_out_what_changed_nothing(filled):
         "delete",
         "set",
     ]
-    assert [row["op"] for row in history.latest(filled, 3)] == ["delete", "delete", "set"]
+
+
+def test_the_latest_writes_are_those_that_took_effect(filled):
+    extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
+    extract.delete("a")
+    extract.delete("a")
+    extract.clear()
+    assert [row["op"] for row in history.latest(filled, 3)] == ["clear", "delete", "set"]
+
+
+def test_a_change_is_found_by_the_moment_that_it_shows(filled):
+    scope = TaskScope("etl", RUN, "extract")
+    scope_id = details.task(filled, scope)["scope_id"]
+    for number in range(20):
+        scopes.task(filled, scope).set("n", number)
+    events = history.history(filled, scope, "n")
+    numbers = {event["at"]: event["seq"] for event in events}
+    for at, seq in numbers.items():
+        moment = from_text(at)
+        assert history.last_before(filled, scope_id, "n", moment) == seq
+        assert history.at(filled, scope, "n", moment)["seq"] == seq
+    before = from_text(events[0]["at"]) - timedelta(microseconds=1)
+    assert history.last_before(filled, scope_id, "n", before) is None
+    assert history.at(filled, scope, "n", before) is None

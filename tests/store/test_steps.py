@@ -1,13 +1,14 @@
 """The steps of a key: the SQL agrees with the rules of a step, and a few suffice for a page."""
 
+import itertools
 import random
 
 import pytest
 
-from state.model.events import CLOSED, KEY_NOT_FOUND, UNCHANGED, lost_updates
+from state.model.events import CLOSED, KEY_NOT_FOUND, UNCHANGED, Step, lost_updates
 from state.model.scopes import CONTROL, AssetStateStoreWriterKind, TaskScope, Writer
 from state.store.journal.journal import Event
-from state.store.journal.steps import CHANGED, LOOKED, all_steps, latest_steps
+from state.store.journal.steps import ALL, CHANGED, LOOKED, latest_steps
 from state.store.tables import task_instances
 
 SCOPE = TaskScope("etl", "r", "extract")
@@ -37,6 +38,12 @@ def fill(namespace, rows):
     return scope_id
 
 
+def every_step(db):
+    sql = """SELECT seq, op, ti_id, actor, api, status, outcome, saw FROM journal
+        WHERE key = 'k' ORDER BY seq"""
+    return [Step.of_row(row) for row in db.execute(sql)]
+
+
 @pytest.mark.parametrize(("condition", "attribute"), [(CHANGED, "changed"), (LOOKED, "has_looked")])
 def test_the_sql_selects_what_the_rule_says(namespace, condition, attribute):
     rows = [
@@ -46,9 +53,9 @@ def test_the_sql_selects_what_the_rule_says(namespace, condition, attribute):
         for status in (None, 200, 204, 404, 503)
         for outcome in OUTCOMES
     ]
-    scope_id = fill(namespace, rows)
+    fill(namespace, rows)
     with namespace.database.reading() as db:
-        steps = all_steps(db, scope_id, "k")
+        steps = every_step(db)
         selected = db.execute(f"SELECT seq FROM journal j WHERE j.key = 'k' AND {condition}")
         numbers = {row[0] for row in selected}
     assert len(steps) == len(rows)
@@ -68,10 +75,10 @@ def test_the_latest_steps_tell_the_same_lost_updates(namespace, seed):
         rows.append((op, draw.choice(ti_ids), status, outcome, saw))
     scope_id = fill(namespace, rows)
     with namespace.database.reading() as db:
-        every = all_steps(db, scope_id, "k")
+        every = every_step(db)
         changes = [step.seq for step in every if step.changed]
-        for limit in (1, 2, 5, 100):
-            latest = lost_updates(latest_steps(db, scope_id, "k", limit))
-            shown = set(changes[-limit:])
+        for limit, until in itertools.product((1, 2, 5, ALL), (changes[len(changes) // 2], ALL)):
+            steps = latest_steps(db, scope_id, "k", limit, until)
+            shown = [seq for seq in changes if seq <= until][-limit:]
             expected = [update for update in lost_updates(every) if update.write in shown]
-            assert [update for update in latest if update.write in shown] == expected
+            assert [update for update in lost_updates(steps) if update.write in shown] == expected

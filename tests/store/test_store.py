@@ -77,9 +77,9 @@ def test_a_writer_finishes_while_a_reader_holds_its_snapshot(file_store):
     keyspace = keyspace_of(file_store)
     keyspace.set("k", 1)
     with file_store.snapshot() as db:
-        before = db.execute("SELECT value FROM entries").fetchall()
+        assert db.execute("SELECT value FROM entries").fetchall() == [("1",)]
         in_thread(lambda: keyspace.set("k", 2)).result(PATIENCE)
-        assert db.execute("SELECT value FROM entries").fetchall() == before == [("1",)]
+        assert db.execute("SELECT value FROM entries").fetchall() == [("1",)]
     assert keyspace.get("k") == 2
 
 

@@ -24,9 +24,9 @@ from state.worker.accessors import (
     AssetStateStoreAccessors,
     TaskStateStoreAccessor,
 )
-from tests.support.hooked_backends import Released
+from tests.support.backends.hooked import Released
+from tests.support.backends.proposal_file import ProposalFileBackend
 from tests.support.keyspaces import Rows
-from tests.support.proposal_file_backend import ProposalFileBackend
 
 TASK = TaskScope("dag", "run", "task")
 ASSET = AssetScope(name="asset")
@@ -385,7 +385,7 @@ def test_an_asset_without_a_known_name_is_stored_under_its_uri(rows, backend):
 def test_backend_without_remove_keeps_object_with_a_warning(
     rows, tmp_path, monkeypatch, caplog, verb
 ):
-    monkeypatch.setattr("tests.support.proposal_file_backend.ROOT", tmp_path)
+    monkeypatch.setattr("tests.support.backends.proposal_file.ROOT", tmp_path)
     accessor = task(rows, ProposalFileBackend())
     accessor.set("key", 1)
     run(accessor, verb, *(["key"] if "delete" in verb else []))
@@ -397,7 +397,7 @@ def test_backend_without_remove_keeps_object_with_a_warning(
 
 @pytest.mark.parametrize("make", [task, asset])
 def test_the_proposals_own_backend_runs_as_it_is(rows, tmp_path, monkeypatch, make):
-    monkeypatch.setattr("tests.support.proposal_file_backend.ROOT", tmp_path)
+    monkeypatch.setattr("tests.support.backends.proposal_file.ROOT", tmp_path)
     accessor = make(rows, ProposalFileBackend())
     accessor.set("secret-dict", {"a": [1, None]})
     assert accessor.get("secret-dict") == {"a": [1, None]}
@@ -405,7 +405,7 @@ def test_the_proposals_own_backend_runs_as_it_is(rows, tmp_path, monkeypatch, ma
 
 
 def test_next_attempt_reads_state_of_a_backend_that_uses_ti_id(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.support.proposal_file_backend.ROOT", tmp_path)
+    monkeypatch.setattr("tests.support.backends.proposal_file.ROOT", tmp_path)
     first, second = (
         TaskStateStoreAccessor(rows, TASK, Hooks(ProposalFileBackend(), "p"), ti)
         for ti in ("1", "2")

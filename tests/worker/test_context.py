@@ -73,11 +73,9 @@ def test_values_go_through_the_backend_of_both_kinds(request):
     )
     task_context["task_state_store"].set("key", 1)
     task_context["asset_state_store"].set("key", 1)
-    refs = sorted(ref for ref, _, _ in backend.iter_refs())
-    assert ["/assets/orders/key/" in refs[0], "/tasks/dag/run/task/2/key/" in refs[1]] == [
-        True,
-        True,
-    ]
+    of_asset, of_task = sorted(ref for ref, _, _ in backend.iter_refs())
+    assert "/assets/orders/key/" in of_asset
+    assert "/tasks/dag/run/task/2/key/" in of_task
 
 
 def test_an_async_task_runs_too():

@@ -15,13 +15,14 @@ from schemas.fields.problems import listed
 from state.model import tokens
 from state.model.plurals import count
 
+from ..apis import LOGIN
 from ..errors import Refused
 from ..operation import Operation
 from ..request.parsing import body, read, read_body
 from ..responses import json_answer
 from ..settings import is_loopback
 
-bp = Blueprint("login", __name__, url_prefix="/auth")
+bp = Blueprint("login", __name__, url_prefix=LOGIN.prefix)
 _BODY = LoginBody()
 _CLI_LIFETIME = 3600  # seconds
 _ALL_ADMINS = "This method is only allowed if ``[core] simple_auth_manager_all_admins`` is True"

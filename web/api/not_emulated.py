@@ -16,7 +16,8 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from ..error_handlers import api_name, redirected, with_or_without_slash
+from ..apis import CORE, EXECUTION, current_api
+from ..error_handlers import redirected, with_or_without_slash
 from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
 from ..request.version import check_version, echo
@@ -53,13 +54,13 @@ def templates(path: str) -> dict[str, str]:
 
 
 def refuse() -> Response | None:
-    """Say of a route that Airflow has, and no view here, that it is not emulated.
+    """Refuse a route that Airflow has, and no view here.
 
     :returns: a redirect to the path without its last slash or with one, or None for a path that
         Airflow has not either.
     :raises NotEmulated: to an authorised caller.
     """
-    is_execution = api_name() == "execution"
+    is_execution = current_api() is EXECUTION
     if is_execution:
         check_version()
     routes = templates(request.path)
@@ -78,14 +79,14 @@ def refuse() -> Response | None:
     return None
 
 
-@bp.get("/api/<key:rest>")
+@bp.get(f"{CORE.prefix}/<key:rest>")
 def unknown(rest: str) -> Response:
     """Answer as Airflow does; that this takes every path is also why a write to one is 405."""
     refuse()
     return json_answer({"error": "API route not found"}, 404)
 
 
-@bp.get("/api/v1/<key:rest>")
+@bp.get(f"{CORE.prefix}/v1/<key:rest>")
 def removed(rest: str) -> Response:
     """Say that the API of Airflow 2 is removed."""
     refuse()

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -20,11 +18,11 @@ from flask import Blueprint, Response, current_app
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from schemas import errors
 from schemas.base import BareBody
 from schemas.fields.base import Field
 from state import __version__
 
+from ..apis import Api, api_of
 from ..operation import SLOW, Body, Operation, Query, lane, operation_of
 from ..responses import text_answer
 
@@ -53,72 +51,6 @@ _ECHOED = {
     "correlation-id": "The request's own, if it has one.",
     "Refreshed-API-Token": "A new token for a worker whose own expires soon.",
 }
-_TEXT = errors.HTTPExceptionResponse
-_LIST = errors.HTTPValidationError
-_REASON = errors.ReasonResponse
-_CONTROL = errors.ControlResponse
-_Shapes = tuple[type[Schema], ...]
-# the server refuses some requests before they reach an API, always with a reason
-_BY_SERVER: dict[int, _Shapes] = {
-    400: (_TEXT, _REASON),
-    413: (_TEXT, _REASON),
-    429: (_REASON,),
-    500: (_TEXT, _REASON),
-}
-
-
-@dataclass(frozen=True)
-class Api:
-    """What the views of a top-level blueprint have in common.
-
-    :param tokens: the kinds of token that are accepted.
-    :param error: the body of an error whose status is not in ``errors``.
-    :param errors: the bodies of errors, by their status.
-    :param is_versioned: whether it reads and echoes the version header.
-    :param phrases: the descriptions of errors, by their status, where they are its own.
-    """
-
-    tag: str
-    tokens: tuple[str, ...]
-    error: type[Schema]
-    errors: dict[int, _Shapes]
-    is_versioned: bool = False
-    phrases: Mapping[int, str] = field(default_factory=dict)
-
-
-_APIS = {
-    "execution_api": Api(
-        "Execution API",
-        ("worker",),
-        _TEXT,
-        {
-            **_BY_SERVER,
-            404: (_TEXT, _REASON),
-            409: (_REASON,),
-            410: (_REASON,),
-            422: (_LIST, _REASON),
-            500: (_REASON,),
-            507: (_REASON,),
-        },
-        is_versioned=True,
-    ),
-    "core_api": Api("Core API", ("person",), _TEXT, {**_BY_SERVER, 422: (_LIST, _TEXT)}),
-    "login": Api(
-        "Login",
-        ("person",),
-        _TEXT,
-        {**_BY_SERVER, 422: (_LIST, _TEXT), 429: (_TEXT, _REASON)},
-        phrases={429: "Too many wrong passwords, or too many long calls at the same time"},
-    ),
-    "values_api": Api("Control API", ("worker", "person"), _CONTROL, {}),
-}
-_CONTROL_API = Api("Control API", ("person",), _CONTROL, {})  # of every other blueprint
-
-
-def _api_of(endpoint: str) -> Api:
-    return _APIS.get(endpoint.split(".")[0], _CONTROL_API)
-
-
 # from examples/demo.json, so that the examples of the description work with it
 _EXAMPLES: dict[str, Any] = {
     "dag_id": "etl",
@@ -234,7 +166,7 @@ def _paths(rule: str, operation: Operation) -> list[tuple[str, Query | None]]:
 def _described(
     endpoint: str, method: str, path: str, operation: Operation, query: Query | None
 ) -> dict[str, Any]:
-    api = _api_of(endpoint)
+    api = api_of(path)
     doc = current_app.view_functions[endpoint].__doc__ or ""
     described: dict[str, Any] = {
         "tags": [api.tag],
@@ -319,7 +251,6 @@ def _responses(api: Api, method: str, path: str, operation: Operation) -> dict[s
 
 def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> set[int]:
     """The statuses of errors that follow from a call's API, path and method."""
-    is_control = api.error is _CONTROL
     statuses = {421, 500}
     if not operation.open:
         statuses |= {401, 403}
@@ -327,13 +258,13 @@ def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> s
         statuses |= {403, 507}
     if method in ("POST", "PUT", "PATCH"):
         statuses |= {400, 413, 422, 429}
-        if is_control:
+        if api.is_control:
             statuses.add(415)
     if "{" in path or operation.query or operation.by:
         statuses.add(422)
     if api.is_versioned:
         statuses |= {404, 422}
-    if is_control:  # its calls may be long
+    if api.is_control:  # its calls may be long
         statuses.add(429)
     if "{" in path:
         statuses.add(404)

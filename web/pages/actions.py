@@ -11,7 +11,7 @@ from flask import Blueprint, g, redirect, render_template, request
 
 from state.errors import StateError
 from state.gateway.gateway import Gateway
-from state.gateway.resolve import Outcome, refusal, resolve
+from state.gateway.resolve import Outcome, Resolution, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
@@ -23,84 +23,84 @@ from state.store.views import details, history, keys
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
 from . import forms, session
-from .browse import any_place, asset_place, show_place, task_place
+from .browse import named_asset, named_owner, named_task, show_owner
 from .examples import recipe
 from .key import key_argument, row_of, show
-from .urls import key_url, place_url
+from .urls import key_url, owner_url
 
 bp = Blueprint("actions", __name__)
 PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 
 
-def _gateway(place: dict[str, Any]) -> Gateway:
+def _gateway(owner: dict[str, Any]) -> Gateway:
     namespace = g.namespace
     backend = g.service.backend_of(namespace)
-    if place["asset_id"] is not None:
-        keyspace = scopes.asset(namespace, place["asset_id"], writer=PAGE)
-        return Gateway(backend, keyspace, scope_from(place))
-    scope = task_scope_from(place)
-    return Gateway(backend, scopes.task(namespace, scope, PAGE), scope, place["id"])
+    if owner["asset_id"] is not None:
+        keyspace = scopes.asset(namespace, owner["asset_id"], writer=PAGE)
+        return Gateway(backend, keyspace, scope_from(owner))
+    scope = task_scope_from(owner)
+    return Gateway(backend, scopes.task(namespace, scope, PAGE), scope, owner["id"])
 
 
 @bp.post("/task")
 @lane(BACKEND)
 def act_on_task() -> Any:
     """Add a key to a task instance, or clear it."""
-    return _act_on_place(task_place())
+    return _act_on_owner(named_task())
 
 
 @bp.post("/asset")
 @lane(BACKEND)
 def act_on_asset() -> Any:
     """Add a key to an asset, or clear it."""
-    return _act_on_place(asset_place())
+    return _act_on_owner(named_asset())
 
 
-def _act_on_place(place: dict[str, Any]) -> Any:
+def _act_on_owner(owner: dict[str, Any]) -> Any:
     action = request.form.get("action")
     if action == "clear":
-        return _clear(place)
+        return _clear(owner)
     if action == "add":
-        return _add(place)
+        return _add(owner)
     raise Refused(400, f"action is {action!r}; expected add or clear")
 
 
-def _add(place: dict[str, Any]) -> Any:
-    form = forms.read(expires=place["asset_id"] is None)
-    if "key" not in form.wrong and keys.get(g.namespace, place["scope_id"], form.key):
-        form.wrong["key"] = "This key exists already; open it to edit it."
-    if not form.wrong:
-        _put(place, form)
-    if form.wrong:
-        return show_place(place, status=422, form=form)
-    return _done(place, form, f"The key {form.key!r} is stored.")
+def _add(owner: dict[str, Any]) -> Any:
+    form = forms.read(expires=owner["asset_id"] is None)
+    if "key" not in form.errors and keys.get(g.namespace, owner["scope_id"], form.key):
+        form.errors["key"] = "This key exists already; open it to edit it."
+    if not form.errors:
+        _put(owner, form)
+    if form.errors:
+        return show_owner(owner, status=422, form=form)
+    return _done(owner, form, f"The key {form.key!r} is stored.")
 
 
-def _put(place: dict[str, Any], form: forms.Form) -> None:
+def _put(owner: dict[str, Any], form: forms.Form) -> None:
     """Store the form's value; an error is shown in the form, so that no input is lost."""
     try:
-        _gateway(place).put(form.key, form.value, form.expires_at, form.expires_by)
+        _gateway(owner).put(form.key, form.value, form.expires_at, form.expires_by)
     except (StateError, ValueError) as error:
-        form.wrong["value"] = f"It was not stored: {masked(str(error))}"
+        form.errors["value"] = f"It was not stored: {masked(str(error))}"
 
 
-def _done(place: dict[str, Any], form: forms.Form, text: str) -> Any:
+def _done(owner: dict[str, Any], form: forms.Form, text: str) -> Any:
     members: dict[str, str | None] = {}
-    if place["asset_id"] is None:
+    if owner["asset_id"] is None:
         members["expires_at"] = None
         if form.expires_at is not None:
             members["expires_at"] = to_wire(to_text(form.expires_at))
     session.leave_message(
-        text, **recipe("set", place, form.key, values.dumps(form.value), **members)
+        text, **recipe("set", owner, form.key, values.dumps(form.value), **members)
     )
-    return redirect(key_url({**place, "key": form.key}), 303)
+    return redirect(key_url({**owner, "key": form.key}), 303)
 
 
-def _clear(place: dict[str, Any]) -> Any:
-    held = details.counts(g.namespace, place["scope_id"])
-    _gateway(place).clear()
-    session.leave_message(f"{count(held['keys'], 'key')} deleted.", **recipe("clear", place))
-    return redirect(place_url(place), 303)
+def _clear(owner: dict[str, Any]) -> Any:
+    counts = details.counts(g.namespace, owner["scope_id"])
+    _gateway(owner).clear()
+    session.leave_message(f"{count(counts['keys'], 'key')} deleted.", **recipe("clear", owner))
+    return redirect(owner_url(owner), 303)
 
 
 @bp.post("/key")
@@ -111,28 +111,28 @@ def act_on_key() -> Any:
     action = request.form.get("action", "")
     if action not in actions:
         raise Refused(400, f"action is {action!r}; expected one of {', '.join(actions)}")
-    place = any_place()
+    owner = named_owner()
     key = key_argument()
-    return actions[action](place, key, row_of(place, key))
+    return actions[action](owner, key, row_of(owner, key))
 
 
-def _save(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+def _save(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
     expires_at = row["expires_at"] if row else None
-    form = forms.read(expires=place["asset_id"] is None, key=key, current=expires_at)
+    form = forms.read(expires=owner["asset_id"] is None, key=key, current=expires_at)
     _check_current(form, row)
     _check_owner(form, row)
-    if not form.wrong:
-        _put(place, form)
-    if form.wrong:
-        return show(place, key, row, status=422, form=form)
-    return _done(place, form, "Saved.")
+    if not form.errors:
+        _put(owner, form)
+    if form.errors:
+        return show(owner, key, row, status=422, form=form)
+    return _done(owner, form, "Saved.")
 
 
 def _check_current(form: forms.Form, row: dict[str, Any] | None) -> None:
     """Refuse to overwrite a change made since the form was shown."""
     updated_at = row["updated_at"] if row else ""
     if request.form.get("seen", "") != updated_at:
-        form.wrong["seen"] = (
+        form.errors["seen"] = (
             "This key changed while you were editing. Check its value now, then save again."
         )
 
@@ -143,46 +143,47 @@ def _check_owner(form: forms.Form, row: dict[str, Any] | None) -> None:
         return
     reason = refusal(g.namespace, g.service.backend_of(g.namespace), row)
     if reason is not None:
-        form.wrong["value"] = (
-            f"{reason.word.capitalize()}: a reference is edited through the backend that made it. "
+        resolution = reason.resolution.value.capitalize()
+        form.errors["value"] = (
+            f"{resolution}: a reference is edited through the backend that made it. "
             f"{reason.sentence}"
         )
 
 
-def _delete(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
-    _gateway(place).delete(key)
-    session.leave_message(f"The key {key!r} is deleted.", **recipe("delete", place, key))
-    return redirect(place_url(place), 303)
+def _delete(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+    _gateway(owner).delete(key)
+    session.leave_message(f"The key {key!r} is deleted.", **recipe("delete", owner, key))
+    return redirect(owner_url(owner), 303)
 
 
-def _resolve(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+def _resolve(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
     if row is None or row["kind"] != "reference":
-        return redirect(key_url({**place, "key": key}), 303)
+        return redirect(key_url({**owner, "key": key}), 303)
     outcome = resolve(g.namespace, g.service.backend_of(g.namespace), row)
-    return show(place, key, keys.get(g.namespace, place["scope_id"], key) or row, outcome=outcome)
+    return show(owner, key, keys.get(g.namespace, owner["scope_id"], key) or row, outcome=outcome)
 
 
-def _restore(place: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
+def _restore(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
     """Store an earlier value of a key again, with the key's current expiry."""
-    text, error = _earlier_value(place, key)
+    text, error = _earlier_value(owner, key)
     form = forms.Form({"key": key, "value": "", "expires": "default", "expires_at": ""})
     _check_owner(form, row)
-    if error or form.wrong:
-        return show(place, key, row, status=409, refused=error or form.wrong["value"])
+    if error or form.errors:
+        return show(owner, key, row, status=409, refused=error or form.errors["value"])
     form.value = values.loads(text or "null")
-    form.expires_at, form.expires_by = forms.expiry_of(place, row)
-    _put(place, form)
-    if form.wrong:
-        return show(place, key, row, status=409, refused=form.wrong["value"])
-    return _done(place, form, "The earlier value is restored.")
+    form.expires_at, form.expires_by = forms.expiry_of(owner, row)
+    _put(owner, form)
+    if form.errors:
+        return show(owner, key, row, status=409, refused=form.errors["value"])
+    return _done(owner, form, "The earlier value is restored.")
 
 
-def _earlier_value(place: dict[str, Any], key: str) -> tuple[str | None, str | None]:
+def _earlier_value(owner: dict[str, Any], key: str) -> tuple[str | None, str | None]:
     """The JSON that a key held at the form's event, and why it cannot be restored; one is None."""
     seq = request.form.get("seq", "")
     event = None
     if seq.isdecimal() and len(seq) < 16:
-        event = history.event(g.namespace, place["scope_id"], key, int(seq))
+        event = history.event(g.namespace, owner["scope_id"], key, int(seq))
     if event is None or event["text"] is None:
         return None, "That event is not in the journal any more, or it left no value."
     if event["kind"] == "malformed":
@@ -190,17 +191,17 @@ def _earlier_value(place: dict[str, Any], key: str) -> tuple[str | None, str | N
     if event["kind"] == "value":
         return event["text"], None
     ref = envelope.unwrap(values.loads(event["text"]))
-    outcome = _resolve_earlier(place, key, str(ref))
+    outcome = _resolve_earlier(owner, key, str(ref))
     if outcome.text is None:
         return None, f"Its object cannot be read: {outcome.sentence}"
     return outcome.text, None
 
 
-def _resolve_earlier(place: dict[str, Any], key: str, ref: str) -> Outcome:
-    row = references.of_key(g.namespace, place["scope_id"], key, ref)
+def _resolve_earlier(owner: dict[str, Any], key: str, ref: str) -> Outcome:
+    row = references.of_key(g.namespace, owner["scope_id"], key, ref)
     if row is None:
         message = "This reference is no longer known, and its object is deleted."
-        return Outcome("refused", message)
+        return Outcome(Resolution.REFUSED, message)
     return resolve(g.namespace, g.service.backend_of(g.namespace), {**row, "ref_size": row["size"]})
 
 
@@ -208,9 +209,11 @@ def _resolve_earlier(place: dict[str, Any], key: str, ref: str) -> Outcome:
 @lane(SLOW)
 def ask() -> Any:
     """Show what would be deleted, and ask for confirmation."""
-    place = any_place()
+    owner = named_owner()
     key = request.args.get("key")
-    row = keys.get(g.namespace, place["scope_id"], key) if key else None
-    held = details.counts(g.namespace, place["scope_id"])
+    row = keys.get(g.namespace, owner["scope_id"], key) if key else None
+    counts = details.counts(g.namespace, owner["scope_id"])
     resolves = g.service.backend_of(g.namespace).hooks is not None
-    return render_template("ask.html", place=place, key=key, row=row, held=held, resolves=resolves)
+    return render_template(
+        "ask.html", owner=owner, key=key, row=row, counts=counts, resolves=resolves
+    )

@@ -18,7 +18,7 @@ from ..service import PREFIX
 from . import session
 from .examples import origin, set_command
 from .forms import default_at
-from .urls import ROWS, here, key_url, number, one_of, place_args, place_url, read, to
+from .urls import ROWS, here, key_url, number, one_of, owner_args, owner_url, read, to
 
 bp = Blueprint("browse", __name__)
 _LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.matching}
@@ -30,13 +30,12 @@ _WAIT = 25  # seconds that a page waits for the next write
 def common() -> dict[str, Any]:
     """The template variables of every page, error pages included."""
     namespace = g.get("namespace")
-    needs_login = session.needs_login()
     return {
         "version": __version__,
         "here": here,
         "to": to,
-        "place_url": place_url,
-        "place_args": place_args,
+        "owner_url": owner_url,
+        "owner_args": owner_args,
         "key_url": key_url,
         "namespace": namespace.name if namespace else None,
         "clock": namespace.clock if namespace else None,
@@ -44,8 +43,8 @@ def common() -> dict[str, Any]:
         "prefix": PREFIX,
         "csrf": session.csrf,
         "take_message": session.take_message,
-        "needs_login": needs_login,
-        "is_logged_in": not needs_login or session.is_logged_in(),
+        "needs_login": session.needs_login(),
+        "is_logged_in": session.is_logged_in(),
         "origin": origin(),
     }
 
@@ -60,14 +59,14 @@ def backend_name() -> str:
 def show_overview() -> Any:
     """Dag runs, task instances, assets and keys with what they hold, and the latest writes."""
     page = read(str(one_of("show", _LISTS, _default_list())))
-    totals = lists.totals(g.namespace, page.asked)
+    totals = lists.totals(g.namespace, page.search)
     totals_of_all = totals
-    if page.asked.only:
-        totals_of_all = lists.totals(g.namespace, replace(page.asked, only=None))
+    if page.search.only:
+        totals_of_all = lists.totals(g.namespace, replace(page.search, only=None))
     return render_template(
         "overview.html",
         list=page,
-        rows=_LISTS[page.show](g.namespace, page.asked, page.order, ROWS, page.offset),
+        rows=_LISTS[page.show](g.namespace, page.search, page.order, ROWS, page.offset),
         of_each=totals_of_all,
         fitting=totals,
         total=totals[page.show],
@@ -106,7 +105,7 @@ def live() -> Response:
     return response
 
 
-def task_place() -> dict[str, Any]:
+def named_task() -> dict[str, Any]:
     """The task instance that the address names."""
     missing = [name for name in COORDINATES if not request.args.get(name)]
     if missing:
@@ -118,51 +117,51 @@ def task_place() -> dict[str, Any]:
     return details.task(g.namespace, task_scope_from(address))
 
 
-def asset_place() -> dict[str, Any]:
+def named_asset() -> dict[str, Any]:
     """The asset that the address names, by its id or its name."""
     if "asset" in request.args:
         return details.asset_named(g.namespace, request.args["asset"])
     return details.asset(g.namespace, number("asset_id", 1))
 
 
-def any_place() -> dict[str, Any]:
+def named_owner() -> dict[str, Any]:
     """The task instance or the asset that the address names."""
     if "asset_id" in request.args or "asset" in request.args:
-        return asset_place()
-    return task_place()
+        return named_asset()
+    return named_task()
 
 
-def show_place(place: dict[str, Any], status: int = 200, **more: Any) -> Any:
+def show_owner(owner: dict[str, Any], status: int = 200, **more: Any) -> Any:
     """The page of a task instance or asset.
 
     :param more: the form that was refused, with its input and its errors.
     """
     page = read("keys")
-    held = details.counts(g.namespace, place["scope_id"])
+    counts = details.counts(g.namespace, owner["scope_id"])
     facts = {
         "list": page,
-        "place": place,
-        "held": held,
-        "total": held["keys"],
+        "owner": owner,
+        "counts": counts,
+        "total": counts["keys"],
         "backend": backend_name(),
     }
-    facts["rows"] = keys.of_scope(g.namespace, place["scope_id"], page.order, ROWS, page.offset)
+    facts["rows"] = keys.of_scope(g.namespace, owner["scope_id"], page.order, ROWS, page.offset)
     facts["default_at"] = default_at()
-    if place["asset_id"] is None:
-        facts["attempts"] = details.attempts(g.namespace, place["scope_id"])
-        facts["siblings"] = details.siblings(g.namespace, place)
-    return render_template("place.html", set_command=set_command, **facts, **more), status
+    if owner["asset_id"] is None:
+        facts["attempts"] = details.attempts(g.namespace, owner["scope_id"])
+        facts["siblings"] = details.siblings(g.namespace, owner)
+    return render_template("owner.html", set_command=set_command, **facts, **more), status
 
 
 @bp.get("/task")
 @lane(SLOW)
 def show_task() -> Any:
     """A task instance: its keys, its attempts, its map indices."""
-    return show_place(task_place())
+    return show_owner(named_task())
 
 
 @bp.get("/asset")
 @lane(SLOW)
 def show_asset() -> Any:
     """An asset and its keys."""
-    return show_place(asset_place())
+    return show_owner(named_asset())

@@ -26,7 +26,7 @@ class _Call(NamedTuple):
 
 
 def recipe(
-    verb: str, place: dict[str, Any], key: str | None = None, text: str | None = None, **more: Any
+    verb: str, owner: dict[str, Any], key: str | None = None, text: str | None = None, **more: Any
 ) -> dict[str, str]:
     """The ``curl`` and the ``python`` line for ``get``, ``set``, ``delete`` or ``clear``.
 
@@ -36,11 +36,11 @@ def recipe(
     service = g.service
     needs_token = service.keys.guards_control
     has_backend = service.backend_of(g.namespace).hooks is not None
-    is_reachable = place["asset_id"] is not None or place.get("id")
+    is_reachable = owner["asset_id"] is not None or owner.get("id")
     if has_backend and is_reachable and verb in ("get", "set", "delete"):
-        call = _gateway(verb, place, str(key), text, more)
+        call = _gateway(verb, owner, str(key), text, more)
     else:
-        call = _core(verb, place, key, text, more)
+        call = _core(verb, owner, key, text, more)
     arguments = f'"{origin()}"'
     if needs_token:
         arguments += ", token"
@@ -55,29 +55,29 @@ def origin() -> str:
     return request.host_url.rstrip("/") + request.script_root
 
 
-def set_command(place: dict[str, Any]) -> str:
+def set_command(owner: dict[str, Any]) -> str:
     """The command that stores a first key of a task instance."""
     parts = ["stateroom", "set", "cursor", '{"page": 1}', "--url", origin()]
     for name in ("dag", "run", "task"):
-        parts += [f"--{name}", place[f"{name}_id"]]
-    if place["map_index"] != -1:
-        parts += ["--map-index", str(place["map_index"])]
+        parts += [f"--{name}", owner[f"{name}_id"]]
+    if owner["map_index"] != -1:
+        parts += ["--map-index", str(owner["map_index"])]
     return shlex.join(parts)
 
 
 def _core(
-    verb: str, place: dict[str, Any], key: str | None, text: str | None, more: dict[str, Any]
+    verb: str, owner: dict[str, Any], key: str | None, text: str | None, more: dict[str, Any]
 ) -> _Call:
     query: dict[str, Any] = {}
-    if place["asset_id"] is not None:
-        path = f"/api/v2/assets/{place['asset_id']}/state-store"
-        keyspace = f"asset_by_id({place['asset_id']})"
+    if owner["asset_id"] is not None:
+        path = f"/api/v2/assets/{owner['asset_id']}/state-store"
+        keyspace = f"asset_by_id({owner['asset_id']})"
     else:
-        names = [_segment(place[name]) for name in ("dag_id", "run_id", "task_id")]
+        names = [_segment(owner[name]) for name in ("dag_id", "run_id", "task_id")]
         path = "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*names)
-        if place["map_index"] != -1:
-            query["map_index"] = place["map_index"]
-        scope = ", ".join(repr(place[name]) for name in ("dag_id", "run_id", "task_id", *query))
+        if owner["map_index"] != -1:
+            query["map_index"] = owner["map_index"]
+        scope = ", ".join(repr(owner[name]) for name in ("dag_id", "run_id", "task_id", *query))
         keyspace = f"task_by_scope(TaskScope({scope}))"
     arguments = []
     if key is not None:
@@ -92,13 +92,13 @@ def _core(
 
 
 def _gateway(
-    verb: str, place: dict[str, Any], key: str, text: str | None, more: dict[str, Any]
+    verb: str, owner: dict[str, Any], key: str, text: str | None, more: dict[str, Any]
 ) -> _Call:
-    path = f"/_stateroom/values/ti/{place.get('id')}"
+    path = f"/_stateroom/values/ti/{owner.get('id')}"
     query = {"key": key}
-    if place["asset_id"] is not None:
+    if owner["asset_id"] is not None:
         path = "/_stateroom/values/asset/by-name"
-        query = {"name": place["asset"], "key": key}
+        query = {"name": owner["asset"], "key": key}
     members = {name: value for name, value in more.items() if name == "retention"}
     method = {"get": "GET", "set": "PUT", "delete": "DELETE"}[verb]
     json_argument = ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from flask import g, request
 
@@ -16,25 +17,40 @@ from ..request.parsing import load
 _FAULT = schemas.Fault()
 _SCOPE = ("dag_id", "task_id", "asset")
 _LAST = 12  # of the journal
-WHEN = {
+CONDITIONS = {
     "always": "every time",
     "nth": "on call number",
     "times": "on the first",
     "probability": "with probability",
 }
-WHAT = {
-    "status": "answer with the status",
-    "latency": "wait seconds",
-    "close_before": "close the connection before the call takes effect",
-    "close_after": "close the connection after the call takes effect",
-    "truncate": "truncate the answer",
-    "missing": "backend: object missing",
-    "corrupt": "backend: object corrupt",
-    "slow": "backend: slow",
-    "refused": "backend: refused",
+
+
+class Effect(NamedTuple):
+    """An effect that the form offers.
+
+    :param words: of the form.
+    :param members: of a fault, with the values that the effect sets.
+    :param number: the member that the form's number sets, if any.
+    """
+
+    words: str
+    members: dict[str, Any]
+    number: str | None = None
+
+
+EFFECTS = {
+    "status": Effect("answer with the status", {}, "status"),
+    "latency": Effect("wait seconds", {}, "latency"),
+    "close_before": Effect(
+        "close the connection before the call takes effect", {"close": "before"}
+    ),
+    "close_after": Effect("close the connection after the call takes effect", {"close": "after"}),
+    "truncate": Effect("truncate the answer", {"truncate": True}),
+    "missing": Effect("backend: object missing", {"backend": "missing"}),
+    "corrupt": Effect("backend: object corrupt", {"backend": "corrupt"}),
+    "slow": Effect("backend: slow", {"backend": "slow"}, "latency"),
+    "refused": Effect("backend: refused", {"backend": "refused"}),
 }
-# the member of a fault that the form's number sets, by what the fault does
-_NUMBERS = {"status": "status", "latency": "latency", "slow": "latency"}
 
 
 class Wrong(StateError):
@@ -56,10 +72,10 @@ def facts() -> dict[str, Any]:
         events = g.namespace.journal.events(limit=_LAST, newest=True, op="fault")
     return {
         "faults": rows,
-        "did": events[::-1],
+        "latest_effects": events[::-1],
         "ops": OPS,
-        "when_happens": WHEN,
-        "what_happens": WHAT,
+        "conditions": CONDITIONS,
+        "effects": EFFECTS,
     }
 
 
@@ -75,34 +91,41 @@ def set_fault() -> tuple[str, None]:
 
 def _document() -> dict[str, Any]:
     """The form as the body that the Control API takes."""
-    typed = {name: value.strip() for name, value in request.form.items() if value.strip()}
-    document: dict[str, Any] = {"op": typed.get("op", "any")}
-    if scope := {name: typed[f"of_{name}"] for name in _SCOPE if f"of_{name}" in typed}:
+    inputs = {name: value.strip() for name, value in request.form.items() if value.strip()}
+    document: dict[str, Any] = {"op": inputs.get("op", "any")}
+    if scope := {name: inputs[f"of_{name}"] for name in _SCOPE if f"of_{name}" in inputs}:
         document["scope"] = scope
-    if "pattern" in typed:
-        document["key"] = typed["pattern"]
-    when = typed.get("when", "always")
-    if when != "always":
-        document[when] = _number("count", typed)
-    return {**document, **_what(typed)}
+    if "pattern" in inputs:
+        document["key"] = inputs["pattern"]
+    return {**document, **_condition(inputs), **_effect(inputs)}
 
 
-def _what(typed: dict[str, str]) -> dict[str, Any]:
-    what = typed.get("what", "status")
-    document: dict[str, Any] = {}
-    if what in _NUMBERS:
-        document[_NUMBERS[what]] = _number("amount", typed)
-    if what.startswith("close_"):
-        document["close"] = what.removeprefix("close_")
-    elif what == "truncate":
-        document["truncate"] = True
-    elif what not in ("status", "latency"):
-        document["backend"] = what
-    return document
+def _condition(inputs: dict[str, str]) -> dict[str, Any]:
+    name = inputs.get("when", "always")
+    if name not in CONDITIONS:
+        raise _unknown("condition", name, CONDITIONS)
+    if name == "always":
+        return {}
+    return {name: _number("count", inputs)}
 
 
-def _number(name: str, typed: dict[str, str]) -> float | int:
-    text = typed.get(name, "")
+def _effect(inputs: dict[str, str]) -> dict[str, Any]:
+    name = inputs.get("what", "status")
+    effect = EFFECTS.get(name)
+    if effect is None:
+        raise _unknown("effect", name, EFFECTS)
+    members = dict(effect.members)
+    if effect.number is not None:
+        members[effect.number] = _number("amount", inputs)
+    return members
+
+
+def _unknown(what: str, name: str, names: Iterable[str]) -> Wrong:
+    return Wrong("fault", f"unknown {what} {name[:50]!r}; choose from {', '.join(names)}")
+
+
+def _number(name: str, inputs: dict[str, str]) -> float | int:
+    text = inputs.get(name, "")
     try:
         if text.isdecimal():
             return int(text)

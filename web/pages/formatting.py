@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, g
 
 from state.masking import masked
-from state.model import durations, retention
+from state.model import retention
+from state.model.clock import from_text
+from state.model.durations import words
+from state.model.events import actor_name
 from state.model.plurals import count
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
@@ -26,23 +30,22 @@ def register(app: Flask) -> None:
         ago,
         until,
         has_expired,
-        span,
         size,
         json_type,
-        shown,
+        encodable,
         masked,
         exact,
         count,
         address,
         really_ago,
         preview,
+        actor_name,
     ):
         app.add_template_filter(filter_, filter_.__name__)
 
 
-def span(seconds: float) -> str:
-    """A duration in one unit: ``29 days``."""
-    return durations.rounded(seconds)
+# a page shows each of its moments several times
+_moment = lru_cache(maxsize=256)(from_text)
 
 
 def _now() -> datetime:
@@ -53,11 +56,6 @@ def _now() -> datetime:
     return now
 
 
-def _read(text: str) -> datetime:
-    """A stored or sent moment; Python 3.10 cannot read its ``Z``."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def _seconds(passed: timedelta) -> float:
     return passed / timedelta(seconds=1)
 
@@ -66,44 +64,44 @@ def ago(text: str | None) -> str:
     """When a stored moment was: ``3 minutes ago``."""
     if not text:
         return "–"
-    return _ago(_seconds(_now() - _read(text)))
+    return _ago(_seconds(_now() - _moment(text)))
 
 
 def really_ago(text: str | None) -> str:
     """When a stored moment of real time was, whatever the namespace's clock shows."""
     if not text:
         return "–"
-    return _ago(_seconds(datetime.now(timezone.utc) - _read(text)))
+    return _ago(_seconds(datetime.now(timezone.utc) - _moment(text)))
 
 
 def _ago(passed: float) -> str:
     if abs(passed) < 2:
         return "just now"
     if passed < 0:
-        return f"in {span(passed)}"
-    return f"{span(passed)} ago"
+        return f"in {words(passed)}"
+    return f"{words(passed)} ago"
 
 
 def until(text: str | None) -> str:
     """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
     if not text:
         return "never"
-    passed = _seconds(_now() - _read(text))
+    passed = _seconds(_now() - _moment(text))
     if has_expired(text):
-        return f"expired {span(passed)} ago"
-    return f"in {span(passed)}"
+        return f"expired {words(passed)} ago"
+    return f"in {words(passed)}"
 
 
 def has_expired(text: str) -> bool:
     """Whether the next clean removes an entry that expires at this moment."""
-    return retention.has_expired(_read(text), _now())
+    return retention.has_expired(_moment(text), _now())
 
 
 def exact(text: str | None) -> str:
     """A stored moment to the millisecond: ``2026-01-01 00:00:00.250 UTC``."""
     if not text:
         return ""
-    moment = _read(text).astimezone(timezone.utc)
+    moment = _moment(text).astimezone(timezone.utc)
     written = moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
     return f"{written.removesuffix('.000')} UTC"
 
@@ -131,7 +129,7 @@ def json_type(beginning: str) -> str:
     return _TYPES.get(beginning[0], "number")
 
 
-def shown(value: Any) -> str:
+def encodable(value: Any) -> str:
     """A text that can be sent: with escapes for lone surrogates, which UTF-8 cannot encode."""
     return str(value).encode("utf-8", "backslashreplace").decode()
 
@@ -144,7 +142,7 @@ def preview(beginning: str, most: int) -> str:
     text = _ESCAPES.sub(_unescaped, _HALF.sub(r"\1…", beginning))
     if len(text) > most:
         text = f"{text[: most - 1]}…"
-    return shown(text)
+    return encodable(text)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -192,7 +190,7 @@ def tree(text: str) -> Node:
 def pretty(text: str) -> str:
     """A JSON text with line breaks, to edit or compare; unchanged if Python cannot parse it."""
     try:
-        return shown(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
+        return encodable(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
     except (ValueError, RecursionError):
         return text
 
@@ -205,7 +203,7 @@ class _Tree:
         """One node: its ``name``, ``type``, ``text`` or ``children``, and how many ``more``."""
         self._left -= 1
         if isinstance(name, str):
-            name = shown(name)
+            name = encodable(name)
         node: Node = {"name": name, "open": level < _OPEN}
         if isinstance(value, dict):
             return {**node, **self._inner("object", list(value.items()), level)}
@@ -231,7 +229,7 @@ def _leaf(value: Any) -> Node:
     if isinstance(value, str):
         return {
             "type": "text",
-            "text": shown(value[:_LONGEST]),
+            "text": encodable(value[:_LONGEST]),
             "more": max(0, len(value) - _LONGEST),
         }
     if isinstance(value, int) and value.bit_length() >= 10_000:

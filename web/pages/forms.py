@@ -26,19 +26,19 @@ _LONGEST_KEY = 512  # characters, as Airflow's column
 class Form:
     """A form that was sent.
 
-    :param typed: the input, by the field's name.
-    :param wrong: the errors, by the field's name.
+    :param inputs: what was typed, by the field's name.
+    :param errors: what is wrong with it, by the field's name.
     """
 
-    typed: dict[str, str]
-    wrong: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str]
+    errors: dict[str, str] = field(default_factory=dict)
     value: Any = None
     expires_at: datetime | None = None
     expires_by: str = "namespace"
 
     @property
     def key(self) -> str:
-        return self.typed.get("key", "")
+        return self.inputs.get("key", "")
 
 
 def read(expires: bool, key: str | None = None, current: str | None = None) -> Form:
@@ -52,7 +52,7 @@ def read(expires: bool, key: str | None = None, current: str | None = None) -> F
         {name: request.form.get(name, "") for name in ("key", "value", "expires", "expires_at")}
     )
     if key is not None:
-        form.typed["key"] = key
+        form.inputs["key"] = key
     _check_key(form)
     _read_value(form)
     if expires:
@@ -62,30 +62,30 @@ def read(expires: bool, key: str | None = None, current: str | None = None) -> F
 
 def _check_key(form: Form) -> None:
     if not form.key:
-        form.wrong["key"] = "Write a key."
+        form.errors["key"] = "Write a key."
     elif len(form.key) > _LONGEST_KEY:
-        form.wrong["key"] = (
+        form.errors["key"] = (
             f"A key has at most {_LONGEST_KEY} characters; this one has {len(form.key)}."
         )
     elif "\n" in form.key or "\r" in form.key:
-        form.wrong["key"] = "A key with a line break cannot be reached by Airflow's clients."
+        form.errors["key"] = "A key with a line break cannot be reached by Airflow's clients."
 
 
 def _read_value(form: Form) -> None:
-    text = form.typed["value"]
+    text = form.inputs["value"]
     if not text.strip():
-        form.wrong["value"] = 'Write JSON: "text" in quotes, 42, true, {"a": 1} or [1, 2].'
+        form.errors["value"] = 'Write JSON: "text" in quotes, 42, true, {"a": 1} or [1, 2].'
         return
     try:
         form.value = json.loads(text, parse_constant=_refuse)
         values.check(form.value)
         envelope.check_unmarked(form.value)
     except json.JSONDecodeError as error:
-        form.wrong["value"] = _syntax_error(text, error)
+        form.errors["value"] = _syntax_error(text, error)
     except RecursionError:
-        form.wrong["value"] = "This value is nested too deeply."
+        form.errors["value"] = "This value is nested too deeply."
     except (ValueError, TypeError) as error:
-        form.wrong["value"] = f"{error}."
+        form.errors["value"] = f"{error}."
     else:
         _check_size(form)
 
@@ -98,24 +98,26 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> str:
     """The message about invalid JSON: where, what, and the text around it."""
     lines = text.splitlines() or [""]
     line = lines[min(error.lineno, len(lines)) - 1]
-    near = line[max(0, error.colno - 15) : error.colno + 10].strip()
+    excerpt = line[max(0, error.colno - 15) : error.colno + 10].strip()
     hint = ""
     if (error.pos == 0 and text[:1].isalpha()) or text[:1] == "'":
         hint = " Text needs double quotes."
-    return f"Line {error.lineno}, column {error.colno}: {error.msg.lower()}, near “{near}”.{hint}"
+    return (
+        f"Line {error.lineno}, column {error.colno}: {error.msg.lower()}, near “{excerpt}”.{hint}"
+    )
 
 
 def _check_size(form: Form) -> None:
     limit = int(setting("max_value_storage_bytes"))
     size = len(values.dumps(form.value))
     if limit and size > limit and g.service.backend_of(g.namespace).hooks is None:
-        form.wrong["value"] = (
+        form.errors["value"] = (
             f"This value has {size:,} bytes; max_value_storage_bytes allows {limit:,}."
         )
 
 
 def _read_expiry(form: Form, current: str | None) -> None:
-    choice = form.typed["expires"] or "default"
+    choice = form.inputs["expires"] or "default"
     if choice == "never":
         return
     if choice == "keep":
@@ -140,16 +142,16 @@ def _default_expiry() -> datetime | None:
 
 
 def _read_moment(form: Form) -> None:
-    text = form.typed["expires_at"].strip()
+    text = form.inputs["expires_at"].strip()
     if not text:
-        form.wrong["expires_at"] = "Write when the value expires."
+        form.errors["expires_at"] = "Write when the value expires."
         return
     try:
         form.expires_at = in_utc(from_string(text))
         to_text(form.expires_at)  # raises OverflowError
         form.expires_by = "caller"
     except (ValueError, OverflowError) as error:
-        form.wrong["expires_at"] = f"Write a time such as 2030-12-24T18:00 (in UTC): {error}."
+        form.errors["expires_at"] = f"Write a time such as 2030-12-24T18:00 (in UTC): {error}."
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -159,12 +161,12 @@ def in_utc(moment: datetime) -> datetime:
     return moment
 
 
-def expiry_of(place: dict[str, Any], row: dict[str, Any] | None) -> tuple[datetime | None, str]:
+def expiry_of(owner: dict[str, Any], row: dict[str, Any] | None) -> tuple[datetime | None, str]:
     """The expiry of a restored value, and who chose it.
 
     It is the key's current expiry; the default for a deleted key; none for an asset's.
     """
-    if place["asset_id"] is not None:
+    if owner["asset_id"] is not None:
         return None, "namespace"
     if row is None:
         return _default_expiry(), "namespace"

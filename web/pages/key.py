@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
@@ -18,7 +19,7 @@ from state.store.views import history, keys
 from ..errors import Refused
 from ..operation import SLOW, lane
 from ..service import setting
-from .browse import any_place, backend_name
+from .browse import backend_name, named_owner
 from .examples import recipe
 from .formatting import pretty, tree
 from .forms import default_at
@@ -39,19 +40,19 @@ def key_argument() -> str:
     return key
 
 
-def row_of(place: dict[str, Any], key: str) -> dict[str, Any] | None:
+def row_of(owner: dict[str, Any], key: str) -> dict[str, Any] | None:
     """The key's row; None for a deleted key that has a history.
 
     :raises KeyNotFound: if the key has neither.
     """
-    row = keys.get(g.namespace, place["scope_id"], key)
-    if row is None and not history.changes(g.namespace, place["scope_id"], key, 1):
-        raise _not_found(place, key)
+    row = keys.get(g.namespace, owner["scope_id"], key)
+    if row is None and not history.changes(g.namespace, owner["scope_id"], key, 1):
+        raise _not_found(owner, key)
     return row
 
 
-def _not_found(place: dict[str, Any], key: str) -> KeyNotFound:
-    if place["asset_id"] is None:
+def _not_found(owner: dict[str, Any], key: str) -> KeyNotFound:
+    if owner["asset_id"] is None:
         return KeyNotFound("Task", key)
     return KeyNotFound("Asset", key)
 
@@ -68,17 +69,17 @@ def visible(row: dict[str, Any]) -> str:
 @lane(SLOW)
 def show_key() -> Any:
     """A key's value and history; for a key that never existed, similar ones elsewhere."""
-    place = any_place()
+    owner = named_owner()
     key = key_argument()
     try:
-        return show(place, key, row_of(place, key))
+        return show(owner, key, row_of(owner, key))
     except KeyNotFound:
-        explanation = explain(g.namespace, scope_from(place), key, scope_id=place["scope_id"])
-        return render_template("missing.html", place=place, key=key, why=explanation), 404
+        explanation = explain(g.namespace, scope_from(owner), key, scope_id=owner["scope_id"])
+        return render_template("missing.html", owner=owner, key=key, why=explanation), 404
 
 
 def show(
-    place: dict[str, Any],
+    owner: dict[str, Any],
     key: str,
     row: dict[str, Any] | None,
     status: int = 200,
@@ -94,7 +95,7 @@ def show(
     journal = g.namespace.journal
     journal.flush()
     facts: dict[str, Any] = {
-        "place": place,
+        "owner": owner,
         "key": key,
         "row": row,
         "outcome": outcome,
@@ -108,20 +109,20 @@ def show(
         if len(text) <= EDITABLE:
             facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
-    facts["history"] = history.changes(g.namespace, place["scope_id"], key, _HISTORY)
-    facts["recipe"] = recipe("get", place, key)
+    facts["history"] = history.changes(g.namespace, owner["scope_id"], key, _HISTORY)
+    facts["recipe"] = recipe("get", owner, key)
     facts["default_at"] = default_at()
     facts["why"] = None
-    if place.get("active", 1):
+    if owner.get("active", 1):
         explanation = explain(
             g.namespace,
-            scope_from(place),
+            scope_from(owner),
             key,
-            scope_id=place["scope_id"],
+            scope_id=owner["scope_id"],
             clears=setting("clear_on_success"),
         )
         facts["why"] = explanation["sentence"]
-    return render_template("key.html", **facts, **_past(place, key), **more), status
+    return render_template("key.html", **facts, **_past(owner, key), **more), status
 
 
 def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | None:
@@ -133,50 +134,53 @@ def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | No
     return None
 
 
-def _past(place: dict[str, Any], key: str) -> dict[str, Any]:
+def _past(owner: dict[str, Any], key: str) -> dict[str, Any]:
     """What the address asks of the history: the value at a time, or a comparison of two values."""
     if "at" in request.args:
-        return {"then": _at(place, key, request.args["at"]), "diff": None}
+        return {"then": _at(owner, key, request.args["at"]), "diff": None}
     if "a" in request.args and "b" in request.args:
-        return {"then": None, "diff": _diff(place, key, number("a", 0), number("b", 0))}
+        return {"then": None, "diff": _diff(owner, key, number("a", 0), number("b", 0))}
     return {"then": None, "diff": None}
 
 
-def _at(place: dict[str, Any], key: str, at: str) -> dict[str, Any]:
+def _at(owner: dict[str, Any], key: str, at: str) -> dict[str, Any]:
     """A key's value at a time, which is the number of an event or a date."""
     try:
-        seq = _last_event(place, key, at)
+        seq = _last_event(owner, key, at)
     except (ValueError, OverflowError):
-        return {"wrong": f"Invalid time “{at[:50]}”; write one such as 2026-01-31T18:00 (in UTC)."}
+        return {"error": f"Invalid time “{at[:50]}”; write one such as 2026-01-31T18:00 (in UTC)."}
     event = None
     if seq is not None:
-        event = history.event(g.namespace, place["scope_id"], key, seq)
+        event = history.event(g.namespace, owner["scope_id"], key, seq)
     if event is None or event["text"] is None:
         return {"event": event, "at": at, "tree": None}
     return {"event": event, "at": at, "tree": tree(visible(event))}
 
 
-def _last_event(place: dict[str, Any], key: str, at: str) -> int | None:
+def _last_event(owner: dict[str, Any], key: str, at: str) -> int | None:
     """The number of a key's last event until a time; None if there was none.
 
     :raises ValueError: if the time is invalid.
     :raises OverflowError: if it is outside the years 1 to 9999.
     """
+    until: datetime | int
     if at.isdecimal() and len(at) < 16:
-        return int(at)
-    if not at.endswith("Z") and "+" not in at:
-        at += "Z"
-    return history.last_before(g.namespace, place["scope_id"], key, from_string(at))
+        until = int(at)
+    elif at.endswith("Z") or "+" in at:
+        until = from_string(at)
+    else:
+        until = from_string(f"{at}Z")
+    return history.last_before(g.namespace, owner["scope_id"], key, until)
 
 
-def _diff(place: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
+def _diff(owner: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
     """The lines in which a key's values after two events differ; the older event comes first."""
-    events = [history.event(g.namespace, place["scope_id"], key, seq) for seq in sorted((a, b))]
+    events = [history.event(g.namespace, owner["scope_id"], key, seq) for seq in sorted((a, b))]
     if None in events:
-        return {"wrong": "One of the two events is not in the journal any more."}
+        return {"error": "One of the two events is not in the journal any more."}
     texts = [visible(event) if event["text"] is not None else None for event in events if event]
     if any(text is not None and len(text) > _LONGEST for text in texts):
-        return {"events": events, "wrong": "These values are too large to compare here."}
+        return {"events": events, "error": "These values are too large to compare here."}
     lines = [pretty(text).splitlines() if text is not None else [] for text in texts]
     diff = list(difflib.unified_diff(lines[0], lines[1], lineterm=""))
     diff = diff[2:]  # without the names of two files
@@ -187,10 +191,10 @@ def _diff(place: dict[str, Any], key: str, a: int, b: int) -> dict[str, Any]:
 @lane(SLOW)
 def show_raw() -> Response:
     """The stored JSON, unchanged but for masked credentials in a reference."""
-    place = any_place()
+    owner = named_owner()
     key = key_argument()
-    row = keys.get(g.namespace, place["scope_id"], key)
+    row = keys.get(g.namespace, owner["scope_id"], key)
     if row is None:
-        raise _not_found(place, key)
+        raise _not_found(owner, key)
     headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
     return Response(visible(row), 200, headers, content_type="text/plain; charset=utf-8")

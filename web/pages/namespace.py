@@ -32,21 +32,21 @@ _SHOWN = 200  # namespaces
 
 @bp.get("/bench")
 @lane(SLOW)
-def show_bench() -> Any:
+def show_namespace() -> Any:
     """The page of everything that changes a whole namespace."""
     return _page()
 
 
-def _page(status: int = 200, wrong: dict[str, str] | None = None) -> Any:
+def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
     spaces = g.service.store.namespaces()
     clock = g.namespace.clock
     return render_template(
-        "bench.html",
+        "namespace.html",
         spaces=spaces[:_SHOWN],
         more=max(0, len(spaces) - _SHOWN),
         units=_UNITS,
-        typed=request.form,
-        wrong=wrong or {},
+        inputs=request.form,
+        errors=errors or {},
         now=to_text(clock.now()),
         expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),

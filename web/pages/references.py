@@ -10,7 +10,7 @@ from flask import Blueprint, g, redirect, render_template, request
 from state.gateway import health, orphans
 from state.model.clock import to_text
 from state.model.plurals import count
-from state.model.reference_facts import HEALTH, OLDER_THAN, UNHEALTHY
+from state.model.reference_facts import HEALTH, OLDER_THAN, UNHEALTHY, Verdict
 from state.store.tables import references
 
 from ..errors import Refused
@@ -92,7 +92,7 @@ def show_orphans() -> Any:
     backend = g.service.backend_of(g.namespace)
     first = list(islice(orphans.orphans(g.namespace, backend), _ORPHANS + 1))
     rows = [_orphan(orphan, older_than) for orphan in first[:_ORPHANS]]
-    removable = [row for row in rows if row["verdict"] == "removable"]
+    removable = [row for row in rows if row["removable"]]
     return render_template(
         "orphans.html",
         rows=rows,
@@ -106,11 +106,14 @@ def show_orphans() -> Any:
 
 
 def _orphan(orphan: orphans.Orphan, older_than: int) -> dict[str, Any]:
+    decision = orphans.Decision.of(orphan, orphan.verdict(older_than))
     return {
         "ref": orphan.ref,
         "size": orphan.size,
         "written_at": to_text(orphan.written_at),
-        "verdict": orphan.verdict(older_than),
+        "removable": decision.verdict is Verdict.REMOVABLE,
+        "verdict": decision.verdict.value,
+        "why": decision.why,
     }
 
 

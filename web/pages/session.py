@@ -119,7 +119,7 @@ def require_login() -> Any:
         return None
     view = current_app.view_functions[str(request.endpoint)]
     if request.method == "GET" and not getattr(view, "is_part_of_page", False):
-        return redirect(f"{request.script_root}/login?{urlencode({'next': here()})}", 303)
+        return redirect(f"{request.script_root}/login?{urlencode({'next': current_path()})}", 303)
     raise Refused(
         401,
         "Your login has expired; log in again, then go back to your form and send it once more.",
@@ -133,7 +133,7 @@ def check_form_token() -> Any:
     being lost.
     """
     if request.method == "POST" and not _has_form_token():
-        return render_template("again.html", fields=fields_again(), action=here()), 403
+        return render_template("again.html", fields=fields_again(), action=current_path()), 403
     return None
 
 
@@ -142,7 +142,7 @@ def _has_form_token() -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), csrf().encode())
 
 
-def here() -> str:
+def current_path() -> str:
     """The path and query of this request, without the namespace."""
     query = request.query_string.decode("latin-1")
     return request.path + (f"?{query}" if query else "")
@@ -175,7 +175,7 @@ def login() -> Any:
     """Ask for a token, or redirect where none is needed."""
     if is_logged_in():
         return redirect(_next(), 303)
-    return render_template("login.html", wrong=None, next=request.args.get("next", "/"))
+    return render_template("login.html", error=None, next=request.args.get("next", "/"))
 
 
 @bp.post("/login")
@@ -185,7 +185,7 @@ def open_session() -> Any:
     if request.form.get("action") == "logout":
         log_out()
         return redirect(f"{request.script_root}/login", 303)
-    wrong = log_in(request.form.get("token", "")) if needs_login() else None
-    if wrong:
-        return render_template("login.html", wrong=wrong, next=request.form.get("next", "/")), 401
+    error = log_in(request.form.get("token", "")) if needs_login() else None
+    if error:
+        return render_template("login.html", error=error, next=request.form.get("next", "/")), 401
     return redirect(_next(), 303)

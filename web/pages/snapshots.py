@@ -36,7 +36,7 @@ def _compare(a: str, b: str | None) -> dict[str, Any]:
             rows += [{"what": what, **_row(item)} for item in islice(items, _SHOWN - len(rows))]
             more += sum(1 for _ in items)
     except StateError as error:
-        return {"a": a, "b": b, "wrong": str(error)}
+        return {"a": a, "b": b, "error": str(error)}
     return {"a": a, "b": b, "rows": rows, "more": more}
 
 

@@ -13,26 +13,6 @@ from state.store.views.lists import ONLY, SORTS, Order, Search, order
 from ..errors import Refused
 
 ROWS = 50  # of one page
-_KNOWN = (
-    "q",
-    "only",
-    "show",
-    "sort",
-    "page",
-    "dag_id",
-    "run_id",
-    "task_id",
-    "map_index",
-    "asset_id",
-    "asset",
-    "key",
-    "health",
-    "backend",
-    "older_than",
-    "a",
-    "b",
-    "at",
-)
 _COUNTED = ("keys", "updated_at", *ONLY)
 _MOST_WORDS = 8
 
@@ -48,7 +28,7 @@ class List:
     show: str
     sort: str
     page: int
-    asked: Search = Search()
+    search: Search = Search()
 
     @property
     def order(self) -> Order:
@@ -114,17 +94,12 @@ def here(**changes: Any) -> str:
 
     :param changes: the new values; None removes a parameter.
     """
-    args = {
-        name: value
-        for name, value in request.args.items()
-        if name in _KNOWN and name not in changes
-    }
-    if "page" not in changes:
-        args.pop("page", None)
-    return to(request.path, **args, **changes)
+    args = request.args.to_dict()
+    args.pop("page", None)
+    return to(request.path, **{**args, **changes})
 
 
-def to(path: str, **args: Any) -> str:
+def to(path: str, /, **args: Any) -> str:
     """An address in this namespace."""
     query = urlencode(
         {name: _text(value) for name, value in args.items() if value not in (None, "")}
@@ -139,7 +114,7 @@ def _text(value: Any) -> bytes:
     return str(value).encode("utf-8", "replace")
 
 
-def place_args(row: dict[str, Any]) -> dict[str, Any]:
+def owner_args(row: dict[str, Any]) -> dict[str, Any]:
     """The parameters that name the task instance or the asset of a row."""
     if row.get("asset_id") is not None:
         return {"asset_id": row["asset_id"]}
@@ -152,9 +127,9 @@ def place_args(row: dict[str, Any]) -> dict[str, Any]:
     return args
 
 
-def place_url(row: dict[str, Any]) -> str:
+def owner_url(row: dict[str, Any]) -> str:
     """The page of the task instance or asset that a row belongs to."""
-    args = place_args(row)
+    args = owner_args(row)
     if "task_id" in args:
         return to("/task", **args)
     return to("/asset", **args)
@@ -162,4 +137,4 @@ def place_url(row: dict[str, Any]) -> str:
 
 def key_url(row: dict[str, Any], **more: Any) -> str:
     """The page of a key."""
-    return to("/key", **place_args(row), key=row["key"], **more)
+    return to("/key", **owner_args(row), key=row["key"], **more)

@@ -11,6 +11,7 @@ from state.model import tokens
 from state.model.clock import Clock
 from state.model.scopes import AssetStateStoreWriterKind, Writer
 
+from ..apis import EXECUTION, GATEWAY, Api
 from ..errors import Refused
 from ..operation import current_operation
 
@@ -41,7 +42,7 @@ def authenticate_worker() -> None:
         ti_id = _unverified(token)
         if path_id is not None and ti_id in (None, _WATCHER):
             ti_id = canonical_uuid(path_id)
-        g.writer = writer_of(ti_id, "execution")
+        g.writer = writer_of(ti_id, EXECUTION)
         return
     if token is None:
         raise Refused(401, "Missing auth token")
@@ -54,7 +55,7 @@ def authenticate_worker() -> None:
     ti_id = canonical_uuid(claims.get("sub"))
     if ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
-    g.writer = writer_of(ti_id, "execution")
+    g.writer = writer_of(ti_id, EXECUTION)
     if path_id is not None and path_id != ti_id:
         raise Refused(403, "Token subject does not match task instance ID")
 
@@ -75,17 +76,17 @@ def authenticate_value_caller(ti_id: str | None) -> None:
     token = bearer()
     keys = g.service.keys
     if keys.start is None or not keys.guards_control:
-        g.writer = writer_of(_unverified(token), "gateway")
+        g.writer = writer_of(_unverified(token), GATEWAY)
         return
     try:
         claims = keys.claims(token or "", keys.start, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
     except tokens.Invalid:
         require_admin()
-        g.writer = writer_of(None, "gateway")
+        g.writer = writer_of(None, GATEWAY)
         return
     _check_scope(claims.get("scope", "execution"))
     subject = canonical_uuid(claims.get("sub"))
-    g.writer = writer_of(subject, "gateway")
+    g.writer = writer_of(subject, GATEWAY)
     if subject is None or (ti_id is not None and ti_id != subject):
         raise Refused(403, "Token subject does not match task instance ID", "forbidden")
 
@@ -115,16 +116,13 @@ def _check_scope(scope: Any, takes_workload: bool = False) -> None:
         )
 
 
-def writer_of(ti_id: str | None, api: str) -> Writer:
-    """Who is recorded as the writer: a task instance, a watcher, or the API itself.
-
-    :param api: ``execution``, ``core`` or ``gateway``.
-    """
+def writer_of(ti_id: str | None, api: Api) -> Writer:
+    """Who is recorded as the writer: a task instance, a watcher, or the API itself."""
     if ti_id is None:
-        return Writer(AssetStateStoreWriterKind.API, api=api)
+        return Writer(AssetStateStoreWriterKind.API, api=api.name)
     if ti_id == _WATCHER:
-        return Writer(AssetStateStoreWriterKind.WATCHER, api=api)
-    return Writer(AssetStateStoreWriterKind.TASK, ti_id, api)
+        return Writer(AssetStateStoreWriterKind.WATCHER, api=api.name)
+    return Writer(AssetStateStoreWriterKind.TASK, ti_id, api.name)
 
 
 def refreshed_token() -> str | None:

@@ -19,9 +19,9 @@ from schemas.control import fixtures as schemas
 from schemas.fields.airflow import Unparsed
 from schemas.fields.problems import EXTRA, Location, listed
 
+from ..apis import AIRFLOW_PATHS
 from ..errors import InvalidInput, Refused
 
-AIRFLOW_PATHS = ("/execution", "/api", "/auth")  # what Airflow serves; all others are our own
 Union = dict[str, Schema]  # by the names that Airflow's lists call them
 Part = tuple[Schema | Union, Any, Location]
 _WITH_BODY = frozenset({"PUT", "PATCH", "POST"})

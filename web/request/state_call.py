@@ -19,10 +19,9 @@ from state.model.scopes import (
 from state.store.journal.journal import Event
 from state.store.tables import scopes
 
+from ..apis import EXECUTION, current_api
 from ..operation import current_operation
 from .auth import writer_of
-
-_APIS = {"execution_api": "execution", "core_api": "core", "values_api": "gateway"}
 
 
 class StateCall(NamedTuple):
@@ -66,8 +65,8 @@ def _caller(segments: dict[str, Any]) -> Writer:
     writer: Writer | None = g.get("writer")
     if writer is not None:
         return writer
-    api = _APIS[request.blueprints[-1]]
-    if api == "execution":
+    api = current_api()
+    if api is EXECUTION:
         return writer_of(segments.get("task_instance_id"), api)
     return writer_of(None, api)
 

@@ -11,7 +11,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, MapAdapter, Rule
 
-from ..request.parsing import AIRFLOW_PATHS
+from ..apis import AIRFLOW_PATHS
 from ..service import NAMESPACE, PREFIX
 
 if TYPE_CHECKING:

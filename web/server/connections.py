@@ -179,7 +179,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 class AnswerBuffer(OverflowableBuffer):  # type: ignore[misc]
     """What of an answer was not read yet: in a temporary file, unless its disk may fill up.
 
-    A buffer whose file cannot be written would keep its client waiting for good.
+    A buffer whose file cannot be written would keep its client waiting forever.
     """
 
     def _set_large_buffer(self) -> None:

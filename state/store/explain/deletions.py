@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...model.clock import from_text, to_text
 from ...model.durations import words
+from ...model.events import actor_name
 from ...terminal import second
 from ..journal.documents import moment_of
 from ..journal.steps import CHANGED
@@ -107,16 +108,6 @@ def _how(namespace: Namespace, deletion: _Event, write: _Event | None) -> str:
     if deletion.parent_op is not None:
         return f"It was deleted by the {deletion.parent_op} {when}."
     return f"It was deleted by {actor} {when}."
-
-
-def actor_name(kind: str, api: str, try_number: int | None) -> str:
-    """An actor in a sentence."""
-    if kind == "task" and try_number:
-        return f"try {try_number}"
-    if kind in ("task", "watcher"):
-        return f"a {kind}"
-    names = {"gateway": "the gateway", "control": "Stateroom", "page": "a person on the page"}
-    return names.get(api, "the API")
 
 
 def _too_early(

@@ -77,24 +77,29 @@ def explain(
     namespace.journal.flush()
     with namespace.database.snapshot() as db:
         if ti_id is not None:
-            subject, near = _by_attempt(db, namespace, ti_id, key)
+            subject, suggestions = _by_attempt(db, namespace, ti_id, key)
         else:
             assert scope is not None
             subject = _by_name(db, namespace, scope, key, scope_id)
-            near = []
+            suggestions = []
         row = db.execute(_ENTRY, (subject.scope_id, key)).fetchone()
         if row is None:
             entry = None
-            near = near or misses(db, namespace.ns, subject.scope, key, subject.scope_id)
-            sentence = _explain_missing(db, namespace, subject, near)
+            if not suggestions:
+                suggestions = misses(db, namespace.ns, subject.scope, key, subject.scope_id)
+            sentence = _explain_missing(db, namespace, subject, suggestions)
         else:
             entry = _Entry(*row)
             sentence = _explain_entry(db, namespace, subject, entry, clears)
-    return _answer(namespace, subject, entry, sentence, near)
+    return _answer(namespace, subject, entry, sentence, suggestions)
 
 
 def _answer(
-    namespace: Namespace, subject: _Subject, entry: _Entry | None, sentence: str, near: list[Miss]
+    namespace: Namespace,
+    subject: _Subject,
+    entry: _Entry | None,
+    sentence: str,
+    suggestions: list[Miss],
 ) -> dict[str, Any]:
     expiry: dict[str, Any] = {"expires_at": None, "expired": False, "expires_by": None}
     if entry is not None:
@@ -109,7 +114,8 @@ def _answer(
         "sentence": sentence,
         **expiry,
         "near": [
-            {"scope": scope_document(miss.scope), "key": miss.key, "why": miss.why} for miss in near
+            {"scope": scope_document(miss.scope), "key": miss.key, "why": miss.why}
+            for miss in suggestions
         ],
     }
 
@@ -168,14 +174,14 @@ def _by_attempt(
     if superseded_at is None:
         return _Subject(scope, key, scope_id), []
     problem = (
-        f"This id was that of try {try_number}, superseded at {second(superseded_at)}{_ANSWER}"
+        f"This id was that of attempt {try_number}, superseded at {second(superseded_at)}{_ANSWER}"
     )
-    near = []
+    suggestions = []
     if db.execute(_ENTRY, (scope_id, key)).fetchone():
         ti_id, number, _ = db.execute(_CURRENT, (scope_id,)).fetchone()
-        why = f"the task's current id, {ti_id} (try {number}), has it"
-        near.append(Miss(scope, key, why))
-    return _Subject(scope, key, None, problem), near
+        why = f"the task's current id, {ti_id} (attempt {number}), has it"
+        suggestions.append(Miss(scope, key, why))
+    return _Subject(scope, key, None, problem), suggestions
 
 
 _ANSWER = ": a read with it is answered 404, which Airflow's SDK takes for a missing key."
@@ -191,16 +197,16 @@ def _quoted(key: str) -> str:
 
 
 def _explain_missing(
-    db: sqlite3.Connection, namespace: Namespace, subject: _Subject, near: list[Miss]
+    db: sqlite3.Connection, namespace: Namespace, subject: _Subject, suggestions: list[Miss]
 ) -> str:
     parts = [subject.problem or f"There is no {_quoted(subject.key)} here."]
-    if not (subject.problem and near):
+    if not (subject.problem and suggestions):
         scope_id = None
         if subject.scope is not None:
             scope_id = scope_id_of(db, namespace.ns, subject.scope)
         parts.append(deletions.explain_deletion(db, namespace, scope_id, subject.key))
-    if near:
-        parts.append(_suggestion(subject, near[0]))
+    if suggestions:
+        parts.append(_suggestion(subject, suggestions[0]))
     return " ".join(parts)
 
 
@@ -235,17 +241,18 @@ def _explain_entry(
 def _expiry(clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears: bool) -> str:
     moment = second(to_text(expires_at))
     now = clock.now()
-    left = (expires_at - now).total_seconds()
+    remaining = (expires_at - now).total_seconds()
     if has_expired(expires_at, now):
         reason = "none has run since"
         if has_expired(expires_at, from_text(entry.updated_at)):
             reason = "it had expired already when it was written"
         return (
-            f"{name} expired {words(left)} ago, at {moment}, and is still readable: "
+            f"{name} expired {words(remaining)} ago, at {moment}, and is still readable: "
             f"as in Airflow, an expired key is readable until a clean runs, and {reason}."
         )
     sentence = (
-        f"{name} expires in {words(left)}, at {moment}, and is removed by the next clean after that"
+        f"{name} expires in {words(remaining)}, at {moment}, "
+        "and is removed by the next clean after that"
     )
     if clears:
         sentence += ", unless the task succeeds before (clear_on_success)"
@@ -285,8 +292,10 @@ def _late_retry(
     retry = deletions.retry(db, scope_id)
     if retry is None or retry.due <= expires_at:
         return ""
-    left = (retry.due - namespace.clock.now()).total_seconds()
-    due = f"in {words(left)}" if left > 0 else f"since {second(to_text(retry.due))}"
+    remaining = (retry.due - namespace.clock.now()).total_seconds()
+    due = f"since {second(to_text(retry.due))}"
+    if remaining > 0:
+        due = f"in {words(remaining)}"
     gap = words((retry.due - expires_at).total_seconds())
     return (
         f"Warning: the next attempt is due {due} (retry_delay {words(retry.delay)}), "

@@ -11,12 +11,14 @@ import sqlite3
 
 from ...model.events import Step
 
-CHANGED = "j.op IN ('set', 'delete') AND ifnull(j.status, 200) < 400 AND j.outcome IS NULL"
+ALL = 2**53  # events; more than a journal can have
+TOOK_EFFECT = "ifnull(j.status, 200) < 400 AND j.outcome IS NULL"
+CHANGED = f"j.op IN ('set', 'delete') AND {TOOK_EFFECT}"
 LOOKED = """j.op = 'get' AND j.ti_id IS NOT NULL
     AND (j.status = 200 OR j.outcome = 'key_not_found')"""
 _STEPS = """SELECT j.seq, j.op, j.ti_id, j.actor, j.api, j.status, j.outcome, j.saw FROM journal j
     WHERE j.scope_id = :scope_id AND j.key = :key"""
-_LATEST = f"{_STEPS} AND {CHANGED} ORDER BY j.seq DESC LIMIT :limit"
+_LATEST = f"{_STEPS} AND {CHANGED} AND j.seq <= :until ORDER BY j.seq DESC LIMIT :limit"
 _OF_ATTEMPTS = "AND j.ti_id IN (SELECT value FROM json_each(:ti_ids))"
 _KNOWLEDGE = f"""{_STEPS} {_OF_ATTEMPTS} AND j.seq < :last AND (j.seq > :first AND {LOOKED}
     OR j.seq IN (SELECT max(j.seq) FROM journal j
@@ -24,21 +26,19 @@ _KNOWLEDGE = f"""{_STEPS} {_OF_ATTEMPTS} AND j.seq < :last AND (j.seq > :first A
         AND ({LOOKED} OR {CHANGED}) GROUP BY j.ti_id, j.op = 'get'))"""
 
 
-def all_steps(db: sqlite3.Connection, scope_id: int | None, key: str) -> list[Step]:
-    """Every step of a key, in order."""
-    sql = f"{_STEPS} ORDER BY j.seq"
-    return [Step.of_row(row) for row in db.execute(sql, {"scope_id": scope_id, "key": key})]
-
-
-def latest_steps(db: sqlite3.Connection, scope_id: int, key: str, limit: int) -> list[Step]:
+def latest_steps(
+    db: sqlite3.Connection, scope_id: int, key: str, limit: int = ALL, until: int = ALL
+) -> list[Step]:
     """The steps that decide which of the latest changes of a key are lost updates, in order.
 
     Those are the changes, the one before them, and what their attempts knew of the key.
 
     :param limit: the number of changes.
+    :param until: the number of an event; changes after it are left out.
     """
     of_key = {"scope_id": scope_id, "key": key}
-    changes = [Step.of_row(row) for row in db.execute(_LATEST, {**of_key, "limit": limit + 1})]
+    bounds = {"limit": limit + 1, "until": until}
+    changes = [Step.of_row(row) for row in db.execute(_LATEST, {**of_key, **bounds})]
     latest = changes[:limit]
     if not latest:
         return []

@@ -26,8 +26,8 @@ from . import references
 _SKIPPED = 16
 _ROW = 200
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
-# only for assets, because Airflow shows no writer of a task's entry, and the joins double the time
-# of a list
+# the writer only of an asset's entry: Airflow shows none of a task's, and the joins take as long as
+# the list itself
 _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
     "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index

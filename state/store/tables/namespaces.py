@@ -45,7 +45,7 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
             (name,),
         ).fetchone()
         if row is None:
-            raise NamespaceNotFound(name, near(db, name))
+            raise NamespaceNotFound(name, similar_names(db, name))
     ns, config, clock, fixture, created_at, realm = row
     return Namespace(
         database,
@@ -70,7 +70,7 @@ def is_empty(db: sqlite3.Connection, ns: int) -> bool:
     return not db.execute(f"SELECT {exist}", {"ns": ns}).fetchone()[0]
 
 
-def near(db: sqlite3.Connection, name: str) -> list[str]:
+def similar_names(db: sqlite3.Connection, name: str) -> list[str]:
     """Existing names with a similar spelling, or some names if there is none."""
     sql = f"SELECT name FROM namespaces WHERE {_SEEN} ORDER BY ns DESC LIMIT 1000"
     names = [row[0] for row in db.execute(sql)]

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 from typing import Any
 
-from ...model.clock import from_text, to_text
+from ...model.clock import to_text
 from ...model.envelope import MARKER
 from ...model.events import lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import row_as_dict, rows
+from ..journal import retries
+from ..journal.documents import EVENTS, document, moment_of
 from ..journal.scope_ids import scope_id_of
-from ..journal.steps import CHANGED, all_steps, latest_steps
+from ..journal.steps import ALL, CHANGED, TOOK_EFFECT, latest_steps
 from ..namespace import Namespace
 
-
-def history(namespace: Namespace, scope: StoreScope, key: str) -> list[dict[str, Any]]:
-    """The events that changed a key, oldest first, as far as the journal goes back.
-
-    Each has ``lost``: the number of another attempt's write that this one overwrote without having
-    read it, or None. That is an update between two who both read first: an attempt that never read
-    the key loses nothing.
-    """
-    events = namespace.journal.events(scope=scope, key=key)
-    with namespace.database.reading() as db:
-        steps = all_steps(db, scope_id_of(db, namespace.ns, scope), key)
-    lost = {update.write: update.change for update in lost_updates(steps)}
-    changed = {step.seq for step in steps if step.changed}
-    return [
-        {**event, "lost": lost.get(event["seq"])} for event in events if event["seq"] in changed
-    ]
-
-
-def at(events: list[dict[str, Any]], moment: datetime | int) -> dict[str, Any] | None:
-    """The last of some events up to a moment, or up to an event's number; None if there is none.
-
-    :param events: as :func:`history` returns them.
-    :param moment: aware, by the namespace's clock, or an event's number.
-    """
-    if isinstance(moment, int):
-        before = [event for event in events if event["seq"] <= moment]
-    else:
-        text = to_text(moment)
-        before = [event for event in events if to_text(from_text(event["at"])) <= text]
-    if not before:
-        return None
-    return before[-1]
-
-
+_ROUNDING = 1e-6  # seconds, the most by which a moment may be later than its event
 _BEGINNING = 200  # characters of a value in a list
-_WRITES = "j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore') AND j.parent IS NULL"
+_WRITES = f"""j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore')
+    AND j.parent IS NULL AND {TOOK_EFFECT}"""
+_OF_KEY = f"j.scope_id = :scope_id AND j.key = :key AND {CHANGED}"
 # where the namespace's clock showed real time, only that is stored
 _AT = "ifnull(j.at, strftime('%Y-%m-%dT%H:%M:%fZ', j.real_at, 'unixepoch'))"
 _COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op,
@@ -70,45 +42,103 @@ _SOURCE = """FROM journal j LEFT JOIN journal p ON p.seq = j.parent
 _EVENT = f"SELECT {_COLUMNS} {_SOURCE}"
 
 
-def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
-    """The latest writes that took effect, the newest first."""
+def history(
+    namespace: Namespace,
+    scope: StoreScope,
+    key: str,
+    limit: int = ALL,
+    until: datetime | int = ALL,
+) -> list[dict[str, Any]]:
+    """The events that changed a key, oldest first, as the Control API sends them, as far as the
+    journal goes back.
+
+    Each has ``lost``: the number of another attempt's write that this one overwrote without having
+    read it, or None. That is an update between two who both read first: an attempt that never read
+    the key loses nothing.
+
+    :param limit: the number of events, of which the latest are taken.
+    :param until: a moment, aware, by the namespace's clock, or an event's number; changes after it
+        are left out.
+    """
     namespace.journal.flush()
-    sql = f"""{_EVENT} WHERE j.ns = ? AND {_WRITES} AND ifnull(j.status, 200) < 400
-        AND ifnull(j.outcome, '') <> 'closed' ORDER BY j.seq DESC LIMIT ?"""
-    with namespace.database.reading() as db:
-        return rows(db, sql, (namespace.ns, limit))
+    with namespace.database.snapshot() as db:
+        scope_id = scope_id_of(db, namespace.ns, scope)
+        if scope_id is None:
+            return []
+        last = _last(db, scope_id, key, until)
+        changed = _changes(db, EVENTS, scope_id, key, limit, last)
+        events = [{**document(row), "lost": row["lost"]} for row in reversed(changed)]
+        retries.mark(db, namespace.ns, events)
+    return events
+
+
+def at(
+    namespace: Namespace, scope: StoreScope, key: str, until: datetime | int
+) -> dict[str, Any] | None:
+    """The last event of a key's :func:`history` up to a moment; None if there is none."""
+    return next(iter(history(namespace, scope, key, limit=1, until=until)), None)
 
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
-    """The latest changes of a key, the newest first, each with ``lost`` as in :func:`history`.
+    """The latest changes of a key for a page, the newest first, each with ``lost`` as in
+    :func:`history`.
 
     The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
     """
-    sql = f"{_EVENT} WHERE j.scope_id = ? AND j.key = ? AND {CHANGED} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.snapshot() as db:
-        events = rows(db, sql, (scope_id, key, limit))
-        steps = latest_steps(db, scope_id, key, limit)
+        return _changes(db, _EVENT, scope_id, key, limit)
+
+
+def _changes(
+    db: sqlite3.Connection, select: str, scope_id: int, key: str, limit: int, until: int = ALL
+) -> list[dict[str, Any]]:
+    sql = f"{select} WHERE {_OF_KEY} AND j.seq <= :until ORDER BY j.seq DESC LIMIT :limit"
+    parameters = {"scope_id": scope_id, "key": key, "limit": limit, "until": until}
+    events = rows(db, sql, parameters)
+    steps = latest_steps(db, scope_id, key, limit, until)
     lost = {update.write: update.change for update in lost_updates(steps)}
     return [{**event, "lost": lost.get(event["seq"])} for event in events]
+
+
+def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
+    """The latest writes that took effect, the newest first."""
+    namespace.journal.flush()
+    sql = f"{_EVENT} WHERE j.ns = ? AND {_WRITES} ORDER BY j.seq DESC LIMIT ?"
+    with namespace.database.reading() as db:
+        return rows(db, sql, (namespace.ns, limit))
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
     """One change of a key, with the whole value as ``text`` (None for a deletion); None if there is
     none of this number.
     """
-    where = f"j.seq = ? AND j.scope_id = ? AND j.key = ? AND {CHANGED}"
-    sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE {where}"
+    sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE j.seq = :seq AND {_OF_KEY}"
     with namespace.database.reading() as db:
-        return row_as_dict(db, sql, (seq, scope_id, key)) or None
+        return row_as_dict(db, sql, {"seq": seq, "scope_id": scope_id, "key": key}) or None
 
 
-def last_before(namespace: Namespace, scope_id: int, key: str, moment: datetime) -> int | None:
+def last_before(namespace: Namespace, scope_id: int, key: str, until: datetime | int) -> int | None:
     """The number of a key's last change up to a moment; None if there is none.
 
-    :param moment: aware, by the namespace's clock.
+    :param until: as for :func:`history`.
     """
-    sql = f"""SELECT max(j.seq) FROM journal j WHERE j.scope_id = ? AND j.key = ? AND {CHANGED}
-        AND CASE WHEN j.at IS NULL THEN j.real_at <= ? ELSE j.at <= ? END"""
     with namespace.database.reading() as db:
-        (seq,) = db.execute(sql, (scope_id, key, moment.timestamp(), to_text(moment))).fetchone()
-    return None if seq is None else int(seq)
+        return _last(db, scope_id, key, until) or None
+
+
+def _last(db: sqlite3.Connection, scope_id: int, key: str, until: datetime | int) -> int:
+    """The number of a key's last change up to a moment or an event; 0 if there is none."""
+    of_key = {"scope_id": scope_id, "key": key}
+    if isinstance(until, int):
+        sql = f"SELECT ifnull(max(j.seq), 0) FROM journal j WHERE {_OF_KEY} AND j.seq <= :until"
+        (seq,) = db.execute(sql, {**of_key, "until": until}).fetchone()
+        return int(seq)
+    text = to_text(until)
+    sql = f"""SELECT j.seq, j.at, j.real_at FROM journal j WHERE {_OF_KEY}
+        AND CASE WHEN j.at IS NULL THEN j.real_at <= :real_at ELSE j.at <= :at END
+        ORDER BY j.seq DESC"""
+    bounds = {"at": text, "real_at": until.timestamp() + _ROUNDING}
+    for seq, at, real_at in db.execute(sql, {**of_key, **bounds}):
+        if moment_of(at, real_at) <= text:  # real time as it is shown, to the microsecond
+            return int(seq)
+    return 0

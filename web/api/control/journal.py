@@ -49,10 +49,11 @@ def list_events() -> Response:
 def get_history() -> Response:
     """Get the history of a key, or its value at a time."""
     (parameters,) = read(query(_HISTORY))
-    story = history.history(g.namespace, required_scope(parameters), parameters["key"])
+    scope = required_scope(parameters)
+    key = parameters["key"]
     if "at" not in parameters:
-        return json_answer({"history": story})
-    event = history.at(story, _time(parameters["at"]))
+        return json_answer({"history": history.history(g.namespace, scope, key)})
+    event = history.at(g.namespace, scope, key, _time(parameters["at"]))
     if event is None or "value" not in event:
         return json_answer({"found": False, "event": event})
     return json_answer({"found": True, "value": event["value"], "event": event})

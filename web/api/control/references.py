@@ -87,17 +87,20 @@ def list_orphans() -> Response:
     total = 0
     for orphan in orphans.orphans(g.namespace, g.service.backend_of(g.namespace)):
         if total in page:
-            rows.append(_orphan(orphan, orphan.verdict(parameters["older_than"])))
+            verdict = orphan.verdict(parameters["older_than"])
+            rows.append(_orphan(orphans.Decision.of(orphan, verdict)))
         total += 1
     return json_answer({"orphans": rows, "total_entries": total})
 
 
-def _orphan(orphan: orphans.Orphan, verdict: str) -> dict[str, Any]:
+def _orphan(decision: orphans.Decision) -> dict[str, Any]:
+    orphan = decision.orphan
     return {
         "ref": masked(orphan.ref),
         "size": orphan.size,
         "written_at": to_wire(to_text(orphan.written_at)),
-        "verdict": verdict,
+        "verdict": decision.verdict.value,
+        "why": decision.why,
     }
 
 
@@ -116,8 +119,8 @@ def remove_orphans() -> Response:
     )
     return json_answer(
         {
-            "removed": [_orphan(orphan, "removed") for orphan in done["removed"]],
-            "left": [_orphan(orphan, verdict) for orphan, verdict in done["left"]],
+            "removed": [_orphan(decision) for decision in done["removed"]],
+            "left": [_orphan(decision) for decision in done["left"]],
             "more": done["more"],
         }
     )

@@ -11,6 +11,7 @@ from schemas.control import values as schemas
 from state.gateway.gateway import Gateway
 from state.model.retention import UnusableRetention
 
+from ...apis import GATEWAY
 from ...errors import Refused, invalid
 from ...faults import backend
 from ...operation import BACKEND, BACKEND_ERRORS, NO_BODY, Operation
@@ -21,7 +22,7 @@ from ...service import setting
 from ..entry_json import execution_value
 from .admission import read_json
 
-bp = Blueprint("values_api", __name__, url_prefix="/_stateroom/values")
+bp = Blueprint("values_api", __name__, url_prefix=GATEWAY.prefix)
 _TASK = "/ti/<task_instance_id>"
 _ASSET = "/asset/by-<any(name, uri):by>"
 _TASK_PATH = execution.TaskInstancePath()

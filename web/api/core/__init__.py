@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from ...apis import CORE
 from ...operation import current_operation
 from ...request.auth import require_role
 from ...request.parsing import read_body
@@ -22,7 +23,7 @@ def admit() -> None:
         require_role(operation.entity)
 
 
-bp = Blueprint("core_api", __name__, url_prefix="/api/v2")
+bp = Blueprint("core_api", __name__, url_prefix=f"{CORE.prefix}/v2")
 bp.before_request(admit)
 for family in (store, assets, dags, dag_runs, task_instances, xcom_entries, about):
     bp.register_blueprint(family.bp)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from ...apis import EXECUTION
 from ...operation import current_operation
 from ...request import version
 from ...request.auth import authenticate_worker
@@ -36,7 +37,7 @@ def admit() -> None:
         authenticate_worker()
 
 
-bp = Blueprint("execution_api", __name__, url_prefix="/execution")
+bp = Blueprint("execution_api", __name__, url_prefix=EXECUTION.prefix)
 bp.before_request(admit)
 bp.after_request(version.echo)
 for family in (

@@ -22,8 +22,8 @@ _ALIAS = schemas.AssetAliasQuery()
 @Operation((200, schemas.AssetResponse), by=_QUERIES)
 def get_asset(by: str) -> Response:
     """Get an active asset, by name or by uri."""
-    (asked,) = read(query(_WHICH[by]))
-    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, asked[by])))
+    (parameters,) = read(query(_WHICH[by]))
+    return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, parameters[by])))
 
 
 @bp.get("/by-alias")
@@ -34,5 +34,5 @@ def get_asset(by: str) -> Response:
 )
 def get_assets_by_alias() -> Response:
     """List the assets that an alias stands for."""
-    (asked,) = read(query(_ALIAS))
-    return json_answer(assets.assets_of_alias(g.namespace, asked["alias_name"]))
+    (parameters,) = read(query(_ALIAS))
+    return json_answer(assets.assets_of_alias(g.namespace, parameters["alias_name"]))

@@ -74,8 +74,8 @@ def _written(replaced: str) -> Any:
 @Operation(_VALUE, headers=_REF, state_op="get")
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
-    (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    return _value(scopes.task_instance(g.namespace, place["task_instance_id"], g.writer), key)
+    (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
+    return _value(scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer), key)
 
 
 @bp.put(_TASK_KEY)
@@ -83,10 +83,10 @@ def get_task_state_store(task_instance_id: str, key: str) -> Response:
 def set_task_state_store(task_instance_id: str, key: str) -> Any:
     """Create or overwrite one key of a task instance."""
     claims = _claims()
-    place, entry = read(
+    segments, entry = read(
         path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY)
     )
-    keyspace = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer)
+    keyspace = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer)
     replaced = keyspace.set(key, entry["value"], entry["expires_at"], **claims)
     return NO_CONTENT if replaced is None else _written(replaced)
 
@@ -95,8 +95,8 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 @Operation(NO_BODY, headers=_RELEASED, state_op="delete")
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
-    (place,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    keyspace = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer)
+    (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
+    keyspace = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer)
     released = keyspace.delete(key)
     return "", 204, released.to_headers()
 
@@ -105,8 +105,8 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
 @Operation(NO_BODY, headers=_RELEASED, state_op="clear")
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
-    (place,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
-    released = scopes.task_instance(g.namespace, place["task_instance_id"], g.writer).clear()
+    (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    released = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer).clear()
     return "", 204, released.to_headers()
 
 
@@ -123,8 +123,8 @@ def _asset(by: str, value: str) -> Keyspace:
 @Operation((200, schemas.AssetStateStoreResponse), by=_KEY_QUERIES, headers=_REF, state_op="get")
 def get_asset_state_store(by: str) -> Response:
     """Get one key of an active asset, by name or by uri."""
-    (asked,) = read(query(_KEY_BY[by]))
-    return _value(_asset(by, asked[by]), asked["key"])
+    (parameters,) = read(query(_KEY_BY[by]))
+    return _value(_asset(by, parameters[by]), parameters["key"])
 
 
 @bp.put(_ASSET_VALUE)
@@ -134,8 +134,8 @@ def get_asset_state_store(by: str) -> Response:
 def set_asset_state_store(by: str) -> Any:
     """Create or overwrite one key of an active asset; the writer is the token's task instance."""
     claims = _claims()
-    asked, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
-    replaced = _asset(by, asked[by]).set(asked["key"], entry["value"], **claims)
+    parameters, entry = read(query(_KEY_BY[by]), body(_ASSET_BODY))
+    replaced = _asset(by, parameters[by]).set(parameters["key"], entry["value"], **claims)
     return NO_CONTENT if replaced is None else _written(replaced)
 
 
@@ -143,8 +143,8 @@ def set_asset_state_store(by: str) -> Any:
 @Operation(NO_BODY, by=_KEY_QUERIES, headers=_RELEASED, state_op="delete")
 def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
-    (asked,) = read(query(_KEY_BY[by]))
-    released = _asset(by, asked[by]).delete(asked["key"])
+    (parameters,) = read(query(_KEY_BY[by]))
+    released = _asset(by, parameters[by]).delete(parameters["key"])
     return "", 204, released.to_headers()
 
 
@@ -152,6 +152,6 @@ def delete_asset_state_store(by: str) -> Any:
 @Operation(NO_BODY, by=_ASSET_QUERIES, headers=_RELEASED, state_op="clear")
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
-    (asked,) = read(query(_ASSET_BY[by]))
-    released = _asset(by, asked[by]).clear()
+    (parameters,) = read(query(_ASSET_BY[by]))
+    released = _asset(by, parameters[by]).clear()
     return "", 204, released.to_headers()

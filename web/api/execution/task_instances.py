@@ -42,8 +42,8 @@ _ENDED = ("failed", "skipped", "removed", "upstream_failed", "success", "up_for_
 )
 def ti_run(task_instance_id: str) -> Response:
     """Let a queued task instance run, and tell its worker what it needs for it."""
-    place, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_RUN))
-    ti_id = place["task_instance_id"]
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_RUN))
+    ti_id = segments["task_instance_id"]
     start_date = to_text(payload["start_date"])
     worker = Worker(payload["hostname"], payload["unixname"], payload["pid"], start_date)
     previous_state = task_instances.start(g.namespace, ti_id, worker, g.writer)
@@ -60,8 +60,10 @@ def ti_run(task_instance_id: str) -> Response:
 )
 def ti_heartbeat(task_instance_id: str) -> Any:
     """Take a heartbeat; an error tells the worker to end its task."""
-    place, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_HEARTBEAT))
-    task_instances.beat(g.namespace, place["task_instance_id"], payload["hostname"], payload["pid"])
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_HEARTBEAT))
+    task_instances.beat(
+        g.namespace, segments["task_instance_id"], payload["hostname"], payload["pid"]
+    )
     return NO_CONTENT
 
 
@@ -74,12 +76,12 @@ def ti_heartbeat(task_instance_id: str) -> Any:
 )
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
-    place, update = read(
+    segments, update = read(
         path(_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
     )
     changed = task_instances.set_state(
         g.namespace,
-        place["task_instance_id"],
+        segments["task_instance_id"],
         _report(update),
         setting("clear_on_success"),
         g.writer,
@@ -138,9 +140,9 @@ def _trigger(update: dict[str, Any]) -> str:
 @Operation(NO_BODY, body=schemas.TISkippedDownstreamTasksStatePayload)
 def ti_skip_downstream(task_instance_id: str) -> Any:
     """Skip task instances of the same run, but for those that run or have ended."""
-    place, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_SKIPPED))
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_SKIPPED))
     task_instances.skip_downstream(
-        g.namespace, place["task_instance_id"], payload["tasks"], g.writer
+        g.namespace, segments["task_instance_id"], payload["tasks"], g.writer
     )
     return NO_CONTENT
 
@@ -149,8 +151,8 @@ def ti_skip_downstream(task_instance_id: str) -> Any:
 @Operation((201, schemas.RenderedFieldsResponse), body=schemas.RenderedFields, also=(410,))
 def ti_put_rtif(task_instance_id: str) -> Response:
     """Store the rendered template fields of a task instance."""
-    place, rendered = read(path(_PATH, task_instance_id=task_instance_id), body(_FIELDS))
-    rendered_fields.set_fields(g.namespace, place["task_instance_id"], rendered)
+    segments, rendered = read(path(_PATH, task_instance_id=task_instance_id), body(_FIELDS))
+    rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered)
     return json_answer({"message": "Rendered task instance fields successfully set"}, 201)
 
 
@@ -162,8 +164,8 @@ def ti_put_rtif(task_instance_id: str) -> Response:
 )
 def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     """Store the label of a mapped task instance."""
-    place, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
+    segments, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
     if not text:
         raise Refused(422, "rendered_map_index cannot be empty")
-    task_instances.set_rendered_map_index(g.namespace, place["task_instance_id"], text)
+    task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text)
     return NO_CONTENT

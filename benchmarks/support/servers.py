@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent
+ROOT = HERE.parent.parent
 SECRET = "a-secret-for-benchmarks-that-is-long-enough-for-hs512-0123456789abcdef0123456789"
 PATIENCE = 180  # seconds until a start counts as failed
 FIXTURE: dict[str, list[dict[str, Any]]] = {
@@ -83,7 +83,7 @@ def stateroom(folder: Path) -> Iterator[Running]:
 @contextmanager
 def empty_route() -> Iterator[Running]:
     """The same server class in front of a Flask app with one route that does nothing."""
-    call = [sys.executable, "-m", "benchmarks.empty_route"]
+    call = [sys.executable, "-m", "benchmarks.support.empty_route"]
     with _process("empty route", call, {"PYTHONPATH": str(ROOT)}, "/") as running:
         yield running
 

@@ -5,7 +5,7 @@ import os
 import re
 import threading
 
-from tests.support.broken_backends import Broken
+from tests.support.backends.broken import Broken
 
 PROCESS = os.getpid()
 

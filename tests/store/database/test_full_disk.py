@@ -15,7 +15,7 @@ from state.store import fixtures, snapshots
 from state.store.database import reserve
 from state.store.store import Store
 from state.store.tables import assets, expiry, scopes
-from tests.store.test_durability import write_until_full
+from tests.store.database.test_durability import write_until_full
 from tests.support.small_disk import small_disk
 
 CHUNK = "x" * 5000
