@@ -114,7 +114,7 @@ def test_a_call_that_keeps_the_lock_of_python_ends_the_command(tmp_path):
         timeout=SOON,
     )
     assert result.returncode == 1, result.stderr
-    assert "hanging_backends.py" in result.stderr
+    assert "hanging.py" in result.stderr
     assert "in read" in result.stderr
 
 
