@@ -57,7 +57,7 @@ def test_a_long_value_is_shortened(put):
 def test_a_huge_value_is_not_shown(put):
     answer = put(variables=[{"key": "huge", "value": "x" * 100_000}])
     assert "huge 100,000 characters" in text_of(answer)
-    assert "xx" not in answer.text
+    assert "x" * 20 not in answer.text
 
 
 def test_a_connection_is_shown_without_its_secrets(put):
