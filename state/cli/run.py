@@ -89,6 +89,8 @@ def _summary(outcome: Outcome) -> str:
     if outcome.error is not None:
         lines += ["", outcome.error]
     lines += ["", f"attempt {outcome.try_number} ended as {outcome.state}"]
+    for key, value in outcome.xcoms.items():
+        lines.append(f"  XCom {printable(key)}: {_shown(value)}")
     for (place, key), (before, after) in outcome.changes.items():
         lines.append(f"  {place} {printable(key)}: {_shown(before)} → {_shown(after)}")
     return "\n".join(lines)
@@ -106,6 +108,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "try_number": outcome.try_number,
         "state": outcome.state,
         "error": outcome.error,
+        "xcoms": outcome.xcoms,
         "changes": [
             {"of": place, "key": key, "before": before, "after": after}
             for (place, key), (before, after) in outcome.changes.items()

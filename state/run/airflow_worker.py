@@ -44,6 +44,9 @@ def main() -> None:
             os._exit(0)  # a thread may still wait for the next request
     path, idle = sys.argv[1], float(sys.argv[2])
     listener = socket.socket(fileno=_listen(path))
+    if os.fork():  # so that whoever started it need not wait for its end
+        os._exit(0)
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     try:
         _preload()
         _serve(listener, idle)

@@ -21,6 +21,7 @@ from .workers import Job
 IMPORT_TIMEOUT = 30.0  # seconds; as [core] dagbag_import_timeout
 _CREATE = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
+_ASSETS = "/_stateroom/assets"
 _ENTRIES = ("task_state_store", "asset_state_store")
 Record = dict[str, Any]
 
@@ -76,6 +77,7 @@ class Outcome:
     :param log: the records of supervisor and task, each with ``timestamp``, ``level`` and
         ``event``.
     :param error: what the task raised, with its traceback as text; None if it raised nothing.
+    :param xcoms: what the task instance has pushed, by key.
     :param changes: the keys that changed: their values before and after, by scope and key; None
         stands for no value.
     """
@@ -86,6 +88,7 @@ class Outcome:
     state: str
     log: list[Record]
     error: str | None
+    xcoms: dict[str, Any]
     changes: dict[tuple[str, str], tuple[Any, Any]]
 
 
@@ -105,7 +108,7 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
         dag_id, facts = _chosen(dags, task, path)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
         attempt = _register(client, scope, task, facts)
-        before = _entries(client)
+        before = _entries(_contents(client))
         job.send(_request(client, scope, attempt, token))
         log: list[Record] = []
         end: Record | None = None
@@ -115,15 +118,16 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
                 break
             log.append(answer)
             options.on_record(answer)
-    after = _entries(client)
+    after = _contents(client)
     return Outcome(
         scope,
         attempt["try_number"],
         attempt["id"],
         _final_state(log, end),
         log,
-        _error(log, end),
-        _changes(before, after),
+        _error(log),
+        _xcoms(after, scope),
+        _changes(before, _entries(after)),
     )
 
 
@@ -167,7 +171,8 @@ def _job(
                 if answer["kind"] == "dags":
                     yield job, answers, _imported(answer, path)
                     return
-    raise RunError(f"the worker in {python} ended before it had imported {path}")
+            said = job.said()
+    raise RunError(f"the worker in {python} ended before it had imported {path}; it said: {said}")
 
 
 def _imported(answer: Record, path: str) -> dict[str, Any]:
@@ -216,13 +221,19 @@ def _register(
             }
         ],
     }
+    for asset in _assets(facts):
+        client.call("POST", _ASSETS, json=asset)
     client.call("PUT", _FIXTURE, json=document)
-    for asset in (*facts["inlets"], *facts["outlets"]):
-        if asset["type"] == "Asset":
-            client.call(
-                "POST", "/_stateroom/assets", json={"name": asset["name"], "uri": asset["uri"]}
-            )
     return attempt
+
+
+def _assets(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The assets that a task names as its inlets and outlets."""
+    return [
+        {"name": asset["name"], "uri": asset["uri"]}
+        for asset in (*facts["inlets"], *facts["outlets"])
+        if asset["type"] == "Asset"
+    ]
 
 
 def _dag_run(scope: TaskScope, conf: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -257,9 +268,24 @@ def _request(
     }
 
 
-def _entries(client: StateroomClient) -> dict[tuple[str, str], Any]:
+def _contents(client: StateroomClient) -> dict[str, Any]:
+    """The contents of the namespace, as a fixture document."""
+    document: dict[str, Any] = client.call("GET", _FIXTURE).json()
+    return document
+
+
+def _xcoms(document: dict[str, Any], scope: TaskScope) -> dict[str, Any]:
+    """What a task instance has pushed, by key."""
+    place = scope_document(scope)
+    return {
+        row["key"]: row["value"]
+        for row in document.get("xcoms", [])
+        if all(row.get(name) == place[name] for name in place)
+    }
+
+
+def _entries(document: dict[str, Any]) -> dict[tuple[str, str], Any]:
     """Every value of the namespace, by scope and key."""
-    document = client.call("GET", _FIXTURE).json()
     return {(_label(row), row["key"]): row["value"] for name in _ENTRIES for row in document[name]}
 
 
@@ -289,7 +315,7 @@ def _final_state(log: list[Record], end: Record | None) -> str:
     raise RunError("the worker process ended while the task ran")
 
 
-def _error(log: list[Record], end: Record | None) -> str | None:
+def _error(log: list[Record]) -> str | None:
     for record in reversed(log):
         if record.get("error_detail"):
             return _traceback(record["error_detail"])

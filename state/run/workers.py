@@ -15,16 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .errors import AirflowNotFound, RunError
 
 IDLE = 300  # seconds until a kept worker ends
-_START_TIMEOUT = 60  # seconds
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"  # each run has its own
 _PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
 _PROGRAM = Path(__file__).with_name("airflow_worker.py")
@@ -33,12 +31,13 @@ _PROGRAM = Path(__file__).with_name("airflow_worker.py")
 class Job:
     """The connection to the process of one run.
 
-    :raises RunError: from :meth:`answers`, if the process ends without a word.
+    :param said: returns what the worker has written to its standard error.
     """
 
-    def __init__(self, reader: Any, writer: Any) -> None:
+    def __init__(self, reader: Any, writer: Any, said: Callable[[], str]) -> None:
         self._reader = reader
         self._writer = writer
+        self.said = said
 
     def send(self, request: Mapping[str, Any]) -> None:
         self._writer.write(json.dumps(request).encode() + b"\n")
@@ -84,7 +83,7 @@ def single(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
             stderr=errors,
         )
         try:
-            yield Job(process.stdout, process.stdin)
+            yield Job(process.stdout, process.stdin, lambda: _read_again(errors))
         finally:
             assert process.stdin is not None
             with suppress(BrokenPipeError):
@@ -98,14 +97,19 @@ def single(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
             process.stdout.close()
 
 
+def _read_again(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")[-2000:].strip()
+
+
 @contextmanager
-def kept(python: str, environ: Mapping[str, str], idle: float = IDLE) -> Iterator[Job]:
+def kept(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
     """A connection to the kept worker of an environment, which is started if there is none."""
     folder = private_folder(environ)
     path = folder / f"{_fingerprint(python, environ)}.sock"
-    connection = _connect(path, python, environ, idle)
+    connection = _connect(path, python, environ, IDLE)
     try:
-        yield Job(connection.makefile("rb"), connection.makefile("wb"))
+        yield Job(connection.makefile("rb"), connection.makefile("wb"), lambda: _end_of(path))
     finally:
         connection.close()
 
@@ -168,17 +172,13 @@ def _started(path: Path, python: str, environ: Mapping[str, str], idle: float) -
             stdout=errors,
             stderr=errors,
         )
-    end = time.monotonic() + _START_TIMEOUT
-    while time.monotonic() < end:
-        connection = _connected(path)
-        if connection is not None:
-            return connection
-        if process.poll() is not None:
-            break
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    raise RunError(
-        f"the worker in {python} did not start; it said: "
-        f"{path.with_suffix('.log').read_text('utf-8', 'replace')[-2000:]}"
-    )
+    process.wait()  # for the one that was started: it leaves the worker behind, which listens
+    connection = _connected(path)
+    if connection is None:
+        raise RunError(f"the worker in {python} did not start; it said: {_end_of(path)}")
+    return connection
+
+
+def _end_of(path: Path) -> str:
+    """What the worker of a socket has said last."""
+    return path.with_suffix(".log").read_text("utf-8", "replace")[-2000:].strip()
