@@ -86,8 +86,8 @@ def test_a_file_that_cannot_be_used_says_why(client, options, tmp_path, text, wo
 
 
 def test_an_unknown_task_names_those_of_the_dag(client, options):
-    with pytest.raises(RunError, match=r"has no task 'sumbit'; it has: submit, load"):
-        run(client, None, Task(ETL, "sumbit"), options)
+    with pytest.raises(RunError, match=r"has no task 'unknown'; it has: submit, load"):
+        run(client, None, Task(ETL, "unknown"), options)
 
 
 def test_a_missing_file_is_named(client, options):
