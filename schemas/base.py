@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, RAISE, Schema, fields
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
 
 from .fields.problems import EXTRA, NOT_AN_OBJECT
 
@@ -16,6 +16,24 @@ class StrictSchema(Schema):
 
     class Meta:
         unknown = RAISE
+
+
+class BareBody(Schema):
+    """A body that is one value instead of an object; subclasses declare it as ``value``."""
+
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether it may be null, which is the same to Airflow as no body."""
+        return self.fields["value"].allow_none
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        try:
+            return self.fields["value"].deserialize(data)
+        except ValidationError as error:
+            messages = error.messages
+            if isinstance(messages, list):
+                messages = {"_schema": messages}
+            raise ValidationError(messages) from None
 
 
 class Parameters(Schema):

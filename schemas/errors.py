@@ -43,6 +43,22 @@ class ReasonResponse(Schema):
     detail = fields.Nested(Reason, required=True)
 
 
+class HeartbeatReason(Schema):
+    """Why a heartbeat is refused: the state of its task instance, or where that runs instead."""
+
+    reason = fields.Str(required=True)
+    message = fields.Str(required=True)
+    current_state = fields.Str(allow_none=True)
+    current_hostname = fields.Str()
+    current_pid = fields.Int(allow_none=True)
+
+
+class HeartbeatResponse(Schema):
+    """A heartbeat that is refused."""
+
+    detail = fields.Nested(HeartbeatReason, required=True)
+
+
 class Fault(Schema):
     """A path in the body, and the error there."""
 

@@ -4,15 +4,34 @@ StateError
 ├── NotFound
 │   ├── KeyNotFound
 │   ├── TaskInstanceNotFound
+│   │   └── TaskInstanceArchived   a former attempt
 │   ├── AssetNotFound
+│   ├── DagNotFound
+│   ├── DagRunNotFound
+│   ├── TaskGroupNotFound
+│   ├── TaskNotFound
+│   ├── VariableNotFound
+│   ├── ConnectionNotFound
+│   ├── XComNotFound
 │   ├── NamespaceDropped
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
+├── UnmappableLength       a pushed list is too long for a mapped task
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
+│   └── InvalidStart         a task instance that is not queued cannot start
+├── NotRunning             a heartbeat of a task instance that does not run any more
+├── RunningElsewhere       a heartbeat of another process than the one that runs it
+├── MissingDag             a list of task instances names a run and no Dag
+├── MissingParameter       a query names neither an asset's name nor its uri
+├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
+├── BadOutletEvent         an outlet's event is malformed
+├── ClientTooOld           Airflow fails to tell a client of an older version what it asks for
+├── RunNotStarted          an asset event was consumed by a run that has not started
 ├── InvalidRetention       [state_store] default_retention_days is negative, or beyond the calendar
 ├── UnreadableValue        the stored text is not JSON that this API can send
+├── UnreadableEvent        the extra of an asset event is not an object that can be sent
 ├── BadDocument            an invalid fixture document, such as one with a duplicate
 ├── OutOfRange             a number that no database row can hold
 ├── ReferenceTooLong       a reference that is longer than any that names an object
@@ -44,15 +63,21 @@ StateError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .masking import masked
 
 
 class StateError(Exception):
-    """The base class of all errors that Stateroom raises on purpose."""
+    """The base class of all errors that Stateroom raises on purpose.
+
+    :ivar details: members of the Execution API's answer beside ``reason`` and ``message``.
+    :ivar is_plain: whether the Execution API answers with the message alone.
+    """
 
     reason = "error"
+    is_plain = False
+    details: Mapping[str, object] = {}
 
 
 class NotFound(StateError):
@@ -103,6 +128,44 @@ class TaskInstanceNotFound(NotFound):
             f"task_id={task_id!r}, {index}"
         )
 
+    @classmethod
+    def in_core(
+        cls, dag_id: str, run_id: str, task_id: str, map_index: int | None = None
+    ) -> TaskInstanceNotFound:
+        """The message of the Core API's routes for a task instance itself.
+
+        :param map_index: None where the path has none.
+        """
+        place = f"with dag_id: `{dag_id}`, run_id: `{run_id}`"
+        if map_index is None:
+            return cls(f"The Task Instance {place} and task_id: `{task_id}` was not found")
+        return cls(
+            f"The Mapped Task Instance {place}, task_id: `{task_id}`, and map_index: "
+            f"`{map_index}` was not found"
+        )
+
+    @classmethod
+    def tried(
+        cls, dag_id: str, run_id: str, task_id: str, map_index: int, number: int | None = None
+    ) -> TaskInstanceNotFound:
+        """The messages of the Core API's routes for the attempts of a task instance.
+
+        :param number: of one attempt; None for all.
+        """
+        place = f"with dag_id: `{dag_id}`, run_id: `{run_id}`, task_id: `{task_id}`"
+        if number is not None:
+            place += f", try_number: `{number}`"
+        return cls(f"The Task Instance {place} and map_index: `{map_index}` was not found")
+
+
+class TaskInstanceArchived(TaskInstanceNotFound):
+    """The id is that of a former attempt (410 in Airflow)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Task Instance not found, it may have been moved to the Task Instance History table"
+        )
+
 
 class AssetNotFound(NotFound):
     """No such asset, or none that is active; the messages are Airflow's."""
@@ -119,6 +182,104 @@ class AssetNotFound(NotFound):
     @classmethod
     def by_id(cls, asset_id: int) -> AssetNotFound:
         return cls(f"Asset with id {asset_id} not found")
+
+    @classmethod
+    def in_core(cls, asset_id: int) -> AssetNotFound:
+        """The message of the Core API's route for an asset itself."""
+        return cls(f"The Asset with ID: `{asset_id}` was not found")
+
+
+class DagNotFound(NotFound):
+    """No such Dag, or none that has a version; the messages are Airflow's."""
+
+    @classmethod
+    def by_id(cls, dag_id: str) -> DagNotFound:
+        return cls(f"The Dag with dag_id: `{dag_id}` was not found")
+
+    @classmethod
+    def without_version(cls, dag_id: str) -> DagNotFound:
+        """The message of the routes that read the serialized Dag."""
+        return cls(f"The Dag with ID: `{dag_id}` was not found")
+
+
+class DagRunNotFound(NotFound):
+    """No dag run has this id; the message is Airflow's."""
+
+    def __init__(self, dag_id: str, run_id: str) -> None:
+        super().__init__(f"Dag run with dag_id '{dag_id}' and run_id '{run_id}' was not found")
+
+    @classmethod
+    def in_core(cls, dag_id: str, run_id: str, article: str = "The ") -> DagRunNotFound:
+        """The messages of the Core API's routes."""
+        error = cls(dag_id, run_id)
+        place = f"with dag_id: `{dag_id}` and run_id: `{run_id}`"
+        error.args = (f"{article}DagRun {place} was not found",)
+        return error
+
+    @classmethod
+    def for_xcom(cls, dag_id: str, run_id: str) -> DagRunNotFound:
+        """The message to a worker that pushes an XCom."""
+        error = cls(dag_id, run_id)
+        error.args = (f"DAG run not found on DAG {dag_id!r} with ID {run_id!r}",)
+        error.is_plain = True
+        return error
+
+
+class TaskGroupNotFound(NotFound):
+    """A Dag has no task group of this name; the message is Airflow's."""
+
+    def __init__(self, dag_id: str, task_group_id: str) -> None:
+        super().__init__(f"Task group {task_group_id} not found in DAG {dag_id}")
+
+
+class TaskNotFound(NotFound):
+    """A Dag has no such task, or it is not mapped; the messages are Airflow's."""
+
+    def __init__(self, task_id: str, is_known: bool) -> None:
+        problem = "not found"
+        if is_known:
+            problem = "is not mapped"
+        super().__init__(f"Task id {task_id} {problem}")
+
+
+class VariableNotFound(NotFound):
+    """No variable has this key; the message is Airflow's."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Variable with key '{key}' not found")
+
+
+class ConnectionNotFound(NotFound):
+    """No connection has this id; the message is Airflow's."""
+
+    def __init__(self, conn_id: str) -> None:
+        super().__init__(f"Connection with ID {conn_id} not found")
+
+
+class XComNotFound(NotFound):
+    """No XCom has this key; the messages are Airflow's."""
+
+    @classmethod
+    def at(cls, key: str, place: str, dag_id: str, run_id: str, task_id: str) -> XComNotFound:
+        """:param place: ``map_index=…``, or ``offset=…`` for one of a sequence."""
+        return cls(
+            f"XCom with {key=} {place} not found for task {task_id!r} in DAG run {run_id!r} "
+            f"of {dag_id!r}"
+        )
+
+    @classmethod
+    def entry(cls, key: str) -> XComNotFound:
+        """The message of the Core API."""
+        return cls(f"XCom entry with key: `{key}` not found")
+
+
+class UnmappableLength(StateError):
+    """A pushed list is longer than a task can be mapped over; the message is Airflow's."""
+
+    reason = "unmappable_return_value_length"
+
+    def __init__(self) -> None:
+        super().__init__("pushed value is too large to map as a downstream's dependency")
 
 
 class NamespaceDropped(NotFound):
@@ -183,10 +344,104 @@ class InvalidTransition(StateError):
     """A task instance that is not running reports a new state (409 in Airflow)."""
 
     reason = "invalid_state"
+    message = "TI was not in the running state so it cannot be updated"
 
     def __init__(self, previous_state: str | None) -> None:
-        super().__init__("TI was not in the running state so it cannot be updated")
-        self.previous_state = previous_state
+        super().__init__(self.message)
+        self.details = {"previous_state": previous_state}
+
+
+class InvalidStart(InvalidTransition):
+    """A task instance that is neither queued nor restarting starts (409 in Airflow)."""
+
+    message = "TI was not in a state where it could be marked as running"
+
+
+class NotRunning(StateError):
+    """A heartbeat of a task instance that does not run any more (409 in Airflow)."""
+
+    reason = "not_running"
+
+    def __init__(self, state: str | None) -> None:
+        super().__init__("TI is no longer in the running state and task should terminate")
+        self.details = {"current_state": state}
+
+
+class RunningElsewhere(StateError):
+    """A heartbeat of another process than the one that runs the task instance (409 in Airflow)."""
+
+    reason = "running_elsewhere"
+
+    def __init__(self, hostname: str, pid: int | None) -> None:
+        super().__init__("TI is already running elsewhere")
+        self.details = {"current_hostname": hostname, "current_pid": pid}
+
+
+class MissingDag(StateError):
+    """A list of the task instances of a run needs a Dag (400 in Airflow)."""
+
+    reason = "missing_dag"
+
+    def __init__(self) -> None:
+        super().__init__("dag_id is required when dag_run_id is specified")
+
+
+class MissingParameter(StateError):
+    """A query for the events of an asset has neither its name nor its uri (400 in Airflow)."""
+
+    reason = "Missing parameter"
+
+    def __init__(self) -> None:
+        super().__init__("name and uri cannot both be None")
+
+
+class InvalidPartitionKey(StateError):
+    """The partition key of an outlet's event is blank or too long (422 in Airflow).
+
+    :param rule: what it must be, and what it is.
+    """
+
+    reason = "invalid_partition_key"
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"partition_key in outlet event {rule}")
+
+
+class BadOutletEvent(StateError):
+    """An outlet's event is malformed; in Airflow, the task instance that reports it has failed."""
+
+    reason = "bad_outlet_event"
+
+
+class ClientTooOld(StateError):
+    """Airflow 3.3.2 fails to tell a client of an older version what it asks for (500 there).
+
+    :param what: the thing that it asks for.
+    :param since: the first version that is told.
+    """
+
+    reason = "client_too_old"
+
+    def __init__(self, what: str, since: str) -> None:
+        super().__init__(
+            f"Airflow 3.3.2 answers 500 to a client before {since} that asks for {what}; "
+            "use a newer Task SDK"
+        )
+
+
+class RunNotStarted(StateError):
+    """An asset event cannot be sent, since a run that consumed it has not started (500 in
+    Airflow 3.3.2).
+    """
+
+    reason = "run_not_started"
+
+    def __init__(self, event_id: int, dag_id: str, run_id: str) -> None:
+        super().__init__(
+            f"the asset event {event_id} cannot be sent, since it was consumed by the run "
+            f"{run_id!r} of the Dag {dag_id!r}, which has no start_date (Airflow 3.3.2 answers "
+            "500); ask again when the run has started, or give it a start_date"
+        )
 
 
 class InvalidRetention(StateError):
@@ -216,6 +471,15 @@ class UnreadableValue(StateError):
             f"the stored value of key {key!r} cannot be sent as JSON: {why}; set it again"
         )
         self.key = key
+
+
+class UnreadableEvent(StateError):
+    """The extra of an asset event is not an object that can be sent (500 in Airflow)."""
+
+    reason = "unreadable_event"
+
+    def __init__(self, event_id: int, why: str) -> None:
+        super().__init__(f"the extra of asset event {event_id} cannot be sent: {why}")
 
 
 class BadDocument(StateError):

@@ -76,6 +76,7 @@ EXECUTION = Api(
         **_BY_SERVER,
         404: (_TEXT, _REASON),
         409: (_REASON,),
+        410: (_REASON,),
         422: (_LIST, _REASON),
         500: (_REASON,),
         507: (_REASON,),

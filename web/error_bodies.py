@@ -27,12 +27,9 @@ def _listed(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def execution_body(error: errors.StateError) -> Any:
     """``{"detail": {"reason", "message"}}`` for what a view raises; the rest as in the Core API."""
-    if isinstance(error, InvalidInput | Refused):
+    if error.is_plain or isinstance(error, InvalidInput | Refused):
         return core_body(error)
-    facts = {"reason": error.reason, "message": str(error)}
-    if isinstance(error, errors.InvalidTransition):
-        facts["previous_state"] = error.previous_state  # type: ignore[assignment]  # None is null
-    return {"detail": facts}
+    return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
 
 
 def control_body(error: errors.StateError) -> Any:

@@ -124,8 +124,8 @@ def _answer_http(error: HTTPException) -> Response:
         message = f"{error.name}: {request.method} {request.path}; /openapi.json lists all paths"
         reason = error.name.lower().replace(" ", "_")
         return _answer_with(error, control_body(Refused(error.code or 500, message, reason)))
-    if isinstance(error, RouteNotFound) and _is_there_without_slash():
-        return to_path_without_slash()
+    if isinstance(error, RouteNotFound) and _is_there(path := with_or_without_slash()):
+        return redirected(path)
     return _answer_with(error, {"detail": error.name})
 
 
@@ -137,15 +137,31 @@ def _body_too_large() -> Refused:
 def _answer_with(error: HTTPException, document: Any) -> Response:
     answer = json_answer(document, error.code or 500)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        allowed = sorted(error.valid_methods)
-        answer.headers["Allow"] = "GET" if "GET" in allowed else allowed[0]
+        answer.headers["Allow"] = _allowed_method(sorted(error.valid_methods))
     return answer
 
 
-def _is_there_without_slash() -> bool:
-    """Whether the path is one of Airflow's with a slash too many."""
-    path = request.path.rstrip("/")
-    if path == request.path or current_api() is not EXECUTION:
+def _allowed_method(allowed: list[str]) -> str:
+    """The method of the first route that takes the path, which is all that Airflow names."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and "HEAD" in allowed:
+        # by identity, because rules of one path are equal
+        methods = {id(adapter.match(None, method, True)[0]): method for method in allowed}
+        rules = current_app.url_map.iter_rules()
+        return next(methods[id(rule)] for rule in rules if id(rule) in methods)
+    return "GET" if "GET" in allowed else allowed[0]
+
+
+def with_or_without_slash() -> str:
+    """The path without its last slashes or, if it has none, with one."""
+    if request.path.endswith("/"):
+        return request.path.rstrip("/")
+    return f"{request.path}/"
+
+
+def _is_there(path: str) -> bool:
+    """Whether a path is one of the Execution API's."""
+    if current_api() is not EXECUTION:
         return False
     adapter = current_app.create_url_adapter(request)
     return adapter is not None and (
@@ -153,10 +169,10 @@ def _is_there_without_slash() -> bool:
     )
 
 
-def to_path_without_slash() -> Response:
-    """Where Airflow redirects a path with a slash too many: to the route without it."""
+def redirected(path: str) -> Response:
+    """Redirect to a path, as Airflow does from one with a slash too many or too few."""
     query = request.query_string.decode("latin-1")
-    place = request.script_root + request.path.rstrip("/") + (f"?{query}" if query else "")
+    place = request.script_root + path + (f"?{query}" if query else "")
     return Response(status=307, headers={"Location": request.host_url.rstrip("/") + place})
 
 

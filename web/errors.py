@@ -10,8 +10,16 @@ from state import errors
 
 STATUS: dict[type[errors.StateError], int] = {
     errors.InvalidTransition: 409,
+    errors.NotRunning: 409,
+    errors.RunningElsewhere: 409,
+    errors.TaskInstanceArchived: 410,
+    errors.RunNotStarted: 409,
+    errors.InvalidPartitionKey: 422,
+    errors.BadOutletEvent: 422,
     errors.InvalidRetention: 400,
+    errors.UnmappableLength: 400,
     errors.UnreadableValue: 422,
+    errors.UnreadableEvent: 422,
     errors.OutOfRange: 422,
     errors.BadDocument: 422,
     errors.NotFound: 404,

@@ -17,7 +17,18 @@ from marshmallow import Schema
 View = TypeVar("View", bound=Callable[..., Any])
 Query = type[Schema]
 Body = type[Schema] | tuple[type[Schema], ...]
-StateOp = Literal["get", "set", "delete", "clear", "list", "state"]
+StateOp = Literal[
+    "get",
+    "set",
+    "delete",
+    "clear",
+    "list",
+    "state",
+    "get_xcom",
+    "list_xcoms",
+    "set_xcom",
+    "delete_xcom",
+]
 LaneName = Literal["slow", "backend", "waiting"]
 
 NO_BODY = (204, None)
@@ -40,7 +51,10 @@ class Operation:
     :param errors: the bodies of errors, by their status, where they differ from its API's.
     :param by: the queries of a path that goes by name or by uri.
     :param open: whether it needs no token even where there is a secret.
+    :param workload: whether it takes a worker's first token too, whose scope is ``workload``.
     :param forms: whether its body may be a form too.
+    :param since: the first version of the Execution API that has it.
+    :param older_methods: the methods that older versions take at its path, if they have it.
     :param headers: of its answer, with what they say.
     :param state_op: what it does to the state of a task instance or an asset, as the journal and
         the faults name it; None if it does nothing to it.
@@ -54,10 +68,13 @@ class Operation:
     query: Query | None = None
     body: Body | None = None
     also: tuple[int, ...] = ()
-    errors: Mapping[int, type[Schema]] | None = None
+    errors: Mapping[int, tuple[type[Schema], ...]] | None = None
     by: Mapping[str, Query] | None = None
     open: bool = False
+    workload: bool = False
     forms: bool = False
+    since: str = ""
+    older_methods: tuple[str, ...] = ()
     headers: Mapping[str, str] | None = None
     state_op: StateOp | None = None
     entity: Literal["task", "asset"] | None = None
@@ -69,6 +86,11 @@ class Operation:
         if self.lane:
             return lane(self.lane)(view)
         return view
+
+
+def or_null(schema: type[Schema]) -> dict[str, Any]:
+    """The JSON schema of an answer that is null where there is nothing to answer."""
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def lane(name: LaneName) -> Callable[[View], View]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +30,7 @@ class Service:
     :param settings: as :func:`web.settings.load` returns them.
     :param backend: of the namespace ``default``.
     :param make_backend: makes the backend of another namespace, by its realm.
+    :param environ: the environment, for the secrets that a fixture document names.
     :param fixture: the document given at start, to which a reset returns.
     :param passwords: of the users, by their names.
     """
@@ -41,6 +42,7 @@ class Service:
     passwords: dict[str, str]
     backend: Backend
     make_backend: Callable[[str], Backend]
+    environ: Mapping[str, str]
     fixture: dict[str, Any] | None = None
     logins: Logins = field(default_factory=Logins)
     _backends: dict[str, Backend] = field(default_factory=dict)
@@ -66,3 +68,8 @@ def setting(name: str) -> Any:
     if name in config:
         return config[name]
     return g.service.settings[name]
+
+
+def page_size(parameters: dict[str, Any]) -> int:
+    """The number of rows of a page of the Core API, at most ``maximum_page_limit``."""
+    return int(min(parameters["limit"], setting("maximum_page_limit")))

@@ -148,6 +148,11 @@ def comma_separated(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Words separated by commas, in lower case."""
+    return comma_separated(text.lower())
+
+
 def hosts(text: str) -> tuple[str, ...]:
     """Host names separated by commas, in lower case; ports are refused."""
     names = tuple(word.lower().rstrip(".") for word in comma_separated(text))
@@ -364,6 +369,15 @@ SETTINGS: tuple[Setting, ...] = (
         integer(1),
         "a number of rows",
         "Most rows in one page of a Core API list.",
+        option=False,
+    ),
+    Setting(
+        "sensitive_var_conn_names",
+        "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES",
+        (),
+        words,
+        "words between commas",
+        "Words in the names of further variables whose values are hidden.",
         option=False,
     ),
     Setting(

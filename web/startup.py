@@ -31,7 +31,7 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
     """Open the store, load the backend, and load the fixture.
 
     :param settings: every setting, as :mod:`web.settings` reads them.
-    :param environ: the environment, for the backend's options.
+    :param environ: the environment, for the backend's options and the secrets of fixtures.
     :raises SettingError: for an invalid fixture or file of passwords.
     :raises BadBackend: if the backend cannot be loaded.
     :raises StoreError: if the database cannot be opened.
@@ -54,6 +54,7 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
             passwords=passwords,
             backend=backend(DEFAULT),
             make_backend=backend,
+            environ=environ,
             fixture=fixture,
         )
         _load(service, fixture)
@@ -69,7 +70,7 @@ def _load(service: Service, fixture: dict[str, Any] | None) -> None:
         return
     if service.settings["load_fixture"] or fixtures.is_empty(namespace):
         try:
-            fixtures.apply(namespace, fixture)
+            fixtures.apply(namespace, fixture, environ=service.environ)
         except BadDocument as error:
             path = service.settings["fixture"]
             raise _bad_fixture(path, f"{error.where}: {error}") from None

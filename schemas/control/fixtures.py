@@ -5,12 +5,21 @@ from __future__ import annotations
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from ..base import Control
-from ..fields.airflow import Integer, JsonValue, Text, Truth, UtcDateTime, Uuid4
-from ..fields.control import Flag, Whole, Word
+from ..fields.airflow import (
+    AnyJson,
+    Integer,
+    JsonObject,
+    JsonValue,
+    Text,
+    Truth,
+    UtcDateTime,
+    Uuid4,
+)
+from ..fields.control import AssetReference, Flag, Secret, Whole, Word
+from ..fields.task_states import TASK_INSTANCE_STATES
 
-STATES = (
-    "removed scheduled queued running success restarting failed up_for_retry up_for_reschedule "
-    "upstream_failed skipped deferred awaiting_input"
+RUN_TYPES = (
+    "backfill scheduled manual operator_triggered asset_triggered asset_materialization"
 ).split()
 
 
@@ -42,24 +51,113 @@ class DagRun(Control):
     logical_date = UtcDateTime(allow_none=True)
     run_after = UtcDateTime(allow_none=True)
     state = Word(validate=validate.OneOf(["queued", "running", "success", "failed"]))
+    run_type = Word(validate=validate.OneOf(RUN_TYPES))
+    data_interval_start = UtcDateTime(allow_none=True)
+    data_interval_end = UtcDateTime(allow_none=True)
+    start_date = UtcDateTime(allow_none=True)
+    end_date = UtcDateTime(allow_none=True)
+    queued_at = UtcDateTime(allow_none=True)
+    conf = JsonObject(allow_none=True)
+    note = Word(allow_none=True)
+    triggering_user_name = Word(allow_none=True)
+    triggered_by = Word(allow_none=True)
+    partition_key = Word(allow_none=True)
+    clear_number = Whole(least=0)
 
 
 class TaskInstance(Coordinates):
     """An attempt of a task instance; a new id for existing coordinates is the next attempt."""
 
     id = Uuid4(required=True)
-    state = Word(allow_none=True, validate=validate.OneOf(STATES))
+    ref = Word()
+    state = Word(allow_none=True, validate=validate.OneOf(TASK_INSTANCE_STATES))
     try_number = Whole(least=0)
     max_tries = Whole(least=0)
+    hostname = Word()
+    unixname = Word(allow_none=True)
+    pid = Whole(least=-(2**63), allow_none=True)
+    start_date = UtcDateTime(allow_none=True)
+    end_date = UtcDateTime(allow_none=True)
+    next_method = Word(allow_none=True)
+    next_kwargs = JsonObject(allow_none=True)
 
 
 class Asset(Control):
-    """An asset."""
+    """An asset; a ``ref`` is its name within the document."""
 
     id = Whole(least=-(2**63), required=True)
+    ref = Word()
     name = Word(least=1, required=True)
     uri = Word(least=1, required=True)
     active = Flag(load_default=True)
+    group = Word()
+    extra = JsonObject()
+
+
+class DagTask(Control):
+    """A task of a Dag; those of a task group have its name and a dot before their own."""
+
+    task_id = Word(least=1, required=True)
+    inlets = fields.List(AssetReference())
+    outlets = fields.List(AssetReference())
+
+
+class Dag(Control):
+    """A Dag; only one with ``tasks`` has a version."""
+
+    dag_id = Word(least=1, required=True)
+    owners = Word()
+    is_paused = Flag()
+    is_stale = Flag()
+    tags = fields.List(Word())
+    description = Word(allow_none=True)
+    timetable_summary = Word(allow_none=True)
+    timetable_description = Word(allow_none=True)
+    next_dagrun_logical_date = UtcDateTime(allow_none=True)
+    max_active_tasks = Whole(least=0)
+    max_active_runs = Whole(least=0, allow_none=True)
+    relative_fileloc = Word(allow_none=True)
+    tasks = fields.List(fields.Nested(DagTask), allow_none=True)
+
+
+class AssetAlias(Control):
+    """An alias, and the assets that it stands for."""
+
+    name = Word(least=1, required=True)
+    group = Word()
+    assets = fields.List(AssetReference())
+
+
+class AssetEvent(Control):
+    """An event of an asset, with the aliases that it came from and the runs that consumed it, each
+    as a Dag id and a run id; its id is its place in the list unless it is given.
+    """
+
+    id = Whole(least=1)
+    asset = AssetReference(required=True)
+    timestamp = UtcDateTime()
+    extra = JsonObject()
+    source_dag_id = Word(allow_none=True)
+    source_task_id = Word(allow_none=True)
+    source_run_id = Word(allow_none=True)
+    source_map_index = Whole(least=-1, allow_none=True)
+    partition_key = Word(allow_none=True)
+    source_aliases = fields.List(Word())
+    created_dagruns = fields.List(
+        fields.List(Word(), validate=validate.Length(equal=2, error="Expected a Dag id, a run id"))
+    )
+
+
+class TaskReschedule(Control):
+    """A run of a sensor that waits; those of an attempt replace the ones that it has.
+
+    :cvar ti: the ``ref`` in the document or the id of the attempt.
+    """
+
+    ti = Word(least=1, required=True)
+    start_date = UtcDateTime(required=True)
+    end_date = UtcDateTime(required=True)
+    reschedule_date = UtcDateTime(required=True)
 
 
 class TaskEntry(Coordinates):
@@ -92,6 +190,36 @@ class AssetEntry(Control):
     last_updated_by = fields.Nested(LastUpdatedBy, allow_none=True)
 
 
+class Variable(Control):
+    """A variable."""
+
+    key = Word(least=1, required=True)
+    value = Secret(required=True)
+    description = Word(allow_none=True)
+
+
+class Connection(Control):
+    """A connection."""
+
+    conn_id = Word(least=1, required=True)
+    conn_type = Word(required=True)
+    description = Word(allow_none=True)
+    host = Secret(allow_none=True)
+    schema = Word(allow_none=True)
+    login = Word(allow_none=True)
+    password = Secret(allow_none=True)
+    port = Whole(least=-(2**63), allow_none=True)
+    extra = Secret(allow_none=True)
+
+
+class XCom(Coordinates):
+    """An XCom of a task instance."""
+
+    key = Word(least=1, required=True)
+    value = AnyJson(required=True)
+    timestamp = UtcDateTime()
+
+
 class Fixture(Control):
     """The state of a namespace, or a part of it."""
 
@@ -101,6 +229,13 @@ class Fixture(Control):
     assets = fields.List(fields.Nested(Asset))
     task_state_store = fields.List(fields.Nested(TaskEntry))
     asset_state_store = fields.List(fields.Nested(AssetEntry))
+    variables = fields.List(fields.Nested(Variable))
+    connections = fields.List(fields.Nested(Connection))
+    xcoms = fields.List(fields.Nested(XCom))
+    dags = fields.List(fields.Nested(Dag))
+    asset_aliases = fields.List(fields.Nested(AssetAlias))
+    asset_events = fields.List(fields.Nested(AssetEvent))
+    task_reschedules = fields.List(fields.Nested(TaskReschedule))
 
 
 class TaskInstanceBody(Control):
@@ -133,6 +268,12 @@ class ResetOptions(Control):
     """Where to reset to: the fixture loaded at start, or ``empty``."""
 
     to = Text(validate=validate.OneOf(["empty"]))
+
+
+class ExportOptions(Control):
+    """Whether secrets are exported; else each is the name of an environment variable."""
+
+    with_secrets = Truth(load_default=False)
 
 
 class StrictOption(Control):

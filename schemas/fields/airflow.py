@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -21,6 +22,7 @@ from .problems import Problem, value_error
 DEFAULT = "default"  # expires_at: apply [state_store] default_retention_days
 NULL_VALUE = value_error("value cannot be null")
 _NOT_A_MOMENT = Problem("Input should be a valid datetime", "datetime_type")
+_NOT_JSON = Problem("input was not a valid JSON value", "invalid-json-value")
 _NO_ZONE = Problem("Input should have timezone info", "timezone_aware")
 _INTEGER = re.compile(r"([+-]?)0*(\d+(?:_\d+)*)(?:\.0+)?", re.ASCII)
 _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -54,8 +56,7 @@ class JsonValue(Field):
         return {"type": ["array", "boolean", "number", "object", "string"]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, dict | list):
-            _check_depth(value)
+        _refuse(_too_deep(value, _MAX_DEPTH))
         if self.nested_nan:
             if isinstance(value, float) and values.not_finite(value):
                 message = "value must be a finite number; NaN and Inf are not JSON representable"
@@ -72,23 +73,65 @@ class JsonValue(Field):
         return value
 
 
-def _check_depth(value: Any) -> None:
-    """Refuse a value that is nested too deep; errors have pydantic's locations.
+class Unparsed(str):
+    """A body that is not JSON, by its content type."""
 
-    :raises ValidationError: with an error for each member beyond the depth.
+
+class AnyJson(Field):
+    """Any JSON value, null included, nested no deeper than pydantic allows."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def openapi(self) -> dict[str, Any]:
+        return {}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, Unparsed):
+            raise ValidationError([_NOT_JSON])
+        _refuse(_too_deep(value, _MAX_DEPTH + 1))  # no object around it is a level too
+        return value
+
+
+class JsonObject(Field):
+    """An object whose members are JSON values, null included."""
+
+    default_error_messages = {"null": Problem("Input should be a valid dictionary", "dict_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError([self.error_messages["null"]])
+        members = (_too_deep(item, _MAX_DEPTH + 1, (name,)) for name, item in value.items())
+        _refuse(list(itertools.chain.from_iterable(members)))
+        return value
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ValidationError(problems)
+
+
+def _too_deep(value: Any, most: int, location: tuple[str | int, ...] = ()) -> list[Problem]:
+    """The problems of a value that is nested too deep, one for each member beyond the depth.
+
+    :param most: levels.
+    :param location: of the value; the problems have pydantic's locations.
     """
-    level: list[_Located] = [(value, ())]
-    for _ in range(_MAX_DEPTH - 1):
+    if not isinstance(value, dict | list):
+        return []
+    level: list[_Located] = [(value, location)]
+    for _ in range(most - 1):
         level = list(_members(level, dict | list))
         if not level:
-            return
+            return []
     message = "Recursion error - maximum validation depth exceeded"
-    too_deep = [
-        Problem(message, "recursion_depth_exceeded", loc=location, echo=False)
-        for _, location in _members(level, object)
+    return [
+        Problem(message, "recursion_depth_exceeded", loc=place, echo=False)
+        for _, place in _members(level, object)
     ]
-    if too_deep:
-        raise ValidationError(too_deep)
 
 
 def _members(level: list[_Located], type_: Any) -> Iterator[_Located]:
@@ -122,6 +165,27 @@ class UtcDateTime(Field):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value
+
+
+class Moments(Field):
+    """A query parameter that may be given several times, each an aware moment."""
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "format": "date-time"}}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> list[datetime]:
+        moments: list[datetime] = []
+        errors: dict[int, list[str]] = {}
+        for index, item in enumerate(value):
+            try:
+                moments.append(_moment(item))
+            except _Rejected as rejected:
+                errors[index] = [rejected.problem]
+        if errors:
+            raise ValidationError(errors)
+        return moments
 
 
 class ExpiresAt(UtcDateTime):
@@ -188,22 +252,39 @@ class Integer(Field):
     """An integer in a query or path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``…).
 
     :param least: the minimum.
+    :param most: the maximum.
+    :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, least: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, least: int | None = None, most: int | None = None, times: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.most = most
+        self.times = times
 
     def openapi(self) -> dict[str, Any]:
-        if self.least is None:
-            return {"type": "integer"}
-        return {"type": "integer", "minimum": self.least}
+        properties: dict[str, Any] = {"type": "integer"}
+        if self.least is not None:
+            properties["minimum"] = self.least
+        if self.most is not None:
+            properties["maximum"] = self.most
+        return properties
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        number = _integer(value)
+        try:
+            number = _integer(value)
+        except _Rejected as rejected:
+            raise ValidationError([rejected.problem] * self.times) from None
         if self.least is not None and number < self.least:
             message = f"Input should be greater than or equal to {self.least}"
-            raise ValidationError([Problem(message, "greater_than_equal", {"ge": self.least})])
+            problem = Problem(message, "greater_than_equal", {"ge": self.least})
+            raise ValidationError([problem] * self.times)
+        if self.most is not None and number > self.most:
+            message = f"Input should be less than or equal to {self.most}"
+            problem = Problem(message, "less_than_equal", {"le": self.most})
+            raise ValidationError([problem] * self.times)
         return number
 
 
@@ -211,12 +292,34 @@ def _integer(text: str) -> int:
     match = _INTEGER.fullmatch(text.strip(_BLANKS))
     if not match:
         message = "Input should be a valid integer, unable to parse string as an integer"
-        raise ValidationError([Problem(message, "int_parsing")])
+        raise _Rejected(Problem(message, "int_parsing"))
     try:
         return int(match[1] + match[2])
     except ValueError:
         message = "Unable to parse input string as an integer, exceeded maximum size"
-        raise ValidationError([Problem(message, "int_parsing_size")]) from None
+        raise _Rejected(Problem(message, "int_parsing_size")) from None
+
+
+class LaxInteger(Field):
+    """An integer in a body, in what pydantic takes for one: ``1``, ``1.0``, ``"1"``, ``true``."""
+
+    default_error_messages = {"null": Problem("Input should be a valid integer", "int_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["integer", "string"]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, str):
+            try:
+                return _integer(value)
+            except _Rejected as rejected:
+                raise ValidationError([rejected.problem]) from None
+        if not isinstance(value, int | float):
+            raise ValidationError([self.error_messages["null"]])
+        if isinstance(value, float) and not value.is_integer():
+            message = "Input should be a valid integer, got a number with a fractional part"
+            raise ValidationError([Problem(message, "int_from_float")])
+        return int(value)
 
 
 class Truth(Field):
@@ -244,11 +347,13 @@ class Text(Field):
     """A string.
 
     :param least: the minimum number of characters.
+    :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, least: int = 0, times: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.times = times
 
     default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
@@ -263,7 +368,7 @@ class Text(Field):
         if len(value) < self.least:
             message = f"String should have at least {self.least} character"
             raise ValidationError(
-                [Problem(message, "string_too_short", {"min_length": self.least})]
+                [Problem(message, "string_too_short", {"min_length": self.least})] * self.times
             )
         return value
 

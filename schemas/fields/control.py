@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from state.model import values
+from state.model import env_secrets, values
 from state.model.faults import LONGEST
 from state.model.retention import NEVER_EXPIRE
 
@@ -58,6 +58,30 @@ class Word(Text):
                 ]
             )
         return text
+
+
+class Secret(Word):
+    """A string, or the name of the environment variable that has it: ``{"$env": NAME}``."""
+
+    def openapi(self) -> dict[str, Any]:
+        prefixes = "|".join(env_secrets.PREFIXES)
+        name = {"type": "string", "pattern": rf"^({prefixes})\w+$"}
+        placeholder = {
+            "type": "object",
+            "properties": {env_secrets.MEMBER: name},
+            "required": [env_secrets.MEMBER],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [{"type": "string"}, placeholder]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if env_secrets.is_placeholder(value):
+            return value
+        if isinstance(value, dict):
+            prefixes = " or ".join(env_secrets.PREFIXES)
+            message = f'Input should be a string, or {{"$env": NAME}} with a NAME after {prefixes}'
+            raise ValidationError([Problem(message, "secret")])
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Flag(Field):
@@ -194,3 +218,32 @@ class Retention(Field):
         if not _is_number(value, 0, LONGEST_SPAN) or value == 0:
             raise ValidationError([self.error_messages["null"]])
         return timedelta(seconds=value)
+
+
+class AssetReference(Field):
+    """An asset in a fixture document: its ``ref`` there, its name or its id, or an object with its
+    name and its uri, for which no asset need exist.
+    """
+
+    default_error_messages = {
+        "null": Problem(
+            "Input should be an asset's ref, name or id, or an object of a name and a uri",
+            "asset_reference",
+        )
+    }
+
+    def openapi(self) -> dict[str, Any]:
+        members = {"name": {"type": "string"}, "uri": {"type": "string"}}
+        key = {"type": "object", "properties": members, "required": list(members)}
+        return {"anyOf": [{"type": ["string", "integer"]}, key]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        is_key = isinstance(value, dict) and sorted(value) == ["name", "uri"]
+        texts = list(value.values()) if is_key else [value]
+        if not is_number and not all(isinstance(text, str) for text in texts):
+            raise ValidationError([self.error_messages["null"]])
+        if values.broken_text(value, names=False):
+            message = f"Input should be Unicode text; {values.LONE_SURROGATE}"
+            raise ValidationError([Problem(message, "string_unicode")])
+        return value

@@ -80,7 +80,7 @@ def listed(
 
 
 def _under(messages: Any, where: Location, data: Any, name: Any) -> list[dict[str, Any]]:
-    value = data[name] if isinstance(data, list) or name in data else None
+    value = data[name] if isinstance(data, list | tuple) or name in data else None
     if not isinstance(messages, dict):
         return [
             _item(problem, where, data if getattr(problem, "type", "") == "missing" else value)

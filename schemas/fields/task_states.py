@@ -7,9 +7,16 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, validate
 
+from .airflow import LaxInteger
 from .base import Field
-from .problems import NOT_AN_OBJECT, Problem
+from .control import Word
+from .problems import MISSING, NOT_AN_OBJECT, Problem
 
+TASK_INSTANCE_STATES = (
+    *("removed", "scheduled", "queued", "running", "success", "restarting", "failed"),
+    *("up_for_retry", "up_for_reschedule", "upstream_failed", "skipped", "deferred"),
+    "awaiting_input",
+)
 _NOT_A_DICT = Problem("Input should be a valid dictionary", "dict_type")
 _UNION_PROBLEMS = [
     Problem(
@@ -37,7 +44,7 @@ class OneOf(Field):
     """
 
     def __init__(self, *states: str, literal: str = "", **kwargs: Any) -> None:
-        super().__init__(required=True, validate=validate.OneOf(states), **kwargs)
+        super().__init__(**{"required": True, "validate": validate.OneOf(states), **kwargs})
         self.states = states
         quoted = [f"'{state}'" for state in states]
         expected = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
@@ -146,3 +153,61 @@ class Duration(Field):
                 [Problem("Input should be a valid timedelta", "time_delta_parsing")]
             )
         return value
+
+
+class TasksToSkip(Field):
+    """A list of task ids, each alone or in a list with its map index.
+
+    The value is a list of pairs of both; the map index of a task id alone is -1.
+    """
+
+    default_error_messages = {"null": Problem("Input should be a valid list", "list_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        task = {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 2, "maxItems": 2}]}
+        return {"type": "array", "items": task}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> list[tuple[str, int]]:
+        if not isinstance(value, list):
+            raise ValidationError([self.error_messages["null"]])
+        tasks: list[tuple[str, int]] = []
+        errors: dict[Any, Any] = {}
+        for index, item in enumerate(value):
+            try:
+                tasks.append(_task(item))
+            except ValidationError as error:
+                errors[index] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return tasks
+
+
+def _task(item: Any) -> tuple[str, int]:
+    """A task id and a map index; what is wrong is told as by pydantic, for either form."""
+    if isinstance(item, str):
+        return Word().deserialize(item), -1
+    not_a_text = Problem("Input should be a valid string", "string_type", loc=("str",))
+    pair = ("tuple[str, int]",)
+    if not isinstance(item, list):
+        not_a_pair = Problem("Input should be a valid tuple", "tuple_type", loc=pair)
+        raise ValidationError([not_a_text, not_a_pair])
+    problems = [not_a_text]
+    for position, kind in enumerate((Word(), LaxInteger())):
+        loc = (*pair, position)
+        if position >= len(item):
+            problems.append(Problem(str(MISSING), "missing", loc=loc))
+            continue
+        try:
+            kind.deserialize(item[position])
+        except ValidationError as error:
+            found: Any = error.messages
+            problems += [Problem(str(one), one.type, one.ctx, loc) for one in found]
+    if len(item) > 2:
+        message = f"Tuple should have at most 2 items after validation, not {len(item)}"
+        ctx = {"field_type": "Tuple", "max_length": 2, "actual_length": len(item)}
+        problems.append(Problem(message, "too_long", ctx, pair))
+    if len(problems) > 1:
+        raise ValidationError(problems)
+    return str(item[0]), int(item[1])

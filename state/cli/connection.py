@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import Unreachable
-from ..model import tokens
+from ..model import env_secrets, tokens
 from ..model.names import NAMESPACE_PREFIX, check_name
 from ..process import DEFAULT_URL, ServerProcess
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..client.http import StateroomClient
 
 _PRIVATE = ["--host", "127.0.0.1", "--durable", "--log-level", "error", "--max-body", "4GiB"]
-_HIDDEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see
+_HIDDEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see,
+_SEEN = (*env_secrets.PREFIXES, "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES")  # except for these
 
 
 def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:
@@ -143,5 +144,9 @@ def _owner_url(path: Path) -> str | None:
 
 def _environment(secret: str) -> dict[str, str]:
     """The environment of a private service: no settings of the user's, and a secret of its own."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(_HIDDEN)}
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_SEEN) or not name.startswith(_HIDDEN)
+    }
     return {**environ, "AIRFLOW__API_AUTH__JWT_SECRET": secret}

@@ -13,14 +13,22 @@ from .connection import connected
 
 @click.command("export")
 @click.argument("path", type=click.Path(dir_okay=False), default="-")
-def export_document(path: str) -> None:
+@click.option(
+    "--with-secrets",
+    is_flag=True,
+    help="Export passwords and other secrets; else the names of environment variables for them.",
+)
+def export_document(path: str, with_secrets: bool) -> None:
     """Export all state as a fixture document.
 
     It goes to standard output, or to PATH; an existing file is replaced only after the whole
-    document is on disk.
+    document is on disk. Secrets of connections and variables are not in it, unless --with-secrets
+    is given.
     """
+    parameters = {"with_secrets": int(with_secrets)}
     with connected() as client:
-        text = fixture_files.canonical(client.ask("GET", "/_stateroom/fixture"))
+        document = client.ask("GET", "/_stateroom/fixture", params=parameters)
+    text = fixture_files.canonical(document)
     if path == "-":
         click.echo(text, nl=False)
     else:

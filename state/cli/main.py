@@ -30,6 +30,7 @@ from .faults import faults
 from .journal import explain, history, journal
 from .namespaces import clock, namespaces
 from .numbers import DAY, Number
+from .run import run_task
 from .snapshots import snapshot
 
 # exit statuses; 3 to 8 are those of a database that cannot be opened (state/errors.py)
@@ -189,7 +190,7 @@ for _command in (*entries.COMMANDS, *fixtures.COMMANDS, references.list_referenc
     cli.add_command(_command)
 for _command in (check, execute, make_token, ready, serve):
     cli.add_command(_command)
-for _command in (clock, explain, faults, history, journal, namespaces, snapshot):
+for _command in (clock, explain, faults, history, journal, namespaces, run_task, snapshot):
     cli.add_command(_command)
 
 

@@ -155,17 +155,25 @@ class Stateroom(Connection):
         """The keys and values of each scope: ``{"etl/submit": {"job_id": "job-42"}}``."""
         return State.of(self.document())
 
-    def document(self) -> dict[str, Any]:
-        """All state as a fixture document."""
-        document: dict[str, Any] = self._client.call("GET", _FIXTURE).json()
+    def document(self, with_secrets: bool = False) -> dict[str, Any]:
+        """All state as a fixture document.
+
+        :param with_secrets: with the passwords and extras of connections and the variables that
+            hold secrets; else each is ``{"$env": NAME}``, the name of an environment variable.
+        """
+        parameters = {"with_secrets": int(with_secrets)}
+        document: dict[str, Any] = self._client.call("GET", _FIXTURE, params=parameters).json()
         return document
 
-    def export(self, path: str | Path) -> Path:
+    def export(self, path: str | Path, with_secrets: bool = False) -> Path:
         """Export all state as a fixture document, and return the path.
 
         An existing file is replaced only after the whole document is on disk.
+
+        :param with_secrets: as for :meth:`document`.
         """
-        fixture_files.write(Path(path), fixture_files.canonical(self.document()))
+        text = fixture_files.canonical(self.document(with_secrets))
+        fixture_files.write(Path(path), text)
         return Path(path)
 
     def import_(self, path: str | Path) -> None:

@@ -12,7 +12,7 @@ from ..backends.wrappers import Failure
 from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.clock import from_text
-from ..model.events import KEY_NOT_FOUND, actor_name
+from ..model.events import DELETE_VARIABLE, KEY_NOT_FOUND, SET_VARIABLE, actor_name
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
@@ -20,7 +20,12 @@ from .events import Event, lost_updates
 
 MOST_LINES = 60
 _LONGEST_VALUE = 36  # characters
-_VERBS = {"state": "reports", "create": "begins"}
+_VERBS = {
+    "state": "reports",
+    "create": "begins",
+    SET_VARIABLE: "set variable",
+    DELETE_VARIABLE: "delete variable",
+}
 
 
 def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST_LINES) -> str:
@@ -147,9 +152,9 @@ def _outcome(event: Event, read_value: str) -> str:
     if event.op == "create" and isinstance(event.scope, AssetScope):
         return ""
     parts = [printable(masked(event.note or ""))]
-    if event.op == "get":
+    if event.op in ("get", "get_xcom") or (event.op == "list_xcoms" and event.saw is not None):
         parts.insert(0, read_value)
-    elif event.op == "set":
+    elif event.op in ("set", "set_xcom", SET_VARIABLE):
         parts[:0] = [value_summary(event.value), _expiry(event)]
     return "   ".join(part for part in parts if part)
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+SET_VARIABLE = "set_variable"
+DELETE_VARIABLE = "delete_variable"
 CALLS = ("get", "set", "delete", "clear", "list")
+XCOM_CALLS = ("get_xcom", "list_xcoms", "set_xcom", "delete_xcom")
 OPS = (
     *CALLS,
     *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),
-    "drop",
+    *("drop", SET_VARIABLE, DELETE_VARIABLE),
+    *XCOM_CALLS,
 )
 
 # why a call had no effect, in addition to its status

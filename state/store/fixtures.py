@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..errors import BadDocument, DatabaseFull, NotFound
-from ..model import envelope, fixture_files, values
+from ..model import env_secrets, envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
-from . import snapshots
+from . import fixture_assets, snapshots
 from .database.sql import each_row
 from .journal.journal import Event
 from .namespace import Namespace
-from .tables import namespaces, scopes
-from .tables.assets import put_asset
-from .tables.dag_runs import put_run
+from .tables import dag_runs, namespaces, scopes
+from .tables.assets import NEW_ASSET, put_asset
+from .tables.connections import put_connection
+from .tables.dags import VERSION_DATE
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.scopes import put_scope
-from .tables.task_instances import put_attempt
+from .tables.task_instances import NEW_ATTEMPT, put_attempt
+from .tables.variables import put_variable
+from .tables.xcoms import NewXCom, put_xcom
+from .views import shared
 
 log = logging.getLogger("stateroom")
 Document = dict[str, Any]
-_MOMENTS = ("logical_date", "run_after", "expires_at", "updated_at")
+_MOMENTS = (
+    "logical_date",
+    "run_after",
+    "data_interval_start",
+    "data_interval_end",
+    "start_date",
+    "end_date",
+    "queued_at",
+    "expires_at",
+    "updated_at",
+    "next_dagrun_logical_date",
+    "timestamp",
+    "reschedule_date",
+)
 
 
 def apply(
-    namespace: Namespace, document: Document, forget: bool = False, writer: Writer = CONTROL
+    namespace: Namespace,
+    document: Document,
+    forget: bool = False,
+    writer: Writer = CONTROL,
+    environ: Mapping[str, str] | None = None,
 ) -> None:
     """Create or update what a document has and leave the rest, in one transaction.
 
     :param document: as ``schemas.control.Fixture`` loads it: moments are aware datetimes.
     :param forget: empty the namespace first, with its configuration, faults and clock.
-    :raises BadDocument: with the path, if it refers to a run, task instance or asset that does not
-        exist.
+    :param environ: the environment variables that the document may name in place of secrets.
+    :raises BadDocument: with the path, if it refers to a run, task instance, asset or environment
+        variable that does not exist, or if a connection's ``extra`` is no JSON object.
     """
+    document = env_secrets.resolved(document, environ or {})
     config = dict(document.get("config", {}))
     changes_secret = forget or "jwt_secret" in config
     secret = config.pop("jwt_secret", None)
@@ -103,18 +128,26 @@ def _empty(
 def _apply_parts(
     db: sqlite3.Connection, namespace: Namespace, document: Document, parent: int
 ) -> None:
+    dated = {}
+    if "dags" in document:  # a whole Airflow, in which an asset is as old as its Dag
+        dated = {"created_at": VERSION_DATE}
     parts: dict[str, Callable[[Document, str], object]] = {
-        "dag_runs": lambda item, where: put_run(db, namespace, item),
+        "dag_runs": lambda item, where: dag_runs.put_run(db, namespace, item),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
-        "assets": lambda item, where: put_asset(db, namespace, item, where),
+        "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
         "asset_state_store": lambda item, where: _put_asset_entry(
             db, namespace, item, where, parent
         ),
+        "variables": lambda item, where: put_variable(db, namespace.ns, item),
+        "connections": lambda item, where: put_connection(db, namespace.ns, item, where),
+        "xcoms": lambda item, where: _put_xcom(db, namespace, item, where, parent),
     }
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
             put(_with_texts(item), f"{name}[{index}]")
+    lists = {name: map(_with_texts, document.get(name, ())) for name in fixture_assets.LISTS}
+    fixture_assets.apply(db, namespace, {name: list(items) for name, items in lists.items()})
 
 
 def _with_texts(item: Document) -> Document:
@@ -153,6 +186,20 @@ def _put_task_entry(
     if row is None:
         raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
     _put_entry(db, namespace, row[0], item, ("api", None), parent)
+
+
+def _put_xcom(
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
+) -> None:
+    lookup = scopes.task(namespace, task_scope_from(item)).lookup
+    row = db.execute(lookup.sql, lookup.parameters).fetchone()
+    if row is None:
+        raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
+    text = values.dumps(item["value"])
+    event = Event("set_xcom", CONTROL, row[0], item["key"], value=text, parent=parent)
+    timestamp = item.get("timestamp") or to_text(namespace.clock.now())
+    seq = namespace.journal.write(db, event)
+    put_xcom(db, NewXCom(row[0], item["key"], text, timestamp, seq))
 
 
 def _put_asset_entry(
@@ -237,17 +284,27 @@ def _put_entry(
     put_entry(db, namespace.ns, entry, envelope.unwrap(value), API_WRITER)
 
 
-def export(namespace: Namespace) -> Document:
-    """The contents of the namespace in a stable order, without secrets."""
+def export(
+    namespace: Namespace, with_secrets: bool = False, sensitive: Iterable[str] = ()
+) -> Document:
+    """The contents of the namespace in a stable order, without the secret that checks tokens.
+
+    :param with_secrets: also the passwords and extras of connections and the variables that hold
+        secrets; else each is the name of an environment variable.
+    :param sensitive: further words in names of secrets, as for
+        :func:`~state.masking.masked_variable`.
+    """
     document: Document = {}
-    for name, value in parts(namespace):
+    for name, value in parts(namespace, with_secrets, sensitive):
         if isinstance(value, Iterator):
             value = [*value]
         document[name] = value
     return document
 
 
-def parts(namespace: Namespace) -> Iterator[tuple[str, Any]]:
+def parts(
+    namespace: Namespace, with_secrets: bool = False, sensitive: Iterable[str] = ()
+) -> Iterator[tuple[str, Any]]:
     """The members of what :func:`export` returns, each with its name, of one state of the database.
 
     Lists are iterators: each is to be read before the next member is asked for. The members have to
@@ -256,9 +313,19 @@ def parts(namespace: Namespace) -> Iterator[tuple[str, Any]]:
     yield "config", dict(sorted(namespace.config.items()))
     with namespace.database.snapshot() as db:
         for name, sql in _EXPORTS.items():
-            yield name, map(_exported, each_row(db, sql, (namespace.ns,)))
+            rows = each_row(db, sql, (namespace.ns,))
+            yield name, map(_exported, map(_WITHOUT_DEFAULTS[name], rows))
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
         yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
+        yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
+        further = {
+            "xcoms": map(_exported, each_row(db, _XCOMS, (namespace.ns,))),
+            **fixture_assets.export(db, namespace.ns),
+        }
+        for name, items in further.items():
+            first = next(items, None)
+            if first is not None:
+                yield name, itertools.chain([first], items)
 
 
 def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
@@ -277,6 +344,22 @@ def _asset_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
         yield entry
 
 
+def _without(defaults: Document, always: tuple[str, ...], row: Document) -> Document:
+    """A row without the members that have their default, except some."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name in always or name not in defaults or value != defaults[name]
+    }
+
+
+_WITHOUT_DEFAULTS: dict[str, Callable[[Document], Document]] = {
+    "dag_runs": partial(_without, dag_runs.NEW_RUN, ("logical_date", "run_after", "state")),
+    "task_instances": partial(_without, NEW_ATTEMPT, ("state", "try_number", "max_tries")),
+    "assets": partial(_without, NEW_ASSET, ()),
+}
+
+
 def _exported(row: Document) -> Document:
     """A row with members of a document in place of stored texts."""
     for name in _MOMENTS:
@@ -284,6 +367,9 @@ def _exported(row: Document) -> Document:
             row[name] = to_wire(row[name])
     if "value" in row:
         row["value"] = values.loads(row["value"])
+    for name in ("extra", "conf", "next_kwargs"):
+        if row.get(name) is not None:
+            row[name] = values.loads(row[name])
     if "active" in row:
         row["active"] = bool(row["active"])
     return row
@@ -303,14 +389,19 @@ def _exported_writer(entry: Document) -> Document:
 
 
 _EXPORTS = {
-    "dag_runs": """SELECT dag_id, run_id, logical_date, run_after, state FROM dag_runs WHERE ns = ?
+    "dag_runs": f"""SELECT dag_id, run_id, {dag_runs.COLUMNS} FROM dag_runs WHERE ns = ?
         ORDER BY 1, 2""",
     "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
-        t.try_number, t.max_tries
+        t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
+        t.next_method, t.next_kwargs
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
-    "assets": "SELECT id, name, uri, active FROM assets WHERE ns = ? ORDER BY id",
+    "assets": """SELECT id, name, uri, active, group_name AS "group", extra FROM assets WHERE ns = ?
+        ORDER BY id""",
 }
+_XCOMS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp
+    FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5"""
 _TASK_SCOPES = """SELECT s.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index
     FROM dag_runs r JOIN scopes s USING (run_pk) WHERE r.ns = ? ORDER BY 2, 3, 4, 5"""
 _TASK_ENTRIES = """SELECT key, value, expires_at, updated_at FROM entries WHERE scope_id = ?
@@ -329,13 +420,17 @@ _ASSET_ENTRIES = f"""SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e
 
 
 def counts(namespace: Namespace) -> dict[str, int]:
-    """The numbers of dag runs, task instances, assets and keys, under these nouns."""
+    """The numbers of dag runs, task instances, assets, keys, variables and connections, under these
+    nouns.
+    """
     sources = {
         "dag run": "dag_runs WHERE ns = ?",
         "task instance": "task_instances WHERE ns = ? AND superseded_at IS NULL",
         "asset": "assets WHERE ns = ?",
         "key": """entries JOIN scopes USING (scope_id) LEFT JOIN dag_runs r USING (run_pk)
             LEFT JOIN assets a USING (asset_pk) WHERE coalesce(r.ns, a.ns) = ?""",
+        "variable": "variables WHERE ns = ?",
+        "connection": "connections WHERE ns = ?",
     }
     with namespace.database.snapshot() as db:
         return {
@@ -345,5 +440,7 @@ def counts(namespace: Namespace) -> dict[str, int]:
 
 
 def is_empty(namespace: Namespace) -> bool:
-    """Whether a namespace has no runs, assets or keys, and no configuration."""
+    """Whether a namespace has no runs, assets, keys, variables or connections, and no
+    configuration.
+    """
     return not any(counts(namespace).values()) and not namespace.config

@@ -20,13 +20,14 @@ from ..model import values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.names import HIDDEN, check_name
 from ..model.scopes import CONTROL, scope_document, scope_from
+from . import copies
 from .database.connections import Database
 from .database.slices import BYTES, in_slices
 from .database.sql import each_row, rows
 from .journal.journal import Event
 from .namespace import Namespace
 from .store import Store
-from .tables import copies, hidden, namespaces, references, scopes
+from .tables import hidden, namespaces, references, scopes
 from .tables.namespaces import write_clock
 
 log = logging.getLogger("stateroom")

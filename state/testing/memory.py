@@ -23,6 +23,7 @@ from ..store.explain.explain import explain
 from ..store.namespace import Namespace
 from ..store.store import Store
 from ..store.tables import assets, scopes, task_instances
+from ..store.tables.task_instances import Report
 from ..worker.accessors import AssetStateStoreAccessors, Keyspace
 from ..worker.context import asset_scope
 
@@ -45,10 +46,8 @@ class Memory(Workers):
 
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:
         clear = bool(self._namespace.config.get("clear_on_success"))
-        delay = facts.get("retry_delay_seconds")
-        task_instances.set_state(
-            self._namespace, attempt.id, state, clear, _writer(attempt), retry_delay=delay
-        )
+        report = Report(state, retry_delay=facts.get("retry_delay_seconds"))
+        task_instances.set_state(self._namespace, attempt.id, report, clear, _writer(attempt))
 
     def keyspace(self, attempt: Attempt) -> Keyspace:
         return scopes.task_instance(self._namespace, attempt.id, _writer(attempt))

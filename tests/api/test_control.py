@@ -184,20 +184,20 @@ def test_invalid_json_is_refused_with_a_reason(world, raw, status, words):
 
 # ---------------------------------------------------------------- unknown members
 
-UNKNOWN = {"assets": [{"id": 2, "name": "n", "uri": "u", "group": "g"}], "comment": "hello"}
+UNKNOWN = {"assets": [{"id": 2, "name": "n", "uri": "u", "color": "g"}], "comment": "hello"}
 
 
 def test_unknown_members_are_ignored_and_named(world):
     answer = world.put(FIXTURE, json=UNKNOWN)
     assert answer.status_code == 204
-    assert answer.headers["Stateroom-Ignored"] == "comment, assets[0].group"
+    assert answer.headers["Stateroom-Ignored"] == "comment, assets[0].color"
 
 
 def test_unknown_members_are_refused_if_asked_to(world):
     answer = world.put(FIXTURE + "?strict=1", json=UNKNOWN)
     assert [error["where"] for error in answer.json["detail"]["errors"]] == [
         "comment",
-        "assets[0].group",
+        "assets[0].color",
     ]
     assert world.get("/api/v2/assets").json["total_entries"] == 1
 

@@ -51,7 +51,7 @@ STATUSES = [
     ("GET", "/api/v2/version", None, 200),
     ("GET", "/api/v2/monitor/health", None, 200),
     ("GET", "/api/v2/nowhere", None, 404),
-    ("GET", "/api/v2/dags", None, 400),
+    ("GET", "/api/v2/pools", None, 400),
 ]
 
 

@@ -56,7 +56,7 @@ STATUSES = [
     ("PATCH", STATE.replace(TI, OTHER_TI), DONE, 404),
     ("GET", "/execution/health", None, 200),
     ("GET", "/execution/nowhere", None, 404),
-    ("PUT", f"/execution/task-instances/{TI}/heartbeat", {"hostname": "h", "pid": 1}, 400),
+    ("PUT", f"/execution/task-instances/{TI}/heartbeat", {"hostname": "h", "pid": 1}, 409),
 ]
 
 

@@ -24,12 +24,8 @@ def test_each_route_is_named_by_its_template(world, template, method):
 @pytest.mark.parametrize(
     ("path", "template"),
     [
-        ("/execution/variables/keys", "/execution/variables/keys"),
-        ("/execution/variables/a/b", "/execution/variables/{variable_key:path}"),
-        (
-            "/execution/xcoms/d/r/t/a/b/slice",
-            "/execution/xcoms/{dag_id}/{run_id}/{task_id}/{key:path}/slice",
-        ),
+        ("/api/v2/connections/enqueue-test", "/api/v2/connections/enqueue-test"),
+        ("/api/v2/connections/test-enqueue", "/api/v2/connections/{connection_id}"),
     ],
 )
 def test_the_template_with_most_words_is_the_one(path, template):
@@ -37,31 +33,31 @@ def test_the_template_with_most_words_is_the_one(path, template):
 
 
 @pytest.mark.parametrize(
-    "path", ["/execution/connections/", "/api/v2/dags/d/x/y", "/api/v2", "/api/v2/dags\n"]
+    "path", ["/execution/hitlDetails/", "/api/v2/dags/d/x/y", "/api/v2", "/api/v2/dags\n"]
 )
 def test_other_paths_are_not_routes(path):
     assert templates(path) == {}
 
 
 def test_a_method_that_airflow_does_not_take_either(world):
-    answer = world.post("/execution/connections/x", json={})
+    answer = world.put("/execution/hitlDetails/x", json={})
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
 
 
 def test_a_slash_too_many_is_redirected_as_airflow_does(world):
-    answer = world.get("/execution/connections/x/?a=b")
+    answer = world.get("/execution/hitlDetails/x/?a=b")
     assert answer.status_code == 307
-    assert answer.headers["Location"] == "http://localhost/execution/connections/x?a=b"
+    assert answer.headers["Location"] == "http://localhost/execution/hitlDetails/x?a=b"
 
 
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
-        ("/execution/connections/x", {}, 401),
-        ("/execution/connections/x", bearer("wrong"), 403),
-        ("/api/v2/dags", {}, 401),
-        ("/api/v2/dags", admin(SECRET), 400),
+        ("/execution/hitlDetails/x", {}, 401),
+        ("/execution/hitlDetails/x", bearer("wrong"), 403),
+        ("/api/v2/pools", {}, 401),
+        ("/api/v2/pools", admin(SECRET), 400),
     ],
 )
 def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status):
@@ -69,7 +65,7 @@ def test_only_an_authorised_caller_gets_the_route(guarded, path, headers, status
 
 
 def test_a_namespace_has_none_of_them_either(world):
-    assert world.get("/ns/default/api/v2/dags").json["detail"]["reason"] == "not_emulated"
+    assert world.get("/ns/default/api/v2/pools").json["detail"]["reason"] == "not_emulated"
 
 
 def test_routes_that_stateroom_has_are_not_among_them(world):

@@ -180,3 +180,25 @@ def test_the_wait_for_another_login_is_described(document):
     answer = document["paths"]["/auth/token"]["post"]["responses"]["429"]
     assert "wrong passwords" in answer["description"]
     assert "Retry-After" in answer["headers"]
+
+
+def test_every_reason_to_refuse_a_heartbeat_is_described(document):
+    path = "/execution/task-instances/{task_instance_id}/heartbeat"
+    answer = document["paths"][path]["put"]["responses"]["409"]
+    schema = answer["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/ErrorsHeartbeatResponse"}
+    reason = document["components"]["schemas"]["ErrorsHeartbeatReason"]["properties"]
+    assert {"current_state", "current_hostname", "current_pid"} < set(reason)
+
+
+def test_an_answer_that_may_be_null_is_described_so(document):
+    answer = document["paths"]["/execution/dag-runs/previous"]["get"]["responses"]["200"]
+    shapes = answer["content"]["application/json"]["schema"]["anyOf"]
+    assert shapes == [{"$ref": "#/components/schemas/ExecutionDagRun"}, {"type": "null"}]
+
+
+def test_the_refusal_of_an_empty_label_is_described(document):
+    path = "/execution/task-instances/{task_instance_id}/rendered-map-index"
+    answer = document["paths"][path]["patch"]["responses"]["422"]
+    shapes = answer["content"]["application/json"]["schema"]["anyOf"]
+    assert {"$ref": "#/components/schemas/ErrorsHTTPExceptionResponse"} in shapes

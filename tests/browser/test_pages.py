@@ -34,6 +34,8 @@ def full(site):
         space.write(space.task("load", number), "progress", {"rows": number})
     space.asset("orders")
     space.asset(ARABIC, "s3://bucket/" + "u" * 500)
+    for key in (LONG_KEY, HOSTILE, ARABIC):
+        space.share(key)
     yield space
     space.drop()
 

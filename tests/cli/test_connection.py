@@ -121,6 +121,34 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
     assert len(environ["AIRFLOW__API_AUTH__JWT_SECRET"]) == 64
 
 
+def test_a_private_service_sees_the_secrets_of_documents(run, tmp_path, monkeypatch):
+    connection = {
+        "conn_id": "pg",
+        "conn_type": "postgres",
+        "password": {"$env": "STATEROOM_CONN_PG_PASSWORD"},
+    }
+    document = json.dumps({"connections": [connection]})
+    database = str(tmp_path / "secrets.db")
+    missing = run("import", "-", "--db", database, input=document)
+    assert missing.exit_code == 10
+    assert "STATEROOM_CONN_PG_PASSWORD is not set" in missing.output
+    monkeypatch.setenv("STATEROOM_CONN_PG_PASSWORD", "correct-horse")
+    assert run("import", "-", "--db", database, input=document).exit_code == 0
+    exported = json.loads(run("export", "--db", database).output)
+    assert exported["connections"] == [connection]
+    exported = json.loads(run("export", "--with-secrets", "--db", database).output)
+    assert exported["connections"] == [{**connection, "password": "correct-horse"}]
+
+
+def test_a_private_service_knows_further_names_of_secrets(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES", "iban")
+    document = json.dumps({"variables": [{"key": "my_iban", "value": "DE00"}]})
+    database = str(tmp_path / "secrets.db")
+    assert run("import", "-", "--db", database, input=document).exit_code == 0
+    exported = json.loads(run("export", "--db", database).output)
+    assert exported["variables"][0]["value"] == {"$env": "STATEROOM_VAR_MY_IBAN"}
+
+
 def test_ready_asks_the_owner_of_a_file_and_starts_no_service(run, database):
     result = run("ready", "--db", database)
     assert result.exit_code == 11

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 from datetime import datetime, timedelta, timezone
@@ -567,6 +568,17 @@ def test_an_export_can_be_imported_elsewhere(stateroom, stateroom_server, task, 
         other.import_(path)
         assert other.state == stateroom.state
         other.drop()
+
+
+def test_an_export_has_secrets_only_if_asked(stateroom, tmp_path):
+    connection = {"conn_id": "pg", "conn_type": "postgres", "password": "correct-horse"}
+    (tmp_path / "world.json").write_text(json.dumps({"connections": [connection]}))
+    stateroom.import_(tmp_path / "world.json")
+    exported = stateroom.export(tmp_path / "exported.json").read_text()
+    assert "correct-horse" not in exported
+    assert "STATEROOM_CONN_PG_PASSWORD" in exported
+    path = stateroom.export(tmp_path / "secret.json", with_secrets=True)
+    assert json.loads(path.read_text())["connections"] == [connection]
 
 
 def test_an_unknown_member_of_a_document_is_refused(stateroom, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+import requests
 
 from state.client.timeline import keys_to_explain
 from state.errors import NotFound, NotInTime
@@ -181,3 +182,19 @@ def test_a_key_is_expired_only_after_its_moment(late, expired):
     now = NOON + timedelta(microseconds=late)
     keys = keys_to_explain([], {"task_state_store": [row]}, now)
     assert keys == [(TaskScope("etl", "run", "submit"), "page")] * expired
+
+
+def test_the_timeline_says_which_task_changed_a_variable(stateroom, task):
+    place = {"dag_id": "etl", "run_id": task.scope.run_id, "task_id": "submit"}
+    attempt = requests.get(f"{stateroom.url}/_stateroom/task-instances", params=place).json()
+    headers = {"Authorization": f"Bearer {attempt['token']}"}
+    path = f"{stateroom.execution_url}/variables"
+    requests.put(f"{path}/limit", json={"val": "5"}, headers=headers).raise_for_status()
+    requests.put(f"{path}/api_key", json={"val": "secret"}, headers=headers).raise_for_status()
+    requests.delete(f"{path}/limit", headers=headers).raise_for_status()
+    lines = [line.split(maxsplit=1)[1] for line in stateroom.timeline().splitlines()[-3:]]
+    assert [" ".join(line.split()) for line in lines] == [
+        'attempt 1 etl/submit set variable limit "5"',
+        'attempt 1 etl/submit set variable api_key "***"',
+        "attempt 1 etl/submit delete variable limit",
+    ]

@@ -37,6 +37,9 @@ LAYERS = (
     ("state.gateway", "state.client"),
     ("state.client.report",),
     ("state.client.stateroom",),
+    ("state.run",),
+    ("state.run.workers",),
+    ("state.run.airflow_worker", "state.run.errors"),
     ("state.client.journal", "state.client.state", "state.client.workers"),
     ("state.client.clock", "state.client.connection", "state.client.faults"),
     ("state.client.timeline",),
@@ -90,6 +93,7 @@ ONLY_IN = {
 READ_THE_ENVIRONMENT = (
     "pytest_stateroom.py",
     "state/cli/",
+    "state/run/airflow_worker.py",  # a program of its own
     "state/worker/backends.py",
     "web/server/serve.py",
 )
@@ -99,6 +103,7 @@ NUMBERED_PLACEHOLDER = re.compile(r"\?[0-9]")
 IMPORT_BY_NAME = (
     "state/backends/hooks.py",  # a user's class
     "state/cli/main.py",  # the path of the service's program
+    "state/run/airflow_worker.py",  # looks at which modules Airflow has imported
     "pytest_stateroom.py",  # a module, if a failed test has loaded it
     "stateroom_command.py",  # finds a module without importing it
 )

@@ -95,6 +95,18 @@ def test_a_clear_of_many_keys_is_made_in_a_thread_of_its_lane(world, server, nam
     assert b'"total_entries": 0' in client.send("GET", path).answer()[2]
 
 
+def test_long_reads_of_variables_have_threads_of_their_own(world, server, names, connect):
+    variables = [{"key": "k", "value": "v"}, {"key": "large", "value": LARGE}]
+    world.put("/_stateroom/fixture", json={"variables": variables})
+    client = connect(server)
+    assert b'"v"' in client.send("GET", "/execution/variables/k").answer()[2]
+    assert names == []
+    assert LARGE.encode() in client.send("GET", "/execution/variables/large").answer()[2]
+    path = "/execution/variables/keys?offset=20000"
+    assert b'"total_entries": 2' in client.send("GET", path).answer()[2]
+    assert names == ["read", "read"]
+
+
 def test_a_small_value_needs_no_other_thread(server, names, connect):
     assert connect(server).send("GET", TASK_KEY).answer()[0] == 200
     assert names == []

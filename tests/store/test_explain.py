@@ -14,6 +14,7 @@ from state.store.journal.journal import Event
 from state.store.store import Store
 from state.store.tables import assets, expiry, scopes, task_instances
 from state.store.tables.namespaces import set_clock
+from state.store.tables.task_instances import Report
 from tests.support.world import EXTRACT, MAPPED, RUN, TI
 
 NOW = datetime(2030, 1, 1, tzinfo=timezone.utc)
@@ -55,7 +56,9 @@ def sentence(namespace):
 def retry(namespace, days):
     """Report the attempt as up for retry in some days; return its id."""
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
-    task_instances.set_state(namespace, ti_id, "up_for_retry", False, retry_delay=days * 86_400)
+    task_instances.set_state(
+        namespace, ti_id, Report("up_for_retry", retry_delay=days * 86_400), False
+    )
     return ti_id
 
 
@@ -217,7 +220,7 @@ def test_a_success_that_cleared_the_key_is_named(namespace, put, sentence):
     task_instances.set_state(
         namespace,
         task_instances.create_task_instance(namespace, SUBMIT)["id"],
-        "success",
+        Report("success"),
         clear_on_success=True,
     )
     assert "It was deleted when the task reported success" in sentence()

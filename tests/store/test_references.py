@@ -17,6 +17,7 @@ from state.store.database import opening
 from state.store.database.migrations import APPLICATION_ID, migrations
 from state.store.store import Store
 from state.store.tables import assets, expiry, references, scopes, task_instances
+from state.store.tables.task_instances import Report
 
 A = envelope.wrap("s3://bucket/a")
 B = envelope.wrap("s3://bucket/b")
@@ -128,7 +129,7 @@ WAYS = {
         snapshots.drop(namespace, "before-reset"),
     ),
     "clear_on_success": lambda namespace, task, ti_id: task_instances.set_state(
-        namespace, ti_id, "success", True
+        namespace, ti_id, Report("success"), True
     ),
 }
 

@@ -16,7 +16,10 @@ from state.model.clock import Clock
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.store.tables import assets, expiry, scopes, task_instances
 from state.store.tables.entries import clear_all_map_indices
+from state.store.tables.task_instances import Report
 
+FAILED = Report("failed")
+SUCCESS = Report("success")
 SCOPE = TaskScope("d", "r", "t")
 
 
@@ -127,30 +130,28 @@ def test_clearing_all_map_indices_of_an_unknown_task_is_an_error(namespace):
 def test_success_may_clear_the_keys(namespace, clear, left):
     task_instance = task_instances.create_task_instance(namespace, SCOPE)
     scopes.task(namespace, SCOPE).set("k", 1)
-    assert task_instances.set_state(
-        namespace, task_instance["id"], "success", clear_on_success=clear
-    )
+    assert task_instances.set_state(namespace, task_instance["id"], SUCCESS, clear_on_success=clear)
     assert scopes.task(namespace, SCOPE).list()[1] == left
 
 
 def test_failure_keeps_the_keys(namespace):
     task_instance = task_instances.create_task_instance(namespace, SCOPE)
     scopes.task(namespace, SCOPE).set("k", 1)
-    task_instances.set_state(namespace, task_instance["id"], "failed", clear_on_success=True)
+    task_instances.set_state(namespace, task_instance["id"], FAILED, clear_on_success=True)
     assert scopes.task(namespace, SCOPE).get("k") == 1
 
 
 def test_a_state_may_be_reported_twice_but_not_changed_again(namespace):
     task_instance = task_instances.create_task_instance(namespace, SCOPE)
-    assert task_instances.set_state(namespace, task_instance["id"], "failed", False) is True
-    assert task_instances.set_state(namespace, task_instance["id"], "failed", False) is False
+    assert task_instances.set_state(namespace, task_instance["id"], FAILED, False) is True
+    assert task_instances.set_state(namespace, task_instance["id"], FAILED, False) is False
     with pytest.raises(InvalidTransition):
-        task_instances.set_state(namespace, task_instance["id"], "success", False)
+        task_instances.set_state(namespace, task_instance["id"], SUCCESS, False)
 
 
 def test_a_reported_state_is_not_an_outcome(namespace):
     attempt = task_instances.create_task_instance(namespace, SCOPE)
-    task_instances.set_state(namespace, attempt["id"], "failed", False)
+    task_instances.set_state(namespace, attempt["id"], FAILED, False)
     (event,) = namespace.journal.events(op="state")
     assert event["state"] == "failed"
     assert event["outcome"] is None

@@ -10,10 +10,10 @@ import pytest
 from state.errors import NamespaceNotFound, SnapshotNotFound
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.process import ServerProcess
-from state.store import fixtures, snapshots
+from state.store import copies, fixtures, snapshots
 from state.store.database import slices
 from state.store.store import Store
-from state.store.tables import assets, copies, hidden, namespaces, scopes, task_instances
+from state.store.tables import assets, hidden, namespaces, scopes, task_instances
 from tests.support.waiting import wait_for
 
 TASK = TaskScope("d", "r", "t")

@@ -7,9 +7,9 @@ import pytest
 from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
-from state.store import fixtures, snapshots
+from state.store import copies, fixtures, snapshots
 from state.store.store import Store
-from state.store.tables import assets, copies, references, scopes, task_instances
+from state.store.tables import assets, references, scopes, task_instances
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 

@@ -53,6 +53,14 @@ class Space:
             json={"value": value, **more},
         )
 
+    def share(self, text):
+        """Create a variable and a connection whose members are this text."""
+        variable = {"key": text, "value": text, "description": text}
+        members = ("conn_id", "conn_type", "host", "schema", "login", "password", "description")
+        connection = {**dict.fromkeys(members, text), "port": 5432}
+        document = {"variables": [variable], "connections": [connection]}
+        self._json("PUT", "/_stateroom/fixture", json=document)
+
     def read(self, ti_id, key):
         """Return the value as a task would read it."""
         return self._json("GET", f"/_stateroom/values/ti/{ti_id}?{urlencode({'key': key})}")[

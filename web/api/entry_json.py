@@ -22,7 +22,12 @@ from ..responses import STREAMED, separated, text_answer
 
 
 def execution_value(key: str, text: str) -> str:
-    """``{"value": …}``, and nothing else.
+    """``{"value": …}``, and nothing else; otherwise as :func:`execution_text`."""
+    return f'{{"value": {execution_text(key, text)}}}'
+
+
+def execution_text(key: str, text: str) -> str:
+    """A stored value as the Execution API sends it.
 
     :raises UnreadableValue: where Airflow 3.3.2 answers 500.
     """
@@ -34,18 +39,22 @@ def execution_value(key: str, text: str) -> str:
             raise UnreadableValue(key, values.LONE_SURROGATE)
         if values.broken_text(value, names=True):
             text = _rewritten(key, value, values.repaired_names)
-    return f'{{"value": {text}}}'
+    return text
 
 
-def _core_value(entry: Entry) -> str:
-    if not values.suspicious(entry.text):
-        return entry.text
-    value = entry.value
+def core_text(key: str, text: str) -> str:
+    """A stored value as the Core API sends it.
+
+    :raises UnreadableValue: where Airflow 3.3.2 answers 500.
+    """
+    if not values.suspicious(text):
+        return text
+    value = values.loads(text)
     if values.broken_text(value, names=True):
-        raise UnreadableValue(entry.key, values.LONE_SURROGATE)
+        raise UnreadableValue(key, values.LONE_SURROGATE)
     if not values.not_finite(value):
-        return entry.text
-    return _rewritten(entry.key, value, values.finite)
+        return text
+    return _rewritten(key, value, values.finite)
 
 
 def _rewritten(key: str, value: Any, rewrite: Callable[[Any], Any]) -> str:
@@ -80,7 +89,8 @@ def asset_entry(entry: Entry) -> str:
 def _head(entry: Entry) -> str:
     key = quoted(entry.key)
     updated_at = to_wire(entry.updated_at)
-    return f'{{"key": {key}, "value": {_core_value(entry)}, "updated_at": "{updated_at}"'
+    value = core_text(entry.key, entry.text)
+    return f'{{"key": {key}, "value": {value}, "updated_at": "{updated_at}"'
 
 
 def collection(name: str, entries: Iterator[str], total: int) -> Response:

@@ -17,7 +17,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from ..apis import CORE, EXECUTION, current_api
-from ..error_handlers import to_path_without_slash
+from ..error_handlers import redirected, with_or_without_slash
 from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
 from ..request.version import check_version, echo
@@ -56,8 +56,8 @@ def templates(path: str) -> dict[str, str]:
 def refuse() -> Response | None:
     """Refuse a route that Airflow has, and no view here.
 
-    :returns: a redirect to the path without its last slash, or None for a path that Airflow has not
-        either.
+    :returns: a redirect to the path without its last slash or with one, or None for a path that
+        Airflow has not either.
     :raises NotEmulated: to an authorised caller.
     """
     is_execution = current_api() is EXECUTION
@@ -74,8 +74,8 @@ def refuse() -> Response | None:
         if isinstance(request.routing_exception, NotFound):
             raise MethodNotAllowed(sorted(routes))
         return None
-    if is_execution and templates(request.path.rstrip("/")):
-        return echo(to_path_without_slash())
+    if is_execution and templates(path := with_or_without_slash()):
+        return echo(redirected(path))
     return None
 
 

@@ -16,12 +16,14 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 from marshmallow import Schema
+from werkzeug.routing import Rule
 
+from schemas.base import BareBody
 from schemas.fields.base import Field
 from state import __version__
 
 from ..apis import Api, api_of
-from ..operation import SLOW, Operation, Query, lane, operation_of
+from ..operation import SLOW, Body, Operation, Query, lane, operation_of
 from ..responses import text_answer
 
 bp = Blueprint("openapi", __name__)
@@ -70,7 +72,7 @@ _SERVERS = [
 ]
 
 # the names that generated clients know, where an operation has since moved
-_FAMILY = re.compile(r"^execution_api\.\w+\.")  # of the Execution API, left out
+_FAMILY = re.compile(r"^(execution_api|core_api)\.\w+\.")  # of Airflow's APIs, left out
 _KNOWN_AS = {
     "journal_api.explain_key": "explain_api.explain_key",
     "journal_api.get_history": "snapshots_api.get_history",
@@ -116,11 +118,19 @@ def describe() -> dict[str, Any]:
         operation = operation_of(current_app, rule.endpoint)
         if operation is not None:
             for path, query in _paths(rule.rule, operation):
-                for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                for method in _methods(rule):
                     described = _described(rule.endpoint, method, path, operation, query)
                     spec.path(path, operations={method.lower(): described})
     document: dict[str, Any] = spec.to_dict()
     return document
+
+
+def _methods(rule: Rule) -> set[str]:
+    """The methods that a rule names; werkzeug adds HEAD to GET, and OPTIONS."""
+    methods = (rule.methods or set()) - {"OPTIONS"}
+    if "GET" in methods:
+        return methods - {"HEAD"}
+    return methods
 
 
 def _schema_name(schema: Any) -> str:
@@ -173,12 +183,19 @@ def _described(
     if api.is_versioned:
         described["parameters"].append(_VERSION_HEADER)
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(operation)}
+        described["requestBody"] = {
+            "required": not _is_optional(operation.body),
+            "content": _content(operation),
+        }
     return described
 
 
+def _is_optional(body: Body) -> bool:
+    return not isinstance(body, tuple) and issubclass(body, BareBody) and body().may_be_missing
+
+
 def _operation_id(endpoint: str, path: str) -> str:
-    own = _FAMILY.sub("execution_api.", endpoint.removeprefix("control."))
+    own = _FAMILY.sub(r"\1.", endpoint.removeprefix("control."))
     name = _KNOWN_AS.get(own, own)
     for by in ("by_name", "by_uri"):
         if by.replace("_", "-") in path:
@@ -189,6 +206,7 @@ def _operation_id(endpoint: str, path: str) -> str:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     kinds = {
         "asset_id": {"type": "integer"},
+        "offset": {"type": "integer"},
         "fault_id": {"type": "integer", "minimum": 0},
         "task_instance_id": {"type": "string", "format": "uuid"},
     }
@@ -205,6 +223,8 @@ def _content(operation: Operation) -> dict[str, Any]:
     schema: Any = operation.body
     if isinstance(schema, tuple):
         schema = {"anyOf": list(schema)}
+    elif issubclass(schema, BareBody):
+        schema = schema().fields["value"].openapi()
     content = {"application/json": {"schema": schema}}
     if operation.forms:
         content["application/x-www-form-urlencoded"] = {"schema": schema}
@@ -234,7 +254,7 @@ def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> s
     statuses = {421, 500}
     if not operation.open:
         statuses |= {401, 403}
-    if method != "GET":
+    if method not in ("GET", "HEAD"):
         statuses |= {403, 507}
     if method in ("POST", "PUT", "PATCH"):
         statuses |= {400, 413, 422, 429}
@@ -254,7 +274,7 @@ def _error_statuses(api: Api, method: str, path: str, operation: Operation) -> s
 def _error(api: Api, operation: Operation, code: int) -> dict[str, Any]:
     shapes = api.errors.get(code, (api.error,))
     if operation.errors and code in operation.errors:
-        shapes = (operation.errors[code],)
+        shapes = operation.errors[code]
     schema: Any = shapes[0]
     if len(shapes) > 1:
         schema = {"anyOf": list(shapes)}

@@ -1,4 +1,6 @@
-"""The page of a namespace: its clock, snapshots and faults, and the list of namespaces."""
+"""The page of a namespace: its clock, snapshots, faults, variables and connections, and
+the list of namespaces.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from state.store.tables.namespaces import change_clock
 from ..errors import Refused, status_of
 from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, setting
-from . import faults, session, snapshots
+from . import faults, session, shared, snapshots
 from .faults import Wrong
 from .forms import in_utc
 from .urls import to
@@ -49,6 +51,7 @@ def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
         expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),
         **snapshots.facts(),
+        **shared.facts(),
     ), status
 
 

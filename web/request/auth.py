@@ -13,6 +13,7 @@ from state.model.scopes import AssetStateStoreWriterKind, Writer
 
 from ..apis import EXECUTION, GATEWAY, Api
 from ..errors import Refused
+from ..operation import current_operation
 
 _WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 _READERS = "viewer"
@@ -50,7 +51,7 @@ def authenticate_worker() -> None:
     except tokens.Invalid:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
-    _check_scope(claims.get("scope", "execution"))
+    _check_scope(claims.get("scope", "execution"), _takes_workload())
     ti_id = canonical_uuid(claims.get("sub"))
     if ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
@@ -90,8 +91,15 @@ def authenticate_value_caller(ti_id: str | None) -> None:
         raise Refused(403, "Token subject does not match task instance ID", "forbidden")
 
 
-def _check_scope(scope: Any) -> None:
+def _takes_workload() -> bool:
+    operation = current_operation()
+    return operation is not None and operation.workload
+
+
+def _check_scope(scope: Any, takes_workload: bool = False) -> None:
     if scope == "workload":
+        if takes_workload:
+            return
         raise Refused(
             403, "Token type 'workload' not allowed for this endpoint. Allowed types: execution"
         )
@@ -118,11 +126,19 @@ def writer_of(ti_id: str | None, api: Api) -> Writer:
 
 
 def refreshed_token() -> str | None:
-    """A fresh token for a worker whose own is nearly over, as Airflow hands out with any answer."""
+    """A fresh token for a worker whose own is nearly over, as Airflow hands out with any answer, or
+    whose own was its first.
+    """
     claims = g.get("claims")
-    if claims is None or claims.get("scope") == "workload" or not tokens.nearly_over(claims):
+    if claims is None:
         return None
     secret = g.service.keys.signing(g.namespace)
+    if claims.get("scope") == "workload":
+        if not _takes_workload():
+            return None
+        claims = {"sub": claims.get("sub"), "scope": "execution"}
+    elif not tokens.nearly_over(claims):
+        return None
     return tokens.make(secret, tokens.EXECUTION_AUDIENCE, claims, tokens.EXECUTION_LIFETIME)
 
 

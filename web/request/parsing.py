@@ -12,10 +12,11 @@ from urllib.parse import parse_qsl
 from flask import Flask, g, request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import BaseConverter, Map, Rule
 
-from schemas.base import unknown_members
+from schemas.base import BareBody, unknown_members
 from schemas.control import fixtures as schemas
+from schemas.fields.airflow import Unparsed
 from schemas.fields.problems import EXTRA, Location, listed
 
 from ..apis import AIRFLOW_PATHS
@@ -37,12 +38,26 @@ class Key(BaseConverter):
     weight = 200
 
 
+class Segment(BaseConverter):
+    """A segment of a path of the Execution API, which has no line feeds, as in Airflow."""
+
+    regex = r"[^/\n]+"
+
+
+class Other(BaseConverter):
+    """A segment of a path that is none of some words, which begin other routes of Airflow's."""
+
+    def __init__(self, map: Map, *words: str) -> None:
+        super().__init__(map)
+        self.regex = f"(?!(?:{'|'.join(words)})$)[^/]+"
+
+
 class AirflowRule(Rule):
-    """A rule that answers only the methods it names: Airflow's routes have no HEAD."""
+    """A rule that answers only the methods it names: a GET of Airflow's has no HEAD."""
 
     def __init__(self, rule: str, **options: Any) -> None:
         super().__init__(rule, **options)
-        if self.methods and rule.startswith(AIRFLOW_PATHS):
+        if self.methods and "GET" in self.methods and rule.startswith(AIRFLOW_PATHS):
             self.methods.discard("HEAD")
 
 
@@ -50,6 +65,8 @@ def configure(app: Flask) -> None:
     """Keep keys in paths unchanged: no merged slashes, no redirects, a converter for any text."""
     app.url_rule_class = AirflowRule  # type: ignore[assignment]  # Flask declares it as Rule itself
     app.url_map.converters["key"] = Key
+    app.url_map.converters["segment"] = Segment
+    app.url_map.converters["other"] = Other
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
@@ -89,7 +106,7 @@ def read_body() -> None:
         g.body = None
         return
     if not is_json(environ.get("CONTENT_TYPE", "")):
-        g.body = raw.decode("utf-8", "replace")
+        g.body = Unparsed(raw.decode("utf-8", "replace"))
         return
     try:
         g.body = json.loads(raw)
@@ -170,7 +187,8 @@ def _load_parameters(schema: Schema, values: dict[str, Any]) -> dict[str, Any]:
 def _load(
     schema: Schema | Union, data: Any, where: Location, problems: list[dict[str, Any]]
 ) -> Any:
-    if data is None and where == ("body",):
+    is_optional = isinstance(schema, BareBody) and schema.may_be_missing
+    if data is None and where == ("body",) and not is_optional:
         problems.append(
             {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, request
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from schemas.fields import datetimes
 
 from ..errors import Refused
+from ..operation import Operation
 from .auth import refreshed_token
 from .parsing import header_problem
 
@@ -34,6 +36,30 @@ def check_version() -> None:
         raise Refused(404, "Not Found")
     if text not in _VERSIONS:
         g.header_problems = _date_problems(text)
+
+
+def of_client() -> str:
+    """The version of the API that the client speaks, a date as text."""
+    version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    return version
+
+
+def check_route(operation: Operation | None) -> None:
+    """Hide a route from clients of versions that have it not.
+
+    :raises NotFound: if their version has not the path.
+    :raises MethodNotAllowed: if it has the path with other methods.
+    """
+    if operation is None or of_client() >= operation.since:
+        return
+    if operation.older_methods:
+        raise MethodNotAllowed(operation.older_methods)
+    raise NotFound()
+
+
+def has_variable_keys() -> bool:
+    """Whether the caller's version has the list of the keys of variables."""
+    return of_client() >= VERSION
 
 
 def _date_problems(text: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from ..settings import is_loopback
 
 _WIDTH = 80  # columns
 _MARGIN = 12  # of them for the labels
+_RARE = ("variable", "connection")  # counted only where there are any
 
 
 def banner(service: Service, url: str, existed: bool, command: str) -> str:
@@ -61,7 +62,9 @@ def _database(service: Service, existed: bool) -> str:
 
 def _counts(service: Service) -> str:
     counts = fixtures.counts(service.store.namespace())
-    return ", ".join(count(number, noun) for noun, number in counts.items())
+    return ", ".join(
+        count(number, noun) for noun, number in counts.items() if number or noun not in _RARE
+    )
 
 
 def _backend(service: Service) -> str:

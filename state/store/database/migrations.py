@@ -368,3 +368,228 @@ def session_that_serves_the_file(db: Database) -> None:
     db.execute(
         "CREATE TABLE session (id TEXT NOT NULL, path TEXT NOT NULL, identity TEXT NOT NULL)"
     )
+
+
+@migrations()
+def facts_of_real_tasks(db: Database) -> None:
+    """What the run context of a real task needs: facts of Dags, runs and attempts, rendered fields
+    and reschedules.
+    """
+    for snapshot in ("", "snapshot_"):
+        for column in (
+            "run_type TEXT NOT NULL DEFAULT 'manual'",
+            "data_interval_start TEXT",
+            "data_interval_end TEXT",
+            "start_date TEXT",
+            "end_date TEXT",
+            "queued_at TEXT",
+            "conf TEXT",
+            "note TEXT",
+            "triggering_user_name TEXT",
+            "triggered_by TEXT",
+            "partition_key TEXT",
+            "clear_number INTEGER NOT NULL DEFAULT 0",
+        ):
+            db.execute(f"ALTER TABLE {snapshot}dag_runs ADD COLUMN {column}")
+        for column in (
+            "hostname TEXT NOT NULL DEFAULT ''",
+            "unixname TEXT",
+            "pid INTEGER",
+            "start_date TEXT",
+            "end_date TEXT",
+            "heartbeat_at TEXT",
+            "next_method TEXT",
+            "next_kwargs TEXT",
+            "rendered_map_index TEXT",
+            "trigger TEXT",
+        ):
+            db.execute(f"ALTER TABLE {snapshot}task_instances ADD COLUMN {column}")
+    statements = """
+    CREATE TABLE dags (
+        dag_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        dag_id TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        UNIQUE (ns, dag_id)
+    );
+    CREATE TABLE rendered_fields (
+        scope_id INTEGER PRIMARY KEY REFERENCES scopes ON DELETE CASCADE,
+        fields TEXT NOT NULL
+    );
+    CREATE TABLE task_reschedules (
+        reschedule_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ti_pk INTEGER NOT NULL REFERENCES task_instances ON DELETE CASCADE,
+        start_date TEXT NOT NULL,
+        end_date TEXT NOT NULL,
+        reschedule_date TEXT NOT NULL
+    );
+    CREATE INDEX task_reschedules_by_attempt ON task_reschedules (ti_pk);
+    CREATE TABLE snapshot_dags (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        dag_pk INTEGER NOT NULL,
+        ns INTEGER, dag_id TEXT, facts TEXT,
+        PRIMARY KEY (snapshot_pk, dag_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_rendered_fields (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        scope_id INTEGER NOT NULL,
+        fields TEXT,
+        PRIMARY KEY (snapshot_pk, scope_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_task_reschedules (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        reschedule_pk INTEGER NOT NULL,
+        ti_pk INTEGER, start_date TEXT, end_date TEXT, reschedule_date TEXT,
+        PRIMARY KEY (snapshot_pk, reschedule_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)
+
+
+@migrations()
+def xcoms(db: Database) -> None:
+    """XComs, which belong to a scope and outlive its attempts (Airflow 3.3)."""
+    statements = """
+    CREATE TABLE xcoms (
+        xcom_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        scope_id INTEGER NOT NULL REFERENCES scopes ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        timestamp TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        UNIQUE (scope_id, key)
+    );
+    CREATE TABLE snapshot_xcoms (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        xcom_pk INTEGER NOT NULL,
+        scope_id INTEGER, key TEXT, value TEXT, timestamp TEXT, seq INTEGER,
+        PRIMARY KEY (snapshot_pk, xcom_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)
+
+
+@migrations()
+def variables_and_connections(db: Database) -> None:
+    """Variables and connections, which the tasks of a namespace share."""
+    statements = """
+    CREATE TABLE variables (
+        variable_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        description TEXT,
+        UNIQUE (ns, key)
+    );
+    CREATE TABLE connections (
+        connection_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        conn_id TEXT NOT NULL,
+        conn_type TEXT NOT NULL,
+        host TEXT, schema TEXT, login TEXT, password TEXT, port INTEGER, extra TEXT,
+        description TEXT,
+        UNIQUE (ns, conn_id)
+    );
+    CREATE TABLE snapshot_variables (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        variable_pk INTEGER NOT NULL,
+        ns INTEGER, key TEXT, value TEXT, description TEXT,
+        PRIMARY KEY (snapshot_pk, variable_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_connections (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        connection_pk INTEGER NOT NULL,
+        ns INTEGER, conn_id TEXT, conn_type TEXT, host TEXT, schema TEXT, login TEXT,
+        password TEXT, port INTEGER, extra TEXT, description TEXT,
+        PRIMARY KEY (snapshot_pk, connection_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)
+
+
+@migrations()
+def asset_events_and_aliases(db: Database) -> None:
+    """What tasks ask of assets: their group and extra, the aliases that stand for them, and their
+    events with the aliases these came from and the dag runs that consumed them.
+    """
+    for snapshot in ("", "snapshot_"):
+        group = "group_name TEXT NOT NULL DEFAULT 'asset'"
+        db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN {group}")
+        db.execute(f"ALTER TABLE {snapshot}assets ADD COLUMN extra TEXT NOT NULL DEFAULT '{{}}'")
+        never_ran = "never_ran INTEGER NOT NULL DEFAULT 0"  # skipped by another task
+        db.execute(f"ALTER TABLE {snapshot}task_instances ADD COLUMN {never_ran}")
+    statements = """
+    CREATE TABLE asset_aliases (
+        alias_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        group_name TEXT NOT NULL,
+        UNIQUE (ns, name)
+    );
+    CREATE TABLE asset_alias_assets (
+        link_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        alias_pk INTEGER NOT NULL REFERENCES asset_aliases ON DELETE CASCADE,
+        asset_pk INTEGER NOT NULL REFERENCES assets ON DELETE CASCADE,
+        UNIQUE (alias_pk, asset_pk)
+    );
+    CREATE INDEX asset_alias_assets_by_asset ON asset_alias_assets (asset_pk);
+    CREATE TABLE asset_events (
+        event_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        asset_pk INTEGER NOT NULL REFERENCES assets ON DELETE CASCADE,
+        timestamp TEXT NOT NULL,
+        extra TEXT NOT NULL,
+        source_dag_id TEXT, source_task_id TEXT, source_run_id TEXT, source_map_index INTEGER,
+        partition_key TEXT,
+        UNIQUE (ns, id)
+    );
+    CREATE INDEX asset_events_by_asset ON asset_events (asset_pk, timestamp);
+    CREATE TABLE asset_event_aliases (
+        link_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_pk INTEGER NOT NULL REFERENCES asset_events ON DELETE CASCADE,
+        alias_pk INTEGER NOT NULL REFERENCES asset_aliases ON DELETE CASCADE,
+        UNIQUE (event_pk, alias_pk)
+    );
+    CREATE INDEX asset_event_aliases_by_alias ON asset_event_aliases (alias_pk);
+    CREATE TABLE asset_event_runs (
+        link_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        event_pk INTEGER NOT NULL REFERENCES asset_events ON DELETE CASCADE,
+        run_pk INTEGER NOT NULL REFERENCES dag_runs ON DELETE CASCADE,
+        UNIQUE (event_pk, run_pk)
+    );
+    CREATE INDEX asset_event_runs_by_run ON asset_event_runs (run_pk);
+    CREATE TABLE snapshot_asset_aliases (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        alias_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, name TEXT, group_name TEXT,
+        PRIMARY KEY (snapshot_pk, alias_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_alias_assets (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        link_pk INTEGER NOT NULL,
+        alias_pk INTEGER, asset_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, link_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_events (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        event_pk INTEGER NOT NULL,
+        ns INTEGER, id INTEGER, asset_pk INTEGER, timestamp TEXT, extra TEXT, source_dag_id TEXT,
+        source_task_id TEXT, source_run_id TEXT, source_map_index INTEGER, partition_key TEXT,
+        PRIMARY KEY (snapshot_pk, event_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_event_aliases (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        link_pk INTEGER NOT NULL,
+        event_pk INTEGER, alias_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, link_pk)
+    ) WITHOUT ROWID;
+    CREATE TABLE snapshot_asset_event_runs (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        link_pk INTEGER NOT NULL,
+        event_pk INTEGER, run_pk INTEGER,
+        PRIMARY KEY (snapshot_pk, link_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)

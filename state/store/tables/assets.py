@@ -6,58 +6,47 @@ import sqlite3
 from typing import Any
 
 from ...errors import AssetNotFound, BadDocument
+from ...model import values
 from ...model.clock import to_text
 from ...model.scopes import CONTROL
-from ..database.sql import in_range
+from ..database.sql import in_range, row_as_dict, rows
 from ..journal.journal import Event
 from ..namespace import Namespace
 from .scopes import put_asset_scope
 
+# what an asset has that is not described, as it is stored
+NEW_ASSET = {"group": "asset", "extra": "{}"}
 
-def asset_by(namespace: Namespace, attribute: str, value: str) -> dict[str, str]:
-    """The name and the uri of an active asset.
+
+def asset_by(namespace: Namespace, attribute: str, value: str) -> dict[str, Any]:
+    """The name, the uri, the group and the extra of an active asset.
 
     :param attribute: ``name`` or ``uri``.
     :raises AssetNotFound: if there is none.
     """
     sql = {
-        name: f"SELECT name, uri FROM assets WHERE ns = ? AND {name} = ? AND active"
+        name: f"""SELECT name, uri, group_name AS "group", extra FROM assets
+            WHERE ns = ? AND {name} = ? AND active"""
         for name in ("name", "uri")
     }
     with namespace.database.reading() as db:
-        row = db.execute(sql[attribute], (namespace.ns, value)).fetchone()
-    if row is None:
+        row = row_as_dict(db, sql[attribute], (namespace.ns, value))
+    if not row:
         raise AssetNotFound.unknown(attribute, value)
-    return {"name": row[0], "uri": row[1]}
+    return {**row, "extra": values.loads(row["extra"])}
 
 
-def assets(
-    namespace: Namespace,
-    active: bool,
-    where: str,
-    parameters: tuple[Any, ...],
-    order: str,
-    limit: int,
-    offset: int,
-) -> tuple[list[sqlite3.Row], int]:
-    """A page of the assets as rows (id, name, uri, active, created_at, updated_at), and the total.
-
-    :param active: leave out the assets that are not active.
-    :param where: further conditions in SQL over ``name`` and ``uri``, each with AND before it.
-    :param order: the terms of an ORDER BY clause.
-    """
-    source = f"FROM assets WHERE ns = ? {where}"
-    if active:
-        source += " AND active"
-    with namespace.database.snapshot() as db:
-        (total,) = db.execute(f"SELECT count(*) {source}", (namespace.ns, *parameters)).fetchone()
-        cursor = db.execute(
-            f"""SELECT id, name, uri, active, created_at, updated_at {source} ORDER BY {order}
-                LIMIT ? OFFSET ?""",
-            (namespace.ns, *parameters, limit, in_range("offset", offset)),
+def assets_of_alias(namespace: Namespace, name: str) -> list[dict[str, Any]]:
+    """The assets that an alias stands for, as :func:`asset_by`, by id; an unknown one has none."""
+    with namespace.database.reading() as db:
+        found = rows(
+            db,
+            """SELECT a.name, a.uri, a.group_name AS "group", a.extra FROM asset_aliases l
+            JOIN asset_alias_assets USING (alias_pk) JOIN assets a USING (asset_pk)
+            WHERE l.ns = ? AND l.name = ? ORDER BY a.id""",
+            (namespace.ns, name),
         )
-        cursor.row_factory = sqlite3.Row
-        return cursor.fetchall(), total
+    return [{**row, "extra": values.loads(row["extra"])} for row in found]
 
 
 def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dict[str, Any]:
@@ -88,7 +77,8 @@ def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dic
 def put_asset(
     db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str
 ) -> int:
-    """Create or update an asset by its id, with its scope.
+    """Create or update an asset by its id, with its scope; a group and an extra that are not given
+    stay as they are.
 
     :param where: the asset's path in a fixture document, for the error; empty outside of one.
     :returns: the scope's row.
@@ -96,11 +86,24 @@ def put_asset(
     """
     if asset["active"]:
         _check_unique(db, namespace, asset, where)
+    now = to_text(namespace.clock.now())
+    extra = None
+    if "extra" in asset:
+        extra = values.dumps(asset["extra"])
     (pk,) = db.execute(
-        """INSERT INTO assets (ns, id, name, uri, active, created_at, updated_at)
-        VALUES (:ns, :id, :name, :uri, :active, :now, :now) ON CONFLICT (ns, id) DO UPDATE SET
-        name = :name, uri = :uri, active = :active, updated_at = :now RETURNING asset_pk""",
-        {**asset, "ns": namespace.ns, "now": to_text(namespace.clock.now())},
+        """INSERT INTO assets (ns, id, name, uri, active, group_name, extra, created_at, updated_at)
+        VALUES (:ns, :id, :name, :uri, :active, coalesce(:group, 'asset'), coalesce(:extra, '{}'),
+            :created_at, :created_at) ON CONFLICT (ns, id) DO UPDATE SET
+        name = :name, uri = :uri, active = :active, group_name = coalesce(:group, group_name),
+        extra = coalesce(:extra, extra), updated_at = :now RETURNING asset_pk""",
+        {
+            **asset,
+            "group": asset.get("group"),
+            "extra": extra,
+            "ns": namespace.ns,
+            "created_at": asset.get("created_at") or now,
+            "now": now,
+        },
     ).fetchone()
     return put_asset_scope(db, namespace.ns, pk, asset["name"], asset["id"])
 

@@ -5,31 +5,55 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from ...model import values
 from ...model.clock import to_text
 from ..database.sql import row_as_dict
 from ..namespace import Namespace
+
+# the columns beside the run's identity, each with its value for a new run
+NEW_RUN: dict[str, Any] = {
+    "logical_date": None,
+    "run_after": None,
+    "state": "running",
+    "run_type": "manual",
+    "data_interval_start": None,
+    "data_interval_end": None,
+    "start_date": None,
+    "end_date": None,
+    "queued_at": None,
+    "conf": "{}",
+    "note": None,
+    "triggering_user_name": None,
+    "triggered_by": None,
+    "partition_key": None,
+    "clear_number": 0,
+}
+COLUMNS = ", ".join(NEW_RUN)
+_PUT = f"""INSERT INTO dag_runs (ns, dag_id, run_id, {COLUMNS})
+    VALUES (:ns, :dag_id, :run_id, {", ".join(f":{name}" for name in NEW_RUN)})
+    ON CONFLICT (ns, dag_id, run_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in NEW_RUN)} RETURNING run_pk"""
 
 
 def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:
     """Create or update a dag run, and return its row; members that are not given keep their values,
     or get those of a manual run.
+
+    :param run: its members, with moments as they are stored, and ``conf`` as a JSON object.
     """
-    identity = (namespace.ns, run["dag_id"], run["run_id"])
     stored = row_as_dict(
         db,
-        """SELECT logical_date, run_after, state FROM dag_runs WHERE ns = ? AND dag_id = ?
-            AND run_id = ?""",
-        identity,
+        f"SELECT {COLUMNS} FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?",
+        (namespace.ns, run["dag_id"], run["run_id"]),
     )
-    row = {"logical_date": None, "run_after": None, "state": "running", **stored, **run}
-    after = row["run_after"] or row["logical_date"] or to_text(namespace.clock.now())
-    (pk,) = db.execute(
-        """INSERT INTO dag_runs (ns, dag_id, run_id, logical_date, run_after, state)
-            VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (ns, dag_id, run_id) DO UPDATE SET logical_date = excluded.logical_date,
-        run_after = excluded.run_after, state = excluded.state RETURNING run_pk""",
-        (*identity, row["logical_date"], after, row["state"]),
-    ).fetchone()
+    if run.get("conf") is not None:
+        run = {**run, "conf": values.dumps(run["conf"])}
+    row = {**NEW_RUN, **stored, **run, "ns": namespace.ns}
+    now = to_text(namespace.clock.now())
+    row["run_after"] = row["run_after"] or row["logical_date"] or now
+    if not stored and row["state"] == "queued" and "queued_at" not in run:
+        row["queued_at"] = now
+    (pk,) = db.execute(_PUT, row).fetchone()
     return int(pk)
 
 

@@ -18,7 +18,17 @@ from ..faults import FaultyNames
 from ..journal.journal import Event
 from ..journal.writer import Log
 from ..namespace import Namespace
-from . import assets, dag_runs, hidden, references, scopes
+from . import (
+    asset_events,
+    assets,
+    connections,
+    dag_runs,
+    dags,
+    hidden,
+    references,
+    scopes,
+    variables,
+)
 
 DEFAULT = "default"
 _NEAR = 5  # names in a message
@@ -52,10 +62,12 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
 
 
 def is_empty(db: sqlite3.Connection, ns: int) -> bool:
-    """Whether a namespace has no dag runs and no assets, and so no keys."""
-    sql = """SELECT EXISTS (SELECT 1 FROM dag_runs WHERE ns = :ns)
-        OR EXISTS (SELECT 1 FROM assets WHERE ns = :ns)"""
-    return not db.execute(sql, {"ns": ns}).fetchone()[0]
+    """Whether a namespace has no dag runs and no assets, and so no keys; nor Dags, aliases,
+    variables and connections.
+    """
+    tables = ("dag_runs", "assets", "dags", "asset_aliases", "variables", "connections")
+    exist = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE ns = :ns)" for table in tables)
+    return not db.execute(f"SELECT {exist}", {"ns": ns}).fetchone()[0]
 
 
 def similar_names(db: sqlite3.Connection, name: str) -> list[str]:
@@ -188,7 +200,8 @@ def write_clock(db: sqlite3.Connection, namespace: Namespace, clock: Clock) -> N
 
 
 def empty(db: sqlite3.Connection, namespace: Namespace, is_hiding: bool = False) -> None:
-    """Remove every run, asset and entry, inside the caller's transaction.
+    """Remove every Dag, run, asset, alias, entry, variable and connection, inside the caller's
+    transaction.
 
     :param is_hiding: leave the deletion of the entries to :func:`hidden.delete`.
     """
@@ -197,6 +210,10 @@ def empty(db: sqlite3.Connection, namespace: Namespace, is_hiding: bool = False)
         hidden.hide(db, namespace.ns, scopes.OF_NAMESPACE, {"ns": namespace.ns})
     dag_runs.remove_all(db, namespace.ns)
     assets.remove_all(db, namespace.ns)
+    asset_events.remove_all(db, namespace.ns)
+    dags.remove_all(db, namespace.ns)
+    variables.remove_all(db, namespace.ns)
+    connections.remove_all(db, namespace.ns)
 
 
 def write_config(db: sqlite3.Connection, namespace: Namespace, config: dict[str, Any]) -> None:

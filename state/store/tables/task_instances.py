@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from ...errors import BadDocument, InvalidTransition, TaskInstanceNotFound
+from ...errors import (
+    BadDocument,
+    BadOutletEvent,
+    InvalidStart,
+    InvalidTransition,
+    NotRunning,
+    RunningElsewhere,
+    TaskInstanceArchived,
+    TaskInstanceNotFound,
+)
+from ...model import values
 from ...model.clock import to_text
 from ...model.scopes import CONTROL, TaskScope, Writer, scope_document
 from ..database.sql import in_range, row_as_dict
 from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
+from . import asset_events
+from .asset_events import Changes, Outlets
 from .dag_runs import put_run
 from .entries import count_to_remove, remove_with_effects
 from .scopes import put_scope
+from .task_reschedules import put_reschedule
+
+log = logging.getLogger("stateroom")
+
+
+# the columns beside the attempt's identity, each with its value for a new attempt
+NEW_ATTEMPT: dict[str, Any] = {
+    "try_number": 1,
+    "max_tries": 0,
+    "state": None,
+    "hostname": "",
+    "unixname": None,
+    "pid": None,
+    "start_date": None,
+    "end_date": None,
+    "heartbeat_at": None,
+    "next_method": None,
+    "next_kwargs": None,
+    "rendered_map_index": None,
+    "trigger": None,
+    "never_ran": 0,
+}
+_COLUMNS = ", ".join(NEW_ATTEMPT)
+_PUT = f"""INSERT INTO task_instances (ns, id, scope_id, {_COLUMNS})
+    VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in NEW_ATTEMPT)})
+    ON CONFLICT (ns, id) DO UPDATE
+    SET superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in NEW_ATTEMPT)}"""
 
 
 def new_id() -> str:
@@ -43,7 +84,7 @@ def put_attempt(
     """
     stored = row_as_dict(
         db,
-        "SELECT scope_id, try_number, max_tries, state FROM task_instances WHERE ns = ? AND id = ?",
+        f"SELECT scope_id, {_COLUMNS} FROM task_instances WHERE ns = ? AND id = ?",
         (namespace.ns, attempt["id"]),
     )
     if stored.get("scope_id", scope_id) != scope_id:
@@ -60,8 +101,10 @@ def put_attempt(
             AND id <> ?""",
         (to_text(namespace.clock.now()), scope_id, attempt["id"]),
     )
+    if attempt.get("next_kwargs") is not None:
+        attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
     row = {
-        "state": None,
+        **NEW_ATTEMPT,
         **following,
         **stored,
         **attempt,
@@ -69,13 +112,7 @@ def put_attempt(
         "scope_id": scope_id,
     }
     in_range("try_number", row["try_number"])
-    db.execute(
-        """INSERT INTO task_instances (ns, id, scope_id, try_number, max_tries, state)
-        VALUES (:ns, :id, :scope_id, :try_number, :max_tries, :state)
-        ON CONFLICT (ns, id) DO UPDATE SET superseded_at = NULL, state = excluded.state,
-        try_number = excluded.try_number, max_tries = excluded.max_tries""",
-        row,
-    )
+    db.execute(_PUT, row)
     return int(row["try_number"])
 
 
@@ -117,51 +154,269 @@ def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, A
     return _attempt(row[0], scope, row[1])
 
 
+class Report(NamedTuple):
+    """A task instance's new state, as its worker reports it.
+
+    :param columns: further columns of the attempt, as they are stored.
+    :param retry_delay: seconds until the next attempt.
+    :param reschedule_date: when a sensor is to be run again, as text.
+    :param outlets: what it says of its outlets; None if it says nothing.
+    :param problem: why the report cannot be processed; the task instance has failed then, as in
+        Airflow, and ``state`` is what was reported.
+    """
+
+    state: str
+    columns: Mapping[str, Any] = {}
+    retry_delay: float | None = None
+    reschedule_date: str | None = None
+    outlets: Outlets | None = None
+    problem: str | None = None
+
+
 def set_state(
     namespace: Namespace,
     ti_id: str,
-    state: str,
+    report: Report,
     clear_on_success: bool,
     writer: Writer = CONTROL,
-    retry_delay: float | None = None,
 ) -> bool:
-    """Report a task instance's new state; returns False if it had this state already.
+    """Take a task instance's report of its new state; returns False if it had this state already.
 
     One that is up for retry gets a new id, as in Airflow: the old id is not valid any more, but the
-    keys stay.
+    keys stay. One that has succeeded makes the events of its outlets.
 
     :param clear_on_success: delete its entries in the same transaction if the state is ``success``.
-    :param retry_delay: seconds until the next attempt, as the worker reported them.
     :raises TaskInstanceNotFound: if there is none of this id.
     :raises InvalidTransition: if it is not running.
+    :raises InvalidPartitionKey: if an event of its outlets has an invalid partition key.
     """
     with namespace.database.transaction() as db:
         row = db.execute(
-            """SELECT ti_pk, scope_id, state, try_number FROM task_instances
+            """SELECT ti_pk, scope_id, state FROM task_instances
             WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
             (namespace.ns, ti_id),
         ).fetchone()
         if row is None:
             raise TaskInstanceNotFound("Task Instance not found")
-        ti_pk, scope_id, old_state, try_number = row
-        if old_state == state:
+        ti_pk, scope_id, old_state = row
+        if old_state == report.state:
             return False
         if old_state != "running":
             raise InvalidTransition(old_state)
-        db.execute(
-            "UPDATE task_instances SET state = ?, retry_delay = ? WHERE ti_pk = ?",
-            (state, retry_delay, ti_pk),
-        )
-        note = f"{old_state} → {state}"
+        changed_assets = Changes([], [])
+        if report.outlets is not None:
+            report, changed_assets = _with_outlets(db, namespace, scope_id, report, report.outlets)
+        now = to_text(namespace.clock.now())
+        state = report.state
+        changes = {**report.columns, "retry_delay": report.retry_delay}
+        note = f"{old_state} → {state}{_note_on(changed_assets)}"
+        if report.problem is not None:
+            state = "failed"
+            changes = {"end_date": now}
+            note = f"{old_state} → failed, because of a report that Airflow cannot process: "
+            note += report.problem
+            log.warning("task instance %s: %s", ti_id, note)
+        if changes.get("trigger") is not None:
+            changes["trigger"] = _numbered(db, namespace, changes["trigger"])
+        _update(db, ti_pk, {**changes, "state": state})
+        asset_events.make(db, namespace, scope_id, changed_assets.events)
+        if report.reschedule_date is not None:
+            put_reschedule(db, ti_pk, now, report.columns["end_date"], report.reschedule_date)
         event = Event("state", writer, scope_id, status=204, note=note, state=state)
         seq = namespace.journal.write(db, event)
         if state == "up_for_retry":
-            attempt = {"id": new_id(), "try_number": try_number, "state": state}
-            put_attempt(db, namespace, scope_id, attempt)
+            former = row_as_dict(
+                db, f"SELECT {_COLUMNS} FROM task_instances WHERE ti_pk = ?", (ti_pk,)
+            )
+            put_attempt(db, namespace, scope_id, {**former, "id": new_id()})
         if state == "success" and clear_on_success:
             count_to_remove(db, "e.scope_id = ?", (scope_id,))
             remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (scope_id,))
     return True
+
+
+def _with_outlets(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, report: Report, outlets: Outlets
+) -> tuple[Report, Changes]:
+    """A report with the problem of its outlets' events, if there is one, and what they change."""
+    asset_events.check_partition_keys(outlets)
+    (run_key,) = db.execute(
+        "SELECT partition_key FROM dag_runs JOIN scopes USING (run_pk) WHERE scope_id = ?",
+        (scope_id,),
+    ).fetchone()
+    try:
+        return report, asset_events.changes(db, namespace, outlets, run_key)
+    except BadOutletEvent as error:
+        return report._replace(problem=str(error)), Changes([], [])
+
+
+def _note_on(changes: Changes) -> str:
+    """What the journal says of the events that a success makes, and of those that it does not."""
+    note = ""
+    if changes.events:
+        names = ", ".join(repr(change.asset[0]) for change in changes.events)
+        note += f", with an event of the asset {names}"
+    if changes.inactive:
+        note += f"; no event of {', '.join(changes.inactive)}, which is no active asset"
+    return note
+
+
+def _numbered(db: sqlite3.Connection, namespace: Namespace, trigger: str) -> str:
+    """A trigger with the next id, both as JSON text."""
+    sql = """SELECT coalesce(max(json_extract(trigger, '$.id')), 0) + 1 FROM task_instances
+        WHERE ns = ? AND trigger IS NOT NULL"""
+    (number,) = db.execute(sql, (namespace.ns,)).fetchone()
+    return values.dumps({"id": number, **values.loads(trigger)})
+
+
+def _update(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:
+    sets = ", ".join(f"{column} = :{column}" for column in changes)
+    db.execute(
+        f"UPDATE task_instances SET {sets} WHERE ti_pk = :ti_pk", {**changes, "ti_pk": ti_pk}
+    )
+
+
+class Worker(NamedTuple):
+    """The process that runs a task instance.
+
+    :param start_date: as text.
+    """
+
+    hostname: str
+    unixname: str
+    pid: int
+    start_date: str
+
+
+def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> str:
+    """Let a task instance run; returns the state that it had.
+
+    The same process may say so again, if it did not get the answer.
+
+    :raises TaskInstanceNotFound: if there is none of this id.
+    :raises InvalidStart: if it is neither queued nor restarting.
+    """
+    with namespace.database.transaction() as db:
+        row = row_as_dict(
+            db,
+            """SELECT ti_pk, scope_id, state, hostname, unixname, pid, next_kwargs
+            FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
+            (namespace.ns, ti_id),
+        )
+        if not row:
+            raise TaskInstanceNotFound("Task Instance not found")
+        previous_state = row["state"]
+        process = (row["hostname"], row["unixname"], row["pid"])
+        is_repeated = previous_state == "running" and process == worker[:3]
+        if not is_repeated and previous_state not in ("queued", "restarting"):
+            raise InvalidStart(previous_state)
+        changes = {
+            **worker._asdict(),
+            "state": "running",
+            "end_date": None,
+            "heartbeat_at": to_text(namespace.clock.now()),
+            "retry_delay": None,
+            "never_ran": 0,
+        }
+        if row["next_kwargs"] not in (None, "{}"):  # it resumes, and started before
+            del changes["start_date"]
+        _update(db, row["ti_pk"], changes)
+        if not is_repeated:
+            note = f"{previous_state} → running, on {worker.hostname!r} as process {worker.pid}"
+            event = Event("state", writer, row["scope_id"], status=200, note=note, state="running")
+            namespace.journal.write(db, event)
+    return str(previous_state)
+
+
+def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
+    """Take a heartbeat: the process that runs a task instance is alive.
+
+    :raises TaskInstanceArchived: if the id is that of a former attempt.
+    :raises TaskInstanceNotFound: if there is none of this id.
+    :raises RunningElsewhere: if another process runs it.
+    :raises NotRunning: if it does not run any more.
+    """
+    with namespace.database.transaction() as db:
+        row = row_as_dict(
+            db,
+            """SELECT ti_pk, state, hostname, pid FROM task_instances
+            WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
+            (namespace.ns, ti_id),
+        )
+        if not row:
+            raise _missing(db, namespace, ti_id)
+        if (row["hostname"], row["pid"]) != (hostname, pid):
+            raise RunningElsewhere(row["hostname"], row["pid"])
+        if row["state"] != "running":
+            raise NotRunning(row["state"])
+        _update(db, row["ti_pk"], {"heartbeat_at": to_text(namespace.clock.now())})
+
+
+def _missing(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> TaskInstanceNotFound:
+    """The error for an id that no current attempt has."""
+    sql = "SELECT 1 FROM task_instances WHERE ns = ? AND id = ?"
+    if db.execute(sql, (namespace.ns, ti_id)).fetchone():
+        return TaskInstanceArchived()
+    return TaskInstanceNotFound("Task Instance not found")
+
+
+def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str) -> None:
+    """Set the label of a mapped task instance.
+
+    :raises TaskInstanceNotFound: if there is none of this id.
+    """
+    with namespace.database.transaction() as db:
+        ti_pk, _ = current(db, namespace, ti_id)
+        _update(db, ti_pk, {"rendered_map_index": text})
+
+
+def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[int, int]:
+    """The row of a current attempt, and its scope's.
+
+    :raises TaskInstanceArchived: if the id is that of a former attempt.
+    :raises TaskInstanceNotFound: if there is none of this id.
+    """
+    row = db.execute(
+        """SELECT ti_pk, scope_id FROM task_instances
+        WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
+        (namespace.ns, ti_id),
+    ).fetchone()
+    if row is None:
+        raise _missing(db, namespace, ti_id)
+    return int(row[0]), int(row[1])
+
+
+_SKIPPED = """UPDATE task_instances SET state = 'skipped', start_date = :now, end_date = :now,
+        never_ran = 1
+    WHERE superseded_at IS NULL AND ifnull(state, '') NOT IN ('running', 'success', 'failed')
+    AND scope_id IN (SELECT other.scope_id FROM scopes other JOIN scopes own USING (run_pk)
+        WHERE own.scope_id = :scope_id AND other.task_id = :task_id
+        AND other.map_index = :map_index) RETURNING scope_id"""
+
+
+def skip_downstream(
+    namespace: Namespace, ti_id: str, tasks: Iterable[tuple[str, int]], writer: Writer
+) -> None:
+    """Skip task instances of the same run, except those that run or have ended.
+
+    :param tasks: their task ids and map indices; unknown ones are ignored.
+    :raises TaskInstanceNotFound: if there is no task instance of the id.
+    """
+    with namespace.database.transaction() as db:
+        row = db.execute(
+            "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
+            (namespace.ns, ti_id),
+        ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound("Task Instance not found")
+        parameters = {"scope_id": row[0], "now": to_text(namespace.clock.now())}
+        for task_id, map_index in tasks:
+            parameters |= {"task_id": task_id, "map_index": map_index}
+            for (scope_id,) in db.execute(_SKIPPED, parameters).fetchall():
+                event = Event(
+                    "state", writer, scope_id, status=204, note="skipped", state="skipped"
+                )
+                namespace.journal.write(db, event)
 
 
 def _attempt(ti_id: str, scope: TaskScope, try_number: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _TASK_INSTANCE = schemas.TaskInstanceBody()
 _TASK_INSTANCE_QUERY = schemas.TaskInstanceQuery()
 _ASSET = schemas.AssetBody()
 _RESET = schemas.ResetOptions()
+_EXPORT = schemas.ExportOptions()
 _STRICT = schemas.StrictOption()
 _CLEAN = schemas.CleanOptions()
 _MOST_IGNORED = 50  # members that the header names
@@ -34,7 +35,7 @@ _STARTED = time.monotonic()
 
 
 @bp.get("/health")
-@Operation((200, schemas.Health), also=(503,), errors={503: schemas.Health}, open=True)
+@Operation((200, schemas.Health), also=(503,), errors={503: (schemas.Health,)}, open=True)
 def health() -> Response:
     """Get the service's health, version and database; 503 if the database cannot be read."""
     service = g.service
@@ -61,7 +62,7 @@ def reset() -> Any:
     document: dict[str, Any] = {}
     if "to" not in parameters:
         document = _first_fixture()
-    fixtures.apply(g.namespace, document, forget=True)
+    fixtures.apply(g.namespace, document, forget=True, environ=g.service.environ)
     return NO_CONTENT
 
 
@@ -73,10 +74,14 @@ def _first_fixture() -> dict[str, Any]:
 
 
 @bp.get("/fixture")
-@Operation((200, schemas.Fixture), lane=SLOW)
+@Operation((200, schemas.Fixture), query=schemas.ExportOptions, lane=SLOW)
 def get_fixture() -> Response:
-    """Export the namespace as a fixture document, without its secret."""
-    return large_answer(fixtures.parts(g.namespace))
+    """Export the namespace as a fixture document; secrets of connections and variables only with
+    ``?with_secrets=1``.
+    """
+    (parameters,) = read(query(_EXPORT))
+    sensitive = setting("sensitive_var_conn_names")
+    return large_answer(fixtures.parts(g.namespace, parameters["with_secrets"], sensitive))
 
 
 @bp.put("/fixture")
@@ -88,7 +93,7 @@ def put_fixture() -> Any:
     if "jwt_secret" in config and g.service.keys.guards_control:
         del config["jwt_secret"]
         ignored.append("config.jwt_secret")
-    fixtures.apply(g.namespace, document)
+    fixtures.apply(g.namespace, document, environ=g.service.environ)
     return "", 204, _ignored_header(ignored)
 
 

@@ -56,7 +56,7 @@ def create_namespace() -> Any:
     namespace = store.create_namespace(name, g.body.get("fixture"))
     try:
         if "fixture" in document:
-            fixtures.apply(namespace, document["fixture"])
+            fixtures.apply(namespace, document["fixture"], environ=g.service.environ)
     except BaseException:
         store.drop_namespace(name)
         raise

@@ -15,6 +15,7 @@ bp = Blueprint("assets", __name__, url_prefix="/assets")
 _QUERIES = {"name": schemas.AssetByNameQuery, "uri": schemas.AssetByUriQuery}
 _WHICH = {"name": schemas.AssetNameQuery(), "uri": schemas.AssetUriQuery()}
 _ASSET = schemas.AssetResponse()
+_ALIAS = schemas.AssetAliasQuery()
 
 
 @bp.get("/by-<any(name, uri):by>")
@@ -23,3 +24,15 @@ def get_asset(by: str) -> Response:
     """Get an active asset, by name or by uri."""
     (parameters,) = read(query(_WHICH[by]))
     return json_answer(_ASSET.dump(assets.asset_by(g.namespace, by, parameters[by])))
+
+
+@bp.get("/by-alias")
+@Operation(
+    (200, {"type": "array", "items": {"type": "object"}}),
+    query=schemas.AssetAliasQuery,
+    since="2026-06-30",
+)
+def get_assets_by_alias() -> Response:
+    """List the assets that an alias stands for."""
+    (parameters,) = read(query(_ALIAS))
+    return json_answer(assets.assets_of_alias(g.namespace, parameters["alias_name"]))

@@ -6,16 +6,65 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
+from schemas import errors
 from schemas import execution as schemas
-from state.store.tables import task_instances
+from state.model import values
+from state.model.clock import to_text
+from state.store.tables import rendered_fields, task_instances
+from state.store.tables.asset_events import Outlets
+from state.store.tables.task_instances import Report, Worker
+from state.store.views import run_context
 
+from ...errors import Refused
 from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, read
-from ...responses import NO_CONTENT
+from ...responses import NO_CONTENT, json_answer
 from ...service import setting
+from . import older_clients
 
 bp = Blueprint("task_instances", __name__, url_prefix="/task-instances")
 _PATH = schemas.TaskInstancePath()
+_RUN = schemas.TIEnterRunningPayload()
+_HEARTBEAT = schemas.TIHeartbeatInfo()
+_FIELDS = schemas.RenderedFields()
+_MAP_INDEX = schemas.RenderedMapIndex()
+_SKIPPED = schemas.TISkippedDownstreamTasksStatePayload()
+_ENDED = ("failed", "skipped", "removed", "upstream_failed", "success", "up_for_retry")
+
+
+@bp.patch("/<task_instance_id>/run")
+@Operation(
+    (200, schemas.TIRunContext),
+    body=schemas.TIEnterRunningPayload,
+    also=(404, 409),
+    workload=True,
+    state_op="state",
+)
+def ti_run(task_instance_id: str) -> Response:
+    """Let a queued task instance run, and tell its worker what it needs for it."""
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_RUN))
+    ti_id = segments["task_instance_id"]
+    start_date = to_text(payload["start_date"])
+    worker = Worker(payload["hostname"], payload["unixname"], payload["pid"], start_date)
+    previous_state = task_instances.start(g.namespace, ti_id, worker, g.writer)
+    context = run_context.of_attempt(g.namespace, ti_id, previous_state)
+    return json_answer(older_clients.run_context(context))
+
+
+@bp.put("/<task_instance_id>/heartbeat")
+@Operation(
+    NO_BODY,
+    body=schemas.TIHeartbeatInfo,
+    also=(409, 410),
+    errors={409: (errors.HeartbeatResponse,)},
+)
+def ti_heartbeat(task_instance_id: str) -> Any:
+    """Take a heartbeat; an error tells the worker to end its task."""
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_HEARTBEAT))
+    task_instances.beat(
+        g.namespace, segments["task_instance_id"], payload["hostname"], payload["pid"]
+    )
+    return NO_CONTENT
 
 
 @bp.patch("/<task_instance_id>/state")
@@ -30,9 +79,93 @@ def ti_update_state(task_instance_id: str) -> Any:
     segments, update = read(
         path(_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
     )
-    ti_id = segments["task_instance_id"]
-    delay = update.get("retry_delay_seconds")
     changed = task_instances.set_state(
-        g.namespace, ti_id, update["state"], setting("clear_on_success"), g.writer, delay
+        g.namespace,
+        segments["task_instance_id"],
+        _report(update),
+        setting("clear_on_success"),
+        g.writer,
     )
     return NO_CONTENT if changed else Response(status=200)
+
+
+def _report(update: dict[str, Any]) -> Report:
+    state = update["state"]
+    if set(update) == {"state"}:
+        return Report(state, problem=f"it has the state {state!r} and no other member")
+    if state in _ENDED:
+        columns = {"end_date": to_text(update["end_date"]), **_NOT_RESUMED}
+        if "rendered_map_index" in update:
+            columns["rendered_map_index"] = update["rendered_map_index"]
+        outlets = None
+        if state == "success":
+            outlets = Outlets(update.get("task_outlets", []), update.get("outlet_events", []))
+        delay = update.get("retry_delay_seconds")
+        return Report(state, columns, retry_delay=delay, outlets=outlets)
+    if state == "up_for_reschedule":
+        columns = {"end_date": to_text(update["end_date"]), **_NOT_RESUMED}
+        return Report(state, columns, reschedule_date=to_text(update["reschedule_date"]))
+    columns = {"next_method": update["next_method"], "trigger": None}
+    columns["next_kwargs"] = _json(update.get("next_kwargs"))
+    if state == "deferred":
+        columns["trigger"] = _trigger(update)
+    return Report(state, columns)
+
+
+_NOT_RESUMED: dict[str, Any] = {"next_method": None, "next_kwargs": None}
+
+
+def _json(value: Any) -> str | None:
+    if value is None:
+        return None
+    return values.dumps(value)
+
+
+def _trigger(update: dict[str, Any]) -> str:
+    """A deferred task instance's trigger, as JSON text."""
+    kwargs = update.get("trigger_kwargs", {})
+    if not isinstance(kwargs, str):  # a text is encrypted
+        kwargs = values.dumps(kwargs)
+    return values.dumps(
+        {
+            "classpath": update["classpath"],
+            "kwargs": kwargs,
+            "queue": update.get("queue"),
+            "created_date": to_text(g.namespace.clock.now()),
+        }
+    )
+
+
+@bp.patch("/<task_instance_id>/skip-downstream")
+@Operation(NO_BODY, body=schemas.TISkippedDownstreamTasksStatePayload)
+def ti_skip_downstream(task_instance_id: str) -> Any:
+    """Skip task instances of the same run, but for those that run or have ended."""
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_SKIPPED))
+    task_instances.skip_downstream(
+        g.namespace, segments["task_instance_id"], payload["tasks"], g.writer
+    )
+    return NO_CONTENT
+
+
+@bp.put("/<task_instance_id>/rtif")
+@Operation((201, schemas.RenderedFieldsResponse), body=schemas.RenderedFields, also=(410,))
+def ti_put_rtif(task_instance_id: str) -> Response:
+    """Store the rendered template fields of a task instance."""
+    segments, rendered = read(path(_PATH, task_instance_id=task_instance_id), body(_FIELDS))
+    rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered)
+    return json_answer({"message": "Rendered task instance fields successfully set"}, 201)
+
+
+@bp.patch("/<task_instance_id>/rendered-map-index")
+@Operation(
+    NO_BODY,
+    body=schemas.RenderedMapIndex,
+    errors={422: (errors.HTTPValidationError, errors.ReasonResponse, errors.HTTPExceptionResponse)},
+)
+def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
+    """Store the label of a mapped task instance."""
+    segments, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
+    if not text:
+        raise Refused(422, "rendered_map_index cannot be empty")
+    task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text)
+    return NO_CONTENT

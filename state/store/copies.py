@@ -7,46 +7,91 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..database.slices import end_of_slice
-from . import entries, hidden
-from .scopes import OF_NAMESPACE
+from .database.slices import end_of_slice
+from .tables import entries, hidden
+from .tables.scopes import OF_NAMESPACE
+
+_OF_NAMESPACE = "ns = :ns"
+_OF_SCOPES = f"scope_id IN ({OF_NAMESPACE})"
+_OF_ATTEMPTS = "ti_pk IN (SELECT ti_pk FROM task_instances WHERE ns = :ns)"
+_OF_ALIASES = "alias_pk IN (SELECT alias_pk FROM asset_aliases WHERE ns = :ns)"
+_OF_EVENTS = "event_pk IN (SELECT event_pk FROM asset_events WHERE ns = :ns)"
 
 # table → its key, its other columns, and which of its rows are the namespace's; owners before what
 # they own
 TABLES = {
-    "dag_runs": ("run_pk", "ns, dag_id, run_id, logical_date, run_after, state", "ns = :ns"),
-    "assets": ("asset_pk", "ns, id, name, uri, active, created_at, updated_at", "ns = :ns"),
-    "scopes": (
-        "scope_id",
-        "run_pk, task_id, map_index, region, asset_pk",
-        f"scope_id IN ({OF_NAMESPACE})",
+    "dags": ("dag_pk", "ns, dag_id, facts", _OF_NAMESPACE),
+    "dag_runs": (
+        "run_pk",
+        "ns, dag_id, run_id, logical_date, run_after, state, run_type, data_interval_start, "
+        "data_interval_end, start_date, end_date, queued_at, conf, note, triggering_user_name, "
+        "triggered_by, partition_key, clear_number",
+        _OF_NAMESPACE,
     ),
+    "assets": (
+        "asset_pk",
+        "ns, id, name, uri, active, group_name, extra, created_at, updated_at",
+        _OF_NAMESPACE,
+    ),
+    "scopes": ("scope_id", "run_pk, task_id, map_index, region, asset_pk", _OF_SCOPES),
     "task_instances": (
         "ti_pk",
-        "ns, id, scope_id, try_number, max_tries, state, superseded_at, retry_delay",
-        "ns = :ns",
+        "ns, id, scope_id, try_number, max_tries, state, superseded_at, retry_delay, hostname, "
+        "unixname, pid, start_date, end_date, heartbeat_at, next_method, next_kwargs, "
+        "rendered_map_index, trigger, never_ran",
+        _OF_NAMESPACE,
+    ),
+    "rendered_fields": ("scope_id", "fields", _OF_SCOPES),
+    "task_reschedules": (
+        "reschedule_pk",
+        "ti_pk, start_date, end_date, reschedule_date",
+        _OF_ATTEMPTS,
     ),
     "entries": (
         "entry_id",
         "scope_id, key, value, kind, size, updated_at, expires_at, expires_by, writer_kind, "
         "writer_ti_pk, ref_id, seq",
-        f"scope_id IN ({OF_NAMESPACE})",
+        _OF_SCOPES,
     ),
+    "xcoms": ("xcom_pk", "scope_id, key, value, timestamp, seq", _OF_SCOPES),
+    "variables": ("variable_pk", "ns, key, value, description", _OF_NAMESPACE),
+    "connections": (
+        "connection_pk",
+        "ns, conn_id, conn_type, host, schema, login, password, port, extra, description",
+        _OF_NAMESPACE,
+    ),
+    "asset_aliases": ("alias_pk", "ns, id, name, group_name", _OF_NAMESPACE),
+    "asset_alias_assets": ("link_pk", "alias_pk, asset_pk", _OF_ALIASES),
+    "asset_events": (
+        "event_pk",
+        "ns, id, asset_pk, timestamp, extra, source_dag_id, source_task_id, source_run_id, "
+        "source_map_index, partition_key",
+        _OF_NAMESPACE,
+    ),
+    "asset_event_aliases": ("link_pk", "event_pk, alias_pk", _OF_EVENTS),
+    "asset_event_runs": ("link_pk", "event_pk, run_pk", _OF_EVENTS),
 }
 _FIXED = {"entries": ("scope_id", "key")}  # an entry never changes its key, so its index need not
 _TAKEN = "snapshot_pk = :snapshot"
 
 
+# values may be long: these rows are compared by their numbers, by which they are the same (a
+# replaced XCom has another key)
+_SAME = {
+    "entries": "e.seq = t.seq AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk",
+    "xcoms": "e.seq = t.seq",
+}
+
+
 def _changed(table: str) -> str:
-    """A SELECT of the snapshot's rows that differ from the table's; entries are compared by their
-    number and their writer, and differ while they are hidden.
+    """A SELECT of the snapshot's rows that differ from the table's; entries and XComs are compared
+    by their numbers, and differ while they are hidden.
     """
     key, columns, mine = TABLES[table]
-    if table == "entries":
-        same = """SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
-            AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk"""
-        return f"""SELECT {key}, {columns} FROM snapshot_entries t WHERE {_TAKEN}
-            AND (scope_id NOT IN ({OF_NAMESPACE}) OR NOT EXISTS ({same}))"""
+    if table in _SAME:
+        same = f"SELECT 1 FROM {table} e WHERE e.{key} = t.{key} AND {_SAME[table]}"
+        return f"""SELECT {key}, {columns} FROM snapshot_{table} t WHERE {_TAKEN}
+            AND (NOT {mine} OR NOT EXISTS ({same}))"""
     now = f"SELECT {key}, {columns} FROM {table} WHERE {mine}"
     return f"SELECT {key}, {columns} FROM snapshot_{table} WHERE {_TAKEN} EXCEPT {now}"
 
@@ -184,8 +229,9 @@ def restore(db: sqlite3.Connection, ns: int, snapshot: int, is_hiding: bool = Fa
     entries.remove(
         db, f"e.scope_id IN ({OF_NAMESPACE}) AND e.entry_id NOT IN ({entry_ids})", parameters
     )
-    for table in ("dag_runs", "assets", "scopes", "task_instances"):
-        key, _, mine = TABLES[table]
+    for table, (key, _, mine) in TABLES.items():
+        if table == "entries":
+            continue
         keys = f"SELECT {key} FROM snapshot_{table} WHERE {_TAKEN}"
         db.execute(f"DELETE FROM {table} WHERE {mine} AND {key} NOT IN ({keys})", parameters)
     # two assets may have swapped names, or two attempts may be current: none is active or current

@@ -1,7 +1,4 @@
-"""The Core API: what people and ``apache-airflow-client`` call, under ``/api/v2`` (Airflow 3.3.2).
-
-It works on the row: a reference is shown as it is stored, never resolved (apache/airflow #67835).
-"""
+"""The state store of task instances and of assets, as people see it."""
 
 from __future__ import annotations
 
@@ -12,23 +9,18 @@ from flask import Blueprint, Response, g
 
 from schemas import core as schemas
 from schemas.fields.airflow import DEFAULT
-from state.model.clock import to_wire
 from state.model.retention import default_expiry
 from state.model.scopes import TaskScope
-from state.store.tables import assets, scopes
+from state.store.tables import scopes
 from state.store.tables.entries import Keyspace, clear_all_map_indices
 
-from ..apis import CORE
-from ..operation import NO_BODY, SLOW, Operation, current_operation
-from ..request.auth import require_role
-from ..request.parsing import body, path, query, read, read_body
-from ..responses import NO_CONTENT, json_answer, text_answer
-from ..service import setting
-from .asset_filters import assets_order, assets_where
-from .entry_json import asset_entry, collection, task_entry
+from ...operation import NO_BODY, Operation
+from ...request.parsing import body, path, query, read
+from ...responses import NO_CONTENT, json_answer, text_answer
+from ...service import page_size, setting
+from ..entry_json import asset_entry, collection, task_entry
 
-bp = Blueprint("core_api", __name__, url_prefix=f"{CORE.prefix}/v2")
-AIRFLOW_VERSION = {"3.3": ("3.3.2", ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d")}
+bp = Blueprint("store", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"
 _ASSET = "/assets/<asset_id>/state-store"
 _SCOPE = schemas.TaskScopeQuery()
@@ -36,17 +28,6 @@ _CLEAR = schemas.ClearQuery()
 _TASK_LIST = schemas.TaskListQuery()
 _PAGE = schemas.Pagination()
 _ASSET_PATH = schemas.AssetPath()
-_ASSETS = schemas.AssetsQuery()
-_ASSET_RESPONSE = schemas.AssetResponse()
-
-
-@bp.before_request
-def admit() -> None:
-    """The body is parsed before the caller's role is asked, as in Airflow."""
-    read_body()
-    operation = current_operation()
-    if operation is not None and operation.entity is not None:
-        require_role(operation.entity)
 
 
 @lru_cache(maxsize=64)
@@ -56,10 +37,6 @@ def _bounded(schema: type[schemas.BoundedSchema], limit: int) -> schemas.Bounded
 
 def _body(schema: type[schemas.BoundedSchema]) -> Any:
     return body(_bounded(schema, setting("max_value_storage_bytes")))
-
-
-def _page_size(parameters: dict[str, Any]) -> int:
-    return int(min(parameters["limit"], setting("maximum_page_limit")))
 
 
 # ---------------------------------------------------------------- task state
@@ -93,7 +70,7 @@ def list_task_state_store(**coordinates: str) -> Response:
     """List a page of a task instance's entries, by key; an unknown one has none."""
     (parameters,) = read(query(_TASK_LIST))
     keyspace = _task(coordinates, parameters["map_index"])
-    entries, total = keyspace.page(_page_size(parameters), parameters["offset"])
+    entries, total = keyspace.page(page_size(parameters), parameters["offset"])
     return collection("task_state_store", map(task_entry, entries), total)
 
 
@@ -191,7 +168,7 @@ def list_asset_state_store(asset_id: str) -> Response:
         path(_ASSET_PATH, asset_id=asset_id), query(_PAGE), exists=_require_asset
     )
     keyspace = _asset(segments["asset_id"])
-    entries, total = keyspace.page(_page_size(parameters), parameters["offset"])
+    entries, total = keyspace.page(page_size(parameters), parameters["offset"])
     return collection("asset_state_store", map(asset_entry, entries), total)
 
 
@@ -229,58 +206,3 @@ def clear_asset_state_store(asset_id: str) -> Any:
     (segments,) = read(path(_ASSET_PATH, asset_id=asset_id))
     _asset(segments["asset_id"]).clear()
     return NO_CONTENT
-
-
-# ---------------------------------------------------------------- around it
-
-
-@bp.get("/assets")
-@Operation(
-    (200, schemas.AssetCollectionResponse),
-    query=schemas.AssetsQuery,
-    also=(400,),
-    entity="asset",
-    lane=SLOW,
-)
-def get_assets() -> Response:
-    """List a page of the assets: the active ones, unless ``only_active=false``."""
-    (parameters,) = read(query(_ASSETS, several=("order_by",)))
-    rows, total = assets.assets(
-        g.namespace,
-        parameters["only_active"],
-        *assets_where(parameters),
-        assets_order(parameters["order_by"]),
-        _page_size(parameters),
-        parameters["offset"],
-    )
-    documents = [_ASSET_RESPONSE.dump(_with_times(dict(row))) for row in rows]
-    return json_answer({"assets": documents, "total_entries": total})
-
-
-def _with_times(asset: dict[str, Any]) -> dict[str, Any]:
-    times = {name: to_wire(asset[name]) for name in ("created_at", "updated_at")}
-    return {**asset, **times, "last_asset_event": {}}
-
-
-@bp.get("/version")
-@Operation((200, schemas.VersionInfo), open=True)
-def get_version() -> Response:
-    """Get the version of Airflow that this API emulates."""
-    version, commit = AIRFLOW_VERSION[setting("compat")]
-    return json_answer({"version": version, "git_version": commit})
-
-
-@bp.get("/monitor/health")
-@Operation((200, schemas.HealthInfoResponse), open=True)
-def get_health() -> Response:
-    """Get the health of the database; no scheduler, triggerer or Dag processor ever runs."""
-    parts: dict[str, Any] = {
-        name: {"status": None, f"latest_{name}_heartbeat": None} for name in _PARTS
-    }
-    parts["scheduler"]["status"] = "unhealthy"
-    is_healthy = g.service.store.problem() is None
-    status = "healthy" if is_healthy else "unhealthy"
-    return json_answer({"metadatabase": {"status": status}, **parts})
-
-
-_PARTS = ("scheduler", "triggerer", "dag_processor")

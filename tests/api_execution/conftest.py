@@ -1,0 +1,21 @@
+import pytest
+
+from tests.support.shop import SHOP
+
+
+@pytest.fixture
+def shop(open_app):
+    """A client of an open service that holds ``SHOP``."""
+    client = open_app.test_client()
+    assert client.post("/_stateroom/reset").status_code == 204
+    answer = client.put("/_stateroom/fixture?strict=true", json=SHOP)
+    assert answer.status_code == 204, answer.text
+    return client
+
+
+@pytest.fixture
+def new_shop(start):
+    """The same of a service with a journal of its own."""
+    client = start().test_client()
+    assert client.put("/_stateroom/fixture", json=SHOP).status_code == 204
+    return client

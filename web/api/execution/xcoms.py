@@ -1,0 +1,120 @@
+"""XComs: what tasks hand to each other.
+
+The routes stand in Airflow's order, because a 405 names the methods of the first that has the path.
+"""
+
+from __future__ import annotations
+
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from schemas import execution as schemas
+from state.model import values
+from state.model.scopes import TaskScope
+from state.store.tables import xcoms
+from state.store.views.xcoms import Reader
+
+from ...errors import Refused, invalid
+from ...operation import Operation
+from ...request.parsing import body, path, query, read
+from ...responses import json_answer, separated, text_answer
+from ..entry_json import execution_text
+
+bp = Blueprint("xcoms", __name__, url_prefix="/xcoms")
+_KEY = "/<dag_id>/<run_id>/<task_id>/<key:key>"
+_PATH = schemas.XComPath()
+_ITEM_PATH = schemas.XComItemPath()
+_HEAD_PATH = schemas.XComHeadPath()
+_QUERY = schemas.XComQuery()
+_HEAD_QUERY = schemas.XComHeadQuery()
+_SLICE_QUERY = schemas.XComSliceQuery()
+_SET_QUERY = schemas.XComSetQuery()
+_DELETE_QUERY = schemas.XComDeleteQuery()
+_VALUE = schemas.XComValue()
+_RANGE = {"Content-Range": "`map_indexes` and the number of values."}
+
+
+def _scope(place: dict[str, Any], map_index: int) -> TaskScope:
+    return TaskScope(place["dag_id"], place["run_id"], place["task_id"], map_index)
+
+
+@bp.get(f"{_KEY}/item/<offset>")
+@Operation((200, {}), state_op="get_xcom")
+def get_mapped_xcom_by_index(**segments: str) -> Response:
+    """Get one of an XCom's values over all map indices."""
+    (place,) = read(path(_ITEM_PATH, **segments))
+    offset = place.pop("offset")
+    text = Reader(g.namespace, g.writer, **place).item(offset)
+    return text_answer(execution_text(place["key"], text))
+
+
+@bp.get(f"{_KEY}/slice")
+@Operation(
+    (200, {"type": "array", "items": {}}), query=schemas.XComSliceQuery, state_op="list_xcoms"
+)
+def get_mapped_xcom_by_slice(**segments: str) -> Response:
+    """Get a slice of an XCom's values over all map indices; of an unknown one it is empty."""
+    place, bounds = read(path(_PATH, **segments), query(_SLICE_QUERY))
+    prior = bounds.pop("include_prior_dates")
+    texts = Reader(g.namespace, g.writer, **place, prior=prior).slice(**bounds)
+    items = separated(execution_text(place["key"], text) for text in texts)
+    return text_answer(f"[{''.join(items)}]")
+
+
+@bp.route(_KEY, methods=["HEAD"])
+@Operation(
+    (200, None), query=schemas.XComHeadQuery, also=(400,), headers=_RANGE, state_op="list_xcoms"
+)
+def head_xcom(**segments: str) -> Response:
+    """Count an XCom's values over all map indices."""
+    place, parameters = read(path(_HEAD_PATH, **segments), query(_HEAD_QUERY))
+    if parameters["map_index"] is not None:
+        raise Refused(400, "Cannot specify map_index in a HEAD request", "invalid_request")
+    count = Reader(g.namespace, g.writer, **place).count()
+    answer = json_answer(None)
+    answer.headers["Content-Range"] = f"map_indexes {count}"
+    return answer
+
+
+@bp.get(_KEY)
+@Operation((200, schemas.XComResponse), query=schemas.XComQuery, state_op="get_xcom")
+def get_xcom(**segments: str) -> Response:
+    """Get an XCom's value."""
+    place, which = read(path(_PATH, **segments), query(_QUERY))
+    reader = Reader(g.namespace, g.writer, **place, prior=which["include_prior_dates"])
+    if which["offset"] is None:
+        text = reader.at(which["map_index"])
+    else:
+        text = reader.item(which["offset"])
+    key = place["key"]
+    return text_answer(f'{{"key": {quoted(key)}, "value": {execution_text(key, text)}}}')
+
+
+@bp.post(_KEY)
+@Operation(
+    (201, schemas.XComMessage),
+    query=schemas.XComSetQuery,
+    body=schemas.XComValue,
+    state_op="set_xcom",
+)
+def set_xcom(**segments: str) -> Response:
+    """Create or replace an XCom."""
+    place, options, value = read(path(_PATH, **segments), query(_SET_QUERY), body(_VALUE))
+    length = options["mapped_length"]
+    if length is not None and length < 0:
+        raise invalid("mapped_length cannot be negative", "query", "mapped_length")
+    scope = _scope(place, options["map_index"])
+    xcoms.set_xcom(g.namespace, scope, place["key"], values.dumps(value), g.writer, length)
+    return json_answer({"message": "XCom successfully set"}, 201)
+
+
+@bp.delete(_KEY)
+@Operation((200, schemas.XComMessage), query=schemas.XComDeleteQuery, state_op="delete_xcom")
+def delete_xcom(**segments: str) -> Response:
+    """Delete an XCom, if there is one."""
+    place, options = read(path(_PATH, **segments), query(_DELETE_QUERY))
+    key = place["key"]
+    xcoms.delete_xcom(g.namespace, _scope(place, options["map_index"]), key, g.writer)
+    return json_answer({"message": f"XCom with key: {key} successfully deleted."})
