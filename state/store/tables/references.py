@@ -7,7 +7,7 @@ service's own backend made the reference; a header is no evidence. Moments are r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,7 +22,6 @@ _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
     OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
 _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
 _HELD_REF = _HELD.format(ref="f.ref")
-_MOST_RELEASED = 10_000  # references of one delete; more stay, as orphans
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
     f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
@@ -203,24 +202,48 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
         )
 
 
-def released_by(db: sqlite3.Connection, scope_id: int, key: str | None = None) -> Released:
+def held_by(db: sqlite3.Connection, scope_id: int, key: str | None = None) -> list[str]:
+    """The references of a key, or of all keys of a scope, in the order of their writes."""
+    where, parameters = _of(scope_id, key)
+    sql = f"""SELECT DISTINCT f.ref FROM entries e JOIN refs f USING (ref_id)
+        WHERE e.scope_id = :scope_id AND e.ref_id IS NOT NULL {where.format(row="e")}
+        ORDER BY e.ref_id"""
+    return [ref for (ref,) in db.execute(sql, parameters)]
+
+
+def released_by(
+    db: sqlite3.Connection, held: Iterable[str], scope_id: int, key: str | None = None
+) -> Released:
     """The references that the deletion of a key, or of all keys of a scope, has released; asked in
     the same transaction.
+
+    Those that were released before are not among them: their objects are removed, or orphans.
+
+    :param held: what :func:`held_by` returned before the deletion.
     """
-    where = "f.scope_id = ?"
-    parameters: list[Any] = [scope_id]
-    if key is not None:
-        where += " AND f.key = ?"
-        parameters.append(key)
-    rows = db.execute(
-        f"""SELECT f.ref, {_HELD_REF} FROM refs f WHERE {where} ORDER BY f.ref_id DESC
-        LIMIT {_MOST_RELEASED}""",
+    where, parameters = _of(scope_id, key)
+    (is_kept,) = db.execute(
+        f"""SELECT EXISTS (SELECT 1 FROM refs f WHERE f.scope_id = :scope_id
+            {where.format(row="f")} AND {_HELD_REF})""",
         parameters,
-    ).fetchall()
-    return Released(
-        tuple(dict.fromkeys(ref for ref, is_held in rows if not is_held)),
-        any(is_held for _, is_held in rows),
-    )
+    ).fetchone()
+    return Released(tuple(ref for ref in held if not is_held(db, ref)), bool(is_kept))
+
+
+def released_of(namespace: Namespace, scope_id: int, key: str | None = None) -> list[str]:
+    """The references of a key, or of all keys of a scope, that no row points at any more."""
+    where, parameters = _of(scope_id, key)
+    sql = f"""SELECT DISTINCT f.ref FROM refs f WHERE f.scope_id = :scope_id
+        {where.format(row="f")} AND NOT {_HELD_REF}"""
+    with namespace.database.reading() as db:
+        return [ref for (ref,) in db.execute(sql, parameters)]
+
+
+def _of(scope_id: int, key: str | None) -> tuple[str, dict[str, Any]]:
+    """A condition in SQL with ``{row}``, beside that for the scope, and its parameters."""
+    if key is None:
+        return "", {"scope_id": scope_id}
+    return "AND {row}.key = :key", {"scope_id": scope_id, "key": key}
 
 
 def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
