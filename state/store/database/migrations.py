@@ -368,3 +368,9 @@ def session_that_serves_the_file(db: Database) -> None:
     db.execute(
         "CREATE TABLE session (id TEXT NOT NULL, path TEXT NOT NULL, identity TEXT NOT NULL)"
     )
+
+
+@migrations()
+def released_references(db: Database) -> None:
+    """An index of the references that the service looks for in the background."""
+    db.execute("CREATE INDEX refs_released ON refs (ns) WHERE released_at IS NOT NULL")

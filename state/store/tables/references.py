@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text
@@ -22,6 +22,8 @@ _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
     OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
 _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
 _HELD_REF = _HELD.format(ref="f.ref")
+_FORGET = f"""DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL
+    AND NOT {_POINTED.format(row="refs")}"""
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
     f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
@@ -264,9 +266,43 @@ def set_health(database: Database, ref_id: int, health: str) -> None:
 
 def forget(database: Database, ref: str) -> None:
     """Delete the released rows of a reference whose object does not exist any more."""
-    pointed = _POINTED.format(row="refs")
-    sql = f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}"
-    database.free(lambda db: db.execute(sql, (ref,)))
+    database.free(lambda db: db.execute(_FORGET, (ref,)))
+
+
+def to_check(
+    namespace: Namespace, after: int, released: timedelta, checked: timedelta, limit: int
+) -> list[dict[str, Any]]:
+    """References that no row points at any more and whose objects were not looked for lately.
+
+    :param after: the last ``ref_id`` of the page before, 0 for the first.
+    :param released: the shortest time since their release.
+    :param checked: the shortest time since their last check after it.
+    """
+    now = Clock().now()
+    parameters = {
+        "ns": namespace.ns,
+        "after": after,
+        "released": to_text(now - released),
+        "checked": to_text(now - checked),
+        "limit": limit,
+    }
+    sql = f"""SELECT f.ref_id, f.ref, f.backend, f.vouched FROM refs f WHERE f.ns = :ns
+        AND f.ref_id > :after AND f.released_at < :released
+        AND (f.checked_at IS NULL OR f.checked_at < max(f.released_at, :checked))
+        AND NOT {_HELD_REF} ORDER BY f.ref_id LIMIT :limit"""
+    with namespace.database.reading() as db:
+        return rows(db, sql, parameters)
+
+
+def checked(database: Database, ref_ids: list[int], missing: list[str]) -> None:
+    """Store that the objects of some references were looked for, and forget the missing ones."""
+    parameters = [(real_time(), ref_id) for ref_id in ref_ids]
+
+    def act(db: sqlite3.Connection) -> None:
+        db.executemany(_FORGET, [(ref,) for ref in missing])
+        db.executemany("UPDATE refs SET checked_at = ? WHERE ref_id = ?", parameters)
+
+    database.free(act)
 
 
 def remove(
