@@ -8,13 +8,12 @@ nobody tried, is an orphan, and stays in the ledger.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from ..errors import BackendFailed, BackendTimeout, StateError
+from ..errors import BackendFailed, BackendTimeout
 from ..masking import masked
 from ..store.namespace import Namespace
 from ..store.store import Store
@@ -44,7 +43,7 @@ def _run(store: Store, backend_of: Callable[[Namespace], Backend]) -> None:
             for name in namespaces.names(store):
                 namespace = store.namespace(name)
                 forget_missing(namespace, backend_of(namespace))
-        except (StateError, sqlite3.Error) as error:  # such as a namespace dropped meanwhile
+        except Exception as error:  # such as a namespace dropped meanwhile; the next look is soon
             if not store.ending.is_set():
                 log.warning("the ledger keeps its released references: %s", masked(str(error)))
 

@@ -339,6 +339,8 @@ class Keyspace:
                 expires_by=written.expires_by,
             )
             namespace.journal.write(db, event, seq)
+        if ref is not None:
+            namespace.database.report_former_place(ref, namespace.realm)
         return written.replaced
 
     @contextlib.contextmanager
