@@ -255,7 +255,7 @@ class HttpKeyspace:
 
     def _delete(self, path: str, query: dict[str, str]) -> Released | None:
         response = self.client.call("DELETE", path, params=query, headers=PREFER)
-        if response.status_code == 200:
+        if "Preference-Applied" in response.headers:
             return Released.from_body(response.json())
         return Released.from_headers(response.headers)
 

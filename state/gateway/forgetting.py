@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -61,28 +62,33 @@ def forget_missing(namespace: Namespace, backend: Backend) -> int:
     forgotten = 0
     after = 0
     while rows := references.to_check(namespace, after, _RELEASED, _CHECKED, _CHUNK):
-        after = rows[-1]["ref_id"]
-        missing = _look_for(namespace, backend, rows)
-        if missing is None:
+        looked = _look_for(backend, rows)
+        missing = [row["ref"] for row, is_missing in zip(rows, looked, strict=False) if is_missing]
+        checked = rows[: len(looked)] or rows
+        references.checked(namespace.database, [row["ref_id"] for row in checked], missing)
+        if not looked:
             break
+        after = checked[-1]["ref_id"]
         forgotten += len(missing)
     return forgotten
 
 
-def _look_for(
-    namespace: Namespace, backend: Backend, rows: list[dict[str, Any]]
-) -> list[str] | None:
-    """Forget those of some references whose objects are missing, and return them; None if the
-    backend failed.
+def _look_for(backend: Backend, rows: list[dict[str, Any]]) -> list[bool]:
+    """Whether the objects of some references are missing: of the first ones, as many as there is
+    time for; empty if the backend failed.
     """
 
-    def look(call: Any) -> list[str]:
-        return [row["ref"] for row in rows if backend.is_missing(row["ref"], vouched_by(row))]
+    def look(call: Any) -> list[bool]:
+        end = time.monotonic() + backend.timeout / 2
+        looked = []
+        for row in rows:
+            looked.append(backend.is_missing(row["ref"], vouched_by(row)))
+            if time.monotonic() > end:
+                break
+        return looked
 
-    missing: list[str] | None = None
     try:
-        missing = backend.run(look)
+        return backend.run(look)
     except (BackendFailed, BackendTimeout) as error:
         log.warning("released references were not looked for: %s", masked(str(error)))
-    references.checked(namespace.database, [row["ref_id"] for row in rows], missing or [])
-    return missing
+        return []

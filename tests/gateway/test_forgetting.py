@@ -133,6 +133,34 @@ def test_the_failing_reference_does_not_keep_the_others(worker, monkeypatch):
     assert worker.forget() == 2
 
 
+class Ticking:
+    """A clock that shows six seconds more each time."""
+
+    def __init__(self):
+        self.seconds = 0
+
+    def monotonic(self):
+        self.seconds += 6
+        return self.seconds
+
+
+def test_a_slow_backend_is_asked_in_more_calls(worker, monkeypatch):
+    for number in range(4):
+        worker.state.set("k", number)
+    worker.age(minutes=6)
+    calls = []
+    run = Backend.run
+
+    def counted(self, act):
+        calls.append(act)
+        return run(self, act)
+
+    monkeypatch.setattr(Backend, "run", counted)
+    monkeypatch.setattr(forgetting, "time", Ticking())
+    assert worker.forget() == 3
+    assert len(calls) == 3
+
+
 def test_a_service_forgets_in_the_background(tmp_path, monkeypatch):
     monkeypatch.setattr(forgetting, "_PAUSE", 0.02)
     environ = {"STATEROOM_BACKEND_BASE": str(tmp_path / "objects")}
