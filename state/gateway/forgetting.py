@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -40,13 +41,23 @@ def start(store: Store, backend_of: Callable[[Namespace], Backend]) -> None:
 
 def _run(store: Store, backend_of: Callable[[Namespace], Backend]) -> None:
     while not store.ending.wait(_PAUSE):
-        try:
+        with _logging_errors(store):
             for name in namespaces.names(store):
-                namespace = store.namespace(name)
-                forget_missing(namespace, backend_of(namespace))
-        except Exception as error:  # such as a namespace dropped meanwhile; the next look is soon
-            if not store.ending.is_set():
-                log.warning("the ledger keeps its released references: %s", masked(str(error)))
+                with _logging_errors(store):  # one namespace does not keep the others
+                    namespace = store.namespace(name)
+                    forget_missing(namespace, backend_of(namespace))
+
+
+@contextmanager
+def _logging_errors(store: Store) -> Iterator[None]:
+    """Log an error, such as that of a namespace that was dropped meanwhile: a minute later it is
+    tried again.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not store.ending.is_set():
+            log.warning("the ledger keeps its released references: %s", masked(str(error)))
 
 
 def forget_missing(namespace: Namespace, backend: Backend) -> int:
