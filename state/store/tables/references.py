@@ -207,8 +207,9 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
 def held_by(db: sqlite3.Connection, scope_id: int, key: str | None = None) -> list[str]:
     """The references of a key, or of all keys of a scope, in the order of their writes."""
     where, parameters = _of(scope_id, key)
+    # by kind, so that SQLite reads the index of references and not the values before the column
     sql = f"""SELECT DISTINCT f.ref FROM entries e JOIN refs f USING (ref_id)
-        WHERE e.scope_id = :scope_id AND e.ref_id IS NOT NULL {where.format(row="e")}
+        WHERE e.scope_id = :scope_id AND e.kind <> 'value' {where.format(row="e")}
         ORDER BY e.ref_id"""
     return [ref for (ref,) in db.execute(sql, parameters)]
 
