@@ -47,6 +47,8 @@ class Operation:
 
     :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
     :param body: a schema, or several of which one has to fit.
+    :param preferred: the schema of the body, with status 200, that a client gets which prefers one
+        by ``Prefer: return=representation``, if the headers have too little room.
     :param also: further statuses of its own.
     :param errors: the bodies of errors, by their status, where they differ from its API's.
     :param by: the queries of a path that goes by name or by uri.
@@ -67,6 +69,7 @@ class Operation:
     answer: tuple[int, type[Schema] | dict[str, Any] | None]
     query: Query | None = None
     body: Body | None = None
+    preferred: type[Schema] | None = None
     also: tuple[int, ...] = ()
     errors: Mapping[int, tuple[type[Schema], ...]] | None = None
     by: Mapping[str, Query] | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from state.backends import layout, loading
 from state.backends.deadlines import Calls
 from state.errors import BadBackend, BadDocument, SettingError
+from state.gateway import forgetting
 from state.gateway.backend import Backend
 from state.gateway.place import Place
 from state.masking import masked
@@ -58,6 +59,8 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
             fixture=fixture,
         )
         _load(service, fixture)
+        if service.backend.hooks is not None:
+            forgetting.start(store, service.backend_of)
     except BaseException:
         store.close()
         raise

@@ -28,6 +28,13 @@ class OrphansQuery(Parameters):
     older_than = Integer(least=0, load_default=OLDER_THAN)
 
 
+class Released(Schema):
+    """The references that a deletion released, where the headers of its answer lack room."""
+
+    released = fields.List(fields.Str(), required=True)
+    kept = fields.Bool(required=True)
+
+
 class WrittenBy(Schema):
     """The writer of a reference."""
 

@@ -17,7 +17,7 @@ from urllib3.exceptions import ProtocolError
 from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
 from ..forks import close_in_children
 from ..model.clock import to_text
-from ..model.reference_facts import HEADER, REPLACED, Facts, Released, replaced_from
+from ..model.reference_facts import HEADER, PREFER, REPLACED, Facts, Released, replaced_from
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 
 TIMEOUT = 60  # seconds of one call
@@ -247,11 +247,16 @@ class HttpKeyspace:
         :returns: the references that this released; None from a service that does not say.
         """
         path, query = self.locate(key)
-        return Released.from_headers(self.client.call("DELETE", path, params=query).headers)
+        return self._delete(path, query)
 
     def clear(self) -> Released | None:
         """Delete every key; otherwise like :meth:`delete`."""
-        response = self.client.call("DELETE", self._clear_path, params=self._clear_query)
+        return self._delete(self._clear_path, self._clear_query)
+
+    def _delete(self, path: str, query: dict[str, str]) -> Released | None:
+        response = self.client.call("DELETE", path, params=query, headers=PREFER)
+        if "Preference-Applied" in response.headers:
+            return Released.from_body(response.json())
         return Released.from_headers(response.headers)
 
 

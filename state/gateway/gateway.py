@@ -178,7 +178,7 @@ class Gateway:
             log.warning("%s: the objects stay, as orphans: %s", self._scope, error)
             return
         if not hooks.has("remove_ref"):
-            self._forget(released)
+            self._forget(key)
 
     def _remove_object(self, ref: str) -> None:
         """Remove an object that no row points at and that this backend is known to have made."""
@@ -191,10 +191,11 @@ class Gateway:
             self._backend.hooks.backend.remove_ref,
         )
 
-    def _forget(self, released: Released) -> None:
-        """Forget the references whose objects went with their key."""
-        database = self._keyspace.namespace.database
-        for ref in released.refs:
+    def _forget(self, key: str | None) -> None:
+        """Forget the references whose objects went with their key, or with all keys."""
+        namespace = self._keyspace.namespace
+        database = namespace.database
+        for ref in references.released_of(namespace, self._keyspace.scope_id(), key):
             with database.reading() as db:
                 origin = references.provenance(db, ref)
             if self._backend.is_missing(ref, origin.vouched_by):

@@ -81,12 +81,13 @@ class Place:
         self._database.leave_place()
         log.warning(
             "another database file has used %s: %s on %s, at %s. %s was copied: its objects get a "
-            "place of their own, and those written before are read, never removed",
+            "place of their own, and those written before are read, never removed; %s",
             place,
             owner.get("database"),
             owner.get("host"),
             owner.get("at"),
             self._database.path,
+            self._database.realm_advice(),
         )
         backend.move(self._database.database_id)
 

@@ -16,6 +16,8 @@ HEADER = "Stateroom-Ref"  # facts, with the PUT of an envelope and the answer to
 REPLACED = "Stateroom-Replaced"  # the reference that a PUT replaced, percent-encoded
 RELEASED = "Stateroom-Released"  # the references that a DELETE released, percent-encoded
 KEPT = "Stateroom-Kept"  # with it: whether a reference of what was deleted is still pointed at
+# of a DELETE whose client reads references in the body too (RFC 7240): a header has too little room
+PREFER = {"Prefer": "return=representation"}
 HEALTH = ("ok", "missing", "corrupt", "changed", "foreign", "orphan", "unchecked")
 UNHEALTHY = ("missing", "corrupt", "changed")  # what a read of the object meets
 # seconds; a younger object without a row may belong to a write that is under way
@@ -103,8 +105,8 @@ def replaced_from(text: str | None) -> str | None:
 class Released(NamedTuple):
     """The references that a delete or a clear released.
 
-    :param refs: those that no row and no snapshot, in any namespace, points at: their objects may
-        be removed.
+    :param refs: those that no row and no snapshot, in any namespace, points at any more: their
+        objects may be removed.
     :param kept: whether a row or a snapshot still points at another reference of the same keys: a
         backend that can only remove all objects of a key must not.
     """
@@ -112,8 +114,17 @@ class Released(NamedTuple):
     refs: tuple[str, ...] = ()
     kept: bool = False
 
+    @property
+    def fits_headers(self) -> bool:
+        """Whether the headers have room for every reference."""
+        return len(self._encoded()) == len(self.refs)
+
     def to_headers(self) -> dict[str, str]:
         """The headers that carry it; references that find no room there stay, as orphans."""
+        return {RELEASED: " ".join(self._encoded()), KEPT: str(self.kept).lower()}
+
+    def _encoded(self) -> list[str]:
+        """The references that have room in a header, percent-encoded."""
         encoded: list[str] = []
         length = 0
         for ref in self.refs:
@@ -122,7 +133,16 @@ class Released(NamedTuple):
             if length > LONGEST:
                 encoded.pop()
                 break
-        return {RELEASED: " ".join(encoded), KEPT: str(self.kept).lower()}
+        return encoded
+
+    def to_body(self) -> dict[str, Any]:
+        """The body that carries it where the headers have too little room."""
+        return {"released": list(self.refs), "kept": self.kept}
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Released:
+        """Read what :meth:`to_body` wrote."""
+        return cls(tuple(body["released"]), body["kept"])
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> Released | None:

@@ -240,6 +240,11 @@ def _responses(api: Api, method: str, path: str, operation: Operation) -> dict[s
     if answer is not None:
         done["content"] = {"application/json": {"schema": answer}}
     responses = {str(status): done}
+    if operation.preferred is not None:
+        responses["200"] = {
+            "description": "for `Prefer: return=representation`, where the headers lack room",
+            "content": {"application/json": {"schema": operation.preferred}},
+        }
     statuses = _error_statuses(api, method, path, operation)
     for code in operation.also:
         if code < 300:

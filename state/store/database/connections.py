@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
+from ...masking import masked
 from . import identity, opening, session
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
@@ -393,10 +394,40 @@ class Database:
         with self.reading() as db:
             return identity.former_ids(db)
 
+    @functools.cached_property
+    def _unreported_ids(self) -> set[str]:
+        """The former ids into whose places no worker was seen to write."""
+        return set(self.former_ids)
+
+    def report_former_place(self, ref: str, realm: str) -> None:
+        """Warn, once for each former id, if a worker still writes objects into its place.
+
+        :param ref: a reference that was written.
+        :param realm: its namespace's.
+        """
+        unreported = tuple(self._unreported_ids)  # other threads take from it
+        for former in [id_ for id_ in unreported if f"/{id_}/" in ref]:
+            self._unreported_ids.discard(former)
+            log.warning(
+                "a worker wrote %s into the place of the database id %s, which %s had before it "
+                "was copied or restored, and the owner of that place may remove it; %s",
+                masked(ref),
+                former,
+                self.path,
+                self.realm_advice(realm),
+            )
+
+    def realm_advice(self, realm: str = "default") -> str:
+        """Which realm workers need now, in a sentence."""
+        with self.reading() as db:
+            return identity.advice(db, realm)
+
     def leave_place(self) -> None:
         """Get a new id, because another database file uses this one."""
         with self.lock:
+            unreported = {*self._unreported_ids, self.database_id}
             self.free(identity.renew)
+            self._unreported_ids = unreported
             with self.reading() as db:
                 self.database_id = identity.database_id(db)
 

@@ -45,11 +45,11 @@ def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any])
     if path == original:
         return (
             f"{path} is another file than it was, restored or copied: its objects get a place of "
-            "their own, and those written before are read, never removed"
+            f"their own, and those written before are read, never removed; {advice(db)}"
         )
     return (
         f"{path} is a copy of {original}: its objects get a place of their own, "
-        "and those of the original are read, never removed"
+        f"and those of the original are read, never removed; {advice(db)}"
     )
 
 
@@ -58,6 +58,14 @@ def renew(db: sqlite3.Connection) -> None:
     _write(db, "former_ids", [*former_ids(db), database_id(db)])
     db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
     db.execute("DELETE FROM meta WHERE name = 'claims'")
+
+
+def advice(db: sqlite3.Connection, realm: str = "default") -> str:
+    """What to do where a database has got another id: workers have the former one.
+
+    :param realm: the namespace's.
+    """
+    return f"give workers the realm {database_id(db)}/{realm} (STATEROOM_BACKEND_REALM)"
 
 
 def claims(db: sqlite3.Connection) -> dict[str, list[str]]:

@@ -371,6 +371,12 @@ def session_that_serves_the_file(db: Database) -> None:
 
 
 @migrations()
+def released_references(db: Database) -> None:
+    """An index of the references that the service looks for in the background."""
+    db.execute("CREATE INDEX refs_released ON refs (ns) WHERE released_at IS NOT NULL")
+
+
+@migrations()
 def facts_of_real_tasks(db: Database) -> None:
     """What the run context of a real task needs: facts of Dags, runs and attempts, rendered fields
     and reschedules.

@@ -339,6 +339,8 @@ class Keyspace:
                 expires_by=written.expires_by,
             )
             namespace.journal.write(db, event, seq)
+        if ref is not None:
+            namespace.database.report_former_place(ref, namespace.realm)
         return written.replaced
 
     @contextlib.contextmanager
@@ -355,6 +357,7 @@ class Keyspace:
 
         def act(db: sqlite3.Connection) -> Released:
             scope_id = self._scope_id(db)
+            held = references.held_by(db, scope_id, key)
             deleted = db.execute(
                 "DELETE FROM entries WHERE scope_id = ? AND key = ?", (scope_id, key)
             ).rowcount
@@ -362,7 +365,7 @@ class Keyspace:
             if not deleted:
                 event = event._replace(note="key not found", outcome=UNCHANGED)
             self.namespace.journal.write(db, event)
-            return references.released_by(db, scope_id, key)
+            return references.released_by(db, held, scope_id, key)
 
         return self.namespace.database.free(act)
 
@@ -374,8 +377,9 @@ class Keyspace:
 
         def act(db: sqlite3.Connection) -> Released:
             scope_id = self._scope_id(db)
+            held = references.held_by(db, scope_id)
             _clear(db, self.namespace, self.writer, scope_id, "e.scope_id = ?", (scope_id,))
-            return references.released_by(db, scope_id)
+            return references.released_by(db, held, scope_id)
 
         return self.namespace.database.free(act)
 

@@ -105,6 +105,12 @@ def listed(database: Database) -> list[dict[str, Any]]:
     return namespaces
 
 
+def names(database: Database) -> list[str]:
+    """The names of all namespaces."""
+    with database.reading() as db:
+        return [name for (name,) in db.execute(f"SELECT name FROM namespaces WHERE {_SEEN}")]
+
+
 def create(database: Database, name: str, fixture: dict[str, Any] | None = None) -> None:
     """Create an empty namespace; raises as :meth:`Store.create_namespace`."""
     check_name(name, "namespace name")

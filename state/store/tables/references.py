@@ -7,8 +7,8 @@ service's own backend made the reference; a header is no evidence. Moments are r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text
@@ -22,7 +22,8 @@ _POINTED = """(EXISTS (SELECT 1 FROM entries e WHERE e.ref_id = {row}.ref_id)
     OR EXISTS (SELECT 1 FROM snapshot_entries e WHERE e.ref_id = {row}.ref_id))"""
 _HELD = f"EXISTS (SELECT 1 FROM refs h WHERE h.ref = {{ref}} AND {_POINTED.format(row='h')})"
 _HELD_REF = _HELD.format(ref="f.ref")
-_MOST_RELEASED = 10_000  # references of one delete; more stay, as orphans
+_FORGET = f"""DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL
+    AND NOT {_POINTED.format(row="refs")}"""
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
     f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
@@ -203,24 +204,49 @@ def released(namespace: Namespace) -> list[dict[str, Any]]:
         )
 
 
-def released_by(db: sqlite3.Connection, scope_id: int, key: str | None = None) -> Released:
+def held_by(db: sqlite3.Connection, scope_id: int, key: str | None = None) -> list[str]:
+    """The references of a key, or of all keys of a scope, in the order of their writes."""
+    where, parameters = _of(scope_id, key)
+    # by kind, so that SQLite reads the index of references and not the values before the column
+    sql = f"""SELECT DISTINCT f.ref FROM entries e JOIN refs f USING (ref_id)
+        WHERE e.scope_id = :scope_id AND e.kind <> 'value' {where.format(row="e")}
+        ORDER BY e.ref_id"""
+    return [ref for (ref,) in db.execute(sql, parameters)]
+
+
+def released_by(
+    db: sqlite3.Connection, held: Iterable[str], scope_id: int, key: str | None = None
+) -> Released:
     """The references that the deletion of a key, or of all keys of a scope, has released; asked in
     the same transaction.
+
+    Those that were released before are not among them: their objects are removed, or orphans.
+
+    :param held: what :func:`held_by` returned before the deletion.
     """
-    where = "f.scope_id = ?"
-    parameters: list[Any] = [scope_id]
-    if key is not None:
-        where += " AND f.key = ?"
-        parameters.append(key)
-    rows = db.execute(
-        f"""SELECT f.ref, {_HELD_REF} FROM refs f WHERE {where} ORDER BY f.ref_id DESC
-        LIMIT {_MOST_RELEASED}""",
+    where, parameters = _of(scope_id, key)
+    (is_kept,) = db.execute(
+        f"""SELECT EXISTS (SELECT 1 FROM refs f WHERE f.scope_id = :scope_id
+            {where.format(row="f")} AND {_HELD_REF})""",
         parameters,
-    ).fetchall()
-    return Released(
-        tuple(dict.fromkeys(ref for ref, is_held in rows if not is_held)),
-        any(is_held for _, is_held in rows),
-    )
+    ).fetchone()
+    return Released(tuple(ref for ref in held if not is_held(db, ref)), bool(is_kept))
+
+
+def released_of(namespace: Namespace, scope_id: int, key: str | None = None) -> list[str]:
+    """The references of a key, or of all keys of a scope, that no row points at any more."""
+    where, parameters = _of(scope_id, key)
+    sql = f"""SELECT DISTINCT f.ref FROM refs f WHERE f.scope_id = :scope_id
+        {where.format(row="f")} AND NOT {_HELD_REF}"""
+    with namespace.database.reading() as db:
+        return [ref for (ref,) in db.execute(sql, parameters)]
+
+
+def _of(scope_id: int, key: str | None) -> tuple[str, dict[str, Any]]:
+    """A condition in SQL with ``{row}``, beside that for the scope, and its parameters."""
+    if key is None:
+        return "", {"scope_id": scope_id}
+    return "AND {row}.key = :key", {"scope_id": scope_id, "key": key}
 
 
 def of_key(namespace: Namespace, scope_id: int, key: str, ref: str) -> dict[str, Any] | None:
@@ -241,9 +267,43 @@ def set_health(database: Database, ref_id: int, health: str) -> None:
 
 def forget(database: Database, ref: str) -> None:
     """Delete the released rows of a reference whose object does not exist any more."""
-    pointed = _POINTED.format(row="refs")
-    sql = f"DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL AND NOT {pointed}"
-    database.free(lambda db: db.execute(sql, (ref,)))
+    database.free(lambda db: db.execute(_FORGET, (ref,)))
+
+
+def to_check(
+    namespace: Namespace, after: int, released: timedelta, checked: timedelta, limit: int
+) -> list[dict[str, Any]]:
+    """References that no row points at any more and whose objects were not looked for lately.
+
+    :param after: the last ``ref_id`` of the page before, 0 for the first.
+    :param released: the shortest time since their release.
+    :param checked: the shortest time since their last check after it.
+    """
+    now = Clock().now()
+    parameters = {
+        "ns": namespace.ns,
+        "after": after,
+        "released": to_text(now - released),
+        "checked": to_text(now - checked),
+        "limit": limit,
+    }
+    sql = f"""SELECT f.ref_id, f.ref, f.backend, f.vouched FROM refs f WHERE f.ns = :ns
+        AND f.ref_id > :after AND f.released_at < :released
+        AND (f.checked_at IS NULL OR f.checked_at < max(f.released_at, :checked))
+        AND NOT {_HELD_REF} ORDER BY f.ref_id LIMIT :limit"""
+    with namespace.database.reading() as db:
+        return rows(db, sql, parameters)
+
+
+def checked(database: Database, ref_ids: list[int], missing: list[str]) -> None:
+    """Store that the objects of some references were looked for, and forget the missing ones."""
+    parameters = [(real_time(), ref_id) for ref_id in ref_ids]
+
+    def act(db: sqlite3.Connection) -> None:
+        db.executemany(_FORGET, [(ref,) for ref in missing])
+        db.executemany("UPDATE refs SET checked_at = ? WHERE ref_id = ?", parameters)
+
+    database.free(act)
 
 
 def remove(

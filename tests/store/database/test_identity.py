@@ -55,6 +55,7 @@ def test_a_copy_gets_an_id_of_its_own(original, tmp_path):
     copied, found = opened(tmp_path / "copy.db")
     assert copied != first
     assert f"copy.db is a copy of {original}" in found
+    assert found.endswith(f"give workers the realm {copied}/default (STATEROOM_BACKEND_REALM)")
     assert opened(tmp_path / "copy.db") == (copied, None)
     assert opened(original) == (first, None)
 
@@ -75,6 +76,7 @@ def test_another_file_at_the_path_gets_an_id_of_its_own(original, tmp_path):
     again, found = opened(original)
     assert again != first
     assert f"{original} is another file than it was, restored or copied" in found
+    assert found.endswith(f"give workers the realm {again}/default (STATEROOM_BACKEND_REALM)")
     assert opened(tmp_path / "old")[0] == first
     assert opened(original) == (again, None)
 
@@ -152,6 +154,48 @@ def test_a_copy_reads_the_originals_objects_and_removes_none(original, tmp_path)
     again.store.close()
 
 
+def test_a_write_into_a_former_place_is_logged_once(original, tmp_path, caplog):
+    base = tmp_path / "objects"
+    first = Served(original, base)
+    task_instances.create_task_instance(first.namespace, SCOPE)
+    worker = first.files  # with the realm that it had when it started
+    first.store.close()
+    shutil.copy(original, tmp_path / "copy.db")
+    copy = Served(tmp_path / "copy.db", base)
+    task_instances.create_task_instance(copy.namespace, SCOPE)
+    rows = scopes.task(copy.namespace, SCOPE)
+    for number in range(2):
+        rows.set("k", envelope.wrap(worker.write(SCOPE, "k", Encoded.of(number))))
+    (message,) = caplog.messages
+    assert f"into the place of the database id {first.store.database_id}" in message
+    realm = f"{copy.store.database_id}/default"
+    assert message.endswith(f"give workers the realm {realm} (STATEROOM_BACKEND_REALM)")
+    copy.store.close()
+
+
+def test_a_write_into_the_own_place_is_not_logged(original, tmp_path, caplog):
+    opened(original)
+    shutil.copy(original, tmp_path / "copy.db")
+    copy = Served(tmp_path / "copy.db", tmp_path / "objects")
+    task_instances.create_task_instance(copy.namespace, SCOPE)
+    rows = scopes.task(copy.namespace, SCOPE)
+    rows.set("k", envelope.wrap(copy.files.write(SCOPE, "k", Encoded.of(1))))
+    assert caplog.messages == []
+    copy.store.close()
+
+
+def test_a_write_into_the_place_just_left_is_logged(clones, caplog):
+    clone = clones.serve()
+    clone.gateway().set("k", "of the clone")
+    former = clones.original.files.write(SCOPE, "k", Encoded.of(1))
+    clones.original.place.expire()
+    clones.first.set("k", "of the original")
+    caplog.clear()
+    scopes.task(clones.original.namespace, SCOPE).set("k", envelope.wrap(former))
+    assert f"into the place of the database id {clones.id}" in caplog.text
+    clone.store.close()
+
+
 class Clones:
     """A database and a copy of it that looks like the original, as a clone of its disk does."""
 
@@ -204,6 +248,9 @@ def test_who_lost_its_place_removes_nothing_from_it(clones, caplog):
     assert clone.gateway().get("shared") == 1
     assert f"another database file has used {clones.base}/{clones.id}" in caplog.text
     assert str(clones.path) in caplog.text
+    realm = f"{clones.original.store.database_id}/default"
+    (message,) = caplog.messages
+    assert message.endswith(f"give workers the realm {realm} (STATEROOM_BACKEND_REALM)")
     assert remove_orphans(clones.original.namespace, clones.original.backend, 0, 9)["removed"] == []
     clone.store.close()
 

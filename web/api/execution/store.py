@@ -7,13 +7,23 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from schemas import execution as schemas
-from state.model.reference_facts import HEADER, KEPT, RELEASED, REPLACED, Facts, replaced_header
+from schemas.control.references import Released as ReleasedBody
+from state.model.reference_facts import (
+    HEADER,
+    KEPT,
+    PREFER,
+    RELEASED,
+    REPLACED,
+    Facts,
+    Released,
+    replaced_header,
+)
 from state.store.tables import scopes
 from state.store.tables.entries import Keyspace
 
 from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, query, read
-from ...responses import NO_CONTENT, text_answer
+from ...responses import NO_CONTENT, json_answer, text_answer
 from ..entry_json import execution_value
 
 bp = Blueprint("store", __name__, url_prefix="/store")
@@ -67,6 +77,17 @@ def _written(replaced: str) -> Any:
     return "", 204, replaced_header(replaced)
 
 
+def _deleted(released: Released) -> Any:
+    """The answer to a deletion; with a body only for a client that prefers one, and only if the
+    headers have too little room.
+    """
+    if released.fits_headers or request.headers.get("Prefer") != PREFER["Prefer"]:
+        return "", 204, released.to_headers()
+    answer = json_answer(released.to_body())
+    answer.headers["Preference-Applied"] = PREFER["Prefer"]
+    return answer
+
+
 # ---------------------------------------------------------------- task state
 
 
@@ -92,22 +113,22 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 
 
 @bp.delete(_TASK_KEY)
-@Operation(NO_BODY, headers=_RELEASED, state_op="delete")
+@Operation(NO_BODY, preferred=ReleasedBody, headers=_RELEASED, state_op="delete")
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
     keyspace = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer)
     released = keyspace.delete(key)
-    return "", 204, released.to_headers()
+    return _deleted(released)
 
 
 @bp.delete("/ti/<task_instance_id>")
-@Operation(NO_BODY, headers=_RELEASED, state_op="clear")
+@Operation(NO_BODY, preferred=ReleasedBody, headers=_RELEASED, state_op="clear")
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
     released = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer).clear()
-    return "", 204, released.to_headers()
+    return _deleted(released)
 
 
 # ---------------------------------------------------------------- asset state
@@ -140,18 +161,18 @@ def set_asset_state_store(by: str) -> Any:
 
 
 @bp.delete(_ASSET_VALUE)
-@Operation(NO_BODY, by=_KEY_QUERIES, headers=_RELEASED, state_op="delete")
+@Operation(NO_BODY, by=_KEY_QUERIES, preferred=ReleasedBody, headers=_RELEASED, state_op="delete")
 def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (parameters,) = read(query(_KEY_BY[by]))
     released = _asset(by, parameters[by]).delete(parameters["key"])
-    return "", 204, released.to_headers()
+    return _deleted(released)
 
 
 @bp.delete("/asset/by-<any(name, uri):by>/clear")
-@Operation(NO_BODY, by=_ASSET_QUERIES, headers=_RELEASED, state_op="clear")
+@Operation(NO_BODY, by=_ASSET_QUERIES, preferred=ReleasedBody, headers=_RELEASED, state_op="clear")
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (parameters,) = read(query(_ASSET_BY[by]))
     released = _asset(by, parameters[by]).clear()
-    return "", 204, released.to_headers()
+    return _deleted(released)
