@@ -21,6 +21,7 @@ _LISTS = ("logical_dates", "run_ids", "states")
 _COUNTED = schemas.DagRunsQuery()
 _PREVIOUS = schemas.PreviousDagRunQuery()
 _PREVIOUS_BY_PATH = schemas.PreviousRunQuery()
+_RUN_OR_NULL = {"anyOf": [schemas.DagRun, {"type": "null"}]}
 
 
 @bp.get("/count")
@@ -32,7 +33,7 @@ def get_dr_count() -> Response:
 
 
 @bp.get("/previous")
-@Operation((200, schemas.DagRun), query=schemas.PreviousDagRunQuery, since="2026-04-06")
+@Operation((200, _RUN_OR_NULL), query=schemas.PreviousDagRunQuery, since="2026-04-06")
 def get_previous_dagrun() -> Response:
     """Get the last run of a Dag before a logical date; null if there is none."""
     (asked,) = read(query(_PREVIOUS))
@@ -49,7 +50,7 @@ def _previous(dag_id: str, asked: dict[str, Any]) -> dict[str, Any] | None:
 
 @bp.get("/<dag_id>/previous")
 @Operation(
-    (200, schemas.DagRun),
+    (200, _RUN_OR_NULL),
     query=schemas.PreviousRunQuery,
     since=older_clients.PREVIOUS_BY_PATH,
     older_methods=("POST",),

@@ -18,6 +18,7 @@ _STATES = schemas.TaskInstanceStatesQuery()
 _PREVIOUS = schemas.PreviousTIQuery()
 _RUN = schemas.BreadcrumbsQuery()
 _SUCCESSFUL = schemas.PrevSuccessfulDagRunResponse()
+_PREVIOUS_OR_NULL = {"anyOf": [schemas.PreviousTIResponse, {"type": "null"}]}
 _LISTS = ("task_ids", "logical_dates", "run_ids", "states")
 
 
@@ -38,7 +39,7 @@ def get_task_instance_states() -> Response:
 
 
 @bp.get("/previous/<dag_id>/<task_id>")
-@Operation((200, schemas.PreviousTIResponse), query=schemas.PreviousTIQuery)
+@Operation((200, _PREVIOUS_OR_NULL), query=schemas.PreviousTIQuery)
 def get_previous_task_instance(dag_id: str, task_id: str) -> Response:
     """Get the last task instance of a task before a logical date; null if there is none."""
     (asked,) = read(query(_PREVIOUS))
