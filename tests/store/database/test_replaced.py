@@ -91,6 +91,19 @@ def test_the_service_answers_503_and_stops_in_order(start, path):
     assert "removed or replaced" in health.json["problem"]
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("api", ["/execution/store/ti/{}/k", "/_stateroom/values/ti/{}?key=k"])
+def test_calls_on_keys_of_an_overwritten_file_get_503(start, path, another, api, method):
+    client = start(db=str(path)).test_client()
+    ti = client.post("/_stateroom/task-instances", json=SCOPE_DOCUMENT).json
+    overwrite(path, another)
+    assert client.get("/_stateroom/health").status_code == 503
+    address = api.format(ti["id"])
+    answer = client.open(address, method=method, json={"value": 1})
+    assert answer.status_code == 503
+    assert answer.json["detail"]["reason"] == "database_replaced"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract sockets")
 def test_a_hard_link_has_the_same_owner(path, store):
     link = path.with_name("link.db")
