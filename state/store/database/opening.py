@@ -191,7 +191,8 @@ DELETE = "make room on the disk, or delete keys, snapshots or namespaces, which 
 _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("is full", DatabaseFull, _FULL),
     ("readonly", ReadOnlyDatabase, "cannot be written"),
-    ("malformed", CorruptDatabase, "is damaged"),
+    ("image is malformed", CorruptDatabase, "is damaged"),
+    ("malformed database", CorruptDatabase, "is damaged"),
     ("not a database", CorruptDatabase, "is damaged"),
     ("disk I/O error", StoreError, "cannot be read or written"),
     ("unable to open", StoreError, "cannot be opened"),

@@ -373,3 +373,77 @@ def test_another_program_that_reads_leaves_the_log(path, store, task):
     subprocess.run([sys.executable, "-c", READS, str(path)], check=True)
     assert beside(path, "-wal").exists()
     task.set("k", 3)
+
+
+@pytest.fixture
+def filled(store, task):
+    """A task with values that are in the log only."""
+    store._checkpoints._checkpoint()
+    for number in range(30):
+        task.set(f"k{number}", "x" * 3000)
+    return task
+
+
+@pytest.mark.parametrize("rest", [0, 0.5])
+def test_a_write_is_refused_once_the_log_is_truncated(path, store, filled, rest):
+    log = beside(path, "-wal")
+    os.truncate(log, int(log.stat().st_size * rest))
+    for _ in range(2):
+        with pytest.raises(DatabaseReplaced, match="state.db-wal was truncated while it was"):
+            filled.set("k", 2)
+    with pytest.raises(DatabaseReplaced):
+        filled.get("k")
+    assert "was truncated" in store.problem()
+    store.close()
+    again = Store(str(path))
+    assert scopes.task(again.namespace(), SCOPE).get("k") == 1
+    again.close()
+
+
+def test_a_read_names_the_truncated_log(path, store, filled):
+    store._close_readers()
+    os.truncate(beside(path, "-wal"), 0)
+    with pytest.raises(DatabaseReplaced, match="was truncated"):
+        filled.get("k7")
+
+
+def test_what_is_left_of_a_truncated_log_is_kept(path, store, filled):
+    log = beside(path, "-wal")
+    os.truncate(log, log.stat().st_size // 2)
+    rest = log.read_bytes()
+    with pytest.raises(DatabaseReplaced) as raised:
+        filled.set("k", 2)
+    (aside,) = path.parent.glob("state.db-wal.*")
+    assert aside.read_bytes() == rest
+    assert str(aside) in str(raised.value)
+
+
+def test_a_checkpoint_copies_nothing_of_a_truncated_log(path, store, filled):
+    log = beside(path, "-wal")
+    content = path.read_bytes()
+    os.truncate(log, log.stat().st_size // 2)
+    with pytest.raises(DatabaseReplaced):
+        store._checkpoints._checkpoint()
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("mode", ["RESTART", "TRUNCATE"])
+def test_another_programs_truncation_is_none(path, store, filled, mode):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA wal_checkpoint({mode})")
+    filled.set("k", 2)
+    assert store.problem() is None
+    assert filled.get("k7") == "x" * 3000
+
+
+def test_writes_are_refused_once_a_read_finds_damage(path, store, filled):
+    store._checkpoints.truncate(store._writer)
+    store._close_readers()
+    with open(path, "r+b") as file:
+        file.seek(store._watch._page.stop)
+        file.write(b"x" * (path.stat().st_size - file.tell()))
+    with pytest.raises(CorruptDatabase):
+        filled.get("k7")
+    with pytest.raises(CorruptDatabase, match="is damaged"):
+        filled.set("k", 2)
+    assert "is damaged" in store.problem()
