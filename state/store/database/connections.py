@@ -96,7 +96,7 @@ class Database:
             raise
 
     def _open_writer(self, durable: bool) -> sqlite3.Connection:
-        had_log = self.is_file and session.log_of(self._file).exists()
+        had_log = self.is_file and session.has_log(self._file)
         connection = self._connect()
         try:
             opening.prepare(connection, self.path, durable)

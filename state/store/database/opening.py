@@ -128,8 +128,7 @@ def check_contents(path: Path, sessions_of_log: list[str]) -> None:
 
 def _read_mode(path: Path) -> str:
     """``immutable`` creates no files beside the database, but ignores a killed process's log."""
-    log = session.log_of(path)
-    if log.exists() and log.stat().st_size:
+    if session.has_log(path):
         return "mode=ro"
     return "immutable=1"
 

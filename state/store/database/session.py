@@ -72,6 +72,12 @@ def log_of(path: str | Path) -> Path:
     return Path(f"{path}-wal")
 
 
+def has_log(path: str | Path) -> bool:
+    """Whether a log that is not empty is beside a file."""
+    log = log_of(path)
+    return log.exists() and log.stat().st_size > 0
+
+
 def check(db: sqlite3.Connection, path: Path, sessions_of_log: list[str]) -> None:
     """Refuse a file whose last writes lie in a log elsewhere, or that has another file's log.
 
@@ -80,13 +86,13 @@ def check(db: sqlite3.Connection, path: Path, sessions_of_log: list[str]) -> Non
     :param sessions_of_log: the last one at this path, if it was killed.
     :raises WrongLog: the message says what to move.
     """
-    if _size(log_of(path)):
+    if has_log(path):
         if sessions_of_log:
             _check_owner_of_log(path, sessions_of_log)
         return
     session = left(db)
     log = session and _log_elsewhere(session, path)
-    if not session or not log or not _size(log):
+    if not session or not log or not log.stat().st_size:
         return
     former = session["path"]
     if Path(former).exists():
@@ -119,7 +125,7 @@ def missing(db: sqlite3.Connection, path: str, had_log: bool) -> str | None:
     It is said at each start until a session ends in order: one that is killed may not have said it.
 
     :param path: absolute, of the file that was opened.
-    :param had_log: whether there was a log beside it before it was opened.
+    :param had_log: whether a log with writes was beside it before it was opened.
     """
     sentence = _missing(left(db), path, had_log)
     if sentence is not None:
@@ -138,8 +144,8 @@ def _missing(session: dict[str, Any] | None, path: str, had_log: bool) -> str | 
             "SQLite made the copy"
         )
     return (
-        f"{path} was not stopped in order, and its log {log} is not there any more: its last "
-        "writes are missing, unless another program has copied them into the file"
+        f"{path} was not stopped in order, and its log {log} is not there any more or was emptied: "
+        "its last writes are missing, unless they were copied into the file before"
     )
 
 
@@ -152,7 +158,3 @@ def _log_elsewhere(session: dict[str, Any], path: Path) -> Path | None:
     if identity.of_file(former) not in (None, identity.of_file(str(path))):
         return None
     return log
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -100,6 +100,15 @@ def test_a_log_that_was_deleted_is_missed(path):
     assert opened(path) == (None, None)
 
 
+def test_a_log_that_was_emptied_is_missed(path):
+    kill(path)
+    os.truncate(log_of(path), 0)
+    value, found = opened(path)
+    assert value is None
+    assert f"its log {log_of(path)} is not there any more or was emptied" in found
+    assert opened(path) == (None, None)
+
+
 def test_a_missing_log_is_told_until_a_stop_in_order(path):
     kill(path)
     log_of(path).unlink()
