@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ...errors import DatabaseOwned
 from ...forks import close_in_children
@@ -97,10 +98,21 @@ class Ownership:
 
 def _sessions_in(file: int) -> list[str]:
     """The session of the last owner, if it did not end in order."""
-    try:
-        return list(json.loads(os.pread(file, _LONGEST, 0)).get("sessions", []))
-    except ValueError:  # empty, after the last one ended in order
+    sessions = _parsed(os.pread(file, _LONGEST, 0)).get("sessions")
+    if not isinstance(sessions, list):
         return []
+    return [session for session in sessions if isinstance(session, str)]
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The members of a lock file; none after a stop in order, or if it is something else."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return document
 
 
 def lock_path(path: Path) -> Path:
@@ -112,11 +124,11 @@ def lock_path(path: Path) -> Path:
 def owner(path: Path) -> dict[str, object] | None:
     """The ``pid`` and ``url`` of a file's owner; None if the file has no owner."""
     try:
-        with open(lock_path(path), encoding="utf-8") as file:
+        with open(lock_path(path), "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                content = json.loads(file.read() or "{}")
+                content = _parsed(file.read(_LONGEST))
                 return {name: content.get(name) for name in ("pid", "url")}
     except FileNotFoundError:
         pass

@@ -143,6 +143,20 @@ def test_the_log_of_a_replaced_file_is_refused(path, renamed):
     assert opened(path)[0] is None
 
 
+def test_a_pair_restored_over_a_later_session_is_opened(path):
+    kill(path)
+    pair = {file: file.read_bytes() for file in (path, log_of(path))}
+    kill(path)
+    for file, content in pair.items():
+        file.unlink()
+        file.write_bytes(content)
+    lock = path.with_name(path.name + ".lock")
+    with pytest.raises(WrongLog, match=f"restored both files together, remove {lock} and start"):
+        Store(str(path))
+    lock.unlink()
+    assert opened(path)[0] == "acknowledged"
+
+
 def test_a_copy_with_its_log_has_everything(path, renamed):
     kill(path)
     shutil.copy(path, renamed)
