@@ -71,6 +71,7 @@ class Database:
         self._checkpoints = Checkpoints(
             functools.partial(self._connect_again, wait=True),
             self.lock,
+            lambda: self._watch.is_right(),
             functools.partial(self._check_file, wait=True),
         )
         self._is_long = False  # the transaction that runs

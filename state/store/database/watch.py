@@ -139,10 +139,21 @@ class Watch:
                     "belong to it any more"
                 )
             self._compared = change
-            if time.time_ns() - change[0] > _TICK:
+            if _is_settled(change):
                 self._seen = change
         finally:
             self._copying.release()
+
+    def is_right(self) -> bool:
+        """Whether a checkpoint may write; called by whatever makes it."""
+        if self._open_file == -1:  # not begun
+            return True
+        if self.refusal is not None or self._is_log_short():
+            return False
+        try:
+            return not self._is_overwritten(self._last_change())
+        except sqlite3.DatabaseError:  # a file of something else
+            return False
 
     def _is_overwritten(self, change: tuple[int, int]) -> bool:
         if self._content is None:
@@ -150,7 +161,7 @@ class Watch:
                 self._find_page()
             return False
         if self._read_page() == self._content:
-            return change != self._compared and self._is_older()
+            return (change != self._compared or _is_settled(change)) and self._is_older()
         return not self._find_page()  # VACUUM by another program may have moved it
 
     def _find_page(self) -> bool:
@@ -195,10 +206,10 @@ class Watch:
         :returns: where it is, as the end of a clause.
         """
         log = f"{self._path}-wal"
-        if not os.path.getsize(log):
-            return ""
         aside = f"{log}.{self._session[:8]}"
         try:
+            if not os.path.getsize(log):
+                return ""
             with open(log, "rb") as source, open(aside, "wb", opener=private) as target:
                 shutil.copyfileobj(source, target)
         except OSError as error:
@@ -208,6 +219,11 @@ class Watch:
             ) from error
         os.truncate(log, 0)
         return f"; what was in {log} is in {aside}"
+
+
+def _is_settled(change: tuple[int, int]) -> bool:
+    """Whether no other change can have the time of this one."""
+    return time.time_ns() - change[0] > _TICK
 
 
 def _replaced(file: str) -> DatabaseReplaced:

@@ -16,6 +16,7 @@ from state.client.http import StateroomClient
 from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
+from state.store.database import watch
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from tests.support.killing import kill
@@ -298,6 +299,46 @@ def test_an_older_copy_of_the_served_file_is_noticed(path, store, task):
     store._checkpoints._checkpoint()
     overwrite(path, older)
     os.utime(path, (time.time() + 1,) * 2)  # not in the same tick as the checkpoint
+    with pytest.raises(DatabaseReplaced, match="overwritten"):
+        task.set("k", 2)
+
+
+@pytest.mark.parametrize("kind", ["copy", "truncate"])
+def test_a_checkpoint_compares_before_it_writes(path, store, task, kind):
+    """As one does that begins before the first call that would notice."""
+    store._checkpoints._checkpoint()
+    older = path.read_bytes()
+    for number in range(20):
+        task.set(f"k{number}", number)
+    store._checkpoints._checkpoint()
+    task.set("k", 2)
+    overwrite(path, older)
+    getattr(store._checkpoints, kind)(store._writer)
+    assert path.read_bytes() == older
+    with pytest.raises(DatabaseReplaced, match="overwritten"):
+        task.set("k", 3)
+
+
+def test_a_checkpoint_begins_only_with_a_whole_log(path, store, filled):
+    content = path.read_bytes()
+    log = beside(path, "-wal")
+    os.truncate(log, log.stat().st_size // 2)
+    store._checkpoints.copy(store._writer)
+    assert path.read_bytes() == content
+
+
+def test_an_older_copy_in_the_tick_of_a_comparison_is_noticed(monkeypatch, path, store, task):
+    monkeypatch.setattr(watch, "_TICK", 3600 * 10**9)
+    store._checkpoints._checkpoint()
+    older = path.read_bytes()
+    for number in range(20):
+        task.set(f"k{number % 2}", number)
+    store._checkpoints._checkpoint()
+    status = path.stat()
+    assert status.st_size == len(older)
+    overwrite(path, older)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    monkeypatch.setattr(watch, "_TICK", 0)
     with pytest.raises(DatabaseReplaced, match="overwritten"):
         task.set("k", 2)
 
