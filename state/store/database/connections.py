@@ -88,7 +88,7 @@ class Database:
         try:
             if self._ownership is not None:
                 opening.create(Path(self._file))
-                self._ownership.claim(str(identity.of_file(self._file)))
+                self._ownership.claim()
             self._writer = self._open_writer(durable)
             if self.is_file:
                 self._reserve.take()

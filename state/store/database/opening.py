@@ -19,7 +19,7 @@ from ...errors import (
     ReadOnlyDatabase,
     StoreError,
 )
-from . import identity, session
+from . import session
 from .migrations import APPLICATION_ID, migrations
 from .ownership import Ownership, lock_path
 
@@ -47,7 +47,7 @@ def own(path: Path) -> Ownership:
         raise ReadOnlyDatabase(message) from error
     try:
         if path.exists():
-            ownership.claim(str(identity.of_file(str(path))))
+            ownership.claim()
             check_contents(path, ownership.sessions)
     except BaseException:
         ownership.release()

@@ -1,7 +1,9 @@
 """A database file that is removed, replaced, linked or inherited while it is served."""
 
+import fcntl
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -16,7 +18,7 @@ from state.client.http import StateroomClient
 from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
-from state.store.database import watch
+from state.store.database import identity, watch
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from tests.support.killing import kill
@@ -106,6 +108,14 @@ def test_calls_on_keys_of_an_overwritten_file_get_503(start, path, another, api,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract sockets")
+def test_a_process_without_the_file_locks_nobody_out(path):
+    Store(str(path)).close()
+    with closing(socket.socket(socket.AF_UNIX)) as mark:
+        mark.bind(f"\0stateroom-{identity.of_file(str(path))}")
+        Store(str(path)).close()
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="the system has no such locks")
 def test_a_hard_link_has_the_same_owner(path, store):
     link = path.with_name("link.db")
     os.link(path, link)
