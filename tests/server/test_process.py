@@ -11,10 +11,11 @@ import threading
 import pytest
 import requests
 
-from state import process
+from state import errors, process
 from state.process import ServerProcess, StartFailed
 from state.store.database.ownership import owner
 from tests.support.waiting import wait_for
+from web.server.serve import CANNOT_LISTEN, command
 
 
 def test_it_answers_as_soon_as_it_exists():
@@ -175,3 +176,11 @@ def test_it_needs_no_thread_of_the_process_that_started_it():
 def listens(port):
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_help_names_every_exit_status():
+    (line,) = [part for part in command.help.split("\n\n") if part.startswith("Exit status")]
+    words = line.replace("3 to 8", "3, 4, 5, 6, 7, 8,").replace(",", " ").split()
+    named = {int(word) for word in words if word.isdigit()}
+    statuses = {error.exit_status for error in errors.StoreError.__subclasses__()}
+    assert named == statuses - {errors.StoreError.exit_status} | {0, 2, CANNOT_LISTEN}
