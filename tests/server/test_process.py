@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import requests
 
 from state import errors, process
+from state.cli.main import cli
 from state.process import ServerProcess, StartFailed
 from state.store.database.ownership import owner
 from tests.support.waiting import wait_for
@@ -178,9 +180,11 @@ def listens(port):
         return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_help_names_every_exit_status():
-    (line,) = [part for part in command.help.split("\n\n") if part.startswith("Exit status")]
-    words = line.replace("3 to 8", "3, 4, 5, 6, 7, 8,").replace(",", " ").split()
-    named = {int(word) for word in words if word.isdigit()}
+@pytest.mark.parametrize(
+    ("help_text", "others"), [(command.help, {0, 2, CANNOT_LISTEN}), (cli.help, {0, 1, 2, 10, 11})]
+)
+def test_the_help_names_every_exit_status(help_text, others):
+    line = help_text.partition("Exit status: ")[2].replace("3 to 8", "3 4 5 6 7 8")
+    named = {int(number) for number in re.findall(r"\b\d+\b", line)}
     statuses = {error.exit_status for error in errors.StoreError.__subclasses__()}
-    assert named == statuses - {errors.StoreError.exit_status} | {0, 2, CANNOT_LISTEN}
+    assert named == others | statuses - {errors.StoreError.exit_status}
