@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
-from . import identity, opening, session
+from . import identity, leftovers, opening, session
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
 from .reserve import SIZE, Reserve
@@ -102,12 +102,15 @@ class Database:
         try:
             opening.prepare(connection, self.path, durable)
             if self.is_file:
+                former = identity.former_path(connection, self._file)
                 found = identity.bind(connection, self._file)
                 missing = session.missing(connection, self._file, had_log)
                 self._found = [note for note in (found, missing) if note is not None]
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {SIZE}")  # of a log begun anew
                 self._begin_session(connection, missing)
+                if former is not None:
+                    leftovers.remove(Path(former))
         except BaseException:
             connection.close()
             raise

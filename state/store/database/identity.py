@@ -20,7 +20,7 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     :param path: absolute, of the file that was opened.
     :returns: what was found, in a sentence, if the file is not the one that it was.
     """
-    now = {"path": path, "identity": of_file(path), "file_system": file_system(path)}
+    now = _facts(path)
     bound = _read(db, "file")
     if bound == now:
         return None
@@ -31,15 +31,29 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     return found
 
 
+def _facts(path: str) -> dict[str, Any]:
+    return {"path": path, "identity": of_file(path), "file_system": file_system(path)}
+
+
+def former_path(db: sqlite3.Connection, path: str) -> str | None:
+    """The path that a file had before it was renamed; None if it was not.
+
+    :param path: absolute, of the file that was opened; asked before :func:`bind`.
+    """
+    bound = _read(db, "file")
+    if bound is None or bound["path"] == path or not _is_same_file(bound, _facts(path)):
+        return None
+    return str(bound["path"])
+
+
 def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any]) -> str | None:
     """What became of the file; a copy gets an id of its own."""
     path = now["path"]
     original = bound["path"]
-    if _is_on_same_file_system(bound, now):
-        if path == original and _number(bound["identity"]) == _number(now["identity"]):
-            return None  # a disk that is mounted again may have another number itself
-        if bound["identity"] == now["identity"]:
-            return f"{path} was {original} before"
+    if path == original and _is_same_number(bound, now):
+        return None  # a disk that is mounted again may have another number itself
+    if _is_same_file(bound, now):
+        return f"{path} was {original} before"
     # the original may have been renamed, or be on another machine: a copy counts as one even where
     # the original is not found
     renew(db)
@@ -52,6 +66,15 @@ def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any])
         f"{path} is a copy of {original}: its objects get a place of their own, "
         "and those of the original are read, never removed"
     )
+
+
+def _is_same_file(bound: dict[str, Any], now: dict[str, Any]) -> bool:
+    return bool(bound["identity"] == now["identity"]) and _is_on_same_file_system(bound, now)
+
+
+def _is_same_number(bound: dict[str, Any], now: dict[str, Any]) -> bool:
+    is_same = _number(bound["identity"]) == _number(now["identity"])
+    return is_same and _is_on_same_file_system(bound, now)
 
 
 def _is_on_same_file_system(bound: dict[str, Any], now: dict[str, Any]) -> bool:

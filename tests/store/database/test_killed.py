@@ -1,5 +1,6 @@
 """A database file whose service was killed, and the log that was beside it."""
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ import pytest
 from state.errors import NotFound, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
+from state.store.database.ownership import lock_path
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from tests.support.killing import kill
@@ -63,6 +65,47 @@ def test_a_renamed_file_wants_its_log(path, renamed):
     assert renamed.read_bytes() == before
     log_of(path).rename(log_of(renamed))
     assert opened(renamed) == ("acknowledged", f"{renamed} was {path} before")
+
+
+def test_nothing_stays_at_the_former_name(path, renamed):
+    kill(path)
+    path.rename(renamed)
+    log_of(path).rename(log_of(renamed))
+    assert sorted(file.name for file in path.parent.glob("state*")) == [
+        "state.db-reserve",
+        "state.db-shm",
+        "state.db.lock",
+    ]
+    opened(renamed)
+    assert list(path.parent.glob("state*")) == []
+
+
+def test_an_empty_log_at_the_former_name_goes_too(path, renamed):
+    kill(path, "copied")
+    path.rename(renamed)
+    opened(renamed)
+    assert list(path.parent.glob("state*")) == []
+
+
+def test_the_files_of_another_service_at_the_former_name_stay(path, renamed):
+    kill(path)
+    path.rename(renamed)
+    log_of(path).rename(log_of(renamed))
+    with closing(Store(str(path))):
+        before = sorted(path.parent.glob("state*"))
+        opened(renamed)
+        assert sorted(path.parent.glob("state*")) == before
+
+
+def test_a_service_that_starts_at_the_former_name_keeps_its_lock(path, renamed):
+    kill(path)
+    path.rename(renamed)
+    log_of(path).rename(log_of(renamed))
+    lock = lock_path(path)
+    with open(lock, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        opened(renamed)
+        assert lock.exists()
 
 
 def test_a_file_moved_to_another_disk_wants_its_log(path, renamed):
