@@ -33,12 +33,22 @@ class LogIndex:
         except OSError:
             os.close(self._log)
             raise
+        self._last_size = 0  # of a log that was long enough
 
     def is_log_short(self) -> bool:
+        if 0 < self._last_size == self._size():
+            return False  # a log that was begun anew keeps its size
         header = self._header()
-        if os.fstat(self._log).st_size >= _length(header):
-            return False
-        return header == self._header()  # or else a checkpoint changed both in between
+        size = self._size()  # after the header, which a commit writes last
+        if not header or header != self._header():
+            return False  # both are being changed; the next call looks again
+        if size < _length(header):
+            return True
+        self._last_size = size
+        return False
+
+    def _size(self) -> int:
+        return os.fstat(self._log).st_size
 
     def _header(self) -> bytes:
         """The header of the index; empty while it is being written."""
@@ -54,8 +64,6 @@ class LogIndex:
 
 def _length(header: bytes) -> int:
     """The bytes that a log has at least."""
-    if not header:
-        return 0
     size, frames = _FACTS.unpack_from(header)
     if not frames:
         return 0

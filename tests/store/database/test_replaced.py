@@ -451,6 +451,23 @@ def test_a_write_is_refused_once_the_log_is_truncated(path, store, filled, rest)
     again.close()
 
 
+def test_a_log_truncated_after_one_long_write_is_noticed(path, store, task):
+    task.set("k", "x" * 2**21)
+    os.truncate(beside(path, "-wal"), 2**20)
+    with pytest.raises(DatabaseReplaced, match="was truncated"):
+        task.set("k", 2)
+
+
+def test_a_log_truncated_twice_is_noticed(path, store, task):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert store.problem() is None
+    task.set("k", 2)
+    os.truncate(beside(path, "-wal"), 0)
+    with pytest.raises(DatabaseReplaced, match="was truncated"):
+        task.set("k", 3)
+
+
 def test_a_read_names_the_truncated_log(path, store, filled):
     store._close_readers()
     os.truncate(beside(path, "-wal"), 0)
