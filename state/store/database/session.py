@@ -116,8 +116,8 @@ def _check_owner_of_log(path: Path, sessions_of_log: list[str]) -> None:
     if session is None or session["id"] not in sessions_of_log:
         raise WrongLog(
             f"{path} was replaced after its service was killed, and {log_of(path)} is the log of "
-            f"the former file; move {log_of(path)} away and start again, or put that file back; if "
-            f"you restored both files together, remove {lock_path(path)} and start again"
+            f"the former file, unless you restored both files together: then remove "
+            f"{lock_path(path)}; else move {log_of(path)} away, or put that file back; start again"
         )
 
 

@@ -194,7 +194,7 @@ def test_a_pair_restored_over_a_later_session_is_opened(path):
         file.unlink()
         file.write_bytes(content)
     lock = path.with_name(path.name + ".lock")
-    with pytest.raises(WrongLog, match=f"restored both files together, remove {lock} and start"):
+    with pytest.raises(WrongLog, match=f"restored both files together: then remove {lock};"):
         Store(str(path))
     lock.unlink()
     assert opened(path)[0] == "acknowledged"
