@@ -33,7 +33,7 @@ from .numbers import DAY, Number
 from .run import run_task
 from .snapshots import snapshot
 
-# exit statuses; 3 to 8 are those of a database that cannot be opened (state/errors.py)
+# exit statuses; 3 to 8 and 12 are those of a database that cannot be opened (state/errors.py)
 NOT_FOUND = 1
 USAGE = 2
 REFUSED = 10
@@ -100,7 +100,7 @@ def cli() -> None:
     The options below may also follow a command's name.
 
     Exit status: 0 success, 1 not found or "no", 2 usage error, 10 refused by the service, 11
-    service unreachable; with --db also 3 to 8, if the file cannot be opened.
+    service unreachable; with --db also 3 to 8 and 12, if the file cannot be opened.
     """
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,10 +12,12 @@ import threading
 import pytest
 import requests
 
-from state import process
+from state import errors, process
+from state.cli.main import cli
 from state.process import ServerProcess, StartFailed
 from state.store.database.ownership import owner
 from tests.support.waiting import wait_for
+from web.server.serve import CANNOT_LISTEN, command
 
 
 def test_it_answers_as_soon_as_it_exists():
@@ -175,3 +178,13 @@ def test_it_needs_no_thread_of_the_process_that_started_it():
 def listens(port):
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("help_text", "others"), [(command.help, {0, 2, CANNOT_LISTEN}), (cli.help, {0, 1, 2, 10, 11})]
+)
+def test_the_help_names_every_exit_status(help_text, others):
+    line = help_text.partition("Exit status: ")[2].replace("3 to 8", "3 4 5 6 7 8")
+    named = {int(number) for number in re.findall(r"\b\d+\b", line)}
+    statuses = {error.exit_status for error in errors.StoreError.__subclasses__()}
+    assert named == others | statuses - {errors.StoreError.exit_status}

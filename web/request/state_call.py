@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from flask import g, request
 
-from state.errors import OutOfRange, StateError
+from state.errors import OutOfRange, StateError, StoreError
 from state.masking import masked
 from state.model.events import CLOSED
 from state.model.scopes import (
@@ -75,9 +75,10 @@ def note_refusal(error: StateError, status: int) -> None:
     """Write a refused call on state into the journal, unless its event is there already."""
     if getattr(error, "recorded", False):  # a read of a key that does not exist
         return
-    call = state_call()
-    if call is not None:
-        call.note(status, masked(str(error)))
+    with contextlib.suppress(StoreError):  # no file, no event: the answer says why
+        call = state_call()
+        if call is not None:
+            call.note(status, masked(str(error)))
 
 
 def _scope_id(segments: dict[str, Any], scope: StoreScope | None) -> int | None:

@@ -66,7 +66,7 @@ def command(create_app: CreateApp, /, until_stdin_closes: bool, **values: Any) -
 
     An option wins over its environment variable.
 
-    Exit status: 0 stopped, 2 invalid setting, 3 to 8 why the database cannot be opened,
+    Exit status: 0 stopped, 2 invalid setting, 3 to 8 and 12 why the database cannot be opened,
     9 cannot listen.
     """
     if until_stdin_closes:

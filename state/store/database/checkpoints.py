@@ -25,6 +25,7 @@ class Checkpoints:
 
     :param connect: opens a connection to the database file.
     :param lock: held by every transaction.
+    :param is_right: whether a checkpoint may write to the file, asked while no other one runs.
     :param check: compares what stands in the file after a checkpoint.
     """
 
@@ -32,10 +33,12 @@ class Checkpoints:
         self,
         connect: Callable[[], sqlite3.Connection],
         lock: contextlib.AbstractContextManager[object],
+        is_right: Callable[[], bool],
         check: Callable[[], object],
     ) -> None:
         self._connect = connect
         self._lock = lock
+        self._is_right = is_right
         self._check = check
         self.running = threading.Lock()  # taken after the writer's: SQLite makes one at a time
         self._commits = 0
@@ -61,7 +64,8 @@ class Checkpoints:
         :raises sqlite3.OperationalError: if there is no room for what it copies.
         """
         with self.running:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self._is_right():
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """End the thread; called without the lock."""
@@ -91,5 +95,7 @@ class Checkpoints:
     def copy(self, db: sqlite3.Connection) -> int:
         """Copy what no reader needs in the log; returns the pages in the log."""
         with self.running:
+            if not self._is_right():  # the next call says it
+                return 0
             _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return int(pages)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
 from ...masking import masked
-from . import identity, opening, session
+from . import identity, leftovers, opening, session
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
 from .reserve import SIZE, Reserve
@@ -72,9 +72,11 @@ class Database:
         self._checkpoints = Checkpoints(
             functools.partial(self._connect_again, wait=True),
             self.lock,
+            lambda: self._watch.is_right(),
             functools.partial(self._check_file, wait=True),
         )
         self._is_long = False  # the transaction that runs
+        self._damage: CorruptDatabase | None = None  # that a read found
         self._open = True
         self._found: list[str] = []  # if the file is another than it was, or its log is missing
         self._file = path
@@ -87,7 +89,7 @@ class Database:
         try:
             if self._ownership is not None:
                 opening.create(Path(self._file))
-                self._ownership.claim(str(identity.of_file(self._file)))
+                self._ownership.claim()
             self._writer = self._open_writer(durable)
             if self.is_file:
                 self._reserve.take()
@@ -96,17 +98,20 @@ class Database:
             raise
 
     def _open_writer(self, durable: bool) -> sqlite3.Connection:
-        had_log = self.is_file and session.log_of(self._file).exists()
+        had_log = self.is_file and session.has_log(self._file)
         connection = self._connect()
         try:
             opening.prepare(connection, self.path, durable)
             if self.is_file:
+                former = identity.former_path(connection, self._file)
                 found = identity.bind(connection, self._file)
                 missing = session.missing(connection, self._file, had_log)
                 self._found = [note for note in (found, missing) if note is not None]
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LIMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {SIZE}")  # of a log begun anew
                 self._begin_session(connection, missing)
+                if former is not None:
+                    leftovers.remove(Path(former))
         except BaseException:
             connection.close()
             raise
@@ -161,7 +166,7 @@ class Database:
 
         :param wait: for other writers, if the contents have to be compared; without it, that is
             left to them.
-        :raises DatabaseReplaced: if they are others, or were overwritten.
+        :raises DatabaseReplaced: if they are others, or were overwritten or truncated.
         """
         if not self.is_file:
             return
@@ -195,6 +200,13 @@ class Database:
         if not self._open:
             raise StoreError(f"{self.path} was closed")
 
+    def _check_damage(self) -> None:
+        """:raises CorruptDatabase: if a read has found damage, to which writes would add."""
+        if self._damage is not None:
+            raise CorruptDatabase(
+                f"{self._damage}; it is not written any more: stop the service and restore a copy"
+            )
+
     def announce(self, url: str) -> None:
         """Write the owner's address into the lock file, for the message of a second process."""
         if self._ownership:
@@ -207,6 +219,7 @@ class Database:
 
         :param refs: the references that rows will point at.
         :raises DatabaseFull: if the disk is full; the transaction was rolled back.
+        :raises CorruptDatabase: if a read has found damage.
         :raises DatabaseReplaced: if the file or its log was removed, replaced or overwritten.
         :raises ReferenceBusy: if the removal of one of their objects takes too long.
         :raises StoreError: if the store was closed.
@@ -216,6 +229,7 @@ class Database:
             if refs:
                 self._wait_for_removal(refs)
             self._check_file()
+            self._check_damage()
             db = self._writer
             pending = None
             try:
@@ -348,18 +362,27 @@ class Database:
             with self.lock:
                 yield self._writer
             return
-        if self._watch.overwritten is not None:
-            raise DatabaseReplaced(self._watch.overwritten)
+        if self._watch.refusal is not None:
+            raise DatabaseReplaced(self._watch.refusal)
         reader = self._reader()
         try:
             yield reader
         except sqlite3.Error as error:
-            opening.explain(error, self.path)
+            self._check_file()  # the error of a file that was changed says less
+            self._explain_read(error)
             raise
         finally:
             self._idle_readers.append(reader)
             if not self._open:
                 self._close_readers()
+
+    def _explain_read(self, error: sqlite3.Error) -> None:
+        """:raises StoreError: the error, if it is one of the file; after damage for good."""
+        try:
+            opening.explain(error, self.path)
+        except CorruptDatabase as damage:
+            self._damage = damage
+            raise
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -451,6 +474,7 @@ class Database:
         """The error of a read; None if the database can be read."""
         try:
             self._check_file()
+            self._check_damage()
             with self.reading() as db:
                 db.execute("SELECT 1 FROM namespaces LIMIT 1").fetchone()
         except (sqlite3.Error, StoreError) as error:

@@ -20,7 +20,7 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     :param path: absolute, of the file that was opened.
     :returns: what was found, in a sentence, if the file is not the one that it was.
     """
-    now = {"path": path, "identity": of_file(path)}
+    now = _facts(path)
     bound = _read(db, "file")
     if bound == now:
         return None
@@ -31,13 +31,28 @@ def bind(db: sqlite3.Connection, path: str) -> str | None:
     return found
 
 
+def _facts(path: str) -> dict[str, Any]:
+    return {"path": path, "identity": of_file(path), "file_system": file_system(path)}
+
+
+def former_path(db: sqlite3.Connection, path: str) -> str | None:
+    """The path that a file had before it was renamed; None if it was not.
+
+    :param path: absolute, of the file that was opened; asked before :func:`bind`.
+    """
+    bound = _read(db, "file")
+    if bound is None or bound["path"] == path or not _is_same_file(bound, _facts(path)):
+        return None
+    return str(bound["path"])
+
+
 def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any]) -> str | None:
     """What became of the file; a copy gets an id of its own."""
     path = now["path"]
     original = bound["path"]
-    if path == original and _number(bound["identity"]) == _number(now["identity"]):
+    if path == original and _is_same_number(bound, now):
         return None  # a disk that is mounted again may have another number itself
-    if bound["identity"] == now["identity"]:
+    if _is_same_file(bound, now):
         return f"{path} was {original} before"
     # the original may have been renamed, or be on another machine: a copy counts as one even where
     # the original is not found
@@ -51,6 +66,23 @@ def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any])
         f"{path} is a copy of {original}: its objects get a place of their own, "
         f"and those of the original are read, never removed; {advice(db)}"
     )
+
+
+def _is_same_file(bound: dict[str, Any], now: dict[str, Any]) -> bool:
+    return bool(bound["identity"] == now["identity"]) and _is_on_same_file_system(bound, now)
+
+
+def _is_same_number(bound: dict[str, Any], now: dict[str, Any]) -> bool:
+    is_same = _number(bound["identity"]) == _number(now["identity"])
+    return is_same and _is_on_same_file_system(bound, now)
+
+
+def _is_on_same_file_system(bound: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether equal numbers of files mean the same file: each fresh file system begins with the
+    same ones.
+    """
+    system = bound.get("file_system")  # earlier releases did not note it
+    return system is None or system == now["file_system"]
 
 
 def renew(db: sqlite3.Connection) -> None:
@@ -95,6 +127,27 @@ def of_file(path: str) -> str | None:
     except OSError:
         return None
     return f"{status.st_dev}:{status.st_ino}"
+
+
+def file_system(path: str) -> int | None:
+    """What tells the file system of a file from others, also after the next mount.
+
+    ext4, Btrfs and tmpfs have it; XFS and FAT give the number of the device, which may be another
+    one after the next mount.
+
+    :returns: None if there is no such number.
+    """
+    number = os.statvfs(path).f_fsid
+    device = os.stat(path).st_dev
+    if number in (0, device, _as_linux_encodes(device)):
+        return None
+    return number
+
+
+def _as_linux_encodes(device: int) -> int:
+    """As ``huge_encode_dev`` of the kernel does."""
+    minor = os.minor(device)
+    return (minor & 0xFF) | os.major(device) << 8 | (minor & ~0xFF) << 12
 
 
 def _number(identity: str) -> str:

@@ -19,7 +19,7 @@ from ...errors import (
     ReadOnlyDatabase,
     StoreError,
 )
-from . import identity, session
+from . import session
 from .migrations import APPLICATION_ID, migrations
 from .ownership import Ownership, lock_path
 
@@ -47,7 +47,7 @@ def own(path: Path) -> Ownership:
         raise ReadOnlyDatabase(message) from error
     try:
         if path.exists():
-            ownership.claim(str(identity.of_file(str(path))))
+            ownership.claim()
             check_contents(path, ownership.sessions)
     except BaseException:
         ownership.release()
@@ -128,8 +128,7 @@ def check_contents(path: Path, sessions_of_log: list[str]) -> None:
 
 def _read_mode(path: Path) -> str:
     """``immutable`` creates no files beside the database, but ignores a killed process's log."""
-    log = session.log_of(path)
-    if log.exists() and log.stat().st_size:
+    if session.has_log(path):
         return "mode=ro"
     return "immutable=1"
 
@@ -191,7 +190,8 @@ DELETE = "make room on the disk, or delete keys, snapshots or namespaces, which 
 _ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("is full", DatabaseFull, _FULL),
     ("readonly", ReadOnlyDatabase, "cannot be written"),
-    ("malformed", CorruptDatabase, "is damaged"),
+    ("image is malformed", CorruptDatabase, "is damaged"),
+    ("malformed database", CorruptDatabase, "is damaged"),
     ("not a database", CorruptDatabase, "is damaged"),
     ("disk I/O error", StoreError, "cannot be read or written"),
     ("unable to open", StoreError, "cannot be opened"),

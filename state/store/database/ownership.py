@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
-import socket
-import sys
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ...errors import DatabaseOwned
 from ...forks import close_in_children
 
 _LONGEST = 4096  # bytes of a lock file
+# struct flock: one byte far behind SQLite's, and behind any database
+_CLAIM = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 2**62, 1, 0)
 
 
 class Ownership:
@@ -28,7 +31,7 @@ class Ownership:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark: socket.socket | None = None
+        self._database: int | None = None  # with the claim
         self._file = os.open(lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,26 +47,32 @@ class Ownership:
             raise
         close_in_children(self)
 
-    def claim(self, identity: str) -> None:
+    def claim(self) -> None:
         """Claim the file itself, once: a hard link of it has a lock file of its own.
 
-        Only Linux has the means, a socket without a file that the kernel closes with the process.
+        By a lock of the descriptor, which only who may write the file can take, on a byte that
+        SQLite does not use. Where the system has no such locks, nothing is claimed.
 
-        :param identity: of the file, whatever its path.
         :raises DatabaseOwned: if another process has claimed it.
         """
-        if sys.platform != "linux" or self._mark is not None:
+        if not hasattr(fcntl, "F_OFD_SETLK") or self._database is not None:
             return
-        mark = socket.socket(socket.AF_UNIX)
         try:
-            mark.bind(f"\0stateroom-{identity}")
-        except OSError:
-            mark.close()
+            database = os.open(self._path, os.O_RDWR)
+        except OSError:  # SQLite is going to say why
+            return
+        try:
+            fcntl.fcntl(database, fcntl.F_OFD_SETLK, _CLAIM)
+        except OSError as error:
+            os.close(database)
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                return
             raise DatabaseOwned(
                 f"{self._path} is another name (a hard link) of a file that is in use; "
                 "stop that service, or give another --db"
             ) from None
-        self._mark = mark
+        # kept open: with the first descriptor that is closed, a process loses SQLite's locks
+        self._database = database
 
     def announce(self, url: str | None) -> None:
         """Write the owner's pid and address, for the message of a second process."""
@@ -91,16 +100,27 @@ class Ownership:
 
     def close_in_child(self) -> None:
         os.close(self._file)
-        if self._mark is not None:
-            self._mark.close()
+        if self._database is not None:
+            os.close(self._database)
 
 
 def _sessions_in(file: int) -> list[str]:
     """The session of the last owner, if it did not end in order."""
-    try:
-        return list(json.loads(os.pread(file, _LONGEST, 0)).get("sessions", []))
-    except ValueError:  # empty, after the last one ended in order
+    sessions = _parsed(os.pread(file, _LONGEST, 0)).get("sessions")
+    if not isinstance(sessions, list):
         return []
+    return [session for session in sessions if isinstance(session, str)]
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The members of a lock file; none after a stop in order, or if it is something else."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return document
 
 
 def lock_path(path: Path) -> Path:
@@ -112,11 +132,11 @@ def lock_path(path: Path) -> Path:
 def owner(path: Path) -> dict[str, object] | None:
     """The ``pid`` and ``url`` of a file's owner; None if the file has no owner."""
     try:
-        with open(lock_path(path), encoding="utf-8") as file:
+        with open(lock_path(path), "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                content = json.loads(file.read() or "{}")
+                content = _parsed(file.read(_LONGEST))
                 return {name: content.get(name) for name in ("pid", "url")}
     except FileNotFoundError:
         pass

@@ -23,6 +23,10 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def reserve_path(database: str | Path) -> Path:
+    return Path(f"{database}-reserve")
+
+
 class Reserve:
     """A file beside the database that is removed while a call needs its room.
 
@@ -34,7 +38,7 @@ class Reserve:
     problem: str | None = None
 
     def __init__(self, database: str) -> None:
-        self._path = Path(f"{database}-reserve")
+        self._path = reserve_path(database)
         self._number = 0  # of the file; another service may have replaced folder and file
         self._size = 0
         self._next = 0.0  # of the monotonic clock, when more room is looked for

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...errors import WrongLog
 from . import identity
+from .ownership import lock_path
 from .sql import row_as_dict
 
 
@@ -72,6 +73,12 @@ def log_of(path: str | Path) -> Path:
     return Path(f"{path}-wal")
 
 
+def has_log(path: str | Path) -> bool:
+    """Whether a log that is not empty is beside a file."""
+    log = log_of(path)
+    return log.exists() and log.stat().st_size > 0
+
+
 def check(db: sqlite3.Connection, path: Path, sessions_of_log: list[str]) -> None:
     """Refuse a file whose last writes lie in a log elsewhere, or that has another file's log.
 
@@ -80,13 +87,13 @@ def check(db: sqlite3.Connection, path: Path, sessions_of_log: list[str]) -> Non
     :param sessions_of_log: the last one at this path, if it was killed.
     :raises WrongLog: the message says what to move.
     """
-    if _size(log_of(path)):
+    if has_log(path):
         if sessions_of_log:
             _check_owner_of_log(path, sessions_of_log)
         return
     session = left(db)
     log = session and _log_elsewhere(session, path)
-    if not session or not log or not _size(log):
+    if not session or not log or not log.stat().st_size:
         return
     former = session["path"]
     if Path(former).exists():
@@ -109,7 +116,8 @@ def _check_owner_of_log(path: Path, sessions_of_log: list[str]) -> None:
     if session is None or session["id"] not in sessions_of_log:
         raise WrongLog(
             f"{path} was replaced after its service was killed, and {log_of(path)} is the log of "
-            f"the former file; move {log_of(path)} away and start again, or put that file back"
+            f"the former file, unless you restored both files together: then remove "
+            f"{lock_path(path)}; else move {log_of(path)} away, or put that file back; start again"
         )
 
 
@@ -119,7 +127,7 @@ def missing(db: sqlite3.Connection, path: str, had_log: bool) -> str | None:
     It is said at each start until a session ends in order: one that is killed may not have said it.
 
     :param path: absolute, of the file that was opened.
-    :param had_log: whether there was a log beside it before it was opened.
+    :param had_log: whether a log with writes was beside it before it was opened.
     """
     sentence = _missing(left(db), path, had_log)
     if sentence is not None:
@@ -138,8 +146,8 @@ def _missing(session: dict[str, Any] | None, path: str, had_log: bool) -> str | 
             "SQLite made the copy"
         )
     return (
-        f"{path} was not stopped in order, and its log {log} is not there any more: its last "
-        "writes are missing, unless another program has copied them into the file"
+        f"{path} was not stopped in order, and its log {log} is not there any more or was emptied: "
+        "its last writes are missing, unless they were copied into the file before"
     )
 
 
@@ -152,7 +160,3 @@ def _log_elsewhere(session: dict[str, Any], path: Path) -> Path | None:
     if identity.of_file(former) not in (None, identity.of_file(str(path))):
         return None
     return log
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -8,9 +8,11 @@ import shutil
 import sqlite3
 import threading
 import time
+from typing import NoReturn
 
 from ...errors import DatabaseReplaced
 from . import identity, session
+from .log_index import LogIndex
 from .reserve import private
 
 _AGE = 0.1  # seconds after which the numbers are checked anyhow: FAT gives folders no times
@@ -23,7 +25,8 @@ class Watch:
     A call looks at the last change of the database file and of its folder, which changes with the
     names in it: if it has, at the numbers of all three files. Only checkpoints write the database
     file: after each, and after any other change, its contents are compared too. They are the right
-    ones if they have the row of this session, and if no count of rows is lower than it was.
+    ones if they have the row of this session, and if no count of rows is lower than it was. The log
+    may not be shorter than its index says.
 
     :param path: absolute, of the database file.
     :param copying: held by whatever makes a checkpoint.
@@ -39,12 +42,13 @@ class Watch:
         self._session = ""
         # kept open: with the first descriptor that is closed, a process loses its locks on a file
         self._open_file = -1
+        self._log_index: LogIndex | None = None
         self._page = slice(0, 0)  # of the file, with the row of the session
         self._content: bytes | None = None  # of that page; None until it was seen in the file
         self._rows = 0
         self._compared = (0, 0)  # time and size at the last comparison
         self._seen = (0, 0)  # the same, once no other change can have that time
-        self.overwritten: str | None = None  # in a sentence
+        self.refusal: str | None = None  # why no call is answered any more, in a sentence
 
     def begin(self, session_id: str) -> bool:
         """Watch the files as they are now.
@@ -57,22 +61,27 @@ class Watch:
             number = identity.of_file(file)
             if number is not None:
                 self._files[file] = number
+        with contextlib.suppress(FileNotFoundError):  # no room on the disk for the index
+            self._log_index = LogIndex(self._path)
         self.look()
         return self._content is not None
 
     def end(self) -> None:
-        """Close the file; called after every connection was closed."""
+        """Close the files; called after every connection was closed."""
+        if self._log_index is not None:
+            self._log_index.close()
+            self._log_index = None
         if self._open_file != -1:
             os.close(self._open_file)
             self._open_file = -1
 
     def is_changed(self) -> bool:
-        """Whether the contents have to be compared, by :meth:`look`.
+        """Whether :meth:`look` has to be called.
 
         :raises DatabaseReplaced: if one of the files is another one.
         """
-        if self.overwritten is not None:
-            raise DatabaseReplaced(self.overwritten)
+        if self.refusal is not None:
+            raise DatabaseReplaced(self.refusal)
         try:
             folder = os.stat(self._folder)
         except OSError:
@@ -84,7 +93,10 @@ class Watch:
             self._checked_at = moment
             if time.time_ns() - folder.st_mtime_ns > _TICK:
                 self._unchanged = now
-        return self._last_change() != self._seen
+        return self._last_change() != self._seen or self._is_log_short()
+
+    def _is_log_short(self) -> bool:
+        return self._log_index is not None and self._log_index.is_log_short()
 
     def _last_change(self) -> tuple[int, int]:
         """The time and the size."""
@@ -103,23 +115,45 @@ class Watch:
         return not all(os.path.exists(file) for file in self._files)
 
     def look(self) -> None:
-        """Compare the contents of the database file; called with the writer's lock.
+        """Look at the log, and compare the contents of the database file; called with the writer's
+        lock.
 
-        :raises DatabaseReplaced: if it was overwritten, now and for good.
-        :raises sqlite3.DatabaseError: if it cannot be read any more.
+        :raises DatabaseReplaced: if one was truncated or overwritten, now and for good.
+        :raises sqlite3.DatabaseError: if the file cannot be read any more.
         """
+        if self.refusal is not None:  # by another thread, since it was asked
+            raise DatabaseReplaced(self.refusal)
+        if self._is_log_short():
+            with self._copying:
+                self._refuse(
+                    f"{self._path}-wal was truncated while it was served, so that the writes in it "
+                    "are lost"
+                )
         if not self._copying.acquire(blocking=False):
             return  # a checkpoint writes to it; the next call looks again
         try:
             change = self._last_change()
             if self._is_overwritten(change):
-                self.overwritten = self._set_log_aside()
-                raise DatabaseReplaced(self.overwritten)
+                self._refuse(
+                    f"{self._path} was overwritten while it was served, so that its log does not "
+                    "belong to it any more"
+                )
             self._compared = change
-            if time.time_ns() - change[0] > _TICK:
+            if _is_settled(change):
                 self._seen = change
         finally:
             self._copying.release()
+
+    def is_right(self) -> bool:
+        """Whether a checkpoint may write; called by whatever makes it."""
+        if self._open_file == -1:  # not begun
+            return True
+        if self.refusal is not None or self._is_log_short():
+            return False
+        try:
+            return not self._is_overwritten(self._last_change())
+        except sqlite3.DatabaseError:  # a file of something else
+            return False
 
     def _is_overwritten(self, change: tuple[int, int]) -> bool:
         if self._content is None:
@@ -127,7 +161,7 @@ class Watch:
                 self._find_page()
             return False
         if self._read_page() == self._content:
-            return change != self._compared and self._is_older()
+            return (change != self._compared or _is_settled(change)) and self._is_older()
         return not self._find_page()  # VACUUM by another program may have moved it
 
     def _find_page(self) -> bool:
@@ -154,28 +188,42 @@ class Watch:
         self._rows = max(rows, self._rows)
         return is_older
 
+    def _refuse(self, finding: str) -> NoReturn:
+        """Answer no call any more, and set the log aside.
+
+        :param finding: what was done to which file.
+        """
+        aside = self._set_log_aside()
+        self.refusal = f"{finding}{aside}; start the service again to use what is in {self._path}"
+        raise DatabaseReplaced(self.refusal)
+
     def _set_log_aside(self) -> str:
-        """Keep what now stands in the file from being mixed with the log of what stood there.
+        """Keep what stands in the file from being mixed with a log that does not belong to it.
 
         The log is copied and emptied, because this process has it open and SQLite would copy it
         into the file at the end.
+
+        :returns: where it is, as the end of a clause.
         """
         log = f"{self._path}-wal"
         aside = f"{log}.{self._session[:8]}"
         try:
+            if not os.path.getsize(log):
+                return ""
             with open(log, "rb") as source, open(aside, "wb", opener=private) as target:
                 shutil.copyfileobj(source, target)
         except OSError as error:
             raise DatabaseReplaced(
-                f"{self._path} was overwritten while it was served, and its log {log} cannot be "
-                f"moved to {aside}: {error.strerror}"
+                f"{self._path} or its log was overwritten or truncated while it was served, and "
+                f"what is in {log} cannot be moved to {aside}: {error.strerror}"
             ) from error
         os.truncate(log, 0)
-        return (
-            f"{self._path} was overwritten while it was served, so that its log does not belong to "
-            f"it any more and was moved to {aside}; start the service again to use what is there "
-            "now"
-        )
+        return f"; what was in {log} is in {aside}"
+
+
+def _is_settled(change: tuple[int, int]) -> bool:
+    """Whether no other change can have the time of this one."""
+    return time.time_ns() - change[0] > _TICK
 
 
 def _replaced(file: str) -> DatabaseReplaced:

@@ -380,7 +380,7 @@ def test_a_checkpoint_that_fails_is_made_later(tmp_path):
             raise failures.pop()
         return sqlite3.connect(path)
 
-    thread = Checkpoints(connect, threading.Lock(), lambda: None)
+    thread = Checkpoints(connect, threading.Lock(), lambda: True, lambda: None)
     for _ in range(3):
         assert entries_without_the_log(path) == 0
         for _ in range(checkpoints.COMMITS):

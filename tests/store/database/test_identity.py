@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,6 +92,51 @@ def test_a_file_on_a_disk_mounted_again_keeps_its_id(original, status):
         db.execute("UPDATE meta SET value = ? WHERE name = 'file'", (facts,))
         db.commit()
     assert opened(original) == (first, None)
+
+
+def bind(file, **facts):
+    """Bind the id of a database to facts of a file."""
+    facts = {"path": str(file), "identity": identity.of_file(str(file)), **facts}
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("UPDATE meta SET value = ? WHERE name = 'file'", (json.dumps(facts),))
+        db.commit()
+
+
+def test_a_file_of_the_same_number_on_another_disk_is_a_copy(original):
+    first, _ = opened(original)
+    bind(original, file_system=1)
+    copied, found = opened(original)
+    assert copied != first
+    assert "is another file than it was, restored or copied" in found
+    assert opened(original) == (copied, None)
+
+
+def test_a_number_at_another_path_and_disk_is_a_copy(original):
+    first, _ = opened(original)
+    bind(original, path="/elsewhere.db", file_system=1)
+    copied, found = opened(original)
+    assert copied != first
+    assert "is a copy of /elsewhere.db" in found
+
+
+def test_a_database_without_a_file_system_gets_it(original):
+    first, _ = opened(original)
+    bind(original)
+    assert opened(original) == (first, None)
+    with closing(sqlite3.connect(original)) as db:
+        (facts,) = db.execute("SELECT value FROM meta WHERE name = 'file'").fetchone()
+    assert json.loads(facts)["file_system"] == identity.file_system(str(original))
+
+
+@pytest.mark.parametrize(("device", "fsid"), [((259, 3), 0x10303), ((259, 300), 0x11032C)])
+def test_a_file_system_known_by_its_device_only_is_unknown(monkeypatch, original, device, fsid):
+    """XFS and FAT, whose device may have another number after the next mount."""
+    status = SimpleNamespace(st_dev=os.makedev(*device))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda path: status)
+        patch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_fsid=fsid))
+        found = identity.file_system(str(original))
+    assert found is None
 
 
 @pytest.mark.parametrize("end", ["renamed", "deleted"])

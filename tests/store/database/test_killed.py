@@ -1,5 +1,6 @@
 """A database file whose service was killed, and the log that was beside it."""
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ import pytest
 from state.errors import NotFound, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
+from state.store.database.ownership import lock_path
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from tests.support.killing import kill
@@ -65,6 +67,47 @@ def test_a_renamed_file_wants_its_log(path, renamed):
     assert opened(renamed) == ("acknowledged", f"{renamed} was {path} before")
 
 
+def test_nothing_stays_at_the_former_name(path, renamed):
+    kill(path)
+    path.rename(renamed)
+    log_of(path).rename(log_of(renamed))
+    assert sorted(file.name for file in path.parent.glob("state*")) == [
+        "state.db-reserve",
+        "state.db-shm",
+        "state.db.lock",
+    ]
+    opened(renamed)
+    assert list(path.parent.glob("state*")) == []
+
+
+def test_an_empty_log_at_the_former_name_goes_too(path, renamed):
+    kill(path, "copied")
+    path.rename(renamed)
+    opened(renamed)
+    assert list(path.parent.glob("state*")) == []
+
+
+def test_the_files_of_another_service_at_the_former_name_stay(path, renamed):
+    kill(path)
+    path.rename(renamed)
+    log_of(path).rename(log_of(renamed))
+    with closing(Store(str(path))):
+        before = sorted(path.parent.glob("state*"))
+        opened(renamed)
+        assert sorted(path.parent.glob("state*")) == before
+
+
+def test_a_service_that_starts_at_the_former_name_keeps_its_lock(path, renamed):
+    kill(path)
+    path.rename(renamed)
+    log_of(path).rename(log_of(renamed))
+    lock = lock_path(path)
+    with open(lock, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        opened(renamed)
+        assert lock.exists()
+
+
 def test_a_file_moved_to_another_disk_wants_its_log(path, renamed):
     kill(path)
     shutil.copy(path, renamed)
@@ -100,6 +143,15 @@ def test_a_log_that_was_deleted_is_missed(path):
     assert opened(path) == (None, None)
 
 
+def test_a_log_that_was_emptied_is_missed(path):
+    kill(path)
+    os.truncate(log_of(path), 0)
+    value, found = opened(path)
+    assert value is None
+    assert f"its log {log_of(path)} is not there any more or was emptied" in found
+    assert opened(path) == (None, None)
+
+
 def test_a_missing_log_is_told_until_a_stop_in_order(path):
     kill(path)
     log_of(path).unlink()
@@ -132,6 +184,20 @@ def test_the_log_of_a_replaced_file_is_refused(path, renamed):
             Store(str(path))
     log_of(path).rename(path.with_name("away"))
     assert opened(path)[0] is None
+
+
+def test_a_pair_restored_over_a_later_session_is_opened(path):
+    kill(path)
+    pair = {file: file.read_bytes() for file in (path, log_of(path))}
+    kill(path)
+    for file, content in pair.items():
+        file.unlink()
+        file.write_bytes(content)
+    lock = path.with_name(path.name + ".lock")
+    with pytest.raises(WrongLog, match=f"restored both files together: then remove {lock};"):
+        Store(str(path))
+    lock.unlink()
+    assert opened(path)[0] == "acknowledged"
 
 
 def test_a_copy_with_its_log_has_everything(path, renamed):

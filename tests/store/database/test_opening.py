@@ -306,6 +306,22 @@ def test_relative_path_survives_a_change_of_directory(path, tmp_path, monkeypatc
     assert os.listdir(tmp_path / "away") == []
 
 
+@pytest.mark.parametrize(
+    "content", ["null", "[1]", '{"sessions": 5}', '{"sessions": [5]}', "[" * 9**4]
+)
+def test_a_lock_file_of_something_else_counts_as_empty(path, content):
+    lock_path(path).write_text(content)
+    Store(str(path)).close()
+    assert lock_path(path).read_bytes() == b""
+
+
+@pytest.mark.parametrize("content", [b"null", b"{", b"\xff"])
+def test_the_owner_in_a_lock_file_of_something_else_is_unknown(path, content):
+    with closing(Store(str(path))):
+        lock_path(path).write_bytes(content)
+        assert owner(path) == {"pid": None, "url": None}
+
+
 def test_a_lock_file_that_cannot_be_created_is_reported(path):
     lock = lock_path(path)
     lock.unlink()

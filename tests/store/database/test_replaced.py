@@ -1,7 +1,9 @@
 """A database file that is removed, replaced, linked or inherited while it is served."""
 
+import fcntl
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -16,6 +18,7 @@ from state.client.http import StateroomClient
 from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
+from state.store.database import identity, watch
 from state.store.store import Store
 from state.store.tables import scopes, task_instances
 from tests.support.killing import kill
@@ -91,7 +94,28 @@ def test_the_service_answers_503_and_stops_in_order(start, path):
     assert "removed or replaced" in health.json["problem"]
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("api", ["/execution/store/ti/{}/k", "/_stateroom/values/ti/{}?key=k"])
+def test_calls_on_keys_of_an_overwritten_file_get_503(start, path, another, api, method):
+    client = start(db=str(path)).test_client()
+    ti = client.post("/_stateroom/task-instances", json=SCOPE_DOCUMENT).json
+    overwrite(path, another)
+    assert client.get("/_stateroom/health").status_code == 503
+    address = api.format(ti["id"])
+    answer = client.open(address, method=method, json={"value": 1})
+    assert answer.status_code == 503
+    assert answer.json["detail"]["reason"] == "database_replaced"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract sockets")
+def test_a_process_without_the_file_locks_nobody_out(path):
+    Store(str(path)).close()
+    with closing(socket.socket(socket.AF_UNIX)) as mark:
+        mark.bind(f"\0stateroom-{identity.of_file(str(path))}")
+        Store(str(path)).close()
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="the system has no such locks")
 def test_a_hard_link_has_the_same_owner(path, store):
     link = path.with_name("link.db")
     os.link(path, link)
@@ -289,6 +313,46 @@ def test_an_older_copy_of_the_served_file_is_noticed(path, store, task):
         task.set("k", 2)
 
 
+@pytest.mark.parametrize("kind", ["copy", "truncate"])
+def test_a_checkpoint_compares_before_it_writes(path, store, task, kind):
+    """As one does that begins before the first call that would notice."""
+    store._checkpoints._checkpoint()
+    older = path.read_bytes()
+    for number in range(20):
+        task.set(f"k{number}", number)
+    store._checkpoints._checkpoint()
+    task.set("k", 2)
+    overwrite(path, older)
+    getattr(store._checkpoints, kind)(store._writer)
+    assert path.read_bytes() == older
+    with pytest.raises(DatabaseReplaced, match="overwritten"):
+        task.set("k", 3)
+
+
+def test_a_checkpoint_begins_only_with_a_whole_log(path, store, filled):
+    content = path.read_bytes()
+    log = beside(path, "-wal")
+    os.truncate(log, log.stat().st_size // 2)
+    store._checkpoints.copy(store._writer)
+    assert path.read_bytes() == content
+
+
+def test_an_older_copy_in_the_tick_of_a_comparison_is_noticed(monkeypatch, path, store, task):
+    monkeypatch.setattr(watch, "_TICK", 3600 * 10**9)
+    store._checkpoints._checkpoint()
+    older = path.read_bytes()
+    for number in range(20):
+        task.set(f"k{number % 2}", number)
+    store._checkpoints._checkpoint()
+    status = path.stat()
+    assert status.st_size == len(older)
+    overwrite(path, older)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    monkeypatch.setattr(watch, "_TICK", 0)
+    with pytest.raises(DatabaseReplaced, match="overwritten"):
+        task.set("k", 2)
+
+
 def test_a_file_of_something_else_is_refused_too(path, store, task):
     overwrite(path, b"not a database" * 1000)
     with pytest.raises(CorruptDatabase):
@@ -360,3 +424,94 @@ def test_another_program_that_reads_leaves_the_log(path, store, task):
     subprocess.run([sys.executable, "-c", READS, str(path)], check=True)
     assert beside(path, "-wal").exists()
     task.set("k", 3)
+
+
+@pytest.fixture
+def filled(store, task):
+    """A task with values that are in the log only."""
+    store._checkpoints._checkpoint()
+    for number in range(30):
+        task.set(f"k{number}", "x" * 3000)
+    return task
+
+
+@pytest.mark.parametrize("rest", [0, 0.5])
+def test_a_write_is_refused_once_the_log_is_truncated(path, store, filled, rest):
+    log = beside(path, "-wal")
+    os.truncate(log, int(log.stat().st_size * rest))
+    for _ in range(2):
+        with pytest.raises(DatabaseReplaced, match="state.db-wal was truncated while it was"):
+            filled.set("k", 2)
+    with pytest.raises(DatabaseReplaced):
+        filled.get("k")
+    assert "was truncated" in store.problem()
+    store.close()
+    again = Store(str(path))
+    assert scopes.task(again.namespace(), SCOPE).get("k") == 1
+    again.close()
+
+
+def test_a_log_truncated_after_one_long_write_is_noticed(path, store, task):
+    task.set("k", "x" * 2**21)
+    os.truncate(beside(path, "-wal"), 2**20)
+    with pytest.raises(DatabaseReplaced, match="was truncated"):
+        task.set("k", 2)
+
+
+def test_a_log_truncated_twice_is_noticed(path, store, task):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert store.problem() is None
+    task.set("k", 2)
+    os.truncate(beside(path, "-wal"), 0)
+    with pytest.raises(DatabaseReplaced, match="was truncated"):
+        task.set("k", 3)
+
+
+def test_a_read_names_the_truncated_log(path, store, filled):
+    store._close_readers()
+    os.truncate(beside(path, "-wal"), 0)
+    with pytest.raises(DatabaseReplaced, match="was truncated"):
+        filled.get("k7")
+
+
+def test_what_is_left_of_a_truncated_log_is_kept(path, store, filled):
+    log = beside(path, "-wal")
+    os.truncate(log, log.stat().st_size // 2)
+    rest = log.read_bytes()
+    with pytest.raises(DatabaseReplaced) as raised:
+        filled.set("k", 2)
+    (aside,) = path.parent.glob("state.db-wal.*")
+    assert aside.read_bytes() == rest
+    assert str(aside) in str(raised.value)
+
+
+def test_a_checkpoint_copies_nothing_of_a_truncated_log(path, store, filled):
+    log = beside(path, "-wal")
+    content = path.read_bytes()
+    os.truncate(log, log.stat().st_size // 2)
+    with pytest.raises(DatabaseReplaced):
+        store._checkpoints._checkpoint()
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("mode", ["RESTART", "TRUNCATE"])
+def test_another_programs_truncation_is_none(path, store, filled, mode):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA wal_checkpoint({mode})")
+    filled.set("k", 2)
+    assert store.problem() is None
+    assert filled.get("k7") == "x" * 3000
+
+
+def test_writes_are_refused_once_a_read_finds_damage(path, store, filled):
+    store._checkpoints.truncate(store._writer)
+    store._close_readers()
+    with open(path, "r+b") as file:
+        file.seek(store._watch._page.stop)
+        file.write(b"x" * (path.stat().st_size - file.tell()))
+    with pytest.raises(CorruptDatabase):
+        filled.get("k7")
+    with pytest.raises(CorruptDatabase, match="is damaged"):
+        filled.set("k", 2)
+    assert "is damaged" in store.problem()
