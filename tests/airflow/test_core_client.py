@@ -163,6 +163,6 @@ def test_version_and_health(core_client, server):
 
 
 def test_routes_that_are_not_emulated_answer_so(core_client, server):
-    answer = core_client.call(server.person, "DAGApi.get_dags")
+    answer = core_client.call(server.person, "PoolApi.get_pools")
     assert answer["status"] == 400
     assert json.loads(answer["text"])["detail"]["reason"] == "not_emulated"
