@@ -4,7 +4,6 @@ them.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from ...model import values
@@ -24,13 +23,3 @@ def set_fields(namespace: Namespace, ti_id: str, fields: dict[str, Any]) -> None
             ON CONFLICT (scope_id) DO UPDATE SET fields = excluded.fields""",
             (scope_id, values.dumps(fields)),
         )
-
-
-def fields_of(db: sqlite3.Connection, scope_id: int) -> dict[str, Any]:
-    """The rendered fields of a task instance; empty before it has rendered them."""
-    sql = "SELECT fields FROM rendered_fields WHERE scope_id = ?"
-    row = db.execute(sql, (scope_id,)).fetchone()
-    if row is None:
-        return {}
-    fields: dict[str, Any] = values.loads(row[0])
-    return fields
