@@ -1,9 +1,9 @@
-"""Rows as dicts, and the range of numbers that a row can hold."""
+"""SQL that several tables need: rows as dicts, upserts, the range of a number."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ...errors import OutOfRange
@@ -19,6 +19,22 @@ def in_range(name: str, number: int) -> int:
     if not -_MAX <= number < _MAX:
         raise OutOfRange(name, number)
     return number
+
+
+def upsert(table: str, identity: Sequence[str], columns: Iterable[str], also: str = "") -> str:
+    """The statement that inserts a row or, if there is one of this identity, updates it; each
+    column's value is the named parameter of the column's name.
+
+    :param identity: the columns of a unique index, which an update leaves as they are.
+    :param also: a further assignment of the update, such as ``superseded_at = NULL``.
+    """
+    changes = [f"{name} = excluded.{name}" for name in columns]
+    if also:
+        changes.append(also)
+    names = [*identity, *columns]
+    return f"""INSERT INTO {table} ({", ".join(names)})
+        VALUES ({", ".join(f":{name}" for name in names)})
+        ON CONFLICT ({", ".join(identity)}) DO UPDATE SET {", ".join(changes)}"""
 
 
 def rows(db: sqlite3.Connection, sql: str, values: Any) -> list[dict[str, Any]]:

@@ -10,21 +10,14 @@ from typing import Any, NamedTuple
 from ...errors import BadOutletEvent, InvalidPartitionKey
 from ...model import values
 from ...model.clock import to_text
-from ..database.sql import in_range, row_as_dict
+from ..database.sql import in_range, row_as_dict, upsert
 from ..namespace import Namespace
 from .assets import put_asset
 
 _LONGEST_PARTITION_KEY = 250  # characters, of a column of Airflow's
 _SOURCE = ("source_dag_id", "source_task_id", "source_run_id", "source_map_index")
-_PUT = """INSERT INTO asset_events (ns, id, asset_pk, timestamp, extra, source_dag_id,
-        source_task_id, source_run_id, source_map_index, partition_key)
-    VALUES (:ns, :id, :asset_pk, :timestamp, :extra, :source_dag_id, :source_task_id,
-        :source_run_id, :source_map_index, :partition_key)
-    ON CONFLICT (ns, id) DO UPDATE SET asset_pk = excluded.asset_pk,
-        timestamp = excluded.timestamp, extra = excluded.extra,
-        source_dag_id = excluded.source_dag_id, source_task_id = excluded.source_task_id,
-        source_run_id = excluded.source_run_id, source_map_index = excluded.source_map_index,
-        partition_key = excluded.partition_key RETURNING event_pk"""
+_COLUMNS = ("asset_pk", "timestamp", "extra", *_SOURCE, "partition_key")
+_PUT = upsert("asset_events", ("ns", "id"), _COLUMNS) + " RETURNING event_pk"
 _LINK = """INSERT INTO asset_event_aliases (event_pk, alias_pk)
     SELECT ?, alias_pk FROM asset_aliases WHERE ns = ? AND name = ?"""
 

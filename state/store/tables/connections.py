@@ -7,16 +7,14 @@ import sqlite3
 from typing import Any
 
 from ...errors import BadDocument, ConnectionNotFound
-from ..database.sql import row_as_dict
+from ..database.sql import row_as_dict, upsert
 from ..namespace import Namespace
 
 # the members that a worker gets, and all
 SENT = ("conn_id", "conn_type", "host", "schema", "login", "password", "port", "extra")
 MEMBERS = (*SENT, "description")
 COLUMNS = ", ".join(MEMBERS)
-_PUT = f"""INSERT INTO connections (ns, {COLUMNS})
-    VALUES (:ns, {", ".join(f":{name}" for name in MEMBERS)}) ON CONFLICT (ns, conn_id) DO UPDATE
-    SET {", ".join(f"{name} = excluded.{name}" for name in MEMBERS)}"""
+_PUT = upsert("connections", ("ns", "conn_id"), MEMBERS[1:])  # all but the identity
 
 
 def connection(namespace: Namespace, conn_id: str) -> dict[str, Any]:

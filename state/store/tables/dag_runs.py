@@ -7,7 +7,7 @@ from typing import Any
 
 from ...model import values
 from ...model.clock import to_text
-from ..database.sql import row_as_dict
+from ..database.sql import row_as_dict, upsert
 from ..namespace import Namespace
 
 # the columns beside the run's identity, each with its value for a new run
@@ -29,10 +29,7 @@ NEW_RUN: dict[str, Any] = {
     "clear_number": 0,
 }
 COLUMNS = ", ".join(NEW_RUN)
-_PUT = f"""INSERT INTO dag_runs (ns, dag_id, run_id, {COLUMNS})
-    VALUES (:ns, :dag_id, :run_id, {", ".join(f":{name}" for name in NEW_RUN)})
-    ON CONFLICT (ns, dag_id, run_id) DO UPDATE
-    SET {", ".join(f"{name} = excluded.{name}" for name in NEW_RUN)} RETURNING run_pk"""
+_PUT = upsert("dag_runs", ("ns", "dag_id", "run_id"), NEW_RUN) + " RETURNING run_pk"
 
 
 def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import DagNotFound
 from ...model import values
+from ..database.sql import upsert
 from ..namespace import Namespace
 
 # when the one version of each Dag was made, and so what a document with Dags has beside it
@@ -27,6 +28,7 @@ NEW_DAG: dict[str, Any] = {
     "relative_fileloc": None,
     "tasks": None,
 }
+_PUT = upsert("dags", ("ns", "dag_id"), ("facts",))
 
 
 def put_dag(db: sqlite3.Connection, namespace: Namespace, dag: dict[str, Any]) -> None:
@@ -37,11 +39,8 @@ def put_dag(db: sqlite3.Connection, namespace: Namespace, dag: dict[str, Any]) -
     """
     given = {name: dag[name] for name in NEW_DAG if name in dag}
     facts = {**stored_facts(db, namespace.ns, dag["dag_id"]), **given}
-    db.execute(
-        """INSERT INTO dags (ns, dag_id, facts) VALUES (?, ?, ?)
-        ON CONFLICT (ns, dag_id) DO UPDATE SET facts = excluded.facts""",
-        (namespace.ns, dag["dag_id"], values.dumps(facts)),
-    )
+    row = {"ns": namespace.ns, "dag_id": dag["dag_id"], "facts": values.dumps(facts)}
+    db.execute(_PUT, row)
 
 
 def stored_facts(db: sqlite3.Connection, ns: int, dag_id: str) -> dict[str, Any]:

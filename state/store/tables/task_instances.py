@@ -23,7 +23,7 @@ from ...errors import (
 from ...model import values
 from ...model.clock import to_text
 from ...model.scopes import CONTROL, TaskScope, Writer, scope_document
-from ..database.sql import in_range, row_as_dict
+from ..database.sql import in_range, row_as_dict, upsert
 from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
@@ -55,10 +55,9 @@ NEW_ATTEMPT: dict[str, Any] = {
     "never_ran": 0,
 }
 _COLUMNS = ", ".join(NEW_ATTEMPT)
-_PUT = f"""INSERT INTO task_instances (ns, id, scope_id, {_COLUMNS})
-    VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in NEW_ATTEMPT)})
-    ON CONFLICT (ns, id) DO UPDATE
-    SET superseded_at = NULL, {", ".join(f"{name} = excluded.{name}" for name in NEW_ATTEMPT)}"""
+_PUT = upsert(
+    "task_instances", ("ns", "id"), ("scope_id", *NEW_ATTEMPT), also="superseded_at = NULL"
+)
 
 
 def new_id() -> str:

@@ -10,14 +10,12 @@ from ...model import values
 from ...model.events import DELETE_VARIABLE, SET_VARIABLE, UNCHANGED
 from ...model.scopes import Writer
 from ..database.budget import spend
-from ..database.sql import row_as_dict
+from ..database.sql import row_as_dict, upsert
 from ..journal.journal import Event
 from ..namespace import Namespace
 from .scopes import scope_id_of_attempt
 
-_PUT = """INSERT INTO variables (ns, key, value, description)
-    VALUES (:ns, :key, :value, :description) ON CONFLICT (ns, key) DO UPDATE
-    SET value = excluded.value, description = excluded.description"""
+_PUT = upsert("variables", ("ns", "key"), ("value", "description"))
 
 
 def value_of(namespace: Namespace, key: str) -> str:
