@@ -26,8 +26,9 @@ from state.client.http import StateroomClient
 from state.model.scopes import TaskScope
 from state.model.values import Encoded
 from state.process import ServerProcess
+from state.store import keyspaces
 from state.store.store import Store
-from state.store.tables import scopes, task_instances
+from state.store.tables import task_instances
 from state.worker.accessors import TaskStateStoreAccessor
 
 from .support.verdict import verdict
@@ -83,7 +84,7 @@ def in_one_process(rounds: int = 3000) -> dict[str, Pair]:
     """A call of the store, bare and through an accessor, in µs."""
     namespace = Store(":memory:").namespace()
     ti_id = task_instances.create_task_instance(namespace, SCOPE)["id"]
-    rows = scopes.task_instance(namespace, ti_id)
+    rows = keyspaces.task_instance(namespace, ti_id)
     expiry = namespace.clock.now()
     seen: dict[str, Pair] = {}
     for name, hooks in (("plain", None), ("reference", Hooks(Free(), "free"))):

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 
 from state.model.scopes import TaskScope
-from state.store import fixtures, snapshots
+from state.store import fixtures, keyspaces, snapshots
 from state.store.store import Store
-from state.store.tables import scopes, task_instances
+from state.store.tables import task_instances
 
 TASKS = 100
 KEYS = 100
@@ -58,15 +58,15 @@ def main() -> None:
 
         def change_few() -> None:
             for scope in task_scopes[:10]:
-                scopes.task(namespace, scope).set("k1", 1)
+                keyspaces.task(namespace, scope).set("k1", 1)
 
         def clear() -> None:
             for scope in task_scopes:
-                scopes.task(namespace, scope).clear()
+                keyspaces.task(namespace, scope).clear()
 
         def add_key() -> None:
             task_instances.create_task_instance(small, task_scopes[0])
-            scopes.task(small, task_scopes[0]).set("k", 1)
+            keyspaces.task(small, task_scopes[0]).set("k", 1)
 
         overwrite()
         take = partial(snapshots.take, namespace, "s")

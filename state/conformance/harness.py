@@ -21,8 +21,9 @@ from ..backends.hooks import Hooks
 from ..errors import KeyNotFound
 from ..model import envelope
 from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..store import keyspaces
 from ..store.store import Store
-from ..store.tables import assets, scopes, task_instances
+from ..store.tables import assets, task_instances
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .call import Call
 from .deadline import Failed, Overdue, within
@@ -186,10 +187,10 @@ class Harness:
         if isinstance(scope, TaskScope):
             ti_id = task_instances.create_task_instance(namespace, scope)["id"]
             return TaskStateStoreAccessor(
-                scopes.task_instance(namespace, ti_id), scope, self.hooks(), ti_id
+                keyspaces.task_instance(namespace, ti_id), scope, self.hooks(), ti_id
             )
         return AssetStateStoreAccessor(
-            scopes.asset(namespace, name=scope.name), scope, self.hooks()
+            keyspaces.asset(namespace, name=scope.name), scope, self.hooks()
         )
 
     def killed_at(self, step: str, scope: StoreScope, act: Callable[[Any], None]) -> None:
@@ -225,9 +226,9 @@ class Harness:
         """The reference in the row of a key; None for an inline value and for a missing key."""
         keyspace: Any
         if isinstance(scope, TaskScope):
-            keyspace = scopes.task(namespace, scope)
+            keyspace = keyspaces.task(namespace, scope)
         else:
-            keyspace = scopes.asset(namespace, name=scope.name)
+            keyspace = keyspaces.asset(namespace, name=scope.name)
         try:
             return envelope.unwrap(keyspace.get(key))
         except KeyNotFound:

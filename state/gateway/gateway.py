@@ -21,9 +21,10 @@ from ..model.clock import to_text
 from ..model.reference_facts import Facts, Released
 from ..model.retention import UnusableRetention, expiry
 from ..model.scopes import AssetScope, StoreScope, TaskScope, Writer
+from ..store import keyspaces
+from ..store.keyspaces import Keyspace, Stored
 from ..store.namespace import Namespace
 from ..store.tables import assets, references, scopes
-from ..store.tables.entries import Keyspace, Stored
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .backend import Backend, OwnError, Result
 from .trust import may_remove, may_resolve
@@ -54,7 +55,7 @@ class Gateway:
         """:raises TaskInstanceNotFound: if there is none of this id."""
         return cls(
             backend,
-            scopes.task_instance(namespace, ti_id, writer),
+            keyspaces.task_instance(namespace, ti_id, writer),
             scopes.scope_of_attempt(namespace, ti_id),
             ti_id,
         )
@@ -66,7 +67,7 @@ class Gateway:
         """:raises AssetNotFound: if there is no active one."""
         name = assets.asset_by(namespace, by, value)["name"]
         return cls(
-            backend, scopes.asset(namespace, name=name, writer=writer), AssetScope(name=name)
+            backend, keyspaces.asset(namespace, name=name, writer=writer), AssetScope(name=name)
         )
 
     def get(self, key: str) -> Any:

@@ -13,6 +13,7 @@ from ..model import values
 from ..model.clock import to_text, to_wire
 from .database.sql import each_row, in_range, rows
 from .namespace import Namespace
+from .tables import dag_runs
 from .tables.asset_events import put_alias, put_event
 from .tables.dags import NEW_DAG, put_dag
 from .tables.task_reschedules import put_reschedule, remove_reschedules
@@ -138,12 +139,8 @@ def _put_event(
 ) -> None:
     runs = []
     for index, (dag_id, run_id) in enumerate(item.get("created_dagruns", ())):
-        sql = "SELECT run_pk FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
-        row = db.execute(sql, (namespace.ns, dag_id, run_id)).fetchone()
-        if row is None:
-            message = f"there is no dag run {run_id!r} of {dag_id!r}; add it to dag_runs"
-            raise BadDocument(f"{where}.created_dagruns[{index}]", message)
-        runs.append(row[0])
+        path = f"{where}.created_dagruns[{index}]"
+        runs.append(dag_runs.pk_of(db, namespace.ns, dag_id, run_id, path))
     event = {
         "timestamp": to_text(namespace.clock.now()),
         **item,

@@ -15,7 +15,7 @@ from ..errors import BadDocument, DatabaseFull, NotFound
 from ..model import env_secrets, envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
-from . import fixture_assets, snapshots
+from . import fixture_assets, keyspaces, snapshots
 from .database.sql import each_row
 from .journal.journal import Event
 from .namespace import Namespace
@@ -163,15 +163,8 @@ def _with_texts(item: Document) -> Document:
 def _put_task_instance(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str
 ) -> None:
-    run = db.execute(
-        "SELECT run_pk FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?",
-        (namespace.ns, item["dag_id"], item["run_id"]),
-    ).fetchone()
-    if run is None:
-        run_id = item["run_id"]
-        message = f"there is no dag run {run_id!r} of {item['dag_id']!r}; add it to dag_runs"
-        raise BadDocument(f"{where}.run_id", message)
-    scope_id = put_scope(db, run[0], item["task_id"], item.get("map_index", -1))
+    run_pk = dag_runs.pk_of(db, namespace.ns, item["dag_id"], item["run_id"], f"{where}.run_id")
+    scope_id = put_scope(db, run_pk, item["task_id"], item.get("map_index", -1))
     try:
         put_attempt(db, namespace, scope_id, item)
     except BadDocument as error:
@@ -181,25 +174,31 @@ def _put_task_instance(
 def _put_task_entry(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
-    lookup = scopes.task(namespace, task_scope_from(item)).lookup
-    row = db.execute(lookup.sql, lookup.parameters).fetchone()
-    if row is None:
-        raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
-    _put_entry(db, namespace, row[0], item, ("api", None), parent)
+    scope_id = _task_scope_id(db, namespace, item, where)
+    _put_entry(db, namespace, scope_id, item, ("api", None), parent)
 
 
 def _put_xcom(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
-    lookup = scopes.task(namespace, task_scope_from(item)).lookup
-    row = db.execute(lookup.sql, lookup.parameters).fetchone()
-    if row is None:
-        raise BadDocument(where, f"{lookup.missing()}; add it to task_instances")
+    scope_id = _task_scope_id(db, namespace, item, where)
     text = values.dumps(item["value"])
-    event = Event("set_xcom", CONTROL, row[0], item["key"], value=text, parent=parent)
+    event = Event("set_xcom", CONTROL, scope_id, item["key"], value=text, parent=parent)
     timestamp = item.get("timestamp") or to_text(namespace.clock.now())
     seq = namespace.journal.write(db, event)
-    put_xcom(db, NewXCom(row[0], item["key"], text, timestamp, seq))
+    put_xcom(db, NewXCom(scope_id, item["key"], text, timestamp, seq))
+
+
+def _task_scope_id(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> int:
+    """The row of the task instance that an item names.
+
+    :raises BadDocument: if there is none.
+    """
+    try:
+        scope_id: int = keyspaces.task(namespace, task_scope_from(item)).lookup.row(db)[0]
+    except NotFound as error:
+        raise BadDocument(where, f"{error}; add it to task_instances") from None
+    return scope_id
 
 
 def _put_asset_entry(
@@ -225,7 +224,7 @@ def _writer(
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
     try:
-        lookup = scopes.task(namespace, task_scope_from(writer)).lookup
+        lookup = keyspaces.task(namespace, task_scope_from(writer)).lookup
         row = db.execute(
             f"""SELECT ti_pk FROM task_instances WHERE superseded_at IS NULL
                 AND scope_id = ({lookup.sql})""",

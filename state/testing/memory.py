@@ -17,15 +17,15 @@ from ..model.scopes import (
     StoreScope,
     TaskScope,
     Writer,
+    asset_scope,
 )
-from ..store import fixtures
+from ..store import fixtures, keyspaces
 from ..store.explain.explain import explain
 from ..store.namespace import Namespace
 from ..store.store import Store
-from ..store.tables import assets, scopes, task_instances
+from ..store.tables import assets, task_instances
 from ..store.tables.task_instances import Report
 from ..worker.accessors import AssetStateStoreAccessors, Keyspace
-from ..worker.context import asset_scope
 
 
 class Memory(Workers):
@@ -50,7 +50,7 @@ class Memory(Workers):
         task_instances.set_state(self._namespace, attempt.id, report, clear, _writer(attempt))
 
     def keyspace(self, attempt: Attempt) -> Keyspace:
-        return scopes.task_instance(self._namespace, attempt.id, _writer(attempt))
+        return keyspaces.task_instance(self._namespace, attempt.id, _writer(attempt))
 
     def asset(self, scope: AssetScope, attempt: Attempt | None) -> Keyspace:
         writer = Writer(AssetStateStoreWriterKind.API, api="execution")
@@ -58,12 +58,12 @@ class Memory(Workers):
             writer = _writer(attempt)
         if scope.name is not None:
             assets.create_asset(self._namespace, scope.name, scope.uri)
-            return scopes.asset(self._namespace, name=scope.name, writer=writer)
+            return keyspaces.asset(self._namespace, name=scope.name, writer=writer)
         try:
             assets.asset_by(self._namespace, "uri", str(scope.uri))
         except NotFound:
             assets.create_asset(self._namespace, str(scope.uri), scope.uri)
-        return scopes.asset(self._namespace, uri=scope.uri, writer=writer)
+        return keyspaces.asset(self._namespace, uri=scope.uri, writer=writer)
 
     def task(self, dag_id: str = "dag", task_id: str = "task") -> Task:
         """The accessor of the first attempt of a task instance."""

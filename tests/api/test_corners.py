@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from state.errors import TaskInstanceNotFound
-from state.store.tables import scopes
+from state.store import keyspaces
 
 TASK = {"dag_id": "d", "run_id": "r", "task_id": "t"}
 DEEP = "[" * 900 + "]" * 900
@@ -67,12 +67,12 @@ def test_a_retry_has_a_new_id_and_keeps_its_state(client, namespace, attempt):
         == 204
     )
     with pytest.raises(TaskInstanceNotFound):
-        scopes.task_instance(namespace, attempt["id"]).get("k")
+        keyspaces.task_instance(namespace, attempt["id"]).get("k")
     again = client.post(
         "/_stateroom/task-instances", json={"dag_id": "d", "run_id": "r", "task_id": "t"}
     ).json
     assert again["try_number"] == 2
-    assert scopes.task_instance(namespace, again["id"]).get("k") == 1
+    assert keyspaces.task_instance(namespace, again["id"]).get("k") == 1
 
 
 @pytest.mark.parametrize("version", ["garbage", "2027-01-01T12:00"])

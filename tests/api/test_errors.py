@@ -37,7 +37,7 @@ def test_only_the_database_and_the_backend_may_answer_5xx():
 def test_a_failure_of_the_database_is_answered_in_each_shape(start, monkeypatch):
     client = start().test_client()
     monkeypatch.setattr(
-        "state.store.tables.entries.Keyspace.set",
+        "state.store.keyspaces.Keyspace.set",
         Mock(side_effect=errors.DatabaseFull("no room left")),
     )
     client.post("/_stateroom/assets", json={"name": "a"})

@@ -8,8 +8,9 @@ import pytest
 from state.errors import NamespaceDropped
 from state.model import tokens
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.store import keyspaces
 from state.store.store import Store
-from state.store.tables import assets, scopes, task_instances
+from state.store.tables import assets, task_instances
 from tests.support.world import (
     ASSET_KEY,
     CORE_TASK,
@@ -316,7 +317,7 @@ def keyspace(store):
     namespace = store.namespace()
     task_instance = task_instances.create_task_instance(namespace, TaskScope("d", "r", "t"))
     writer = Writer(AssetStateStoreWriterKind.TASK, task_instance["id"], "execution")
-    return scopes.task_instance(namespace, task_instance["id"], writer)
+    return keyspaces.task_instance(namespace, task_instance["id"], writer)
 
 
 def test_a_rolled_back_write_leaves_no_event_and_loses_no_read(store, keyspace):
@@ -343,12 +344,12 @@ def test_closing_writes_the_remaining_reads(tmp_path):
     path = str(tmp_path / "kept.db")
     first = Store(path)
     assets.create_asset(first.namespace(), "orders")
-    scopes.asset(first.namespace(), name="orders").set("k", 1)
-    scopes.asset(first.namespace(), name="orders").get("k")
+    keyspaces.asset(first.namespace(), name="orders").set("k", 1)
+    keyspaces.asset(first.namespace(), name="orders").get("k")
     first.close()
     second = Store(path)
     events = second.namespace().journal.events()
-    scopes.asset(second.namespace(), name="orders").set("k", 2)
+    keyspaces.asset(second.namespace(), name="orders").set("k", 2)
     assert [event["op"] for event in events] == ["create", "set", "get"]
     assert second.namespace().journal.bounds()[1] > events[-1]["seq"]
     second.close()
@@ -396,7 +397,7 @@ def test_a_reader_that_follows_the_numbers_misses_nothing(store, keyspace):
 def test_the_oldest_events_are_deleted_above_the_size_limit(size):
     store = Store(journal_limit=100_000)
     assets.create_asset(store.namespace(), "orders")
-    keyspace = scopes.asset(store.namespace(), name="orders")
+    keyspace = keyspaces.asset(store.namespace(), name="orders")
     for number in range(120_000 // (200 + size) + 50):
         keyspace.set("k", f"{number:0{size}}")
     deadline = time.monotonic() + 10
@@ -417,8 +418,8 @@ def _held(store):
 def test_without_a_journal_everything_else_works():
     store = Store(journal_limit=0)
     assets.create_asset(store.namespace(), "orders")
-    scopes.asset(store.namespace(), name="orders").set("k", 1)
-    assert scopes.asset(store.namespace(), name="orders").get("k") == 1
+    keyspaces.asset(store.namespace(), name="orders").set("k", 1)
+    assert keyspaces.asset(store.namespace(), name="orders").get("k") == 1
     assert store.namespace().journal.events() == []
     store.close()
 

@@ -8,8 +8,9 @@ import pytest
 from app import create_app
 from state.errors import NamespaceDropped
 from state.model.clock import Clock
+from state.store import keyspaces
 from state.store.store import Store
-from state.store.tables import assets, scopes
+from state.store.tables import assets
 from tests.support.pages import send
 from tests.support.world import ASSET_KEY, CORE_TASK, TASK_KEY, TI, WORLD
 
@@ -181,7 +182,7 @@ def test_a_write_into_a_dropped_namespace_is_refused(store):
 def test_a_dropped_namespaces_reads_are_forgotten(store):
     dropped = store.create_namespace("dropped")
     assets.create_asset(dropped, "orders")
-    keyspace = scopes.asset(dropped, name="orders")
+    keyspace = keyspaces.asset(dropped, name="orders")
     keyspace.set("k", 1)
     keyspace.get("k")
     store.drop_namespace("dropped")

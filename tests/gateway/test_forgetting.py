@@ -15,8 +15,8 @@ from state.gateway.backend import Backend
 from state.gateway.forgetting import forget_missing
 from state.model.clock import Clock, to_text
 from state.model.scopes import TaskScope
-from state.store import snapshots
-from state.store.tables import references, scopes, task_instances
+from state.store import keyspaces, snapshots
+from state.store.tables import references, task_instances
 from state.worker.accessors import TaskStateStoreAccessor
 from tests.support.waiting import wait_for
 
@@ -32,7 +32,7 @@ class Worker:
         self.files = FileBackend(str(base), f"{store.database_id}/default")
         self.backend = Backend(Hooks(self.files, "file"), Calls(), 10)
         ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
-        task = scopes.task_instance(self.namespace, ti_id)
+        task = keyspaces.task_instance(self.namespace, ti_id)
         self.state = TaskStateStoreAccessor(task, SCOPE, Hooks(self.files, "file"), ti_id)
 
     def ledger(self):

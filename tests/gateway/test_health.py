@@ -17,8 +17,9 @@ from state.model import envelope
 from state.model.clock import Clock
 from state.model.reference_facts import OLDER_THAN, Facts, Verdict
 from state.model.scopes import API_WRITER, TaskScope
+from state.store import keyspaces
 from state.store.store import Store
-from state.store.tables import assets, references, scopes, task_instances
+from state.store.tables import assets, references, task_instances
 from tests.support.backends import small
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -34,7 +35,7 @@ class Kept:
         self.files = cls(str(base), f"{store.database_id}/default")
         self.backend = Backend(Hooks(self.files, name), Calls(), 10)
         ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
-        self.task = scopes.task_instance(self.namespace, ti_id)
+        self.task = keyspaces.task_instance(self.namespace, ti_id)
         self.values = Gateway.of_task(self.backend, self.namespace, ti_id, API_WRITER)
 
     def put(self, key, value):
@@ -263,7 +264,7 @@ def test_another_namespaces_object_stays(kept):
     other = kept.store.namespace("other")
     assets.create_asset(other, "orders")
     ref = kept.loose(1)
-    scopes.asset(other, name="orders").set("k", envelope.wrap(ref))
+    keyspaces.asset(other, name="orders").set("k", envelope.wrap(ref))
     age(ref, 99 * DAY)
     age_ledger(kept, 99 * DAY)
     assert kept.remove(older_than=0) == ([], {})

@@ -19,9 +19,9 @@ from state.model import envelope
 from state.model.reference_facts import Facts, Verdict
 from state.model.scopes import API_WRITER, AssetScope, TaskScope
 from state.model.values import Encoded
-from state.store import snapshots
+from state.store import keyspaces, snapshots
 from state.store.store import Store
-from state.store.tables import assets, references, scopes, task_instances
+from state.store.tables import assets, references, task_instances
 from state.store.views import keys
 from state.worker.accessors import TaskStateStoreAccessor
 from tests.support.backends import small
@@ -63,7 +63,7 @@ class Service:
         return Gateway.of_task(self.backend, self.namespace, self.ids[scope], API_WRITER)
 
     def row(self, key="k", scope=SCOPE):
-        return scopes.task_instance(self.namespace, self.ids[scope]).get(key)
+        return keyspaces.task_instance(self.namespace, self.ids[scope]).get(key)
 
     def rows_without_object(self):
         with self.store.reading() as db:
@@ -72,7 +72,7 @@ class Service:
 
     def put_row(self, ref, key="k", scope=SCOPE):
         """Store a reference as a worker does, without the backend."""
-        scopes.task_instance(self.namespace, self.ids[scope]).set(key, envelope.wrap(ref))
+        keyspaces.task_instance(self.namespace, self.ids[scope]).set(key, envelope.wrap(ref))
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_backend_that_removes_by_key_keeps_a_snapshots_objects(tmp_path, way):
 
 
 def test_an_accessor_removes_only_what_the_service_released(service):
-    keyspace = scopes.task_instance(service.namespace, service.ids[SCOPE])
+    keyspace = keyspaces.task_instance(service.namespace, service.ids[SCOPE])
     accessor = TaskStateStoreAccessor(keyspace, SCOPE, service.backend.hooks)
     accessor.set("k", 1)
     accessor.set("l", 2)
@@ -265,7 +265,7 @@ def earlier(service):
     """A row of an earlier version, whose object has no random part in its name."""
     ref = put_as_before(service.files, {"job": 42}, "k", SCOPE)
     facts = Facts.of("file", {"job": 42})
-    scopes.task_instance(service.namespace, service.ids[SCOPE]).set(
+    keyspaces.task_instance(service.namespace, service.ids[SCOPE]).set(
         "k", envelope.wrap(ref), facts=facts, vouched=True
     )
     return ref
@@ -292,7 +292,7 @@ def test_an_object_of_an_earlier_version_goes_with_its_row(service, earlier, way
 
 
 def test_an_orphan_of_an_earlier_version_is_removed(service, earlier):
-    scopes.task_instance(service.namespace, service.ids[SCOPE]).delete("k")
+    keyspaces.task_instance(service.namespace, service.ids[SCOPE]).delete("k")
     removed = remove_orphans(service.namespace, service.backend, 0, 100)["removed"]
     assert [decision.orphan.ref for decision in removed] == [earlier]
     assert not service.files.holds(earlier)
@@ -349,7 +349,7 @@ def test_a_task_cannot_read_another_value_through_its_reference(service):
 def test_no_person_is_shown_another_value_through_its_reference(service):
     service.gateway().set("secret", "of SCOPE")
     service.put_row(envelope.unwrap(service.row("secret")), "mine", OTHER)
-    scope_id = scopes.task(service.namespace, OTHER).scope_id()
+    scope_id = keyspaces.task(service.namespace, OTHER).scope_id()
     row = keys.get(service.namespace, scope_id, "mine")
     outcome = resolve(service.namespace, service.backend, row)
     assert outcome.resolution is Resolution.FOREIGN
@@ -368,7 +368,7 @@ def test_an_asset_cannot_lend_its_value_to_a_task(service):
     assets.create_asset(service.namespace, "orders")
     asset = Gateway.of_asset(service.backend, service.namespace, "name", "orders", API_WRITER)
     asset.set("secret", 1)
-    ref = envelope.unwrap(scopes.asset(service.namespace, name="orders").get("secret"))
+    ref = envelope.unwrap(keyspaces.asset(service.namespace, name="orders").get("secret"))
     service.put_row(ref)
     with pytest.raises(RefusedReference):
         service.gateway().get("k")
@@ -378,6 +378,6 @@ def test_an_asset_cannot_lend_its_value_to_a_task(service):
 def test_an_asset_written_by_its_uri_is_still_read(service):
     assets.create_asset(service.namespace, "orders", "s3://orders")
     ref = service.files.write(AssetScope(uri="s3://orders"), "k", Encoded.of(1))
-    scopes.asset(service.namespace, name="orders").set("k", envelope.wrap(ref))
+    keyspaces.asset(service.namespace, name="orders").set("k", envelope.wrap(ref))
     gateway = Gateway.of_asset(service.backend, service.namespace, "name", "orders", API_WRITER)
     assert gateway.get("k") == 1

@@ -7,7 +7,8 @@ import pytest
 from state.gateway.gateway import Gateway
 from state.gateway.resolve import Resolution, resolve
 from state.model.scopes import API_WRITER, TaskScope
-from state.store.tables import scopes, task_instances
+from state.store import keyspaces
+from state.store.tables import task_instances
 from state.store.views import details, keys
 
 VALUE = {"rows": 3}
@@ -87,14 +88,14 @@ def test_an_object_that_is_not_json_is_corrupt(desk):
 @pytest.mark.parametrize(("backend", "word"), [("Folder", "foreign"), ("PlainFolder", "refused")])
 def test_a_reference_that_is_not_the_backends_is_not_read(desk, backend, word, monkeypatch):
     at = desk(backend)
-    scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
+    keyspaces.task(at.namespace, SCOPE).set("report", FOREIGN)
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
     assert at.resolve().resolution.value == word
 
 
 def test_without_a_backend_nothing_is_resolved(start):
     at = Desk(start())
-    scopes.task(at.namespace, SCOPE).set("report", FOREIGN)
+    keyspaces.task(at.namespace, SCOPE).set("report", FOREIGN)
     assert at.resolve().resolution is Resolution.REFUSED
 
 

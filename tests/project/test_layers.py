@@ -46,6 +46,7 @@ LAYERS = (
     ("state.client.attempts", "state.client.events", "state.client.http"),
     ("state.store", "state.worker"),  # of the store: store, fixtures, snapshots
     ("state.store.explain", "state.store.views"),
+    ("state.store.keyspaces",),
     ("state.store.tables",),
     ("state.store.namespace",),
     ("state.store.faults",),

@@ -10,8 +10,7 @@ import requests
 from app import create_app
 from state.model.faults import Fault
 from state.process import ServerProcess
-from state.store import fixtures
-from state.store.tables import scopes
+from state.store import fixtures, keyspaces
 from tests.support.connections import running
 from tests.support.waiting import wait_for
 from tests.support.world import TASK_KEY, WORLD
@@ -45,7 +44,7 @@ def faults(namespace):
 
 
 def held(namespace):
-    return scopes.task_instance(namespace, TASK_KEY.split("/")[-2]).get("job_id")
+    return keyspaces.task_instance(namespace, TASK_KEY.split("/")[-2]).get("job_id")
 
 
 @pytest.mark.parametrize(("moment", "value"), [("before", "job-42"), ("after", "new")])

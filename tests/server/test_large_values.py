@@ -9,8 +9,8 @@ import requests
 
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
-from state.store import snapshots
-from state.store.tables import scopes, task_instances
+from state.store import keyspaces, snapshots
+from state.store.tables import task_instances
 from tests.support.connections import running
 from tests.support.waiting import wait_for
 from tests.support.world import CORE_TASK, TASK_KEY
@@ -153,7 +153,7 @@ def large(start, tmp_path):
     task_instances.create_task_instance(namespace, scope)
     for text in "ab":
         for number in range(60):
-            scopes.task(namespace, scope).set(f"k{number}", text * 500_000)
+            keyspaces.task(namespace, scope).set(f"k{number}", text * 500_000)
         if text == "a":
             snapshots.take(namespace, "s")
     return app.test_client()

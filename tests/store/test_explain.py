@@ -8,7 +8,7 @@ import pytest
 from state.errors import OutOfRange
 from state.model.clock import Clock, to_text
 from state.model.scopes import AssetScope, AssetStateStoreWriterKind, TaskScope, Writer
-from state.store import fixtures
+from state.store import fixtures, keyspaces
 from state.store.explain.explain import explain
 from state.store.journal.journal import Event
 from state.store.store import Store
@@ -39,7 +39,7 @@ def put(namespace):
     def put(key="job_id", days=None, scope=SUBMIT, **options):
         if scopes.scope_id(namespace, scope) is None:
             task_instances.create_task_instance(namespace, scope)
-        scopes.task(namespace, scope).set(
+        keyspaces.task(namespace, scope).set(
             key, 1, None if days is None else NOW + timedelta(days=days), **options
         )
 
@@ -124,7 +124,7 @@ def test_a_key_written_with_a_past_expiry_is_explained(put, sentence):
 
 def test_a_key_without_expiry_stays_until_it_is_deleted(namespace, put, sentence):
     put()
-    scopes.asset(namespace, name="orders").set("watermark", 1)
+    keyspaces.asset(namespace, name="orders").set("watermark", 1)
     assert sentence() == "'job_id' never expires: it stays until it is deleted."
     assert "asset state does not expire" in sentence(ORDERS, "watermark")
 
@@ -187,8 +187,8 @@ def test_a_deleted_key_says_when_and_by_whom(namespace, put, sentence):
     put()
     ti_id = task_instances.create_task_instance(namespace, SUBMIT)["id"]
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id, "execution")
-    scopes.task_instance(namespace, ti_id, writer).delete("job_id")
-    scopes.task(namespace, SUBMIT).delete("job_id")  # already deleted: not this one
+    keyspaces.task_instance(namespace, ti_id, writer).delete("job_id")
+    keyspaces.task(namespace, SUBMIT).delete("job_id")  # already deleted: not this one
     advance(namespace, days=2)
     deleted = "It was deleted by attempt 2 2 days ago, at 2030-01-01T00:00:00Z."
     assert sentence() == f"There is no 'job_id' here. {deleted}"
@@ -211,7 +211,7 @@ def test_cleaned_key_is_explained_with_its_expiry_and_late_retry(namespace, put,
 
 def test_a_cleared_key_names_who_cleared_it(namespace, put, sentence):
     put()
-    scopes.task(namespace, SUBMIT).clear()
+    keyspaces.task(namespace, SUBMIT).clear()
     assert "It was deleted when all keys were cleared by the Core API" in sentence()
 
 
@@ -328,7 +328,7 @@ def test_a_similar_key_is_suggested(namespace, put, key):
     ],
 )
 def test_an_asset_by_its_uri_inactive_or_another(namespace, scope, why):
-    scopes.asset(namespace, name="orders").set("watermark", 1)
+    keyspaces.asset(namespace, name="orders").set("watermark", 1)
     retired = {"id": 9, "name": "retired", "uri": "r", "active": False}
     entry = {"asset": "retired", "key": "watermark", "value": 1}
     fixtures.apply(namespace, {"assets": [retired], "asset_state_store": [entry]})
@@ -358,7 +358,7 @@ def test_a_superseded_id_names_the_current_one(namespace, put):
 def test_a_superseded_id_of_a_deleted_key_says_both(namespace, put, sentence):
     put()
     old = retry(namespace, days=0)
-    scopes.task(namespace, SUBMIT).delete("job_id")
+    keyspaces.task(namespace, SUBMIT).delete("job_id")
     assert "superseded" in sentence(None, ti_id=old)
     assert "It was deleted by the Core API" in sentence(None, ti_id=old)
 

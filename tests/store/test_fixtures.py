@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from state.errors import BadDocument, KeyNotFound, TaskInstanceNotFound
-from state.store import fixtures
+from state.store import fixtures, keyspaces
 from state.store.store import Store
-from state.store.tables import scopes
 from web.request.parsing import load_fixture
 
 ONE = "01900000-0000-7000-8000-000000000001"
@@ -114,11 +113,11 @@ def test_order_of_an_export_is_independent_of_the_writes(namespace, other):
 @pytest.mark.parametrize("value", ["1e400", "[NaN]", '{"a": -Infinity}'])
 def test_everything_the_api_accepts_can_be_exported_and_imported(namespace, other, value):
     put(namespace, {"dag_runs": [RUN], "task_instances": [TI]})
-    scopes.task_instance(namespace, ONE).set("k", [json.loads(value)])
+    keyspaces.task_instance(namespace, ONE).set("k", [json.loads(value)])
     put(other, fixtures.export(namespace))
-    assert scopes.task_instance(other, ONE).text("k") == scopes.task_instance(namespace, ONE).text(
-        "k"
-    )
+    assert keyspaces.task_instance(other, ONE).text("k") == keyspaces.task_instance(
+        namespace, ONE
+    ).text("k")
 
 
 BAD_ROWS = [
@@ -205,9 +204,9 @@ def test_a_new_id_for_known_coordinates_is_the_next_attempt(namespace):
     assert attempt["id"] == TWO
     assert attempt["try_number"] == 2
     assert attempt["max_tries"] == 2
-    assert scopes.task_instance(namespace, TWO).get("") == {"a": [None, 1.5]}
+    assert keyspaces.task_instance(namespace, TWO).get("") == {"a": [None, 1.5]}
     with pytest.raises(TaskInstanceNotFound):
-        scopes.task_instance(namespace, ONE).get("")
+        keyspaces.task_instance(namespace, ONE).get("")
 
 
 def test_old_id_is_not_found_over_http_and_the_state_stays(client):
@@ -323,12 +322,12 @@ def test_a_readers_export_is_of_one_moment(tmp_path):
 
 def test_a_deleted_key_stays_deleted_until_a_document_brings_it(namespace):
     put(namespace, DOCUMENT)
-    scopes.task_instance(namespace, ONE).clear()
+    keyspaces.task_instance(namespace, ONE).clear()
     put(namespace, {**DOCUMENT, "task_state_store": []})
     with pytest.raises(KeyNotFound):
-        scopes.task_instance(namespace, ONE).get("")
+        keyspaces.task_instance(namespace, ONE).get("")
     put(namespace, DOCUMENT)
-    assert scopes.task_instance(namespace, ONE).get("") == {"a": [None, 1.5]}
+    assert keyspaces.task_instance(namespace, ONE).get("") == {"a": [None, 1.5]}
 
 
 def test_an_export_shows_one_state_while_others_write(tmp_path):
@@ -340,8 +339,8 @@ def test_an_export_shows_one_state_while_others_write(tmp_path):
     document = dict([next(parts)])
     for name, items in parts:
         document[name] = [*items]
-        scopes.task_instance(namespace, ONE).set("written meanwhile", 1)
-        scopes.asset(namespace, name="a").clear()
+        keyspaces.task_instance(namespace, ONE).set("written meanwhile", 1)
+        keyspaces.asset(namespace, name="a").clear()
     assert document == before
     assert fixtures.export(namespace) != before
     store.close()

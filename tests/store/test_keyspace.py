@@ -7,8 +7,9 @@ import pytest
 from state.client.http import StateroomClient
 from state.errors import AssetNotFound, NotFound, TaskInstanceNotFound
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.store import keyspaces
 from state.store.store import Store
-from state.store.tables import assets, scopes, task_instances
+from state.store.tables import assets, task_instances
 from state.testing.contracts import ExpiryContract, KeyspaceContract, ListingContract
 
 _numbers = itertools.count(1)
@@ -27,14 +28,14 @@ class TestSqliteTask(KeyspaceContract, ExpiryContract, ListingContract):
         instances = [TaskScope("d", "r", "t"), TaskScope("d", "r", "t", 0)]
         for scope in instances:
             task_instances.create_task_instance(store.namespace(), scope)
-        return tuple(scopes.task(store.namespace(), scope) for scope in instances)
+        return tuple(keyspaces.task(store.namespace(), scope) for scope in instances)
 
 
 class TestSqliteAsset(KeyspaceContract, ListingContract):
     @pytest.fixture
     def keyspaces(self, store):
         return tuple(
-            scopes.asset(store.namespace(), assets.create_asset(store.namespace(), name)["id"])
+            keyspaces.asset(store.namespace(), assets.create_asset(store.namespace(), name)["id"])
             for name in ("a", "b")
         )
 
@@ -136,8 +137,8 @@ def test_the_client_tells_a_missing_scope_from_a_missing_key(service):
 
 
 def test_an_unknown_scope_is_an_error_for_every_verb(store):
-    task = scopes.task_instance(store.namespace(), "unknown")
-    asset = scopes.asset(store.namespace(), uri="nothing")
+    task = keyspaces.task_instance(store.namespace(), "unknown")
+    asset = keyspaces.asset(store.namespace(), uri="nothing")
     for keyspace, error in ((task, TaskInstanceNotFound), (asset, AssetNotFound)):
         for verb, arguments in (
             ("get", "k"),
@@ -152,14 +153,14 @@ def test_an_unknown_scope_is_an_error_for_every_verb(store):
 
 def test_an_asset_is_one_keyspace_by_id_name_and_uri(store):
     asset = assets.create_asset(store.namespace(), "n", "u://n")
-    scopes.asset(store.namespace(), asset["id"]).set("k", 1)
-    assert scopes.asset(store.namespace(), name="n").get("k") == 1
-    assert scopes.asset(store.namespace(), uri="u://n").get("k") == 1
+    keyspaces.asset(store.namespace(), asset["id"]).set("k", 1)
+    assert keyspaces.asset(store.namespace(), name="n").get("k") == 1
+    assert keyspaces.asset(store.namespace(), uri="u://n").get("k") == 1
 
 
 def test_an_entry_names_its_writer(store):
     namespace = store.namespace()
     asset = assets.create_asset(namespace, "n")["id"]
     watcher = Writer(AssetStateStoreWriterKind.WATCHER, api="execution")
-    scopes.asset(namespace, asset, writer=watcher).set("k", 1)
-    assert scopes.asset(namespace, asset).entry("k").writer_kind == "watcher"
+    keyspaces.asset(namespace, asset, writer=watcher).set("k", 1)
+    assert keyspaces.asset(namespace, asset).entry("k").writer_kind == "watcher"

@@ -6,7 +6,8 @@ import pytest
 
 from state.model.clock import from_text
 from state.model.scopes import API_WRITER, TaskScope
-from state.store.tables import assets, scopes, task_instances
+from state.store import keyspaces
+from state.store.tables import assets, task_instances
 from state.store.views import details, history, keys, lists
 from state.store.views.lists import Search, order
 
@@ -23,14 +24,14 @@ def filled(store):
     for run_id, task_id in ((RUN, "extract"), (RUN, "load"), (LATER, "extract")):
         task_instances.create_task_instance(namespace, TaskScope("etl", run_id, task_id))
     assets.create_asset(namespace, "orders", "s3://bucket/orders")
-    extract = scopes.task(namespace, TaskScope("etl", RUN, "extract"), API_WRITER)
+    extract = keyspaces.task(namespace, TaskScope("etl", RUN, "extract"), API_WRITER)
     for key, size in SIZES.items():
         extract.set(key, "x" * size)
     extract.set("ref", {"__airflow_state_ref__": "s3://bucket/1"})
-    scopes.task(namespace, TaskScope("etl", RUN, "load")).set(
+    keyspaces.task(namespace, TaskScope("etl", RUN, "load")).set(
         "broken", {"__airflow_state_ref__": 1}
     )
-    scopes.asset(namespace, name="orders").set("watermark", "2026")
+    keyspaces.asset(namespace, name="orders").set("watermark", "2026")
     return namespace
 
 
@@ -114,7 +115,7 @@ def test_an_unhealthy_reference_counts_once_it_was_checked(filled, store):
 
 
 def test_a_large_value_is_not_read_for_a_list(filled):
-    extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
+    extract = keyspaces.task(filled, TaskScope("etl", RUN, "extract"))
     extract.set("large", "x" * 200_000)
     (row,) = keys.matching(filled, Search(("large",)), order("keys", "key", False), 50, 0)
     assert row["beginning"] == ""
@@ -138,7 +139,7 @@ def test_the_current_attempt_stands_first(filled):
 
 
 def test_history_leaves_out_what_changed_nothing(filled):
-    extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
+    extract = keyspaces.task(filled, TaskScope("etl", RUN, "extract"))
     extract.get("a")
     extract.delete("a")
     extract.delete("a")
@@ -150,7 +151,7 @@ def test_history_leaves_out_what_changed_nothing(filled):
 
 
 def test_the_latest_writes_are_those_that_took_effect(filled):
-    extract = scopes.task(filled, TaskScope("etl", RUN, "extract"))
+    extract = keyspaces.task(filled, TaskScope("etl", RUN, "extract"))
     extract.delete("a")
     extract.delete("a")
     extract.clear()
@@ -161,7 +162,7 @@ def test_a_change_is_found_by_the_moment_that_it_shows(filled):
     scope = TaskScope("etl", RUN, "extract")
     scope_id = details.task(filled, scope)["scope_id"]
     for number in range(20):
-        scopes.task(filled, scope).set("n", number)
+        keyspaces.task(filled, scope).set("n", number)
     events = history.history(filled, scope, "n")
     numbers = {event["at"]: event["seq"] for event in events}
     for at, seq in numbers.items():

@@ -12,11 +12,11 @@ from state.masking import masked
 from state.model import envelope
 from state.model.reference_facts import LONGEST, Facts, replaced_from, replaced_header
 from state.model.scopes import TaskScope
-from state.store import fixtures, snapshots
+from state.store import fixtures, keyspaces, snapshots
 from state.store.database import opening
 from state.store.database.migrations import APPLICATION_ID, migrations
 from state.store.store import Store
-from state.store.tables import assets, expiry, references, scopes, task_instances
+from state.store.tables import assets, expiry, references, task_instances
 from state.store.tables.task_instances import Report
 
 A = envelope.wrap("s3://bucket/a")
@@ -37,7 +37,7 @@ def ti_id(namespace):
 
 @pytest.fixture
 def task(namespace, ti_id):
-    return scopes.task_instance(namespace, ti_id)
+    return keyspaces.task_instance(namespace, ti_id)
 
 
 def ledger(namespace):
@@ -201,7 +201,7 @@ def test_an_imported_envelope_is_unchecked_and_exported_again(namespace, task):
     document = fixtures.export(namespace)
     fixtures.apply(namespace, document, forget=True)
     assert fixtures.export(namespace) == document
-    stored = scopes.task(namespace, SCOPE).stored("k")
+    stored = keyspaces.task(namespace, SCOPE).stored("k")
     assert stored.facts is None
     assert stored.vouched_by is None
 
@@ -228,7 +228,7 @@ def test_object_held_in_any_namespace_is_not_removed(store, namespace, task):
         db.execute("INSERT INTO namespaces (name) VALUES ('other')")
     other = store.namespace("other")
     assets.create_asset(other, "orders")
-    scopes.asset(other, name="orders").set("k", A)
+    keyspaces.asset(other, name="orders").set("k", A)
     task.delete("k")
     assert not references.remove(store, "s3://bucket/a", lambda db: True, pytest.fail)
 
@@ -296,7 +296,7 @@ def test_an_older_file_gets_its_references_into_the_ledger(tmp_path, monkeypatch
             )
     monkeypatch.undo()
     store = Store(path)
-    scopes.task(store.namespace(), TaskScope("d", "r", "t")).delete("k")
+    keyspaces.task(store.namespace(), TaskScope("d", "r", "t")).delete("k")
     row = ledger(store.namespace())["s3://b/ü"]
     assert row["health"] == "orphan"
     assert row["written_at"] == "2026-01-01T00:00:00.000000Z"

@@ -14,7 +14,8 @@ from state.errors import (
 )
 from state.model.clock import Clock
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
-from state.store.tables import assets, expiry, scopes, task_instances
+from state.store import keyspaces
+from state.store.tables import assets, expiry, task_instances
 from state.store.tables.entries import clear_all_map_indices
 from state.store.tables.task_instances import Report
 
@@ -36,11 +37,11 @@ def test_known_coordinates_get_the_next_attempt(namespace):
 
 
 def test_the_next_attempt_reads_what_the_one_before_wrote(namespace):
-    scopes.task_instance(
+    keyspaces.task_instance(
         namespace, task_instances.create_task_instance(namespace, SCOPE)["id"]
     ).set("job_id", 7)
     assert (
-        scopes.task_instance(
+        keyspaces.task_instance(
             namespace, task_instances.create_task_instance(namespace, SCOPE)["id"]
         ).get("job_id")
         == 7
@@ -48,7 +49,7 @@ def test_the_next_attempt_reads_what_the_one_before_wrote(namespace):
 
 
 def test_a_superseded_attempt_is_unknown_to_every_verb(namespace):
-    zombie = scopes.task_instance(
+    zombie = keyspaces.task_instance(
         namespace, task_instances.create_task_instance(namespace, SCOPE)["id"]
     )
     task_instances.create_task_instance(namespace, SCOPE)
@@ -67,15 +68,15 @@ def test_a_superseded_attempt_cannot_sign_for_an_asset(namespace):
     task_instances.create_task_instance(namespace, SCOPE)
     assets.create_asset(namespace, "a")
     with pytest.raises(TaskInstanceNotFound):
-        scopes.asset(namespace, name="a", writer=zombie).set("k", 1)
+        keyspaces.asset(namespace, name="a", writer=zombie).set("k", 1)
 
 
 def test_asset_entry_names_its_writer_after_the_next_attempt(namespace):
     writer = as_task(task_instances.create_task_instance(namespace, SCOPE))
     assets.create_asset(namespace, "a")
-    scopes.asset(namespace, name="a", writer=writer).set("k", 1)
+    keyspaces.asset(namespace, name="a", writer=writer).set("k", 1)
     task_instances.create_task_instance(namespace, SCOPE)
-    entry = scopes.asset(namespace, name="a").entry("k")
+    entry = keyspaces.asset(namespace, name="a").entry("k")
     assert entry.writer_kind == "task"
     assert entry.dag_id == "d"
     assert entry.run_id == "r"
@@ -103,8 +104,8 @@ def test_ids_are_uuids_of_version_7_in_the_order_of_time(namespace):
 def test_each_task_instance_has_a_keyspace_of_its_own(namespace, other):
     for scope in (SCOPE, other):
         task_instances.create_task_instance(namespace, scope)
-    scopes.task(namespace, SCOPE).set("k", 1)
-    assert scopes.task(namespace, other).list() == ([], 0)
+    keyspaces.task(namespace, SCOPE).set("k", 1)
+    assert keyspaces.task(namespace, other).list() == ([], 0)
 
 
 def test_clearing_all_map_indices_leaves_other_tasks(namespace):
@@ -116,9 +117,9 @@ def test_clearing_all_map_indices_leaves_other_tasks(namespace):
     ]
     for scope in places:
         task_instances.create_task_instance(namespace, scope)
-        scopes.task(namespace, scope).set("k", 1)
+        keyspaces.task(namespace, scope).set("k", 1)
     clear_all_map_indices(namespace, SCOPE)
-    assert [scopes.task(namespace, scope).list()[1] for scope in places] == [0, 0, 0, 1]
+    assert [keyspaces.task(namespace, scope).list()[1] for scope in places] == [0, 0, 0, 1]
 
 
 def test_clearing_all_map_indices_of_an_unknown_task_is_an_error(namespace):
@@ -129,16 +130,16 @@ def test_clearing_all_map_indices_of_an_unknown_task_is_an_error(namespace):
 @pytest.mark.parametrize(("clear", "left"), [(True, 0), (False, 1)])
 def test_success_may_clear_the_keys(namespace, clear, left):
     task_instance = task_instances.create_task_instance(namespace, SCOPE)
-    scopes.task(namespace, SCOPE).set("k", 1)
+    keyspaces.task(namespace, SCOPE).set("k", 1)
     assert task_instances.set_state(namespace, task_instance["id"], SUCCESS, clear_on_success=clear)
-    assert scopes.task(namespace, SCOPE).list()[1] == left
+    assert keyspaces.task(namespace, SCOPE).list()[1] == left
 
 
 def test_failure_keeps_the_keys(namespace):
     task_instance = task_instances.create_task_instance(namespace, SCOPE)
-    scopes.task(namespace, SCOPE).set("k", 1)
+    keyspaces.task(namespace, SCOPE).set("k", 1)
     task_instances.set_state(namespace, task_instance["id"], FAILED, clear_on_success=True)
-    assert scopes.task(namespace, SCOPE).get("k") == 1
+    assert keyspaces.task(namespace, SCOPE).get("k") == 1
 
 
 def test_a_state_may_be_reported_twice_but_not_changed_again(namespace):
@@ -176,15 +177,15 @@ def test_two_active_assets_share_neither_name_nor_uri(namespace, name, uri):
 
 def test_a_number_beyond_the_database_is_an_error(namespace):
     for act in (
-        lambda: scopes.asset(namespace, 2**63),
-        lambda: scopes.task(namespace, TaskScope("d", "r", "t", -(2**63) - 1)),
+        lambda: keyspaces.asset(namespace, 2**63),
+        lambda: keyspaces.task(namespace, TaskScope("d", "r", "t", -(2**63) - 1)),
     ):
         with pytest.raises(OutOfRange):
             act()
 
 
 def test_deleted_asset_is_not_found_by_an_older_keyspace(namespace):
-    keyspace = scopes.asset(namespace, name="a")
+    keyspace = keyspaces.asset(namespace, name="a")
     with pytest.raises(AssetNotFound):
         keyspace.get("k")
     assets.create_asset(namespace, "a")
@@ -199,15 +200,15 @@ def expiring(namespace):
     start = datetime(2026, 1, 1, tzinfo=timezone.utc)
     namespace.set_clock(Clock(frozen_at=start + timedelta(days=2, microseconds=1)))
     for day in range(5):
-        scopes.task(namespace, SCOPE).set(f"day {day}", 1, start + timedelta(days=day))
-    scopes.task(namespace, SCOPE).set("never", 1)
+        keyspaces.task(namespace, SCOPE).set(f"day {day}", 1, start + timedelta(days=day))
+    keyspaces.task(namespace, SCOPE).set("never", 1)
     return namespace
 
 
 @pytest.mark.parametrize("batch", [0, 1, 2, 3, 100])
 def test_clean_removes_what_has_expired(expiring, batch):
     assert expiry.clean(expiring, dry_run=False, batch_size=batch) == 3
-    assert [entry.key for entry in scopes.task(expiring, SCOPE).list()[0]] == [
+    assert [entry.key for entry in keyspaces.task(expiring, SCOPE).list()[0]] == [
         "day 3",
         "day 4",
         "never",
@@ -216,4 +217,4 @@ def test_clean_removes_what_has_expired(expiring, batch):
 
 def test_a_dry_run_only_counts(expiring):
     assert expiry.clean(expiring, dry_run=True, batch_size=0) == 3
-    assert scopes.task(expiring, SCOPE).list()[1] == 6
+    assert keyspaces.task(expiring, SCOPE).list()[1] == 6

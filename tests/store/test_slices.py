@@ -10,10 +10,10 @@ import pytest
 from state.errors import NamespaceNotFound, SnapshotNotFound
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
 from state.process import ServerProcess
-from state.store import copies, fixtures, snapshots
+from state.store import copies, fixtures, keyspaces, snapshots
 from state.store.database import slices
 from state.store.store import Store
-from state.store.tables import assets, hidden, namespaces, scopes, task_instances
+from state.store.tables import assets, hidden, namespaces, task_instances
 from tests.support.waiting import wait_for
 
 TASK = TaskScope("d", "r", "t")
@@ -33,7 +33,7 @@ def namespace(store):
     namespace = store.namespace()
     task_instances.create_task_instance(namespace, TASK)
     for number in range(KEYS):
-        scopes.task(namespace, TASK).set(f"key {number:02}", number)
+        keyspaces.task(namespace, TASK).set(f"key {number:02}", number)
     return namespace
 
 
@@ -69,7 +69,7 @@ def between(monkeypatch):
 
 
 def change(namespace):
-    keyspace = scopes.task(namespace, TASK)
+    keyspace = keyspaces.task(namespace, TASK)
     keyspace.set("key 00", "overwritten")
     keyspace.delete("key 01")
     keyspace.set("key 59", "overwritten too")
@@ -77,7 +77,7 @@ def change(namespace):
 
 
 def values(namespace):
-    return {entry.key: entry.value for entry in scopes.task(namespace, TASK).list()[0]}
+    return {entry.key: entry.value for entry in keyspaces.task(namespace, TASK).list()[0]}
 
 
 def test_others_write_while_a_snapshot_is_taken(namespace, between):
@@ -86,7 +86,7 @@ def test_others_write_while_a_snapshot_is_taken(namespace, between):
     assert ended.is_set()
     now = values(namespace)
     assert now["key 00"] == "overwritten"
-    scopes.task(namespace, TASK).clear()
+    keyspaces.task(namespace, TASK).clear()
     snapshots.restore(namespace, "s")
     assert values(namespace) == now
 
@@ -109,7 +109,7 @@ def other(store):
     """A keyspace of another namespace."""
     namespace = store.create_namespace("other")
     task_instances.create_task_instance(namespace, TASK)
-    return scopes.task(namespace, TASK)
+    return keyspaces.task(namespace, TASK)
 
 
 def test_others_write_while_a_snapshot_is_restored(namespace, other, between):
@@ -165,7 +165,7 @@ def test_a_task_made_while_its_former_keys_are_deleted(store, namespace, between
     def make():
         seen.append(namespace.journal.events(op="set", limit=1)[0]["scope"]["task_id"])
         task_instances.create_task_instance(namespace, TASK)
-        scopes.task(namespace, TASK).set("new", 1)
+        keyspaces.task(namespace, TASK).set("new", 1)
         seen.append(values(namespace))
 
     ended = between(make, hidden, "_delete_some")
@@ -183,9 +183,9 @@ def test_a_restored_key_keeps_its_writer(store, between):
     ti_id = task_instances.create_task_instance(namespace, TASK)["id"]
     assets.create_asset(namespace, "a")
     writer = Writer(AssetStateStoreWriterKind.TASK, ti_id)
-    scopes.asset(namespace, name="a", writer=writer).set("k", 1)
+    keyspaces.asset(namespace, name="a", writer=writer).set("k", 1)
     for number in range(KEYS):
-        scopes.task_instance(namespace, ti_id, writer).set(f"key {number}", number)
+        keyspaces.task_instance(namespace, ti_id, writer).set(f"key {number}", number)
     before = fixtures.export(namespace)
     snapshots.take(namespace, "s")
     reset(namespace)
@@ -199,15 +199,18 @@ def test_a_restored_key_keeps_its_writer(store, between):
 
 def test_a_reset_to_the_same_tasks_and_assets(store, namespace):
     assets.create_asset(namespace, "a")
-    scopes.asset(namespace, name="a").set("k", 1)
+    keyspaces.asset(namespace, name="a").set("k", 1)
     document = fixtures.export(namespace)
-    scopes.asset(namespace, name="a").set("later", 1)
-    scopes.task(namespace, TASK).set("later", 1)
-    scope_ids = [scopes.task(namespace, TASK).scope_id(), scopes.asset(namespace, 1).scope_id()]
+    keyspaces.asset(namespace, name="a").set("later", 1)
+    keyspaces.task(namespace, TASK).set("later", 1)
+    scope_ids = [
+        keyspaces.task(namespace, TASK).scope_id(),
+        keyspaces.asset(namespace, 1).scope_id(),
+    ]
     fixtures.apply(namespace, document, forget=True)
     assert fixtures.export(namespace) == document
-    assert scopes.task(namespace, TASK).scope_id() == scope_ids[0]
-    assert scopes.asset(namespace, 1).scope_id() == scope_ids[1]
+    assert keyspaces.task(namespace, TASK).scope_id() == scope_ids[0]
+    assert keyspaces.asset(namespace, 1).scope_id() == scope_ids[1]
     assert rows_of_entries(store) == KEYS + 1
 
 
@@ -238,7 +241,7 @@ def test_no_entry_is_written_in_the_transaction_itself(store, namespace, monkeyp
     snapshots.restore(namespace, "s")
     task_instances.create_task_instance(namespace, TaskScope("d", "r", "another"))
     for number in range(KEYS):
-        scopes.task(namespace, TaskScope("d", "r", "another")).set(f"k{number}", 1)
+        keyspaces.task(namespace, TaskScope("d", "r", "another")).set(f"k{number}", 1)
     snapshots.restore(namespace, "s")
     assert all(0 < rows < 10 for rows in emptied + restored)
     assert len(emptied + restored) == 3
@@ -248,7 +251,7 @@ def test_no_entry_is_written_in_the_transaction_itself(store, namespace, monkeyp
 def test_what_a_killed_reset_left_does_not_come_back(tmp_path, store, namespace, monkeypatch):
     before = values(namespace)
     snapshots.take(namespace, "s")
-    scopes.task(namespace, TASK).set("later", 1)
+    keyspaces.task(namespace, TASK).set("later", 1)
     with monkeypatch.context() as killed:
         killed.setattr(hidden, "delete", lambda database, ns: None)
         reset(namespace)
@@ -295,7 +298,7 @@ def test_an_unfinished_snapshot_is_not_seen(namespace, between):
 def test_a_replaced_snapshot_in_memory_leaves_no_row():
     store = Store()
     task_instances.create_task_instance(store.namespace(), TASK)
-    scopes.task(store.namespace(), TASK).set("k", 1)
+    keyspaces.task(store.namespace(), TASK).set("k", 1)
     snapshots.take(store.namespace(), "s")
     snapshots.take(store.namespace(), "s")
     assert rows_of_snapshots(store) == 1
@@ -324,7 +327,7 @@ def test_what_a_killed_process_left_of_a_snapshot_is_deleted(store, namespace):
 def test_what_killed_processes_left_of_snapshots_is_deleted(store, namespace):
     other = store.create_namespace("other")
     task_instances.create_task_instance(other, TASK)
-    scopes.task(other, TASK).set("key", 1)
+    keyspaces.task(other, TASK).set("key", 1)
     snapshots.take(other, "s")
     leave_hidden(store, namespace)
     leave_hidden(store, other)
@@ -418,9 +421,9 @@ def test_the_journal_gets_no_more_effects_than_it_keeps(tmp_path):
     namespace = store.namespace()
     task_instances.create_task_instance(namespace, TASK)
     for number in range(KEYS):
-        scopes.task(namespace, TASK).set(f"key {number:02}", "x" * 500)
+        keyspaces.task(namespace, TASK).set(f"key {number:02}", "x" * 500)
     snapshots.take(namespace, "s")
-    scopes.task(namespace, TASK).clear()
+    keyspaces.task(namespace, TASK).clear()
     store.log.limit = 2**30  # nothing is deleted from now on
     monkey = store.log.kept
     store.log.kept = lambda sizes: min(5, monkey(sizes))

@@ -4,9 +4,9 @@ import pytest
 
 from schemas.control.fixtures import Fixture
 from state.model.scopes import API_WRITER, TaskScope
-from state.store import copies, fixtures, snapshots
+from state.store import copies, fixtures, keyspaces, snapshots
 from state.store.store import Store
-from state.store.tables import rendered_fields, scopes, xcoms
+from state.store.tables import rendered_fields, xcoms
 from tests.support.shop import MAKE, MANUAL, SHOP, TI
 
 TASK = TaskScope("shop", MANUAL, "r")
@@ -150,8 +150,8 @@ def test_keys_go_on_after_a_restore(namespace):
     snapshots.take(namespace, "s")
     reset(namespace)
     snapshots.restore(namespace, "s")
-    scopes.task(namespace, TASK).set("k", 2)
-    assert scopes.task(namespace, TASK).get("k") == 2
+    keyspaces.task(namespace, TASK).set("k", 2)
+    assert keyspaces.task(namespace, TASK).get("k") == 2
 
 
 def test_a_replaced_xcom_comes_back_without_a_journal(tmp_path):

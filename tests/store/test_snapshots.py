@@ -7,9 +7,9 @@ import pytest
 from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
 from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
-from state.store import copies, fixtures, snapshots
+from state.store import copies, fixtures, keyspaces, snapshots
 from state.store.store import Store
-from state.store.tables import assets, references, scopes, task_instances
+from state.store.tables import assets, references, task_instances
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
@@ -32,29 +32,29 @@ def namespace(store):
     task_instance = task_instances.create_task_instance(store.namespace(), SCOPE)
     assets.create_asset(store.namespace(), "orders")
     by = Writer(AssetStateStoreWriterKind.TASK, task_instance["id"], "execution")
-    scopes.task_instance(store.namespace(), task_instance["id"], by).set("k", "old")
-    scopes.asset(store.namespace(), name="orders", writer=by).set("watermark", 1)
+    keyspaces.task_instance(store.namespace(), task_instance["id"], by).set("k", "old")
+    keyspaces.asset(store.namespace(), name="orders", writer=by).set("watermark", 1)
     return store.namespace()
 
 
 @pytest.fixture
 def task(namespace):
-    return scopes.task(namespace, SCOPE)
+    return keyspaces.task(namespace, SCOPE)
 
 
 def changes(namespace):
     """Functions that change something a snapshot has to restore, by name."""
     return {
-        "a value": lambda: scopes.task(namespace, SCOPE).set("k", "new"),
-        "a new key": lambda: scopes.task(namespace, SCOPE).set("more", 1),
-        "a deleted key": lambda: scopes.task(namespace, SCOPE).delete("k"),
+        "a value": lambda: keyspaces.task(namespace, SCOPE).set("k", "new"),
+        "a new key": lambda: keyspaces.task(namespace, SCOPE).set("more", 1),
+        "a deleted key": lambda: keyspaces.task(namespace, SCOPE).delete("k"),
         "a key deleted and set again": lambda: (
-            scopes.task(namespace, SCOPE).delete("k"),
-            scopes.task(namespace, SCOPE).set("k", 0),
+            keyspaces.task(namespace, SCOPE).delete("k"),
+            keyspaces.task(namespace, SCOPE).set("k", 0),
         ),
         "everything cleared": lambda: (
-            scopes.task(namespace, SCOPE).clear(),
-            scopes.asset(namespace, name="orders").clear(),
+            keyspaces.task(namespace, SCOPE).clear(),
+            keyspaces.asset(namespace, name="orders").clear(),
         ),
         "the next attempt": lambda: task_instances.create_task_instance(namespace, SCOPE),
         "another run": lambda: task_instances.create_task_instance(
@@ -66,7 +66,7 @@ def changes(namespace):
             fixtures.apply(namespace, {}, forget=True),
             task_instances.create_task_instance(namespace, SCOPE),
             assets.create_asset(namespace, "orders"),
-            scopes.task(namespace, SCOPE).set("k", "again"),
+            keyspaces.task(namespace, SCOPE).set("k", "again"),
         ),
         "the configuration": lambda: fixtures.apply(
             namespace, {"config": {"clear_on_success": True}}
@@ -94,10 +94,10 @@ def test_a_restored_namespace_can_be_used_as_before(namespace, change):
     snapshots.take(namespace, "s")
     changes(namespace)[change]()
     snapshots.restore(namespace, "s")
-    scopes.task_instance(namespace, ti_id).set("k", "on")
-    assert scopes.asset(namespace, name="orders").entry("watermark").task_id == "t"
+    keyspaces.task_instance(namespace, ti_id).set("k", "on")
+    assert keyspaces.asset(namespace, name="orders").entry("watermark").task_id == "t"
     snapshots.restore(namespace, "s")
-    assert scopes.task(namespace, SCOPE).get("k") == "old"
+    assert keyspaces.task(namespace, SCOPE).get("k") == "old"
 
 
 @pytest.mark.parametrize("change", NAMES)
@@ -157,7 +157,7 @@ def test_snapshots_of_two_namespaces_are_apart(namespace, store):
     snapshots.take(namespace, "s")
     snapshots.take(other, "s")
     snapshots.restore(other, "s")
-    assert scopes.task(namespace, SCOPE).get("k") == "old"
+    assert keyspaces.task(namespace, SCOPE).get("k") == "old"
     store.drop_namespace("other")
     assert [row["name"] for row in snapshots.listed(namespace)] == ["s"]
 
@@ -182,11 +182,11 @@ def test_an_invalid_name_is_refused(namespace):
 def test_without_a_journal_a_restore_works_too(tmp_path):
     store = Store(str(tmp_path / "s.db"), journal_limit=0)
     task_instances.create_task_instance(store.namespace(), SCOPE)
-    scopes.task(store.namespace(), SCOPE).set("k", 1)
+    keyspaces.task(store.namespace(), SCOPE).set("k", 1)
     snapshots.take(store.namespace(), "s")
-    scopes.task(store.namespace(), SCOPE).set("k", 2)
+    keyspaces.task(store.namespace(), SCOPE).set("k", 2)
     snapshots.restore(store.namespace(), "s")
-    assert scopes.task(store.namespace(), SCOPE).get("k") == 1
+    assert keyspaces.task(store.namespace(), SCOPE).get("k") == 1
     store.close()
 
 
@@ -375,7 +375,7 @@ def two(namespace):
     writers = [
         Writer(AssetStateStoreWriterKind.TASK, attempt["id"], "execution") for attempt in attempts
     ]
-    return [scopes.asset(namespace, name="orders", writer=writer) for writer in writers]
+    return [keyspaces.asset(namespace, name="orders", writer=writer) for writer in writers]
 
 
 def lost(namespace):

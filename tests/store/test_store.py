@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from state.errors import KeyNotFound, NamespaceNotFound
+from state.store import keyspaces
 from state.store.database import connections
 from state.store.store import Store
-from state.store.tables import assets, scopes
+from state.store.tables import assets
 
 PATIENCE = 10  # seconds until a thread counts as stuck
 
@@ -29,7 +30,7 @@ def file_store(tmp_path):
 
 
 def keyspace_of(store, name="a"):
-    return scopes.asset(store.namespace(), assets.create_asset(store.namespace(), name)["id"])
+    return keyspaces.asset(store.namespace(), assets.create_asset(store.namespace(), name)["id"])
 
 
 def in_thread(action):
@@ -174,7 +175,7 @@ def test_written_keys_are_there_after_reopening(tmp_path):
     keyspace_of(store).set("k", {"a": 1})
     store.close()
     store = Store(path)
-    assert scopes.asset(store.namespace(), name="a").get("k") == {"a": 1}
+    assert keyspaces.asset(store.namespace(), name="a").get("k") == {"a": 1}
     store.close()
 
 

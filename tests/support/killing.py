@@ -10,14 +10,15 @@ import os, sys
 from state.model.scopes import TaskScope
 from state.store.database.watch import Watch
 from state.store.store import Store
-from state.store.tables import scopes, task_instances
+from state.store import keyspaces
+from state.store.tables import task_instances
 
 if "early" in sys.argv:
     Watch.begin = lambda *_: os._exit(0)
 store = Store(sys.argv[1])
 scope = TaskScope("etl", "r1", "load")
 task_instances.create_task_instance(store.namespace(), scope)
-scopes.task(store.namespace(), scope).set("k", "acknowledged")
+keyspaces.task(store.namespace(), scope).set("k", "acknowledged")
 if "copied" in sys.argv:
     store._checkpoints.truncate(store._writer)
 os._exit(0)

@@ -1,7 +1,8 @@
 """A caller of the gateway."""
 
 from state.model.scopes import TaskScope
-from state.store.tables import assets, references, scopes, task_instances
+from state.store import keyspaces
+from state.store.tables import assets, references, task_instances
 
 SCOPE = TaskScope("etl", "r1", "load")
 
@@ -15,7 +16,7 @@ class Values:
         self.namespace = self.service.store.namespace()
         self.ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
         assets.create_asset(self.namespace, "orders", "s3://bucket/orders")
-        self.task = scopes.task_instance(self.namespace, self.ti_id)
+        self.task = keyspaces.task_instance(self.namespace, self.ti_id)
         self.backend = self.service.backend.hooks and self.service.backend.hooks.backend
         self.path = f"/_stateroom/values/ti/{self.ti_id}"
 

@@ -16,7 +16,7 @@ from flask import Response
 from state.errors import UnreadableValue
 from state.model import values
 from state.model.clock import to_wire
-from state.store.tables.entries import Entry
+from state.store.keyspaces import Entry
 
 from ..responses import STREAMED, separated, text_answer
 

@@ -17,7 +17,8 @@ from state.model import envelope, values
 from state.model.clock import to_text, to_wire
 from state.model.plurals import count
 from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
-from state.store.tables import references, scopes
+from state.store import keyspaces
+from state.store.tables import references
 from state.store.views import details, history, keys
 
 from ..errors import Refused
@@ -36,10 +37,10 @@ def _gateway(owner: dict[str, Any]) -> Gateway:
     namespace = g.namespace
     backend = g.service.backend_of(namespace)
     if owner["asset_id"] is not None:
-        keyspace = scopes.asset(namespace, owner["asset_id"], writer=PAGE)
+        keyspace = keyspaces.asset(namespace, owner["asset_id"], writer=PAGE)
         return Gateway(backend, keyspace, scope_from(owner))
     scope = task_scope_from(owner)
-    return Gateway(backend, scopes.task(namespace, scope, PAGE), scope, owner["id"])
+    return Gateway(backend, keyspaces.task(namespace, scope, PAGE), scope, owner["id"])
 
 
 @bp.post("/task")

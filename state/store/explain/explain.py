@@ -11,9 +11,9 @@ from ...model.durations import words
 from ...model.retention import has_expired
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
 from ...terminal import second
+from .. import keyspaces
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
-from ..tables import scopes
 from . import deletions
 from .suggestions import Miss, misses
 
@@ -133,10 +133,10 @@ def _by_name(
     if scope_id is not None:
         return _Subject(scope, key, scope_id)
     if isinstance(scope, TaskScope):
-        lookup = scopes.task(namespace, scope).lookup
+        lookup = keyspaces.task(namespace, scope).lookup
     else:
-        lookup = scopes.asset(namespace, name=scope.name).lookup
-    row = db.execute(lookup.sql, lookup.parameters).fetchone()
+        lookup = keyspaces.asset(namespace, name=scope.name).lookup
+    row = lookup.find(db)
     if row is not None:
         return _Subject(scope, key, row[0])
     return _Subject(scope, key, None, _unknown(db, namespace.ns, scope))

@@ -60,16 +60,12 @@ class Event(NamedTuple):
 
 
 class Journal:
-    """The journal of one namespace.
-
-    :ivar number: takes the number of an event that is written later in the current transaction.
-    """
+    """The journal of one namespace."""
 
     def __init__(self, database: Database, log: Log, ns: int, clock: Clock) -> None:
         self._database = database
         self._log = log
         self._ns = ns
-        self.number = log.number
         self.date_by(clock)
 
     def date_by(self, clock: Clock) -> None:
@@ -92,15 +88,9 @@ class Journal:
         """Take events of this namespace again, because it could not be dropped."""
         self._log.keep(self._ns)
 
-    def write(self, db: sqlite3.Connection, event: Event, seq: int | None = None) -> int:
-        """Write an event in the caller's transaction; returns its number.
-
-        :param seq: its number, if the caller has taken it before with :meth:`number`.
-        """
-        if seq is None:
-            seq = self._log.number()
-        self._log.write(db, (seq, *self._row(event)))
-        return seq
+    def write(self, db: sqlite3.Connection, event: Event) -> int:
+        """Write an event in the caller's transaction; returns its number."""
+        return self._log.write(db, self._row(event))
 
     def note(self, event: Event) -> int:
         """Write a read or a refusal with the next batch; returns its number."""

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ...errors import DatabaseFull
+from ..database import meta
 from ..database.connections import Database
 from ..database.slices import in_slices
 
@@ -66,17 +67,9 @@ class Log:
 
     def begin(self, db: sqlite3.Connection) -> None:
         """Continue with the numbers of an earlier process."""
-        sql = """SELECT max(seq) FROM journal UNION ALL SELECT cast(value AS INTEGER) FROM meta
-            WHERE name = ?"""
-        self._last = max(row[0] or 0 for row in db.execute(sql, (_DROPPED,)))
+        (newest,) = db.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()
+        self._last = max(newest, meta.number(db, _DROPPED))
         self.written = self._last
-
-    def number(self) -> int:
-        """The next number, for an event that is written in the current transaction."""
-        if not self.limit:
-            return 0
-        with self._lock:
-            return self._next()
 
     def _next(self) -> int:
         self._last += 1
@@ -85,11 +78,16 @@ class Log:
             numbers.append(self._last)
         return self._last
 
-    def write(self, db: sqlite3.Connection, row: Row) -> None:
-        """Write an event in the caller's transaction."""
-        if self.limit:
-            db.execute(_INSERT, row)
-            self._count(row)
+    def write(self, db: sqlite3.Connection, event: Row) -> int:
+        """Number an event and write it in the caller's transaction; returns its number."""
+        if not self.limit:
+            return 0
+        with self._lock:
+            number = self._next()
+        row = (number, *event)
+        db.execute(_INSERT, row)
+        self._count(row)
+        return number
 
     def reserve(self, ns: int, count: int) -> int:
         """Take numbers for many events that are written in the current transaction; the first."""
@@ -206,9 +204,7 @@ class Log:
         The last number is kept, because the newest event may be among those that are deleted.
         """
         with self._lock:
-            db.execute(
-                "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (_DROPPED, self._last)
-            )
+            meta.write(db, _DROPPED, str(self._last))
             self._dropped.add(ns)
             self._pending = [row for row in self._pending if row[1] != ns]
             self._sizes.pop(ns, None)

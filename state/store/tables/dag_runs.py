@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from ...errors import BadDocument
 from ...model import values
 from ...model.clock import to_text
 from ..database.sql import row_as_dict, upsert
@@ -52,6 +53,20 @@ def put_run(db: sqlite3.Connection, namespace: Namespace, run: dict[str, Any]) -
         row["queued_at"] = now
     (pk,) = db.execute(_PUT, row).fetchone()
     return int(pk)
+
+
+def pk_of(db: sqlite3.Connection, ns: int, dag_id: str, run_id: str, where: str) -> int:
+    """The row of a dag run that a fixture document names.
+
+    :param where: the path in the document, for the error.
+    :raises BadDocument: if there is none.
+    """
+    sql = "SELECT run_pk FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
+    row = db.execute(sql, (ns, dag_id, run_id)).fetchone()
+    if row is None:
+        message = f"there is no dag run {run_id!r} of {dag_id!r}; add it to dag_runs"
+        raise BadDocument(where, message)
+    return int(row[0])
 
 
 def remove_all(db: sqlite3.Connection, ns: int) -> None:

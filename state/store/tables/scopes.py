@@ -1,34 +1,30 @@
-"""The table of scopes, and the keyspace of a scope by its id, coordinates, name or uri."""
+"""The table of scopes, each of a task instance in a run or of an asset."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
-from ...errors import AssetNotFound, TaskInstanceNotFound
+from ...errors import TaskInstanceNotFound
 from ...model.scopes import (
-    API_WRITER,
     AssetScope,
     StoreScope,
     TaskScope,
-    Writer,
     asset_column,
-    scope_document,
     scope_from,
     task_scope_from,
 )
 from ..database.sql import in_range, row_as_dict
-from ..journal.scope_ids import scope_id_of, task_parameters
+from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace
 from . import hidden
-from .entries import Keyspace, Lookup
 
-_CURRENT = "FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
-_BY_ID = f"SELECT scope_id, ti_pk {_CURRENT}"
-_BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk)
+# a current attempt, of the parameters namespace and id
+CURRENT = "FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
+# of the parameters of journal.scope_ids.task_parameters
+TASK = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?
     AND s.region = ''"""
-_ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
+ASSET = "SELECT s.scope_id FROM scopes s JOIN assets a USING (asset_pk) WHERE a.ns = ? AND "
 OF_NAMESPACE = """SELECT scope_id FROM scopes
     WHERE run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)
     UNION ALL SELECT scope_id FROM scopes
@@ -46,48 +42,6 @@ _REMEMBER_ASSETS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, asset_
     WHERE a.ns = ?"""
 
 
-def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER) -> Keyspace:
-    """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is
-    unknown.
-    """
-    lookup = Lookup(_BY_ID, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id)
-    return Keyspace(namespace, "Task", lookup, writer)
-
-
-def task(namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER) -> Keyspace:
-    """The keyspace of a task instance by its coordinates, as people name it."""
-    lookup = Lookup(
-        _BY_COORDINATES,
-        task_parameters(namespace.ns, scope),
-        lambda: TaskInstanceNotFound.by_coordinates(**scope_document(scope)),
-    )
-    return Keyspace(namespace, "Task", lookup, writer)
-
-
-def asset(
-    namespace: Namespace,
-    asset_id: int | None = None,
-    *,
-    name: str | None = None,
-    uri: str | None = None,
-    writer: Writer = API_WRITER,
-) -> Keyspace:
-    """The keyspace of an asset: by id also of an inactive one, by name or uri of the active one
-    only.
-    """
-    column, value = asset_column(AssetScope(asset_id, name, uri))
-    if asset_id is not None:
-        row: tuple[Any, ...] = (namespace.ns, in_range("asset_id", asset_id))
-        lookup = Lookup(_ASSET + "a.id = ?", row, lambda: AssetNotFound.by_id(asset_id))
-    else:
-        lookup = Lookup(
-            _ASSET + f"a.{column} = ? AND a.active",
-            (namespace.ns, value),
-            lambda: AssetNotFound.by(column, str(value)),
-        )
-    return Keyspace(namespace, "Asset", lookup, writer)
-
-
 def scope_id(namespace: Namespace, scope: StoreScope) -> int | None:
     """The row of a scope, also of a task instance that a reset removed; None if there is none.
 
@@ -100,7 +54,7 @@ def scope_id(namespace: Namespace, scope: StoreScope) -> int | None:
         if isinstance(value, int):
             in_range("asset_id", value)
         row = db.execute(
-            f"{_ASSET}a.{column} = ? ORDER BY a.active DESC", (namespace.ns, value)
+            f"{ASSET}a.{column} = ? ORDER BY a.active DESC", (namespace.ns, value)
         ).fetchone()
     return None if row is None else int(row[0])
 
@@ -154,7 +108,7 @@ def scope_of_attempt(namespace: Namespace, ti_id: str) -> TaskScope:
             db,
             f"""SELECT r.dag_id, r.run_id, s.task_id, s.map_index
             FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id =
-            (SELECT scope_id {_CURRENT})""",
+            (SELECT scope_id {CURRENT})""",
             (namespace.ns, ti_id),
         )
     if not row:

@@ -31,7 +31,7 @@ from . import asset_events
 from .asset_events import Changes, Outlets
 from .dag_runs import put_run
 from .entries import count_to_remove, remove_with_effects
-from .scopes import put_scope
+from .scopes import CURRENT, put_scope
 from .task_reschedules import put_reschedule
 
 log = logging.getLogger("stateroom")
@@ -190,14 +190,7 @@ def set_state(
     :raises InvalidPartitionKey: if an event of its outlets has an invalid partition key.
     """
     with namespace.database.transaction() as db:
-        row = db.execute(
-            """SELECT ti_pk, scope_id, state FROM task_instances
-            WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
-            (namespace.ns, ti_id),
-        ).fetchone()
-        if row is None:
-            raise TaskInstanceNotFound("Task Instance not found")
-        ti_pk, scope_id, old_state = row
+        ti_pk, scope_id, old_state = _current(db, namespace, ti_id, "ti_pk, scope_id, state")
         if old_state == report.state:
             return False
         if old_state != "running":
@@ -296,17 +289,9 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
     :raises InvalidStart: if it is neither queued nor restarting.
     """
     with namespace.database.transaction() as db:
-        row = row_as_dict(
-            db,
-            """SELECT ti_pk, scope_id, state, hostname, unixname, pid, next_kwargs
-            FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
-            (namespace.ns, ti_id),
-        )
-        if not row:
-            raise TaskInstanceNotFound("Task Instance not found")
-        previous_state = row["state"]
-        process = (row["hostname"], row["unixname"], row["pid"])
-        is_repeated = previous_state == "running" and process == worker[:3]
+        columns = "ti_pk, scope_id, state, next_kwargs, hostname, unixname, pid"
+        ti_pk, scope_id, previous_state, kwargs, *process = _current(db, namespace, ti_id, columns)
+        is_repeated = previous_state == "running" and tuple(process) == worker[:3]
         if not is_repeated and previous_state not in ("queued", "restarting"):
             raise InvalidStart(previous_state)
         changes = {
@@ -317,12 +302,12 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
             "retry_delay": None,
             "never_ran": 0,
         }
-        if row["next_kwargs"] not in (None, "{}"):  # it resumes, and started before
+        if kwargs not in (None, "{}"):  # it resumes, and started before
             del changes["start_date"]
-        _update(db, row["ti_pk"], changes)
+        _update(db, ti_pk, changes)
         if not is_repeated:
             note = f"{previous_state} → running, on {worker.hostname!r} as process {worker.pid}"
-            event = Event("state", writer, row["scope_id"], status=200, note=note, state="running")
+            event = Event("state", writer, scope_id, status=200, note=note, state="running")
             namespace.journal.write(db, event)
     return str(previous_state)
 
@@ -336,27 +321,13 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
     :raises NotRunning: if it does not run any more.
     """
     with namespace.database.transaction() as db:
-        row = row_as_dict(
-            db,
-            """SELECT ti_pk, state, hostname, pid FROM task_instances
-            WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
-            (namespace.ns, ti_id),
-        )
-        if not row:
-            raise _missing(db, namespace, ti_id)
-        if (row["hostname"], row["pid"]) != (hostname, pid):
-            raise RunningElsewhere(row["hostname"], row["pid"])
-        if row["state"] != "running":
-            raise NotRunning(row["state"])
-        _update(db, row["ti_pk"], {"heartbeat_at": to_text(namespace.clock.now())})
-
-
-def _missing(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> TaskInstanceNotFound:
-    """The error for an id that no current attempt has."""
-    sql = "SELECT 1 FROM task_instances WHERE ns = ? AND id = ?"
-    if db.execute(sql, (namespace.ns, ti_id)).fetchone():
-        return TaskInstanceArchived()
-    return TaskInstanceNotFound("Task Instance not found")
+        columns = "ti_pk, state, hostname, pid"
+        ti_pk, state, *process = _current_or_archived(db, namespace, ti_id, columns)
+        if process != [hostname, pid]:
+            raise RunningElsewhere(*process)
+        if state != "running":
+            raise NotRunning(state)
+        _update(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
 
 
 def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str) -> None:
@@ -375,14 +346,36 @@ def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[i
     :raises TaskInstanceArchived: if the id is that of a former attempt.
     :raises TaskInstanceNotFound: if there is none of this id.
     """
-    row = db.execute(
-        """SELECT ti_pk, scope_id FROM task_instances
-        WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
-        (namespace.ns, ti_id),
+    ti_pk, scope_id = _current_or_archived(db, namespace, ti_id, "ti_pk, scope_id")
+    return int(ti_pk), int(scope_id)
+
+
+def _current_or_archived(
+    db: sqlite3.Connection, namespace: Namespace, ti_id: str, columns: str
+) -> tuple[Any, ...]:
+    """Columns of a current attempt; raises as :func:`current`."""
+    try:
+        return _current(db, namespace, ti_id, columns)
+    except TaskInstanceNotFound:
+        sql = "SELECT 1 FROM task_instances WHERE ns = ? AND id = ?"
+        if db.execute(sql, (namespace.ns, ti_id)).fetchone():
+            raise TaskInstanceArchived from None
+        raise
+
+
+def _current(
+    db: sqlite3.Connection, namespace: Namespace, ti_id: str, columns: str
+) -> tuple[Any, ...]:
+    """Columns of a current attempt.
+
+    :raises TaskInstanceNotFound: if there is none of this id.
+    """
+    row: tuple[Any, ...] | None = db.execute(
+        f"SELECT {columns} {CURRENT}", (namespace.ns, ti_id)
     ).fetchone()
     if row is None:
-        raise _missing(db, namespace, ti_id)
-    return int(row[0]), int(row[1])
+        raise TaskInstanceNotFound("Task Instance not found")
+    return row
 
 
 _SKIPPED = """UPDATE task_instances SET state = 'skipped', start_date = :now, end_date = :now,
@@ -402,18 +395,13 @@ def skip_downstream(
     :raises TaskInstanceNotFound: if there is no task instance of the id.
     """
     with namespace.database.transaction() as db:
-        row = db.execute(
-            "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL",
-            (namespace.ns, ti_id),
-        ).fetchone()
-        if row is None:
-            raise TaskInstanceNotFound("Task Instance not found")
-        parameters = {"scope_id": row[0], "now": to_text(namespace.clock.now())}
+        (scope_id,) = _current(db, namespace, ti_id, "scope_id")
+        parameters = {"scope_id": scope_id, "now": to_text(namespace.clock.now())}
         for task_id, map_index in tasks:
             parameters |= {"task_id": task_id, "map_index": map_index}
-            for (scope_id,) in db.execute(_SKIPPED, parameters).fetchall():
+            for (skipped_id,) in db.execute(_SKIPPED, parameters).fetchall():
                 event = Event(
-                    "state", writer, scope_id, status=204, note="skipped", state="skipped"
+                    "state", writer, skipped_id, status=204, note="skipped", state="skipped"
                 )
                 namespace.journal.write(db, event)
 

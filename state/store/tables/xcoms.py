@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from ...errors import DagRunNotFound, UnmappableLength
+from ...errors import DagRunNotFound, TaskInstanceNotFound, UnmappableLength
 from ...model.clock import to_text
 from ...model.events import UNCHANGED
-from ...model.scopes import TaskScope, Writer
+from ...model.scopes import TaskScope, Writer, scope_document
 from ..journal.journal import Event
+from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
-from .scopes import task
+from .scopes import TASK
 
 LONGEST_MAPPED = 1024  # [core] max_map_length of Airflow
 _PUT = """INSERT OR REPLACE INTO xcoms (scope_id, key, value, timestamp, seq)
@@ -66,14 +67,13 @@ def set_xcom(
         note = f"for {mapped_length} mapped task instances"
         if mapped_length > LONGEST_MAPPED:
             raise UnmappableLength
-    lookup = task(namespace, scope).lookup
     with namespace.database.transaction() as db:
-        row = db.execute(lookup.sql, lookup.parameters).fetchone()
+        row = db.execute(TASK, task_parameters(namespace.ns, scope)).fetchone()
         if row is None:
             sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
             if not db.execute(sql, (namespace.ns, scope.dag_id, scope.run_id)).fetchone():
                 raise DagRunNotFound.for_xcom(scope.dag_id, scope.run_id)
-            raise lookup.missing()
+            raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
         event = Event("set_xcom", writer, row[0], key, status=201, value=text, note=note)
         seq = namespace.journal.write(db, event)
         put_xcom(db, NewXCom(row[0], key, text, to_text(namespace.clock.now()), seq))
@@ -84,9 +84,8 @@ def delete_xcom(namespace: Namespace, scope: TaskScope, key: str, writer: Writer
 
     :raises OutOfRange: for a map index that no row can hold; Airflow answers 500.
     """
-    lookup = task(namespace, scope).lookup
     with namespace.database.transaction() as db:
-        row = db.execute(lookup.sql, lookup.parameters).fetchone()
+        row = db.execute(TASK, task_parameters(namespace.ns, scope)).fetchone()
         scope_id = None if row is None else row[0]
         sql = "DELETE FROM xcoms WHERE scope_id = ? AND key = ?"
         outcome = None

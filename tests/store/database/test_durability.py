@@ -12,11 +12,11 @@ from state.client.http import StateroomClient
 from state.errors import DatabaseFull, DatabaseReplaced, ServiceError, StateError
 from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
-from state.store import fixtures, snapshots
+from state.store import fixtures, keyspaces, snapshots
 from state.store.database import checkpoints, opening
 from state.store.database.checkpoints import Checkpoints
 from state.store.store import Store
-from state.store.tables import assets, scopes, task_instances
+from state.store.tables import assets, task_instances
 from tests.support.small_disk import small_disk
 
 KILLS = 12
@@ -142,7 +142,7 @@ def test_a_kill_leaves_all_of_a_restore_or_nothing(tmp_path):
         store = Store(str(tmp_path / "s.db"))
         left = fixtures.export(store.namespace())
         assert left == whole or not any(left.values())
-        others = scopes.asset(store.namespace("other"), name="a").list()[0]
+        others = keyspaces.asset(store.namespace("other"), name="a").list()[0]
         assert acknowledged <= {entry.key for entry in others}
         snapshots.restore(store.namespace(), "s")
         assert fixtures.export(store.namespace()) == whole
@@ -154,7 +154,7 @@ def test_a_kill_leaves_all_of_a_restore_or_nothing(tmp_path):
 
 
 def a_keyspace(store):
-    return scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
+    return keyspaces.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def is_whole(store):
     with store.reading() as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
     values = {
-        entry.key: entry.value for entry in scopes.asset(store.namespace(), name="a").list()[0]
+        entry.key: entry.value for entry in keyspaces.asset(store.namespace(), name="a").list()[0]
     }
     return verdict == "ok" and all(values[f"key {number}"] == number for number in range(50))
 
@@ -192,7 +192,7 @@ def write_until_full(keyspace):
 
 
 def test_a_full_disk_refuses_the_write_and_keeps_its_rows(full, disk):
-    keyspace = scopes.asset(full.namespace(), name="a")
+    keyspace = keyspaces.asset(full.namespace(), name="a")
     with pytest.raises(DatabaseFull, match="has no room left; nothing was changed"):
         write_until_full(keyspace)
     assert is_whole(full)
@@ -203,7 +203,7 @@ def test_a_full_disk_refuses_the_write_and_keeps_its_rows(full, disk):
 
 def test_a_full_disk_keeps_every_key_for_the_next_start(full, disk):
     with pytest.raises(DatabaseFull):
-        write_until_full(scopes.asset(full.namespace(), name="a"))
+        write_until_full(keyspaces.asset(full.namespace(), name="a"))
     full.close()
     disk.make_room()
     again = Store(full.path)
@@ -289,7 +289,7 @@ def test_over_http_a_full_disk_is_507_until_there_is_room(disk):
 def test_full_database_refuses_the_write_and_keeps_its_rows(tmp_path):
     """Simulate a full disk where a small one cannot be mounted."""
     store = Store(str(tmp_path / "s.db"))
-    keyspace = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
+    keyspace = keyspaces.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
     for number in range(50):
         keyspace.set(f"key {number}", number)
     with store.transaction() as db:
@@ -308,7 +308,7 @@ def test_full_database_refuses_the_write_and_keeps_its_rows(tmp_path):
 def test_a_failed_write_keeps_the_old_value(tmp_path):
     store = Store(str(tmp_path / "s.db"))
     task_instances.create_task_instance(store.namespace(), TaskScope("d", "r", "t"))
-    keyspace = scopes.task(store.namespace(), TaskScope("d", "r", "t"))
+    keyspace = keyspaces.task(store.namespace(), TaskScope("d", "r", "t"))
     keyspace.set("k", "old")
     with store.transaction() as db:
         db.execute("PRAGMA max_page_count = 1")

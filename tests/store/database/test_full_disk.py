@@ -11,10 +11,10 @@ from state.client.http import StateroomClient
 from state.errors import DatabaseFull, ServiceError
 from state.gateway.place import Place
 from state.process import ServerProcess
-from state.store import fixtures, snapshots
+from state.store import fixtures, keyspaces, snapshots
 from state.store.database import reserve
 from state.store.store import Store
-from state.store.tables import assets, expiry, scopes
+from state.store.tables import assets, expiry
 from tests.store.database.test_durability import write_until_full
 from tests.support.small_disk import small_disk
 
@@ -35,13 +35,13 @@ def store(disk):
     for namespace in (other, store.namespace()):
         assets.create_asset(namespace, "a")
         for number in range(200):
-            scopes.asset(namespace, name="a").set(f"key {number}", CHUNK)
+            keyspaces.asset(namespace, name="a").set(f"key {number}", CHUNK)
     with store.transaction() as db:
         db.execute("UPDATE entries SET expires_at = '2000-01-01' WHERE key LIKE '% 1%'")
     snapshots.take(store.namespace(), "s")
     disk.fill()
     with pytest.raises(DatabaseFull, match="delete keys, snapshots"):
-        write_until_full(scopes.asset(store.namespace(), name="a"))
+        write_until_full(keyspaces.asset(store.namespace(), name="a"))
     disk.fill()
     yield store
     store.close()
@@ -49,7 +49,7 @@ def store(disk):
 
 @pytest.fixture
 def keyspace(store):
-    return scopes.asset(store.namespace(), name="a")
+    return keyspaces.asset(store.namespace(), name="a")
 
 
 def is_sound(store):
@@ -58,8 +58,8 @@ def is_sound(store):
 
 
 FREEING = {
-    "delete": lambda store: scopes.asset(store.namespace(), name="a").delete("key 1"),
-    "clear": lambda store: scopes.asset(store.namespace(), name="a").clear(),
+    "delete": lambda store: keyspaces.asset(store.namespace(), name="a").delete("key 1"),
+    "clear": lambda store: keyspaces.asset(store.namespace(), name="a").clear(),
     "reset": lambda store: fixtures.apply(store.namespace(), {}, forget=True),
     "drop snapshot": lambda store: snapshots.drop(store.namespace(), "s"),
     "drop namespace": lambda store: store.drop_namespace("other"),
@@ -73,7 +73,7 @@ def test_what_frees_room_works_on_a_full_disk(store, name):
     assert is_sound(store)
     other = store.create_namespace("new")
     assets.create_asset(other, "a")
-    scopes.asset(other, name="a").set("k", "there is room again")
+    keyspaces.asset(other, name="a").set("k", "there is room again")
 
 
 def test_a_place_for_objects_is_claimed_on_a_full_disk(store, tmp_path_factory):
@@ -121,7 +121,7 @@ def test_the_reads_that_wait_for_room_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("state.store.journal.writer._MOST_PENDING", 100)
     store = Store(str(tmp_path / "s.db"))
     assets.create_asset(store.namespace(), "a")
-    keyspace = scopes.asset(store.namespace(), name="a")
+    keyspace = keyspaces.asset(store.namespace(), name="a")
     keyspace.set("key", 1)
     with store.transaction() as db:
         db.execute(NO_ROOM)
@@ -151,7 +151,7 @@ def full_at_start(disk):
     path = str(disk.folder / "s.db")
     store = Store(path)
     assets.create_asset(store.namespace(), "a")
-    scopes.asset(store.namespace(), name="a").set("k", CHUNK)
+    keyspaces.asset(store.namespace(), name="a").set("k", CHUNK)
     store.close()
     disk.fill(but=64 * 1024)
     store = Store(path)
@@ -168,7 +168,7 @@ def test_a_start_says_that_the_disk_has_no_room_for_the_reserve(full_at_start, c
 
 
 def test_without_a_reserve_a_refused_delete_says_so(full_at_start):
-    keyspace = scopes.asset(full_at_start.namespace(), name="a")
+    keyspace = keyspaces.asset(full_at_start.namespace(), name="a")
     with pytest.raises(DatabaseFull, match="-reserve could not be kept") as caught:
         keyspace.delete("k")
     assert "still works" not in str(caught.value)
@@ -178,7 +178,7 @@ def test_the_reserve_is_taken_when_there_is_room_again(full_at_start, disk, capl
     kept = disk.folder / "s.db-reserve"
     disk.make_room()
     full_at_start._reserve._next = 0.0  # a second later
-    keyspace = scopes.asset(full_at_start.namespace(), name="a")
+    keyspace = keyspaces.asset(full_at_start.namespace(), name="a")
     keyspace.set("more", 1)
     assert kept.stat().st_size == reserve.SIZE
     assert full_at_start.notes == []
@@ -234,14 +234,14 @@ def test_a_log_of_few_large_values_leaves_room_to_free_some(disk, name):
     for namespace in (other, store.namespace()):
         assets.create_asset(namespace, "a")
     snapshots.take(store.namespace(), "s")
-    keyspace = scopes.asset(store.namespace(), name="a")
+    keyspace = keyspaces.asset(store.namespace(), name="a")
     for number in range(4):
         keyspace.set(f"key {number}", "v" * 1_000_000)
     disk.fill()
     FREEING[name](store)
     FREEING["reset"](store)
     assets.create_asset(store.namespace(), "b")
-    scopes.asset(store.namespace(), name="b").set("key", "new")
+    keyspaces.asset(store.namespace(), name="b").set("key", "new")
     store.close()
 
 
@@ -250,7 +250,7 @@ def test_a_restore_without_room_leaves_nothing_behind(tmp_path):
     namespace = store.namespace()
     assets.create_asset(namespace, "a")
     for number in range(12):
-        scopes.asset(namespace, name="a").set(f"key {number}", "v" * 500_000)
+        keyspaces.asset(namespace, name="a").set(f"key {number}", "v" * 500_000)
     before = fixtures.export(namespace)
     snapshots.take(namespace, "s")
     fixtures.apply(namespace, {}, forget=True)
@@ -277,7 +277,7 @@ def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
     store = Store(str(tmp_path / "s.db"))
     other = store.create_namespace("other")
     assets.create_asset(other, "a")
-    scopes.asset(other, name="a").set("k", 1)
+    keyspaces.asset(other, name="a").set("k", 1)
     with store.transaction() as db:
         db.execute(
             """CREATE TEMP TRIGGER refuse BEFORE DELETE ON namespaces
@@ -285,7 +285,7 @@ def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
         )
     with pytest.raises(DatabaseFull):
         store.drop_namespace("other")
-    scopes.asset(other, name="a").get("k")
+    keyspaces.asset(other, name="a").get("k")
     assert [event["key"] for event in other.journal.events(op="get")] == ["k"]
     store.close()
 
@@ -319,7 +319,7 @@ def test_a_full_database_is_read_and_emptied(tmp_path):
     """Simulate a full disk where a small one cannot be mounted."""
     store = Store(str(tmp_path / "s.db"))
     assets.create_asset(store.namespace(), "a")
-    keyspace = scopes.asset(store.namespace(), name="a")
+    keyspace = keyspaces.asset(store.namespace(), name="a")
     keyspace.set("k", CHUNK)
     with store.transaction() as db:
         (pages,) = db.execute("PRAGMA page_count").fetchone()

@@ -22,9 +22,10 @@ from state.gateway.orphans import remove_orphans
 from state.gateway.place import Place
 from state.model import envelope
 from state.model.scopes import API_WRITER, TaskScope
+from state.store import keyspaces
 from state.store.database import identity
 from state.store.store import Store
-from state.store.tables import scopes, task_instances
+from state.store.tables import task_instances
 from web.server.banner import banner
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -177,7 +178,7 @@ def test_a_copy_reads_the_originals_objects_and_removes_none(original, tmp_path)
     first = Served(original, base)
     gateway = first.gateway()
     gateway.set("vouched", 1)
-    scope_rows = scopes.task(first.namespace, SCOPE)
+    scope_rows = keyspaces.task(first.namespace, SCOPE)
     worker = first.files.write(SCOPE, "claimed", Encoded.of(2))
     scope_rows.set("claimed", envelope.wrap(worker))
     first.store.log.flush()
@@ -209,7 +210,7 @@ def test_a_write_into_a_former_place_is_logged_once(original, tmp_path, caplog):
     shutil.copy(original, tmp_path / "copy.db")
     copy = Served(tmp_path / "copy.db", base)
     task_instances.create_task_instance(copy.namespace, SCOPE)
-    rows = scopes.task(copy.namespace, SCOPE)
+    rows = keyspaces.task(copy.namespace, SCOPE)
     for number in range(2):
         rows.set("k", envelope.wrap(worker.write(SCOPE, "k", Encoded.of(number))))
     (message,) = caplog.messages
@@ -224,7 +225,7 @@ def test_a_write_into_the_own_place_is_not_logged(original, tmp_path, caplog):
     shutil.copy(original, tmp_path / "copy.db")
     copy = Served(tmp_path / "copy.db", tmp_path / "objects")
     task_instances.create_task_instance(copy.namespace, SCOPE)
-    rows = scopes.task(copy.namespace, SCOPE)
+    rows = keyspaces.task(copy.namespace, SCOPE)
     rows.set("k", envelope.wrap(copy.files.write(SCOPE, "k", Encoded.of(1))))
     assert caplog.messages == []
     copy.store.close()
@@ -237,7 +238,7 @@ def test_a_write_into_the_place_just_left_is_logged(clones, caplog):
     clones.original.place.expire()
     clones.first.set("k", "of the original")
     caplog.clear()
-    scopes.task(clones.original.namespace, SCOPE).set("k", envelope.wrap(former))
+    keyspaces.task(clones.original.namespace, SCOPE).set("k", envelope.wrap(former))
     assert f"into the place of the database id {clones.id}" in caplog.text
     clone.store.close()
 
@@ -384,14 +385,14 @@ def test_a_namespace_of_an_old_name_has_objects_of_its_own(original, tmp_path):
     base = tmp_path / "objects"
     first = Served(original, base, "mine")
     first.gateway().set("secret", 1)
-    ref = envelope.unwrap(scopes.task(first.namespace, SCOPE).get("secret"))
+    ref = envelope.unwrap(keyspaces.task(first.namespace, SCOPE).get("secret"))
     first.store.drop_namespace("mine")
     first.store.close()
 
     second = Served(original, base, "mine")
     assert second.namespace.realm == "mine~1"
     gateway = second.gateway()
-    scopes.task(second.namespace, SCOPE).set("k", envelope.wrap(ref))
+    keyspaces.task(second.namespace, SCOPE).set("k", envelope.wrap(ref))
     with pytest.raises(RefusedReference):
         gateway.get("k")
     gateway.set("secret", 2)

@@ -11,9 +11,10 @@ import pytest
 from state.errors import NotFound, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess, StartFailed
+from state.store import keyspaces
 from state.store.database.ownership import lock_path
 from state.store.store import Store
-from state.store.tables import scopes, task_instances
+from state.store.tables import task_instances
 from tests.support.killing import kill
 
 SCOPE = TaskScope("etl", "r1", "load")
@@ -37,7 +38,7 @@ def opened(path):
     """The acknowledged value, None if it is missing, and what was found at start."""
     store = Store(str(path))
     try:
-        return scopes.task(store.namespace(), SCOPE).get("k"), ". ".join(store.notes) or None
+        return keyspaces.task(store.namespace(), SCOPE).get("k"), ". ".join(store.notes) or None
     except NotFound:
         return None, ". ".join(store.notes) or None
     finally:
@@ -222,7 +223,7 @@ def test_a_copy_without_the_log_is_one(path, renamed):
 def test_a_copy_made_by_sqlite_has_everything(path, renamed):
     store = Store(str(path))
     task_instances.create_task_instance(store.namespace(), SCOPE)
-    scopes.task(store.namespace(), SCOPE).set("k", "acknowledged")
+    keyspaces.task(store.namespace(), SCOPE).set("k", "acknowledged")
     with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(renamed)) as to:
         db.backup(to)
     store.close()

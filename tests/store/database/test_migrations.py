@@ -11,12 +11,12 @@ from sqlite_utils.migrations import Migrations
 
 from state.errors import NewerDatabase
 from state.model.scopes import TaskScope
-from state.store import fixtures
+from state.store import fixtures, keyspaces
 from state.store.database import opening
 from state.store.database.migrations import migrations
 from state.store.database.ownership import owner
 from state.store.store import Store
-from state.store.tables import assets, scopes
+from state.store.tables import assets
 
 FIRST_RELEASE = Path(__file__).parent / "first_release.sql"
 RELEASED = {"tables": "d7663ed2a7530f90faf7f4f4f6118e71fc3f7382659209acaa86e0626db9af40"}
@@ -80,13 +80,13 @@ def test_released_steps_are_as_they_were_released():
 def test_a_file_of_the_first_release_opens_with_its_data(first_release):
     store = Store(str(first_release))
     namespace = store.namespace()
-    task = scopes.task(namespace, TaskScope("etl", "r1", "load"))
+    task = keyspaces.task(namespace, TaskScope("etl", "r1", "load"))
     assert {entry.key: entry.value for entry in task.list()[0]} == {
         "big/key ü": {"__airflow_state_ref__": "s3://b/k"},
         "job_id": "application_1",
     }
     assert task.entry("job_id").expires_at == "2030-01-01T00:00:00.000000Z"
-    watermark = scopes.asset(namespace, name="orders").entry("watermark")
+    watermark = keyspaces.asset(namespace, name="orders").entry("watermark")
     assert watermark.value == [1, None, {"a": 1.5}]
     assert watermark.task_id == "load"
     assert namespace.config == {"default_retention_days": 7}
@@ -96,7 +96,7 @@ def test_a_file_of_the_first_release_opens_with_its_data(first_release):
 def test_a_file_of_the_first_release_can_be_written_and_exported(first_release):
     store = Store(str(first_release))
     namespace = store.namespace()
-    scopes.task_instance(namespace, "01900000-0000-7000-8000-000000000002").set("new", 1)
+    keyspaces.task_instance(namespace, "01900000-0000-7000-8000-000000000002").set("new", 1)
     assert len(fixtures.export(namespace)["task_state_store"]) == 3
     assert assets.create_asset(namespace, "next")["id"] == 3
     store.close()

@@ -13,10 +13,11 @@ import pytest
 
 from state.errors import CorruptDatabase, DatabaseOwned, NotADatabase, StoreError
 from state.process import ServerProcess, service_path
+from state.store import keyspaces
 from state.store.database import opening
 from state.store.database.ownership import lock_path, owner
 from state.store.store import Store
-from state.store.tables import assets, scopes
+from state.store.tables import assets
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def path(tmp_path):
     """A valid, closed database with 300 keys."""
     path = tmp_path / "state.db"
     store = Store(str(path))
-    asset = scopes.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
+    asset = keyspaces.asset(store.namespace(), assets.create_asset(store.namespace(), "a")["id"])
     for number in range(300):
         asset.set(f"key {number}", "x" * 200)
     store.close()
@@ -219,7 +220,7 @@ def killed(path):
 
 def test_the_log_of_a_killed_process_is_read(killed):
     store = Store(str(killed))
-    assert scopes.asset(store.namespace(), name="a").get("late") == "write"
+    assert keyspaces.asset(store.namespace(), name="a").get("late") == "write"
     store.close()
     assert sorted(os.listdir(killed.parent)) == ["state.db", "state.db.lock"]
 
@@ -282,15 +283,15 @@ def test_damage_found_while_serving_is_reported(path):
     for at in range(1, path.stat().st_size // 4096):
         xor(path, at * 4096)
     with pytest.raises(CorruptDatabase, match="is damaged"):
-        scopes.asset(store.namespace(), name="a").get("key 1")
+        keyspaces.asset(store.namespace(), name="a").get("key 1")
     with pytest.raises(CorruptDatabase):
-        scopes.asset(store.namespace(), name="a").set("key 1", 1)
+        keyspaces.asset(store.namespace(), name="a").set("key 1", 1)
     store.close()
 
 
 def test_a_closed_store_does_not_open_the_file_again(path):
     store = Store(str(path))
-    keyspace = scopes.asset(store.namespace(), name="a")
+    keyspace = keyspaces.asset(store.namespace(), name="a")
     store.close()
     with pytest.raises(StoreError, match="was closed"):
         keyspace.get("key 1")
@@ -301,7 +302,7 @@ def test_relative_path_survives_a_change_of_directory(path, tmp_path, monkeypatc
     store = Store("state.db")
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "away")
-    assert scopes.asset(store.namespace(), name="a").get("key 1") == "x" * 200
+    assert keyspaces.asset(store.namespace(), name="a").get("key 1") == "x" * 200
     store.close()
     assert os.listdir(tmp_path / "away") == []
 

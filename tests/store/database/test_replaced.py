@@ -18,9 +18,10 @@ from state.client.http import StateroomClient
 from state.errors import CorruptDatabase, DatabaseOwned, DatabaseReplaced, WrongLog
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
+from state.store import keyspaces
 from state.store.database import identity, watch
 from state.store.store import Store
-from state.store.tables import scopes, task_instances
+from state.store.tables import task_instances
 from tests.support.killing import kill
 from tests.support.waiting import wait_for
 
@@ -43,7 +44,7 @@ def store(path):
 @pytest.fixture
 def task(store):
     task_instances.create_task_instance(store.namespace(), SCOPE)
-    task = scopes.task(store.namespace(), SCOPE)
+    task = keyspaces.task(store.namespace(), SCOPE)
     task.set("k", 1)
     return task
 
@@ -223,7 +224,7 @@ def test_what_was_in_a_removed_log_is_kept(path, store, task, notice):
     copy = path.with_name("copy.db")  # as a kill now would leave it
     shutil.copy(path, copy)
     again = Store(str(copy))
-    assert scopes.task(again.namespace(), SCOPE).get("last") == "acknowledged"
+    assert keyspaces.task(again.namespace(), SCOPE).get("last") == "acknowledged"
     again.close()
 
 
@@ -233,7 +234,7 @@ def another(tmp_path):
     path = tmp_path / "another.db"
     store = Store(str(path))
     task_instances.create_task_instance(store.namespace(), SCOPE)
-    scopes.task(store.namespace(), SCOPE).set("k", "of the other file")
+    keyspaces.task(store.namespace(), SCOPE).set("k", "of the other file")
     store.close()
     return path.read_bytes()
 
@@ -243,7 +244,7 @@ def backup(path):
     """The bytes of the same database file before it was served."""
     store = Store(str(path))
     task_instances.create_task_instance(store.namespace(), SCOPE)
-    scopes.task(store.namespace(), SCOPE).set("k", "of the backup")
+    keyspaces.task(store.namespace(), SCOPE).set("k", "of the backup")
     store.close()
     return path.read_bytes()
 
@@ -260,7 +261,7 @@ def test_a_write_is_refused_once_the_file_is_overwritten(request, path, content)
     content = request.getfixturevalue(content)
     store = Store(str(path))
     task_instances.create_task_instance(store.namespace(), SCOPE)
-    task = scopes.task(store.namespace(), SCOPE)
+    task = keyspaces.task(store.namespace(), SCOPE)
     task.set("k", "of the service")
     overwrite(path, content)
     for _ in range(2):
@@ -272,7 +273,7 @@ def test_a_write_is_refused_once_the_file_is_overwritten(request, path, content)
     store.close()
     assert path.read_bytes() == content
     again = Store(str(path))
-    assert "of the service" not in str(scopes.task(again.namespace(), SCOPE).get("k"))
+    assert "of the service" not in str(keyspaces.task(again.namespace(), SCOPE).get("k"))
     again.close()
 
 
@@ -447,7 +448,7 @@ def test_a_write_is_refused_once_the_log_is_truncated(path, store, filled, rest)
     assert "was truncated" in store.problem()
     store.close()
     again = Store(str(path))
-    assert scopes.task(again.namespace(), SCOPE).get("k") == 1
+    assert keyspaces.task(again.namespace(), SCOPE).get("k") == 1
     again.close()
 
 

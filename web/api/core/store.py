@@ -11,8 +11,9 @@ from schemas import core as schemas
 from schemas.fields.airflow import DEFAULT
 from state.model.retention import default_expiry
 from state.model.scopes import TaskScope
-from state.store.tables import scopes
-from state.store.tables.entries import Keyspace, clear_all_map_indices
+from state.store import keyspaces
+from state.store.keyspaces import Keyspace
+from state.store.tables.entries import clear_all_map_indices
 
 from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, query, read
@@ -43,7 +44,7 @@ def _body(schema: type[schemas.BoundedSchema]) -> Any:
 
 
 def _task(coordinates: dict[str, str], map_index: int) -> Keyspace:
-    keyspace: Keyspace = scopes.task(g.namespace, TaskScope(map_index=map_index, **coordinates))
+    keyspace: Keyspace = keyspaces.task(g.namespace, TaskScope(map_index=map_index, **coordinates))
     return keyspace
 
 
@@ -147,7 +148,7 @@ def clear_task_state_store(**coordinates: str) -> Any:
 
 
 def _asset(asset_id: int) -> Keyspace:
-    keyspace: Keyspace = scopes.asset(g.namespace, asset_id)
+    keyspace: Keyspace = keyspaces.asset(g.namespace, asset_id)
     return keyspace
 
 

@@ -18,8 +18,8 @@ from state.model.reference_facts import (
     Released,
     replaced_header,
 )
-from state.store.tables import scopes
-from state.store.tables.entries import Keyspace
+from state.store import keyspaces
+from state.store.keyspaces import Keyspace
 
 from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, query, read
@@ -96,7 +96,7 @@ def _deleted(released: Released) -> Any:
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    return _value(scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer), key)
+    return _value(keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer), key)
 
 
 @bp.put(_TASK_KEY)
@@ -107,7 +107,7 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
     segments, entry = read(
         path(_TASK_PATH, task_instance_id=task_instance_id, key=key), body(_TASK_BODY)
     )
-    keyspace = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer)
+    keyspace = keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer)
     replaced = keyspace.set(key, entry["value"], entry["expires_at"], **claims)
     return NO_CONTENT if replaced is None else _written(replaced)
 
@@ -117,7 +117,7 @@ def set_task_state_store(task_instance_id: str, key: str) -> Any:
 def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    keyspace = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer)
+    keyspace = keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer)
     released = keyspace.delete(key)
     return _deleted(released)
 
@@ -127,7 +127,7 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
-    released = scopes.task_instance(g.namespace, segments["task_instance_id"], g.writer).clear()
+    released = keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer).clear()
     return _deleted(released)
 
 
@@ -137,7 +137,7 @@ def clear_task_state_store(task_instance_id: str) -> Any:
 def _asset(by: str, value: str) -> Keyspace:
     name = value if by == "name" else None
     uri = value if by == "uri" else None
-    return scopes.asset(g.namespace, name=name, uri=uri, writer=g.writer)
+    return keyspaces.asset(g.namespace, name=name, uri=uri, writer=g.writer)
 
 
 @bp.get(_ASSET_VALUE)
