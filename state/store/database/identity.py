@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 from typing import Any
 
-_NEW_ID = "lower(hex(randomblob(16)))"
+from . import meta
 
 
 def bind(db: sqlite3.Connection, path: str) -> str | None:
@@ -88,8 +89,8 @@ def _is_on_same_file_system(bound: dict[str, Any], now: dict[str, Any]) -> bool:
 def renew(db: sqlite3.Connection) -> None:
     """Give a copy an id of its own."""
     _write(db, "former_ids", [*former_ids(db), database_id(db)])
-    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
-    db.execute("DELETE FROM meta WHERE name = 'claims'")
+    meta.write(db, "database_id", secrets.token_hex(16))
+    meta.remove(db, "claims")
 
 
 def advice(db: sqlite3.Connection, realm: str = "default") -> str:
@@ -111,8 +112,7 @@ def set_claims(db: sqlite3.Connection, base: str, words: list[str]) -> None:
 
 def database_id(db: sqlite3.Connection) -> str:
     """The id under which the objects of a database lie."""
-    (text,) = db.execute("SELECT value FROM meta WHERE name = 'database_id'").fetchone()
-    return str(text)
+    return str(meta.read(db, "database_id"))
 
 
 def former_ids(db: sqlite3.Connection) -> list[str]:
@@ -156,9 +156,9 @@ def _number(identity: str) -> str:
 
 
 def _read(db: sqlite3.Connection, name: str) -> Any:
-    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return None if row is None else json.loads(row[0])
+    text = meta.read(db, name)
+    return None if text is None else json.loads(text)
 
 
 def _write(db: sqlite3.Connection, name: str, value: Any) -> None:
-    db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, json.dumps(value)))
+    meta.write(db, name, json.dumps(value))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import WrongLog
-from . import identity
+from . import identity, meta
 from .ownership import lock_path
 from .sql import row_as_dict
 
@@ -31,7 +31,7 @@ def begin(db: sqlite3.Connection, session_id: str, path: str, missing: str | Non
     :param missing: as :func:`missing` returned it.
     """
     if missing is not None:
-        db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('missing', ?)", (missing,))
+        meta.write(db, "missing", missing)
     row = (session_id, path, identity.of_file(path))
     if not db.execute("UPDATE session SET id = ?, path = ?, identity = ?", row).rowcount:
         db.execute("INSERT INTO session (id, path, identity) VALUES (?, ?, ?)", row)
@@ -40,7 +40,7 @@ def begin(db: sqlite3.Connection, session_id: str, path: str, missing: str | Non
 def end(db: sqlite3.Connection) -> None:
     """Note in the file that it is stopped in order; SQLite copies the log when it is closed."""
     db.execute("DELETE FROM session")
-    db.execute("DELETE FROM meta WHERE name = 'missing'")
+    meta.remove(db, "missing")
 
 
 def left(db: sqlite3.Connection) -> dict[str, Any] | None:
@@ -132,8 +132,7 @@ def missing(db: sqlite3.Connection, path: str, had_log: bool) -> str | None:
     sentence = _missing(left(db), path, had_log)
     if sentence is not None:
         return sentence
-    row = db.execute("SELECT value FROM meta WHERE name = 'missing'").fetchone()
-    return row and str(row[0])
+    return meta.read(db, "missing")
 
 
 def _missing(session: dict[str, Any] | None, path: str, had_log: bool) -> str | None:

@@ -12,6 +12,7 @@ from ...errors import NamespaceExists, NamespaceNotFound, StoreError
 from ...model.clock import Clock, to_text, to_wire
 from ...model.names import HIDDEN, check_name
 from ...model.scopes import CONTROL
+from ..database import meta
 from ..database.connections import Database
 from ..database.sql import rows
 from ..faults import FaultyNames
@@ -126,10 +127,7 @@ def create(database: Database, name: str, fixture: dict[str, Any] | None = None)
 
 def _new_realm(db: sqlite3.Connection, name: str) -> str:
     """The name, or for one that was dropped before another: its objects may still be there."""
-    (dropped,) = db.execute(
-        "SELECT ifnull(max(cast(value AS INTEGER)), 0) FROM meta WHERE name = ?",
-        (_DROPPED + name,),
-    ).fetchone()
+    dropped = meta.number(db, _DROPPED + name)
     if not dropped:
         return name
     return f"{name}~{dropped}"
@@ -157,11 +155,8 @@ def drop(namespace: Namespace) -> None:
         references.hand_over(db, namespace.ns, DEFAULT)
         owner = hidden.owner(namespace.ns)
         db.execute("DELETE FROM namespaces WHERE ns = ? OR name = ?", (namespace.ns, owner))
-        db.execute(
-            """INSERT INTO meta (name, value) VALUES (?, 1)
-            ON CONFLICT (name) DO UPDATE SET value = value + 1""",
-            (_DROPPED + namespace.name,),
-        )
+        counter = _DROPPED + namespace.name
+        meta.write(db, counter, str(meta.number(db, counter) + 1))
 
     try:
         namespace.database.free(act)
