@@ -51,7 +51,7 @@ def authenticate_worker() -> None:
     except tokens.Invalid:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
-    _check_scope(claims.get("scope", "execution"), _takes_workload())
+    _check_scope(claims.get("scope", "execution"))
     ti_id = canonical_uuid(claims.get("sub"))
     if ti_id is None:
         raise Refused(403, "Invalid auth token: the subject is not a UUID")
@@ -96,9 +96,9 @@ def _takes_workload() -> bool:
     return operation is not None and operation.workload
 
 
-def _check_scope(scope: Any, takes_workload: bool = False) -> None:
+def _check_scope(scope: Any) -> None:
     if scope == "workload":
-        if takes_workload:
+        if _takes_workload():
             return
         raise Refused(
             403, "Token type 'workload' not allowed for this endpoint. Allowed types: execution"
