@@ -7,12 +7,11 @@ from typing import Any
 
 from ...errors import DagRunNotFound
 from ...model import values
-from ...model.clock import from_text
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
 from ..tables import dags
 from .attempts import version
-from .dag_runs import MOMENTS, wire
+from .dag_runs import MOMENTS, seconds, wire
 
 _SELECT = """SELECT r.dag_id, r.run_id AS dag_run_id, r.logical_date, r.queued_at, r.start_date,
     r.end_date, r.data_interval_start, r.data_interval_end, r.run_after, r.run_type, r.state,
@@ -76,14 +75,10 @@ def _document(db: sqlite3.Connection, namespace: Namespace, row: dict[str, Any])
     has_tasks = row.pop("has_tasks")
     dag_version = version(db, namespace.ns, row["dag_id"])
     versions = [dag_version] if has_tasks and dag_version else []
-    duration = None
-    if row["start_date"] is not None and row["end_date"] is not None:
-        span = from_text(row["end_date"]) - from_text(row["start_date"])
-        duration = span.total_seconds()
     return {
         **row,
         **{name: wire(row[name]) for name in (*MOMENTS, "queued_at")},
-        "duration": duration,
+        "duration": seconds(row),
         "last_scheduling_decision": None,
         "conf": values.loads(row["conf"] or "null"),
         "dag_versions": versions,

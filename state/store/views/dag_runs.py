@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import DagRunNotFound
 from ...model import values
-from ...model.clock import to_text, to_wire
+from ...model.clock import from_text, to_text, to_wire
 from ..database.sql import row_as_dict
 from ..namespace import Namespace
 from ..tables import dag_runs
@@ -138,6 +138,13 @@ def document(row: dict[str, Any]) -> dict[str, Any]:
         "note": None,  # Airflow never sends it here
         "team_name": None,
     }
+
+
+def seconds(row: Mapping[str, Any]) -> float | None:
+    """The seconds from the start to the end in a row; None if one of them is missing."""
+    if row["start_date"] is None or row["end_date"] is None:
+        return None
+    return (from_text(row["end_date"]) - from_text(row["start_date"])).total_seconds()
 
 
 def wire(text: str | None) -> str | None:

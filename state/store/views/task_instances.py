@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import DagNotFound, TaskGroupNotFound, TaskInstanceNotFound
-from ...model.clock import from_text, to_text
+from ...model.clock import to_text
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from ..tables import dags
-from .dag_runs import json_list, wire
+from .dag_runs import json_list, seconds, wire
 
 OPERATOR = "EmptyOperator"  # that of a task whose class is not known here
 _FROM = """FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
@@ -144,11 +144,10 @@ def previous(
 
 def duration(row: Mapping[str, Any]) -> float | None:
     """The seconds that an attempt ran; None while it runs, or if another task skipped it."""
-    start_date = row["start_date"]
-    end_date = row["end_date"]
-    if start_date is None or end_date is None or row["never_ran"]:
+    span = seconds(row)
+    if span is None or row["never_ran"]:
         return None
-    return round((from_text(end_date) - from_text(start_date)).total_seconds(), 3)
+    return round(span, 3)  # unlike that of a run
 
 
 def breadcrumbs(namespace: Namespace, dag_id: str, run_id: str) -> list[dict[str, Any]]:
