@@ -11,9 +11,9 @@ from typing import Any
 from ..backends.hooks import Hooks
 from ..backends.wrappers import Failure, Watched
 from ..model.clock import Timepiece
-from ..model.scopes import AssetScope, TaskScope, label
+from ..model.scopes import AssetScope, TaskScope, asset_scope, label
 from ..worker.accessors import AssetStateStoreAccessor, Keyspace, TaskStateStoreAccessor
-from ..worker.context import asset_scope, context
+from ..worker.context import context
 
 
 @dataclass(frozen=True)

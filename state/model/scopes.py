@@ -135,6 +135,30 @@ def scope_document(scope: StoreScope | None) -> dict[str, Any]:
     return {"asset": scope.name}
 
 
+def scope_of_airflow(scope: Any) -> StoreScope:
+    """The scope that one of Airflow's classes, or of ours, means."""
+    if hasattr(scope, "dag_id"):
+        return TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
+    return AssetScope(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
+
+
+def asset_scope(asset: Any) -> AssetScope:
+    """The scope of an inlet or outlet.
+
+    :param asset: an object with a ``name`` or a ``uri``, or a name.
+    """
+    if isinstance(asset, str):
+        return AssetScope(name=asset)
+    return AssetScope(name=getattr(asset, "name", None), uri=getattr(asset, "uri", None))
+
+
+def asset_scope_by(column: str, value: str) -> AssetScope:
+    """The scope of an asset by its ``name`` or its ``uri``."""
+    if column == "name":
+        return AssetScope(name=value)
+    return AssetScope(uri=value)
+
+
 def asset_column(scope: AssetScope) -> tuple[str, int | str | None]:
     """The column of the table of assets that a scope names, and its value there: the id if it is
     given, else the name, else the uri.

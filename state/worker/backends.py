@@ -13,28 +13,21 @@ from ..backends import files, objects
 from ..backends.immutable import ImmutableBackend
 from ..backends.loading import options_from
 from ..errors import BadBackend
-from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..model.scopes import scope_of_airflow
 from ..model.values import Encoded
-
-
-def _ours(scope: Any) -> StoreScope:
-    """Convert a scope of Airflow's classes, or of ours, to ours."""
-    if hasattr(scope, "dag_id"):
-        return TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
-    return AssetScope(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
 
 
 class _ForAirflow(ImmutableBackend):
     """A backend that takes Airflow's scopes."""
 
     def write(self, scope: Any, key: str, encoded: Encoded) -> str | None:
-        return super().write(_ours(scope), key, encoded)
+        return super().write(scope_of_airflow(scope), key, encoded)
 
     def delete(self, scope: Any, key: str, *, session: Any = None) -> None:
-        super().delete(_ours(scope), key)
+        super().delete(scope_of_airflow(scope), key)
 
     def clear(self, scope: Any, *, all_map_indices: bool = False, session: Any = None) -> None:
-        super().clear(_ours(scope), all_map_indices=all_map_indices)
+        super().clear(scope_of_airflow(scope), all_map_indices=all_map_indices)
 
 
 def _options(name: str) -> dict[str, Any]:

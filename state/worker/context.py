@@ -8,7 +8,7 @@ from typing import Any
 
 from ..backends.hooks import Hooks
 from ..model.clock import Timepiece
-from ..model.scopes import AssetScope, TaskScope
+from ..model.scopes import TaskScope, asset_scope
 from .accessors import (
     AssetStateStoreAccessor,
     AssetStateStoreAccessors,
@@ -87,13 +87,3 @@ def context(
         members["asset_state_store"] = by_asset
         members["asset_state"] = by_asset
     return members
-
-
-def asset_scope(asset: Any) -> AssetScope:
-    """The scope of an asset.
-
-    :param asset: an object with a ``name`` or a ``uri``, or a name.
-    """
-    if isinstance(asset, str):
-        return AssetScope(name=asset)
-    return AssetScope(name=getattr(asset, "name", None), uri=getattr(asset, "uri", None))

@@ -14,6 +14,7 @@ from state.model.scopes import (
     AssetScope,
     StoreScope,
     Writer,
+    asset_scope_by,
     task_scope_from,
 )
 from state.store.journal.journal import Event
@@ -98,10 +99,8 @@ def _scope(segments: dict[str, Any]) -> StoreScope | None:
     if "asset_id" in segments:
         return AssetScope(asset_id=_integer(segments["asset_id"]))
     by = segments.get("by")
-    if by == "name" and by in request.args:
-        return AssetScope(name=request.args[by])
-    if by == "uri" and by in request.args:
-        return AssetScope(uri=request.args[by])
+    if by in request.args:
+        return asset_scope_by(by, request.args[by])
     return None
 
 

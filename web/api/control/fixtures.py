@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g
 from schemas.control import fixtures as schemas
 from state import __version__
 from state.model import tokens
-from state.model.scopes import TaskScope
+from state.model.scopes import task_scope_from
 from state.store import fixtures
 from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
@@ -121,7 +121,7 @@ def _ignored_header(ignored: list[str]) -> dict[str, str]:
 def get_task_instance() -> Response:
     """Get the current attempt of a task instance, with a token for its worker."""
     (parameters,) = read(query(_TASK_INSTANCE_QUERY))
-    attempt = task_instances.current_task_instance(g.namespace, TaskScope(**parameters))
+    attempt = task_instances.current_task_instance(g.namespace, task_scope_from(parameters))
     return json_answer(_with_token(attempt))
 
 
@@ -137,7 +137,7 @@ def create_task_instance() -> Any:
     """Create a task instance or its next attempt, and its dag run, with a token for its worker."""
     document, ignored = load(_TASK_INSTANCE, g.body, strict=_is_strict())
     run_id = document.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
-    scope = TaskScope(document["dag_id"], run_id, document["task_id"], document["map_index"])
+    scope = task_scope_from({**document, "run_id": run_id})
     attempt = task_instances.create_task_instance(g.namespace, scope, document.get("try_number"))
     return json_answer(_with_token(attempt), 201), _ignored_header(ignored)
 
