@@ -99,7 +99,7 @@ def _scope(segments: dict[str, Any]) -> StoreScope | None:
     if "asset_id" in segments:
         return AssetScope(asset_id=_integer(segments["asset_id"]))
     by = segments.get("by")
-    if by in request.args:
+    if by is not None and by in request.args:
         return asset_scope_by(by, request.args[by])
     return None
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from schemas.fields import datetimes
 
 from ..errors import Refused
-from ..operation import Operation
+from ..operation import current_operation
 from .auth import refreshed_token
 from .parsing import header_problem
 
@@ -26,9 +26,12 @@ def check_version() -> None:
 
     An invalid date is one problem of the request among those of its query and body, so it is listed
     when those are read.
+
+    :raises NotFound: if the client's version has not the path.
+    :raises MethodNotAllowed: if it has the path with other methods.
     """
     environ = request.environ
-    text = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    text: str = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
     if text == VERSION:
         return
     is_store = environ["PATH_INFO"].startswith("/execution/store")
@@ -36,25 +39,22 @@ def check_version() -> None:
         raise Refused(404, "Not Found")
     if text not in _VERSIONS:
         g.header_problems = _date_problems(text)
+    _check_route(text)
+
+
+def _check_route(text: str) -> None:
+    operation = current_operation()
+    if operation is None or text >= operation.since:
+        return
+    if operation.older_methods:
+        raise MethodNotAllowed(operation.older_methods)
+    raise NotFound()
 
 
 def of_client() -> str:
     """The version of the API that the client speaks, a date as text."""
     version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
     return version
-
-
-def check_route(operation: Operation | None) -> None:
-    """Hide a route from clients of versions that have it not.
-
-    :raises NotFound: if their version has not the path.
-    :raises MethodNotAllowed: if it has the path with other methods.
-    """
-    if operation is None or of_client() >= operation.since:
-        return
-    if operation.older_methods:
-        raise MethodNotAllowed(operation.older_methods)
-    raise NotFound()
 
 
 def has_variable_keys() -> bool:

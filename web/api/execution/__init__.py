@@ -7,7 +7,6 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ...apis import EXECUTION
-from ...operation import current_operation
 from ...request import version
 from ...request.auth import authenticate_worker
 from ...request.parsing import read_body
@@ -26,22 +25,15 @@ from . import (
     xcoms,
 )
 
-
-def admit() -> None:
-    """Check the version, the body and the token, in this order as in Airflow."""
-    version.check_version()
-    operation = current_operation()
-    version.check_route(operation)
-    read_body()
-    if operation is None or not operation.open:
-        authenticate_worker()
-
-
 bp = Blueprint("execution_api", __name__, url_prefix=EXECUTION.prefix)
-bp.before_request(admit)
+# the version, the body and then the token are checked, in this order as in Airflow
+bp.before_request(version.check_version)
+bp.before_request(read_body)
 bp.after_request(version.echo)
+bp.register_blueprint(health.bp)  # needs no token
 for family in (
-    *(health, store, task_instances, task_queries, task_reschedules, xcoms),
+    *(store, task_instances, task_queries, task_reschedules, xcoms),
     *(dags, dag_runs, assets, asset_events, variables, connections),
 ):
+    family.bp.before_request(authenticate_worker)
     bp.register_blueprint(family.bp)
