@@ -13,7 +13,7 @@ from state.errors import KeyNotFound
 from state.gateway.resolve import Outcome
 from state.masking import masked
 from state.model.scopes import scope_from
-from state.store.explain.explain import explain
+from state.store.explain.explain import explain, sentence
 from state.store.views import history, keys
 
 from ..errors import Refused
@@ -92,16 +92,18 @@ def show(
     :param more: a form that was refused.
     """
     text = _shown_text(row, outcome)
-    journal = g.namespace.journal
-    journal.flush()
     facts: dict[str, Any] = {
         "owner": owner,
         "key": key,
         "row": row,
         "outcome": outcome,
-        "journal": journal.is_kept,
-        "backend": backend_name(),
+        "journal": g.namespace.journal.is_kept,
+        "then": None,
+        "diff": None,
     }
+    g.namespace.journal.flush()
+    if row is not None and row["kind"] == "reference":
+        facts["backend"] = backend_name()
     facts["tree"] = None
     facts["text"] = None
     if text is not None:
@@ -114,15 +116,13 @@ def show(
     facts["default_at"] = default_at()
     facts["why"] = None
     if owner.get("active", 1):
-        explanation = explain(
-            g.namespace,
-            scope_from(owner),
-            key,
-            scope_id=owner["scope_id"],
-            clears=setting("clear_on_success"),
-        )
-        facts["why"] = explanation["sentence"]
-    return render_template("key.html", **facts, **_past(owner, key), **more), status
+        clears = setting("clear_on_success")
+        facts["why"] = sentence(g.namespace, scope_from(owner), key, owner["scope_id"], clears)
+    if "at" in request.args:
+        facts["then"] = _at(owner, key, request.args["at"])
+    elif "a" in request.args and "b" in request.args:
+        facts["diff"] = _diff(owner, key, number("a", 0), number("b", 0))
+    return render_template("key.html", **facts, **more), status
 
 
 def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | None:
@@ -132,15 +132,6 @@ def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | No
     if outcome is not None:
         return outcome.text
     return None
-
-
-def _past(owner: dict[str, Any], key: str) -> dict[str, Any]:
-    """What the address asks of the history: the value at a time, or a comparison of two values."""
-    if "at" in request.args:
-        return {"then": _at(owner, key, request.args["at"]), "diff": None}
-    if "a" in request.args and "b" in request.args:
-        return {"then": None, "diff": _diff(owner, key, number("a", 0), number("b", 0))}
-    return {"then": None, "diff": None}
 
 
 def _at(owner: dict[str, Any], key: str, at: str) -> dict[str, Any]:

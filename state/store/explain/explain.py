@@ -54,6 +54,18 @@ class _Subject(NamedTuple):
     problem: str = ""
 
 
+class _Explanation(NamedTuple):
+    """What is said of a key.
+
+    :param entry: None if there is none.
+    :param suggestions: similar keys.
+    """
+
+    entry: _Entry | None
+    sentence: str
+    suggestions: list[Miss]
+
+
 def explain(
     namespace: Namespace,
     scope: StoreScope | None,
@@ -82,25 +94,44 @@ def explain(
             assert scope is not None
             subject = _by_name(db, namespace, scope, key, scope_id)
             suggestions = []
-        row = db.execute(_ENTRY, (subject.scope_id, key)).fetchone()
-        if row is None:
-            entry = None
-            if not suggestions:
-                suggestions = misses(db, namespace.ns, subject.scope, key, subject.scope_id)
-            sentence = _explain_missing(db, namespace, subject, suggestions)
-        else:
-            entry = _Entry(*row)
-            sentence = _explain_entry(db, namespace, subject, entry, clears)
-    return _answer(namespace, subject, entry, sentence, suggestions)
+        explanation = _explain(db, namespace, subject, suggestions, clears)
+    return _answer(namespace, subject, explanation)
 
 
-def _answer(
+def sentence(namespace: Namespace, scope: StoreScope, key: str, scope_id: int, clears: bool) -> str:
+    """The sentence of :func:`explain` for a page, which has the scope's row.
+
+    The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
+    """
+    with namespace.database.snapshot() as db:
+        subject = _Subject(scope, key, scope_id)
+        return _explain(db, namespace, subject, [], clears).sentence
+
+
+def _explain(
+    db: sqlite3.Connection,
     namespace: Namespace,
     subject: _Subject,
-    entry: _Entry | None,
-    sentence: str,
     suggestions: list[Miss],
-) -> dict[str, Any]:
+    clears: bool,
+) -> _Explanation:
+    """Explain a key.
+
+    :param suggestions: similar keys, if some are known already.
+    """
+    row = db.execute(_ENTRY, (subject.scope_id, subject.key)).fetchone()
+    if row is not None:
+        entry = _Entry(*row)
+        text = _explain_entry(db, namespace, subject, entry, clears)
+        return _Explanation(entry, text, suggestions)
+    if not suggestions:
+        suggestions = misses(db, namespace.ns, subject.scope, subject.key, subject.scope_id)
+    text = _explain_missing(db, namespace, subject, suggestions)
+    return _Explanation(None, text, suggestions)
+
+
+def _answer(namespace: Namespace, subject: _Subject, explanation: _Explanation) -> dict[str, Any]:
+    entry = explanation.entry
     expiry: dict[str, Any] = {"expires_at": None, "expired": False, "expires_by": None}
     if entry is not None:
         expiry["expires_by"] = entry.expires_by
@@ -111,11 +142,11 @@ def _answer(
         "key": subject.key,
         "scope": scope_document(subject.scope) or None,
         "found": entry is not None,
-        "sentence": sentence,
+        "sentence": explanation.sentence,
         **expiry,
         "near": [
             {"scope": scope_document(miss.scope), "key": miss.key, "why": miss.why}
-            for miss in suggestions
+            for miss in explanation.suggestions
         ],
     }
 

@@ -8,7 +8,6 @@ from ...errors import AssetNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
 from ...model.scopes import TaskScope, scope_document
 from ..database.sql import in_range, row_as_dict, rows
-from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
 from .lists import SUMS
 
@@ -20,7 +19,10 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
     """A task instance with its run and current attempt.
 
     :raises TaskInstanceNotFound: if there is none.
+    :raises OutOfRange: for a map index that no row can hold.
     """
+    in_range("map_index", scope.map_index)
+    coordinates = scope_document(scope)
     with namespace.database.reading() as db:
         row = row_as_dict(
             db,
@@ -29,12 +31,12 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
             s.task_id, s.map_index, t.id, t.try_number, t.max_tries, t.state
             FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
             LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
-            WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?
-            AND s.map_index = ?""",
-            task_parameters(namespace.ns, scope),
+            WHERE r.ns = :ns AND r.dag_id = :dag_id AND r.run_id = :run_id
+            AND s.task_id = :task_id AND s.map_index = :map_index""",
+            {"ns": namespace.ns, **coordinates},
         )
     if not row:
-        raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
+        raise TaskInstanceNotFound.by_coordinates(**coordinates)
     return {**row, "asset_id": None, "asset": None}
 
 

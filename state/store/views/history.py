@@ -8,7 +8,7 @@ from typing import Any
 
 from ...model.clock import to_text
 from ...model.envelope import MARKER
-from ...model.events import lost_updates
+from ...model.events import actor_name, lost_updates
 from ...model.scopes import StoreScope
 from ..database.sql import row_as_dict, rows
 from ..journal import retries
@@ -81,12 +81,12 @@ def at(
 
 def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[dict[str, Any]]:
     """The latest changes of a key for a page, the newest first, each with ``lost`` as in
-    :func:`history`.
+    :func:`history`, and ``by``: its actor's name.
 
     The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
     """
     with namespace.database.snapshot() as db:
-        return _changes(db, _EVENT, scope_id, key, limit)
+        return _with_actors(_changes(db, _EVENT, scope_id, key, limit))
 
 
 def _changes(
@@ -100,12 +100,19 @@ def _changes(
     return [{**event, "lost": lost.get(event["seq"])} for event in events]
 
 
+def _with_actors(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**event, "by": actor_name(event["actor"], event["api"], event["try_number"])}
+        for event in events
+    ]
+
+
 def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
-    """The latest writes that took effect, the newest first."""
+    """The latest writes that took effect, the newest first, each with ``by``: its actor's name."""
     namespace.journal.flush()
     sql = f"{_EVENT} WHERE j.ns = ? AND {_WRITES} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.reading() as db:
-        return rows(db, sql, (namespace.ns, limit))
+        return _with_actors(rows(db, sql, (namespace.ns, limit)))
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:
