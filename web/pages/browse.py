@@ -16,7 +16,7 @@ from ..operation import SLOW, WAITING, lane, part_of_page
 from ..responses import is_client_gone
 from ..service import PREFIX
 from . import session
-from .examples import origin, set_command
+from .examples import set_command
 from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, owner_args, owner_url, read, to
 
@@ -45,7 +45,7 @@ def common() -> dict[str, Any]:
         "take_message": session.take_message,
         "needs_login": session.needs_login(),
         "is_logged_in": session.is_logged_in(),
-        "origin": origin(),
+        "origin": request.root_url.rstrip("/"),
     }
 
 

@@ -41,23 +41,20 @@ def recipe(
         call = _gateway(verb, owner, str(key), text, more)
     else:
         call = _core(verb, owner, key, text, more)
-    arguments = f'"{origin()}"'
+    address = request.root_url.rstrip("/")
+    arguments = f'"{address}"'
     if needs_token:
         arguments += ", token"
     return {
-        "curl": _curl(verb, call, text, needs_token),
+        "curl": _curl(verb, address, call, text, needs_token),
         "python": f"StateroomClient({arguments}).{call.client_call}",
     }
 
 
-def origin() -> str:
-    """The address of this namespace."""
-    return request.host_url.rstrip("/") + request.script_root
-
-
 def set_command(owner: dict[str, Any]) -> str:
     """The command that stores a first key of a task instance."""
-    parts = ["stateroom", "set", "cursor", '{"page": 1}', "--url", origin()]
+    parts = ["stateroom", "set", "cursor", '{"page": 1}', "--url"]
+    parts.append(request.root_url.rstrip("/"))
     for name in ("dag", "run", "task"):
         parts += [f"--{name}", owner[f"{name}_id"]]
     if owner["map_index"] != -1:
@@ -108,9 +105,9 @@ def _gateway(
     return _Call(path, query, client_call, members)
 
 
-def _curl(verb: str, call: _Call, text: str | None, needs_token: bool) -> str:
+def _curl(verb: str, address: str, call: _Call, text: str | None, needs_token: bool) -> str:
     method = {"get": "", "set": "-X PUT ", "delete": "-X DELETE ", "clear": "-X DELETE "}[verb]
-    url = origin() + call.path
+    url = address + call.path
     if call.query:
         url += f"?{urlencode(call.query)}"
     parts = [f"curl {method}{shlex.quote(url)}"]
