@@ -14,8 +14,8 @@ from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.clock import from_text
 from ..model.durations import MOST_DAYS
-from ..model.plurals import count
 from ..model.scopes import TaskScope
+from ..model.words import count
 from ..terminal import columns, printable, second, shortened
 from .connection import as_json, connected
 from .numbers import Number

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..model import durations, fixture_files
+from ..model import durations, fixture_files, words
 from ..model.names import check_name
 from ..terminal import columns, second
 from .connection import as_json, connected, show
@@ -149,5 +149,5 @@ def _mode(clock: dict[str, Any]) -> str:
     if not offset:
         return "real time"
     if offset > 0:
-        return f"running, {durations.words(offset)} ahead of real time"
-    return f"running, {durations.words(offset)} behind real time"
+        return f"running, {words.duration(offset)} ahead of real time"
+    return f"running, {words.duration(offset)} behind real time"

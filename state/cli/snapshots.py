@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..model.names import check_name
-from ..model.plurals import count
+from ..model.words import count
 from ..terminal import columns, printable, second
 from .connection import as_json, connected
 

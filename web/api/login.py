@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from schemas.core import LoginBody, LoginResponse
 from schemas.fields.problems import listed
 from state.model import tokens
-from state.model.plurals import count
+from state.model.words import count
 
 from ..apis import LOGIN
 from ..errors import Refused

@@ -15,8 +15,8 @@ from state.gateway.resolve import Outcome, Resolution, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
-from state.model.plurals import count
 from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
+from state.model.words import count
 from state.store import keyspaces
 from state.store.tables import references
 from state.store.views import details, history, keys

@@ -13,9 +13,8 @@ from flask import Flask, g
 from state.masking import masked
 from state.model import retention
 from state.model.clock import from_text
-from state.model.durations import words
 from state.model.events import actor_name
-from state.model.plurals import count
+from state.model.words import count, duration
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut
@@ -78,8 +77,8 @@ def _ago(passed: float) -> str:
     if abs(passed) < 2:
         return "just now"
     if passed < 0:
-        return f"in {words(passed)}"
-    return f"{words(passed)} ago"
+        return f"in {duration(passed)}"
+    return f"{duration(passed)} ago"
 
 
 def until(text: str | None) -> str:
@@ -88,8 +87,8 @@ def until(text: str | None) -> str:
         return "never"
     passed = _seconds(_now() - _moment(text))
     if has_expired(text):
-        return f"expired {words(passed)} ago"
-    return f"in {words(passed)}"
+        return f"expired {duration(passed)} ago"
+    return f"in {duration(passed)}"
 
 
 def has_expired(text: str) -> bool:

@@ -10,7 +10,7 @@ from flask import g, request
 
 from state.errors import StateError
 from state.masking import masked
-from state.model.plurals import count
+from state.model.words import count
 from state.store import snapshots
 
 from .faults import Wrong

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from state import __version__
-from state.model.plurals import count
+from state.model.words import count
 from state.process import DEFAULT_URL, service_path
 from state.store import fixtures
 from state.store.database.connections import MEMORY

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from ...model.clock import from_text, to_text
-from ...model.durations import words
 from ...model.events import actor_name
+from ...model.words import duration
 from ...terminal import second
 from ..journal.documents import moment_of
 from ..journal.steps import CHANGED
@@ -124,7 +124,7 @@ def _too_early(
         return ""
     return (
         f" The next attempt was due at {second(due)}: "
-        f"its retry_delay of {words(next_attempt.delay)} was longer than "
+        f"its retry_delay of {duration(next_attempt.delay)} was longer than "
         "what was left of the retention, so that attempt does not find it."
     )
 
@@ -141,4 +141,4 @@ def _when(namespace: Namespace, moment: str) -> str:
     past = (namespace.clock.now() - from_text(moment)).total_seconds()
     if past < 0:  # the clock was set back
         return f"at {second(moment)}"
-    return f"{words(past)} ago, at {second(moment)}"
+    return f"{duration(past)} ago, at {second(moment)}"

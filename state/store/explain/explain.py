@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text, to_wire
-from ...model.durations import words
 from ...model.retention import has_expired
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
+from ...model.words import duration
 from ...terminal import second
 from .. import keyspaces
 from ..journal.scope_ids import scope_id_of
@@ -278,11 +278,11 @@ def _expiry(clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears
         if has_expired(expires_at, from_text(entry.updated_at)):
             reason = "it had expired already when it was written"
         return (
-            f"{name} expired {words(remaining)} ago, at {moment}, and is still readable: "
+            f"{name} expired {duration(remaining)} ago, at {moment}, and is still readable: "
             f"as in Airflow, an expired key is readable until a clean runs, and {reason}."
         )
     sentence = (
-        f"{name} expires in {words(remaining)}, at {moment}, "
+        f"{name} expires in {duration(remaining)}, at {moment}, "
         "and is removed by the next clean after that"
     )
     if clears:
@@ -310,7 +310,7 @@ def _clock_state(clock: Clock) -> str:
         return f"frozen at {now}"
     offset = clock.offset.total_seconds()
     side = "ahead of" if offset > 0 else "behind"
-    return f"{words(offset)} {side} real time and shows {now}"
+    return f"{duration(offset)} {side} real time and shows {now}"
 
 
 def _late_retry(
@@ -326,10 +326,10 @@ def _late_retry(
     remaining = (retry.due - namespace.clock.now()).total_seconds()
     due = f"since {second(to_text(retry.due))}"
     if remaining > 0:
-        due = f"in {words(remaining)}"
-    gap = words((retry.due - expires_at).total_seconds())
+        due = f"in {duration(remaining)}"
+    gap = duration((retry.due - expires_at).total_seconds())
     return (
-        f"Warning: the next attempt is due {due} (retry_delay {words(retry.delay)}), "
+        f"Warning: the next attempt is due {due} (retry_delay {duration(retry.delay)}), "
         f"{gap} after the expiry. "
         "A clean before then removes the key, and the attempt starts without it."
     )

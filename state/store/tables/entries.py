@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from ...errors import ReferenceTooLong, TaskInstanceNotFound
-from ...model import envelope, plurals
+from ...model import envelope, words
 from ...model.reference_facts import Facts
 from ...model.scopes import API_WRITER, TaskScope, Writer
 from ..database.budget import spend
@@ -100,7 +100,7 @@ def clear(
 
     :param where: which entries, in SQL over ``e``.
     """
-    note = plurals.count(count_to_remove(db, where, parameters), "key")
+    note = words.count(count_to_remove(db, where, parameters), "key")
     seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
     remove_with_effects(db, namespace, writer, seq, where, parameters)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...errors import XComNotFound
-from ...model import plurals
+from ...model import words
 from ...model.scopes import TaskScope, Writer
 from ..database.sql import in_range
 from ..journal.journal import Event
@@ -90,14 +90,14 @@ class Reader:
         if len(rows) == 1:  # what most pulls are
             self._note_pull(rows[0], "list_xcoms")
         else:
-            self._note_length(plurals.count(len(rows), "value"))
+            self._note_length(words.count(len(rows), "value"))
         return [row.value for row in rows]
 
     def count(self) -> int:
         """The length of the sequence."""
         with self.namespace.database.reading() as db:
             count = self._count(db)
-        self._note_length(plurals.count(count, "map index", "map indices"))
+        self._note_length(words.count(count, "map index", "map indices"))
         return count
 
     def _only(self, rows: list[Row], place: str) -> str:

@@ -1,0 +1,39 @@
+"""Numbers of things, and durations, in words."""
+
+from __future__ import annotations
+
+_NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+_FEW = 3  # of a unit; below that, the next smaller unit is named too
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 key``, ``2 keys``, ``1,200 keys``.
+
+    :param plural: of the noun; by default it ends in ``s``.
+    """
+    if number != 1:
+        noun = plural or f"{noun}s"
+    return f"{number:,} {noun}"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words, rounded and without its sign: "29 days", "1 hour 30 minutes", "less than
+    a second".
+    """
+    left = abs(seconds)
+    if left < 1:
+        return "less than a second"
+    index = next(index for index, (_, size) in enumerate(_NAMES) if left >= size)
+    name, size = _NAMES[index]
+    if left / size >= _FEW or size == 1:
+        number = round(left / size)
+        larger, larger_size = _NAMES[max(index - 1, 0)]
+        if index and number * size >= larger_size:  # 59.6 seconds
+            return count(1, larger)
+        return count(number, name)
+    smaller, step = _NAMES[index + 1]
+    whole, rest = divmod(round(left / step), size // step)
+    text = count(whole, name)
+    if rest:
+        text += f" {count(rest, smaller)}"
+    return text
