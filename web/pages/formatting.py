@@ -47,12 +47,12 @@ def register(app: Flask) -> None:
 _moment = lru_cache(maxsize=256)(from_text)
 
 
-def _now() -> datetime:
+def now() -> datetime:
     """The moment that the namespace's clock shows; one page asks once."""
     if "now" not in g:
         g.now = g.namespace.clock.now()
-    now: datetime = g.now
-    return now
+    moment: datetime = g.now
+    return moment
 
 
 def _seconds(passed: timedelta) -> float:
@@ -63,7 +63,7 @@ def ago(text: str | None) -> str:
     """When a stored moment was: ``3 minutes ago``."""
     if not text:
         return "–"
-    return _ago(_seconds(_now() - _moment(text)))
+    return _ago(_seconds(now() - _moment(text)))
 
 
 def really_ago(text: str | None) -> str:
@@ -85,7 +85,7 @@ def until(text: str | None) -> str:
     """When an entry expires: ``never``, ``in 29 days``, ``expired 2 hours ago``."""
     if not text:
         return "never"
-    passed = _seconds(_now() - _moment(text))
+    passed = _seconds(now() - _moment(text))
     if has_expired(text):
         return f"expired {duration(passed)} ago"
     return f"in {duration(passed)}"
@@ -93,7 +93,7 @@ def until(text: str | None) -> str:
 
 def has_expired(text: str) -> bool:
     """Whether the next clean removes an entry that expires at this moment."""
-    return retention.has_expired(_moment(text), _now())
+    return retention.has_expired(_moment(text), now())
 
 
 def exact(text: str | None) -> str:

@@ -18,6 +18,7 @@ from state.model.clock import from_text, to_text
 from state.model.retention import default_expiry
 
 from ..service import setting
+from .formatting import now
 
 _LONGEST_KEY = 512  # characters, as Airflow's column
 
@@ -138,7 +139,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def _default_expiry() -> datetime | None:
     days = int(setting("default_retention_days"))
-    return default_expiry(days, g.namespace.clock.now())
+    return default_expiry(days, now())
 
 
 def _read_moment(form: Form) -> None:
