@@ -94,7 +94,7 @@ def _backend(
     name = settings["backend"]
     options = loading.options_from(environ, name)
     if name in loading.BUILTIN:
-        options["realm"] = f"{store.database_id}/{realm}"
+        options["realm"] = f"{store.identity.database_id}/{realm}"
     try:
         hooks = loading.load(name, **options)
     except BadBackend as error:
@@ -103,7 +103,8 @@ def _backend(
         hooks.largest = settings["max_body"]
     if hooks is not None and name in loading.BUILTIN:
         hooks.backend.largest = settings["max_body"]
-        hooks.backend.former_realms = [layout.realm(f"{id_}/{realm}") for id_ in store.former_ids]
+        former_ids = store.identity.former_ids
+        hooks.backend.former_realms = [layout.realm(f"{id_}/{realm}") for id_ in former_ids]
         return Backend(hooks, calls, settings["backend_timeout"], place=place)
     return Backend(hooks, calls, settings["backend_timeout"])
 

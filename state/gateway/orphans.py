@@ -183,7 +183,7 @@ def _is_ours(
 
 
 def _is_under_prefix(namespace: Namespace, ref: str) -> bool:
-    return f"/{namespace.database.database_id}/" in ref
+    return f"/{namespace.database.identity.database_id}/" in ref
 
 
 def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str) -> bool:
@@ -195,7 +195,8 @@ def _is_of_a_dropped_namespace(namespace: Namespace, backend: Backend, ref: str)
     except ForeignReference:
         return False
     database = namespace.database
-    return realm not in {layout.realm(f"{database.database_id}/{one}") for one in realms(database)}
+    own = database.identity.database_id
+    return realm not in {layout.realm(f"{own}/{one}") for one in realms(database)}
 
 
 def _is_older(moment: datetime, seconds: float) -> bool:

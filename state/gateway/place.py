@@ -54,15 +54,15 @@ class Place:
             if self._checked_at is None or time.monotonic() - self._checked_at > _AGE:
                 self._check(backend, to_remove)
                 self._checked_at = time.monotonic()
-        backend.move(self._database.database_id)
+        backend.move(self._database.identity.database_id)
 
     def expire(self) -> None:
         """Ask the base at the next call."""
         self._checked_at = None
 
     def _check(self, backend: ImmutableBackend, to_remove: bool) -> None:
-        backend.move(self._database.database_id)
-        own = self._database.claims(_name(backend.base))
+        backend.move(self._database.identity.database_id)
+        own = self._database.identity.claims(_name(backend.base))
         owner = backend.owner()
         if owner is not None and owner.get("claim") not in own:
             self._leave(backend, owner)
@@ -77,8 +77,8 @@ class Place:
             log.warning("%s cannot be claimed: %s", masked(backend.base), masked(str(error)))
 
     def _leave(self, backend: ImmutableBackend, owner: dict[str, str]) -> None:
-        place = f"{masked(backend.base)}/{self._database.database_id}"
-        self._database.leave_place()
+        place = f"{masked(backend.base)}/{self._database.identity.database_id}"
+        self._database.identity.renew()
         log.warning(
             "another database file has used %s: %s on %s, at %s. %s was copied: its objects get a "
             "place of their own, and those written before are read, never removed; %s",
@@ -87,9 +87,9 @@ class Place:
             owner.get("host"),
             owner.get("at"),
             self._database.path,
-            self._database.realm_advice(),
+            self._database.identity.advice(),
         )
-        backend.move(self._database.database_id)
+        backend.move(self._database.identity.database_id)
 
     def _claim(self, backend: ImmutableBackend, owner: dict[str, str] | None) -> None:
         claim = secrets.token_hex(16)
@@ -97,7 +97,7 @@ class Place:
         if owner is not None:  # a process that is killed now finds this word in the base, or that
             claims.append(owner["claim"])
         name = _name(backend.base)
-        self._database.set_claims(name, claims)
+        self._database.identity.set_claims(name, claims)
         backend.claim(
             {
                 "claim": claim,
@@ -106,7 +106,7 @@ class Place:
                 "at": to_text(Clock().now()),
             }
         )
-        self._database.set_claims(name, [claim])
+        self._database.identity.set_claims(name, [claim])
         self._is_claimed = True
 
 

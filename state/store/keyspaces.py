@@ -365,13 +365,13 @@ class Keyspace:
             )
             replaced = put_entry(db, namespace.ns, entry, ref, writer, facts, vouched)
         if ref is not None:
-            namespace.database.report_former_place(ref, namespace.realm)
+            namespace.database.identity.report(ref, namespace.realm)
         return replaced
 
     @contextlib.contextmanager
     def expecting(self, ref: str) -> Iterator[None]:
         """Keep the object of a reference, which a row is going to point at, from being removed."""
-        with self.namespace.database.expecting(ref):
+        with self.namespace.database.removals.expecting(ref):
             yield
 
     def delete(self, key: str) -> Released:

@@ -29,7 +29,7 @@ class Worker:
     def __init__(self, store, base):
         self.store = store
         self.namespace = store.namespace()
-        self.files = FileBackend(str(base), f"{store.database_id}/default")
+        self.files = FileBackend(str(base), f"{store.identity.database_id}/default")
         self.backend = Backend(Hooks(self.files, "file"), Calls(), 10)
         ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
         task = keyspaces.task_instance(self.namespace, ti_id)

@@ -32,7 +32,7 @@ class Kept:
     def __init__(self, store, base, cls=small.Folder, name="tests.Folder"):
         self.store = store
         self.namespace = store.namespace()
-        self.files = cls(str(base), f"{store.database_id}/default")
+        self.files = cls(str(base), f"{store.identity.database_id}/default")
         self.backend = Backend(Hooks(self.files, name), Calls(), 10)
         ti_id = task_instances.create_task_instance(self.namespace, SCOPE)["id"]
         self.task = keyspaces.task_instance(self.namespace, ti_id)

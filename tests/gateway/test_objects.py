@@ -52,7 +52,7 @@ class Service:
     def __init__(self, folder, cls=Slow, name="file"):
         self.store = Store(str(folder / "stateroom.db"))
         self.namespace = self.store.namespace()
-        self.files = cls(str(folder / "objects"), f"{self.store.database_id}/default")
+        self.files = cls(str(folder / "objects"), f"{self.store.identity.database_id}/default")
         self.backend = Backend(Hooks(self.files, name), Calls(), 10)
         self.ids = {
             scope: task_instances.create_task_instance(self.namespace, scope)["id"]

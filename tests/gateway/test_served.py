@@ -105,7 +105,8 @@ def test_the_built_in_file_backend_serves_the_gateway(filed, tmp_path):
     assert values.put({"a": 2}) == (204, None)
     assert values.call("GET") == (200, {"value": {"a": 2}})
     ((ref, row),) = values.ledger().items()
-    assert ref.startswith(f"{tmp_path}/objects/{values.service.store.database_id}/default/")
+    database_id = values.service.store.identity.database_id
+    assert ref.startswith(f"{tmp_path}/objects/{database_id}/default/")
     assert row["backend"] == "file"
     assert values.call("DELETE") == (204, None)
     assert [path.name for path in (tmp_path / "objects").rglob("*") if path.is_file()] == ["claim"]

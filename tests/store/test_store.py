@@ -255,9 +255,9 @@ def test_it_stays_free_for_the_block(store):
 
 def test_while_an_object_is_removed_a_write_may_have_to_wait(store):
     with store.lock:
-        store.begin_removal("s3://bucket/a")
+        store.removals.begin("s3://bucket/a")
     assert not is_free_elsewhere(store)
-    store.end_removal("s3://bucket/a")
+    store.removals.end("s3://bucket/a")
     assert is_free_elsewhere(store)
 
 

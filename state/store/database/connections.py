@@ -7,23 +7,21 @@ import functools
 import logging
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, ReferenceBusy, StoreError
-from ...masking import masked
+from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, StoreError
 from . import identity, leftovers, opening, session
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
+from .removals import Removals
 from .reserve import SIZE, Reserve
 from .watch import Watch
 
 log = logging.getLogger("stateroom.store")
 MEMORY = ":memory:"
 Result = TypeVar("Result")
-_REMOVAL_TIMEOUT = 5  # seconds that a write waits for the removal of its reference's object
 _SHORT = 0.001  # seconds
 
 
@@ -64,9 +62,8 @@ class Database:
         # held by every transaction; hold it around one and the assignments that must follow it
         self.lock = threading.RLock()
         self.ending = threading.Event()
-        self._removed = threading.Condition(self.lock)
-        self._removing: set[str] = set()
-        self._expected: Counter[str] = Counter()
+        self.removals = Removals(self.lock)
+        self.identity = identity.Identity(self, path)
         self._idle_readers: list[sqlite3.Connection] = []
         self._ownership: Ownership | None = None
         self._checkpoints = Checkpoints(
@@ -227,7 +224,7 @@ class Database:
         with self.lock:
             self._check_open()
             if refs:
-                self._wait_for_removal(refs)
+                self.removals.wait(refs)
             self._check_file()
             self._check_damage()
             db = self._writer
@@ -299,7 +296,7 @@ class Database:
             yield False
             return
         try:
-            yield not self._removing
+            yield not self.removals
         finally:
             self.lock.release()
 
@@ -316,42 +313,6 @@ class Database:
         else:
             return False
         return not self._is_long
-
-    @contextlib.contextmanager
-    def expecting(self, ref: str) -> Iterator[None]:
-        """Keep the object of a reference, which a row is going to point at, from being removed.
-
-        :raises ReferenceBusy: if the removal that is under way takes too long.
-        """
-        with self.lock:
-            self._wait_for_removal((ref,))
-            self._expected[ref] += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self._expected[ref] -= 1
-                if not self._expected[ref]:
-                    del self._expected[ref]
-
-    def is_expected(self, ref: str) -> bool:
-        """Whether a row is going to point at a reference; asked inside a transaction."""
-        return ref in self._expected
-
-    def _wait_for_removal(self, refs: Collection[str]) -> None:
-        if not self._removed.wait_for(lambda: self._removing.isdisjoint(refs), _REMOVAL_TIMEOUT):
-            raise ReferenceBusy(next(ref for ref in refs if ref in self._removing))
-
-    def begin_removal(self, ref: str) -> None:
-        """Let writes of a reference wait until :meth:`end_removal`; called with the lock that was
-        held when it was found that no row points at it.
-        """
-        self._removing.add(ref)
-
-    def end_removal(self, ref: str) -> None:
-        with self.lock:
-            self._removing.discard(ref)
-            self._removed.notify_all()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -405,70 +366,10 @@ class Database:
         reader.execute("PRAGMA query_only = ON")
         return reader
 
-    @functools.cached_property
-    def database_id(self) -> str:
-        """The id under which the objects of this database lie, apart from those of others."""
-        with self.reading() as db:
-            return identity.database_id(db)
-
-    @property
-    def former_ids(self) -> list[str]:
-        """The ids of the databases that this one was copied from."""
-        with self.reading() as db:
-            return identity.former_ids(db)
-
-    @functools.cached_property
-    def _unreported_ids(self) -> set[str]:
-        """The former ids into whose places no worker was seen to write."""
-        return set(self.former_ids)
-
-    def report_former_place(self, ref: str, realm: str) -> None:
-        """Warn, once for each former id, if a worker still writes objects into its place.
-
-        :param ref: a reference that was written.
-        :param realm: its namespace's.
-        """
-        unreported = tuple(self._unreported_ids)  # other threads take from it
-        for former in [id_ for id_ in unreported if f"/{id_}/" in ref]:
-            self._unreported_ids.discard(former)
-            log.warning(
-                "a worker wrote %s into the place of the database id %s, which %s had before it "
-                "was copied or restored, and the owner of that place may remove it; %s",
-                masked(ref),
-                former,
-                self.path,
-                self.realm_advice(realm),
-            )
-
-    def realm_advice(self, realm: str = "default") -> str:
-        """Which realm workers need now, in a sentence."""
-        with self.reading() as db:
-            return identity.advice(db, realm)
-
-    def leave_place(self) -> None:
-        """Get a new id, because another database file uses this one."""
-        with self.lock:
-            unreported = {*self._unreported_ids, self.database_id}
-            self.free(identity.renew)
-            self._unreported_ids = unreported
-            with self.reading() as db:
-                self.database_id = identity.database_id(db)
-
-    def claims(self, base: str) -> list[str]:
-        """The words by which the place of the objects in a base is this database's.
-
-        :param base: a name for it.
-        """
-        with self.reading() as db:
-            return identity.claims(db).get(base, [])
-
-    def set_claims(self, base: str, words: list[str]) -> None:
-        """Store them, safe from a power cut: without them the place would be another database's."""
-        with self.lock:
-            self.free(lambda db: identity.set_claims(db, base, words))
-            # without room they are in the log, like any row
-            with contextlib.suppress(sqlite3.OperationalError):
-                self._checkpoints.copy(self._writer)
+    def copy_log(self) -> None:
+        """Copy the log into the file, safe from a power cut; without room the rows stay in it."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._checkpoints.copy(self._writer)
 
     def problem(self) -> str | None:
         """The error of a read; None if the database can be read."""

@@ -6,13 +6,21 @@ original's objects: it gets an id of its own, and only reads those.
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import os
 import secrets
 import sqlite3
-from typing import Any
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
+from ...masking import masked
 from . import meta
+
+log = logging.getLogger("stateroom.store")
 
 
 def bind(db: sqlite3.Connection, path: str) -> str | None:
@@ -57,15 +65,15 @@ def _compare(db: sqlite3.Connection, bound: dict[str, Any], now: dict[str, Any])
         return f"{path} was {original} before"
     # the original may have been renamed, or be on another machine: a copy counts as one even where
     # the original is not found
-    renew(db)
+    _renew(db)
     if path == original:
         return (
             f"{path} is another file than it was, restored or copied: its objects get a place of "
-            f"their own, and those written before are read, never removed; {advice(db)}"
+            f"their own, and those written before are read, never removed; {_advice(db)}"
         )
     return (
         f"{path} is a copy of {original}: its objects get a place of their own, "
-        f"and those of the original are read, never removed; {advice(db)}"
+        f"and those of the original are read, never removed; {_advice(db)}"
     )
 
 
@@ -86,36 +94,36 @@ def _is_on_same_file_system(bound: dict[str, Any], now: dict[str, Any]) -> bool:
     return system is None or system == now["file_system"]
 
 
-def renew(db: sqlite3.Connection) -> None:
+def _renew(db: sqlite3.Connection) -> None:
     """Give a copy an id of its own."""
-    _write(db, "former_ids", [*former_ids(db), database_id(db)])
+    _write(db, "former_ids", [*_former_ids(db), _database_id(db)])
     meta.write(db, "database_id", secrets.token_hex(16))
     meta.remove(db, "claims")
 
 
-def advice(db: sqlite3.Connection, realm: str = "default") -> str:
+def _advice(db: sqlite3.Connection, realm: str = "default") -> str:
     """What to do where a database has got another id: workers have the former one.
 
     :param realm: the namespace's.
     """
-    return f"give workers the realm {database_id(db)}/{realm} (STATEROOM_BACKEND_REALM)"
+    return f"give workers the realm {_database_id(db)}/{realm} (STATEROOM_BACKEND_REALM)"
 
 
-def claims(db: sqlite3.Connection) -> dict[str, list[str]]:
+def _claims(db: sqlite3.Connection) -> dict[str, list[str]]:
     """By names of bases, the words by which the place of the objects there is this database's."""
     return _read(db, "claims") or {}
 
 
-def set_claims(db: sqlite3.Connection, base: str, words: list[str]) -> None:
-    _write(db, "claims", {**claims(db), base: words})
+def _set_claims(db: sqlite3.Connection, base: str, words: list[str]) -> None:
+    _write(db, "claims", {**_claims(db), base: words})
 
 
-def database_id(db: sqlite3.Connection) -> str:
+def _database_id(db: sqlite3.Connection) -> str:
     """The id under which the objects of a database lie."""
     return str(meta.read(db, "database_id"))
 
 
-def former_ids(db: sqlite3.Connection) -> list[str]:
+def _former_ids(db: sqlite3.Connection) -> list[str]:
     """The ids of the databases that this one was copied from."""
     return _read(db, "former_ids") or []
 
@@ -162,3 +170,89 @@ def _read(db: sqlite3.Connection, name: str) -> Any:
 
 def _write(db: sqlite3.Connection, name: str, value: Any) -> None:
     meta.write(db, name, json.dumps(value))
+
+
+class Connections(Protocol):
+    """What an identity needs of a database."""
+
+    lock: threading.RLock
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]: ...
+
+    def free(self, act: Callable[[sqlite3.Connection], Any]) -> Any: ...
+
+    def copy_log(self) -> None: ...
+
+
+class Identity:
+    """The id of a database, the ids that it had, and what it claims in the bases of its objects.
+
+    :param path: of the file, for messages.
+    """
+
+    def __init__(self, database: Connections, path: str) -> None:
+        self._database = database
+        self._path = path
+
+    @functools.cached_property
+    def database_id(self) -> str:
+        """The id under which the objects of this database lie, apart from those of others."""
+        with self._database.reading() as db:
+            return _database_id(db)
+
+    @property
+    def former_ids(self) -> list[str]:
+        """The ids of the databases that this one was copied from."""
+        with self._database.reading() as db:
+            return _former_ids(db)
+
+    @functools.cached_property
+    def _unreported_ids(self) -> set[str]:
+        """The former ids into whose places no worker was seen to write."""
+        return set(self.former_ids)
+
+    def report(self, ref: str, realm: str) -> None:
+        """Warn, once for each former id, if a worker still writes objects into its place.
+
+        :param ref: a reference that was written.
+        :param realm: its namespace's.
+        """
+        unreported = tuple(self._unreported_ids)  # other threads take from it
+        for former in [id_ for id_ in unreported if f"/{id_}/" in ref]:
+            self._unreported_ids.discard(former)
+            log.warning(
+                "a worker wrote %s into the place of the database id %s, which %s had before it "
+                "was copied or restored, and the owner of that place may remove it; %s",
+                masked(ref),
+                former,
+                self._path,
+                self.advice(realm),
+            )
+
+    def advice(self, realm: str = "default") -> str:
+        """Which realm workers need now, in a sentence."""
+        with self._database.reading() as db:
+            return _advice(db, realm)
+
+    def renew(self) -> None:
+        """Get a new id, because another database file uses this one."""
+        with self._database.lock:
+            unreported = {*self._unreported_ids, self.database_id}
+            self._database.free(_renew)
+            self._unreported_ids = unreported
+            with self._database.reading() as db:
+                self.database_id = _database_id(db)
+
+    def claims(self, base: str) -> list[str]:
+        """The words by which the place of the objects in a base is this database's.
+
+        :param base: a name for it.
+        """
+        with self._database.reading() as db:
+            return _claims(db).get(base, [])
+
+    def set_claims(self, base: str, words: list[str]) -> None:
+        """Store them, safe from a power cut: without them the place would be another database's."""
+        with self._database.lock:
+            self._database.free(lambda db: _set_claims(db, base, words))
+            self._database.copy_log()

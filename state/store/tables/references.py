@@ -322,17 +322,17 @@ def remove(
     """
 
     def is_free(db: sqlite3.Connection) -> bool:
-        return not is_held(db, ref) and not database.is_expected(ref) and may(db)
+        return not is_held(db, ref) and not database.removals.is_expected(ref) and may(db)
 
     with database.lock:  # nothing is written between the look and the beginning
         if not database.free(is_free):
             return False
-        database.begin_removal(ref)
+        database.removals.begin(ref)
     try:
         act(ref)
         forget(database, ref)
     finally:
-        database.end_removal(ref)
+        database.removals.end(ref)
     return True
 
 

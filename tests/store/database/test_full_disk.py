@@ -77,12 +77,12 @@ def test_what_frees_room_works_on_a_full_disk(store, name):
 
 
 def test_a_place_for_objects_is_claimed_on_a_full_disk(store, tmp_path_factory):
-    files = FileBackend(tmp_path_factory.mktemp("objects"), f"{store.database_id}/default")
+    files = FileBackend(tmp_path_factory.mktemp("objects"), f"{store.identity.database_id}/default")
     Place(store).hold(files)
     before = files.owner()["claim"]
     Place(store).hold(files)
     assert files.owner()["claim"] != before
-    assert files.realm.startswith(store.database_id)
+    assert files.realm.startswith(store.identity.database_id)
 
 
 def test_every_key_can_be_deleted_one_by_one(store, keyspace, disk):

@@ -40,7 +40,7 @@ def opened(path):
     """The id of a database, and what was found when it was opened."""
     store = Store(str(path))
     try:
-        return store.database_id, next(iter(store.notes), None)
+        return store.identity.database_id, next(iter(store.notes), None)
     finally:
         store.close()
 
@@ -162,8 +162,9 @@ class Served:
         if name != "default":
             self.store.create_namespace(name)
         self.namespace = self.store.namespace(name)
-        files = FileBackend(str(base), f"{self.store.database_id}/{self.namespace.realm}")
-        files.former_realms = [f"{id_}/{self.namespace.realm}" for id_ in self.store.former_ids]
+        identity = self.store.identity
+        files = FileBackend(str(base), f"{identity.database_id}/{self.namespace.realm}")
+        files.former_realms = [f"{id_}/{self.namespace.realm}" for id_ in identity.former_ids]
         self.files = files
         self.place = Place(self.store)
         self.backend = Backend(Hooks(files, "file"), Calls(), 10, place=self.place)
@@ -214,8 +215,8 @@ def test_a_write_into_a_former_place_is_logged_once(original, tmp_path, caplog):
     for number in range(2):
         rows.set("k", envelope.wrap(worker.write(SCOPE, "k", Encoded.of(number))))
     (message,) = caplog.messages
-    assert f"into the place of the database id {first.store.database_id}" in message
-    realm = f"{copy.store.database_id}/default"
+    assert f"into the place of the database id {first.store.identity.database_id}" in message
+    realm = f"{copy.store.identity.database_id}/default"
     assert message.endswith(f"give workers the realm {realm} (STATEROOM_BACKEND_REALM)")
     copy.store.close()
 
@@ -251,7 +252,7 @@ class Clones:
         self.original = Served(original, self.base)
         self.first = self.original.gateway()
         self.first.set("shared", 1)
-        self.id = self.original.store.database_id
+        self.id = self.original.store.identity.database_id
         self.original.store.log.flush()
         copy = tmp_path / "copy.db"
         with closing(sqlite3.connect(original)) as db, closing(sqlite3.connect(copy)) as to:
@@ -274,13 +275,13 @@ def clones(original, tmp_path):
 
 def test_who_claims_a_place_second_gets_one_of_its_own(clones):
     clone = clones.serve()
-    assert clone.store.database_id == clones.id
+    assert clone.store.identity.database_id == clones.id
     clone.gateway().set("k", "of the clone")
-    assert clone.store.database_id == clones.id
+    assert clone.store.identity.database_id == clones.id
     clones.original.place.expire()
     clones.first.set("k", "of the original")
-    assert clones.original.store.database_id != clones.id
-    assert clones.original.store.former_ids == [clones.id]
+    assert clones.original.store.identity.database_id != clones.id
+    assert clones.original.store.identity.former_ids == [clones.id]
     assert clones.first.get("shared") == 1
     assert clones.first.get("k") == "of the original"
     assert clone.gateway().get("k") == "of the clone"
@@ -295,7 +296,7 @@ def test_who_lost_its_place_removes_nothing_from_it(clones, caplog):
     assert clone.gateway().get("shared") == 1
     assert f"another database file has used {clones.base}/{clones.id}" in caplog.text
     assert str(clones.path) in caplog.text
-    realm = f"{clones.original.store.database_id}/default"
+    realm = f"{clones.original.store.identity.database_id}/default"
     (message,) = caplog.messages
     assert message.endswith(f"give workers the realm {realm} (STATEROOM_BACKEND_REALM)")
     assert remove_orphans(clones.original.namespace, clones.original.backend, 0, 9)["removed"] == []
@@ -318,8 +319,8 @@ def test_a_copy_older_than_the_last_claim_is_noticed(clones):
     again.gateway().set("k", "of the original")
     clone = clones.serve()
     clone.gateway().set("k", "of the clone")
-    assert clone.store.database_id != clones.id
-    assert again.store.database_id == clones.id
+    assert clone.store.identity.database_id != clones.id
+    assert again.store.identity.database_id == clones.id
     clone.store.close()
     again.store.close()
 
@@ -328,7 +329,7 @@ def test_a_place_is_kept_over_restarts_and_kills(original, tmp_path, monkeypatch
     base = tmp_path / "objects"
     first = Served(original, base)
     first.gateway().set("k", 1)
-    kept = first.store.database_id
+    kept = first.store.identity.database_id
     first.store.close()
     killed = Served(original, base)
     with monkeypatch.context() as patch:
@@ -338,7 +339,7 @@ def test_a_place_is_kept_over_restarts_and_kills(original, tmp_path, monkeypatch
     killed.store.close()
     again = Served(original, base)
     again.gateway().set("k", 3)
-    assert again.store.database_id == kept
+    assert again.store.identity.database_id == kept
     again.store.close()
 
 
@@ -361,13 +362,13 @@ def test_a_removal_needs_no_room_in_the_base(original, tmp_path, monkeypatch):
 def test_a_base_that_was_emptied_or_changed_is_claimed(original, tmp_path):
     first = Served(original, tmp_path / "objects")
     first.gateway().set("k", 1)
-    kept = first.store.database_id
+    kept = first.store.identity.database_id
     shutil.rmtree(tmp_path / "objects")
     for base in ("objects", "other", "objects"):
         first.store.close()
         first = Served(original, tmp_path / base)
         first.gateway().set("k", base)
-        assert first.store.database_id == kept
+        assert first.store.identity.database_id == kept
     first.store.close()
 
 
@@ -375,7 +376,7 @@ def test_a_claim_is_neither_an_object_nor_an_orphan(original, tmp_path):
     served = Served(original, tmp_path / "objects")
     served.gateway().set("k", 1)
     assert len(list(served.files.iter_refs())) == 1
-    claim = tmp_path / "objects" / served.store.database_id / "~owner" / "claim"
+    claim = tmp_path / "objects" / served.store.identity.database_id / "~owner" / "claim"
     assert json.loads(claim.read_text())["database"] == str(original)
     assert not served.files.owns_ref(str(claim))
     served.store.close()

@@ -51,7 +51,8 @@ def health() -> Response:
     }
     if problem:
         return json_answer({**facts, "problem": problem}, 503)
-    return json_answer({**facts, "realm": f"{service.store.database_id}/{g.namespace.realm}"})
+    database_id = service.store.identity.database_id
+    return json_answer({**facts, "realm": f"{database_id}/{g.namespace.realm}"})
 
 
 @bp.post("/reset")
