@@ -25,6 +25,11 @@ from .entries import Keyspace, Lookup
 
 _CURRENT = "FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NULL"
 _BY_ID = f"SELECT scope_id, ti_pk {_CURRENT}"
+_BY_ID_UNTIL_RETRY = """SELECT a.scope_id, a.ti_pk FROM task_instances a
+    WHERE a.ns = ? AND a.id = ? AND (a.superseded_at IS NULL OR EXISTS (
+        SELECT 1 FROM task_instances next WHERE next.scope_id = a.scope_id
+        AND next.superseded_at IS NULL AND next.state = 'up_for_retry'
+        AND next.try_number = a.try_number))"""
 _BY_COORDINATES = """SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.map_index = ?
     AND s.region = ''"""
@@ -50,7 +55,25 @@ def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER)
     """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is
     unknown.
     """
-    lookup = Lookup(_BY_ID, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id)
+    return _by_id(_BY_ID, namespace, ti_id, writer)
+
+
+def readable_task_instance(
+    namespace: Namespace, ti_id: str, is_open: bool, writer: Writer = API_WRITER
+) -> Keyspace:
+    """The same for a call that only reads.
+
+    A task instance that is up for retry has a new id, which its last attempt does not know. Airflow
+    answers 404 to the old one.
+
+    :param is_open: whether no secret is set; then the last attempt's id is known until the next one
+        is queued.
+    """
+    return _by_id(_BY_ID_UNTIL_RETRY if is_open else _BY_ID, namespace, ti_id, writer)
+
+
+def _by_id(sql: str, namespace: Namespace, ti_id: str, writer: Writer) -> Keyspace:
+    lookup = Lookup(sql, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id)
     return Keyspace(namespace, "Task", lookup, writer)
 
 

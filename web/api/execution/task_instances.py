@@ -167,5 +167,6 @@ def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     segments, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
     if not text:
         raise Refused(422, "rendered_map_index cannot be empty")
-    task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text)
+    if not task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text):
+        raise Refused(404, "Task Instance not found")
     return NO_CONTENT
