@@ -91,3 +91,12 @@ def test_a_label_for_an_id_that_is_not_current_is_404(retried, ti_id):
     answer = retried.patch(path, json="a label")
     assert answer.status_code == 404
     assert answer.json == NOT_FOUND
+
+
+def test_a_former_attempt_waits_for_no_reschedule(world):
+    rescheduled = {**ENDED, "state": "up_for_reschedule", "reschedule_date": ENDED["end_date"]}
+    path = f"/execution/task-reschedules/{TI}/start_date"
+    assert world.patch(f"{CALLS}/state", json=rescheduled).status_code == 204
+    assert world.get(path).json is not None
+    queue(world)
+    assert world.get(path).json is None
