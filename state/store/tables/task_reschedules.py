@@ -24,7 +24,7 @@ def remove_reschedules(db: sqlite3.Connection, ti_pk: int) -> None:
 
 
 def first_start(namespace: Namespace, ti_id: str) -> str | None:
-    """When an attempt began to wait, as text; None for a former one, and if it was not rescheduled."""
+    """When an attempt began to wait, as text; None for a former one or if it never was."""
     with namespace.database.reading() as db:
         row = db.execute(
             """SELECT r.start_date FROM task_reschedules r JOIN task_instances t USING (ti_pk)
