@@ -34,6 +34,11 @@ from .tables.scopes import ASSET, CURRENT, TASK
 
 _SKIPPED = 16  # bytes of a call's budget that take as long to read as a row takes to be skipped
 _ATTEMPT = f"SELECT scope_id, ti_pk {CURRENT}"
+_ATTEMPT_UNTIL_RETRY = """SELECT a.scope_id, a.ti_pk FROM task_instances a
+    WHERE a.ns = ? AND a.id = ? AND (a.superseded_at IS NULL OR EXISTS (
+        SELECT 1 FROM task_instances next WHERE next.scope_id = a.scope_id
+        AND next.superseded_at IS NULL AND next.state = 'up_for_retry'
+        AND next.try_number = a.try_number))"""
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 # the writer only of an asset's entry: Airflow shows none of a task's, and the joins take as long as
 # the list itself
@@ -121,9 +126,26 @@ def task_instance(namespace: Namespace, ti_id: str, writer: Writer = API_WRITER)
     """The keyspace of a task instance by its UUID, as workers name it; a superseded attempt's is
     unknown.
     """
-    lookup = Lookup(
-        _ATTEMPT, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id
-    )
+    return _by_id(_ATTEMPT, namespace, ti_id, writer)
+
+
+def readable_task_instance(
+    namespace: Namespace, ti_id: str, is_open: bool, writer: Writer = API_WRITER
+) -> Keyspace:
+    """The same for a call that only reads.
+
+    A task instance that is up for retry has a new id, which its last attempt does not know. Airflow
+    answers 404 to the old one.
+
+    :param is_open: whether no secret is set; then the last attempt's id is known until the next one
+        is queued.
+    """
+    sql = _ATTEMPT_UNTIL_RETRY if is_open else _ATTEMPT
+    return _by_id(sql, namespace, ti_id, writer)
+
+
+def _by_id(sql: str, namespace: Namespace, ti_id: str, writer: Writer) -> Keyspace:
+    lookup = Lookup(sql, (namespace.ns, ti_id), lambda: TaskInstanceNotFound.by_id(ti_id), ti_id)
     return Keyspace(namespace, "Task", lookup, writer)
 
 

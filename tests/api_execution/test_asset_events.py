@@ -214,12 +214,18 @@ def test_the_journal_names_the_assets_of_new_events(new_shop):
     assert "running → success, with an event of the asset 'orders'" in notes
 
 
-def test_an_event_by_way_of_an_alias(shop):
-    by_alias = event("customers", "s3://b/customers", {"n": 1}, source_alias_name="none")
-    report(shop, [outlet("none", None, "AssetAlias")], [by_alias])
-    assert ids(shop, "name=none", "by-asset-alias") == [4]
-    assets = shop.get("/execution/assets/by-alias?alias_name=none").json
+@pytest.mark.parametrize("alias", ["none", "not_yet_there"])
+def test_an_event_by_way_of_an_alias(shop, alias):
+    by_alias = event("customers", "s3://b/customers", {"n": 1}, source_alias_name=alias)
+    report(shop, [outlet(alias, None, "AssetAlias")], [by_alias])
+    assert ids(shop, f"name={alias}", "by-asset-alias") == [4]
+    assets = shop.get(f"/execution/assets/by-alias?alias_name={alias}").json
     assert [asset["name"] for asset in assets] == ["customers"]
+
+
+def test_each_event_of_a_task_has_a_moment_of_its_own(shop):
+    report(shop, [ASSET], [event("orders", "s3://b/orders", {"n": n}) for n in range(3)])
+    assert len({made["timestamp"] for made in events(shop)[2:]}) == 3
 
 
 def test_an_alias_may_bring_up_a_new_asset(shop):

@@ -80,6 +80,12 @@ def test_rendered_fields_and_label_are_shown(shop):
     assert answer["rendered_map_index"] == "a label"
 
 
+def test_no_rendered_fields_at_all_are_refused(shop):
+    answer = shop.put(f"/execution/task-instances/{TI}/rtif", json={})
+    assert answer.status_code == 422
+    assert answer.json == {"detail": "rendered fields cannot be empty"}
+
+
 def defer(client, ti_id):
     body = {"state": "deferred", "classpath": "mod.Trigger", "next_method": "go"}
     body |= {"trigger_kwargs": {"password": "s3cret"}, "queue": "q"}

@@ -414,7 +414,9 @@ def test_a_later_run_is_no_earlier_one(earlier):
 def test_a_slice_may_reach_over_runs(earlier):
     assert earlier.get(f"{KEY}/slice?include_prior_dates=true").json == ["old"]
     earlier.post(KEY, json="new")
-    assert sorted(earlier.get(f"{KEY}/slice?include_prior_dates=true").json) == ["new", "old"]
+    for step in (1, -1):  # they are at the same map index, and follow by run id in either direction
+        path = f"{KEY}/slice?include_prior_dates=true&step={step}"
+        assert earlier.get(path).json == ["new", "old"]
 
 
 def test_no_run_is_earlier_than_an_unknown_one(earlier):

@@ -29,6 +29,11 @@ def bearer() -> str | None:
 # ---------------------------------------------------------------- Execution API
 
 
+def is_open() -> bool:
+    """Whether Airflow's paths need no token in the namespace of this request."""
+    return g.service.keys.checking(g.namespace) is None
+
+
 def authenticate_worker() -> None:
     """Set ``g.writer``: the task instance of the token; without a token that of the path, if any.
 

@@ -74,14 +74,16 @@ def explain(
     ti_id: str | None = None,
     scope_id: int | None = None,
     clears: bool = False,
+    is_open: bool = False,
 ) -> dict[str, Any]:
     """Explain in sentences until when a key is readable, or why it is not found.
 
     :param scope: a task instance, or an asset by its name; None with a ``ti_id``.
-    :param ti_id: the id of an attempt, by which workers name a task instance; a superseded one
-        finds no key.
+    :param ti_id: the id of an attempt, by which workers name a task instance; most superseded ones
+        find no key (:func:`.keyspaces.readable_task_instance`).
     :param scope_id: of the scope's row, where the caller has it.
     :param clears: whether a task's success deletes its keys (``clear_on_success``).
+    :param is_open: whether no secret is set.
     :returns: ``key``, ``scope``, ``found``, ``sentence``, ``expires_at``, ``expired``,
         ``expires_by``, and ``near``: similar keys, each with a ``why``.
     :raises OutOfRange: for a map index that no row can hold.
@@ -89,7 +91,7 @@ def explain(
     namespace.journal.flush()
     with namespace.database.snapshot() as db:
         if ti_id is not None:
-            subject, suggestions = _by_attempt(db, namespace, ti_id, key)
+            subject, suggestions = _by_attempt(db, namespace, ti_id, key, is_open)
         else:
             assert scope is not None
             subject = _by_name(db, namespace, scope, key, scope_id)
@@ -194,7 +196,7 @@ def _unknown(db: sqlite3.Connection, ns: int, scope: StoreScope) -> str:
 
 
 def _by_attempt(
-    db: sqlite3.Connection, namespace: Namespace, ti_id: str, key: str
+    db: sqlite3.Connection, namespace: Namespace, ti_id: str, key: str, is_open: bool
 ) -> tuple[_Subject, list[Miss]]:
     row = db.execute(_ATTEMPT, (namespace.ns, ti_id)).fetchone()
     if row is None:
@@ -202,7 +204,8 @@ def _by_attempt(
         return _Subject(None, key, None, problem), []
     try_number, superseded_at, scope_id, *coordinates = row
     scope = TaskScope(*coordinates)
-    if superseded_at is None:
+    lookup = keyspaces.readable_task_instance(namespace, ti_id, is_open).lookup
+    if db.execute(lookup.sql, lookup.parameters).fetchone():
         return _Subject(scope, key, scope_id), []
     problem = (
         f"This id was that of attempt {try_number}, superseded at {second(superseded_at)}{_ANSWER}"

@@ -253,13 +253,12 @@ def make(
         FROM scopes s JOIN dag_runs r USING (run_pk) WHERE s.scope_id = ?""",
         (scope_id,),
     )
-    timestamp = to_text(namespace.clock.now())
     for change in events:
         asset_pk = _asset_pk(db, namespace, change)
         event = {
             **source,
             "asset_pk": asset_pk,
-            "timestamp": timestamp,
+            "timestamp": to_text(namespace.clock.now()),
             "extra": change.extra,
             "partition_key": change.partition_key,
         }
@@ -286,7 +285,11 @@ def _asset_pk(db: sqlite3.Connection, namespace: Namespace, change: Change) -> i
 def _link_aliases(
     db: sqlite3.Connection, namespace: Namespace, asset_pk: int, names: Iterable[str]
 ) -> None:
+    """Let aliases stand for an asset too; an alias that there is not is made."""
     for name in names:
+        known = "SELECT 1 FROM asset_aliases WHERE ns = ? AND name = ?"
+        if db.execute(known, (namespace.ns, name)).fetchone() is None:
+            put_alias(db, namespace, name, "", None)
         db.execute(
             """INSERT INTO asset_alias_assets (alias_pk, asset_pk)
             SELECT alias_pk, ? FROM asset_aliases WHERE ns = ? AND name = ?

@@ -330,14 +330,15 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
         _update(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
 
 
-def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str) -> None:
-    """Set the label of a mapped task instance.
-
-    :raises TaskInstanceNotFound: if there is none of this id.
-    """
+def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str) -> bool:
+    """Set the label of a mapped task instance; returns False if no current attempt has this id."""
     with namespace.database.transaction() as db:
-        ti_pk, _ = current(db, namespace, ti_id)
-        _update(db, ti_pk, {"rendered_map_index": text})
+        changed = db.execute(
+            """UPDATE task_instances SET rendered_map_index = ?
+            WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
+            (text, namespace.ns, ti_id),
+        ).rowcount
+    return changed == 1
 
 
 def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[int, int]:

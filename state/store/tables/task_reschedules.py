@@ -24,11 +24,12 @@ def remove_reschedules(db: sqlite3.Connection, ti_pk: int) -> None:
 
 
 def first_start(namespace: Namespace, ti_id: str) -> str | None:
-    """When an attempt began to wait, as text; None if it was never rescheduled."""
+    """When an attempt began to wait, as text; None for a former one or if it never was."""
     with namespace.database.reading() as db:
         row = db.execute(
             """SELECT r.start_date FROM task_reschedules r JOIN task_instances t USING (ti_pk)
-            WHERE t.ns = ? AND t.id = ? ORDER BY r.reschedule_pk LIMIT 1""",
+            WHERE t.ns = ? AND t.id = ? AND t.superseded_at IS NULL
+            ORDER BY r.reschedule_pk LIMIT 1""",
             (namespace.ns, ti_id),
         ).fetchone()
     return None if row is None else str(row[0])

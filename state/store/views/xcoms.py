@@ -121,10 +121,10 @@ class Reader:
 
     def _sequence(self, db: sqlite3.Connection, part: Window) -> list[Row]:
         order = "DESC" if part.is_from_end else "ASC"
-        # of several runs in the order in which Airflow's SQLite reads them
+        # of several runs in the order of the index in which Airflow's SQLite finds them
         rows = self._rows(
             db,
-            f"ORDER BY s.map_index {order}, r.run_pk LIMIT :limit OFFSET :offset",
+            f"ORDER BY s.map_index {order}, r.run_id LIMIT :limit OFFSET :offset",
             limit=part.limit,
             offset=part.offset,
         )

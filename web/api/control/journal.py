@@ -15,6 +15,7 @@ from state.store.views import history
 
 from ...errors import invalid
 from ...operation import SLOW, Operation
+from ...request.auth import is_open
 from ...request.parsing import query, read
 from ...responses import is_client_gone, json_answer
 from ...service import setting
@@ -68,8 +69,15 @@ def explain_key() -> Response:
     ti_id = parameters.get("ti_id")
     if (scope is None) == (ti_id is None):
         raise invalid(f"{_A_TASK}, an asset, or an attempt's ti_id", "query")
-    clears = setting("clear_on_success")
-    return json_answer(explain(g.namespace, scope, parameters["key"], ti_id=ti_id, clears=clears))
+    explanation = explain(
+        g.namespace,
+        scope,
+        parameters["key"],
+        ti_id=ti_id,
+        clears=setting("clear_on_success"),
+        is_open=is_open(),
+    )
+    return json_answer(explanation)
 
 
 def scope_of(parameters: dict[str, Any]) -> StoreScope | None:

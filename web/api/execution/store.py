@@ -22,6 +22,7 @@ from state.store import keyspaces
 from state.store.keyspaces import Keyspace
 
 from ...operation import NO_BODY, Operation
+from ...request.auth import is_open
 from ...request.parsing import body, path, query, read
 from ...responses import NO_CONTENT, json_answer, text_answer
 from ..entry_json import execution_value
@@ -96,7 +97,10 @@ def _deleted(released: Released) -> Any:
 def get_task_state_store(task_instance_id: str, key: str) -> Response:
     """Get one key of a task instance."""
     (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
-    return _value(keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer), key)
+    keyspace = keyspaces.readable_task_instance(
+        g.namespace, segments["task_instance_id"], is_open(), g.writer
+    )
+    return _value(keyspace, key)
 
 
 @bp.put(_TASK_KEY)

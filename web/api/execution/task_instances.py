@@ -20,7 +20,7 @@ from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, read
 from ...responses import NO_CONTENT, json_answer
 from ...service import setting
-from . import older_clients
+from . import newer_clients, older_clients
 
 bp = Blueprint("task_instances", __name__, url_prefix="/task-instances")
 _PATH = schemas.TaskInstancePath()
@@ -29,6 +29,7 @@ _HEARTBEAT = schemas.TIHeartbeatInfo()
 _FIELDS = schemas.RenderedFields()
 _MAP_INDEX = schemas.RenderedMapIndex()
 _SKIPPED = schemas.TISkippedDownstreamTasksStatePayload()
+_PLAIN_422 = (errors.HTTPValidationError, errors.ReasonResponse, errors.HTTPExceptionResponse)
 _ENDED = ("failed", "skipped", "removed", "upstream_failed", "success", "up_for_retry")
 
 
@@ -77,7 +78,7 @@ def ti_heartbeat(task_instance_id: str) -> Any:
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
     segments, update = read(
-        path(_PATH, task_instance_id=task_instance_id), body(schemas.TI_STATE_UPDATE)
+        path(_PATH, task_instance_id=task_instance_id), newer_clients.state_report()
     )
     changed = task_instances.set_state(
         g.namespace,
@@ -148,10 +149,17 @@ def ti_skip_downstream(task_instance_id: str) -> Any:
 
 
 @bp.put("/<task_instance_id>/rtif")
-@Operation((201, schemas.RenderedFieldsResponse), body=schemas.RenderedFields, also=(410,))
+@Operation(
+    (201, schemas.RenderedFieldsResponse),
+    body=schemas.RenderedFields,
+    also=(410,),
+    errors={422: _PLAIN_422},
+)
 def ti_put_rtif(task_instance_id: str) -> Response:
     """Store the rendered template fields of a task instance."""
     segments, rendered = read(path(_PATH, task_instance_id=task_instance_id), body(_FIELDS))
+    if not rendered:
+        raise Refused(422, "rendered fields cannot be empty")
     rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered)
     return json_answer({"message": "Rendered task instance fields successfully set"}, 201)
 
@@ -160,12 +168,13 @@ def ti_put_rtif(task_instance_id: str) -> Response:
 @Operation(
     NO_BODY,
     body=schemas.RenderedMapIndex,
-    errors={422: (errors.HTTPValidationError, errors.ReasonResponse, errors.HTTPExceptionResponse)},
+    errors={422: _PLAIN_422},
 )
 def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     """Store the label of a mapped task instance."""
     segments, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
     if not text:
         raise Refused(422, "rendered_map_index cannot be empty")
-    task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text)
+    if not task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text):
+        raise Refused(404, "Task Instance not found")
     return NO_CONTENT

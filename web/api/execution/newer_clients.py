@@ -1,0 +1,34 @@
+"""Bodies as clients of newer versions of the Execution API send them (Airflow 3.4.0b2).
+
+A version is a date; what a version added to a body is left out of it here, since this one does
+nothing with it and would refuse it as an unknown member.
+"""
+
+from __future__ import annotations
+
+from schemas import execution as schemas
+
+from ...request import version
+from ...request.parsing import Part, body
+
+_OF_ENDED = ("loop_decision", "retry_reason")
+# the members of a report of a state, by the version that added them and by the state
+_REPORT_MEMBERS = {
+    "2026-10-30": {
+        "success": ("loop_decision",),
+        **dict.fromkeys(("failed", "skipped", "removed", "upstream_failed"), _OF_ENDED),
+    },
+}
+
+
+def state_report() -> Part:
+    """The body of a report of a state, without what the client's version added to it."""
+    schema, report, where = body(schemas.TI_STATE_UPDATE)
+    if not isinstance(report, dict) or version.of_client() <= version.VERSION:
+        return schema, report, where
+    state = report.get("state")
+    for since, members in _REPORT_MEMBERS.items():
+        if version.of_client() >= since and isinstance(state, str):
+            added = members.get(state, ())
+            report = {name: value for name, value in report.items() if name not in added}
+    return schema, report, where
