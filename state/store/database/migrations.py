@@ -599,3 +599,24 @@ def asset_events_and_aliases(db: Database) -> None:
     ) WITHOUT ROWID
     """
     _execute_all(db, statements)
+
+
+@migrations()
+def logs_of_attempts(db: Database) -> None:
+    """What workers log, by the ids of attempts: like the journal it stays where a reset or a
+    restore takes an attempt away, so no snapshot has it.
+    """
+    statements = """
+    CREATE TABLE task_logs (
+        log_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        ti_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        real_at REAL NOT NULL,
+        size INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        UNIQUE (ns, ti_id, seq)
+    );
+    CREATE INDEX task_logs_by_age ON task_logs (ns, log_pk, size)
+    """
+    _execute_all(db, statements)
