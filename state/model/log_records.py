@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import Any
 
 from . import values
+from .clock import from_text
 
 Record = Mapping[str, Any]
 MOST = 5000  # records of an attempt's log; the oldest ones are left out
@@ -19,6 +20,7 @@ SIZE = 2**20  # bytes of an attempt's log
 LONGEST = 16 * 1024  # bytes of a record; a longer one is cut
 _LENGTHS = ((8000, 20), (1000, 4), (200, 0))  # characters of a text, frames of an error
 _ERRORS = 4  # of a chain
+_MOST_ERROR = 500  # characters
 
 
 def fitted(record: Record) -> tuple[Record, str]:
@@ -71,6 +73,38 @@ def errors_of(record: Record) -> list[Record]:
     return _objects(record.get("error_detail"))
 
 
+def error_of(record: Record) -> str | None:
+    """What was raised last, such as ``ValueError: no rows``; None if a record has no error."""
+    for error in errors_of(record)[:1]:
+        return f"{error.get('exc_type')}: {error.get('exc_value')}"[:_MOST_ERROR]
+    return None
+
+
+def traceback_of(record: Record) -> str | None:
+    """The errors of a record as Python prints them, from the first frame that is not Airflow's; the
+    one that was raised last at the end. None if a record has no error.
+    """
+    parts = []
+    for error in reversed(errors_of(record)):
+        frames = frames_of(error)
+        skipped = next((n for n, frame in enumerate(frames) if not _is_airflows(frame)), 0)
+        parts += [
+            "Traceback (most recent call last):",
+            *(
+                f'  File "{frame.get("filename")}", line {frame.get("lineno")}, '
+                f"in {frame.get('name')}"
+                for frame in frames[skipped:]
+            ),
+            f"{error.get('exc_type')}: {error.get('exc_value')}",
+            "",
+        ]
+    return "\n".join(parts[:-1]) or None
+
+
+def _is_airflows(frame: Record) -> bool:
+    return "/airflow/" in str(frame.get("filename"))
+
+
 def frames_of(error: Record) -> list[Record]:
     """The frames of an error, the innermost last."""
     return _objects(error.get("frames"))
@@ -85,7 +119,7 @@ def _objects(value: Any) -> list[Record]:
 def moment(record: Record) -> float | None:
     """When a record was logged, in seconds since 1970; None if it does not say so."""
     try:
-        time = datetime.fromisoformat(str(record.get("timestamp")).replace("Z", "+00:00"))
+        time = from_text(str(record.get("timestamp")))
     except ValueError:
         return None
     if time.tzinfo is None:

@@ -40,6 +40,7 @@ def register(app: Flask) -> None:
         really_ago,
         preview,
         actor_name,
+        took,
     ):
         app.add_template_filter(filter_, filter_.__name__)
 
@@ -80,6 +81,13 @@ def _ago(passed: float) -> str:
     if passed < 0:
         return f"in {words(passed)}"
     return f"{words(passed)} ago"
+
+
+def took(seconds: float) -> str:
+    """How long an attempt ran: ``0.350 s``, ``2 minutes 5 seconds``."""
+    if abs(seconds) < 10:
+        return f"{seconds:.3f} s"
+    return words(seconds)
 
 
 def until(text: str | None) -> str:

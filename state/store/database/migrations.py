@@ -614,9 +614,11 @@ def logs_of_attempts(db: Database) -> None:
         seq INTEGER NOT NULL,
         real_at REAL NOT NULL,
         size INTEGER NOT NULL,
+        error TEXT,
         record TEXT NOT NULL,
         UNIQUE (ns, ti_id, seq)
     );
-    CREATE INDEX task_logs_by_age ON task_logs (ns, log_pk, size)
+    CREATE INDEX task_logs_by_age ON task_logs (ns, log_pk, size);
+    CREATE INDEX task_logs_of_errors ON task_logs (ns, ti_id, seq) WHERE error IS NOT NULL
     """
     _execute_all(db, statements)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ...errors import TaskInstanceNotFound
 from ...model import values
-from ...model.log_records import MOST, SIZE, Record, fitted, moment
+from ...model.log_records import MOST, SIZE, Record, error_of, fitted, moment
 from ..database.connections import Database
 
 LIMIT = 16 * 2**20  # bytes of the logs of a namespace
@@ -61,10 +61,10 @@ def add(
             seq += 1
             record, text = fitted(record)
             real_at = max(real_at, moment(record) or real_at)
-            row = {**parameters, "seq": seq, "real_at": real_at, "size": len(text), "record": text}
+            row = (ns, ti_id, seq, real_at, len(text), error_of(record), text)
             db.execute(
-                """INSERT INTO task_logs (ns, ti_id, seq, real_at, size, record)
-                VALUES (:ns, :ti_id, :seq, :real_at, :size, :record)""",
+                """INSERT INTO task_logs (ns, ti_id, seq, real_at, size, error, record)
+                VALUES (?, ?, ?, ?, ?, ?, ?)""",
                 row,
             )
         _trim(db, _OF_ATTEMPT, {**parameters, "bytes": SIZE, "rows": MOST})
@@ -100,9 +100,14 @@ def log_of(database: Database, ns: int, ti_id: str, most: int = MOST) -> Log:
     return Log(records, count - len(rows), first - 1)
 
 
-def attempts_with_logs(database: Database, ns: int, ti_ids: list[str]) -> set[str]:
-    """Those of the ids of attempts that have a log."""
+def summaries(database: Database, ns: int, ti_ids: list[str]) -> dict[str, str | None]:
+    """Those of the attempts that have a log, each with the last error in it; None for no error.
+
+    :param ti_ids: ids of attempts.
+    """
     marks = ", ".join("?" * len(ti_ids))
-    sql = f"SELECT DISTINCT ti_id FROM task_logs WHERE ns = ? AND ti_id IN ({marks})"
+    sql = f"""SELECT ti_id, (SELECT e.error FROM task_logs e WHERE e.ns = t.ns
+        AND e.ti_id = t.ti_id AND e.error IS NOT NULL ORDER BY e.seq DESC LIMIT 1)
+        FROM (SELECT DISTINCT ns, ti_id FROM task_logs WHERE ns = ? AND ti_id IN ({marks})) t"""
     with database.reading() as db:
-        return {ti_id for (ti_id,) in db.execute(sql, (ns, *ti_ids))}
+        return dict(db.execute(sql, (ns, *ti_ids)).fetchall())
