@@ -342,7 +342,12 @@ def test_a_group_is_folded_unless_it_has_an_error(log):
 
 def test_records_that_are_not_stored_are_counted(log):
     answer = log(record("hello"), left_out=1200)
-    assert "The first 1,200 lines are not stored" in section(answer, "log")
+    assert "1,200 lines before are not stored" in section(answer, "log")
+
+
+def test_a_single_line_that_is_not_stored_is_counted(log):
+    answer = log(record("hello"), left_out=1)
+    assert "lines. 1 line before is not stored" in section(answer, "log")
 
 
 def test_lines_that_are_not_shown_are_in_the_raw_text(world, log):
