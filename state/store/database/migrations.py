@@ -622,3 +622,11 @@ def logs_of_attempts(db: Database) -> None:
     CREATE INDEX task_logs_of_errors ON task_logs (ns, ti_id, seq) WHERE error IS NOT NULL
     """
     _execute_all(db, statements)
+
+
+@migrations()
+def sizes_of_xcoms(db: Database) -> None:
+    """The bytes of an XCom, so that those of a slice are counted without reading values."""
+    for snapshot in ("", "snapshot_"):
+        db.execute(f"ALTER TABLE {snapshot}xcoms ADD COLUMN size INTEGER NOT NULL DEFAULT 0")
+        db.execute(f"UPDATE {snapshot}xcoms SET size = length(value)")

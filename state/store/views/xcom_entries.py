@@ -77,8 +77,8 @@ def of_task(
     parameters = {**row, "most": most, "longest": longest}
     with namespace.database.snapshot() as db:
         (total,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
-        sql = f"""SELECT x.key, s.map_index, x.timestamp, length(x.value) AS size,
-            CASE WHEN length(x.value) <= :longest THEN x.value END AS value
+        sql = f"""SELECT x.key, s.map_index, x.timestamp, x.size,
+            CASE WHEN x.size <= :longest THEN x.value END AS value
             {source} ORDER BY s.map_index, x.key LIMIT :most"""
         return rows(db, sql, parameters), int(total)
 
