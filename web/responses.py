@@ -36,6 +36,12 @@ def json_answer(document: Any, status: int = 200) -> Response:
     return text_answer(json.dumps(document), status)
 
 
+def plain_text(text: str) -> Response:
+    """A page of text that somebody else wrote: a browser runs nothing in it."""
+    headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+    return Response(text, 200, headers, content_type="text/plain; charset=utf-8")
+
+
 def large_answer(members: Iterator[tuple[str, Any]]) -> Response:
     """Like :func:`json_answer`, of an object whose lists may be long: it is sent while it is read,
     in blocks, so that it needs little memory and stops no other thread.

@@ -9,7 +9,7 @@ from ..fields.airflow import Text, UtcDateTime
 
 
 class Snapshot(Schema):
-    """A snapshot; ``size`` is the number of bytes of its values, as JSON."""
+    """A snapshot; ``size`` is the number of bytes of its values and XComs, as JSON."""
 
     name = fields.Str(required=True)
     taken_at = UtcDateTime(required=True)

@@ -53,7 +53,7 @@ TABLES = {
         "writer_ti_pk, ref_id, seq",
         _OF_SCOPES,
     ),
-    "xcoms": ("xcom_pk", "scope_id, key, value, timestamp, seq", _OF_SCOPES),
+    "xcoms": ("xcom_pk", "scope_id, key, value, timestamp, seq, size", _OF_SCOPES),
     "variables": ("variable_pk", "ns, key, value, description", _OF_NAMESPACE),
     "connections": (
         "connection_pk",
@@ -74,12 +74,18 @@ TABLES = {
 _FIXED = {"entries": ("scope_id", "key")}  # an entry never changes its key, so its index need not
 _TAKEN = "snapshot_pk = :snapshot"
 
-
-# values may be long: these rows are compared by their numbers, by which they are the same (a
-# replaced XCom has another key)
+# the tables of values, which may be many and long: they are copied in slices, and their rows are
+# compared by their numbers, by which they are the same (a replaced XCom has another key)
 _SAME = {
     "entries": "e.seq = t.seq AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk",
     "xcoms": "e.seq = t.seq",
+}
+VALUES = tuple(_SAME)
+# of the copies, which of them may be restored before the restore itself
+_PREPARED = {
+    "entries": """t.seq > 0 AND (writer_ti_pk IS NULL
+        OR EXISTS (SELECT 1 FROM task_instances w WHERE w.ti_pk = t.writer_ti_pk))""",
+    "xcoms": "true",
 }
 
 
@@ -106,16 +112,18 @@ CHANGED_ENTRIES = f"FROM ({_changed('entries')}) e"
 def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     """Copy the rows of a namespace into a snapshot, inside the caller's transaction.
 
-    Entries that :func:`take_some` has copied stay, unless they have changed since, or their writer
-    was deleted.
+    Values that :func:`take_some` has copied stay, unless they have changed since, or the writer of
+    an entry was deleted.
     """
     parameters = {"ns": ns, "snapshot": snapshot}
-    db.execute(
-        f"""DELETE FROM snapshot_entries AS t WHERE {_TAKEN} AND NOT EXISTS
-        (SELECT 1 FROM entries e WHERE e.entry_id = t.entry_id AND e.seq = t.seq
-         AND e.writer_ti_pk IS t.writer_ti_pk)""",
-        parameters,
-    )
+    same = {**_SAME, "entries": "e.seq = t.seq AND e.writer_ti_pk IS t.writer_ti_pk"}
+    for table in VALUES:
+        key = TABLES[table][0]
+        db.execute(
+            f"""DELETE FROM snapshot_{table} AS t WHERE {_TAKEN} AND NOT EXISTS
+            (SELECT 1 FROM {table} e WHERE e.{key} = t.{key} AND {same[table]})""",
+            parameters,
+        )
     for table, (key, columns, mine) in TABLES.items():
         taken = f"SELECT 1 FROM snapshot_{table} t WHERE {_TAKEN} AND t.{key} = {table}.{key}"
         db.execute(
@@ -127,32 +135,45 @@ def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
 
 
 def take_some(db: sqlite3.Connection, ns: int, snapshot: int, most: int) -> int:
-    """Copy the next entries of a namespace, inside the caller's transaction; returns how many.
+    """Copy the next values of a namespace, inside the caller's transaction; returns how many.
 
-    Only for entries that the journal numbers: by their number :func:`take` knows changed ones.
+    Only for those that the journal numbers: by their number :func:`take` knows changed ones.
     """
-    key, columns, mine = TABLES["entries"]
-    parameters = {"ns": ns, "snapshot": snapshot, "most": most}
-    sql = f"SELECT ifnull(max({key}), 0) FROM snapshot_entries WHERE {_TAKEN}"
-    (parameters["after"],) = db.execute(sql, parameters).fetchone()
-    source = f"FROM entries WHERE {key} > :after AND +{mine}"  # in the order of the table
+    for table in VALUES:
+        count = _take_some(db, table, {"ns": ns, "snapshot": snapshot, "most": most})
+        if count:
+            return count
+    return 0
+
+
+def _take_some(db: sqlite3.Connection, table: str, parameters: dict[str, int]) -> int:
+    key, columns, mine = TABLES[table]
+    sql = f"SELECT ifnull(max({key}), 0) FROM snapshot_{table} WHERE {_TAKEN}"
+    (after,) = db.execute(sql, parameters).fetchone()
+    parameters = {**parameters, "after": after}
+    source = f"FROM {table} WHERE {key} > :after AND +{mine}"  # in the order of the table
     last = end_of_slice(
         db.execute(f"SELECT {key}, size {source} ORDER BY {key} LIMIT :most", parameters)
     )
     return db.execute(
-        f"""INSERT INTO snapshot_entries (snapshot_pk, {key}, {columns})
+        f"""INSERT INTO snapshot_{table} (snapshot_pk, {key}, {columns})
         SELECT :snapshot, {key}, {columns} {source} AND {key} <= :last""",
         {**parameters, "last": last},
     ).rowcount
 
 
 def drop_some(db: sqlite3.Connection, snapshot: int, most: int) -> int:
-    """Delete entries of a snapshot, inside the caller's transaction; returns how many."""
-    parameters = {"snapshot": snapshot, "most": most}
-    sql = f"SELECT entry_id, size FROM snapshot_entries WHERE {_TAKEN} ORDER BY 1 LIMIT :most"
-    last = end_of_slice(db.execute(sql, parameters))
-    sql = f"DELETE FROM snapshot_entries WHERE {_TAKEN} AND entry_id <= :last"
-    return db.execute(sql, {**parameters, "last": last}).rowcount
+    """Delete values of a snapshot, inside the caller's transaction; returns how many."""
+    for table in VALUES:
+        key = TABLES[table][0]
+        parameters = {"snapshot": snapshot, "most": most}
+        sql = f"SELECT {key}, size FROM snapshot_{table} WHERE {_TAKEN} ORDER BY 1 LIMIT :most"
+        last = end_of_slice(db.execute(sql, parameters))
+        sql = f"DELETE FROM snapshot_{table} WHERE {_TAKEN} AND {key} <= :last"
+        count = db.execute(sql, {**parameters, "last": last}).rowcount
+        if count:
+            return count
+    return 0
 
 
 def prepare(db: sqlite3.Connection, ns: int, snapshot: int) -> int:
@@ -179,34 +200,33 @@ def prepare(db: sqlite3.Connection, ns: int, snapshot: int) -> int:
 
 
 def prepare_some(
-    db: sqlite3.Connection, ns: int, snapshot: int, after: int, most: int
+    db: sqlite3.Connection, ns: int, snapshot: int, table: str, after: int, most: int
 ) -> int | None:
-    """Copy entries of a snapshot into hidden scopes, inside the caller's transaction.
+    """Copy values of a snapshot into hidden scopes, inside the caller's transaction.
 
     Entries without a number, which :func:`restore` would copy again, are left to it; and those
     whose writer is unknown.
 
-    :param after: the entry after which to begin.
-    :param most: entries to look at.
-    :returns: the last entry; None if there is none.
+    :param table: one of :data:`VALUES`.
+    :param after: the row after which to begin.
+    :param most: rows to look at.
+    :returns: the last row; None if there is none.
     """
-    key, columns, _ = TABLES["entries"]
+    key, columns, _ = TABLES[table]
     parameters = {
         "owner": hidden.owner(ns),
         "snapshot": snapshot,
         "after": after,
         "most": most,
     }
-    source = f"FROM snapshot_entries t WHERE {_TAKEN} AND {key} > :after"
+    source = f"FROM snapshot_{table} t WHERE {_TAKEN} AND {key} > :after"
     last = end_of_slice(
         db.execute(f"SELECT {key}, size {source} ORDER BY {key} LIMIT :most", parameters)
     )
     db.execute(
-        f"""INSERT INTO entries ({key}, {columns}) SELECT {key}, {columns} {source}
-        AND {key} <= :last AND seq > 0
-        AND scope_id IN (SELECT scope_id FROM scopes WHERE run_pk = ({hidden.RUN}))
-        AND (writer_ti_pk IS NULL OR EXISTS
-             (SELECT 1 FROM task_instances w WHERE w.ti_pk = t.writer_ti_pk))""",
+        f"""INSERT INTO {table} ({key}, {columns}) SELECT {key}, {columns} {source}
+        AND {key} <= :last AND {_PREPARED[table]}
+        AND scope_id IN (SELECT scope_id FROM scopes WHERE run_pk = ({hidden.RUN}))""",
         {**parameters, "last": last},
     )
     return last
@@ -215,9 +235,9 @@ def prepare_some(
 def restore(db: sqlite3.Connection, ns: int, snapshot: int, is_hiding: bool = False) -> None:
     """Make the rows of a namespace those of a snapshot, inside the caller's transaction.
 
-    An entry whose number is the snapshot's is the same entry and is not touched.
+    A value whose number is the snapshot's is the same value and is not touched.
 
-    :param is_hiding: leave the deletion of the entries of scopes that the snapshot does not have to
+    :param is_hiding: leave the deletion of the values of scopes that the snapshot does not have to
         :func:`hidden.delete`.
     """
     parameters = {"ns": ns, "snapshot": snapshot}

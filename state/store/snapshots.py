@@ -32,7 +32,7 @@ from .tables.namespaces import write_clock
 
 log = logging.getLogger("stateroom")
 BEFORE_RESET = "before-reset"
-_FEW = 10_000  # entries
+_FEW = 10_000  # entries and XComs
 _HIDE = f"name = '{HIDDEN}' || snapshot_pk"  # of one that is unfinished or dropped
 
 
@@ -53,12 +53,12 @@ def take(namespace: Namespace, name: str) -> dict[str, Any]:
 
 @contextmanager
 def unfinished(namespace: Namespace) -> Iterator[int | None]:
-    """A snapshot that nobody sees yet, with copies of most entries, for :func:`take_within`.
+    """A snapshot that nobody sees yet, with copies of most values, for :func:`take_within`.
 
     What the block leaves of it, or has replaced by it, is deleted afterwards.
 
-    :returns: its row; None for few entries, a database in memory, or without a journal, where the
-        number of an entry does not tell whether it has changed.
+    :returns: its row; None for few values, a database in memory, or without a journal, where the
+        number of a value does not tell whether it has changed.
     """
     with namespace.taking:
         try:
@@ -84,10 +84,19 @@ def _copied(namespace: Namespace) -> int | None:
 
 def _is_small(namespace: Namespace) -> bool:
     """Whether a namespace is copied at once in less time than a slice takes."""
-    sql = f"SELECT size FROM entries WHERE scope_id IN ({scopes.OF_NAMESPACE}) LIMIT :most"
+    sizes: list[int] = []
     with namespace.database.reading() as db:
-        sizes = [size for (size,) in db.execute(sql, {"ns": namespace.ns, "most": _FEW + 1})]
+        for table in copies.VALUES:
+            sql = f"SELECT size FROM {table} WHERE scope_id IN ({scopes.OF_NAMESPACE}) LIMIT :most"
+            rows_of_table = db.execute(sql, {"ns": namespace.ns, "most": _FEW + 1})
+            sizes += [size for (size,) in rows_of_table]
     return len(sizes) <= _FEW and sum(sizes) <= BYTES
+
+
+def _small() -> str:
+    """The condition for snapshots that are restored or deleted at once."""
+    xcoms = "SELECT count(*) FROM snapshot_xcoms x WHERE x.snapshot_pk = snapshots.snapshot_pk"
+    return f"keys + ({xcoms}) <= {_FEW} AND size <= {BYTES}"
 
 
 def _insert(db: sqlite3.Connection, namespace: Namespace) -> int:
@@ -163,8 +172,7 @@ def take_within(
     :param snapshot: from :func:`unfinished`, whose copies need not be made again.
     """
     replaced = (namespace.ns, name)
-    small = f"keys <= {_FEW} AND size <= {BYTES}"
-    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {small}", replaced)
+    db.execute(f"DELETE FROM snapshots WHERE ns = ? AND name = ? AND {_small()}", replaced)
     db.execute(f"UPDATE snapshots SET {_HIDE} WHERE ns = ? AND name = ?", replaced)
     if snapshot is None:
         snapshot = _insert(db, namespace)
@@ -175,8 +183,12 @@ def take_within(
             (SELECT json_group_array(json_array(fault_id, fault, matched, fired))
              FROM faults f WHERE f.ns = n.ns)
          FROM namespaces n WHERE n.ns = snapshots.ns),
-        (keys, size) = (SELECT count(*), ifnull(sum(size), 0) FROM snapshot_entries e
-         WHERE e.snapshot_pk = snapshots.snapshot_pk)
+        keys = (SELECT count(*) FROM snapshot_entries e
+         WHERE e.snapshot_pk = snapshots.snapshot_pk),
+        size = (SELECT ifnull(sum(size), 0) FROM
+         (SELECT size FROM snapshot_entries e WHERE e.snapshot_pk = snapshots.snapshot_pk
+          UNION ALL
+          SELECT size FROM snapshot_xcoms x WHERE x.snapshot_pk = snapshots.snapshot_pk))
         WHERE snapshot_pk = :snapshot""",
         {"name": name, "now": to_text(namespace.clock.now()), "snapshot": snapshot},
     )
@@ -184,7 +196,7 @@ def take_within(
 
 def listed(namespace: Namespace) -> list[dict[str, Any]]:
     """The snapshots by name: ``name``, ``taken_at`` by the namespace's clock, ``keys`` (their
-    number) and ``size`` in bytes.
+    number) and ``size`` of keys and XComs in bytes.
     """
     with namespace.database.reading() as db:
         return _listed(db, namespace)
@@ -253,7 +265,7 @@ def restore(namespace: Namespace, name: str) -> None:
 
 @contextmanager
 def _prepared(namespace: Namespace, name: str) -> Iterator[bool]:
-    """Most entries of a snapshot, in scopes that nobody sees yet, for :func:`restore`.
+    """Most values of a snapshot, in scopes that nobody sees yet, for :func:`restore`.
 
     What the block leaves of them, or has replaced by them, is deleted afterwards.
 
@@ -277,26 +289,31 @@ def _prepare(namespace: Namespace, name: str) -> bool:
         return False
     with database.reading() as db:
         snapshot = _find(db, namespace, name)[0]
-        sql = "SELECT keys, size FROM snapshots WHERE snapshot_pk = ?"
-        keys, size = db.execute(sql, (snapshot,)).fetchone()
-    if keys <= _FEW and size <= BYTES and _is_small(namespace):
+        sql = f"SELECT {_small()} FROM snapshots WHERE snapshot_pk = ?"
+        (is_small,) = db.execute(sql, (snapshot,)).fetchone()
+    if is_small and _is_small(namespace):
         return False
     with database.transaction() as db:
         if not copies.prepare(db, namespace.ns, snapshot):
             return True
+    for table in copies.VALUES:
+        _prepare_values(namespace, snapshot, table)
+    return True
+
+
+def _prepare_values(namespace: Namespace, snapshot: int, table: str) -> None:
     after = 0
 
     def copy(most: int) -> int:
         nonlocal after
-        with database.transaction() as db:
-            last = copies.prepare_some(db, namespace.ns, snapshot, after, most)
+        with namespace.database.transaction() as db:
+            last = copies.prepare_some(db, namespace.ns, snapshot, table, after, most)
         if last is None:
             return 0
         after = last
         return most
 
     in_slices(copy)
-    return True
 
 
 def _restore_rows(

@@ -14,6 +14,7 @@ from tests.support.world import SECRET
 LONG_KEY = "k" * 512
 HOSTILE = "<script>document.title='owned'</script>\"'&"
 ARABIC = "مفتاح النص العربي 🌊"
+RUNS = {"long": LONG_KEY, "hostile": HOSTILE, "arabic": ARABIC}
 MALFORMED = {"__airflow_state_ref__": "", "more": True}
 
 
@@ -34,8 +35,9 @@ def full(site):
         space.write(space.task("load", number), "progress", {"rows": number})
     space.asset("orders")
     space.asset(ARABIC, "s3://bucket/" + "u" * 500)
-    for key in (LONG_KEY, HOSTILE, ARABIC):
-        space.share(key)
+    for task_id, text in RUNS.items():
+        space.share(text)
+        space.run(task_id, text)
     yield space
     space.drop()
 
@@ -55,6 +57,7 @@ def pages(space):
         *(space.url + path for path in lists),
         space.task_page(),
         space.task_page(task_id="load", map_index=30),
+        *(space.task_page(task_id=task_id, map_index=1) for task_id in RUNS),
         *(space.key_page(key) for key in keys),
         space.url + "/asset?asset_id=1",
         space.url + "/asset?asset_id=2",
@@ -124,7 +127,7 @@ def test_hostile_texts_stay_text(full, open_page):
     assert page.title() == f"{HOSTILE} · Stateroom"
     assert HOSTILE in page.inner_text(".tree")
     page.goto(full.url + "/?show=keys")
-    assert page.get_by_role("link", name=HOSTILE).is_visible()
+    assert page.get_by_role("link", name=HOSTILE).first.is_visible()
     assert "owned" not in page.title().split()
 
 

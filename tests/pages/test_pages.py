@@ -24,7 +24,7 @@ ADDRESSES = (
     "/bench",
     "/nowhere",
 )
-PARTS = {"/live", "/key/raw"}  # a part of a page, and a value as plain text
+PARTS = {"/live", "/key/raw", "/task/raw"}  # a part of a page, and plain text
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
 
 

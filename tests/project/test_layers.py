@@ -38,6 +38,7 @@ LAYERS = (
     ("state.client.report",),
     ("state.client.stateroom",),
     ("state.run",),
+    ("state.run.log",),
     ("state.run.workers",),
     ("state.run.airflow_worker", "state.run.errors"),
     ("state.client.journal", "state.client.state", "state.client.workers"),

@@ -1,6 +1,7 @@
 """Long writes go in slices: others write in between, and readers see all of it or nothing."""
 
 import contextlib
+import json
 import sqlite3
 import threading
 from functools import partial
@@ -8,12 +9,13 @@ from functools import partial
 import pytest
 
 from state.errors import NamespaceNotFound, SnapshotNotFound
-from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.model.scopes import API_WRITER, AssetStateStoreWriterKind, TaskScope, Writer
 from state.process import ServerProcess
 from state.store import copies, fixtures, keyspaces, snapshots
 from state.store.database import slices
+from state.store.database.migrations import migrations
 from state.store.store import Store
-from state.store.tables import assets, hidden, namespaces, task_instances
+from state.store.tables import assets, hidden, namespaces, task_instances, xcoms
 from tests.support.waiting import wait_for
 
 TASK = TaskScope("d", "r", "t")
@@ -393,6 +395,140 @@ def test_a_replaced_or_dropped_snapshot_leaves_no_row(store, namespace):
     assert rows_of_snapshots(store) == KEYS
     snapshots.drop(namespace, "s")
     assert rows_of_snapshots(store) == 0
+
+
+# ---------------------------------------------------------------- XComs
+
+
+@pytest.fixture
+def pushed(store):
+    """A namespace whose task has pushed many XComs, and has no key."""
+    namespace = store.create_namespace("pushed")
+    task_instances.create_task_instance(namespace, TASK)
+    for number in range(KEYS):
+        push(namespace, f"key {number:02}", number)
+    return namespace
+
+
+def push(namespace, key, value):
+    xcoms.set_xcom(namespace, TASK, key, json.dumps(value), API_WRITER)
+
+
+def push_more(namespace):
+    push(namespace, "key 00", "overwritten")
+    xcoms.delete_xcom(namespace, TASK, "key 01", API_WRITER)
+    push(namespace, "key 59", "overwritten too")
+    push(namespace, "key 60", "added")
+
+
+def pushed_values(namespace):
+    document = fixtures.export(namespace)
+    return {row["key"]: row["value"] for row in document.get("xcoms", [])}
+
+
+def count_of(store, table):
+    with store.reading() as db:
+        return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
+def test_others_push_while_a_snapshot_is_taken(pushed, between):
+    ended = between(lambda: push_more(pushed))
+    snapshots.take(pushed, "s")
+    assert ended.is_set()
+    now = pushed_values(pushed)
+    assert now["key 00"] == "overwritten"
+    assert "key 01" not in now
+    reset(pushed)
+    snapshots.restore(pushed, "s")
+    assert pushed_values(pushed) == now
+
+
+def test_others_write_while_xcoms_are_restored(pushed, other, between):
+    before = pushed_values(pushed)
+    snapshots.take(pushed, "s")
+    reset(pushed)
+    ended = between(lambda: other.set("k", "kept"), copies, "prepare_some")
+    snapshots.restore(pushed, "s")
+    assert ended.is_set()
+    assert pushed_values(pushed) == before
+
+
+def test_others_write_while_a_reset_deletes_xcoms(store, pushed, other, between):
+    ended = between(lambda: other.set("k", "kept"), hidden, "_delete_some")
+    reset(pushed)
+    assert ended.is_set()
+    assert pushed_values(pushed) == {}
+    assert count_of(store, "xcoms") == 0
+
+
+def test_others_write_while_the_xcoms_of_a_snapshot_are_dropped(store, pushed, other, between):
+    snapshots.take(pushed, "s")
+    ended = between(lambda: other.set("k", "kept"), copies, "drop_some")
+    snapshots.drop(pushed, "s")
+    assert ended.is_set()
+    assert count_of(store, "snapshot_xcoms") == 0
+
+
+def test_no_xcom_is_written_in_the_transaction_itself(store, pushed, monkeypatch):
+    taken = changes_of(monkeypatch, copies, "take")
+    snapshots.take(pushed, "s")
+    emptied = changes_of(monkeypatch, namespaces, "empty")
+    reset(pushed)
+    restored = changes_of(monkeypatch, copies, "restore")
+    snapshots.restore(pushed, "s")
+    assert all(0 < rows < 10 for rows in taken + emptied + restored)
+    assert count_of(store, "xcoms") == KEYS
+
+
+def test_a_replaced_snapshot_leaves_no_xcom(store, pushed):
+    snapshots.take(pushed, "s")
+    snapshots.take(pushed, "s")
+    assert count_of(store, "snapshot_xcoms") == KEYS
+
+
+@pytest.mark.parametrize("value", ["x", "x" * 2**20], ids=["many", "large"])
+def test_a_namespace_of_xcoms_is_large(tmp_path, monkeypatch, value):
+    """It is copied in slices, although it has no keys."""
+    monkeypatch.setattr(snapshots, "_FEW", 40)
+    store = Store(str(tmp_path / "large.db"))
+    task_instances.create_task_instance(store.namespace(), TASK)
+    for number in range(50 if len(value) == 1 else 3):
+        push(store.namespace(), f"key {number}", value)
+    taken = changes_of(monkeypatch, copies, "take")
+    snapshots.take(store.namespace(), "s")
+    assert taken[0] < 10
+    reset(store.namespace())
+    restored = changes_of(monkeypatch, copies, "restore")
+    snapshots.restore(store.namespace(), "s")
+    assert restored[0] < 10
+    store.close()
+
+
+def test_the_size_of_a_snapshot_counts_its_xcoms(pushed):
+    push(pushed, "large", "x" * 998)
+    assert snapshots.take(pushed, "s")["size"] == 1000 + len("".join(map(str, range(KEYS))))
+
+
+def test_an_older_file_has_the_sizes_of_its_xcoms(tmp_path, monkeypatch):
+    path = str(tmp_path / "older.db")
+    steps = [step for step in migrations._migrations if step.name != "sizes_of_xcoms"]
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "_migrations", steps)
+        Store(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        run = "'d', 'r', '', ''"
+        db.execute(f"INSERT INTO dag_runs (ns, dag_id, run_id, run_after, state) VALUES (1, {run})")
+        db.execute("INSERT INTO scopes (run_pk, task_id, map_index) VALUES (1, 't', -1)")
+        db.execute(
+            "INSERT INTO xcoms (scope_id, key, value, timestamp, seq) VALUES (1, 'k', '[1]', '', 1)"
+        )
+    store = Store(path)
+    with store.reading() as db:
+        assert db.execute("SELECT size FROM xcoms").fetchall() == [(3,)]
+    store.close()
+
+
+# ---------------------------------------------------------------- slices themselves
 
 
 def test_a_slice_ends_with_the_row_that_is_too_large():

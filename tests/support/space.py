@@ -8,6 +8,22 @@ import requests
 
 RUN = "scheduled__2026-01-01T00:00:00+00:00"
 EXTRACT = {"dag_id": "etl", "run_id": RUN, "task_id": "extract"}
+START = "2026-01-01T10:00:00Z"
+
+
+def log_with(text):
+    """The log of a task in which a text stands everywhere."""
+    record = {"timestamp": START, "logger": text, "member": text}
+    error = {"exc_type": text, "exc_value": text, "frames": [{"filename": text, "name": text}]}
+    levels = ("debug", "info", "warning", "error", "critical")
+    records = [
+        {"event": "::group::Pre Execute", **record},
+        *({"level": level, "event": text, **record} for level in levels),
+        {"event": "::endgroup::", **record},
+        *({"level": level, "event": f"{text}\n  {text}", **record} for level in levels),
+        {"level": "error", "event": "failed", "error_detail": [error] * 2, **record},
+    ]
+    return {"records": records, "left_out": 3}
 
 
 class Space:
@@ -60,6 +76,27 @@ class Space:
         connection = {**dict.fromkeys(members, text), "port": 5432}
         document = {"variables": [variable], "connections": [connection]}
         self._json("PUT", "/_stateroom/fixture", json=document)
+
+    def run(self, task_id, text):
+        """Run the first attempts of mapped task instances, which have this text everywhere: of the
+        second one with an error, a retry, and a log that has lost its beginning.
+        """
+        for index in range(2):
+            ti_id = self.task(task_id, index)
+            place = {**EXTRACT, "task_id": task_id, "map_index": index}
+            queued = {**place, "id": ti_id, "state": "queued", "max_tries": 1}
+            self._json("PUT", "/_stateroom/fixture", json={"task_instances": [queued]})
+            path = f"/execution/task-instances/{ti_id}"
+            worker = {"hostname": text, "unixname": text, "pid": 7, "start_date": START}
+            self._json("PATCH", f"{path}/run", json={"state": "running", **worker})
+            self._json("PUT", f"{path}/rtif", json={text: text, "rows": [text] * 3})
+            values = {text: text, "report": {text: [text] * 20}, "large": "x" * 100_000}
+            xcoms = [{**place, "key": key, "value": value} for key, value in values.items()]
+            self._json("PUT", "/_stateroom/fixture", json={"xcoms": xcoms})
+            self.write(ti_id, text, text)
+            self._json("POST", f"/_stateroom/task-instances/{ti_id}/log", json=log_with(text))
+        retry = {"state": "up_for_retry", "end_date": START}
+        self._json("PATCH", f"{path}/state", json=retry)
 
     def read(self, ti_id, key):
         """Return the value as a task would read it."""

@@ -13,9 +13,9 @@ from state.store.views import details, history, keys, lists
 
 from ..errors import Refused
 from ..operation import SLOW, WAITING, lane, part_of_page
-from ..responses import is_client_gone
+from ..responses import is_client_gone, plain_text
 from ..service import PREFIX
-from . import session
+from . import session, task
 from .examples import set_command
 from .forms import default_at
 from .urls import ROWS, here, key_url, number, one_of, owner_args, owner_url, read, to
@@ -148,16 +148,22 @@ def show_owner(owner: dict[str, Any], status: int = 200, **more: Any) -> Any:
     facts["rows"] = keys.of_scope(g.namespace, owner["scope_id"], page.order, ROWS, page.offset)
     facts["default_at"] = default_at()
     if owner["asset_id"] is None:
-        facts["attempts"] = details.attempts(g.namespace, owner["scope_id"])
-        facts["siblings"] = details.siblings(g.namespace, owner)
+        facts |= task.facts(owner)
     return render_template("owner.html", set_command=set_command, **facts, **more), status
 
 
 @bp.get("/task")
 @lane(SLOW)
 def show_task() -> Any:
-    """A task instance: its keys, its attempts, its map indices."""
+    """A task instance: its keys, attempts, map indices, rendered fields, XComs and log."""
     return show_owner(named_task())
+
+
+@bp.get("/task/raw")
+@lane(SLOW)
+def show_task_part() -> Response:
+    """The whole of an XCom, of the rendered fields or of a log, as text."""
+    return plain_text(task.raw(named_task()))
 
 
 @bp.get("/asset")

@@ -39,6 +39,7 @@ def register(app: Flask) -> None:
         really_ago,
         preview,
         actor_name,
+        took,
     ):
         app.add_template_filter(filter_, filter_.__name__)
 
@@ -79,6 +80,13 @@ def _ago(passed: float) -> str:
     if passed < 0:
         return f"in {duration(passed)}"
     return f"{duration(passed)} ago"
+
+
+def took(seconds: float) -> str:
+    """How long an attempt ran: ``0.350 s``, ``2 minutes 5 seconds``."""
+    if abs(seconds) < 10:
+        return f"{seconds:.3f} s"
+    return duration(seconds)
 
 
 def until(text: str | None) -> str:

@@ -18,6 +18,7 @@ from state.store.views import history, keys
 
 from ..errors import Refused
 from ..operation import SLOW, lane
+from ..responses import plain_text
 from ..service import setting
 from .browse import backend_name, named_owner
 from .examples import recipe
@@ -187,5 +188,4 @@ def show_raw() -> Response:
     row = keys.get(g.namespace, owner["scope_id"], key)
     if row is None:
         raise _not_found(owner, key)
-    headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
-    return Response(visible(row), 200, headers, content_type="text/plain; charset=utf-8")
+    return plain_text(visible(row))

@@ -599,3 +599,34 @@ def asset_events_and_aliases(db: Database) -> None:
     ) WITHOUT ROWID
     """
     _execute_all(db, statements)
+
+
+@migrations()
+def logs_of_attempts(db: Database) -> None:
+    """What workers log, by the ids of attempts: like the journal it stays where a reset or a
+    restore takes an attempt away, so no snapshot has it.
+    """
+    statements = """
+    CREATE TABLE task_logs (
+        log_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        ns INTEGER NOT NULL REFERENCES namespaces ON DELETE CASCADE,
+        ti_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        real_at REAL NOT NULL,
+        size INTEGER NOT NULL,
+        error TEXT,
+        record TEXT NOT NULL,
+        UNIQUE (ns, ti_id, seq)
+    );
+    CREATE INDEX task_logs_by_age ON task_logs (ns, log_pk, size);
+    CREATE INDEX task_logs_of_errors ON task_logs (ns, ti_id, seq) WHERE error IS NOT NULL
+    """
+    _execute_all(db, statements)
+
+
+@migrations()
+def sizes_of_xcoms(db: Database) -> None:
+    """The bytes of an XCom, so that those of a slice are counted without reading values."""
+    for snapshot in ("", "snapshot_"):
+        db.execute(f"ALTER TABLE {snapshot}xcoms ADD COLUMN size INTEGER NOT NULL DEFAULT 0")
+        db.execute(f"UPDATE {snapshot}xcoms SET size = length(value)")

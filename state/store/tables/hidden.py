@@ -1,8 +1,8 @@
 """Scopes that nobody sees: what a restore prepares, and what a reset or a restore took away.
 
-They are a dag run's in a namespace of their own, without a valid name. So the entries of a long
+They are a dag run's in a namespace of their own, without a valid name. So the values of a long
 call are written and deleted in slices, and its own transaction moves scopes only: readers see all
-of it or nothing. A scope keeps its id, with which its entries, the journal and the ledger name it.
+of it or nothing. A scope keeps its id, with which its values, the journal and the ledger name it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def make_owner(db: sqlite3.Connection, ns: int) -> str:
 
 
 def hide(db: sqlite3.Connection, ns: int, scope_ids: str, parameters: dict[str, Any]) -> None:
-    """Take scopes away, with their entries and attempts, inside the caller's transaction.
+    """Take scopes away, with their values and attempts, inside the caller's transaction.
 
     :param scope_ids: a SELECT of the scopes.
     """
@@ -76,11 +76,14 @@ def delete(database: Database, ns: int) -> None:
 
 
 def _delete_some(db: sqlite3.Connection, parameters: dict[str, Any], most: int) -> int:
-    rows = db.execute(
-        f"""SELECT e.entry_id, e.size FROM scopes s CROSS JOIN entries e USING (scope_id)
-        WHERE s.run_pk = ({RUN}) LIMIT :most""",
-        {**parameters, "most": most},
-    )
-    keys = keys_of_slice(rows)
-    db.executemany("DELETE FROM entries WHERE entry_id = ?", [(key,) for key in keys])
-    return len(keys)
+    for table, key in (("entries", "entry_id"), ("xcoms", "xcom_pk")):
+        rows = db.execute(
+            f"""SELECT e.{key}, e.size FROM scopes s CROSS JOIN {table} e USING (scope_id)
+            WHERE s.run_pk = ({RUN}) LIMIT :most""",
+            {**parameters, "most": most},
+        )
+        keys = keys_of_slice(rows)
+        db.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(each,) for each in keys])
+        if keys:
+            return len(keys)
+    return 0

@@ -19,8 +19,8 @@ from ..namespace import Namespace
 from .scopes import TASK
 
 LONGEST_MAPPED = 1024  # [core] max_map_length of Airflow
-_PUT = """INSERT OR REPLACE INTO xcoms (scope_id, key, value, timestamp, seq)
-    VALUES (?, ?, ?, ?, ?)"""
+_PUT = """INSERT OR REPLACE INTO xcoms (scope_id, key, value, timestamp, seq, size)
+    VALUES (?, ?, ?, ?, ?, ?)"""
 _KEYS = """SELECT x.key FROM scopes own JOIN scopes s USING (run_pk, task_id)
     JOIN xcoms x ON x.scope_id = s.scope_id
     WHERE own.scope_id = ? AND (own.map_index < 0 OR s.map_index = own.map_index)
@@ -42,7 +42,7 @@ class NewXCom(NamedTuple):
 
 def put_xcom(db: sqlite3.Connection, xcom: NewXCom) -> None:
     """Create or replace an XCom; a replaced one is the newest, as in Airflow."""
-    db.execute(_PUT, xcom)
+    db.execute(_PUT, (*xcom, len(xcom.value)))
 
 
 def set_xcom(

@@ -75,11 +75,20 @@ def attempts(namespace: Namespace, scope_id: int) -> list[dict[str, Any]]:
     with namespace.database.reading() as db:
         return rows(
             db,
-            """SELECT id, try_number, max_tries, state, superseded_at FROM task_instances
-                WHERE scope_id = ?
+            """SELECT id, try_number, max_tries, state, superseded_at, hostname, unixname, pid,
+                start_date, end_date, never_ran
+            FROM task_instances WHERE scope_id = ?
             ORDER BY superseded_at IS NOT NULL, try_number DESC, ti_pk DESC LIMIT ?""",
             (scope_id, _ATTEMPTS),
         )
+
+
+def rendered_fields(namespace: Namespace, scope_id: int) -> str | None:
+    """The rendered template fields of a task instance, as JSON text; None if it has none."""
+    sql = "SELECT fields FROM rendered_fields WHERE scope_id = ?"
+    with namespace.database.reading() as db:
+        row = db.execute(sql, (scope_id,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def siblings(namespace: Namespace, row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ _COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.
     j.scope_id, j.key, j.status,
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
     substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind,
-    j.expires_at, j.parent, j.note,
+    j.expires_at, j.parent, j.note, j.outcome, j.state,
     p.op AS parent_op, r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id,
     a.name AS asset,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index, wr.dag_id AS writer_dag_id,
@@ -113,6 +113,23 @@ def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
     sql = f"{_EVENT} WHERE j.ns = ? AND {_WRITES} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.reading() as db:
         return _with_actors(rows(db, sql, (namespace.ns, limit)))
+
+
+def of_attempt(namespace: Namespace, ti_id: str, limit: int) -> list[dict[str, Any]]:
+    """The latest calls of an attempt, and what was done to it, in order; no effects of these."""
+    namespace.journal.flush()
+    sql = f"""{_EVENT} WHERE j.ns = ? AND j.ti_id = ? AND j.parent IS NULL
+        ORDER BY j.seq DESC LIMIT ?"""
+    with namespace.database.reading() as db:
+        return rows(db, sql, (namespace.ns, ti_id, limit))[::-1]
+
+
+def state_changes(namespace: Namespace, scope_id: int, limit: int) -> list[dict[str, Any]]:
+    """The latest changes of a task instance's state, the newest first."""
+    sql = f"""{_EVENT} WHERE j.scope_id = ? AND j.op = 'state' AND {TOOK_EFFECT}
+        ORDER BY j.seq DESC LIMIT ?"""
+    with namespace.database.reading() as db:
+        return rows(db, sql, (scope_id, limit))
 
 
 def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, Any] | None:

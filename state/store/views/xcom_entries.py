@@ -60,3 +60,37 @@ def entries(
     note = f"{len(page)} of {total} XComs"
     namespace.journal.note(Event("list_xcoms", API_WRITER, status=200, note=note))
     return page, int(total)
+
+
+def of_task(
+    namespace: Namespace, row: dict[str, Any], others: bool, most: int, longest: int
+) -> tuple[list[dict[str, Any]], int]:
+    """The first XComs of a task instance by their keys, and the number of all of them.
+
+    :param row: the task instance, as :func:`state.store.views.details.task` returns it.
+    :param others: return those of the task's other map indices in the run instead.
+    :param longest: characters of a value; ``value`` of a longer one is None, as JSON text else.
+    """
+    which = "s.map_index <> :map_index" if others else "s.scope_id = :scope_id"
+    source = f"""FROM scopes s JOIN xcoms x USING (scope_id)
+        WHERE s.run_pk = :run_pk AND s.task_id = :task_id AND s.region = '' AND {which}"""
+    parameters = {**row, "most": most, "longest": longest}
+    with namespace.database.snapshot() as db:
+        (total,) = db.execute(f"SELECT count(*) {source}", parameters).fetchone()
+        sql = f"""SELECT x.key, s.map_index, x.timestamp, x.size,
+            CASE WHEN x.size <= :longest THEN x.value END AS value
+            {source} ORDER BY s.map_index, x.key LIMIT :most"""
+        return rows(db, sql, parameters), int(total)
+
+
+def value_of(namespace: Namespace, scope_id: int, key: str) -> str:
+    """The value of an XCom as JSON text, for a page.
+
+    :raises XComNotFound: if there is none.
+    """
+    sql = "SELECT value FROM xcoms WHERE scope_id = ? AND key = ?"
+    with namespace.database.reading() as db:
+        row = db.execute(sql, (scope_id, key)).fetchone()
+    if row is None:
+        raise XComNotFound.entry(key)
+    return str(row[0])

@@ -1,0 +1,127 @@
+"""Records of a task's log, as Airflow's supervisor writes them: what bounds them, and their moment.
+
+A record is a JSON object with ``timestamp``, ``level``, ``event``, ``logger`` and whatever else was
+logged; a raised error stands in ``error_detail``, the last one first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timezone
+from typing import Any
+
+from . import values
+from .clock import from_text
+
+Record = Mapping[str, Any]
+MOST = 5000  # records of an attempt's log; the oldest ones are left out
+SIZE = 2**20  # bytes of an attempt's log
+LONGEST = 16 * 1024  # bytes of a record; a longer one is cut
+_LENGTHS = ((8000, 20), (1000, 4), (200, 0))  # characters of a text, frames of an error
+_ERRORS = 4  # of a chain
+_MOST_ERROR = 500  # characters
+
+
+def fitted(record: Record) -> tuple[Record, str]:
+    """A record and its JSON text, of at most :data:`LONGEST` bytes.
+
+    Of a longer record its moment, its level, its logger and the beginnings of its texts are left,
+    and ``cut``: how many bytes it had. NaN and Infinity, which are not JSON, become strings.
+    """
+    text = json.dumps(record)
+    if values.suspicious(text):
+        record = json.loads(text, parse_constant=str)
+        text = json.dumps(record)
+    size = len(text)
+    if size <= LONGEST:
+        return record, text
+    for characters, frames in _LENGTHS:
+        record = _shortened(record, characters, frames) | {"cut": size}
+        text = json.dumps(record)
+        if len(text) <= LONGEST:
+            break
+    return record, text
+
+
+def _shortened(record: Record, characters: int, frames: int) -> dict[str, Any]:
+    short = {
+        name: str(record[name])[:200]
+        for name in ("timestamp", "level", "logger")
+        if record.get(name) is not None
+    }
+    short["event"] = str(record.get("event", ""))[:characters]
+    errors = errors_of(record)[:_ERRORS]
+    if not errors:
+        return short
+    return {
+        **short,
+        "error_detail": [_shortened_error(each, characters, frames) for each in errors],
+    }
+
+
+def _shortened_error(error: Record, characters: int, frames: int) -> dict[str, Any]:
+    return {
+        "exc_type": str(error.get("exc_type", ""))[:200],
+        "exc_value": str(error.get("exc_value", ""))[: characters // _ERRORS],
+        "frames": frames_of(error)[-frames:] if frames else [],
+    }
+
+
+def errors_of(record: Record) -> list[Record]:
+    """The errors of a record, with that which was raised last first; empty if it has none."""
+    return _objects(record.get("error_detail"))
+
+
+def error_of(record: Record) -> str | None:
+    """What was raised last, such as ``ValueError: no rows``; None if a record has no error."""
+    for error in errors_of(record)[:1]:
+        return f"{error.get('exc_type')}: {error.get('exc_value')}"[:_MOST_ERROR]
+    return None
+
+
+def traceback_of(record: Record) -> str | None:
+    """The errors of a record as Python prints them, from the first frame that is not Airflow's; the
+    one that was raised last at the end. None if a record has no error.
+    """
+    parts = []
+    for error in reversed(errors_of(record)):
+        frames = frames_of(error)
+        skipped = next((n for n, frame in enumerate(frames) if not _is_airflows(frame)), 0)
+        parts += [
+            "Traceback (most recent call last):",
+            *(
+                f'  File "{frame.get("filename")}", line {frame.get("lineno")}, '
+                f"in {frame.get('name')}"
+                for frame in frames[skipped:]
+            ),
+            f"{error.get('exc_type')}: {error.get('exc_value')}",
+            "",
+        ]
+    return "\n".join(parts[:-1]) or None
+
+
+def _is_airflows(frame: Record) -> bool:
+    return "/airflow/" in str(frame.get("filename"))
+
+
+def frames_of(error: Record) -> list[Record]:
+    """The frames of an error, the innermost last."""
+    return _objects(error.get("frames"))
+
+
+def _objects(value: Any) -> list[Record]:
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
+
+
+def moment(record: Record) -> float | None:
+    """When a record was logged, in seconds since 1970; None if it does not say so."""
+    try:
+        time = from_text(str(record.get("timestamp")))
+    except ValueError:
+        return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    return time.timestamp()

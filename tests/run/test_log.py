@@ -1,0 +1,74 @@
+"""The log of a task is sent as the service keeps it."""
+
+import pytest
+
+from state.client.http import StateroomClient
+from state.client.stateroom import Stateroom
+from state.errors import NotFound
+from state.model import log_records
+from state.run.log import send_log
+
+UNKNOWN = "019b0000-0000-7000-8000-0000000000ff"
+
+
+@pytest.fixture
+def client(served):
+    namespace = Stateroom(served.url).create_namespace()
+    yield StateroomClient(namespace.url)
+    namespace.drop()
+
+
+@pytest.fixture
+def ti_id(client):
+    scope = {"dag_id": "etl", "run_id": "r", "task_id": "submit"}
+    return client.ask("POST", "/_stateroom/task-instances", json=scope)["id"]
+
+
+def records(number, **more):
+    return [{"event": f"line {index}", **more} for index in range(number)]
+
+
+def log_of(client, ti_id):
+    return client.ask("GET", f"/_stateroom/task-instances/{ti_id}/log")
+
+
+def test_a_log_is_sent_piece_by_piece(client, ti_id):
+    lines = records(5)
+    send_log(client, ti_id, lines[:2])
+    send_log(client, ti_id, lines[2:])
+    log = log_of(client, ti_id)
+    assert [record["event"] for record in log["records"]] == [line["event"] for line in lines]
+
+
+def test_an_empty_log_is_sent(client, ti_id):
+    send_log(client, ti_id, [])
+    assert log_of(client, ti_id) == {"records": [], "left_out": 0}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        records(log_records.MOST + 70),
+        records(400, text="x" * 10_000),
+        records(90, text="x" * 10**6),
+    ],
+    ids=["many", "large", "huge"],
+)
+def test_what_the_service_would_not_keep_is_not_sent(client, ti_id, lines):
+    send_log(client, ti_id, lines)
+    log = log_of(client, ti_id)
+    assert log["records"][-1]["event"] == lines[-1]["event"]
+    assert log["left_out"] + len(log["records"]) == len(lines)
+
+
+def test_a_megabyte_is_the_most_that_is_sent(client, ti_id):
+    calls = []
+    client.session.hooks["response"].append(lambda response, **_: calls.append(response.request))
+    send_log(client, ti_id, records(5000, text="x" * 5000))
+    (call,) = calls
+    assert len(call.body) < log_records.SIZE * 1.1
+
+
+def test_the_log_of_an_unknown_attempt_is_refused(client):
+    with pytest.raises(NotFound):
+        send_log(client, UNKNOWN, records(1))
