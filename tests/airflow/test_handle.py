@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from state.run import workers
 from state.run.errors import DagNotImported, NotRetried, RunError
 from state.run.run import TRIED
 from tests.support.airflow_process import HOW
+from tests.support.kept_workers import end_kept_workers
 
 pytestmark = pytest.mark.airflow
 
@@ -23,11 +23,11 @@ def airflow(tmp_path_factory):
     python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute()
     home = str(tmp_path_factory.mktemp("airflow"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "IDLE", 10)
         patch.setenv("STATEROOM_AIRFLOW_PYTHON", str(python))
         patch.setenv("XDG_RUNTIME_DIR", home)
         patch.setenv("AIRFLOW_HOME", home)
         yield
+    end_kept_workers(home)
 
 
 def test_a_retry_finds_the_job_of_the_first_attempt(stateroom):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.kept_workers import end_kept_workers
+
 pytestmark = pytest.mark.slow
 
 PAGE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
@@ -116,6 +118,7 @@ def test_a_section_runs_as_written(name, tmp_path, environ):
 @pytest.mark.parametrize("name", WITH_AIRFLOW)
 def test_a_section_on_real_tasks_runs_as_written(name, tmp_path, environ, airflow):
     play(SECTIONS[name], tmp_path, {**environ, "XDG_RUNTIME_DIR": str(tmp_path)})
+    end_kept_workers(tmp_path)
 
 
 def test_output_that_differs_from_the_page_fails():
