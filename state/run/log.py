@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..client.http import StateroomClient
 from ..model.log_records import MOST, SIZE, Record, fitted
+from .register import Service
 
 
-def send_log(client: StateroomClient, ti_id: str, records: Sequence[Record]) -> None:
+def send_log(service: Service, ti_id: str, records: Sequence[Record]) -> None:
     """Add records to the log of an attempt; of more than the service keeps, the last ones.
 
     May be called again with the next records.
 
-    :param client: of the namespace, as an admin.
+    :param service: a client of the namespace, as an admin.
     :param ti_id: of the attempt that logged them, which may be a former one by now.
     :raises NotFound: if there is no such attempt.
     :raises ServiceError: if the service refuses them.
@@ -21,7 +21,7 @@ def send_log(client: StateroomClient, ti_id: str, records: Sequence[Record]) -> 
     """
     last = _last(records)
     body = {"records": last, "left_out": len(records) - len(last)}
-    client.call("POST", f"/_stateroom/task-instances/{ti_id}/log", json=body)
+    service.call("POST", f"/_stateroom/task-instances/{ti_id}/log", json=body)
 
 
 def _last(records: Sequence[Record]) -> list[Record]:
