@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import DatabaseReplaced
@@ -15,17 +16,28 @@ from .tables import namespaces
 JOURNAL_LIMIT = 16 * 2**20  # bytes
 
 
+class _Namespaces(dict[str, Namespace]):
+    """The namespaces that are in use, by name; one that is not is loaded when it is looked up."""
+
+    def __init__(self, load: Callable[[str], Namespace]) -> None:
+        self._load = load
+
+    def __missing__(self, name: str) -> Namespace:
+        return self._load(name)
+
+
 class Store(Database):
     """A database with its journal and its namespaces; otherwise as :class:`Database`.
 
     :param journal_limit: bytes of events per namespace; 0 keeps no journal.
+    :ivar by_name: its namespaces; a look-up raises as :meth:`namespace`.
     """
 
     def __init__(
         self, path: str = MEMORY, durable: bool = False, journal_limit: int = JOURNAL_LIMIT
     ) -> None:
         super().__init__(path, durable)
-        self._namespaces: dict[str, Namespace] = {}
+        self.by_name = _Namespaces(self._load)
         self.log = Log(self, journal_limit)
         self.companion = self.log
         try:
@@ -45,13 +57,12 @@ class Store(Database):
 
         :raises NamespaceNotFound: if there is none of this name; the message names similar ones.
         """
-        namespace = self._namespaces.get(name)
-        if namespace is None:
-            with self.lock:  # a namespace that is being dropped must not come back
-                namespace = self._namespaces.setdefault(
-                    name, namespaces.load(self, self.log, self._faulty, name)
-                )
-        return namespace
+        return self.by_name[name]
+
+    def _load(self, name: str) -> Namespace:
+        with self.lock:  # a namespace that is being dropped must not come back
+            namespace = namespaces.load(self, self.log, self._faulty, name)
+            return self.by_name.setdefault(name, namespace)
 
     def namespaces(self) -> list[dict[str, Any]]:
         """Every namespace, as :func:`state.store.tables.namespaces.listed` returns them."""
@@ -77,7 +88,7 @@ class Store(Database):
         """
         with self.lock:
             namespaces.drop(self.namespace(name))
-            del self._namespaces[name]
+            del self.by_name[name]
             self._faulty.remove(name)
 
     def release(self) -> None:

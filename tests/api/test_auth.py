@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import time
 from datetime import datetime, timezone
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from tests.support.world import (
     admin,
     bearer,
 )
+from web.operation import operation_of
 
 OTHER_SECRET = "another secret, also long enough to sign tokens with HS512, and only for fixtures"
 FIXTURE = "/_stateroom/fixture"
@@ -223,6 +225,21 @@ def test_the_control_api_wants_an_admin(guarded, path):
     assert guarded.post(path).json["detail"]["reason"] == "not_authenticated"
     assert guarded.post(path, headers=role("op")).json["detail"]["reason"] == "forbidden"
     assert guarded.get(CORE_ASSET + "/watermark", headers=admin()).status_code == 200
+
+
+def execution_routes(app):
+    """The method, a path and the metadata of each route of the Execution API."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/execution/"):
+            path = re.sub(r"<any\((\w+).*?>", r"\1", rule.rule)
+            for method in rule.methods:
+                yield method, re.sub(r"<.*?>", "x", path), operation_of(app, rule.endpoint)
+
+
+def test_each_route_of_workers_but_the_open_ones_needs_a_token(guarded):
+    routes = list(execution_routes(guarded.application))
+    refused = [guarded.open(path, method=method).status_code == 401 for method, path, _ in routes]
+    assert refused == [not operation.open for _, _, operation in routes]
 
 
 def test_health_needs_no_token_and_shows_no_secret(guarded):

@@ -40,7 +40,7 @@ def test_the_wheel_carries_the_service_and_its_data(wheel):
         "state/_service/web/pages/templates/base.html",
         "state/_service/web/pages/static/style.css",
         "state/_service/web/pages/static/page.js",
-        "state/_service/schemas/core.py",
+        "state/_service/schemas/core/store.py",
     } <= names
 
 

@@ -3,9 +3,11 @@
 import pytest
 from marshmallow import ValidationError
 
-from schemas import core, execution
 from schemas.base import unknown_members
 from schemas.control import fixtures
+from schemas.core import store as core
+from schemas.core.login import LoginBody
+from schemas.execution import store as execution
 from tests.support.world import EXTRACT, TI
 
 MOMENT = "2030-01-01T00:00:00Z"
@@ -18,7 +20,7 @@ GOOD = [
     (core.TaskStateStoreBody(limit=0), {"value": "x" * 100_000}),
     (core.TaskStateStorePatchBody(limit=10), {"value": False}),
     (core.AssetStateStoreBody(limit=10), {"value": {}}),
-    (core.LoginBody(), {"username": "me", "password": "x"}),
+    (LoginBody(), {"username": "me", "password": "x"}),
     (fixtures.AssetBody(), {"name": "n"}),
     (fixtures.TaskInstanceBody(), {"dag_id": "d", "task_id": "t", "map_index": 0, "try_number": 3}),
     (fixtures.Fixture(), {}),
@@ -56,7 +58,7 @@ BAD = [
         "expires_at",
         "extra_forbidden",
     ),
-    (core.LoginBody(), {"username": 5, "password": "x"}, "username", "string_type"),
+    (LoginBody(), {"username": 5, "password": "x"}, "username", "string_type"),
     (fixtures.AssetBody(), {"name": ""}, "name", "string_too_short"),
     (fixtures.AssetBody(), {"name": "\ud800"}, "name", "string_unicode"),
     (

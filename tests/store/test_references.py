@@ -257,7 +257,7 @@ def test_write_waits_for_the_removal_of_its_object(store, task):
 
 
 def test_a_write_does_not_wait_for_ever(store, task, monkeypatch):
-    monkeypatch.setattr("state.store.database.connections._REMOVAL_TIMEOUT", 0.01)
+    monkeypatch.setattr("state.store.database.removals._TIMEOUT", 0.01)
     with store.transaction():
         store.removals.begin("s3://bucket/a")
     with pytest.raises(ReferenceBusy):

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 from marshmallow import ValidationError
 
-from schemas.core import LoginBody, LoginResponse
+from schemas.core.login import LoginBody, LoginResponse
 from schemas.fields.problems import listed
 from state.model import tokens
 from state.model.words import count

@@ -136,7 +136,9 @@ def _methods(rule: Rule) -> set[str]:
 def _schema_name(schema: Any) -> str:
     """``CoreTaskStateStoreResponse``: two APIs may have schemas of the same name."""
     cls = schema if isinstance(schema, type) else type(schema)
-    module = cls.__module__.rsplit(".", 1)[-1]
+    *_, package, module = cls.__module__.split(".")
+    if package in ("core", "execution"):  # Airflow's APIs
+        module = package
     part = _PARTS.get(cls.__name__) or _PARTS.get(module) or module.capitalize()
     if cls.__name__.startswith(part):
         return cls.__name__

@@ -37,7 +37,7 @@ def check_request() -> None:
         _check_origin(environ, host)
     name = environ.get(NAMESPACE, DEFAULT)
     try:
-        g.namespace = service.store.namespace(name)
+        g.namespace = service.store.by_name[name]
     except NamespaceNotFound:
         if may_know_names():
             raise

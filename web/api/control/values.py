@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from schemas import execution
 from schemas.control import values as schemas
+from schemas.execution.assets import AssetByNameQuery, AssetByUriQuery
+from schemas.execution.store import AssetKeyByNameQuery, AssetKeyByUriQuery, TaskStateStoreResponse
+from schemas.execution.task_instances import TaskInstancePath
 from state.gateway.gateway import Gateway
 from state.model.retention import UnusableRetention
 
@@ -25,11 +27,11 @@ from .admission import read_json
 bp = Blueprint("values_api", __name__, url_prefix=GATEWAY.prefix)
 _TASK = "/ti/<task_instance_id>"
 _ASSET = "/asset/by-<any(name, uri):by>"
-_TASK_PATH = execution.TaskInstancePath()
-_ASSET_BY = {"name": execution.AssetByNameQuery(), "uri": execution.AssetByUriQuery()}
-_KEY_BY = {"name": execution.AssetKeyByNameQuery, "uri": execution.AssetKeyByUriQuery}
+_TASK_PATH = TaskInstancePath()
+_ASSET_BY = {"name": AssetByNameQuery(), "uri": AssetByUriQuery()}
+_KEY_BY = {"name": AssetKeyByNameQuery, "uri": AssetKeyByUriQuery}
 _BODY = schemas.ValueBody()
-_VALUE = (200, execution.TaskStateStoreResponse)
+_VALUE = (200, TaskStateStoreResponse)
 
 
 @bp.before_request

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import core as schemas
+from schemas.core import about as schemas
 
 from ...operation import Operation
 from ...responses import json_answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g
 
-from schemas import core as schemas
+from schemas.core import dag_runs as schemas
 from state.store.views import core_runs
 
 from ...operation import SLOW, Operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g
 
-from schemas import core as schemas
+from schemas.core import dags as schemas
 from state.store.views import dags
 
 from ...operation import SLOW, Operation

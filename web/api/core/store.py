@@ -7,7 +7,9 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import core as schemas
+from schemas.core import store as schemas
+from schemas.core.assets import AssetPath
+from schemas.core.lists import Pagination
 from schemas.fields.airflow import DEFAULT
 from state.model.retention import default_expiry
 from state.model.scopes import TaskScope
@@ -27,8 +29,8 @@ _ASSET = "/assets/<asset_id>/state-store"
 _SCOPE = schemas.TaskScopeQuery()
 _CLEAR = schemas.ClearQuery()
 _TASK_LIST = schemas.TaskListQuery()
-_PAGE = schemas.Pagination()
-_ASSET_PATH = schemas.AssetPath()
+_PAGE = Pagination()
+_ASSET_PATH = AssetPath()
 
 
 @lru_cache(maxsize=64)
@@ -159,7 +161,7 @@ def _require_asset(segments: dict[str, int]) -> None:
 @bp.get(_ASSET)
 @Operation(
     (200, schemas.AssetStateStoreCollectionResponse),
-    query=schemas.Pagination,
+    query=Pagination,
     state_op="list",
     entity="asset",
 )

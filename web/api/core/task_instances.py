@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import core as schemas
+from schemas.core import task_instances as schemas
 from schemas.fields.task_states import TASK_INSTANCE_STATES
 from state.store.views import attempts
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import core as schemas
+from schemas.core import xcom_entries as schemas
 from state.model import serialized, values
 from state.model.clock import to_text, to_wire
 from state.model.scopes import TaskScope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution import asset_events as schemas
 from state.store.views import asset_events
 
 from ...operation import Operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution import assets as schemas
 from state.store.tables import assets
 
 from ...operation import Operation

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution import dag_runs as schemas
 from state.store.views import dag_runs
 
 from ...operation import Operation, or_null

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from schemas import execution as schemas
+from schemas.execution import health as schemas
 
 from ...operation import Operation
 from ...request.parsing import read

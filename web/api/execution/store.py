@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from schemas import execution as schemas
 from schemas.control.references import Released as ReleasedBody
+from schemas.execution import store as schemas
+from schemas.execution.assets import AssetByNameQuery, AssetByUriQuery
+from schemas.execution.task_instances import TaskInstancePath
 from state.model.reference_facts import (
     HEADER,
     KEPT,
@@ -34,12 +36,12 @@ _TASK_KEY = "/ti/<task_instance_id>/<key:key>"
 _ASSET_VALUE = "/asset/by-<any(name, uri):by>/value"
 
 _TASK_PATH = schemas.TaskStateStorePath()
-_TASK_INSTANCE_PATH = schemas.TaskInstancePath()
+_TASK_INSTANCE_PATH = TaskInstancePath()
 _TASK_BODY = schemas.TaskStateStorePutBody()
 _ASSET_BODY = schemas.AssetStateStorePutBody()
 _KEY_QUERIES = {"name": schemas.AssetKeyByNameQuery, "uri": schemas.AssetKeyByUriQuery}
 _KEY_BY = {by: query_schema() for by, query_schema in _KEY_QUERIES.items()}
-_ASSET_QUERIES = {"name": schemas.AssetByNameQuery, "uri": schemas.AssetByUriQuery}
+_ASSET_QUERIES = {"name": AssetByNameQuery, "uri": AssetByUriQuery}
 _ASSET_BY = {by: query_schema() for by, query_schema in _ASSET_QUERIES.items()}
 _VALUE = (200, schemas.TaskStateStoreResponse)
 _REF = {HEADER: "What is known of a reference in the value: its backend, size and SHA-256."}

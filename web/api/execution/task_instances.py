@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from schemas import errors
-from schemas import execution as schemas
+from schemas.execution import task_instances as schemas
 from state.model import values
 from state.model.clock import to_text
 from state.store.tables import rendered_fields, task_instances

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution import task_queries as schemas
+from schemas.execution.task_instances import TaskInstancePath
 from state.store.views import dag_runs, task_instances
 
 from ...operation import Operation, or_null
@@ -12,7 +13,7 @@ from ...request.parsing import path, query, read
 from ...responses import json_answer
 
 bp = Blueprint("task_queries", __name__, url_prefix="/task-instances")
-_PATH = schemas.TaskInstancePath()
+_PATH = TaskInstancePath()
 _COUNTED = schemas.TaskInstanceCountQuery()
 _STATES = schemas.TaskInstanceStatesQuery()
 _PREVIOUS = schemas.PreviousTIQuery()

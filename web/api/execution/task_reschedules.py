@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution.task_instances import TaskInstancePath
 from state.model.clock import to_wire
 from state.store.tables import task_reschedules
 
@@ -13,7 +13,7 @@ from ...request.parsing import path, read
 from ...responses import json_answer
 
 bp = Blueprint("task_reschedules", __name__, url_prefix="/task-reschedules")
-_PATH = schemas.TaskInstancePath()
+_PATH = TaskInstancePath()
 
 
 @bp.get("/<task_instance_id>/start_date")

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution import variables as schemas
 from state.masking import masked_variable
 from state.store.tables import variables
 from state.store.views import shared

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import execution as schemas
+from schemas.execution import xcoms as schemas
 from state.model import values
 from state.model.scopes import TaskScope
 from state.store.tables import xcoms
