@@ -295,6 +295,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
 
     :raises TaskInstanceNotFound: if there is none of this id.
     :raises InvalidStart: if it is neither queued nor restarting.
+    :raises OutOfRange: for a process id that no row can hold; Airflow answers 500.
     """
     with namespace.database.transaction() as db:
         row = row_as_dict(
@@ -310,6 +311,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
         is_repeated = previous_state == "running" and process == worker[:3]
         if not is_repeated and previous_state not in ("queued", "restarting"):
             raise InvalidStart(previous_state)
+        in_range("pid", worker.pid)
         changes = {
             **worker._asdict(),
             "state": "running",
@@ -402,6 +404,7 @@ def skip_downstream(
 
     :param tasks: their task ids and map indices; unknown ones are ignored.
     :raises TaskInstanceNotFound: if there is no task instance of the id.
+    :raises OutOfRange: for a map index that no row can hold; Airflow answers 500.
     """
     with namespace.database.transaction() as db:
         row = db.execute(
@@ -412,6 +415,7 @@ def skip_downstream(
             raise TaskInstanceNotFound("Task Instance not found")
         parameters = {"scope_id": row[0], "now": to_text(namespace.clock.now())}
         for task_id, map_index in tasks:
+            in_range("map_index", map_index)
             parameters |= {"task_id": task_id, "map_index": map_index}
             for (scope_id,) in db.execute(_SKIPPED, parameters).fetchall():
                 event = Event(
