@@ -248,6 +248,11 @@ def _moment(value: Any) -> datetime:
     return moment
 
 
+_TOO_LARGE = Problem(
+    "Unable to parse input string as an integer, exceeded maximum size", "int_parsing_size"
+)
+
+
 class Integer(Field):
     """An integer in a query or path, in pydantic's spellings (``1``, ``+1``, ``01``, ``1.0``…).
 
@@ -296,8 +301,7 @@ def _integer(text: str) -> int:
     try:
         return int(match[1] + match[2])
     except ValueError:
-        message = "Unable to parse input string as an integer, exceeded maximum size"
-        raise _Rejected(Problem(message, "int_parsing_size")) from None
+        raise _Rejected(_TOO_LARGE) from None
 
 
 class LaxInteger(Field):
@@ -319,6 +323,8 @@ class LaxInteger(Field):
         if isinstance(value, float) and not value.is_integer():
             message = "Input should be a valid integer, got a number with a fractional part"
             raise ValidationError([Problem(message, "int_from_float")])
+        if isinstance(value, float) and abs(value) >= 2**63:  # pydantic reads it as 64 bits
+            raise ValidationError([_TOO_LARGE])
         return int(value)
 
 

@@ -29,6 +29,7 @@ _UNION_PROBLEMS = [
     ),
     Problem("Input should be a valid string", "string_type", loc=("str",)),
 ]
+_MOST_SECONDS = 86_400 * 1_000_000_000  # Python's timedelta has fewer days
 _CLOCK = r"\d{2,}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?"
 _DURATION = re.compile(
     rf"[+-]?(?:P(?=.)(?:\d+(?:[.,]\d+)?[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])*)?"
@@ -142,6 +143,8 @@ class Number(Field):
 class Duration(Field):
     """A span of time: seconds, ISO 8601, or ``[days] hours:minutes[:seconds]``."""
 
+    problem = Problem("Input should be a valid timedelta", "time_delta_parsing")
+
     def openapi(self) -> dict[str, Any]:
         return {"type": ["number", "string"]}
 
@@ -149,9 +152,9 @@ class Duration(Field):
         if not isinstance(value, int | float | str):
             raise ValidationError([Problem("Input should be a valid timedelta", "time_delta_type")])
         if isinstance(value, str) and not _DURATION.fullmatch(value):
-            raise ValidationError(
-                [Problem("Input should be a valid timedelta", "time_delta_parsing")]
-            )
+            raise ValidationError([self.problem])
+        if not isinstance(value, str) and not abs(value) < _MOST_SECONDS:
+            raise ValidationError([self.problem])
         return value
 
 
@@ -194,13 +197,14 @@ def _task(item: Any) -> tuple[str, int]:
         not_a_pair = Problem("Input should be a valid tuple", "tuple_type", loc=pair)
         raise ValidationError([not_a_text, not_a_pair])
     problems = [not_a_text]
+    values: list[Any] = []
     for position, kind in enumerate((Word(), LaxInteger())):
         loc = (*pair, position)
         if position >= len(item):
             problems.append(Problem(str(MISSING), "missing", loc=loc))
             continue
         try:
-            kind.deserialize(item[position])
+            values.append(kind.deserialize(item[position]))
         except ValidationError as error:
             found: Any = error.messages
             problems += [Problem(str(one), one.type, one.ctx, loc) for one in found]
@@ -210,4 +214,5 @@ def _task(item: Any) -> tuple[str, int]:
         problems.append(Problem(message, "too_long", ctx, pair))
     if len(problems) > 1:
         raise ValidationError(problems)
-    return str(item[0]), int(item[1])
+    task_id, map_index = values
+    return task_id, map_index

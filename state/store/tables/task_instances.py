@@ -287,6 +287,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
 
     :raises TaskInstanceNotFound: if there is none of this id.
     :raises InvalidStart: if it is neither queued nor restarting.
+    :raises OutOfRange: for a process id that no row can hold; Airflow answers 500.
     """
     with namespace.database.transaction() as db:
         columns = "ti_pk, scope_id, state, next_kwargs, hostname, unixname, pid"
@@ -294,6 +295,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
         is_repeated = previous_state == "running" and tuple(process) == worker[:3]
         if not is_repeated and previous_state not in ("queued", "restarting"):
             raise InvalidStart(previous_state)
+        in_range("pid", worker.pid)
         changes = {
             **worker._asdict(),
             "state": "running",
@@ -394,11 +396,13 @@ def skip_downstream(
 
     :param tasks: their task ids and map indices; unknown ones are ignored.
     :raises TaskInstanceNotFound: if there is no task instance of the id.
+    :raises OutOfRange: for a map index that no row can hold; Airflow answers 500.
     """
     with namespace.database.transaction() as db:
         (scope_id,) = _current(db, namespace, ti_id, "scope_id")
         parameters = {"scope_id": scope_id, "now": to_text(namespace.clock.now())}
         for task_id, map_index in tasks:
+            in_range("map_index", map_index)
             parameters |= {"task_id": task_id, "map_index": map_index}
             for (skipped_id,) in db.execute(_SKIPPED, parameters).fetchall():
                 event = Event(
