@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..model.scopes import RUN_ID
+from ..model.scopes import RUN_ID, label
 from ..run.environment import AIRFLOW_PYTHON
 from ..terminal import printable, shortened
 from .connection import as_json, connected
@@ -170,6 +170,16 @@ def _document(result: Result) -> dict[str, Any]:
         "changes": [
             {"of": place, "key": key, "before": before, "after": after}
             for (place, key), (before, after) in result.changes.items()
+        ],
+        "accesses": [
+            {
+                "at": event.at,
+                "op": event.op,
+                "of": label(event.scope) if event.scope else None,
+                "key": event.key,
+                "status": event.status,
+            }
+            for event in result.accesses
         ],
         "log": result.log,
     }

@@ -172,6 +172,8 @@ class Stateroom(Connection):
         variables: Mapping[str, Any] | None = None,
         connections: Mapping[str, Any] | None = None,
         backend: Any = None,
+        trigger: bool = True,
+        in_process: bool = False,
         keep: bool = True,
         airflow_python: str | None = None,
         environ: Mapping[str, str] | None = None,
@@ -193,6 +195,8 @@ class Stateroom(Connection):
         :param connections: by their ids, each a URI, JSON text, or a dict of its members.
         :param backend: of the task's worker, as for :meth:`backend`; None for the one that was
             given there, with its options.
+        :param trigger: run the trigger of a task that defers itself, and then the task again.
+        :param in_process: run the task without a supervisor, for a debugger.
         :param keep: run in a process that is kept for the next run.
         :param airflow_python: the Python of an Airflow environment; None for the one in
             ``STATEROOM_AIRFLOW_PYTHON``, else this one.
@@ -225,6 +229,8 @@ class Stateroom(Connection):
             {**environ, "AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS": days},
             airflow_python or environ.get(environment.AIRFLOW_PYTHON),
             keep,
+            trigger,
+            in_process,
             on_record=on_record,
         )
         return self._runs.run(task, options)

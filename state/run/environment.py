@@ -17,10 +17,11 @@ def inherited() -> dict[str, str]:
     return dict(os.environ)
 
 
-def of_worker(path: str, variables: Mapping[str, str]) -> dict[str, str]:
+def of_worker(path: str, url: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Those of a worker: no example Dags, no metadata database, the file's folder as the bundle.
 
     :param path: of the Dag file.
+    :param url: of the namespace.
     :param variables: what the worker has beside these.
     """
     bundle = (
@@ -33,5 +34,7 @@ def of_worker(path: str, variables: Mapping[str, str]) -> dict[str, str]:
         **variables,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         workers.BUNDLES: bundle,
+        workers.SERVER: f"{url}/execution/",
+        "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/airflow.db",
     }

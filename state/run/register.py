@@ -91,8 +91,7 @@ def needs(
     :param shared: further parts of a fixture document.
     :raises RunError: for an XCom of an unknown task.
     """
-    for asset in _new_assets(dags, before):
-        service.call("POST", _ASSETS, json=asset)
+    _put_assets(service, dags, before)
     xcoms = list(_xcoms(task, scope, dags[scope.dag_id]["tasks"]))
     document = {
         "dag_runs": [_dag_run(scope, task.conf, before)],
@@ -127,25 +126,32 @@ def _assets_of(dags: Document) -> Iterator[Document]:
             yield from facts["outlets"]
 
 
-def _new_assets(dags: Document, before: Document) -> list[Document]:
-    """The assets that the file names and the namespace does not have.
+def _put_assets(service: Service, dags: Document, before: Document) -> None:
+    """Create the assets that the file names.
 
-    One that is only referred to has its name as its uri, or its uri as its name.
+    One that was made by its name alone, or by its uri alone, gets the other from the file, and
+    keeps its state. One that the file only refers to has its name as its uri, or its uri as its
+    name.
     """
-    named = list(_assets_of(dags))
-    assets = [asset for asset in before.get("assets", []) if asset.get("active", True)]
-    new = [
-        {"name": asset["name"], "uri": asset["uri"]} for asset in named if asset["type"] == "Asset"
-    ]
-    known = [*assets, *new]
-    for reference in named:
-        name = reference["name"]
-        uri = reference["uri"]
-        if reference["type"] == "AssetNameRef" and name not in {each["name"] for each in known}:
-            known.append({"name": name, "uri": name})
-        if reference["type"] == "AssetUriRef" and uri not in {each["uri"] for each in known}:
-            known.append({"name": uri, "uri": uri})
-    return known[len(assets) :]
+    known = [asset for asset in before.get("assets", []) if asset.get("active", True)]
+    for asset in sorted(_assets_of(dags), key=lambda asset: asset["type"] != "Asset"):
+        names = _names(asset)
+        if not names or any(names.items() <= each.items() for each in known):
+            continue
+        same = next((each for each in known if names.items() & each.items()), None)
+        if same is not None:
+            same.update(names)
+            service.call("PUT", _FIXTURE, json={"assets": [same]})
+        else:
+            name = names.get("name") or names["uri"]
+            body = {"name": name, "uri": names.get("uri") or name}
+            known.append(service.call("POST", _ASSETS, json=body).json())
+
+
+def _names(asset: Document) -> dict[str, str]:
+    """The name and the uri of an asset, or the one that refers to it; of an alias neither."""
+    members = {"Asset": ("name", "uri"), "AssetNameRef": ("name",), "AssetUriRef": ("uri",)}
+    return {member: asset[member] for member in members.get(asset["type"], ())}
 
 
 def _xcoms(task: Task, scope: TaskScope, tasks: Tasks) -> Iterator[tuple[Document, Any]]:

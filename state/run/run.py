@@ -46,7 +46,7 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     shared = register.given(task)
     python = workers.python_of(options.airflow_python)
     path = dag_path(task.dag_file)
-    variables = environment.of_worker(path, options.variables)
+    variables = environment.of_worker(path, service.url, options.variables)
     with _ready(python, variables, path, options) as ready:
         dag_id = _dag_id(ready.dags, task, path)
         facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)

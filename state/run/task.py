@@ -44,6 +44,9 @@ class Options:
     :param variables: the environment of the task's process.
     :param airflow_python: the Python of an Airflow environment; None for this one.
     :param keep: use a worker process that is kept for the next run.
+    :param trigger: run the trigger of a task that defers itself, and then the task again.
+    :param in_process: run the task without a supervisor, for a debugger: in this process, or, with
+        ``airflow_python``, in one of that environment with this one's terminal.
     :param import_timeout: seconds that the Dag file may take.
     :param on_record: called with each record of the log, as it comes; None for nobody.
     :param on_attempt: called with the task instance and the id of its attempt, before it runs.
@@ -52,6 +55,8 @@ class Options:
     variables: Mapping[str, str]
     airflow_python: str | None = None
     keep: bool = True
+    trigger: bool = True
+    in_process: bool = False
     import_timeout: float = IMPORT_TIMEOUT
     on_record: Callable[[Record], None] | None = None
     on_attempt: Callable[[TaskScope, str], None] = lambda scope, ti_id: None

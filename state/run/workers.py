@@ -23,7 +23,15 @@ from typing import IO, Any
 from .errors import AirflowNotFound, RunError
 
 IDLE = 300  # seconds until a kept worker ends
-BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"  # each run has its own
+BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+SERVER = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+_OF_A_RUN = (  # each run has its own: its process reads them
+    BUNDLES,
+    SERVER,
+    "AIRFLOW__API__BASE_URL",
+    "AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS",
+    "AIRFLOW__WORKERS__STATE_STORE_BACKEND",
+)
 _PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
 _INSTALL = (
     "pip install apache-airflow-core apache-airflow-task-sdk apache-airflow-providers-standard"
@@ -153,7 +161,7 @@ def _fingerprint(python: str, environ: Mapping[str, str]) -> str:
     variables = sorted(
         (name, value)
         for name, value in environ.items()
-        if name in _PATHS or (name.startswith("AIRFLOW") and name != BUNDLES)
+        if name in _PATHS or (name.startswith("AIRFLOW") and name not in _OF_A_RUN)
     )
     facts = [os.path.abspath(python), variables, _PROGRAM.read_text("utf-8")]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

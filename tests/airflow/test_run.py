@@ -1,6 +1,8 @@
 """``stateroom run``: a task of a Dag file, run by the real supervisor."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tests.support.airflow_process import HOW
 pytestmark = pytest.mark.airflow
 
 ETL = str(Path(__file__).parent / "dags/etl.py")
+INPUTS = str(Path(__file__).parent / "dags/inputs.py")
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,32 @@ def test_the_command_shows_log_error_and_changes(namespace, airflow_python, tmp_
     assert result.exit_code == 1
     assert "ConnectionError: lost the connection to the cluster" in result.output
     assert 'etl/submit job_id: nothing → "job-1"' in result.output
+    assert re.search(r"^\d\d:\d\d:\d\d state   get job_id -> not found$", result.output, re.M)
     again = CliRunner().invoke(cli, arguments, env={"XDG_RUNTIME_DIR": str(tmp_path)})
     assert again.exit_code == 0
     assert "attempt 2 ended as success" in again.output
+
+
+def test_the_command_gives_a_task_what_it_needs(namespace, airflow_python, tmp_path):
+    base = ["run", str(INPUTS), "--url", namespace.url, "--airflow-python", airflow_python]
+    given = ["--var", "page_size=50", "--conn", "warehouse=postgres://me:s3cr3t@db", "--json"]
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    settings = CliRunner().invoke(cli, [*base, "settings", *given], env=environ)
+    document = json.loads(settings.output)
+    assert document["xcoms"] == {"return_value": ["50", "me", "s3cr3t", "db"]}
+    assert [access["op"] for access in document["accesses"]] == ["set_xcom"]
+    total = CliRunner().invoke(cli, [*base, "total", "--xcom", "double=[2, 4]"], env=environ)
+    assert "XCom return_value: 6" in total.output
+
+
+def test_the_command_names_the_backend_of_the_worker(namespace, airflow_python, tmp_path):
+    arguments = ["run", ETL, "load", "--url", namespace.url, "--airflow-python", airflow_python]
+    environ = {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "STATEROOM_BACKEND_BASE": str(tmp_path / "objects"),
+        "XDG_RUNTIME_DIR": str(tmp_path),
+    }
+    result = CliRunner().invoke(cli, [*arguments, "--backend", "file"], env=environ)
+    assert result.exit_code == 0
+    assert "asset orders: set watermark ref " in result.output
+    assert list((tmp_path / "objects").rglob("*"))

@@ -64,6 +64,19 @@ def test_a_reference_means_the_asset_that_is_there(client, stateroom):
     assert names_and_uris(document) == {"customers": "s3://customers", "orders": "s3://orders"}
 
 
+def test_an_asset_made_by_its_name_gets_its_uri_and_keeps_state(client, stateroom):
+    stateroom.asset("orders").set("watermark", 6)
+    document = register_needs(client, {"a": facts([ORDERS])})
+    assert names_and_uris(document) == {"orders": "s3://orders"}
+    assert stateroom.state == {"asset orders": {"watermark": 6}}
+
+
+def test_an_asset_made_by_its_uri_gets_its_name(client, stateroom):
+    stateroom.asset(None, uri="s3://orders")
+    document = register_needs(client, {"a": facts([ORDERS])})
+    assert names_and_uris(document) == {"orders": "s3://orders"}
+
+
 def test_an_alias_is_created(client):
     tasks = {"a": facts((), [{**reference("AssetAlias", "tables"), "group": "asset"}])}
     document = register_needs(client, tasks)
