@@ -15,8 +15,8 @@ from ..model import envelope, fixture_files
 from ..model.clock import from_text
 from ..model.durations import MOST_DAYS
 from ..model.scopes import TaskScope
-from ..model.words import count
 from ..terminal import columns, printable, second, shortened
+from ..words import count
 from .connection import as_json, connected
 from .numbers import Number
 from .scope_options import scope_of, scoped

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ..model import durations, fixture_files, words
+from .. import words
+from ..model import durations, fixture_files
 from ..model.names import check_name
 from ..terminal import columns, second
 from .connection import as_json, connected, show

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ..model.names import check_name
-from ..model.words import count
 from ..terminal import columns, printable, second
+from ..words import count
 from .connection import as_json, connected
 
 _PATH = "/_stateroom/snapshots"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from state.model.words import count, duration
+from state.words import count, duration
 
 
 @pytest.mark.parametrize(

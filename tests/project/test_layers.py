@@ -58,7 +58,7 @@ LAYERS = (
     ("state.store.database",),
     ("state",),  # the package's public names
     ("state.backends",),
-    ("state.forks", "state.process", "state.terminal"),
+    ("state.forks", "state.process", "state.terminal", "state.words"),
     ("state.model",),
     ("state.errors",),
     ("state.forks", "state.masking", "state.signals"),

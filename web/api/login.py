@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from schemas.core.login import LoginBody, LoginResponse
 from schemas.fields.problems import listed
 from state.model import tokens
-from state.model.words import count
+from state.words import count
 
 from ..apis import LOGIN
 from ..errors import Refused

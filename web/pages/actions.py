@@ -16,10 +16,10 @@ from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
 from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
-from state.model.words import count
 from state.store import keyspaces
 from state.store.tables import references
 from state.store.views import details, history, keys
+from state.words import count
 
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane

@@ -14,7 +14,7 @@ from state.masking import masked
 from state.model import retention
 from state.model.clock import from_text
 from state.model.events import actor_name
-from state.model.words import count, duration
+from state.words import count, duration
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
 _BEGUN = r"\\(?:u[0-9a-fA-F]{0,3})?"  # an escape that was cut

@@ -13,9 +13,9 @@ from flask import Blueprint, g, redirect, render_template, request
 from schemas.fields.datetimes import from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
-from state.model.words import count
 from state.store.tables import expiry
 from state.store.tables.namespaces import change_clock
+from state.words import count
 
 from ..errors import Refused, status_of
 from ..operation import BACKEND, SLOW, lane

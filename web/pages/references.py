@@ -10,8 +10,8 @@ from flask import Blueprint, g, redirect, render_template, request
 from state.gateway import health, orphans
 from state.model.clock import to_text
 from state.model.reference_facts import HEALTH, OLDER_THAN, UNHEALTHY, Verdict
-from state.model.words import count
 from state.store.tables import references
+from state.words import count
 
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane

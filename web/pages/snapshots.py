@@ -10,8 +10,8 @@ from flask import g, request
 
 from state.errors import StateError
 from state.masking import masked
-from state.model.words import count
 from state.store import snapshots
+from state.words import count
 
 from .faults import Wrong
 from .formatting import preview

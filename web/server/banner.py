@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from state import __version__
-from state.model.words import count
 from state.process import DEFAULT_URL, service_path
 from state.store import fixtures
 from state.store.database.connections import MEMORY
+from state.words import count
 
 from ..service import Service
 from ..settings import is_loopback

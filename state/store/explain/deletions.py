@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ...model.clock import from_text, to_text
 from ...model.events import actor_name
-from ...model.words import duration
 from ...terminal import second
+from ...words import duration
 from ..journal.documents import moment_of
 from ..journal.steps import CHANGED
 from ..namespace import Namespace

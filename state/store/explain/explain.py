@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from ...model.clock import Clock, from_text, to_text, to_wire
 from ...model.retention import has_expired
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
-from ...model.words import duration
 from ...terminal import second
+from ...words import duration
 from .. import keyspaces
 from ..journal.scope_ids import scope_id_of
 from ..namespace import Namespace

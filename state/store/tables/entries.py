@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, NamedTuple
 
+from ... import words
 from ...errors import ReferenceTooLong, TaskInstanceNotFound
-from ...model import envelope, words
+from ...model import envelope
 from ...model.reference_facts import Facts
 from ...model.scopes import API_WRITER, TaskScope, Writer
 from ..database.budget import spend

@@ -6,8 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ... import words
 from ...errors import XComNotFound
-from ...model import words
 from ...model.scopes import TaskScope, Writer
 from ..database.sql import in_range
 from ..journal.journal import Event

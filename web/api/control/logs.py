@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, g
 
-from schemas import execution
 from schemas.control import logs as schemas
+from schemas.execution.task_instances import TaskInstancePath
 from state.store.journal import task_logs
 
 from ...operation import NO_BODY, SLOW, Operation
@@ -16,7 +16,7 @@ from ...responses import NO_CONTENT, json_answer
 
 bp = Blueprint("logs_api", __name__)
 _LOG = "/task-instances/<task_instance_id>/log"
-_PATH = execution.TaskInstancePath()
+_PATH = TaskInstancePath()
 _BODY = schemas.LogBody()
 
 

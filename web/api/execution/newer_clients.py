@@ -6,7 +6,7 @@ nothing with it and would refuse it as an unknown member.
 
 from __future__ import annotations
 
-from schemas import execution as schemas
+from schemas.execution import task_instances as schemas
 
 from ...request import version
 from ...request.parsing import Part, body
