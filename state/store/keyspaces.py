@@ -116,7 +116,7 @@ class Lookup:
 
     def row(self, db: sqlite3.Connection) -> Any:
         """The scope's row, or the error for no row."""
-        row = self.find(db)
+        row = db.execute(self.sql, self.parameters).fetchone()
         if row is None:
             raise self.missing()
         return row
