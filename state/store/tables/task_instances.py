@@ -360,14 +360,16 @@ def _missing(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> TaskIn
     return TaskInstanceNotFound("Task Instance not found")
 
 
-def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str) -> None:
+def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str, writer: Writer) -> None:
     """Set the label of a mapped task instance.
 
     :raises TaskInstanceNotFound: if there is none of this id.
     """
     with namespace.database.transaction() as db:
-        ti_pk, _ = current(db, namespace, ti_id)
+        ti_pk, scope_id = current(db, namespace, ti_id)
         _update(db, ti_pk, {"rendered_map_index": text})
+        event = Event("set_rendered_map_index", writer, scope_id, status=204, note=text)
+        namespace.journal.write(db, event)
 
 
 def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[int, int]:

@@ -57,6 +57,7 @@ def ti_run(task_instance_id: str) -> Response:
     body=schemas.TIHeartbeatInfo,
     also=(409, 410),
     errors={409: (errors.HeartbeatResponse,)},
+    state_op="heartbeat",
 )
 def ti_heartbeat(task_instance_id: str) -> Any:
     """Take a heartbeat; an error tells the worker to end its task."""
@@ -137,7 +138,7 @@ def _trigger(update: dict[str, Any]) -> str:
 
 
 @bp.patch("/<task_instance_id>/skip-downstream")
-@Operation(NO_BODY, body=schemas.TISkippedDownstreamTasksStatePayload)
+@Operation(NO_BODY, body=schemas.TISkippedDownstreamTasksStatePayload, state_op="state")
 def ti_skip_downstream(task_instance_id: str) -> Any:
     """Skip task instances of the same run, but for those that run or have ended."""
     segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_SKIPPED))
@@ -148,11 +149,16 @@ def ti_skip_downstream(task_instance_id: str) -> Any:
 
 
 @bp.put("/<task_instance_id>/rtif")
-@Operation((201, schemas.RenderedFieldsResponse), body=schemas.RenderedFields, also=(410,))
+@Operation(
+    (201, schemas.RenderedFieldsResponse),
+    body=schemas.RenderedFields,
+    also=(410,),
+    state_op="set_rendered_fields",
+)
 def ti_put_rtif(task_instance_id: str) -> Response:
     """Store the rendered template fields of a task instance."""
     segments, rendered = read(path(_PATH, task_instance_id=task_instance_id), body(_FIELDS))
-    rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered)
+    rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered, g.writer)
     return json_answer({"message": "Rendered task instance fields successfully set"}, 201)
 
 
@@ -161,11 +167,13 @@ def ti_put_rtif(task_instance_id: str) -> Response:
     NO_BODY,
     body=schemas.RenderedMapIndex,
     errors={422: (errors.HTTPValidationError, errors.ReasonResponse, errors.HTTPExceptionResponse)},
+    state_op="set_rendered_map_index",
 )
 def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     """Store the label of a mapped task instance."""
     segments, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
     if not text:
         raise Refused(422, "rendered_map_index cannot be empty")
-    task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text)
+    ti_id = segments["task_instance_id"]
+    task_instances.set_rendered_map_index(g.namespace, ti_id, text, g.writer)
     return NO_CONTENT
