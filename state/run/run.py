@@ -16,6 +16,7 @@ from ..client.http import StateroomClient
 from ..model.scopes import RUN_ID, TaskScope, scope_document
 from . import workers
 from .errors import DagNotImported, RunError
+from .log import send_log
 from .workers import Job
 
 IMPORT_TIMEOUT = 30.0  # seconds; as [core] dagbag_import_timeout
@@ -118,6 +119,7 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
                 break
             log.append(answer)
             options.on_record(answer)
+    send_log(client, attempt["id"], log)
     after = _contents(client)
     return Outcome(
         scope,

@@ -122,6 +122,12 @@ def test_the_error_in_the_log_is_why_it_failed(started, log):
     assert "ConnectionError: lost the connection" in section(started.get(TASK), "attempts")
 
 
+def test_an_error_that_was_handled_is_not_why_it_ended(started, log):
+    log(record("once more", **error("lost the connection")))
+    end(started)
+    assert "lost the connection" not in section(started.get(TASK), "attempts")
+
+
 def test_a_report_that_could_not_be_processed_is_why_it_failed(started):
     started.patch(f"{TASK_INSTANCES}/{TI}/state", json={"state": "queued"})
     assert "because of a report that Airflow cannot process" in section(
