@@ -391,6 +391,12 @@ def test_an_odd_record_is_shown(log, odd):
     assert log(odd).status_code == 200
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_moment_that_no_clock_shows_is_shown_as_the_one_before(log, moment):
+    answer = log(record("first"), {**record("second"), "timestamp": moment})
+    assert "10:00:00.000 second" in log_lines(answer)
+
+
 def test_without_a_log_the_page_says_how_it_comes(world):
     text = text_of(world.get(TASK))
     assert "No rendered fields, XComs and log yet" in text
