@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import sync_playwright
@@ -31,7 +33,7 @@ REPORT = {
 }
 PICTURES = {  # file: path, height, colours
     "page-overview": ("/", 640, "light"),
-    "page-task": (f"/task?{urlencode(TASK)}", 620, "light"),
+    "page-task": (f"/task?{urlencode(TASK)}", 1490, "light"),
     "page-key": (f"/key?{urlencode({**TASK, 'key': 'report'})}", 760, "dark"),
 }
 WIDTH = 1280
@@ -51,6 +53,41 @@ def add_state(url: str) -> None:
         client.call("PUT", path, json={"value": value})
     path = f"/_stateroom/values/ti/{TASK_ID}"
     client.call("PUT", path, params={"key": "report"}, json={"value": REPORT})
+
+
+def add_run(url: str) -> None:
+    """Tell of the attempt what its worker would: its process, rendered fields, XComs and log."""
+    client = StateroomClient(url)
+    start = datetime.now(timezone.utc) - timedelta(seconds=40)
+
+    def moment(seconds: float) -> str:
+        return (start + timedelta(seconds=seconds)).isoformat()
+
+    def record(seconds: float, event: str, logger: str = "etl.submit", **more: Any) -> Any:
+        members = {"level": "info", **more}
+        return {"timestamp": moment(seconds), "event": event, "logger": logger, **members}
+
+    worker = {"hostname": "worker-1", "unixname": "airflow", "pid": 4242}
+    attempt = {**TASK, "id": TASK_ID, "start_date": moment(0), **worker}
+    pushed = {"return_value": "spark-20260102", "report": REPORT, "api_key": "secret"}
+    xcoms = [{**TASK, "key": key, "value": value} for key, value in pushed.items()]
+    document = {"task_instances": [attempt], "xcoms": xcoms}
+    client.call("PUT", "/_stateroom/fixture", json=document)
+    fields = {"sql": "SELECT *\nFROM orders\nWHERE day = '2026-01-02'", "password": "secret"}
+    client.call("PUT", f"/execution/task-instances/{TASK_ID}/rtif", json=fields)
+    frames = [{"filename": "/dags/etl.py", "lineno": 41, "name": "read_page"}]
+    error = {"exc_type": "TimeoutError", "exc_value": "no answer in 30 s", "frames": frames}
+    records = [
+        record(0.2, "::group::Pre Execute", "task"),
+        record(0.3, "DAG bundles loaded: dags-folder", "task"),
+        record(0.4, "::endgroup::", "task"),
+        record(1.1, "reading the page after ord-4200", rows=50),
+        record(31.2, "a page was not read", level="warning", error_detail=[error]),
+        record(31.3, "reading it again"),
+        record(33.9, "read", rows=51, last_id="ord-4251"),
+    ]
+    path = f"/_stateroom/task-instances/{TASK_ID}/log"
+    client.call("POST", path, json={"records": records})
 
 
 def take(url: str) -> None:
@@ -78,4 +115,5 @@ def take(url: str) -> None:
 if __name__ == "__main__":
     with ServerProcess(["--db", ":memory:", "--backend", "memory"], dict(os.environ)) as process:
         add_state(process.url)
+        add_run(process.url)
         take(process.url)

@@ -28,6 +28,14 @@ StateOp = Literal[
     "list_xcoms",
     "set_xcom",
     "delete_xcom",
+    "get_variable",
+    "list_variables",
+    "get_connection",
+    "get_asset",
+    "list_asset_events",
+    "set_rendered_fields",
+    "set_rendered_map_index",
+    "heartbeat",
 ]
 LaneName = Literal["slow", "backend", "waiting"]
 

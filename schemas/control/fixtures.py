@@ -80,6 +80,9 @@ class TaskInstance(Coordinates):
     end_date = UtcDateTime(allow_none=True)
     next_method = Word(allow_none=True)
     next_kwargs = JsonObject(allow_none=True)
+    rendered_map_index = Word(allow_none=True)
+    rendered_fields = JsonObject()
+    never_ran = Flag()
 
 
 class Asset(Control):

@@ -48,9 +48,38 @@ class Changed(Schema):
     after = fields.Raw(required=True, allow_none=True)
 
 
+class ChangedXCom(Schema):
+    """An XCom in only one of the two, or with different values."""
+
+    scope = fields.Dict(required=True)
+    key = fields.Str(required=True)
+    before = fields.Raw(allow_none=True)
+    after = fields.Raw(allow_none=True)
+
+
+class CurrentAttempt(Schema):
+    """The current attempt of a task instance."""
+
+    id = fields.Str(required=True)
+    state = fields.Str(required=True, allow_none=True)
+    try_number = fields.Int(required=True)
+
+
+class ChangedTaskInstance(Schema):
+    """A task instance in only one of the two, or with another attempt or state."""
+
+    scope = fields.Dict(required=True)
+    before = fields.Nested(CurrentAttempt)
+    after = fields.Nested(CurrentAttempt)
+
+
 class Diff(Schema):
-    """The differences between two snapshots."""
+    """The differences between two snapshots; the last two lists are missing where they are
+    empty.
+    """
 
     added = fields.List(fields.Nested(Held), required=True)
     removed = fields.List(fields.Nested(Held), required=True)
     changed = fields.List(fields.Nested(Changed), required=True)
+    xcoms = fields.List(fields.Nested(ChangedXCom))
+    task_instances = fields.List(fields.Nested(ChangedTaskInstance))

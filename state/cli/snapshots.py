@@ -83,6 +83,8 @@ def diff_snapshots(a: str, b: str | None) -> None:
         click.echo(json.dumps(differences, indent=1))
         return
     lines = [_line(sign, item) for sign, name in _SIGNS.items() for item in differences[name]]
+    lines += [_line(_sign(item), item, "XCom ") for item in differences.get("xcoms", ())]
+    lines += [_line_of_attempt(item) for item in differences.get("task_instances", ())]
     if lines:
         click.echo(columns(lines))
     else:
@@ -92,10 +94,25 @@ def diff_snapshots(a: str, b: str | None) -> None:
 _SIGNS = {"+": "added", "-": "removed", "~": "changed"}
 
 
-def _line(sign: str, item: dict[str, Any]) -> tuple[str, ...]:
+def _sign(item: dict[str, Any]) -> str:
+    if "before" not in item:
+        return "+"
+    return "~" if "after" in item else "-"
+
+
+def _line(sign: str, item: dict[str, Any], kind: str = "") -> tuple[str, ...]:
     from ..client.timeline import value_summary
     from ..model.scopes import label, scope_from
 
     values = [item[name] for name in ("value", "before", "after") if name in item]
     scope = printable(label(scope_from(item["scope"])))
-    return sign, scope, printable(item["key"]), " -> ".join(map(value_summary, values))
+    key = printable(f"{kind}{item['key']}")
+    return sign, scope, key, " -> ".join(map(value_summary, values))
+
+
+def _line_of_attempt(item: dict[str, Any]) -> tuple[str, ...]:
+    from ..model.scopes import label, scope_from
+
+    attempts = [item[name] for name in ("before", "after") if name in item]
+    states = [f"attempt {each['try_number']} {each['state'] or 'none'}" for each in attempts]
+    return _sign(item), printable(label(scope_from(item["scope"]))), "", " -> ".join(states)

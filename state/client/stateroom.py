@@ -308,6 +308,9 @@ class Stateroom(Connection):
     def diff(self, a: str, b: str | None = None) -> dict[str, list[dict[str, Any]]]:
         """The keys ``added``, ``removed`` and ``changed`` from snapshot a to b, or to now.
 
+        Where they differ also ``xcoms`` and ``task_instances``, as they were ``before`` and are
+        ``after``.
+
         :raises NotFound: if there is no snapshot of a name.
         """
         response = self._client.call("GET", f"{_SNAPSHOTS}/diff", params={"a": a, "b": b})

@@ -12,7 +12,14 @@ from ..backends.wrappers import Failure
 from ..masking import masked
 from ..model import envelope, fixture_files
 from ..model.clock import from_text
-from ..model.events import DELETE_VARIABLE, KEY_NOT_FOUND, SET_VARIABLE, actor_name
+from ..model.events import (
+    DELETE_VARIABLE,
+    KEY_NOT_FOUND,
+    SET_VARIABLE,
+    TASK_CALLS,
+    VERBS,
+    actor_name,
+)
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
@@ -23,8 +30,7 @@ _LONGEST_VALUE = 36  # characters
 _VERBS = {
     "state": "reports",
     "create": "begins",
-    SET_VARIABLE: "set variable",
-    DELETE_VARIABLE: "delete variable",
+    **{op: VERBS[op] for op in (SET_VARIABLE, DELETE_VARIABLE, *TASK_CALLS)},
 }
 
 

@@ -10,13 +10,27 @@ from typing import Any, NamedTuple
 SET_VARIABLE = "set_variable"
 DELETE_VARIABLE = "delete_variable"
 CALLS = ("get", "set", "delete", "clear", "list")
+# what tasks do beside: reads, and what their workers tell of them
+TASK_CALLS = (
+    *("get_variable", "list_variables", "get_connection", "get_asset", "list_asset_events"),
+    *("set_rendered_fields", "set_rendered_map_index", "heartbeat"),
+)
 XCOM_CALLS = ("get_xcom", "list_xcoms", "set_xcom", "delete_xcom")
 OPS = (
     *CALLS,
     *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),
     *("drop", SET_VARIABLE, DELETE_VARIABLE),
     *XCOM_CALLS,
+    *TASK_CALLS,
 )
+# the operations whose names are not the words for them
+VERBS = {
+    "get_xcom": "get XCom",
+    "list_xcoms": "list XComs",
+    "set_xcom": "set XCom",
+    "delete_xcom": "delete XCom",
+    **{op: op.replace("_", " ") for op in (SET_VARIABLE, DELETE_VARIABLE, *TASK_CALLS)},
+}
 
 # why a call had no effect, in addition to its status
 UNCHANGED = "unchanged"  # a delete of a key that does not exist

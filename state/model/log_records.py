@@ -117,11 +117,13 @@ def _objects(value: Any) -> list[Record]:
 
 
 def moment(record: Record) -> float | None:
-    """When a record was logged, in seconds since 1970; None if it does not say so."""
+    """When a record was logged, in seconds since 1970; None if it does not say so, or a moment
+    outside the years 1 to 9999 in UTC.
+    """
     try:
         time = from_text(str(record.get("timestamp")))
-    except ValueError:
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=timezone.utc)
+        return time.astimezone(timezone.utc).timestamp()
+    except (ValueError, OverflowError):
         return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=timezone.utc)
-    return time.timestamp()

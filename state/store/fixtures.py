@@ -25,6 +25,7 @@ from .tables.connections import put_connection
 from .tables.dags import VERSION_DATE
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
+from .tables.rendered_fields import put_fields
 from .tables.scopes import put_scope
 from .tables.task_instances import NEW_ATTEMPT, put_attempt
 from .tables.variables import put_variable
@@ -169,6 +170,8 @@ def _put_task_instance(
         put_attempt(db, namespace, scope_id, item)
     except BadDocument as error:
         raise BadDocument(f"{where}.{error.where}", str(error)) from None
+    if "rendered_fields" in item:
+        put_fields(db, scope_id, item["rendered_fields"])
 
 
 def _put_task_entry(
@@ -354,7 +357,11 @@ def _without(defaults: Document, always: tuple[str, ...], row: Document) -> Docu
 
 _WITHOUT_DEFAULTS: dict[str, Callable[[Document], Document]] = {
     "dag_runs": partial(_without, dag_runs.NEW_RUN, ("logical_date", "run_after", "state")),
-    "task_instances": partial(_without, NEW_ATTEMPT, ("state", "try_number", "max_tries")),
+    "task_instances": partial(
+        _without,
+        {**NEW_ATTEMPT, "rendered_fields": None},
+        ("state", "try_number", "max_tries"),
+    ),
     "assets": partial(_without, NEW_ASSET, ()),
 }
 
@@ -366,11 +373,12 @@ def _exported(row: Document) -> Document:
             row[name] = to_wire(row[name])
     if "value" in row:
         row["value"] = values.loads(row["value"])
-    for name in ("extra", "conf", "next_kwargs"):
+    for name in ("extra", "conf", "next_kwargs", "rendered_fields"):
         if row.get(name) is not None:
             row[name] = values.loads(row[name])
-    if "active" in row:
-        row["active"] = bool(row["active"])
+    for name in ("active", "never_ran"):
+        if name in row:
+            row[name] = bool(row[name])
     return row
 
 
@@ -392,8 +400,10 @@ _EXPORTS = {
         ORDER BY 1, 2""",
     "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
         t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
-        t.next_method, t.next_kwargs
+        t.next_method, t.next_kwargs, t.rendered_map_index, t.never_ran,
+        f.fields AS rendered_fields
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        LEFT JOIN rendered_fields f USING (scope_id)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": """SELECT id, name, uri, active, group_name AS "group", extra FROM assets WHERE ns = ?
         ORDER BY id""",

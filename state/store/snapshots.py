@@ -329,14 +329,14 @@ def _restore_rows(
 
 # ---------------------------------------------------------------- diff
 
-_KEYS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
-    e.entry_id, e.seq, {is_new} AS is_new
-    FROM entries e JOIN scopes s USING (scope_id)
+_ROWS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.{pk} AS pk, e.seq, {is_new} AS is_new
+    FROM {table} e JOIN scopes s USING (scope_id)
     LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
     WHERE coalesce(r.ns, a.ns) = :ns"""
-_KEYS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
-    e.entry_id, e.seq, {is_new} AS is_new
-    FROM snapshot_entries e JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
+_ROWS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+    e.{pk} AS pk, e.seq, {is_new} AS is_new
+    FROM snapshot_{table} e JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
     LEFT JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
     LEFT JOIN snapshot_assets a USING (snapshot_pk, asset_pk)
     WHERE e.snapshot_pk = :{snapshot}"""
@@ -344,40 +344,46 @@ _NONE: tuple[str, Iterator[dict[str, Any]]] = ("", iter(()))
 # the key of several assets of one name is compared once; its entries are then more than two
 _DIFF = """SELECT * FROM
     (SELECT CASE WHEN min(is_new) THEN 'added' WHEN NOT max(is_new) THEN 'removed'
-        WHEN count(*) > 2 OR min(seq) = 0 OR min(seq) < max(seq) OR min(entry_id) < max(entry_id)
+        WHEN count(*) > 2 OR min(seq) = 0 OR min(seq) < max(seq) OR min(pk) < max(pk)
         THEN 'changed' END AS list, dag_id, run_id, task_id, map_index, asset, key,
-        max(entry_id) FILTER (WHERE NOT is_new) AS old, max(entry_id) FILTER (WHERE is_new) AS new
+        max(pk) FILTER (WHERE NOT is_new) AS old, max(pk) FILTER (WHERE is_new) AS new
      FROM ({old} UNION ALL {new}) GROUP BY 2, 3, 4, 5, 6, 7)
     WHERE list IS NOT NULL
     ORDER BY list = 'changed', list = 'removed', 2, 3, 4, 5, 6, 7"""
+_ATTEMPTS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, {is_new} AS is_new,
+    json_object('id', t.id, 'state', t.state, 'try_number', t.try_number) AS attempt
+    FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    WHERE r.ns = :ns AND t.superseded_at IS NULL"""
+_ATTEMPTS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, {is_new} AS is_new,
+    json_object('id', t.id, 'state', t.state, 'try_number', t.try_number) AS attempt
+    FROM snapshot_task_instances t JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
+    JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
+    WHERE t.snapshot_pk = :{snapshot} AND t.superseded_at IS NULL"""
+_DIFF_OF_ATTEMPTS = """SELECT dag_id, run_id, task_id, map_index,
+    max(attempt) FILTER (WHERE NOT is_new) AS old, max(attempt) FILTER (WHERE is_new) AS new
+    FROM ({old} UNION ALL {new}) GROUP BY 1, 2, 3, 4 HAVING old IS NOT new ORDER BY 1, 2, 3, 4"""
+Items = Iterator[dict[str, Any]]
 
 
-def diff(
-    namespace: Namespace, a: str, b: str | None = None
-) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
-    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another, in turn.
+def diff(namespace: Namespace, a: str, b: str | None = None) -> Iterator[tuple[str, Items]]:
+    """The keys ``added``, ``removed`` and ``changed`` from one snapshot to another, in turn; then,
+    where there are any, the ``xcoms`` and the ``task_instances`` that differ.
 
     Each list is to be read before the next is asked for. The lists have to be asked for, or closed:
     they hold a connection of the database.
 
-    :param b: a snapshot's name; None compares with the current keys.
+    :param b: a snapshot's name; None compares with the current rows.
     :returns: items ``{scope, key, value}``, or ``{scope, key, before, after}`` for changed ones, in
-        the order of their scopes and keys.
+        the order of their scopes and keys. XComs have ``before``, ``after`` or both, and so have
+        task instances: the ``id``, the ``state`` and the ``try_number`` of the current attempt.
     :raises SnapshotNotFound: if there is none of a name; when the first list is asked for.
     """
     with namespace.database.snapshot() as db:
         old = _find(db, namespace, a)[0]
         new = None
-        keys_of_new = _KEYS_NOW
         if b is not None:
             new = _find(db, namespace, b)[0]
-            keys_of_new = _KEYS_THEN
-        parameters = {"ns": namespace.ns, "old": old, "new": new}
-        sql = _DIFF.format(
-            old=_KEYS_THEN.format(snapshot="old", is_new=0),
-            new=keys_of_new.format(snapshot="new", is_new=1),
-        )
-        lists = itertools.groupby(each_row(db, sql, parameters), itemgetter("list"))
+        lists = itertools.groupby(_changed_rows(db, namespace, "entries", old, new), _LIST)
         filled, keys = next(lists, _NONE)
         for name in ("added", "removed", "changed"):
             if name != filled:
@@ -385,6 +391,48 @@ def diff(
                 continue
             yield name, filter(None, (_item(db, key, old, new) for key in keys))
             filled, keys = next(lists, _NONE)
+        further = {
+            "xcoms": _xcoms(db, namespace, old, new),
+            "task_instances": _attempts(db, namespace, old, new),
+        }
+        for name, items in further.items():
+            first = next(items, None)
+            if first is not None:
+                yield name, itertools.chain([first], items)
+
+
+_LIST = itemgetter("list")
+
+
+def _changed_rows(
+    db: sqlite3.Connection, namespace: Namespace, table: str, old: int, new: int | None
+) -> Items:
+    """The rows of a table of values that may differ, by their numbers."""
+    return _compared(db, namespace, old, new, _DIFF, (_ROWS_NOW, _ROWS_THEN), table)
+
+
+def _compared(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    old: int,
+    new: int | None,
+    sql: str,
+    sources: tuple[str, str],
+    table: str = "",
+) -> Items:
+    """The rows of a comparison.
+
+    :param sources: a SELECT of the current rows, and one of a snapshot's.
+    """
+    now, then = sources
+    names = {"table": table, "pk": copies.TABLES[table][0] if table else ""}
+    if new is not None:
+        now = then
+    sql = sql.format(
+        old=then.format(snapshot="old", is_new=0, **names),
+        new=now.format(snapshot="new", is_new=1, **names),
+    )
+    return each_row(db, sql, {"ns": namespace.ns, "old": old, "new": new})
 
 
 def _item(
@@ -393,25 +441,55 @@ def _item(
     """A key with the value that it has in only one of the two, or with both of its values; None if
     they are equal.
     """
+    item = _difference(db, "entries", key, old, new)
+    if item is None or {"before", "after"} <= item.keys():
+        return item
+    side = "after" if "after" in item else "before"
+    return {"scope": item["scope"], "key": item["key"], "value": item[side]}
+
+
+def _difference(
+    db: sqlite3.Connection, table: str, key: dict[str, Any], old: int, new: int | None
+) -> dict[str, Any] | None:
+    """What has ``before`` and ``after`` of it, as far as it has been or is; None if they are
+    equal.
+    """
     item = {"scope": scope_document(scope_from(key)), "key": key["key"]}
-    if key["old"] is None:
-        return {**item, "value": values.loads(_text(db, key["new"], new))}
-    before = _text(db, key["old"], old)
-    if key["new"] is None:
-        return {**item, "value": values.loads(before)}
-    after = _text(db, key["new"], new)
-    if before == after:
-        return None
-    return {**item, "before": values.loads(before), "after": values.loads(after)}
+    before = None
+    if key["old"] is not None:
+        before = _text(db, table, key["old"], old)
+        item["before"] = values.loads(before)
+    if key["new"] is not None:
+        after = _text(db, table, key["new"], new)
+        if after == before:
+            return None
+        item["after"] = values.loads(after)
+    return item
 
 
-def _text(db: sqlite3.Connection, entry: int, snapshot: int | None) -> str:
-    """The JSON text of an entry.
+def _text(db: sqlite3.Connection, table: str, pk: int, snapshot: int | None) -> str:
+    """The JSON text of a value.
 
     :param snapshot: None for the current one.
     """
-    sql = "SELECT value FROM entries WHERE entry_id = :entry"
+    name = copies.TABLES[table][0]
+    sql = f"SELECT value FROM {table} WHERE {name} = :pk"
     if snapshot is not None:
-        sql = "SELECT value FROM snapshot_entries WHERE entry_id = :entry AND snapshot_pk = :pk"
-    text: str = db.execute(sql, {"entry": entry, "pk": snapshot}).fetchone()[0]
+        sql = f"SELECT value FROM snapshot_{table} WHERE {name} = :pk AND snapshot_pk = :snapshot"
+    text: str = db.execute(sql, {"pk": pk, "snapshot": snapshot}).fetchone()[0]
     return text
+
+
+def _xcoms(db: sqlite3.Connection, namespace: Namespace, old: int, new: int | None) -> Items:
+    keys = _changed_rows(db, namespace, "xcoms", old, new)
+    return filter(None, (_difference(db, "xcoms", key, old, new) for key in keys))
+
+
+def _attempts(db: sqlite3.Connection, namespace: Namespace, old: int, new: int | None) -> Items:
+    sources = (_ATTEMPTS_NOW, _ATTEMPTS_THEN)
+    for row in _compared(db, namespace, old, new, _DIFF_OF_ATTEMPTS, sources):
+        sides = {"before": row["old"], "after": row["new"]}
+        yield {
+            "scope": scope_document(scope_from({**row, "asset": None})),
+            **{name: values.loads(text) for name, text in sides.items() if text is not None},
+        }

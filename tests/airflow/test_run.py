@@ -51,6 +51,13 @@ def no_worker_is_left(monkeypatch):
     monkeypatch.setattr(workers, "IDLE", 1)
 
 
+def test_the_log_of_a_run_is_kept_by_the_service(client, options):
+    outcome = run(client, None, Task(ETL, "submit"), options)
+    log = client.ask("GET", f"/_stateroom/task-instances/{outcome.ti_id}/log")["records"]
+    assert [record["event"] for record in log] == [record["event"] for record in outcome.log]
+    assert "ConnectionError" in str(log)
+
+
 def test_the_second_attempt_finds_the_job_of_the_first(client, options):
     first = run(client, None, Task(ETL, "submit"), options)
     assert first.state == "up_for_retry"

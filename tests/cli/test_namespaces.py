@@ -184,6 +184,19 @@ def test_a_snapshot_is_taken_compared_and_restored(run):
     assert run("snapshot", "diff", "one").output == "no differences\n"
 
 
+def test_a_comparison_shows_xcoms_and_attempts(run, served):
+    client = StateroomClient(served.url)
+    run("snapshot", "take", "one")
+    client.call("POST", f"/execution/xcoms/etl/{RUN}/extract/rows", json=[1, 2])
+    client.call("POST", "/_stateroom/task-instances", json=EXTRACT)
+    lines = [line.split() for line in run("snapshot", "diff", "one").output.splitlines()]
+    assert [(line[0], *line[4:]) for line in lines] == [
+        ("+", "XCom", "rows", "[1,", "2]"),
+        ("~", *"attempt 1 running -> attempt 2 running".split()),
+    ]
+    run("snapshot", "drop", "one")
+
+
 def test_snapshots_are_listed_and_dropped(run):
     run("snapshot", "take", "a")
     run("snapshot", "take", "b")

@@ -122,6 +122,12 @@ def test_the_error_in_the_log_is_why_it_failed(started, log):
     assert "ConnectionError: lost the connection" in section(started.get(TASK), "attempts")
 
 
+def test_an_error_that_was_handled_is_not_why_it_ended(started, log):
+    log(record("once more", **error("lost the connection")))
+    end(started)
+    assert "lost the connection" not in section(started.get(TASK), "attempts")
+
+
 def test_a_report_that_could_not_be_processed_is_why_it_failed(started):
     started.patch(f"{TASK_INSTANCES}/{TI}/state", json={"state": "queued"})
     assert "because of a report that Airflow cannot process" in section(
@@ -383,6 +389,12 @@ def test_a_hostile_log_is_escaped(log):
 @pytest.mark.parametrize("odd", [{}, {"event": None}, {"level": 3, "logger": [1], "event": {}}])
 def test_an_odd_record_is_shown(log, odd):
     assert log(odd).status_code == 200
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_moment_that_no_clock_shows_is_shown_as_the_one_before(log, moment):
+    answer = log(record("first"), {**record("second"), "timestamp": moment})
+    assert "10:00:00.000 second" in log_lines(answer)
 
 
 def test_without_a_log_the_page_says_how_it_comes(world):

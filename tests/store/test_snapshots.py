@@ -1,15 +1,16 @@
 """A snapshot copies a whole namespace; a restore brings it back and is in the journal."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from state.errors import InvalidName, SnapshotNotFound
 from state.model import envelope
-from state.model.scopes import AssetStateStoreWriterKind, TaskScope, Writer
+from state.model.scopes import API_WRITER, AssetStateStoreWriterKind, TaskScope, Writer
 from state.store import copies, fixtures, keyspaces, snapshots
 from state.store.store import Store
-from state.store.tables import assets, references, task_instances
+from state.store.tables import assets, references, task_instances, xcoms
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
@@ -249,6 +250,52 @@ def test_a_diff_finds_assets_by_their_names(namespace):
     assert changed["scope"] == {"asset": "orders"}
     assert changed["before"] == 1
     assert changed["after"] == 2
+
+
+PLACE = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+
+
+def push(namespace, key, value):
+    xcoms.set_xcom(namespace, SCOPE, key, json.dumps(value), API_WRITER)
+
+
+def test_a_diff_says_which_xcoms_came_went_and_changed(namespace):
+    for key in ("kept", "again", "changed", "deleted"):
+        push(namespace, key, [1])
+    snapshots.take(namespace, "a")
+    push(namespace, "again", [1])
+    push(namespace, "changed", [2])
+    push(namespace, "new", None)
+    xcoms.delete_xcom(namespace, SCOPE, "deleted", API_WRITER)
+    expected = [
+        {"scope": PLACE, "key": "new", "after": None},
+        {"scope": PLACE, "key": "deleted", "before": [1]},
+        {"scope": PLACE, "key": "changed", "before": [1], "after": [2]},
+    ]
+    assert differences(namespace, "a")["xcoms"] == expected
+    snapshots.take(namespace, "b")
+    assert differences(namespace, "a", "b")["xcoms"] == expected
+    assert "xcoms" not in differences(namespace, "b")
+
+
+def test_a_diff_says_which_task_instances_changed(namespace):
+    attempt = task_instances.current_task_instance(namespace, SCOPE)
+    other = TaskScope("d", "r", "other")
+    snapshots.take(namespace, "a")
+    task_instances.set_state(namespace, attempt["id"], task_instances.Report("success"), False)
+    ti_id = task_instances.create_task_instance(namespace, other)["id"]
+    before = {"id": attempt["id"], "state": "running", "try_number": 1}
+    expected = [
+        {
+            "scope": {**PLACE, "task_id": "other"},
+            "after": {"id": ti_id, "state": "running", "try_number": 1},
+        },
+        {"scope": PLACE, "before": before, "after": {**before, "state": "success"}},
+    ]
+    assert differences(namespace, "a")["task_instances"] == expected
+    snapshots.take(namespace, "b")
+    assert differences(namespace, "a", "b")["task_instances"] == expected
+    assert "task_instances" not in differences(namespace, "b")
 
 
 def test_a_diff_over_http(world):

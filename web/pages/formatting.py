@@ -13,7 +13,7 @@ from flask import Flask, g
 from state.masking import masked
 from state.model import retention
 from state.model.clock import from_text
-from state.model.events import actor_name
+from state.model.events import VERBS, actor_name
 from state.words import count, duration
 
 _HIGH = r"\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first of a pair of surrogates
@@ -40,6 +40,7 @@ def register(app: Flask) -> None:
         preview,
         actor_name,
         took,
+        verb,
     ):
         app.add_template_filter(filter_, filter_.__name__)
 
@@ -87,6 +88,11 @@ def took(seconds: float) -> str:
     if abs(seconds) < 10:
         return f"{seconds:.3f} s"
     return duration(seconds)
+
+
+def verb(op: str) -> str:
+    """An operation of the journal as a word, of which the attempt is the subject."""
+    return {"state": "reports", "create": "created", **VERBS}.get(op, op)
 
 
 def until(text: str | None) -> str:

@@ -20,6 +20,7 @@ _XCOMS = 100  # in one list
 _CHANGES = 200  # of a state
 _SHORT = 120  # characters of a value that stands in its row; a longer one is folded
 _READABLE = 64 * 1024  # characters of a value that a page shows
+_FAILED = ("failed", "up_for_retry")
 PARTS = ("fields", "xcom", "log")
 Row = dict[str, Any]
 
@@ -62,7 +63,9 @@ def _attempts(owner: Row) -> list[Row]:
     logs = task_logs.summaries(g.namespace.database, g.namespace.ns, ids)
     for attempt in attempts:
         attempt["has_log"] = attempt["id"] in logs
-        attempt["error"] = logs.get(attempt["id"])
+        attempt["error"] = None
+        if attempt["state"] in _FAILED:
+            attempt["error"] = logs.get(attempt["id"])
         attempt["duration"] = task_instances.duration(attempt)
         attempt["change"] = next(
             (change for change in changes if change["ti_id"] == attempt["id"]), None

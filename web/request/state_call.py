@@ -24,6 +24,8 @@ from ..apis import EXECUTION, current_api
 from ..operation import current_operation
 from .auth import writer_of
 
+_KEYS = ("key", "variable_key", "connection_id")  # in a path
+
 
 class StateCall(NamedTuple):
     """A call on state, as the journal records it.
@@ -56,9 +58,22 @@ def state_call() -> StateCall | None:
     if operation is None or operation.state_op is None or "namespace" not in g:
         return None
     segments = request.view_args or {}
-    key = segments.get("key", request.args.get("key"))
+    key = next((segments[name] for name in _KEYS if name in segments), request.args.get("key"))
     scope = _scope(segments)
     return StateCall(operation.state_op, _caller(segments), scope, _scope_id(segments, scope), key)
+
+
+def note_read(note: str | None = None) -> None:
+    """Write an event of a read of what all tasks share, as what the view's operation says.
+
+    :param note: what was read, where no key says it.
+    """
+    call = state_call()
+    assert call is not None
+    scope_id = call.scope_id
+    if scope_id is None and call.writer.ti_id is not None:
+        scope_id = scopes.scope_id_of_attempt(g.namespace, call.writer.ti_id)
+    g.namespace.journal.note(Event(call.op, call.writer, scope_id, call.key, 200, note=note))
 
 
 def _caller(segments: dict[str, Any]) -> Writer:

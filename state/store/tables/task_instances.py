@@ -332,15 +332,17 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
         _update(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
 
 
-def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str) -> bool:
+def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str, writer: Writer) -> bool:
     """Set the label of a mapped task instance; returns False if no current attempt has this id."""
     with namespace.database.transaction() as db:
-        changed = db.execute(
-            """UPDATE task_instances SET rendered_map_index = ?
-            WHERE ns = ? AND id = ? AND superseded_at IS NULL""",
-            (text, namespace.ns, ti_id),
-        ).rowcount
-    return changed == 1
+        try:
+            ti_pk, scope_id = _current(db, namespace, ti_id, "ti_pk, scope_id")
+        except TaskInstanceNotFound:
+            return False
+        _update(db, ti_pk, {"rendered_map_index": text})
+        event = Event("set_rendered_map_index", writer, scope_id, status=204, note=text)
+        namespace.journal.write(db, event)
+    return True
 
 
 def current(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> tuple[int, int]:

@@ -58,6 +58,7 @@ def ti_run(task_instance_id: str) -> Response:
     body=schemas.TIHeartbeatInfo,
     also=(409, 410),
     errors={409: (errors.HeartbeatResponse,)},
+    state_op="heartbeat",
 )
 def ti_heartbeat(task_instance_id: str) -> Any:
     """Take a heartbeat; an error tells the worker to end its task."""
@@ -138,7 +139,7 @@ def _trigger(update: dict[str, Any]) -> str:
 
 
 @bp.patch("/<task_instance_id>/skip-downstream")
-@Operation(NO_BODY, body=schemas.TISkippedDownstreamTasksStatePayload)
+@Operation(NO_BODY, body=schemas.TISkippedDownstreamTasksStatePayload, state_op="state")
 def ti_skip_downstream(task_instance_id: str) -> Any:
     """Skip task instances of the same run, but for those that run or have ended."""
     segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_SKIPPED))
@@ -154,13 +155,14 @@ def ti_skip_downstream(task_instance_id: str) -> Any:
     body=schemas.RenderedFields,
     also=(410,),
     errors={422: _PLAIN_422},
+    state_op="set_rendered_fields",
 )
 def ti_put_rtif(task_instance_id: str) -> Response:
     """Store the rendered template fields of a task instance."""
     segments, rendered = read(path(_PATH, task_instance_id=task_instance_id), body(_FIELDS))
     if not rendered:
         raise Refused(422, "rendered fields cannot be empty")
-    rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered)
+    rendered_fields.set_fields(g.namespace, segments["task_instance_id"], rendered, g.writer)
     return json_answer({"message": "Rendered task instance fields successfully set"}, 201)
 
 
@@ -169,12 +171,14 @@ def ti_put_rtif(task_instance_id: str) -> Response:
     NO_BODY,
     body=schemas.RenderedMapIndex,
     errors={422: _PLAIN_422},
+    state_op="set_rendered_map_index",
 )
 def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     """Store the label of a mapped task instance."""
     segments, text = read(path(_PATH, task_instance_id=task_instance_id), body(_MAP_INDEX))
     if not text:
         raise Refused(422, "rendered_map_index cannot be empty")
-    if not task_instances.set_rendered_map_index(g.namespace, segments["task_instance_id"], text):
+    ti_id = segments["task_instance_id"]
+    if not task_instances.set_rendered_map_index(g.namespace, ti_id, text, g.writer):
         raise Refused(404, "Task Instance not found")
     return NO_CONTENT

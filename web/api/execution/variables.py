@@ -10,10 +10,12 @@ from schemas.execution import variables as schemas
 from state.masking import masked_variable
 from state.store.tables import variables
 from state.store.views import shared
+from state.words import count
 
 from ...operation import NO_BODY, Operation
 from ...request import version
 from ...request.parsing import body, path, query, read
+from ...request.state_call import note_read
 from ...responses import NO_CONTENT, json_answer
 from ...service import setting
 
@@ -24,7 +26,11 @@ _KEY = "/<key:variable_key>"
 
 
 @bp.get("/keys")
-@Operation((200, schemas.VariableKeysResponse), query=schemas.VariableKeysQuery)
+@Operation(
+    (200, schemas.VariableKeysResponse),
+    query=schemas.VariableKeysQuery,
+    state_op="list_variables",
+)
 def get_variable_keys() -> Response:
     """List the keys of variables; before 2026-06-30 this was the variable ``keys``."""
     if not version.has_variable_keys():
@@ -33,16 +39,19 @@ def get_variable_keys() -> Response:
     keys, total = shared.variable_keys(
         g.namespace, asked["prefix"], asked["limit"], asked["offset"]
     )
+    note_read(f"{len(keys)} of {count(total, 'variable')}")
     return json_answer({"keys": keys, "total_entries": total})
 
 
 @bp.get(_KEY)
-@Operation((200, schemas.VariableResponse))
+@Operation((200, schemas.VariableResponse), state_op="get_variable")
 def get_variable(variable_key: str) -> Response:
     """Get a variable."""
     (place,) = read(path(_PATH, variable_key=variable_key))
     key = place["variable_key"]
-    return json_answer({"key": key, "value": variables.value_of(g.namespace, key)})
+    value = variables.value_of(g.namespace, key)
+    note_read()
+    return json_answer({"key": key, "value": value})
 
 
 @bp.put(_KEY)
