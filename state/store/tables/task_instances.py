@@ -354,6 +354,20 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
         _update(db, row["ti_pk"], {"heartbeat_at": to_text(namespace.clock.now())})
 
 
+def note_stop(namespace: Namespace, ti_id: str, writer: Writer) -> None:
+    """Note in the journal that a worker has ended its task, as it was told; no state changes.
+
+    :raises TaskInstanceNotFound: if no attempt, not even a former one, has this id.
+    """
+    with namespace.database.transaction() as db:
+        sql = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?"
+        row = db.execute(sql, (namespace.ns, ti_id)).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound("Task Instance not found")
+        note = "its worker has ended the task, because a call was refused"
+        namespace.journal.write(db, Event("state", writer, row[0], status=204, note=note))
+
+
 def _missing(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> TaskInstanceNotFound:
     """The error for an id that no current attempt has."""
     sql = "SELECT 1 FROM task_instances WHERE ns = ? AND id = ?"
