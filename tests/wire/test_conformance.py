@@ -10,11 +10,12 @@ import pytest
 from tests.wire import compare
 
 HERE = Path(__file__).parent
-STEPS = {"corpus": 1373, "siblings": 1526, "run": 577, "core": 98}
+STEPS = {"corpus": 1373, "siblings": 1526, "run": 577, "run_siblings": 2197, "core": 98}
 FILES = {  # the recorded answers, and what both servers hold before a scenario
     "corpus": ("expected.json", "fixture.json"),
     "siblings": ("siblings-expected.json", "fixture.json"),
     "run": ("expected-run.json", "run_fixture.json"),
+    "run_siblings": ("run_siblings-expected.json", "run_fixture.json"),
     "core": ("expected-core.json", "run_fixture.json"),
 }
 LINES = (

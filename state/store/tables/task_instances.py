@@ -332,6 +332,20 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
         _update(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
 
 
+def note_stop(namespace: Namespace, ti_id: str, writer: Writer) -> None:
+    """Note in the journal that a worker has ended its task, as it was told; no state changes.
+
+    :raises TaskInstanceNotFound: if no attempt, not even a former one, has this id.
+    """
+    with namespace.database.transaction() as db:
+        sql = "SELECT scope_id FROM task_instances WHERE ns = ? AND id = ?"
+        row = db.execute(sql, (namespace.ns, ti_id)).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound("Task Instance not found")
+        note = "its worker has ended the task, because a call was refused"
+        namespace.journal.write(db, Event("state", writer, row[0], status=204, note=note))
+
+
 def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str, writer: Writer) -> bool:
     """Set the label of a mapped task instance; returns False if no current attempt has this id."""
     with namespace.database.transaction() as db:

@@ -6,19 +6,30 @@ nothing with it and would refuse it as an unknown member.
 
 from __future__ import annotations
 
+from flask import g
+
 from schemas.execution import task_instances as schemas
 
 from ...request import version
 from ...request.parsing import Part, body
 
+_OF_3_4 = "2026-10-30"
 _OF_ENDED = ("loop_decision", "retry_reason")
 # the members of a report of a state, by the version that added them and by the state
 _REPORT_MEMBERS = {
-    "2026-10-30": {
+    _OF_3_4: {
         "success": ("loop_decision",),
         **dict.fromkeys(("failed", "skipped", "removed", "upstream_failed"), _OF_ENDED),
     },
 }
+
+
+def says_stopped() -> bool:
+    """Whether the body of a report of a state only says that the worker has ended its task, because
+    a heartbeat or a report was refused.
+    """
+    is_newer = version.of_client() >= _OF_3_4
+    return is_newer and isinstance(g.body, dict) and g.body.get("state") == "server_terminated"
 
 
 def state_report() -> Part:

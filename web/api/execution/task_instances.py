@@ -78,6 +78,10 @@ def ti_heartbeat(task_instance_id: str) -> Any:
 )
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
+    if newer_clients.says_stopped():
+        (segments,) = read(path(_PATH, task_instance_id=task_instance_id))
+        task_instances.note_stop(g.namespace, segments["task_instance_id"], g.writer)
+        return NO_CONTENT
     segments, update = read(
         path(_PATH, task_instance_id=task_instance_id), newer_clients.state_report()
     )
