@@ -240,6 +240,34 @@ def test_map_indices_and_attempts_stand_beside_each_other(space, look):
     assert EXTRACT["dag_id"] in page.inner_text(".crumbs")
 
 
+def test_the_log_of_each_attempt_is_a_click_away(space, look):
+    space.run("load", "first try")
+    ti_id = space.task("load", 1)
+    space.write(ti_id, "progress", 7)
+    page = look(space.task_page(task_id="load", map_index=1))
+    attempts = page.locator("section[aria-labelledby=attempts]")
+    assert "first try: first try" in attempts.locator("tbody tr").nth(1).inner_text()
+    page.locator("section[aria-labelledby=log] .siblings a").nth(1).click()
+    assert page.locator(".log .call", has_text="progress").is_visible()
+    page.locator("section[aria-labelledby=log] .siblings a").nth(0).click()
+    log = page.locator("section[aria-labelledby=log]")
+    assert "3 lines before are not stored" in log.inner_text()
+    log.get_by_text("Pre Execute, 5 lines").click()
+    log.get_by_role("link", name="Raw").click()
+    assert "(the first 3 records are not stored)" in page.inner_text("body")
+
+
+def test_a_long_xcom_unfolds(space, look):
+    space.run("load", "rows of the first page")
+    page = look(space.task_page(task_id="load", map_index=0))
+    xcoms = page.locator("section[aria-labelledby=xcoms]")
+    fold = xcoms.locator("tr", has_text="report").first
+    assert not fold.locator(".tree").is_visible()
+    fold.locator("td summary").first.click()
+    assert fold.locator(".tree").is_visible()
+    assert "array of 20 members" in fold.inner_text()
+
+
 def test_switch_a_fault_on_and_see_what_it_did(space, look):
     ti = space.task()
     page = look(space.url + "/bench")
