@@ -15,6 +15,7 @@ from ...errors import (
     BadOutletEvent,
     InvalidStart,
     InvalidTransition,
+    NotDeferred,
     NotRunning,
     RunningElsewhere,
     TaskInstanceArchived,
@@ -54,6 +55,7 @@ NEW_ATTEMPT: dict[str, Any] = {
     "trigger": None,
     "never_ran": 0,
 }
+_NEW_TRIGGER: dict[str, Any] = {"kwargs": {}, "queue": None, "timeout": None}
 _COLUMNS = ", ".join(NEW_ATTEMPT)
 _PUT = f"""INSERT INTO task_instances (ns, id, scope_id, {_COLUMNS})
     VALUES (:ns, :id, :scope_id, {", ".join(f":{name}" for name in NEW_ATTEMPT)})
@@ -96,13 +98,17 @@ def put_attempt(
         FROM task_instances WHERE scope_id = ?""",
         (scope_id,),
     )
+    now = to_text(namespace.clock.now())
     db.execute(
         """UPDATE task_instances SET superseded_at = ? WHERE scope_id = ? AND superseded_at IS NULL
             AND id <> ?""",
-        (to_text(namespace.clock.now()), scope_id, attempt["id"]),
+        (now, scope_id, attempt["id"]),
     )
     if attempt.get("next_kwargs") is not None:
         attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
+    if attempt.get("trigger") is not None:
+        trigger = {**_NEW_TRIGGER, "created_date": now, **attempt["trigger"]}
+        attempt = {**attempt, "trigger": _numbered(db, namespace, values.dumps(trigger))}
     row = {
         **NEW_ATTEMPT,
         **following,
@@ -326,6 +332,62 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
             event = Event("state", writer, row["scope_id"], status=200, note=note, state="running")
             namespace.journal.write(db, event)
     return str(previous_state)
+
+
+class Resumption(NamedTuple):
+    """What came of the trigger for which a task instance waits.
+
+    :param event: what the trigger yielded, if ``error`` and ``state`` are None.
+    :param error: why the next run is to fail; :param traceback: the lines of what was raised.
+    :param state: in which it ends without another run.
+    """
+
+    event: Any = None
+    error: str | None = None
+    traceback: list[str] | None = None
+    state: str | None = None
+
+
+_FAIL = "__fail__"  # the next method of a run that is to fail, in the Task SDK
+
+
+def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> None:
+    """Queue a deferred task instance again, under its id, or end it.
+
+    :raises TaskInstanceArchived: if the id is that of a former attempt.
+    :raises TaskInstanceNotFound: if there is none of this id.
+    :raises NotDeferred: if it waits for no trigger.
+    """
+    with namespace.database.transaction() as db:
+        ti_pk, scope_id = current(db, namespace, ti_id)
+        sql = "SELECT state, next_kwargs FROM task_instances WHERE ti_pk = ?"
+        former_state, next_kwargs = db.execute(sql, (ti_pk,)).fetchone()
+        if former_state != "deferred":
+            raise NotDeferred(former_state)
+        state = resumption.state or "queued"
+        changes, note = _of_resumption(namespace, resumption, next_kwargs)
+        _update(db, ti_pk, {**changes, "state": state, "trigger": None})
+        note = f"deferred → {state}, {note}"
+        writer = replace(CONTROL, ti_id=ti_id)
+        event = Event("state", writer, scope_id, status=204, note=note, state=state)
+        namespace.journal.write(db, event)
+
+
+def _of_resumption(
+    namespace: Namespace, resumption: Resumption, next_kwargs: str | None
+) -> tuple[dict[str, Any], str]:
+    """The columns that a resumption changes, and what the journal says of it."""
+    if resumption.state is not None:
+        now = to_text(namespace.clock.now())
+        return {"next_method": None, "next_kwargs": None, "end_date": now}, "by its trigger"
+    if resumption.error is not None:
+        failure: dict[str, Any] = {"error": resumption.error}
+        if resumption.traceback is not None:
+            failure["traceback"] = resumption.traceback
+        columns = {"next_method": _FAIL, "next_kwargs": values.dumps(failure)}
+        return columns, f"to fail: {resumption.error}"
+    kwargs = {**values.loads(next_kwargs or "{}"), "event": resumption.event}
+    return {"next_kwargs": values.dumps(kwargs)}, "with an event of its trigger"
 
 
 def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
