@@ -277,23 +277,27 @@ class TaskInstanceQuery(Control):
 
 class Resumption(Control):
     """What came of the trigger of a deferred task instance: exactly one of ``event``, which resumes
-    it, ``error``, with which its next run fails, and ``state``, in which it ends.
+    it, ``error``, with which its next run fails, and ``state``, in which it ends. A traceback goes
+    with an error, and XComs with a state.
     """
 
     event = AnyJson()
     error = Word()
     traceback = fields.List(Word())
     state = Word(validate=validate.OneOf(["success", "failed", "skipped"]))
+    xcoms = JsonObject()
 
     @validates_schema
     def _check_members(self, data: dict[str, Any], **kwargs: Any) -> None:
-        is_one = len(data.keys() & {"event", "error", "state"}) == 1
-        if not is_one or ("traceback" in data and "error" not in data):
+        for name, needed in (("traceback", "error"), ("xcoms", "state")):
+            if name in data and needed not in data:
+                raise ValidationError([_ONE_OF])
+        if len(data.keys() & {"event", "error", "state"}) != 1:
             raise ValidationError([_ONE_OF])
 
 
 _ONE_OF = Problem(
-    "Give exactly one of event, error (with its traceback, if any) and state", "value_error"
+    "Give one of event, error (also with traceback) and state (also with xcoms)", "value_error"
 )
 
 
@@ -360,6 +364,12 @@ class TaskInstanceMade(Schema):
     map_index = fields.Int(required=True)
     try_number = fields.Int(required=True)
     token = fields.Str(required=True)
+
+
+class Resumed(Schema):
+    """The new state of a task instance that was deferred."""
+
+    state = fields.Str(required=True)
 
 
 class AssetMade(Schema):

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..client.http import StateroomClient
 from ..model.scopes import RUN_ID, TaskScope, scope_document
-from . import workers
+from . import attempts, workers
+from .airflow_worker.here import Here
 from .errors import DagNotImported, RunError
 from .workers import Job
 
@@ -58,6 +59,9 @@ class Options:
     :param variables: the environment of the task's process.
     :param airflow_python: the Python of an Airflow environment; None for this one.
     :param keep: use a worker process that is kept for the next run.
+    :param trigger: run the trigger of a task that defers itself, and then the task again.
+    :param in_process: run the task without a supervisor, for a debugger: in this process, or, with
+        ``airflow_python``, in one of that environment with this one's terminal.
     :param import_timeout: seconds that the Dag file may take.
     :param on_record: called with each record of the log, as it comes.
     """
@@ -65,6 +69,8 @@ class Options:
     variables: Mapping[str, str]
     airflow_python: str | None = None
     keep: bool = True
+    trigger: bool = True
+    in_process: bool = False
     import_timeout: float = IMPORT_TIMEOUT
     on_record: Callable[[Record], None] = lambda record: None
 
@@ -104,26 +110,28 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
     if not os.path.isfile(path):
         raise DagNotImported(f"there is no Dag file {path}")
     variables = _environment(path, options.variables)
-    with _job(python, variables, path, options) as (job, answers, dags):
+    log: list[Record] = []
+
+    def record(item: Record) -> None:
+        log.append(item)
+        options.on_record(item)
+
+    with _job(python, variables, path, options) as (job, dags):
         dag_id, facts = _chosen(dags, task, path)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
         attempt = _register(client, scope, task, facts)
         before = _entries(_contents(client))
-        job.send(_request(client, scope, attempt, token))
-        log: list[Record] = []
-        end: Record | None = None
-        for answer in answers:
-            if answer.get("kind") == "end":
-                end = answer
-                break
-            log.append(answer)
-            options.on_record(answer)
+        request = _request(client, scope, attempt, token)
+        if facts["deferral"] is not None:
+            attempts.defer(client, request, facts["deferral"])
+            request["is_deferred"] = True
+        state = attempts.run_to_end(client, job, request, options.trigger, record)
     after = _contents(client)
     return Outcome(
         scope,
         attempt["try_number"],
         attempt["id"],
-        _final_state(log, end),
+        state,
         log,
         _error(log),
         _xcoms(after, scope),
@@ -152,27 +160,32 @@ def _environment(path: str, variables: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def _job(
     python: str, variables: dict[str, str], path: str, options: Options
-) -> Iterator[tuple[Job, Iterator[Record], dict[str, Any]]]:
-    """A worker that has imported the Dag file, its further answers, and the Dags of the file."""
+) -> Iterator[tuple[Job | Here, dict[str, Any]]]:
+    """A worker that has imported the Dag file, and the Dags of the file."""
     request = {
         "variables": variables,
         "cwd": os.getcwd(),
         "dag_file": path,
         "import_timeout": options.import_timeout,
     }
-    connect = workers.kept if options.keep else workers.single
+    connect = _connect(options)
     for _ in range(3):  # a kept worker may be stale, or just ending
         with connect(python, variables) as job:
             job.send(request)
-            answers = job.answers()
-            for answer in answers:
-                if answer["kind"] == "stale":
+            for kind, answer in job.answers():
+                if kind == "stale":
                     break
-                if answer["kind"] == "dags":
-                    yield job, answers, _imported(answer, path)
+                if kind == "dags":
+                    yield job, _imported(answer, path)
                     return
             said = job.said()
     raise RunError(f"the worker in {python} ended before it had imported {path}; it said: {said}")
+
+
+def _connect(options: Options) -> Callable[[str, Mapping[str, str]], Any]:
+    if not options.in_process:
+        return workers.kept if options.keep else workers.single
+    return workers.here if options.airflow_python is None else workers.attached
 
 
 def _imported(answer: Record, path: str) -> dict[str, Any]:
@@ -217,7 +230,7 @@ def _register(
                 "id": attempt["id"],
                 "try_number": attempt["try_number"],
                 "max_tries": facts["retries"],
-                "state": "queued",
+                "state": "queued" if facts["deferral"] is None else "running",
             }
         ],
     }
@@ -265,6 +278,7 @@ def _request(
         "ti": ti,
         "token": token or attempt["token"],
         "server": f"{client.url}/execution/",
+        "is_deferred": False,
     }
 
 
@@ -304,15 +318,6 @@ def _changes(
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     }
-
-
-def _final_state(log: list[Record], end: Record | None) -> str:
-    for record in reversed(log):
-        if "final_state" in record:
-            return str(record["final_state"]).lower()
-    if end is not None and end["error"]:
-        raise RunError(f"the supervisor could not run the task: {end['error'].strip()}")
-    raise RunError("the worker process ended while the task ran")
 
 
 def _error(log: list[Record]) -> str | None:

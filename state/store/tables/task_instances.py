@@ -34,6 +34,7 @@ from .dag_runs import put_run
 from .entries import count_to_remove, remove_with_effects
 from .scopes import put_scope
 from .task_reschedules import put_reschedule
+from .xcoms import NewXCom, put_xcom
 
 log = logging.getLogger("stateroom")
 
@@ -120,6 +121,11 @@ def put_attempt(
     in_range("try_number", row["try_number"])
     db.execute(_PUT, row)
     return int(row["try_number"])
+
+
+def may_retry(try_number: int, max_tries: int) -> bool:
+    """Whether an attempt that fails has a next one, as Airflow's API tells its worker."""
+    return max_tries != 0 and try_number <= max_tries
 
 
 def create_task_instance(
@@ -338,21 +344,26 @@ class Resumption(NamedTuple):
     """What came of the trigger for which a task instance waits.
 
     :param event: what the trigger yielded, if ``error`` and ``state`` are None.
-    :param error: why the next run is to fail; :param traceback: the lines of what was raised.
-    :param state: in which it ends without another run.
+    :param error: why the next run is to fail.
+    :param traceback: the lines of what the trigger raised.
+    :param state: in which the task instance ends without another run.
+    :param xcoms: what it pushes then, by key.
     """
 
     event: Any = None
     error: str | None = None
     traceback: list[str] | None = None
     state: str | None = None
+    xcoms: Mapping[str, Any] = {}
 
 
 _FAIL = "__fail__"  # the next method of a run that is to fail, in the Task SDK
 
 
-def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> None:
-    """Queue a deferred task instance again, under its id, or end it.
+def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> str:
+    """Queue a deferred task instance again, under its id, or end it; returns its new state.
+
+    One that fails and may be retried gets a new id, as in Airflow, and pushes nothing.
 
     :raises TaskInstanceArchived: if the id is that of a former attempt.
     :raises TaskInstanceNotFound: if there is none of this id.
@@ -360,34 +371,58 @@ def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> None:
     """
     with namespace.database.transaction() as db:
         ti_pk, scope_id = current(db, namespace, ti_id)
-        sql = "SELECT state, next_kwargs FROM task_instances WHERE ti_pk = ?"
-        former_state, next_kwargs = db.execute(sql, (ti_pk,)).fetchone()
-        if former_state != "deferred":
-            raise NotDeferred(former_state)
-        state = resumption.state or "queued"
-        changes, note = _of_resumption(namespace, resumption, next_kwargs)
-        _update(db, ti_pk, {**changes, "state": state, "trigger": None})
-        note = f"deferred → {state}, {note}"
+        sql = f"SELECT {_COLUMNS} FROM task_instances WHERE ti_pk = ?"
+        former = row_as_dict(db, sql, (ti_pk,))
+        if former["state"] != "deferred":
+            raise NotDeferred(former["state"])
+        state, changes, note = _of_resumption(namespace, resumption, former)
+        changes = {**changes, "state": state, "trigger": None}
+        _update(db, ti_pk, changes)
         writer = replace(CONTROL, ti_id=ti_id)
+        note = f"deferred → {state}, {note}"
         event = Event("state", writer, scope_id, status=204, note=note, state=state)
-        namespace.journal.write(db, event)
+        seq = namespace.journal.write(db, event)
+        if state == "up_for_retry":
+            put_attempt(db, namespace, scope_id, {**former, **changes, "id": new_id()})
+        else:
+            _push(db, namespace, scope_id, resumption.xcoms, seq)
+    return state
+
+
+def _push(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    scope_id: int,
+    xcoms: Mapping[str, Any],
+    parent: int,
+) -> None:
+    """Set XComs of a task instance, as effects of an event."""
+    now = to_text(namespace.clock.now())
+    for key, value in xcoms.items():
+        text = values.dumps(value)
+        event = Event("set_xcom", CONTROL, scope_id, key, value=text, parent=parent)
+        put_xcom(db, NewXCom(scope_id, key, text, now, namespace.journal.write(db, event)))
 
 
 def _of_resumption(
-    namespace: Namespace, resumption: Resumption, next_kwargs: str | None
-) -> tuple[dict[str, Any], str]:
-    """The columns that a resumption changes, and what the journal says of it."""
+    namespace: Namespace, resumption: Resumption, former: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], str]:
+    """The state after a resumption, the columns that it changes, and what the journal says."""
     if resumption.state is not None:
+        state = resumption.state
+        if state == "failed" and may_retry(former["try_number"], former["max_tries"]):
+            state = "up_for_retry"
         now = to_text(namespace.clock.now())
-        return {"next_method": None, "next_kwargs": None, "end_date": now}, "by its trigger"
+        columns: dict[str, Any] = {"next_method": None, "next_kwargs": None, "end_date": now}
+        return state, columns, "by its trigger"
     if resumption.error is not None:
         failure: dict[str, Any] = {"error": resumption.error}
         if resumption.traceback is not None:
             failure["traceback"] = resumption.traceback
         columns = {"next_method": _FAIL, "next_kwargs": values.dumps(failure)}
-        return columns, f"to fail: {resumption.error}"
-    kwargs = {**values.loads(next_kwargs or "{}"), "event": resumption.event}
-    return {"next_kwargs": values.dumps(kwargs)}, "with an event of its trigger"
+        return "queued", columns, f"to fail: {resumption.error}"
+    kwargs = {**values.loads(former["next_kwargs"] or "{}"), "event": resumption.event}
+    return "queued", {"next_kwargs": values.dumps(kwargs)}, "with an event of its trigger"
 
 
 def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:

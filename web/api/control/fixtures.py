@@ -148,7 +148,7 @@ def create_task_instance() -> Any:
 
 @bp.post("/task-instances/<task_instance_id>/resume")
 @Operation(
-    NO_BODY,
+    (200, schemas.Resumed),
     query=schemas.StrictOption,
     body=schemas.Resumption,
     also=(404, 409, 410),
@@ -162,8 +162,8 @@ def resume_task_instance(task_instance_id: str) -> Any:
     (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
     document, ignored = load(_RESUMPTION, g.body, strict=_is_strict())
     ti_id = segments["task_instance_id"]
-    task_instances.resume(g.namespace, ti_id, Resumption(**document))
-    return "", 204, _ignored_header(ignored)
+    state = task_instances.resume(g.namespace, ti_id, Resumption(**document))
+    return json_answer({"state": state}), _ignored_header(ignored)
 
 
 def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:

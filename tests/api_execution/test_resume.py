@@ -73,7 +73,7 @@ def test_a_trigger_of_a_fixture_gets_an_id(world):
 
 @pytest.mark.parametrize("event", [{"status": "done"}, "done", 7, None])
 def test_the_event_comes_with_the_next_run(deferred, event):
-    assert deferred.post(RESUME, json={"event": event}).status_code == 204
+    assert deferred.post(RESUME, json={"event": event}).status_code == 200
     assert row(deferred)["state"] == "queued"
     assert "trigger" not in row(deferred)
     context = start(deferred)
@@ -91,7 +91,7 @@ def test_the_journal_says_that_its_trigger_fired(deferred):
 
 def test_a_failed_trigger_fails_the_next_run(deferred):
     failure = {"error": "Trigger failure", "traceback": ["ValueError: no\n"]}
-    assert deferred.post(RESUME, json=failure).status_code == 204
+    assert deferred.post(RESUME, json=failure).status_code == 200
     assert last_event(deferred)["note"] == "deferred → queued, to fail: Trigger failure"
     context = start(deferred)
     assert context["next_method"] == "__fail__"
@@ -99,13 +99,13 @@ def test_a_failed_trigger_fails_the_next_run(deferred):
 
 
 def test_a_timeout_has_no_traceback(deferred):
-    assert deferred.post(RESUME, json={"error": "Trigger timeout"}).status_code == 204
+    assert deferred.post(RESUME, json={"error": "Trigger timeout"}).status_code == 200
     assert start(deferred)["next_kwargs"] == {"error": "Trigger timeout"}
 
 
 @pytest.mark.parametrize("state", ["success", "failed", "skipped"])
 def test_a_trigger_may_end_the_task(deferred, state):
-    assert deferred.post(RESUME, json={"state": state}).status_code == 204
+    assert deferred.post(RESUME, json={"state": state}).status_code == 200
     assert row(deferred)["state"] == state
     assert row(deferred)["end_date"] is not None
     assert "next_method" not in row(deferred)
@@ -134,6 +134,7 @@ def test_an_unknown_id_is_not_found(world):
         {"traceback": ["x"]},
         {"event": 1, "traceback": ["x"]},
         {"error": None},
+        {"event": 1, "xcoms": {"return_value": 1}},
     ],
 )
 def test_exactly_one_of_its_members_is_wanted(deferred, body):
@@ -144,3 +145,28 @@ def test_exactly_one_of_its_members_is_wanted(deferred, body):
 def test_a_timeout_beyond_the_calendar_fails_the_task(world):
     world.patch(STATE, json={**DEFERRED, "trigger_timeout": "P999999999D"})
     assert row(world)["state"] == "failed"
+
+
+XCOM = f"/execution/xcoms/etl/{EXTRACT['run_id']}/extract/return_value"
+
+
+def test_a_trigger_that_ends_the_task_pushes(deferred):
+    body = {"state": "success", "xcoms": {"return_value": {"rows": 7}}}
+    assert deferred.post(RESUME, json=body).status_code == 200
+    events = deferred.get("/_stateroom/journal?newest=1&limit=2").json["events"]
+    assert [event["op"] for event in events] == ["state", "set_xcom"]
+    assert deferred.get(XCOM).json["value"] == {"rows": 7}
+
+
+def test_a_trigger_that_fails_the_task_lets_it_retry(world):
+    item = {"id": TI, **EXTRACT, "max_tries": 1}
+    world.put("/_stateroom/fixture", json={"task_instances": [item]})
+    world.patch(STATE, json=DEFERRED)
+    body = {"state": "failed", "xcoms": {"return_value": 7}}
+    assert world.post(RESUME, json=body).json == {"state": "up_for_retry"}
+    document = world.get("/_stateroom/fixture").json
+    attempts = [item for item in document["task_instances"] if item["task_id"] == "extract"]
+    assert [attempt["state"] for attempt in attempts] == ["up_for_retry"]
+    assert attempts[0]["id"] != TI
+    assert "xcoms" not in document
+    assert world.post(RESUME, json={"event": 1}).status_code == 410
