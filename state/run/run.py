@@ -24,6 +24,7 @@ _CREATE = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
 _ASSETS = "/_stateroom/assets"
 _ENTRIES = ("task_state_store", "asset_state_store")
+_FAILED = ("failed", "up_for_retry")
 Record = dict[str, Any]
 
 
@@ -133,7 +134,7 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
         attempt["id"],
         state,
         log,
-        _error(log),
+        _error(state, log),
         _xcoms(after, scope),
         _changes(before, _entries(after)),
     )
@@ -320,9 +321,10 @@ def _changes(
     }
 
 
-def _error(log: list[Record]) -> str | None:
+def _error(state: str, log: list[Record]) -> str | None:
+    """The exception that was logged last, if the attempt failed."""
     for record in reversed(log):
-        if record.get("error_detail"):
+        if record.get("error_detail") and state in _FAILED:
             return _traceback(record["error_detail"])
     return None
 
@@ -343,6 +345,6 @@ def _traceback(details: list[Record]) -> str:
 def _own_frames(frames: list[Record]) -> list[Record]:
     """The frames from the first one that is not Airflow's; all of them if all are Airflow's."""
     for index, frame in enumerate(frames):
-        if "/airflow/" not in frame["filename"]:
+        if "-packages/airflow/" not in frame["filename"]:
             return frames[index:]
     return frames

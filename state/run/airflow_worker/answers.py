@@ -18,6 +18,10 @@ class Answers:
     def answer(self, kind: str, facts: dict[str, Any]) -> None:
         self.write(json.dumps([kind, facts], default=str).encode() + b"\n")
 
+    def record(self, record: dict[str, Any]) -> None:
+        """Send a record of the log."""
+        self.write(json.dumps(record, default=str).encode() + b"\n")
+
     def write(self, data: bytes) -> int:
         """Write all of it: a signal may interrupt a write to a pipe that is full."""
         left = memoryview(data)

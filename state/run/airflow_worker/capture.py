@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 Record = dict[str, Any]
+_NAMES = {"exception": "error_detail", "logger_name": "logger"}  # as a supervisor writes them
 
 
 @contextmanager
@@ -24,10 +25,13 @@ def captured(on_record: Callable[[Record], None]) -> Iterator[None]:
         logger_factory=_Name,
         cache_logger_on_first_use=False,
     )
+    level = root.level
     root.addHandler(handler)
+    root.setLevel(min(level, logging.INFO))
     try:
         yield
     finally:
+        root.setLevel(level)
         root.removeHandler(handler)
         structlog.configure(**former)
 
@@ -44,14 +48,25 @@ def _processors() -> list[Any]:
     from airflow.sdk.log import mask_logs
 
     details = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    place = structlog.processors.CallsiteParameter
     return [
+        _drop_debug,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.CallsiteParameterAdder([place.FILENAME, place.LINENO]),
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.ExceptionRenderer(details),
         mask_logs,
     ]
+
+
+def _drop_debug(logger: Any, method: str, event: Record) -> Record:
+    import structlog
+
+    if method in ("debug", "notset"):
+        raise structlog.DropEvent
+    return event
 
 
 class _Sink:
@@ -64,10 +79,11 @@ class _Sink:
         import structlog
 
         record = {name: event.pop(name) for name in ("timestamp", "level", "event")}
-        if "exception" in event:
-            event["error_detail"] = event.pop("exception")
-        if getattr(logger, "name", None) and "logger" not in event:
-            event["logger"] = logger.name
+        for name, supervised in _NAMES.items():
+            if name in event:
+                event[supervised] = event.pop(name)
+        if getattr(logger, "name", None):
+            event.setdefault("logger", logger.name)
         self._on_record({**record, **event})
         raise structlog.DropEvent
 
@@ -82,13 +98,12 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         import structlog
 
-        event: Any = {"event": record.getMessage(), "logger": record.name}
+        event: Any = {"event": record.getMessage(), "logger": record.name, "_record": record}
         if record.exc_info:
             event["exc_info"] = record.exc_info
         level = record.levelname.lower()
-        for processor in _processors():
-            event = processor(None, level, event)
-        try:
+        with suppress(structlog.DropEvent):
+            for processor in _processors():
+                event = processor(None, level, event)
+            del event["_record"]
             self._sink(None, level, event)
-        except structlog.DropEvent:
-            pass

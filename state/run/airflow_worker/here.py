@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from . import in_process
-from .capture import captured
 from .versions import versions
 
 # a process that has not imported Airflow yet may want another database later
@@ -37,8 +37,8 @@ class Here:
         self, request: Mapping[str, Any], on_record: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
         function = {"run": in_process.run, "trigger": in_process.run_trigger}[request["kind"]]
-        with _environment(self._job["variables"]), captured(on_record):
-            return function(self._job, dict(request), None)
+        with _environment(self._job["variables"]):
+            return function(self._job, dict(request), SimpleNamespace(record=on_record))
 
 
 @contextmanager

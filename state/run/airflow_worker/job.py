@@ -48,8 +48,9 @@ def _do(waiting: queue.SimpleQueue[dict[str, Any]], answers: Answers, how: Any) 
     os.environ.update(job["variables"])
     os.chdir(job["cwd"])
     answers.answer("versions", versions())
-    answers.answer("dags", how.inspect(job))
+    dags = how.inspect(job)
     how.configure_logging(answers)
+    answers.answer("dags", dags)
     while True:
         request = waiting.get()
         run = {"run": how.run, "trigger": how.run_trigger}[request["kind"]]

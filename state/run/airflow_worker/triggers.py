@@ -65,18 +65,21 @@ def _forward(stream: str, line: bytes, request: dict[str, Any], answers: Answers
         _write(answers, request, _LEVELS[stream], text, f"trigger.{stream}")
         return
     record = {**json.loads(line), "trigger_id": request["trigger_id"]}
-    answers.write(json.dumps(record).encode() + b"\n")
+    if "exception" in record:
+        record["error_detail"] = record.pop("exception")  # as a supervisor names it
+    answers.record(record)
 
 
 def _write(answers: Answers, request: dict[str, Any], level: str, event: str, logger: str) -> None:
-    record = {
-        "timestamp": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),
-        "level": level,
-        "event": event,
-        "logger": logger,
-        "trigger_id": request["trigger_id"],
-    }
-    answers.write(json.dumps(record).encode() + b"\n")
+    answers.record(
+        {
+            "timestamp": datetime.now(timezone.utc).isoformat().replace("+00:00", "Z"),
+            "level": level,
+            "event": event,
+            "logger": logger,
+            "trigger_id": request["trigger_id"],
+        }
+    )
 
 
 def _interrupt(signal_number: int, frame: Any) -> None:
