@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -151,6 +152,7 @@ def _environment(path: str, variables: Mapping[str, str]) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(Path(tempfile.gettempdir(), f"stateroom-airflow-{os.getuid()}")),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
+        "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",  # else 60, if the task leaves a process
         **variables,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         workers.BUNDLES: bundle,
@@ -322,11 +324,25 @@ def _changes(
 
 
 def _error(state: str, log: list[Record]) -> str | None:
-    """The exception that was logged last, if the attempt failed."""
+    """Why an attempt failed: the exception that was logged last, or how its process ended."""
+    if state not in _FAILED:
+        return None
     for record in reversed(log):
-        if record.get("error_detail") and state in _FAILED:
+        if record.get("error_detail"):
             return _traceback(record["error_detail"])
+        if record.get("exit_code"):
+            return _exit(record["exit_code"])
     return None
+
+
+def _exit(code: int) -> str:
+    """How the process of a task ended; a negative code is that of a signal."""
+    if code > 0:
+        return f"the process of the task ended with status {code}"
+    reason = ""
+    if code == -signal.SIGKILL:
+        reason = ", as the kernel does where memory is short"
+    return f"the process of the task was killed by {signal.Signals(-code).name}{reason}"
 
 
 def _traceback(details: list[Record]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import in_process, supervised
 from .answers import Answers
-from .processes import adopt_orphans, end_descendants
+from .processes import adopt_orphans, end_descendants, let_crashes_end_the_process
 from .versions import versions
 
 
@@ -22,6 +22,7 @@ def work(requests: int, answers: int, is_in_process: bool = False) -> None:
     :param is_in_process: run task and triggers in this process, so that a debugger stops there.
     """
     adopt_orphans()
+    let_crashes_end_the_process()
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
     try:

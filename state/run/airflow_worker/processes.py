@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import time
+from typing import Any
 
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): orphans become children of this process
@@ -15,6 +16,22 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): orphans become children o
 def adopt_orphans() -> None:
     """Let orphans of this process's descendants become its children; a fork does not inherit it."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def let_crashes_end_the_process() -> None:
+    """Refuse handlers of SIGSEGV, here and in forks.
+
+    Airflow sets one while it imports a Dag file, and it stays. After a handler in Python the same
+    instruction is run again, and again: a task that crashes would never end.
+    """
+    set_handler = signal.signal
+
+    def set_other_handler(number: int, handler: Any) -> Any:
+        if number == signal.SIGSEGV:
+            handler = signal.SIG_DFL
+        return set_handler(number, handler)
+
+    signal.signal = set_other_handler  # type: ignore[assignment]  # it takes the same
 
 
 def end_descendants() -> None:
