@@ -31,6 +31,7 @@ def of_worker(path: str, url: str, variables: Mapping[str, str]) -> dict[str, st
     return {
         "AIRFLOW_HOME": str(Path(tempfile.gettempdir(), f"stateroom-airflow-{os.getuid()}")),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
+        "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",  # else 60, if the task leaves a process
         **variables,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         workers.BUNDLES: bundle,

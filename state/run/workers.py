@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,11 +21,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from .airflow_worker.here import Here
 from .errors import AirflowNotFound, RunError
 
 IDLE = 300  # seconds until a kept worker ends
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
 SERVER = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+Record = dict[str, Any]
 _OF_A_RUN = (  # each run has its own: its process reads them
     BUNDLES,
     SERVER,
@@ -36,7 +39,7 @@ _PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
 _INSTALL = (
     "pip install apache-airflow-core apache-airflow-task-sdk apache-airflow-providers-standard"
 )
-_PROGRAM = Path(__file__).with_name("airflow_worker.py")
+_PROGRAM = Path(__file__).with_name("airflow_worker")  # a folder that Python runs
 
 
 class Job:
@@ -54,11 +57,25 @@ class Job:
         self._writer.write(json.dumps(request).encode() + b"\n")
         self._writer.flush()
 
-    def answers(self) -> Iterator[dict[str, Any]]:
-        """What the process says, until it ends."""
+    def ask(self, request: Mapping[str, Any], on_record: Callable[[Record], None]) -> Record | None:
+        """Send a request and return what it comes to; None if the process ends before.
+
+        :param on_record: called with each record of the log meanwhile.
+        """
+        self.send(request)
+        for answer in self.answers():
+            if isinstance(answer, list):
+                facts: Record = answer[1]
+                return facts
+            on_record(answer)
+        return None
+
+    def answers(self) -> Iterator[Any]:
+        """What the process says, until it ends: answers as lists, records of the log as objects."""
         for line in self._reader:
-            answer: dict[str, Any] = json.loads(line)
-            yield answer
+            if not line.endswith(b"\n"):  # it was killed while it wrote
+                return
+            yield json.loads(line)
 
 
 def python_of(airflow_python: str | None) -> str:
@@ -128,13 +145,41 @@ def _read_again(file: IO[bytes]) -> str:
 
 
 @contextmanager
+def attached(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
+    """A worker for one run, which has the terminal of this process and gets its interrupts."""
+    requests, writer = os.pipe()
+    reader, answers = os.pipe()
+    process = subprocess.Popen(
+        [python, str(_PROGRAM), str(requests), str(answers), "in-process"],
+        env=dict(environ),
+        pass_fds=(requests, answers),
+    )
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.close(requests)
+    os.close(answers)
+    try:
+        with open(writer, "wb") as request_file, open(reader, "rb") as answer_file:
+            yield Job(answer_file, request_file, lambda: "see above")
+    finally:
+        process.wait()
+        signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def here(python: str, environ: Mapping[str, str]) -> Iterator[Here]:
+    """A worker for one run that is this process."""
+    yield Here()
+
+
+@contextmanager
 def kept(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
     """A connection to the kept worker of an environment, which is started if there is none."""
     folder = private_folder(environ)
     path = folder / f"{_fingerprint(python, environ)}.sock"
     connection = _connect(path, python, environ, IDLE)
     try:
-        yield Job(connection.makefile("rb"), connection.makefile("wb"), lambda: _end_of(path))
+        with connection.makefile("rb") as reader, connection.makefile("wb") as writer:
+            yield Job(reader, writer, lambda: _end_of(path))
     finally:
         connection.close()
 
@@ -163,7 +208,8 @@ def _fingerprint(python: str, environ: Mapping[str, str]) -> str:
         for name, value in environ.items()
         if name in _PATHS or (name.startswith("AIRFLOW") and name not in _OF_A_RUN)
     )
-    facts = [os.path.abspath(python), variables, _PROGRAM.read_text("utf-8")]
+    program = [path.read_text("utf-8") for path in sorted(_PROGRAM.glob("*.py"))]
+    facts = [os.path.abspath(python), variables, program]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

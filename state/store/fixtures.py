@@ -46,6 +46,8 @@ _MOMENTS = (
     "next_dagrun_logical_date",
     "timestamp",
     "reschedule_date",
+    "created_date",
+    "timeout",
 )
 
 
@@ -172,6 +174,8 @@ def _put_task_instance(
         message = f"there is no dag run {run_id!r} of {item['dag_id']!r}; add it to dag_runs"
         raise BadDocument(f"{where}.run_id", message)
     scope_id = put_scope(db, run[0], item["task_id"], item.get("map_index", -1))
+    if item.get("trigger") is not None:
+        item = {**item, "trigger": _with_texts(item["trigger"])}
     try:
         put_attempt(db, namespace, scope_id, item)
     except BadDocument as error:
@@ -370,6 +374,8 @@ def _exported(row: Document) -> Document:
     for name in ("extra", "conf", "next_kwargs"):
         if row.get(name) is not None:
             row[name] = values.loads(row[name])
+    if row.get("trigger") is not None:
+        row["trigger"] = _exported(values.loads(row["trigger"]))
     if "active" in row:
         row["active"] = bool(row["active"])
     return row
@@ -393,7 +399,7 @@ _EXPORTS = {
         ORDER BY 1, 2""",
     "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
         t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
-        t.next_method, t.next_kwargs
+        t.next_method, t.next_kwargs, t.trigger
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": """SELECT id, name, uri, active, group_name AS "group", extra FROM assets WHERE ns = ?
