@@ -32,6 +32,12 @@ _WIDEST = 60  # columns of a value
     "--airflow-python", help="Python of an Airflow environment; default: this environment."
 )
 @click.option("--keep/--no-keep", default=True, help="Keep the worker process for the next run.")
+@click.option(
+    "--trigger/--no-trigger", default=True, help="Run the triggers of a task that defers itself."
+)
+@click.option(
+    "--in-process", is_flag=True, help="Run without a supervisor, so that breakpoints work."
+)
 def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     """Run TASK_ID of DAG_FILE by Airflow's own supervisor, against this service.
 
@@ -40,6 +46,7 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     or was skipped, and 1 otherwise.
     """
     from ..run.run import Options, Task, run
+    from ..run.workers import python_of
 
     conf = None
     if options["conf"] is not None:
@@ -54,7 +61,17 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
         conf,
     )
     show = _show_nothing if as_json() else _show_record
-    how = Options(os.environ, options["airflow_python"], options["keep"], on_record=show)
+    python = options["airflow_python"]
+    if options["in_process"]:
+        python = python_of(python)  # a process of it has the terminal, and not this one
+    how = Options(
+        os.environ,
+        python,
+        options["keep"],
+        options["trigger"],
+        options["in_process"],
+        on_record=show,
+    )
     with connected() as client:
         outcome = run(client, None, task, how)
     if as_json():

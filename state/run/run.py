@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from ..client.http import StateroomClient
@@ -107,7 +105,7 @@ def run(client: StateroomClient, token: str | None, task: Task, options: Options
     :param token: of the worker; None for the one that the service gives.
     :raises RunError: if it cannot be run.
     """
-    python = workers.python_of(options.airflow_python)
+    python = workers.python_of(options.airflow_python, options.in_process)
     path = os.path.abspath(task.dag_file)
     if not os.path.isfile(path):
         raise DagNotImported(f"there is no Dag file {path}")
@@ -149,11 +147,12 @@ def _environment(path: str, variables: Mapping[str, str]) -> dict[str, str]:
         '[{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.'
         f'LocalDagBundle", "kwargs": {{"path": "{os.path.dirname(path)}"}}}}]'
     )
+    home = variables.get("AIRFLOW_HOME") or workers.private_folder(variables) / "airflow"
     return {
-        "AIRFLOW_HOME": str(Path(tempfile.gettempdir(), f"stateroom-airflow-{os.getuid()}")),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
         "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",  # else 60, if the task leaves a process
         **variables,
+        "AIRFLOW_HOME": str(home),  # whose plugins are imported: nobody else may put any there
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         workers.BUNDLES: bundle,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/airflow.db",

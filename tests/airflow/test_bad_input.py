@@ -42,7 +42,7 @@ def airflow_python():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, is_kept):
     """The folder of a kept worker; the variable that names it marks the worker's processes."""
     folder = tmp_path_factory.mktemp("kept")
     yield folder
