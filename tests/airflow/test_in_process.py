@@ -89,7 +89,7 @@ def test_the_process_of_a_test_is_as_it_was_before(namespace, airflow_python, va
     command = [airflow_python, HERE / "run_here.py", namespace.url, DAGS, "logs"]
     answer = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
     assert answer.returncode == 0, answer.stderr
-    document = json.loads(answer.stdout.splitlines()[-1])  # Airflow logs to the console too
+    document = json.loads(answer.stdout.splitlines()[-1])["logs"]  # Airflow logs there too
     assert document["state"] == "failed"
     assert document["error"].endswith("ValueError: no")
     assert document["xcoms"] == {"extra": [1]}
