@@ -42,7 +42,7 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     :raises RunError: if it cannot be run.
     """
     shared = register.given(task)
-    python = workers.python_of(options.airflow_python)
+    python = workers.python_of(options.airflow_python, options.in_process)
     path = dag_path(task.dag_file)
     variables = environment.of_worker(path, service.url, options.variables)
     log: list[Record] = []

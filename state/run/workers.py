@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ _PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
 _INSTALL = (
     "pip install apache-airflow-core apache-airflow-task-sdk apache-airflow-providers-standard"
 )
+_LONGEST = 107  # bytes of a socket's path
 _PROGRAM = Path(__file__).with_name("airflow_worker")  # a folder that Python runs
 
 
@@ -54,8 +56,9 @@ class Job:
         self.said = said
 
     def send(self, request: Mapping[str, Any]) -> None:
-        self._writer.write(json.dumps(request).encode() + b"\n")
-        self._writer.flush()
+        with suppress(ConnectionError):  # its end is seen where its answers are read
+            self._writer.write(json.dumps(request).encode() + b"\n")
+            self._writer.flush()
 
     def ask(self, request: Mapping[str, Any], on_record: Callable[[Record], None]) -> Record | None:
         """Send a request and return what it comes to; None if the process ends before.
@@ -72,23 +75,25 @@ class Job:
 
     def answers(self) -> Iterator[Any]:
         """What the process says, until it ends: answers as lists, records of the log as objects."""
-        for line in self._reader:
-            if not line.endswith(b"\n"):  # it was killed while it wrote
-                return
-            yield json.loads(line)
+        with suppress(ConnectionError):
+            while (line := self._reader.readline()).endswith(b"\n"):
+                yield json.loads(line)
 
 
-def python_of(airflow_python: str | None) -> str:
+def python_of(airflow_python: str | None, in_process: bool = False) -> str:
     """The interpreter of the Airflow environment.
 
     :param airflow_python: its path; None for the one that runs this.
+    :param in_process: whether the task is to run in its process.
     :raises AirflowNotFound: if there is no such interpreter, or no Airflow in this one.
     """
     if airflow_python is None:
         if not any(Path(folder, "airflow", "sdk").is_dir() for folder in sys.path):
+            advice = "Name the Python of one with --airflow-python (airflow_python=)"
+            if in_process:
+                advice = "Leave in_process out, and name the Python of one as airflow_python"
             raise AirflowNotFound(
-                "there is no Airflow in this environment. Name the Python of one with "
-                f"--airflow-python (airflow_python=), or install it here: {_INSTALL}"
+                f"there is no Airflow in this environment. {advice}, or install it here: {_INSTALL}"
             )
         return sys.executable
     path = shutil.which(airflow_python)
@@ -176,11 +181,19 @@ def kept(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
     """A connection to the kept worker of an environment, which is started if there is none."""
     folder = private_folder(environ)
     path = folder / f"{_fingerprint(python, environ)}.sock"
+    if len(os.fsencode(path)) > _LONGEST:
+        raise RunError(
+            f"{path} is too long for a socket; set XDG_RUNTIME_DIR to a shorter path, or run with "
+            "--no-keep"
+        )
     connection = _connect(path, python, environ, IDLE)
     try:
-        with connection.makefile("rb") as reader, connection.makefile("wb") as writer:
-            yield Job(reader, writer, lambda: _end_of(path))
+        reader = connection.makefile("rb")
+        writer = connection.makefile("wb", buffering=0)
+        yield Job(reader, writer, lambda: _end_of(path))
     finally:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)  # closing does not reach what it was made into
         connection.close()
 
 
@@ -191,12 +204,14 @@ def private_folder(environ: Mapping[str, str]) -> Path:
     """
     base = environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     folder = Path(base, f"stateroom-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     status = folder.lstat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not is_own or status.st_mode & 0o077:
         raise RunError(
             f"{folder} is not a folder of yours alone, so no worker is kept in it; remove it, or "
-            "run with --no-keep"
+            "set XDG_RUNTIME_DIR to a folder of yours"
         )
     return folder
 

@@ -42,7 +42,7 @@ def airflow_python():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, is_kept):
     """The folder of a kept worker; the variable that names it marks the worker's processes."""
     folder = tmp_path_factory.mktemp("kept")
     yield folder
@@ -81,9 +81,15 @@ def notes(tmp_path):
     return path
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["kept", "single"])
+@pytest.fixture(scope="module")
 def is_kept(request):
-    return request.param
+    """Whether the worker is kept, which a test may choose."""
+    return getattr(request, "param", True)
+
+
+KEPT_OR_NOT = pytest.mark.parametrize(
+    "is_kept", [True, False], ids=["kept", "single"], indirect=True
+)
 
 
 @pytest.fixture
@@ -187,12 +193,14 @@ def test_a_task_may_print_megabytes(client, options):
     assert len(long) == 100
 
 
+@KEPT_OR_NOT
 @pytest.mark.parametrize("task_id", ["leaves_a_child", "leaves_a_daemon"])
 def test_what_a_task_leaves_behind_ends(client, options, task_id):
     outcome = run(client, None, Task(TASKS, task_id), options)
     assert outcome.state == "success"
 
 
+@KEPT_OR_NOT
 def test_a_worker_that_is_killed_ends_with_a_sentence(client, options, notes, folder):
     def kill(record):
         if "acknowledged" in str(record) or record["event"] == "::endgroup::":
@@ -206,6 +214,7 @@ def test_a_worker_that_is_killed_ends_with_a_sentence(client, options, notes, fo
     assert [entry["key"] for entry in entries] == ["acknowledged"]
 
 
+@KEPT_OR_NOT
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("task_id", ["sleeps", "daemonizes_and_sleeps"])
 def test_an_interrupted_command_ends_the_task(namespace, options, notes, folder, number, task_id):

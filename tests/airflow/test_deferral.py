@@ -1,6 +1,12 @@
 """A task that defers itself: its trigger is run, and then the task again."""
 
+import contextlib
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,8 +53,8 @@ def notes(tmp_path):
     return path
 
 
-@pytest.fixture(params=["supervised", "in process"])
-def options(request, airflow_python, kept_in, notes):
+@pytest.fixture
+def options(airflow_python, kept_in, notes):
     variables = {
         **os.environ,
         "XDG_RUNTIME_DIR": kept_in,
@@ -56,19 +62,12 @@ def options(request, airflow_python, kept_in, notes):
         "PYTHONPATH": str(HERE / "plugins"),
         "NOTES": str(notes),
     }
-    return Options(variables, airflow_python, in_process=request.param == "in process")
+    return Options(variables, airflow_python)
 
 
 @pytest.fixture
 def outcome_of(client, options):
     return lambda task_id: run(client, None, Task(DAGS, task_id), options)
-
-
-@pytest.fixture
-def supervised(options):
-    if options.in_process:
-        pytest.skip("the process of the run would end")
-    return options
 
 
 def events(outcome):
@@ -127,12 +126,12 @@ def test_a_trigger_that_is_late_fails_the_task(outcome_of, notes):
     assert notes.read_text() == "waits\ncleaned up\n"
 
 
-def test_a_trigger_that_blocks_is_killed(supervised, outcome_of):
+def test_a_trigger_that_blocks_is_killed(outcome_of):
     outcome = outcome_of("blocks_in_time")
     assert outcome.error.endswith("TaskDeferralTimeout: Trigger timeout")
 
 
-def test_a_trigger_that_exits_fails_the_task(supervised, outcome_of):
+def test_a_trigger_that_exits_fails_the_task(outcome_of):
     outcome = outcome_of("exits")
     assert outcome.error.endswith(f"TaskDeferralError: {FAILURE}")
     assert "the process of the trigger ended with status 3" in events(outcome)
@@ -172,13 +171,81 @@ def test_a_trigger_reads_variables_and_connections(outcome_of, client):
     assert outcome.xcoms == {"return_value": str(answers)}
 
 
-def test_the_log_marks_the_records_of_a_trigger(outcome_of, options):
+def test_the_log_marks_the_records_of_a_trigger(outcome_of):
     outcome = outcome_of("prints")
     marked = [record for record in outcome.log if record.get("trigger_id") == 1]
     assert any(record["event"] == "logged by the trigger" for record in marked)
-    if not options.in_process:
-        assert any(record["event"] == "from the trigger" for record in marked)
-        assert any(len(record["event"]) == 3_000_000 for record in marked)
+    assert any(record["event"] == "from the trigger" for record in marked)
+    assert any(len(record["event"]) == 3_000_000 for record in marked)
+
+
+IN_PROCESS = {
+    "fires": ("success", None, {"return_value": "{'status': 'done'}"}),
+    "raises": ("failed", f"TaskDeferralError: {FAILURE}", {}),
+    "never_fires_in_time": ("failed", "TaskDeferralTimeout: Trigger timeout", {}),
+    "succeeds": ("success", None, {"return_value": 7}),
+    "fires_several_times": ("success", None, {"return_value": "first"}),
+    "twice": ("success", None, {"return_value": "second"}),
+    "starts_waiting": ("success", None, {"return_value": ["of test", 7]}),
+}
+
+
+def test_in_process_triggers_come_to_the_same(namespace, options):
+    script = HERE / "run_here.py"
+    command = [options.airflow_python, script, namespace.url, DAGS, *IN_PROCESS]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, env=options.variables, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    outcomes = {
+        task_id: (outcome["state"], (outcome["error"] or "").splitlines()[-1:], outcome["xcoms"])
+        for task_id, outcome in json.loads(answer.stdout.splitlines()[-1]).items()
+    }
+    assert outcomes == {
+        task_id: (state, [error] if error else [], xcoms)
+        for task_id, (state, error, xcoms) in IN_PROCESS.items()
+    }
+
+
+def left(folder):
+    """The processes of a run; its folder marks them."""
+    mark = f"XDG_RUNTIME_DIR={folder}".encode()
+    pids = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes().split(b"\0"):
+                pids.add(path.parent.name)
+    return pids
+
+
+def eventually(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("how", ["--no-keep", "--in-process"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_kills_what_the_trigger_started(
+    namespace, options, notes, tmp_path, how, number
+):
+    command = [sys.executable, "-m", "state", "run", DAGS, "never_fires", how]
+    command += ["--url", namespace.url, "--airflow-python", options.airflow_python]
+    variables = {**options.variables, "XDG_RUNTIME_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        command,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    eventually(lambda: notes.read_text() == "waits\n", 60)
+    os.killpg(process.pid, number)  # as a terminal does
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode != 0, output
+    eventually(lambda: not left(tmp_path))
+    assert notes.read_text() == "waits\nkilled\ncleaned up\n"
 
 
 def test_without_triggers_the_task_stays_deferred(client, options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -84,7 +85,8 @@ class _Sink:
                 event[supervised] = event.pop(name)
         if getattr(logger, "name", None):
             event.setdefault("logger", logger.name)
-        self._on_record({**record, **event})
+        text = json.dumps({**record, **event}, default=repr)
+        self._on_record(json.loads(text))
         raise structlog.DropEvent
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import threading
+import time
 from typing import Any
 
 from . import in_process, supervised
 from .answers import Answers
-from .processes import adopt_orphans, end_descendants, let_crashes_end_the_process
+from .processes import (
+    GRACE,
+    adopt_orphans,
+    end_descendants,
+    interrupt,
+    let_crashes_end_the_process,
+)
 from .versions import versions
 
 
@@ -24,7 +32,10 @@ def work(requests: int, answers: int, is_in_process: bool = False) -> None:
     adopt_orphans()
     let_crashes_end_the_process()
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
+    if is_in_process:
+        signal.signal(signal.SIGTERM, interrupt)
+    arguments = (requests, waiting, is_in_process)
+    threading.Thread(target=_receive, args=arguments, daemon=True).start()
     try:
         _do(waiting, Answers(answers), in_process if is_in_process else supervised)
     except BrokenPipeError:
@@ -34,11 +45,16 @@ def work(requests: int, answers: int, is_in_process: bool = False) -> None:
         os._exit(1)
 
 
-def _receive(requests: int, waiting: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _receive(
+    requests: int, waiting: queue.SimpleQueue[dict[str, Any]], is_in_process: bool
+) -> None:
     """Pass on the requests; if there will be none any more, end all that still runs."""
     with os.fdopen(requests, "rb", buffering=0) as file:
         while line := file.readline():
             waiting.put(json.loads(line))
+    if is_in_process:
+        os.kill(os.getpid(), signal.SIGTERM)  # the main thread ends then, with what runs in it
+        time.sleep(2 * GRACE)
     end_descendants()
     os._exit(0)
 

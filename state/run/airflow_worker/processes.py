@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-_GRACE = 2.0  # seconds between SIGTERM and SIGKILL
+GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): orphans become children of this process
 
 
@@ -34,10 +34,16 @@ def let_crashes_end_the_process() -> None:
     signal.signal = set_other_handler  # type: ignore[assignment]  # it takes the same
 
 
+def interrupt(number: int, frame: Any) -> None:
+    """A handler of a signal: what runs ends as it does by Ctrl-C, and further signals let it."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def end_descendants() -> None:
     """End every process that this one started, or that theirs left behind."""
     for sig in (signal.SIGTERM, signal.SIGKILL):
-        end = time.monotonic() + _GRACE
+        end = time.monotonic() + GRACE
         for pid in _descendants():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sig)

@@ -32,16 +32,23 @@ def serve(path: str, idle: float, preload: Callable[[], None]) -> None:
         os._exit(0)
     adopt_orphans()
     own = os.stat(path).st_ino
+    stale = None
     try:
         preload()
-        _serve(listener, idle)
+        stale = _serve(listener, idle)
     finally:
         with contextlib.suppress(FileNotFoundError):
             if os.stat(path).st_ino == own:  # else another worker listens there by now
                 os.unlink(path)
+        listener.close()
+    if stale is not None:
+        stale.sendall(b'["stale", {}]\n')
 
 
-def _serve(listener: socket.socket, idle: float) -> None:
+def _serve(listener: socket.socket, idle: float) -> socket.socket | None:
+    """Serve until it was idle, or until a module that was imported has changed; returns the
+    connection then that asks for a job.
+    """
     files = _imported_files()
     last = time.monotonic()
     jobs: set[int] = set()
@@ -55,16 +62,15 @@ def _serve(listener: socket.socket, idle: float) -> None:
             continue
         connection, _ = listener.accept()
         last = time.monotonic()
-        if files != _imported_files():  # a module that was preloaded has changed since
-            connection.sendall(b'["stale", {}]\n')
-            connection.close()
-            return
+        if files != _imported_files():
+            return connection
         pid = os.fork()
         if pid == 0:
             listener.close()
             _work_and_exit(connection)
         connection.close()
         jobs.add(pid)
+    return None
 
 
 def _imported_files() -> dict[str, int]:

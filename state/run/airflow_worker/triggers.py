@@ -14,6 +14,7 @@ from typing import Any
 from . import dags, isolated
 from .answers import Answers, Lines
 from .comms import connected
+from .processes import interrupt
 
 _GRACE = 2.0  # seconds between the end of the time and SIGKILL
 _AFTER_EVENT = 0.5  # seconds for what a trigger does after its first event
@@ -38,7 +39,7 @@ def run_isolated(job: dict[str, Any], request: dict[str, Any], answers: Answers)
 
     def fire(log: int) -> dict[str, Any]:
         answers.redirect(log)
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
         return run(job, request)
 
     seconds = request["seconds"]
@@ -80,10 +81,6 @@ def _write(answers: Answers, request: dict[str, Any], level: str, event: str, lo
             "trigger_id": request["trigger_id"],
         }
     )
-
-
-def _interrupt(signal_number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def run(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
