@@ -190,10 +190,9 @@ def kept(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
     try:
         reader = connection.makefile("rb")
         writer = connection.makefile("wb", buffering=0)
-        yield Job(reader, writer, lambda: _end_of(path))
+        with reader, writer:
+            yield Job(reader, writer, lambda: _end_of(path))
     finally:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)  # closing does not reach what it was made into
         connection.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import traceback
 from typing import Any
 
@@ -43,6 +45,7 @@ def _run(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
 
     ti = TaskInstance(**request["ti"])
     client = Client(base_url=request["server"], token=request["token"])
+    former = signal.getsignal(signal.SIGTERM)
     try:
         task = dags.bag(job["dag_file"]).dags[ti.dag_id].get_task(ti.task_id)
         result = InProcessTestSupervisor.start(what=ti, task=task, client=client)
@@ -50,6 +53,8 @@ def _run(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         return {"state": None, "error": "".join(traceback.format_exception_only(error))}
     finally:
         client.close()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, former)  # the task runner sets a handler of its own
     return {"state": result.state.value, "error": None}
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from state.run.run import Options, Task, run
 
 
 def facts():
-    return [structlog.get_config(), dict(os.environ), list(sys.path), logging.root.handlers[:]]
+    return [
+        structlog.get_config(),
+        dict(os.environ),
+        list(sys.path),
+        logging.root.handlers[:],
+        signal.getsignal(signal.SIGTERM),
+    ]
 
 
 url, dag_file, *task_ids = sys.argv[1:]
