@@ -20,7 +20,8 @@ StateError
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
-│   └── InvalidStart         a task instance that is not queued cannot start
+│   ├── InvalidStart         a task instance that is not queued cannot start
+│   └── NotDeferred          a task instance that waits for no trigger cannot be resumed
 ├── NotRunning             a heartbeat of a task instance that does not run any more
 ├── RunningElsewhere       a heartbeat of another process than the one that runs it
 ├── MissingDag             a list of task instances names a run and no Dag
@@ -355,6 +356,16 @@ class InvalidStart(InvalidTransition):
     """A task instance that is neither queued nor restarting starts (409 in Airflow)."""
 
     message = "TI was not in a state where it could be marked as running"
+
+
+class NotDeferred(InvalidTransition):
+    """A task instance that is not deferred is resumed."""
+
+    message = "only a deferred task instance can be resumed; this one is"
+
+    def __init__(self, state: str | None) -> None:
+        super().__init__(state)
+        self.args = (f"{self.message} {state}",)
 
 
 class NotRunning(StateError):

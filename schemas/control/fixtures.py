@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import INCLUDE, Schema, fields, validate
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from ..base import Control
 from ..fields.airflow import (
@@ -16,7 +18,8 @@ from ..fields.airflow import (
     Uuid4,
 )
 from ..fields.control import AssetReference, Flag, Secret, Whole, Word
-from ..fields.task_states import TASK_INSTANCE_STATES
+from ..fields.problems import Problem
+from ..fields.task_states import TASK_INSTANCE_STATES, Mapping
 
 RUN_TYPES = (
     "backfill scheduled manual operator_triggered asset_triggered asset_materialization"
@@ -65,6 +68,20 @@ class DagRun(Control):
     clear_number = Whole(least=0)
 
 
+class Trigger(Control):
+    """What a deferred task instance waits for; its ``kwargs`` are a text if they are encrypted.
+
+    With ``timeout``, the moment from which it is too late.
+    """
+
+    id = Whole(least=1)
+    classpath = Word(least=1, required=True)
+    kwargs = Mapping(or_text=True)
+    queue = Word(allow_none=True)
+    created_date = UtcDateTime()
+    timeout = UtcDateTime(allow_none=True)
+
+
 class TaskInstance(Coordinates):
     """An attempt of a task instance; a new id for existing coordinates is the next attempt."""
 
@@ -83,6 +100,7 @@ class TaskInstance(Coordinates):
     rendered_map_index = Word(allow_none=True)
     rendered_fields = JsonObject()
     never_ran = Flag()
+    trigger = fields.Nested(Trigger, allow_none=True)
 
 
 class Asset(Control):
@@ -260,6 +278,32 @@ class TaskInstanceQuery(Control):
     map_index = Integer(least=-1, load_default=-1)
 
 
+class Resumption(Control):
+    """What came of the trigger of a deferred task instance: exactly one of ``event``, which resumes
+    it, ``error``, with which its next run fails, and ``state``, in which it ends. A traceback goes
+    with an error, and XComs with a state.
+    """
+
+    event = AnyJson()
+    error = Word()
+    traceback = fields.List(Word())
+    state = Word(validate=validate.OneOf(["success", "failed", "skipped"]))
+    xcoms = JsonObject()
+
+    @validates_schema
+    def _check_members(self, data: dict[str, Any], **kwargs: Any) -> None:
+        for name, needed in (("traceback", "error"), ("xcoms", "state")):
+            if name in data and needed not in data:
+                raise ValidationError([_ONE_OF])
+        if len(data.keys() & {"event", "error", "state"}) != 1:
+            raise ValidationError([_ONE_OF])
+
+
+_ONE_OF = Problem(
+    "Give one of event, error (also with traceback) and state (also with xcoms)", "value_error"
+)
+
+
 class AssetBody(Control):
     """Create an asset; the default of its uri is its name, as in Airflow."""
 
@@ -323,6 +367,12 @@ class TaskInstanceMade(Schema):
     map_index = fields.Int(required=True)
     try_number = fields.Int(required=True)
     token = fields.Str(required=True)
+
+
+class Resumed(Schema):
+    """The new state of a task instance that was deferred."""
+
+    state = fields.Str(required=True)
 
 
 class AssetMade(Schema):

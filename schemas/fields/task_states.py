@@ -141,7 +141,9 @@ class Number(Field):
 
 
 class Duration(Field):
-    """A span of time: seconds, ISO 8601, or ``[days] hours:minutes[:seconds]``."""
+    """A span of time: seconds, ISO 8601, or ``[days] hours:minutes[:seconds]``; its value is the
+    seconds. A year has 365 days and a month 30, as for pydantic.
+    """
 
     problem = Problem("Input should be a valid timedelta", "time_delta_parsing")
 
@@ -153,9 +155,38 @@ class Duration(Field):
             raise ValidationError([Problem("Input should be a valid timedelta", "time_delta_type")])
         if isinstance(value, str) and not _DURATION.fullmatch(value):
             raise ValidationError([self.problem])
-        if not isinstance(value, str) and not abs(value) < _MOST_SECONDS:
+        if isinstance(value, str):
+            value = _seconds(value)
+        if not abs(value) < _MOST_SECONDS:
             raise ValidationError([self.problem])
         return value
+
+
+_DATE_UNITS = {"Y": 365 * 86_400, "M": 30 * 86_400, "W": 7 * 86_400, "D": 86_400}
+_TIME_UNITS = {"H": 3600, "M": 60, "S": 1}
+
+
+def _seconds(text: str) -> float:
+    """The seconds of a text that ``_DURATION`` matches."""
+    sign = -1 if text.startswith("-") else 1
+    text = text.lstrip("+-").replace(",", ".")
+    if text.startswith("P"):
+        date, _, time = text[1:].partition("T")
+        return sign * (_sum(date, _DATE_UNITS) + _sum(time, _TIME_UNITS))
+    days = re.match(r"\d+(?= ?[dD])", text)
+    seconds = int(days[0]) * 86_400.0 if days else 0.0
+    clock = re.search(r"\d+(?::[\d.]+)+", text)
+    if clock:
+        sizes = (3600, 60, 1)
+        parts = clock[0].split(":")
+        seconds += sum(float(part) * size for part, size in zip(parts, sizes, strict=False))
+    return sign * seconds
+
+
+def _sum(text: str, units: dict[str, int]) -> float:
+    """The seconds of numbers with units, such as ``1H30M``."""
+    parts = re.findall(r"([\d.]+)([A-Z])", text)
+    return sum(float(number) * units[unit] for number, unit in parts)
 
 
 class TasksToSkip(Field):

@@ -58,6 +58,12 @@ _WIDEST = 60  # columns of a value
     help=f"Python of an Airflow environment.  [env: {AIRFLOW_PYTHON}; default: this environment]",
 )
 @click.option("--keep/--no-keep", default=True, help="Keep the worker process for the next run.")
+@click.option(
+    "--trigger/--no-trigger", default=True, help="Run the triggers of a task that defers itself."
+)
+@click.option(
+    "--in-process", is_flag=True, help="Run without a supervisor, so that breakpoints work."
+)
 def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     """Run TASK_ID of DAG_FILE by Airflow's own supervisor, against this service.
 
@@ -68,6 +74,7 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     from ..client.runs import Runs
     from ..client.workers import HttpWorkers
     from ..run.task import Options, Task
+    from ..run.workers import python_of
 
     task = Task(
         dag_file,
@@ -77,20 +84,27 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
         options["map_index"],
         options["try_number"],
         _conf(options["conf"]),
-        {
-            name: _json("--xcom", text)
-            for name, text in _pairs("--xcom TASK=JSON", options["xcoms"]).items()
-        },
+        _xcoms(options["xcoms"]),
         _pairs("--var KEY=VALUE", options["variables"]),
         _pairs("--conn ID=URI", options["connections"]),
     )
     show = None if as_json() else _show_record
+    python = options["airflow_python"]
+    if options["in_process"]:
+        python = python_of(python)  # a process of it has the terminal, and not this one
     with connected() as client:
         runs = Runs(client, HttpWorkers(client))
         environ: Mapping[str, str] = os.environ
         if options["backend"] is not None:
             environ = runs.with_backend(options["backend"], environ)
-        how = Options(environ, options["airflow_python"], options["keep"], on_record=show)
+        how = Options(
+            environ,
+            python,
+            options["keep"],
+            options["trigger"],
+            options["in_process"],
+            on_record=show,
+        )
         result = runs.run(task, how)
     if as_json():
         click.echo(json.dumps(_document(result), indent=1))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from . import workers
 
@@ -28,10 +26,12 @@ def of_worker(path: str, url: str, variables: Mapping[str, str]) -> dict[str, st
         '[{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.'
         f'LocalDagBundle", "kwargs": {{"path": "{os.path.dirname(path)}"}}}}]'
     )
+    home = variables.get("AIRFLOW_HOME") or workers.private_folder(variables) / "airflow"
     return {
-        "AIRFLOW_HOME": str(Path(tempfile.gettempdir(), f"stateroom-airflow-{os.getuid()}")),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
+        "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",  # else 60, if the task leaves a process
         **variables,
+        "AIRFLOW_HOME": str(home),  # whose plugins are imported: nobody else may put any there
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         workers.BUNDLES: bundle,
         workers.SERVER: f"{url}/execution/",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import Any
 
 from ..model import fixture_files
 from ..model.scopes import TaskScope, label, scope_document, scope_from
-from .errors import RunError
 from .register import Attempt
 from .task import Record
 
+_FAILED = ("failed", "up_for_retry")
 Document = dict[str, Any]
 Change = tuple[Any, Any]
 Key = tuple[str, str]
@@ -50,25 +51,24 @@ class Outcome:
 def outcome(
     scope: TaskScope,
     attempt: Attempt,
+    state: str,
     log: list[Record],
-    end: Record | None,
     before: Document,
     after: Document,
 ) -> Outcome:
     """The outcome of an attempt.
 
-    :param end: what the worker said last; None if it ended without a word.
+    :param state: in which it ended.
     :param before: the contents of the namespace before it ran, and ``after`` it.
-    :raises RunError: if the log has no final state.
     """
     return Outcome(
         scope,
         attempt.try_number,
         attempt.max_tries,
         attempt.id,
-        _final_state(log, end),
+        state,
         log,
-        _error(log),
+        _error(state, log),
         _xcoms(after, scope),
         _changes(_entries(before), _entries(after)),
     )
@@ -98,20 +98,26 @@ def _changes(before: dict[Key, Any], after: dict[Key, Any]) -> dict[Key, Change]
     }
 
 
-def _final_state(log: list[Record], end: Record | None) -> str:
-    for record in reversed(log):
-        if "final_state" in record:
-            return str(record["final_state"]).lower()
-    if end is not None and end["error"]:
-        raise RunError(f"the supervisor could not run the task: {end['error'].strip()}")
-    raise RunError("the worker process ended while the task ran")
-
-
-def _error(log: list[Record]) -> str | None:
+def _error(state: str, log: list[Record]) -> str | None:
+    """Why an attempt failed: the exception that was logged last, or how its process ended."""
+    if state not in _FAILED:
+        return None
     for record in reversed(log):
         if record.get("error_detail"):
             return _traceback(record["error_detail"])
+        if record.get("exit_code"):
+            return _exit(record["exit_code"])
     return None
+
+
+def _exit(code: int) -> str:
+    """How the process of a task ended; a negative code is that of a signal."""
+    if code > 0:
+        return f"the process of the task ended with status {code}"
+    reason = ""
+    if code == -signal.SIGKILL:
+        reason = ", as the kernel does where memory is short"
+    return f"the process of the task was killed by {signal.Signals(-code).name}{reason}"
 
 
 def _traceback(details: list[Record]) -> str:
@@ -130,6 +136,6 @@ def _traceback(details: list[Record]) -> str:
 def _own_frames(frames: list[Record]) -> list[Record]:
     """The frames from the first one that is not Airflow's; all of them if all are Airflow's."""
     for index, frame in enumerate(frames):
-        if "/airflow/" not in frame["filename"]:
+        if "-packages/airflow/" not in frame["filename"]:
             return frames[index:]
     return frames

@@ -32,6 +32,9 @@ class Service(Protocol):
         :raises StateError: for an answer from status 300.
         """
 
+    def acting(self, token: str | None = None, **headers: str) -> Service:
+        """A client with another token."""
+
 
 class Attempt(NamedTuple):
     """An attempt that is queued.
@@ -199,14 +202,14 @@ def _moment(text: str) -> str:
 
 
 def attempt(
-    service: Service, task: Task, scope: TaskScope, retries: int, before: Document
+    service: Service, task: Task, scope: TaskScope, facts: Document, before: Document
 ) -> Attempt:
     """Queue the next attempt of a task instance, as a scheduler does.
 
     A sensor that waits for its reschedule date goes on with the attempt that it has. Running a
     finished task instance once more gives it all its retries again, as clearing it does in Airflow.
 
-    :param retries: of the task.
+    :param facts: of the task: its ``retries``, and the ``deferral`` from which it starts.
     :param before: the contents of the namespace.
     """
     former = current(before, scope) or {}
@@ -218,15 +221,18 @@ def attempt(
         if task.try_number is not None:
             body["try_number"] = task.try_number
         row = service.call("POST", _CREATE, json=body).json()
-    max_tries = former.get("max_tries") or retries
+    max_tries = former.get("max_tries") or facts["retries"]
     if state in _FINISHED:
-        max_tries = former["try_number"] + retries
+        max_tries = former["try_number"] + facts["retries"]
+    new_state = "restarting" if state == "restarting" else "queued"
+    if facts["deferral"] is not None:
+        new_state = "running"
     queued = {
         **scope_document(scope),
         "id": row["id"],
         "try_number": row["try_number"],
         "max_tries": max_tries,
-        "state": "restarting" if state == "restarting" else "queued",
+        "state": new_state,
     }
     service.call("PUT", _FIXTURE, json={"task_instances": [queued]})
     return Attempt(row["id"], row["token"], row["try_number"], max_tries)

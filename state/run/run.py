@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ..model.clock import to_text
 from ..model.scopes import TaskScope, scope_document
-from . import environment, register, workers
+from . import attempts, environment, register, workers
+from .airflow_worker.here import Here
 from .errors import DagNotImported, RunError
 from .log import send_log
 from .outcome import Outcome, outcome
@@ -25,13 +26,11 @@ TRIED = ("3.3.2", "3.4.0b2")  # versions of Airflow
 class Ready(NamedTuple):
     """A worker that has imported the Dag file.
 
-    :param answers: what it says from now on.
     :param dags: the Dags of the file, by their ids.
     :param version: of Airflow.
     """
 
-    job: Job
-    answers: Iterator[Record]
+    job: Job | Here
     dags: dict[str, Any]
     version: str
 
@@ -44,29 +43,33 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     :raises RunError: if it cannot be run.
     """
     shared = register.given(task)
-    python = workers.python_of(options.airflow_python)
+    python = workers.python_of(options.airflow_python, options.in_process)
     path = dag_path(task.dag_file)
     variables = environment.of_worker(path, service.url, options.variables)
+    log: list[Record] = []
+
+    def record(item: Record) -> None:
+        log.append(item)
+        if options.on_record is not None:
+            options.on_record(item)
+
     with _ready(python, variables, path, options) as ready:
         dag_id = _dag_id(ready.dags, task, path)
         facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
         before = register.contents(service)
         register.needs(service, task, scope, ready.dags, before, shared)
-        attempt = register.attempt(service, task, scope, facts["retries"], before)
+        attempt = register.attempt(service, task, scope, facts, before)
         options.on_attempt(scope, attempt.id)
-        ready.job.send(_request(service, scope, attempt, token))
-        log: list[Record] = []
-        end: Record | None = None
-        for answer in _with_warning(ready):
-            if answer.get("kind") == "end":
-                end = answer
-                break
-            log.append(answer)
-            if options.on_record is not None:
-                options.on_record(answer)
+        if ready.version not in TRIED:
+            record(_warning(ready.version))
+        request = _request(service, scope, attempt, token)
+        if facts["deferral"] is not None:
+            attempts.defer(service, request, facts["deferral"])
+            request["is_deferred"] = True
+        state = attempts.run_to_end(service, ready.job, request, options.trigger, record)
     send_log(service, attempt.id, log)
-    return outcome(scope, attempt, log, end, before, register.contents(service))
+    return outcome(scope, attempt, state, log, before, register.contents(service))
 
 
 def dag_path(dag_file: str) -> str:
@@ -92,33 +95,38 @@ def _ready(python: str, variables: dict[str, str], path: str, options: Options) 
         "dag_file": path,
         "import_timeout": options.import_timeout,
     }
-    connect = workers.kept if options.keep else workers.single
+    connect = _connect(options)
     said = ""
     for _ in range(3):  # a kept worker may be stale, or just ending
         with connect(python, variables) as job:
             try:
                 job.send(request)
-                answers = job.answers()
-                version, dags = _first_answers(answers)
+                version, dags = _first_answers(job.answers())
             except ConnectionError:
                 dags = None
             if dags is not None:
-                yield Ready(job, answers, _imported(dags, path, python), version)
+                yield Ready(job, _imported(dags, path, python), version)
                 return
             said = job.said()
     workers.check_airflow(python)
     raise RunError(f"the worker in {python} ended before it had imported {path}; it said: {said}")
 
 
-def _first_answers(answers: Iterator[Record]) -> tuple[str, Record | None]:
+def _connect(options: Options) -> Callable[[str, Mapping[str, str]], Any]:
+    if not options.in_process:
+        return workers.kept if options.keep else workers.single
+    return workers.here if options.airflow_python is None else workers.attached
+
+
+def _first_answers(answers: Iterator[Any]) -> tuple[str, Record | None]:
     """The version of Airflow, and what a worker says of the Dags of the file; None if it ends."""
     version = ""
-    for answer in answers:
-        if answer["kind"] == "stale":
+    for kind, answer in answers:
+        if kind == "stale":
             break
-        if answer["kind"] == "versions":
+        if kind == "versions":
             version = answer["airflow"]
-        if answer["kind"] == "dags":
+        if kind == "dags":
             return version, answer
     return version, None
 
@@ -172,17 +180,20 @@ def _request(
         "try_number": attempt.try_number,
         "dag_version_id": str(uuid.uuid4()),
     }
-    return {"ti": ti, "token": token or attempt.token, "server": f"{service.url}/execution/"}
+    return {
+        "ti": ti,
+        "token": token or attempt.token,
+        "server": f"{service.url}/execution/",
+        "is_deferred": False,
+    }
 
 
-def _with_warning(ready: Ready) -> Iterator[Record]:
-    """The answers; before them a warning if this version of Airflow was never tried."""
-    if ready.version not in TRIED:
-        yield {
-            "timestamp": to_text(datetime.now(timezone.utc)),
-            "level": "warning",
-            "logger": "stateroom",
-            "event": f"Airflow {ready.version} was never tried with Stateroom, which knows "
-            f"{' and '.join(TRIED)}: the task may get answers that it does not expect",
-        }
-    yield from ready.answers
+def _warning(version: str) -> Record:
+    """The warning of a version of Airflow that was never tried."""
+    return {
+        "timestamp": to_text(datetime.now(timezone.utc)),
+        "level": "warning",
+        "logger": "stateroom",
+        "event": f"Airflow {version} was never tried with Stateroom, which knows "
+        f"{' and '.join(TRIED)}: the task may get answers that it does not expect",
+    }

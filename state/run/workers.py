@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,11 +22,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from .airflow_worker.here import Here
 from .errors import AirflowNotFound, RunError
 
 IDLE = 300  # seconds until a kept worker ends
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
 SERVER = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+Record = dict[str, Any]
 _OF_A_RUN = (  # each run has its own: its process reads them
     BUNDLES,
     SERVER,
@@ -36,7 +40,8 @@ _PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
 _INSTALL = (
     "pip install apache-airflow-core apache-airflow-task-sdk apache-airflow-providers-standard"
 )
-_PROGRAM = Path(__file__).with_name("airflow_worker.py")
+_LONGEST = 107  # bytes of a socket's path
+_PROGRAM = Path(__file__).with_name("airflow_worker")  # a folder that Python runs
 
 
 class Job:
@@ -51,27 +56,44 @@ class Job:
         self.said = said
 
     def send(self, request: Mapping[str, Any]) -> None:
-        self._writer.write(json.dumps(request).encode() + b"\n")
-        self._writer.flush()
+        with suppress(ConnectionError):  # its end is seen where its answers are read
+            self._writer.write(json.dumps(request).encode() + b"\n")
+            self._writer.flush()
 
-    def answers(self) -> Iterator[dict[str, Any]]:
-        """What the process says, until it ends."""
-        for line in self._reader:
-            answer: dict[str, Any] = json.loads(line)
-            yield answer
+    def ask(self, request: Mapping[str, Any], on_record: Callable[[Record], None]) -> Record | None:
+        """Send a request and return what it comes to; None if the process ends before.
+
+        :param on_record: called with each record of the log meanwhile.
+        """
+        self.send(request)
+        for answer in self.answers():
+            if isinstance(answer, list):
+                facts: Record = answer[1]
+                return facts
+            on_record(answer)
+        return None
+
+    def answers(self) -> Iterator[Any]:
+        """What the process says, until it ends: answers as lists, records of the log as objects."""
+        with suppress(ConnectionError):
+            while (line := self._reader.readline()).endswith(b"\n"):
+                yield json.loads(line)
 
 
-def python_of(airflow_python: str | None) -> str:
+def python_of(airflow_python: str | None, in_process: bool = False) -> str:
     """The interpreter of the Airflow environment.
 
     :param airflow_python: its path; None for the one that runs this.
+    :param in_process: whether the task is to run in its process.
     :raises AirflowNotFound: if there is no such interpreter, or no Airflow in this one.
     """
     if airflow_python is None:
         if not any(Path(folder, "airflow", "sdk").is_dir() for folder in sys.path):
+            advice = "Name the Python of one with --airflow-python (airflow_python=)"
+            if in_process:
+                advice = "Leave in_process out, and name the Python of one as airflow_python"
             raise AirflowNotFound(
-                "there is no Airflow in this environment. Name the Python of one with "
-                f"--airflow-python (airflow_python=), or install it here: {_INSTALL}"
+                f"there is no Airflow in this environment. {advice}, or install it here: {_INSTALL}"
             )
         return sys.executable
     path = shutil.which(airflow_python)
@@ -128,13 +150,48 @@ def _read_again(file: IO[bytes]) -> str:
 
 
 @contextmanager
+def attached(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
+    """A worker for one run, which has the terminal of this process and gets its interrupts."""
+    requests, writer = os.pipe()
+    reader, answers = os.pipe()
+    process = subprocess.Popen(
+        [python, str(_PROGRAM), str(requests), str(answers), "in-process"],
+        env=dict(environ),
+        pass_fds=(requests, answers),
+    )
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.close(requests)
+    os.close(answers)
+    try:
+        with open(writer, "wb") as request_file, open(reader, "rb") as answer_file:
+            yield Job(answer_file, request_file, lambda: "see above")
+    finally:
+        process.wait()
+        signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def here(python: str, environ: Mapping[str, str]) -> Iterator[Here]:
+    """A worker for one run that is this process."""
+    yield Here()
+
+
+@contextmanager
 def kept(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
     """A connection to the kept worker of an environment, which is started if there is none."""
     folder = private_folder(environ)
     path = folder / f"{_fingerprint(python, environ)}.sock"
+    if len(os.fsencode(path)) > _LONGEST:
+        raise RunError(
+            f"{path} is too long for a socket; set XDG_RUNTIME_DIR to a shorter path, or run with "
+            "--no-keep"
+        )
     connection = _connect(path, python, environ, IDLE)
     try:
-        yield Job(connection.makefile("rb"), connection.makefile("wb"), lambda: _end_of(path))
+        reader = connection.makefile("rb")
+        writer = connection.makefile("wb", buffering=0)
+        with reader, writer:
+            yield Job(reader, writer, lambda: _end_of(path))
     finally:
         connection.close()
 
@@ -146,12 +203,14 @@ def private_folder(environ: Mapping[str, str]) -> Path:
     """
     base = environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     folder = Path(base, f"stateroom-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     status = folder.lstat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not is_own or status.st_mode & 0o077:
         raise RunError(
             f"{folder} is not a folder of yours alone, so no worker is kept in it; remove it, or "
-            "run with --no-keep"
+            "set XDG_RUNTIME_DIR to a folder of yours"
         )
     return folder
 
@@ -163,7 +222,8 @@ def _fingerprint(python: str, environ: Mapping[str, str]) -> str:
         for name, value in environ.items()
         if name in _PATHS or (name.startswith("AIRFLOW") and name not in _OF_A_RUN)
     )
-    facts = [os.path.abspath(python), variables, _PROGRAM.read_text("utf-8")]
+    program = [path.read_text("utf-8") for path in sorted(_PROGRAM.glob("*.py"))]
+    facts = [os.path.abspath(python), variables, program]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -47,6 +47,8 @@ _MOMENTS = (
     "next_dagrun_logical_date",
     "timestamp",
     "reschedule_date",
+    "created_date",
+    "timeout",
 )
 
 
@@ -166,6 +168,8 @@ def _put_task_instance(
 ) -> None:
     run_pk = dag_runs.pk_of(db, namespace.ns, item["dag_id"], item["run_id"], f"{where}.run_id")
     scope_id = put_scope(db, run_pk, item["task_id"], item.get("map_index", -1))
+    if item.get("trigger") is not None:
+        item = {**item, "trigger": _with_texts(item["trigger"])}
     try:
         put_attempt(db, namespace, scope_id, item)
     except BadDocument as error:
@@ -376,6 +380,8 @@ def _exported(row: Document) -> Document:
     for name in ("extra", "conf", "next_kwargs", "rendered_fields"):
         if row.get(name) is not None:
             row[name] = values.loads(row[name])
+    if row.get("trigger") is not None:
+        row["trigger"] = _exported(values.loads(row["trigger"]))
     for name in ("active", "never_ran"):
         if name in row:
             row[name] = bool(row[name])
@@ -400,7 +406,7 @@ _EXPORTS = {
         ORDER BY 1, 2""",
     "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
         t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
-        t.next_method, t.next_kwargs, t.rendered_map_index, t.never_ran,
+        t.next_method, t.next_kwargs, t.trigger, t.rendered_map_index, t.never_ran,
         f.fields AS rendered_fields
         FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
         LEFT JOIN rendered_fields f USING (scope_id)

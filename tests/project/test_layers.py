@@ -98,7 +98,7 @@ ONLY_IN = {
 READ_THE_ENVIRONMENT = (
     "pytest_stateroom.py",
     "state/cli/",
-    "state/run/airflow_worker.py",  # a program of its own
+    "state/run/airflow_worker/",  # a program of its own
     "state/run/environment.py",  # what the task's process inherits
     "state/worker/backends.py",
     "web/server/serve.py",
@@ -109,7 +109,10 @@ NUMBERED_PLACEHOLDER = re.compile(r"\?[0-9]")
 IMPORT_BY_NAME = (
     "state/backends/hooks.py",  # a user's class
     "state/cli/main.py",  # the path of the service's program
-    "state/run/airflow_worker.py",  # looks at which modules Airflow has imported
+    "state/run/airflow_worker/__main__.py",  # a folder that is a program of its own
+    "state/run/airflow_worker/serving.py",  # looks at which modules Airflow has imported
+    "state/run/airflow_worker/triggers.py",  # a user's class
+    "state/run/airflow_worker/versions.py",  # reads the metadata of Airflow's packages
     "pytest_stateroom.py",  # a module, if a failed test has loaded it
     "stateroom_command.py",  # finds a module without importing it
 )

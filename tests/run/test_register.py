@@ -38,7 +38,8 @@ def names_and_uris(document):
 
 def queue(client, retries=2, **given):
     task = Task("etl.py", "load", **given)
-    return register.attempt(client, task, SCOPE, retries, register.contents(client))
+    facts = {"retries": retries, "deferral": None}
+    return register.attempt(client, task, SCOPE, facts, register.contents(client))
 
 
 def test_assets_and_references_of_all_tasks_are_created(client):

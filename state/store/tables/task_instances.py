@@ -15,6 +15,7 @@ from ...errors import (
     BadOutletEvent,
     InvalidStart,
     InvalidTransition,
+    NotDeferred,
     NotRunning,
     RunningElsewhere,
     TaskInstanceArchived,
@@ -33,6 +34,7 @@ from .dag_runs import put_run
 from .entries import count_to_remove, remove_with_effects
 from .scopes import CURRENT, put_scope
 from .task_reschedules import put_reschedule
+from .xcoms import NewXCom, put_xcom
 
 log = logging.getLogger("stateroom")
 
@@ -54,6 +56,7 @@ NEW_ATTEMPT: dict[str, Any] = {
     "trigger": None,
     "never_ran": 0,
 }
+_NEW_TRIGGER: dict[str, Any] = {"kwargs": {}, "queue": None, "timeout": None}
 _COLUMNS = ", ".join(NEW_ATTEMPT)
 _PUT = upsert(
     "task_instances", ("ns", "id"), ("scope_id", *NEW_ATTEMPT), also="superseded_at = NULL"
@@ -95,13 +98,17 @@ def put_attempt(
         FROM task_instances WHERE scope_id = ?""",
         (scope_id,),
     )
+    now = to_text(namespace.clock.now())
     db.execute(
         """UPDATE task_instances SET superseded_at = ? WHERE scope_id = ? AND superseded_at IS NULL
             AND id <> ?""",
-        (to_text(namespace.clock.now()), scope_id, attempt["id"]),
+        (now, scope_id, attempt["id"]),
     )
     if attempt.get("next_kwargs") is not None:
         attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
+    if attempt.get("trigger") is not None:
+        trigger = {**_NEW_TRIGGER, "created_date": now, **attempt["trigger"]}
+        attempt = {**attempt, "trigger": _numbered(db, namespace, values.dumps(trigger))}
     row = {
         **NEW_ATTEMPT,
         **following,
@@ -113,6 +120,11 @@ def put_attempt(
     in_range("try_number", row["try_number"])
     db.execute(_PUT, row)
     return int(row["try_number"])
+
+
+def may_retry(try_number: int, max_tries: int) -> bool:
+    """Whether an attempt that fails has a next one, as Airflow's API tells its worker."""
+    return max_tries != 0 and try_number <= max_tries
 
 
 def create_task_instance(
@@ -312,6 +324,91 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
             event = Event("state", writer, scope_id, status=200, note=note, state="running")
             namespace.journal.write(db, event)
     return str(previous_state)
+
+
+class Resumption(NamedTuple):
+    """What came of the trigger for which a task instance waits.
+
+    :param event: what the trigger yielded, if ``error`` and ``state`` are None.
+    :param error: why the next run is to fail.
+    :param traceback: the lines of what the trigger raised.
+    :param state: in which the task instance ends without another run.
+    :param xcoms: what it pushes then, by key.
+    """
+
+    event: Any = None
+    error: str | None = None
+    traceback: list[str] | None = None
+    state: str | None = None
+    xcoms: Mapping[str, Any] = {}
+
+
+_FAIL = "__fail__"  # the next method of a run that is to fail, in the Task SDK
+
+
+def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> str:
+    """Queue a deferred task instance again, under its id, or end it; returns its new state.
+
+    One that fails and may be retried gets a new id, as in Airflow, and pushes nothing.
+
+    :raises TaskInstanceArchived: if the id is that of a former attempt.
+    :raises TaskInstanceNotFound: if there is none of this id.
+    :raises NotDeferred: if it waits for no trigger.
+    """
+    with namespace.database.transaction() as db:
+        ti_pk, scope_id = current(db, namespace, ti_id)
+        sql = f"SELECT {_COLUMNS} FROM task_instances WHERE ti_pk = ?"
+        former = row_as_dict(db, sql, (ti_pk,))
+        if former["state"] != "deferred":
+            raise NotDeferred(former["state"])
+        state, changes, note = _of_resumption(namespace, resumption, former)
+        changes = {**changes, "state": state, "trigger": None}
+        _update(db, ti_pk, changes)
+        writer = replace(CONTROL, ti_id=ti_id)
+        note = f"deferred → {state}, {note}"
+        event = Event("state", writer, scope_id, status=204, note=note, state=state)
+        seq = namespace.journal.write(db, event)
+        if state == "up_for_retry":
+            put_attempt(db, namespace, scope_id, {**former, **changes, "id": new_id()})
+        else:
+            _push(db, namespace, scope_id, resumption.xcoms, seq)
+    return state
+
+
+def _push(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    scope_id: int,
+    xcoms: Mapping[str, Any],
+    parent: int,
+) -> None:
+    """Set XComs of a task instance, as effects of an event."""
+    now = to_text(namespace.clock.now())
+    for key, value in xcoms.items():
+        text = values.dumps(value)
+        event = Event("set_xcom", CONTROL, scope_id, key, value=text, parent=parent)
+        put_xcom(db, NewXCom(scope_id, key, text, now, namespace.journal.write(db, event)))
+
+
+def _of_resumption(
+    namespace: Namespace, resumption: Resumption, former: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], str]:
+    """The state after a resumption, the columns that it changes, and what the journal says."""
+    if resumption.state is not None:
+        state = resumption.state
+        if state == "failed" and may_retry(former["try_number"], former["max_tries"]):
+            state = "up_for_retry"
+        now = to_text(namespace.clock.now())
+        columns: dict[str, Any] = {"next_method": None, "next_kwargs": None, "end_date": now}
+        return state, columns, "by its trigger"
+    if resumption.error is not None:
+        failure: dict[str, Any] = {"error": resumption.error}
+        if resumption.traceback is not None:
+            failure["traceback"] = resumption.traceback
+        columns = {"next_method": _FAIL, "next_kwargs": values.dumps(failure)}
+        return "queued", columns, f"to fail: {resumption.error}"
+    kwargs = {**values.loads(former["next_kwargs"] or "{}"), "event": resumption.event}
+    return "queued", {"next_kwargs": values.dumps(kwargs)}, "with an event of its trigger"
 
 
 def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:

@@ -8,7 +8,7 @@ from ...errors import TaskInstanceNotFound
 from ...model import values
 from ..database.sql import row_as_dict
 from ..namespace import Namespace
-from ..tables import xcoms
+from ..tables import task_instances, xcoms
 from . import asset_events, dag_runs
 
 
@@ -36,7 +36,7 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
         if not attempt["next_method"]:  # one that resumes keeps what it has pushed
             keys = xcoms.keys(db, attempt["scope_id"])
     max_tries = attempt["max_tries"]
-    may_retry = max_tries != 0 and attempt["try_number"] <= max_tries
+    may_retry = task_instances.may_retry(attempt["try_number"], max_tries)
     context = {
         "dag_run": run,
         "task_reschedule_count": reschedules,

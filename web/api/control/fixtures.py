@@ -8,21 +8,25 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from schemas.control import fixtures as schemas
+from schemas.execution.task_instances import TaskInstancePath
 from state import __version__
 from state.model import tokens
 from state.model.scopes import task_scope_from
 from state.store import fixtures
 from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
+from state.store.tables.task_instances import Resumption
 
 from ...operation import NO_BODY, SLOW, Operation
-from ...request.parsing import load, load_fixture, query, read
+from ...request.parsing import load, load_fixture, path, query, read
 from ...responses import NO_CONTENT, json_answer, large_answer
 from ...service import setting
 
 bp = Blueprint("control_api", __name__)
 _TASK_INSTANCE = schemas.TaskInstanceBody()
 _TASK_INSTANCE_QUERY = schemas.TaskInstanceQuery()
+_TASK_INSTANCE_PATH = TaskInstancePath()
+_RESUMPTION = schemas.Resumption()
 _ASSET = schemas.AssetBody()
 _RESET = schemas.ResetOptions()
 _EXPORT = schemas.ExportOptions()
@@ -141,6 +145,26 @@ def create_task_instance() -> Any:
     scope = task_scope_from({**document, "run_id": run_id})
     attempt = task_instances.create_task_instance(g.namespace, scope, document.get("try_number"))
     return json_answer(_with_token(attempt), 201), _ignored_header(ignored)
+
+
+@bp.post("/task-instances/<task_instance_id>/resume")
+@Operation(
+    (200, schemas.Resumed),
+    query=schemas.StrictOption,
+    body=schemas.Resumption,
+    also=(404, 409, 410),
+    headers=_IGNORED,
+    lane=SLOW,
+)
+def resume_task_instance(task_instance_id: str) -> Any:
+    """Resume a deferred task instance with what its trigger yielded: it is queued again, under its
+    id, or ends.
+    """
+    (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    document, ignored = load(_RESUMPTION, g.body, strict=_is_strict())
+    ti_id = segments["task_instance_id"]
+    state = task_instances.resume(g.namespace, ti_id, Resumption(**document))
+    return json_answer({"state": state}), _ignored_header(ignored)
 
 
 def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:

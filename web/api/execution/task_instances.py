@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -114,7 +115,10 @@ def _report(update: dict[str, Any]) -> Report:
     columns = {"next_method": update["next_method"], "trigger": None}
     columns["next_kwargs"] = _json(update.get("next_kwargs"))
     if state == "deferred":
-        columns["trigger"] = _trigger(update)
+        try:
+            columns["trigger"] = _trigger(update)
+        except (OverflowError, ValueError) as error:
+            return Report(state, problem=f"its trigger_timeout cannot be added to now: {error}")
     return Report(state, columns)
 
 
@@ -128,16 +132,23 @@ def _json(value: Any) -> str | None:
 
 
 def _trigger(update: dict[str, Any]) -> str:
-    """A deferred task instance's trigger, as JSON text."""
-    kwargs = update.get("trigger_kwargs", {})
-    if not isinstance(kwargs, str):  # a text is encrypted
-        kwargs = values.dumps(kwargs)
+    """A deferred task instance's trigger, as JSON text.
+
+    :raises OverflowError: if its timeout lies beyond the calendar.
+    :raises ValueError: if its timeout is not a number.
+    """
+    now = g.namespace.clock.now()
+    seconds = update.get("trigger_timeout")
+    timeout = None
+    if seconds is not None:
+        timeout = to_text(now + timedelta(seconds=seconds))
     return values.dumps(
         {
             "classpath": update["classpath"],
-            "kwargs": kwargs,
+            "kwargs": update.get("trigger_kwargs", {}),
             "queue": update.get("queue"),
-            "created_date": to_text(g.namespace.clock.now()),
+            "created_date": to_text(now),
+            "timeout": timeout,
         }
     )
 

@@ -1,0 +1,90 @@
+"""The Dags of a file, with what a run needs to know of their tasks."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+from . import isolated
+
+BUNDLE = "dags-folder"
+_MOST_PRINTED = 20_000  # characters of what a Dag file printed before it failed
+
+
+def inspected(job: dict[str, Any]) -> dict[str, Any]:
+    """The Dags of the job's file, from a process of its own: a file may do anything."""
+    printed = bytearray()
+
+    def keep(stream: str, data: bytes) -> None:
+        printed.extend(data)
+        del printed[:-_MOST_PRINTED]
+
+    path = job["dag_file"]
+    result, problem = isolated.call(lambda log: facts(path), job["import_timeout"], keep)
+    if result is None:
+        error = f"it was not imported within {job['import_timeout']:g} seconds"
+        if problem is not None:
+            error = f"the process that imported it {problem}"
+        result = {"error": error, "dags": {}}
+    return {**result, "printed": printed.decode("utf-8", "replace")}
+
+
+def facts(path: str) -> dict[str, Any]:
+    """The Dags of a file, by their ids, or the error of its import."""
+    try:
+        dags = bag(path)
+    except BaseException:
+        return {"error": traceback.format_exc(), "dags": {}}
+    error = "\n".join(map(str, dags.import_errors.values())) or None
+    return {"error": error, "dags": {dag_id: _dag(dag) for dag_id, dag in dags.dags.items()}}
+
+
+def bag(path: str) -> Any:
+    """The bag of a file's Dags."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    return BundleDagBag(
+        dag_folder=path,
+        safe_mode=False,
+        load_op_links=False,
+        bundle_path=os.path.dirname(path),
+        bundle_name=BUNDLE,
+    )
+
+
+def _dag(dag: Any) -> dict[str, Any]:
+    return {"tasks": {task_id: _task(task) for task_id, task in dag.task_dict.items()}}
+
+
+def _task(task: Any) -> dict[str, Any]:
+    return {
+        "retries": int(task.retries or 0),
+        "inlets": list(map(_asset, task.inlets or ())),
+        "outlets": list(map(_asset, task.outlets or ())),
+        "is_mapped": bool(getattr(task, "is_mapped", False)),
+        "deferral": _first_deferral(task),
+    }
+
+
+def _first_deferral(task: Any) -> dict[str, Any] | None:
+    """The trigger from which a task starts, if it does."""
+    arguments = getattr(task, "start_trigger_args", None)
+    if arguments is None or not getattr(task, "start_from_trigger", False):
+        return None
+    from airflow.sdk.serde import serialize
+
+    limits = [limit for limit in (arguments.timeout, task.execution_timeout) if limit is not None]
+    return {
+        "classpath": arguments.trigger_cls,
+        "kwargs": serialize(arguments.trigger_kwargs or {}),
+        "next_method": arguments.next_method,
+        "next_kwargs": serialize(arguments.next_kwargs or {}),
+        "seconds": min(limits).total_seconds() if limits else None,
+    }
+
+
+def _asset(asset: Any) -> dict[str, Any]:
+    """An asset, or a reference of one, by the class and what names it."""
+    names = {name: getattr(asset, name, None) for name in ("name", "uri", "group")}
+    return {"type": type(asset).__name__, **names}
