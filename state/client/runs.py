@@ -35,7 +35,7 @@ class Result(Outcome):
 
     accesses: list[Event]
     _runs: Runs
-    _task: Task
+    _request: Task
     _options: Options
 
     @property
@@ -54,7 +54,7 @@ class Result(Outcome):
         :raises RunError: as for ``run``.
         """
         self._check_state()
-        following = replace(self._task, try_number=None, xcoms={}, variables={}, connections={})
+        following = replace(self._request, try_number=None, xcoms={}, variables={}, connections={})
         return self._runs.run(following, self._options)
 
     def _check_state(self) -> None:
@@ -168,7 +168,7 @@ class Runs:
             outcome = run(self._client, None, task, observed)
         accesses.more()
         result = Result(
-            **vars(outcome), accesses=accesses.events, _runs=self, _task=task, _options=options
+            **vars(outcome), accesses=accesses.events, _runs=self, _request=task, _options=options
         )
         self._results.append(result)
         return result
