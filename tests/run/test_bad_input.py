@@ -230,3 +230,34 @@ def test_an_interrupted_command_ends_the_task(namespace, options, notes, folder,
     assert command.returncode != 0
     entries = StateroomClient(namespace.url).ask("GET", "/_stateroom/fixture")["task_state_store"]
     assert [entry["key"] for entry in entries] == ["acknowledged"]
+
+
+def test_an_interrupted_import_ends(namespace, options, notes, dag_file):
+    path = dag_file("import os, time\nopen(os.environ['NOTES'], 'w').write('x')\ntime.sleep(600)")
+    command = [sys.executable, "-m", "state", "run", path, "t", "--url", namespace.url]
+    command += ["--airflow-python", options.airflow_python]
+    process = subprocess.Popen(
+        command, env=options.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    eventually(lambda: notes.read_text() == "x", lambda: "it is not imported", 60)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_task_in_process_ends(namespace, options, notes, folder, number):
+    command = [sys.executable, "-m", "state", "run", TASKS, "daemonizes_and_sleeps"]
+    command += ["--in-process", "--url", namespace.url]
+    command += ["--airflow-python", options.airflow_python]
+    process = subprocess.Popen(
+        command,
+        env=options.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    eventually(lambda: "sleeps" in notes.read_text(), lambda: "it does not run", 60)
+    os.killpg(process.pid, number)  # as a terminal does
+    process.communicate(timeout=20)
+    assert process.returncode != 0
