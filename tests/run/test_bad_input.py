@@ -1,11 +1,9 @@
 """Dag files and tasks that misbehave: each ends with a sentence, and no process is left behind."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from state.client.http import StateroomClient
 from state.client.stateroom import Stateroom
 from state.run.errors import DagNotImported, RunError
 from state.run.run import Options, Task, run
+from tests.run.processes import end, eventually, marked
 from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.airflow
@@ -46,20 +45,7 @@ def folder(tmp_path_factory, is_kept):
     """The folder of a kept worker; the variable that names it marks the worker's processes."""
     folder = tmp_path_factory.mktemp("kept")
     yield folder
-    for pid in marked(folder):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def marked(folder):
-    """The processes that a run with this folder has started, and theirs."""
-    mark = f"XDG_RUNTIME_DIR={folder}".encode()
-    pids = set()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                pids.add(int(path.parent.name))
-    return pids
+    end(folder)
 
 
 @pytest.fixture
@@ -108,14 +94,7 @@ def nothing_is_left(folder, is_kept):
     """Look in the process table at the end: nothing but the kept worker may be there."""
     yield
     kept = 1 if is_kept else 0
-    eventually(lambda: len(marked(folder)) <= kept, lambda: commands(folder))
-
-
-def eventually(condition, facts, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, facts()
-        time.sleep(0.05)
+    eventually(lambda: len(marked(folder)) <= kept, facts=lambda: commands(folder))
 
 
 def commands(folder):
@@ -204,7 +183,7 @@ def test_what_a_task_leaves_behind_ends(client, options, task_id):
 def test_a_worker_that_is_killed_ends_with_a_sentence(client, options, notes, folder):
     def kill(record):
         if "acknowledged" in str(record) or record["event"] == "::endgroup::":
-            eventually(lambda: "sleeps" in notes.read_text(), lambda: "it does not run")
+            eventually(lambda: "sleeps" in notes.read_text())
             for pid in marked(folder):
                 os.kill(pid, signal.SIGKILL)
 
@@ -224,9 +203,40 @@ def test_an_interrupted_command_ends_the_task(namespace, options, notes, folder,
     command = subprocess.Popen(
         arguments, env=options.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    eventually(lambda: "sleeps" in notes.read_text(), lambda: "it does not run", 60)
+    eventually(lambda: "sleeps" in notes.read_text(), 60)
     command.send_signal(number)
     command.communicate(timeout=20)
     assert command.returncode != 0
     entries = StateroomClient(namespace.url).ask("GET", "/_stateroom/fixture")["task_state_store"]
     assert [entry["key"] for entry in entries] == ["acknowledged"]
+
+
+def test_an_interrupted_import_ends(namespace, options, notes, dag_file):
+    path = dag_file("import os, time\nopen(os.environ['NOTES'], 'w').write('x')\ntime.sleep(600)")
+    command = [sys.executable, "-m", "state", "run", path, "t", "--url", namespace.url]
+    command += ["--airflow-python", options.airflow_python]
+    process = subprocess.Popen(
+        command, env=options.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    eventually(lambda: notes.read_text() == "x", 60)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_task_in_process_ends(namespace, options, notes, folder, number):
+    command = [sys.executable, "-m", "state", "run", TASKS, "daemonizes_and_sleeps"]
+    command += ["--in-process", "--url", namespace.url]
+    command += ["--airflow-python", options.airflow_python]
+    process = subprocess.Popen(
+        command,
+        env=options.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    eventually(lambda: "sleeps" in notes.read_text(), 60)
+    os.killpg(process.pid, number)  # as a terminal does
+    process.communicate(timeout=20)
+    assert process.returncode != 0

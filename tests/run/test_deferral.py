@@ -1,12 +1,10 @@
 """A task that defers itself: its trigger is run, and then the task again."""
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from state.client.http import StateroomClient
 from state.client.stateroom import Stateroom
 from state.run.run import Options, Task, run
+from tests.run.processes import end, eventually, marked
 from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.airflow
@@ -31,7 +30,9 @@ def airflow_python():
 @pytest.fixture(scope="module")
 def kept_in(tmp_path_factory):
     """The folder of a worker that all tests of this module use."""
-    return str(tmp_path_factory.mktemp("kept"))
+    folder = tmp_path_factory.mktemp("kept")
+    yield str(folder)
+    end(folder)
 
 
 @pytest.fixture
@@ -207,24 +208,6 @@ def test_in_process_triggers_come_to_the_same(namespace, options):
     }
 
 
-def left(folder):
-    """The processes of a run; its folder marks them."""
-    mark = f"XDG_RUNTIME_DIR={folder}".encode()
-    pids = set()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                pids.add(path.parent.name)
-    return pids
-
-
-def eventually(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("how", ["--no-keep", "--in-process"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_kills_what_the_trigger_started(
@@ -244,7 +227,7 @@ def test_an_interrupt_kills_what_the_trigger_started(
     os.killpg(process.pid, number)  # as a terminal does
     output, _ = process.communicate(timeout=30)
     assert process.returncode != 0, output
-    eventually(lambda: not left(tmp_path))
+    eventually(lambda: not marked(tmp_path))
     assert notes.read_text() == "waits\nkilled\ncleaned up\n"
 
 
