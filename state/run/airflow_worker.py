@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
+import importlib
 import json
 import os
 import select
+import selectors
 import signal
 import socket
 import sys
@@ -28,7 +31,18 @@ from typing import Any
 BUNDLE = "dags-folder"
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL of an abandoned task
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): orphans become children of this process
+_MOMENT = 0.001  # seconds
 _MOST_ERROR = 20_000  # characters of what a Dag file printed before it failed
+_NEEDED = (
+    "airflow.dag_processing.bundles.local",
+    "airflow.dag_processing.dagbag",
+    "airflow.sdk.api.client",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",  # in the task's own process
+)
+_WANTED = (  # what most tasks or their Dag files import; none of it need be there
+    "airflow.providers.standard.decorators.python",  # of @task
+)
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -64,13 +78,45 @@ def _listen(path: str) -> int:
 
 
 def _preload() -> None:
-    """Import what every job needs, so that its process has it from the start."""
-    import airflow.dag_processing.dagbag
-    import airflow.sdk.execution_time.supervisor
-    import airflow.sdk.execution_time.task_runner  # noqa: F401  # in the task's own process
+    """Import and make what every job needs, so that its process has it from the start."""
+    gc.disable()  # nothing of it is garbage
+    for name in _NEEDED:
+        importlib.import_module(name)
+    for name in _WANTED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    _load_certificates()
+    _reap_promptly()
+    gc.freeze()  # else a collection in a forked process copies every page of it
+    gc.enable()
 
-    with contextlib.suppress(ImportError):
-        import airflow.providers.standard.decorators.python  # noqa: F401  # of @task
+
+def _load_certificates() -> None:
+    """Let the class of Airflow's clients make and keep the context of TLS."""
+    from airflow.sdk.api.client import Client
+
+    Client(base_url="http://127.0.0.1/", token="").close()
+
+
+class _PromptSelector(selectors.PollSelector):
+    """A selector that waits a moment only, where it has nothing to wait for."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if not self.get_map():
+            timeout = _MOMENT
+        return super().select(timeout)
+
+
+def _reap_promptly() -> None:
+    """Let supervisors see the end of a task at once.
+
+    The pipes of a task close before its process can be reaped, and a supervisor that has seen them
+    all close would sleep for a heartbeat's interval: seconds.
+    """
+    from airflow.sdk.execution_time.supervisor import ActivitySubprocess
+
+    start = ActivitySubprocess.start
+    ActivitySubprocess.start = lambda **arguments: start(selector=_PromptSelector(), **arguments)
 
 
 # ---------------------------------------------------------------- serving
