@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -40,8 +41,20 @@ _NEEDED = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",  # in the task's own process
 )
-_WANTED = (  # what most tasks or their Dag files import; none of it need be there
+_WANTED = (  # what most Dag files, tasks and supervisors import; a version may not have all of it
     "airflow.providers.standard.decorators.python",  # of @task
+    "airflow.providers.standard.operators.bash",
+    "airflow.providers.standard.operators.empty",
+    "airflow.sdk._shared.logging.factory",
+    "airflow.sdk.definitions.asset.metadata",
+    "airflow.sdk.definitions.connection",
+    "airflow.sdk.definitions.decorators",
+    "airflow.sdk.definitions.retry_policy",
+    "airflow.sdk.execution_time.cache",
+    "airflow.version",
+    "encodings.idna",  # of every host name
+    "jinja2.ext",
+    "setproctitle",
 )
 Send = Callable[[dict[str, Any]], None]
 
@@ -85,6 +98,7 @@ def _preload() -> None:
     for name in _WANTED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    _versions()
     _load_certificates()
     _reap_promptly()
     gc.freeze()  # else a collection in a forked process copies every page of it
@@ -212,6 +226,7 @@ def _work(requests: Any, answers: Any) -> None:
         _end_descendants()
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
@@ -352,6 +367,8 @@ def _asset(asset: Any) -> dict[str, Any]:
 
 def _end_descendants() -> None:
     """End every process that this one started, or that theirs left behind."""
+    if not _has_children():
+        return  # nor has it descendants: orphans become its children
     for sig, seconds in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
         end = time.monotonic() + seconds
         for pid in _descendants():
@@ -362,6 +379,14 @@ def _end_descendants() -> None:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             time.sleep(0.01)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _descendants() -> list[int]:
