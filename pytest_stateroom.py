@@ -164,7 +164,9 @@ _NAMESPACES = pytest.StashKey[NamespacesOfTest]()
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the timelines to a failed test's report; drop the namespaces of a passed test."""
+    """Add what tasks raised and the timelines to a failed test's report; drop the namespaces of a
+    passed test.
+    """
     report = yield
     namespaces = item.stash.get(_NAMESPACES, None)
     if namespaces is None:
@@ -172,6 +174,8 @@ def pytest_runtest_makereport(
     if report.failed:
         namespaces.failed = True
         for namespace in namespaces.all:
+            for attempt, traceback in namespace.errors:
+                report.sections.append((f"Stateroom: what {attempt} raised", traceback))
             title = f"Stateroom: what happened in {namespace.namespace}"
             report.sections.append((title, _timeline(namespace)))
     if report.when == "teardown":

@@ -196,5 +196,30 @@ def variables(spec: Any, realm: str, options: Mapping[str, Any]) -> dict[str, st
     return {_VARIABLE: path, **to_environ({"realm": realm, **options})}
 
 
+def for_worker(spec: Any, realm: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment with the backend of a real worker: a built-in name, a dotted path or a class;
+    for ``metastore`` without any.
+
+    :param realm: as for :func:`hooks_of`.
+    :raises BadBackend: for an unknown name, and for a built-in backend that a worker cannot have or
+        that needs an option which is not in the environment.
+    :raises SettingError: for an invalid option.
+    """
+    others = {name: value for name, value in environ.items() if name != _VARIABLE}
+    if not isinstance(spec, str) or spec == METASTORE:
+        return others | variables(spec, realm, {})
+    if spec not in BUILTIN and "." in spec:  # a class that may be in the worker's environment alone
+        return others | variables(spec, realm, {})
+    parameters = _parameters(class_of(spec))
+    if BUILTIN[spec].for_workers is None:
+        raise BadBackend(
+            f"the {spec} backend ends with its process, which runs one attempt; "
+            "give the worker the file backend"
+        )
+    options = {"realm": realm, **options_from(environ, spec)}
+    _check_options(spec, parameters, options)
+    return others | variables(spec, realm, options)
+
+
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"

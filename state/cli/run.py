@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..model.scopes import RUN_ID
+from ..run.environment import AIRFLOW_PYTHON
 from ..terminal import printable, shortened
 from .connection import as_json, connected
 
 if TYPE_CHECKING:
-    from ..run.run import Outcome
+    from ..client.runs import Result
 
 _GOOD = ("success", "skipped")
 _WIDEST = 60  # columns of a value
@@ -29,21 +31,44 @@ _WIDEST = 60  # columns of a value
 @click.option("--try", "try_number", type=click.IntRange(1), help="Try number; default: the next.")
 @click.option("--conf", help="Conf of the Dag run, as JSON.")
 @click.option(
-    "--airflow-python", help="Python of an Airflow environment; default: this environment."
+    "--xcom",
+    "xcoms",
+    multiple=True,
+    metavar="TASK=JSON",
+    help="What another task of the run returned; of a mapped task a list.  [repeatable]",
+)
+@click.option(
+    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="A variable.  [repeatable]"
+)
+@click.option(
+    "--conn",
+    "connections",
+    multiple=True,
+    metavar="ID=URI",
+    help="A connection, as a URI or as JSON.  [repeatable]",
+)
+@click.option(
+    "--backend",
+    help="State backend of the task's worker: metastore, file, object, or the dotted path of a "
+    "class; default: as the environment says.",
+)
+@click.option(
+    "--airflow-python",
+    envvar=AIRFLOW_PYTHON,
+    help=f"Python of an Airflow environment.  [env: {AIRFLOW_PYTHON}; default: this environment]",
 )
 @click.option("--keep/--no-keep", default=True, help="Keep the worker process for the next run.")
 def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     """Run TASK_ID of DAG_FILE by Airflow's own supervisor, against this service.
 
     No scheduler, no other tasks, no metadata database: a bench for one task instance. Each run is
-    the next attempt; the state of those before is kept. The exit status is 0 if the task succeeded
-    or was skipped, and 1 otherwise.
+    the next attempt; the state of those before is kept. Between the lines of its log stands what it
+    reads and writes. The exit status is 0 if the task succeeded or was skipped, and 1 otherwise.
     """
-    from ..run.run import Options, Task, run
+    from ..client.runs import Runs
+    from ..client.workers import HttpWorkers
+    from ..run.task import Options, Task
 
-    conf = None
-    if options["conf"] is not None:
-        conf = _object("--conf", options["conf"])
     task = Task(
         dag_file,
         task_id,
@@ -51,31 +76,64 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
         options["run_id"],
         options["map_index"],
         options["try_number"],
-        conf,
+        _conf(options["conf"]),
+        {
+            name: _json("--xcom", text)
+            for name, text in _pairs("--xcom TASK=JSON", options["xcoms"]).items()
+        },
+        _pairs("--var KEY=VALUE", options["variables"]),
+        _pairs("--conn ID=URI", options["connections"]),
     )
-    show = _show_nothing if as_json() else _show_record
-    how = Options(os.environ, options["airflow_python"], options["keep"], on_record=show)
+    show = None if as_json() else _show_record
     with connected() as client:
-        outcome = run(client, None, task, how)
+        runs = Runs(client, HttpWorkers(client))
+        environ: Mapping[str, str] = os.environ
+        if options["backend"] is not None:
+            environ = runs.with_backend(options["backend"], environ)
+        how = Options(environ, options["airflow_python"], options["keep"], on_record=show)
+        result = runs.run(task, how)
     if as_json():
-        click.echo(json.dumps(_document(outcome), indent=1))
+        click.echo(json.dumps(_document(result), indent=1))
     else:
-        click.echo(_summary(outcome))
-    sys.exit(outcome.state not in _GOOD)
+        click.echo(_summary(result))
+    sys.exit(result.state not in _GOOD)
 
 
-def _object(option: str, text: str) -> dict[str, Any]:
+def _xcoms(texts: Iterable[str]) -> dict[str, Any]:
+    pairs = _pairs("--xcom TASK=JSON", texts)
+    return {task_id: _json("--xcom", text) for task_id, text in pairs.items()}
+
+
+def _pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """The values of a repeatable option, by their names.
+
+    :param option: the option and its form, for the error, which does not repeat a secret.
+    """
+    pairs = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name or "://" in name:
+            raise click.UsageError(f"expected {option}; what is given has no name before its '='")
+        pairs[name] = value
+    return pairs
+
+
+def _json(option: str, text: str) -> Any:
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not JSON: {error}", param_hint=option) from None
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(
+            f"{text!r} is not JSON: {error}; a string needs quotes", param_hint=option
+        ) from None
+
+
+def _conf(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    value = _json("--conf", text)
     if not isinstance(value, dict):
-        raise click.BadParameter(f"{text!r} is not a JSON object", param_hint=option)
+        raise click.BadParameter(f"{text!r} is not a JSON object", param_hint="--conf")
     return value
-
-
-def _show_nothing(record: dict[str, Any]) -> None:
-    pass
 
 
 def _show_record(record: dict[str, Any]) -> None:
@@ -84,14 +142,14 @@ def _show_record(record: dict[str, Any]) -> None:
     click.echo(f"{time} {level:7} {printable(str(record.get('event', '')))}")
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(result: Result) -> str:
     lines = []
-    if outcome.error is not None:
-        lines += ["", outcome.error]
-    lines += ["", f"attempt {outcome.try_number} ended as {outcome.state}"]
-    for key, value in outcome.xcoms.items():
+    if result.error is not None:
+        lines += ["", result.error]
+    lines += ["", f"attempt {result.try_number} ended as {result.state}"]
+    for key, value in result.xcoms.items():
         lines.append(f"  XCom {printable(key)}: {_shown(value)}")
-    for (place, key), (before, after) in outcome.changes.items():
+    for (place, key), (before, after) in result.changes.items():
         lines.append(f"  {place} {printable(key)}: {_shown(before)} → {_shown(after)}")
     return "\n".join(lines)
 
@@ -102,16 +160,16 @@ def _shown(value: Any) -> str:
     return shortened(json.dumps(value), _WIDEST)
 
 
-def _document(outcome: Outcome) -> dict[str, Any]:
+def _document(result: Result) -> dict[str, Any]:
     return {
-        "ti_id": outcome.ti_id,
-        "try_number": outcome.try_number,
-        "state": outcome.state,
-        "error": outcome.error,
-        "xcoms": outcome.xcoms,
+        "ti_id": result.ti_id,
+        "try_number": result.try_number,
+        "state": result.state,
+        "error": result.error,
+        "xcoms": result.xcoms,
         "changes": [
             {"of": place, "key": key, "before": before, "after": after}
-            for (place, key), (before, after) in outcome.changes.items()
+            for (place, key), (before, after) in result.changes.items()
         ],
-        "log": outcome.log,
+        "log": result.log,
     }

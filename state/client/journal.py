@@ -94,6 +94,14 @@ class Journal:
         rows = self._page(after, min(seconds, _LONGEST_POLL), scope, **filters)
         return [Event.read(row) for row in rows]
 
+    def event(self, number: int) -> Event | None:
+        """The event of this number; None if it is no longer in the journal."""
+        parameters = {"after": number - 1, "limit": 1}
+        rows = self._client.call("GET", PATH, params=parameters).json()["events"]
+        if rows and rows[0]["seq"] == number:
+            return Event.read(rows[0])
+        return None
+
     @property
     def last(self) -> int:
         """The number of the newest event; 0 without events."""

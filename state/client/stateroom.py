@@ -28,6 +28,9 @@ from ..model.scopes import (
     scope_document,
     scope_from,
 )
+from ..run import environment
+from ..run.task import Options
+from ..run.task import Task as RealTask
 from . import timeline
 from .attempts import Asset, Task
 from .clock import NamespaceClock
@@ -35,6 +38,7 @@ from .connection import Connection
 from .events import Event
 from .faults import Faults
 from .journal import Journal, Wait
+from .runs import Result, Runs
 from .state import State
 from .workers import HttpWorkers
 
@@ -66,6 +70,7 @@ class Stateroom(Connection):
         self._workers = HttpWorkers(self._client)
         self._named_backend: dict[str, str] = {}
         self._tasks: dict[TaskScope, Task] = {}
+        self._runs = Runs(self._client, self._workers, self._forget)
         self.clock = NamespaceClock(self._client)
         self.faults = Faults(self._client)
         self.journal = Journal(self._client)
@@ -97,6 +102,9 @@ class Stateroom(Connection):
 
     def _remember(self, task: Task) -> None:
         self._tasks[task.scope] = task
+
+    def _forget(self, scope: TaskScope) -> None:
+        self._tasks.pop(scope, None)
 
     def asset(self, name: str, uri: str | None = None) -> Asset:
         """The accessor of an asset, which is created if it is missing.
@@ -147,6 +155,86 @@ class Stateroom(Connection):
     @default_retention_days.setter
     def default_retention_days(self, days: int) -> None:
         self._workers.default_retention_days = days
+
+    # -------------------------------------------------------------- real tasks
+
+    def run(
+        self,
+        dag_file: str | Path,
+        task_id: str,
+        *,
+        dag_id: str | None = None,
+        run_id: str = RUN_ID,
+        map_index: int = -1,
+        try_number: int | None = None,
+        conf: Mapping[str, Any] | None = None,
+        xcoms: Mapping[str, Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
+        connections: Mapping[str, Any] | None = None,
+        backend: Any = None,
+        keep: bool = True,
+        airflow_python: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        on_record: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Result:
+        """Run one task of a Dag file by Airflow's own supervisor, to the end of its attempt.
+
+        It is the next attempt of the task instance, and finds the state of those before. No other
+        task is run; no scheduler, pool or metadata database is needed. The assets that the file
+        names are created.
+
+        :param dag_file: a relative path begins at the current directory.
+        :param dag_id: needed if the file has several Dags.
+        :param try_number: None for the next one.
+        :param conf: of the Dag run.
+        :param xcoms: what other tasks of the run returned, by their ids: ``{"extract": [1, 2]}``;
+            of a mapped task a list, a value for each map index.
+        :param variables: by their keys; a value that is no string is stored as JSON.
+        :param connections: by their ids, each a URI, JSON text, or a dict of its members.
+        :param backend: of the task's worker, as for :meth:`backend`; None for the one that was
+            given there, with its options.
+        :param keep: run in a process that is kept for the next run.
+        :param airflow_python: the Python of an Airflow environment; None for the one in
+            ``STATEROOM_AIRFLOW_PYTHON``, else this one.
+        :param environ: environment variables of the task's process; None for those of this one.
+        :param on_record: called with each record of the log, and with the accesses to state between
+            them, while the task runs.
+        :raises RunError: if it cannot be run; a task that fails is a result.
+        :raises BadBackend: if a worker cannot have the backend.
+        """
+        if environ is None:
+            environ = environment.inherited()
+        if backend is not None:
+            environ = self._runs.with_backend(backend, environ)
+        elif self._named_backend:
+            environ = {**environ, **self._named_backend}
+        task = RealTask(
+            str(dag_file),
+            task_id,
+            dag_id,
+            run_id,
+            map_index,
+            try_number,
+            conf,
+            xcoms or {},
+            variables or {},
+            connections or {},
+        )
+        days = str(self._workers.default_retention_days)
+        options = Options(
+            {**environ, "AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS": days},
+            airflow_python or environ.get(environment.AIRFLOW_PYTHON),
+            keep,
+            on_record=on_record,
+        )
+        return self._runs.run(task, options)
+
+    @property
+    def errors(self) -> list[tuple[str, str]]:
+        """The attempts that :meth:`run` ran and that raised something: the name and the traceback
+        of each.
+        """
+        return self._runs.errors
 
     # ------------------------------------------------------------------- state
 

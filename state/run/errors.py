@@ -25,3 +25,7 @@ class DagNotImported(RunError):
     def __init__(self, message: str, printed: str = "") -> None:
         super().__init__(message)
         self.printed = printed
+
+
+class NotRetried(RunError):
+    """An attempt is not followed by a retry; the message has its state, and why."""

@@ -3,157 +3,87 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
 
-from ..client.http import StateroomClient
-from ..model.scopes import RUN_ID, TaskScope, scope_document
-from . import workers
+from ..model.clock import to_text
+from ..model.scopes import TaskScope, scope_document
+from . import environment, register, workers
 from .errors import DagNotImported, RunError
+from .outcome import Outcome, outcome
+from .register import Attempt, Service
+from .task import Options, Record, Task
 from .workers import Job
 
-IMPORT_TIMEOUT = 30.0  # seconds; as [core] dagbag_import_timeout
-_CREATE = "/_stateroom/task-instances"
-_FIXTURE = "/_stateroom/fixture"
-_ASSETS = "/_stateroom/assets"
-_ENTRIES = ("task_state_store", "asset_state_store")
-Record = dict[str, Any]
+TRIED = ("3.3.2", "3.4.0b2")  # versions of Airflow
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task instance to run.
+class Ready(NamedTuple):
+    """A worker that has imported the Dag file.
 
-    :param dag_file: the path of the Dag file.
-    :param dag_id: None if the file has one Dag only.
-    :param conf: of the Dag run.
-    :param xcoms: what other tasks of the run returned, by their ids.
-    :param variables: by their keys.
-    :param connections: URIs or JSON texts, by their ids.
-    :param try_number: None for the next attempt.
+    :param answers: what it says from now on.
+    :param dags: the Dags of the file, by their ids.
+    :param version: of Airflow.
     """
 
-    dag_file: str
-    task_id: str
-    dag_id: str | None = None
-    run_id: str = RUN_ID
-    map_index: int = -1
-    try_number: int | None = None
-    conf: Mapping[str, Any] | None = None
-    xcoms: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    connections: Mapping[str, str] = field(default_factory=dict)
+    job: Job
+    answers: Iterator[Record]
+    dags: dict[str, Any]
+    version: str
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a task is run.
-
-    :param variables: the environment of the task's process.
-    :param airflow_python: the Python of an Airflow environment; None for this one.
-    :param keep: use a worker process that is kept for the next run.
-    :param import_timeout: seconds that the Dag file may take.
-    :param on_record: called with each record of the log, as it comes.
-    """
-
-    variables: Mapping[str, str]
-    airflow_python: str | None = None
-    keep: bool = True
-    import_timeout: float = IMPORT_TIMEOUT
-    on_record: Callable[[Record], None] = lambda record: None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a run.
-
-    :param state: the final state of the attempt, such as ``success`` or ``up_for_retry``.
-    :param log: the records of supervisor and task, each with ``timestamp``, ``level`` and
-        ``event``.
-    :param error: what the task raised, with its traceback as text; None if it raised nothing.
-    :param xcoms: what the task instance has pushed, by key.
-    :param changes: the keys that changed: their values before and after, by scope and key; None
-        stands for no value.
-    """
-
-    scope: TaskScope
-    try_number: int
-    ti_id: str
-    state: str
-    log: list[Record]
-    error: str | None
-    xcoms: dict[str, Any]
-    changes: dict[tuple[str, str], tuple[Any, Any]]
-
-
-def run(client: StateroomClient, token: str | None, task: Task, options: Options) -> Outcome:
+def run(service: Service, token: str | None, task: Task, options: Options) -> Outcome:
     """Register a task instance and run it to its end by Airflow's supervisor.
 
-    :param client: of the namespace, as an admin.
+    :param service: a client of the namespace, as an admin.
     :param token: of the worker; None for the one that the service gives.
     :raises RunError: if it cannot be run.
     """
+    shared = register.given(task)
     python = workers.python_of(options.airflow_python)
-    path = os.path.abspath(task.dag_file)
-    if not os.path.isfile(path):
-        raise DagNotImported(f"there is no Dag file {path}")
-    variables = _environment(path, options.variables)
-    with _job(python, variables, path, options) as (job, answers, dags):
-        dag_id, facts = _chosen(dags, task, path)
+    path = dag_path(task.dag_file)
+    variables = environment.of_worker(path, options.variables)
+    with _ready(python, variables, path, options) as ready:
+        dag_id = _dag_id(ready.dags, task, path)
+        facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
-        attempt = _register(client, scope, task, facts)
-        before = _entries(_contents(client))
-        job.send(_request(client, scope, attempt, token))
+        before = register.contents(service)
+        register.needs(service, task, scope, ready.dags, before, shared)
+        attempt = register.attempt(service, task, scope, facts["retries"], before)
+        options.on_attempt(scope, attempt.id)
+        ready.job.send(_request(service, scope, attempt, token))
         log: list[Record] = []
         end: Record | None = None
-        for answer in answers:
+        for answer in _with_warning(ready):
             if answer.get("kind") == "end":
                 end = answer
                 break
             log.append(answer)
-            options.on_record(answer)
-    after = _contents(client)
-    return Outcome(
-        scope,
-        attempt["try_number"],
-        attempt["id"],
-        _final_state(log, end),
-        log,
-        _error(log),
-        _xcoms(after, scope),
-        _changes(before, _entries(after)),
-    )
+            if options.on_record is not None:
+                options.on_record(answer)
+    return outcome(scope, attempt, log, end, before, register.contents(service))
 
 
-def _environment(path: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a worker: no example Dags, no metadata database, the file's folder as the
-    bundle.
+def dag_path(dag_file: str) -> str:
+    """The absolute path of a Dag file; a relative one is looked for in the current directory.
+
+    :raises DagNotImported: if there is no such file.
     """
-    bundle = (
-        '[{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.'
-        f'LocalDagBundle", "kwargs": {{"path": "{os.path.dirname(path)}"}}}}]'
-    )
-    return {
-        "AIRFLOW_HOME": str(Path(tempfile.gettempdir(), f"stateroom-airflow-{os.getuid()}")),
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
-        **variables,
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        workers.BUNDLES: bundle,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/airflow.db",
-    }
+    path = os.path.abspath(dag_file)
+    if os.path.isfile(path):
+        return path
+    message = f"there is no Dag file {path}"
+    if not os.path.isabs(dag_file):
+        message += f" ({dag_file!r} in the current directory)"
+    raise DagNotImported(message)
 
 
 @contextmanager
-def _job(
-    python: str, variables: dict[str, str], path: str, options: Options
-) -> Iterator[tuple[Job, Iterator[Record], dict[str, Any]]]:
-    """A worker that has imported the Dag file, its further answers, and the Dags of the file."""
+def _ready(python: str, variables: dict[str, str], path: str, options: Options) -> Iterator[Ready]:
+    """A worker that has imported the Dag file."""
     request = {
         "variables": variables,
         "cwd": os.getcwd(),
@@ -161,183 +91,96 @@ def _job(
         "import_timeout": options.import_timeout,
     }
     connect = workers.kept if options.keep else workers.single
+    said = ""
     for _ in range(3):  # a kept worker may be stale, or just ending
         with connect(python, variables) as job:
-            job.send(request)
-            answers = job.answers()
-            for answer in answers:
-                if answer["kind"] == "stale":
-                    break
-                if answer["kind"] == "dags":
-                    yield job, answers, _imported(answer, path)
-                    return
+            try:
+                job.send(request)
+                answers = job.answers()
+                version, dags = _first_answers(answers)
+            except ConnectionError:
+                dags = None
+            if dags is not None:
+                yield Ready(job, answers, _imported(dags, path, python), version)
+                return
             said = job.said()
+    workers.check_airflow(python)
     raise RunError(f"the worker in {python} ended before it had imported {path}; it said: {said}")
 
 
-def _imported(answer: Record, path: str) -> dict[str, Any]:
+def _first_answers(answers: Iterator[Record]) -> tuple[str, Record | None]:
+    """The version of Airflow, and what a worker says of the Dags of the file; None if it ends."""
+    version = ""
+    for answer in answers:
+        if answer["kind"] == "stale":
+            break
+        if answer["kind"] == "versions":
+            version = answer["airflow"]
+        if answer["kind"] == "dags":
+            return version, answer
+    return version, None
+
+
+def _imported(answer: Record, path: str, python: str) -> dict[str, Any]:
     if answer["error"]:
         error = answer["error"].strip()
-        raise DagNotImported(f"{path} cannot be imported: {error}", answer["printed"])
+        raise DagNotImported(
+            f"{path} cannot be imported: {error}\nImport it by {python} to see more; what it needs "
+            "has to be installed there, or be in a folder of PYTHONPATH",
+            answer["printed"],
+        )
     dags: dict[str, Any] = answer["dags"]
     return dags
 
 
-def _chosen(dags: dict[str, Any], task: Task, path: str) -> tuple[str, dict[str, Any]]:
-    """The Dag that is meant, and the facts of its task."""
+def _dag_id(dags: dict[str, Any], task: Task, path: str) -> str:
+    """The Dag that is meant."""
     names = ", ".join(dags) or "none"
     dag_id = task.dag_id
     if dag_id is None:
         if len(dags) != 1:
-            raise RunError(f"name one of the Dags of {path} with --dag-id: {names}")
+            raise RunError(f"name one of the Dags of {path} with --dag-id (dag_id=): {names}")
         (dag_id,) = dags
     if dag_id not in dags:
         raise RunError(f"there is no Dag {dag_id!r} in {path}; it has: {names}")
-    tasks: dict[str, Any] = dags[dag_id]["tasks"]
+    return dag_id
+
+
+def _facts(tasks: dict[str, Any], task: Task, dag_id: str) -> dict[str, Any]:
+    """The facts of the task that is meant."""
     if task.task_id not in tasks:
         raise RunError(
             f"the Dag {dag_id!r} has no task {task.task_id!r}; it has: {', '.join(tasks) or 'none'}"
         )
-    return dag_id, tasks[task.task_id]
-
-
-def _register(
-    client: StateroomClient, scope: TaskScope, task: Task, facts: dict[str, Any]
-) -> dict[str, Any]:
-    """Create the attempt, queued, with its run and what it needs; its id, token and number."""
-    body = {**scope_document(scope)}
-    if task.try_number is not None:
-        body["try_number"] = task.try_number
-    attempt: dict[str, Any] = client.call("POST", _CREATE, json=body).json()
-    document = {
-        "dag_runs": [_dag_run(scope, task.conf)],
-        "task_instances": [
-            {
-                **scope_document(scope),
-                "id": attempt["id"],
-                "try_number": attempt["try_number"],
-                "max_tries": facts["retries"],
-                "state": "queued",
-            }
-        ],
-    }
-    for asset in _assets(facts):
-        client.call("POST", _ASSETS, json=asset)
-    client.call("PUT", _FIXTURE, json=document)
-    return attempt
-
-
-def _assets(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """The assets that a task names as its inlets and outlets."""
-    return [
-        {"name": asset["name"], "uri": asset["uri"]}
-        for asset in (*facts["inlets"], *facts["outlets"])
-        if asset["type"] == "Asset"
-    ]
-
-
-def _dag_run(scope: TaskScope, conf: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The Dag run; its logical date is the one in its id."""
-    run: dict[str, Any] = {"dag_id": scope.dag_id, "run_id": scope.run_id, "state": "running"}
-    moment = scope.run_id.partition("__")[2]
-    try:
-        datetime.fromisoformat(moment.replace("Z", "+00:00"))
-    except ValueError:
-        moment = ""
-    if moment:
-        for name in ("logical_date", "data_interval_start", "data_interval_end", "start_date"):
-            run[name] = moment
-    if conf is not None:
-        run["conf"] = dict(conf)
-    return run
+    facts: dict[str, Any] = tasks[task.task_id]
+    if facts["is_mapped"] and task.map_index < 0:
+        raise RunError(
+            f"the task {task.task_id!r} is mapped; say which of its task instances is to run: "
+            "--map-index 0 (map_index=0) for the first"
+        )
+    return facts
 
 
 def _request(
-    client: StateroomClient, scope: TaskScope, attempt: dict[str, Any], token: str | None
+    service: Service, scope: TaskScope, attempt: Attempt, token: str | None
 ) -> dict[str, Any]:
     ti = {
         **scope_document(scope),
-        "id": attempt["id"],
-        "try_number": attempt["try_number"],
+        "id": attempt.id,
+        "try_number": attempt.try_number,
         "dag_version_id": str(uuid.uuid4()),
     }
-    return {
-        "ti": ti,
-        "token": token or attempt["token"],
-        "server": f"{client.url}/execution/",
-    }
+    return {"ti": ti, "token": token or attempt.token, "server": f"{service.url}/execution/"}
 
 
-def _contents(client: StateroomClient) -> dict[str, Any]:
-    """The contents of the namespace, as a fixture document."""
-    document: dict[str, Any] = client.call("GET", _FIXTURE).json()
-    return document
-
-
-def _xcoms(document: dict[str, Any], scope: TaskScope) -> dict[str, Any]:
-    """What a task instance has pushed, by key."""
-    place = scope_document(scope)
-    return {
-        row["key"]: row["value"]
-        for row in document.get("xcoms", [])
-        if all(row.get(name) == place[name] for name in place)
-    }
-
-
-def _entries(document: dict[str, Any]) -> dict[tuple[str, str], Any]:
-    """Every value of the namespace, by scope and key."""
-    return {(_label(row), row["key"]): row["value"] for name in _ENTRIES for row in document[name]}
-
-
-def _label(row: Record) -> str:
-    if "asset" in row:
-        return f"asset {row['asset']}"
-    index = "" if row["map_index"] == -1 else f"[{row['map_index']}]"
-    return f"{row['dag_id']}/{row['task_id']}{index}"
-
-
-def _changes(
-    before: dict[tuple[str, str], Any], after: dict[tuple[str, str], Any]
-) -> dict[tuple[str, str], tuple[Any, Any]]:
-    return {
-        key: (before.get(key), after.get(key))
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
-    }
-
-
-def _final_state(log: list[Record], end: Record | None) -> str:
-    for record in reversed(log):
-        if "final_state" in record:
-            return str(record["final_state"]).lower()
-    if end is not None and end["error"]:
-        raise RunError(f"the supervisor could not run the task: {end['error'].strip()}")
-    raise RunError("the worker process ended while the task ran")
-
-
-def _error(log: list[Record]) -> str | None:
-    for record in reversed(log):
-        if record.get("error_detail"):
-            return _traceback(record["error_detail"])
-    return None
-
-
-def _traceback(details: list[Record]) -> str:
-    """A task's exception with its causes, the last one at the end, as Python prints them."""
-    parts = []
-    for detail in reversed(details):
-        lines = ["Traceback (most recent call last):"]
-        for frame in _own_frames(detail.get("frames", [])):
-            place = f'File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
-            lines.append(f"  {place}")
-        lines.append(f"{detail['exc_type']}: {detail['exc_value']}")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
-
-
-def _own_frames(frames: list[Record]) -> list[Record]:
-    """The frames from the first one that is not Airflow's; all of them if all are Airflow's."""
-    for index, frame in enumerate(frames):
-        if "/airflow/" not in frame["filename"]:
-            return frames[index:]
-    return frames
+def _with_warning(ready: Ready) -> Iterator[Record]:
+    """The answers; before them a warning if this version of Airflow was never tried."""
+    if ready.version not in TRIED:
+        yield {
+            "timestamp": to_text(datetime.now(timezone.utc)),
+            "level": "warning",
+            "logger": "stateroom",
+            "event": f"Airflow {ready.version} was never tried with Stateroom, which knows "
+            f"{' and '.join(TRIED)}: the task may get answers that it does not expect",
+        }
+    yield from ready.answers

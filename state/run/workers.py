@@ -25,6 +25,9 @@ from .errors import AirflowNotFound, RunError
 IDLE = 300  # seconds until a kept worker ends
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"  # each run has its own
 _PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
+_INSTALL = (
+    "pip install apache-airflow-core apache-airflow-task-sdk apache-airflow-providers-standard"
+)
 _PROGRAM = Path(__file__).with_name("airflow_worker.py")
 
 
@@ -60,14 +63,28 @@ def python_of(airflow_python: str | None) -> str:
         if not any(Path(folder, "airflow", "sdk").is_dir() for folder in sys.path):
             raise AirflowNotFound(
                 "there is no Airflow in this environment. Name the Python of one with "
-                "--airflow-python, or install it here: pip install apache-airflow-core "
-                "apache-airflow-task-sdk apache-airflow-providers-standard"
+                f"--airflow-python (airflow_python=), or install it here: {_INSTALL}"
             )
         return sys.executable
     path = shutil.which(airflow_python)
     if path is None:
         raise AirflowNotFound(f"there is no Python at {airflow_python!r} (--airflow-python)")
     return path
+
+
+def check_airflow(python: str) -> None:
+    """Check that an environment has an Airflow whose worker Stateroom can run.
+
+    :raises AirflowNotFound: if it has none, or one that is too old.
+    """
+    program = "import airflow.sdk.execution_time.supervisor"
+    command = [python, "-c", program]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if result.returncode:
+        raise AirflowNotFound(
+            f"the environment of {python} has no Airflow 3.3 or newer that can be imported "
+            f"({result.stderr.strip().splitlines()[-1]}); there: {_INSTALL}"
+        )
 
 
 @contextmanager
@@ -175,6 +192,7 @@ def _started(path: Path, python: str, environ: Mapping[str, str], idle: float) -
     process.wait()  # for the one that was started: it leaves the worker behind, which listens
     connection = _connected(path)
     if connection is None:
+        check_airflow(python)
         raise RunError(f"the worker in {python} did not start; it said: {_end_of(path)}")
     return connection
 

@@ -39,6 +39,7 @@ class Memory(Workers):
         self.namespace = name
         self._namespace = store.create_namespace(name)
         super().__init__(_Clock(self._namespace))
+        self.errors: list[tuple[str, str]] = []  # of real tasks, which are not run here
 
     def begin(self, scope: TaskScope) -> Attempt:
         row = task_instances.create_task_instance(self._namespace, scope)

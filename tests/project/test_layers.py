@@ -37,13 +37,17 @@ LAYERS = (
     ("state.gateway", "state.client"),
     ("state.client.report",),
     ("state.client.stateroom",),
-    ("state.run",),
-    ("state.run.workers",),
-    ("state.run.airflow_worker", "state.run.errors"),
+    ("state.client.runs",),
+    ("state.client.accesses",),
     ("state.client.journal", "state.client.state", "state.client.workers"),
     ("state.client.clock", "state.client.connection", "state.client.faults"),
     ("state.client.timeline",),
     ("state.client.attempts", "state.client.events", "state.client.http"),
+    ("state.run",),
+    ("state.run.outcome",),
+    ("state.run.environment", "state.run.register"),
+    ("state.run.task", "state.run.workers"),
+    ("state.run.airflow_worker", "state.run.errors"),
     ("state.store", "state.worker"),  # of the store: store, fixtures, snapshots
     ("state.store.explain", "state.store.views"),
     ("state.store.tables",),
@@ -94,6 +98,7 @@ READ_THE_ENVIRONMENT = (
     "pytest_stateroom.py",
     "state/cli/",
     "state/run/airflow_worker.py",  # a program of its own
+    "state/run/environment.py",  # what the task's process inherits
     "state/worker/backends.py",
     "web/server/serve.py",
 )

@@ -104,14 +104,18 @@ def check(printed, shown):
     assert match, f"{printed}\n--- is not as shown:\n{shown}"
 
 
-@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "A real worker"])
+WITH_AIRFLOW = ("A real task", "A real worker")
+
+
+@pytest.mark.parametrize("name", [name for name in SECTIONS if name not in WITH_AIRFLOW])
 def test_a_section_runs_as_written(name, tmp_path, environ):
     play(SECTIONS[name], tmp_path, environ)
 
 
 @pytest.mark.airflow
-def test_the_section_on_a_real_worker_runs_as_written(tmp_path, environ, airflow):
-    play(SECTIONS["A real worker"], tmp_path, environ)
+@pytest.mark.parametrize("name", WITH_AIRFLOW)
+def test_a_section_on_real_tasks_runs_as_written(name, tmp_path, environ, airflow):
+    play(SECTIONS[name], tmp_path, {**environ, "XDG_RUNTIME_DIR": str(tmp_path)})
 
 
 def test_output_that_differs_from_the_page_fails():

@@ -1,0 +1,226 @@
+"""Register what a task needs: its run and attempt, assets, XComs, variables and connections."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from ..model.connections import connection
+from ..model.scopes import TaskScope, scope_document
+from .errors import RunError
+from .task import Task
+
+_CREATE = "/_stateroom/task-instances"
+_FIXTURE = "/_stateroom/fixture"
+_ASSETS = "/_stateroom/assets"
+_FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+Document = dict[str, Any]
+Tasks = Mapping[str, Document]  # the facts of a Dag's tasks, by their ids
+
+
+class Service(Protocol):
+    """A client of a namespace, with an admin's token if the service has a secret."""
+
+    url: str
+
+    def call(self, method: str, path: str, **kwargs: Any) -> Any:
+        """Send a request and return the response.
+
+        :raises StateError: for an answer from status 300.
+        """
+
+
+class Attempt(NamedTuple):
+    """An attempt that is queued.
+
+    :param token: of its worker.
+    :param max_tries: up to which try number a failure is ``up_for_retry``; 0 for none.
+    """
+
+    id: str
+    token: str
+    try_number: int
+    max_tries: int
+
+
+def contents(service: Service) -> Document:
+    """The contents of the namespace, as a fixture document."""
+    document: Document = service.call("GET", _FIXTURE).json()
+    return document
+
+
+def current(document: Document, scope: TaskScope) -> Document | None:
+    """The current attempt of a task instance in a fixture document; None if there is none."""
+    return next(_rows(document, "task_instances", scope_document(scope)), None)
+
+
+def _rows(document: Document, part: str, members: Document) -> Iterator[Document]:
+    """The rows of a part of a document that have these members."""
+    for row in document.get(part, []):
+        row = {"map_index": -1, **row}
+        if all(row.get(name) == value for name, value in members.items()):
+            yield row
+
+
+def given(task: Task) -> Document:
+    """The variables and connections that are given with a task, as parts of a fixture document.
+
+    :raises ValueError: for an invalid connection.
+    """
+    return {
+        "variables": [{"key": key, "value": _text(value)} for key, value in task.variables.items()],
+        "connections": [connection(conn_id, value) for conn_id, value in task.connections.items()],
+    }
+
+
+def needs(
+    service: Service,
+    task: Task,
+    scope: TaskScope,
+    dags: Document,
+    before: Document,
+    shared: Document,
+) -> None:
+    """Register what a task reads: its run, the assets of the file, XComs of other tasks.
+
+    :param dags: the Dags of the file, by their ids.
+    :param before: the contents of the namespace.
+    :param shared: further parts of a fixture document.
+    :raises RunError: for an XCom of an unknown task.
+    """
+    for asset in _new_assets(dags, before):
+        service.call("POST", _ASSETS, json=asset)
+    xcoms = list(_xcoms(task, scope, dags[scope.dag_id]["tasks"]))
+    document = {
+        "dag_runs": [_dag_run(scope, task.conf, before)],
+        "task_instances": [
+            {**place, "id": str(uuid.uuid4()), "state": "success"}
+            for place, _ in xcoms
+            if next(_rows(before, "task_instances", place), None) is None
+        ],
+        "xcoms": [{**place, "key": "return_value", "value": value} for place, value in xcoms],
+        "asset_aliases": [
+            {"name": alias["name"], "group": alias["group"]}
+            for alias in _assets_of(dags)
+            if alias["type"] == "AssetAlias"
+        ],
+        **shared,
+    }
+    service.call("PUT", _FIXTURE, json={name: rows for name, rows in document.items() if rows})
+
+
+def _text(value: Any) -> str:
+    """The value of a variable as it is stored."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def _assets_of(dags: Document) -> Iterator[Document]:
+    """The assets, references of assets and aliases that the tasks of the file name."""
+    for dag in dags.values():
+        for facts in dag["tasks"].values():
+            yield from facts["inlets"]
+            yield from facts["outlets"]
+
+
+def _new_assets(dags: Document, before: Document) -> list[Document]:
+    """The assets that the file names and the namespace does not have.
+
+    One that is only referred to has its name as its uri, or its uri as its name.
+    """
+    named = list(_assets_of(dags))
+    assets = [asset for asset in before.get("assets", []) if asset.get("active", True)]
+    new = [
+        {"name": asset["name"], "uri": asset["uri"]} for asset in named if asset["type"] == "Asset"
+    ]
+    known = [*assets, *new]
+    for reference in named:
+        name = reference["name"]
+        uri = reference["uri"]
+        if reference["type"] == "AssetNameRef" and name not in {each["name"] for each in known}:
+            known.append({"name": name, "uri": name})
+        if reference["type"] == "AssetUriRef" and uri not in {each["uri"] for each in known}:
+            known.append({"name": uri, "uri": uri})
+    return known[len(assets) :]
+
+
+def _xcoms(task: Task, scope: TaskScope, tasks: Tasks) -> Iterator[tuple[Document, Any]]:
+    """The task instances that have returned something, each with what it returned."""
+    for task_id, value in task.xcoms.items():
+        place = {"dag_id": scope.dag_id, "run_id": scope.run_id, "task_id": task_id}
+        if task_id not in tasks:
+            raise RunError(
+                f"an XCom is given for the task {task_id!r}, which the Dag {scope.dag_id!r} does "
+                f"not have; its tasks: {', '.join(tasks)}"
+            )
+        if not tasks[task_id]["is_mapped"]:
+            yield {**place, "map_index": -1}, value
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                yield {**place, "map_index": index}, item
+        else:
+            raise RunError(
+                f"the task {task_id!r} is mapped: its XCom is a list, one value for each map "
+                f"index, and not {json.dumps(value)}"
+            )
+
+
+def _dag_run(scope: TaskScope, conf: Mapping[str, Any] | None, before: Document) -> Document:
+    """The Dag run; the logical date of a new one is the one in its id."""
+    run: Document = {"dag_id": scope.dag_id, "run_id": scope.run_id}
+    if not any(_rows(before, "dag_runs", run)):
+        moment = _moment(scope.run_id.partition("__")[2])
+        if moment:
+            for name in ("logical_date", "data_interval_start", "data_interval_end", "start_date"):
+                run[name] = moment
+    run["state"] = "running"
+    if conf is not None:
+        run["conf"] = dict(conf)
+    return run
+
+
+def _moment(text: str) -> str:
+    """A moment; empty for a text that is none."""
+    try:
+        datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return ""
+    return text
+
+
+def attempt(
+    service: Service, task: Task, scope: TaskScope, retries: int, before: Document
+) -> Attempt:
+    """Queue the next attempt of a task instance, as a scheduler does.
+
+    A sensor that waits for its reschedule date goes on with the attempt that it has. Running a
+    finished task instance once more gives it all its retries again, as clearing it does in Airflow.
+
+    :param retries: of the task.
+    :param before: the contents of the namespace.
+    """
+    former = current(before, scope) or {}
+    state = former.get("state")
+    if state == "up_for_reschedule" and task.try_number is None:
+        row = service.call("GET", _CREATE, params=scope_document(scope)).json()
+    else:
+        body = scope_document(scope)
+        if task.try_number is not None:
+            body["try_number"] = task.try_number
+        row = service.call("POST", _CREATE, json=body).json()
+    max_tries = former.get("max_tries") or retries
+    if state in _FINISHED:
+        max_tries = former["try_number"] + retries
+    queued = {
+        **scope_document(scope),
+        "id": row["id"],
+        "try_number": row["try_number"],
+        "max_tries": max_tries,
+        "state": "restarting" if state == "restarting" else "queued",
+    }
+    service.call("PUT", _FIXTURE, json={"task_instances": [queued]})
+    return Attempt(row["id"], row["token"], row["try_number"], max_tries)

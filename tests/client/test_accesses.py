@@ -1,0 +1,106 @@
+"""The accesses of an attempt, between the lines of its log."""
+
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from state.client.accesses import Accesses, Stream
+from state.model.clock import to_text
+
+
+@pytest.fixture
+def task(stateroom):
+    return stateroom.task("etl", "submit")
+
+
+@pytest.fixture
+def accesses(stateroom, task):
+    accesses = Accesses(stateroom.journal, stateroom.journal.last)
+    accesses.begin(task.scope, task.ti_id)
+    return accesses
+
+
+def texts(accesses):
+    return [accesses.text(event) for event in accesses.more()]
+
+
+def line(text):
+    """A record of the log."""
+    return {"timestamp": to_text(datetime.now(timezone.utc)), "event": text}
+
+
+def test_each_access_is_told_once(accesses, task):
+    task.get("page")
+    task.set("page", 7)
+    first, second = texts(accesses)
+    assert first == "get page -> not found"
+    assert second.startswith("set page 7   until ")
+    task.delete("page")
+    assert texts(accesses) == ["delete page"]
+    assert texts(accesses) == []
+
+
+def test_a_read_shows_the_value_of_an_earlier_attempt(stateroom, task):
+    task.set("job_id", "job-1")
+    retry = task.retry()
+    accesses = Accesses(stateroom.journal, stateroom.journal.last)
+    accesses.begin(retry.scope, retry.ti_id)
+    retry.get("job_id")
+    assert texts(accesses) == ['get job_id -> "job-1"']
+
+
+def test_an_asset_is_named(accesses, task):
+    task.context(assets=["orders"])["asset_state_store"]["orders"].set("watermark", 7)
+    assert texts(accesses) == ["asset orders: set watermark 7"]
+
+
+def test_the_effects_of_a_clear_are_not_accesses(accesses, task):
+    task.set("a", 1)
+    task.set("b", 2)
+    accesses.more()
+    task.clear()
+    assert [event.op for event in accesses.more()] == ["clear"]
+
+
+def test_accesses_of_other_attempts_are_left_out(accesses, stateroom):
+    stateroom.task("etl", "load").set("page", 1)
+    assert texts(accesses) == []
+
+
+def test_a_stream_shows_log_and_accesses_in_their_order(accesses, task):
+    shown = []
+    with Stream(accesses, lambda record: shown.append(record["event"])) as stream:
+        stream.add(line("before"))
+        task.get("page")
+        stream.add(line("after"))
+    assert shown == ["before", "get page -> not found", "after"]
+
+
+def test_a_stream_shows_a_line_while_the_task_runs(accesses):
+    shown = []
+    with Stream(accesses, lambda record: shown.append(record["event"])) as stream:
+        stream.add(line("first"))
+        deadline = time.monotonic() + 30
+        while not shown and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert shown == ["first"]
+
+
+def test_a_stream_keeps_the_order_of_the_log(accesses):
+    later, earlier = line("printed"), line("logged")
+    later["timestamp"], earlier["timestamp"] = earlier["timestamp"], later["timestamp"]
+    shown = []
+    with Stream(accesses, lambda record: shown.append(record["event"])) as stream:
+        stream.add(later)
+        stream.add(earlier)
+    assert shown == ["printed", "logged"]
+
+
+def test_an_error_of_the_one_that_shows_ends_the_run(accesses):
+    def show(record):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        with Stream(accesses, show) as stream:
+            stream.add(line("first"))

@@ -1,0 +1,152 @@
+"""What is registered for a task, in a real service."""
+
+import pytest
+
+from state.client.http import StateroomClient
+from state.model.scopes import TaskScope, scope_document
+from state.run import register
+from state.run.task import Task
+
+SCOPE = TaskScope("etl", "test", "load")
+ORDERS = {"type": "Asset", "name": "orders", "uri": "s3://orders", "group": "asset"}
+
+
+@pytest.fixture
+def client(stateroom):
+    return StateroomClient(stateroom.url)
+
+
+def facts(inlets=(), outlets=(), is_mapped=False):
+    return {"inlets": inlets, "outlets": outlets, "is_mapped": is_mapped}
+
+
+def reference(kind, name=None, uri=None):
+    return {"type": kind, "name": name, "uri": uri, "group": None}
+
+
+def register_needs(client, tasks, **given):
+    task = Task("etl.py", "load", **given)
+    dags = {"etl": {"tasks": {"load": facts(), **tasks}}}
+    before = register.contents(client)
+    register.needs(client, task, SCOPE, dags, before, register.given(task))
+    return register.contents(client)
+
+
+def names_and_uris(document):
+    return {asset["name"]: asset["uri"] for asset in document["assets"]}
+
+
+def queue(client, retries=2, **given):
+    task = Task("etl.py", "load", **given)
+    return register.attempt(client, task, SCOPE, retries, register.contents(client))
+
+
+def test_assets_and_references_of_all_tasks_are_created(client):
+    tasks = {
+        "a": facts([ORDERS, reference("AssetNameRef", "customers")]),
+        "b": facts((), [reference("AssetUriRef", uri="s3://days")]),
+    }
+    assert names_and_uris(register_needs(client, tasks)) == {
+        "orders": "s3://orders",
+        "customers": "customers",
+        "s3://days": "s3://days",
+    }
+
+
+def test_a_reference_means_the_asset_that_is_there(client, stateroom):
+    stateroom.asset("customers", uri="s3://customers")
+    tasks = {
+        "a": facts([reference("AssetUriRef", uri="s3://orders"), ORDERS]),
+        "b": facts([reference("AssetUriRef", uri="s3://customers")]),
+        "c": facts([reference("AssetNameRef", "customers")]),
+    }
+    document = register_needs(client, tasks)
+    assert names_and_uris(document) == {"customers": "s3://customers", "orders": "s3://orders"}
+
+
+def test_an_alias_is_created(client):
+    tasks = {"a": facts((), [{**reference("AssetAlias", "tables"), "group": "asset"}])}
+    document = register_needs(client, tasks)
+    assert document["asset_aliases"] == [{"name": "tables", "assets": []}]
+    assert document["assets"] == []
+
+
+def test_xcoms_have_task_instances_of_their_own(client):
+    tasks = {"extract": facts(), "double": facts(is_mapped=True)}
+    xcoms = {"extract": {"rows": 3}, "double": [2, 4]}
+    document = register_needs(client, tasks, xcoms=xcoms)
+    rows = [(row["task_id"], row["map_index"], row["value"]) for row in document["xcoms"]]
+    assert rows == [("double", 0, 2), ("double", 1, 4), ("extract", -1, {"rows": 3})]
+    states = {row["state"] for row in document["task_instances"]}
+    assert states == {"success"}
+
+
+def test_an_xcom_begins_no_attempt_of_a_task_that_ran(client, stateroom):
+    task = stateroom.task("etl", "extract")
+    register_needs(client, {"extract": facts()}, xcoms={"extract": 1})
+    assert stateroom.task("etl", "extract").ti_id == task.ti_id
+
+
+def test_variables_are_texts(client):
+    document = register_needs(client, {}, variables={"size": 50, "name": "a", "list": [1]})
+    assert document["variables"] == [
+        {"key": "list", "value": "[1]"},
+        {"key": "name", "value": "a"},
+        {"key": "size", "value": "50"},
+    ]
+
+
+def test_the_dates_of_a_known_run_stay(client):
+    run = {"dag_id": "etl", "run_id": "test", "logical_date": "2026-01-01T00:00:00Z"}
+    client.call("PUT", "/_stateroom/fixture", json={"dag_runs": [run]})
+    (row,) = register_needs(client, {}, conf={"a": 1})["dag_runs"]
+    assert row["logical_date"] == "2026-01-01T00:00:00Z"
+    assert row["conf"] == {"a": 1}
+
+
+def test_the_first_attempt_is_queued_with_its_retries(client):
+    attempt = queue(client)
+    row = register.current(register.contents(client), SCOPE)
+    assert attempt.try_number == 1
+    assert row["state"] == "queued"
+    assert row["max_tries"] == 2
+
+
+def test_an_attempt_after_a_crash_keeps_the_retries(client):
+    queue(client)
+    attempt = queue(client)
+    assert attempt.try_number == 2
+    assert attempt.max_tries == 2
+
+
+def set_state(client, attempt, state):
+    row = {**scope_document(SCOPE), "id": attempt.id, "state": state}
+    client.call("PUT", "/_stateroom/fixture", json={"task_instances": [row]})
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "skipped"])
+def test_a_finished_task_gets_its_retries_again(client, state):
+    attempt = queue(client)
+    set_state(client, attempt, state)
+    again = queue(client)
+    assert again.try_number == 2
+    assert again.max_tries == 3
+
+
+def test_a_waiting_sensor_goes_on_with_its_attempt(client):
+    attempt = queue(client)
+    set_state(client, attempt, "up_for_reschedule")
+    again = queue(client)
+    assert again.id == attempt.id
+    assert again.try_number == 1
+
+
+def test_a_restarting_task_stays_so_and_may_always_retry(client):
+    attempt = queue(client)
+    set_state(client, attempt, "restarting")
+    queue(client)
+    assert register.current(register.contents(client), SCOPE)["state"] == "restarting"
+
+
+def test_a_try_number_is_taken(client):
+    assert queue(client, try_number=4).try_number == 4
