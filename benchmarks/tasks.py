@@ -22,8 +22,8 @@ from pathlib import Path
 import click
 
 from state.client.http import StateroomClient
+from state.client.stateroom import Stateroom
 from state.process import ServerProcess
-from state.run.run import Options, Task, run
 
 from .support.servers import ROOT
 from .support.verdict import load, verdict
@@ -33,9 +33,9 @@ TASK = {"dag_id": "bench", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_
 MOMENT = "2026-01-01T00:00:00Z"
 BARE = "execute_workload"
 COLD = "stateroom run --no-keep"
-COLD_PYTHON = "run(keep=False)"
+COLD_PYTHON = "stateroom.run(…, keep=False)"
 WARM = "stateroom run"
-WARM_PYTHON = "run()"
+WARM_PYTHON = "stateroom.run(…)"
 TASKS_TEST = "airflow tasks test"
 DAG_TEST = "dag.test()"
 
@@ -63,6 +63,7 @@ class Bench:
         self.python = str(venv / "bin/python")
         self.folder = folder
         self.client = StateroomClient(url)
+        self.stateroom = Stateroom(url)
         self.database = folder / "airflow.db"
         self.migrated = folder / "migrated.db"
         own = {
@@ -166,9 +167,14 @@ class Bench:
         _printed(command, self.variables)
 
     def _run(self, keep: bool) -> None:
-        options = Options(self.variables, self.python, keep)
-        outcome = run(self.client, None, Task(str(DAG_FILE), TASK["task_id"]), options)
-        _check(outcome.state == "success", "run()", str(outcome))
+        result = self.stateroom.run(
+            DAG_FILE,
+            TASK["task_id"],
+            keep=keep,
+            airflow_python=self.python,
+            environ=self.variables,
+        )
+        _check(result.state == "success", WARM_PYTHON, str(result))
 
     def _tasks_test(self) -> None:
         call = ["-m", "airflow", "tasks", "test", TASK["dag_id"], TASK["task_id"]]
@@ -260,12 +266,12 @@ def percentile(values: list[float], part: float) -> float:
 
 def report(costs: dict[str, list[Cost]]) -> list[str]:
     """A row of figures for each way, and a line for each goal."""
-    lines = [f"{'seconds':26} median     p90     min  processor"]
+    lines = [f"{'seconds':28} median     p90     min  processor"]
     for name, seen in costs.items():
         walls = [each.wall for each in seen]
         figures = [statistics.median(walls), percentile(walls, 0.9), min(walls)]
         figures.append(statistics.median(each.cpu for each in seen))
-        lines.append(f"{name:26} " + "   ".join(f"{figure:5.2f}" for figure in figures))
+        lines.append(f"{name:28} " + "   ".join(f"{figure:5.2f}" for figure in figures))
     for name in (COLD, COLD_PYTHON):
         lines.append(_ratio_line(costs, name, BARE, 1.15, at_most=True))
     walls = [each.wall for each in costs[WARM_PYTHON]]
