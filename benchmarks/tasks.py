@@ -9,13 +9,15 @@ import json
 import os
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,15 +193,22 @@ class Bench:
     def kept_cpu(self) -> float:
         """Processor time of the kept workers, with the processes that they have waited for."""
         ticks = 0
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if str(self.folder).encode() not in (process / "cmdline").read_bytes():
-                    continue
-                fields = (process / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+        for process in self._kept():
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
             ticks += sum(map(int, fields[11:15]))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        """End the kept workers."""
+        for process in self._kept():
+            os.kill(int(process.name), signal.SIGTERM)
+
+    def _kept(self) -> Iterator[Path]:
+        """The folders in ``/proc`` of the kept workers, whose sockets are in the folder."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if str(self.folder).encode() in (process / "cmdline").read_bytes():
+                    yield process
 
 
 def _printed(command: list[str], variables: dict[str, str]) -> str:
@@ -313,10 +322,10 @@ def main(airflow: Path, turns: int, runs: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         ServerProcess(["--log-level", "error"]) as process,
     ):
-        bench = Bench(airflow.absolute(), Path(folder), process.url)
-        bench.migrate()
-        print(f"load {load():.1f} per core before")
-        costs = {**cold(bench, turns), **warm(bench, runs)}
+        with closing(Bench(airflow.absolute(), Path(folder), process.url)) as bench:
+            bench.migrate()
+            print(f"load {load():.1f} per core before")
+            costs = {**cold(bench, turns), **warm(bench, runs)}
         for line in report(costs):
             print(line)
 

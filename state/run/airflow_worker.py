@@ -109,7 +109,8 @@ def _load_certificates() -> None:
     """Let the class of Airflow's clients make and keep the context of TLS."""
     from airflow.sdk.api.client import Client
 
-    Client(base_url="http://127.0.0.1/", token="").close()
+    with contextlib.suppress(Exception):  # the client of a run raises it again, and it is told
+        Client(base_url="http://127.0.0.1/", token="").close()
 
 
 class _PromptSelector(selectors.PollSelector):
