@@ -320,7 +320,7 @@ def main(airflow: Path, turns: int, runs: int) -> None:
     """Compare with the Airflow of an environment (the folder of a venv)."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        ServerProcess(["--log-level", "error"]) as process,
+        ServerProcess(["--db", ":memory:", "--log-level", "error"]) as process,
     ):
         with closing(Bench(airflow.absolute(), Path(folder), process.url)) as bench:
             bench.migrate()

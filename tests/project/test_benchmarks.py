@@ -88,7 +88,8 @@ def test_the_plugins_cost_is_measured_with_and_without_its_use():
 @pytest.mark.airflow
 def test_each_way_to_run_a_task_is_measured_with_its_processes(tmp_path):
     venv = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW)).absolute()
-    with ServerProcess() as process, closing(tasks.Bench(venv, tmp_path, process.url)) as bench:
+    served = ServerProcess(["--db", ":memory:"])
+    with served as process, closing(tasks.Bench(venv, tmp_path, process.url)) as bench:
         bench.migrate()
         costs = {**tasks.cold(bench, 1), **tasks.warm(bench, 1)}
     assert all(cost.cpu > 0 for (cost,) in costs.values())
