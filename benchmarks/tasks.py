@@ -299,17 +299,28 @@ def report(costs: dict[str, list[Cost]]) -> list[str]:
 def _ratio_line(
     costs: dict[str, list[Cost]], name: str, other: str, goal: float, at_most: bool
 ) -> str:
-    """The ratios of wall and processor time; the goal is one of the wall time."""
-    ratios = []
-    for member in ("wall", "cpu"):
-        first = statistics.median(getattr(each, member) for each in costs[name])
-        ratios.append(first / statistics.median(getattr(each, member) for each in costs[other]))
-    wall, cpu = ratios
-    reached = wall <= goal if at_most else wall >= goal
+    """The ratios of wall time, for which the goal is, and of processor time."""
+    wall = ratio(costs, name, other, "wall")
+    cpu = ratio(costs, name, other, "cpu")
+    reached = wall <= goal
+    if not at_most:
+        reached = wall >= goal
     return (
         f"{name} beside {other}: {wall:.2f} times, {cpu:.2f} times the processor time  "
         f"{verdict(reached)} ({goal})"
     )
+
+
+def ratio(costs: dict[str, list[Cost]], name: str, other: str, member: str) -> float:
+    """The median of the ratios of each turn; of the medians, if the two took no turns.
+
+    :param member: of :class:`Cost`.
+    """
+    values: list[float] = [getattr(each, member) for each in costs[name]]
+    others: list[float] = [getattr(each, member) for each in costs[other]]
+    if other in (WARM, WARM_PYTHON):
+        return statistics.median(values) / statistics.median(others)
+    return statistics.median(value / beside for value, beside in zip(values, others, strict=True))
 
 
 @click.command()
