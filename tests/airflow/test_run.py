@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,15 @@ def test_an_asset_of_the_file_is_there(client, options):
     outcome = run(client, None, Task(ETL, "load"), options)
     assert outcome.state == "success"
     assert outcome.changes == {("asset orders", "watermark"): (None, 7)}
+
+
+def test_no_run_sleeps_for_a_heartbeats_interval(client, options):
+    variables = {**options.variables, "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "60"}
+    options = replace(options, variables=variables)
+    begun = time.monotonic()
+    for _ in range(4):
+        run(client, None, Task(ETL, "load"), options)
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize(

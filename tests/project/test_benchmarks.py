@@ -1,13 +1,18 @@
 """The benchmarks run: a load against a served process, and its table of results."""
 
+import os
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
-from benchmarks import compare, faults, large, own_time, page, plugin
+from benchmarks import compare, faults, large, own_time, page, plugin, tasks
 from benchmarks.growth import fill, spread
 from benchmarks.support import servers
 from benchmarks.support.load import Request, run
 from benchmarks.support.verdict import verdict
 from state.process import ServerProcess
+from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +83,29 @@ def test_long_calls_are_measured_beside_short_ones(tmp_path):
 
 def test_the_plugins_cost_is_measured_with_and_without_its_use():
     assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]
+
+
+@pytest.mark.airflow
+def test_each_way_to_run_a_task_is_measured_with_its_processes(tmp_path):
+    venv = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW)).absolute()
+    served = ServerProcess(["--db", ":memory:"])
+    with served as process, closing(tasks.Bench(venv, tmp_path, process.url)) as bench:
+        bench.migrate()
+        costs = {**tasks.cold(bench, 1), **tasks.warm(bench, 1)}
+    assert all(cost.cpu > 0 for (cost,) in costs.values())
+    assert costs[tasks.WARM_PYTHON][0].cpu < costs[tasks.BARE][0].cpu
+    assert len(tasks.report(costs)) == 1 + len(costs) + 8
+
+
+def test_the_cost_of_a_task_is_told_beside_its_goal(monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    seconds = {tasks.BARE: 2, tasks.COLD: 3, tasks.COLD_PYTHON: 2, tasks.TASKS_TEST: 9}
+    seconds |= {tasks.DAG_TEST: 8, tasks.WARM_PYTHON: 0.2, tasks.WARM: 0.4}
+    costs = {name: [tasks.Cost(wall, wall / 2)] for name, wall in seconds.items()}
+    lines = tasks.report(costs)
+    assert any(line.startswith(f"{tasks.WARM_PYTHON}, p90: 0.200 s  ok") for line in lines)
+    verdicts = [line.split("(load")[0].split()[-1] for line in lines if "(load" in line]
+    assert verdicts == ["MISSED", "ok", "ok", "ok", "ok", "ok", "MISSED", "ok"]
 
 
 @pytest.mark.parametrize(

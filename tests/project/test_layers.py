@@ -112,7 +112,7 @@ IMPORT_BY_NAME = (
     "state/run/airflow_worker/__main__.py",  # a folder that is a program of its own
     "state/run/airflow_worker/serving.py",  # looks at which modules Airflow has imported
     "state/run/airflow_worker/triggers.py",  # a user's class
-    "state/run/airflow_worker/versions.py",  # reads the metadata of Airflow's packages
+    "state/run/airflow_worker/preload.py",  # reads the metadata of Airflow's packages
     "pytest_stateroom.py",  # a module, if a failed test has loaded it
     "stateroom_command.py",  # finds a module without importing it
 )

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import in_process
-from .versions import versions
+from .preload import versions
 
 # a process that has not imported Airflow yet may want another database later
 _NOT_SET = ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")

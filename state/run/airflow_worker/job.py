@@ -12,6 +12,7 @@ from typing import Any
 
 from . import in_process, supervised
 from .answers import Answers
+from .preload import versions
 from .processes import (
     GRACE,
     adopt_orphans,
@@ -19,7 +20,6 @@ from .processes import (
     interrupt,
     let_crashes_end_the_process,
 )
-from .versions import versions
 
 
 def work(requests: int, answers: int, is_in_process: bool = False) -> None:

@@ -42,6 +42,8 @@ def interrupt(number: int, frame: Any) -> None:
 
 def end_descendants() -> None:
     """End every process that this one started, or that theirs left behind."""
+    if not _has_children():
+        return  # nor has it descendants: orphans become its children
     for sig in (signal.SIGTERM, signal.SIGKILL):
         end = time.monotonic() + GRACE
         for pid in _descendants():
@@ -52,6 +54,14 @@ def end_descendants() -> None:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             time.sleep(0.01)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _descendants() -> list[int]:

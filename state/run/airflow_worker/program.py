@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
 from . import job, serving
+from .preload import preload
 
 
 def main() -> None:
@@ -22,13 +22,3 @@ def main() -> None:
         os.dup2(2, 1)  # what tasks print must not get between the answers
         preload()
         job.work(requests, answers)
-
-
-def preload() -> None:
-    """Import what every job needs, so that its process has it from the start."""
-    import airflow.dag_processing.dagbag
-    import airflow.sdk.execution_time.supervisor
-    import airflow.sdk.execution_time.task_runner  # noqa: F401  # in the task's own process
-
-    with contextlib.suppress(ImportError):
-        import airflow.providers.standard.decorators.python  # noqa: F401  # of @task
