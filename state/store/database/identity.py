@@ -88,8 +88,12 @@ def _is_on_same_file_system(bound: dict[str, Any], now: dict[str, Any]) -> bool:
 def renew(db: sqlite3.Connection) -> None:
     """Give a copy an id of its own."""
     _write(db, "former_ids", [*former_ids(db), database_id(db)])
-    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
+    set_new_id(db)
     db.execute("DELETE FROM meta WHERE name = 'claims'")
+
+
+def set_new_id(db: sqlite3.Connection) -> None:
+    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
 
 
 def advice(db: sqlite3.Connection, realm: str = "default") -> str:
