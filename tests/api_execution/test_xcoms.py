@@ -586,12 +586,13 @@ def test_a_delete_of_nothing_is_marked(xcoms, journal):
     assert outcomes == [None, "unchanged"]
 
 
-def test_xcoms_are_no_changes_of_a_key_of_the_same_name(xcoms):
-    xcoms.put(f"/execution/store/ti/{TI}/k", json={"value": "state"})
-    xcoms.post(KEY, json="xcom")
-    xcoms.delete(KEY)
+def test_xcoms_are_no_changes_of_a_key_of_the_same_name(client):
+    client.put("/_stateroom/fixture", json=FIXTURE)
+    client.put(f"/execution/store/ti/{TI}/k", json={"value": "state"})
+    client.post(KEY, json="xcom")
+    client.delete(KEY)
     key = {"dag_id": "etl", "run_id": RUN, "task_id": "extract", "key": "k"}
-    history = xcoms.get("/_stateroom/history", query_string=key).json
+    history = client.get("/_stateroom/history", query_string=key).json
     assert [event["op"] for event in history["history"]] == ["set"]
 
 
