@@ -47,9 +47,9 @@ def fixture():
 
 
 @pytest.fixture
-def xcoms(client):
-    assert client.put("/_stateroom/fixture", json=fixture()).status_code == 204
-    return client
+def xcoms(empty):
+    assert empty.put("/_stateroom/fixture", json=fixture()).status_code == 204
+    return empty
 
 
 ENTRY = {
@@ -278,11 +278,12 @@ def test_writing_is_not_emulated(xcoms, method, path):
     assert answer.json["detail"]["reason"] == "not_emulated"
 
 
-def test_reads_are_in_the_journal(xcoms):
-    xcoms.get(f"{LIST}/k?map_index=1")
-    xcoms.get(LIST)
-    pull = xcoms.get("/_stateroom/journal?op=get_xcom").json["events"][0]
-    page = xcoms.get("/_stateroom/journal?op=list_xcoms").json["events"][0]
+def test_reads_are_in_the_journal(client):
+    client.put("/_stateroom/fixture", json=fixture())
+    client.get(f"{LIST}/k?map_index=1")
+    client.get(LIST)
+    pull = client.get("/_stateroom/journal?op=get_xcom").json["events"][0]
+    page = client.get("/_stateroom/journal?op=list_xcoms").json["events"][0]
     assert pull["scope"]["map_index"] == 1
     assert pull["api"] == "core"
     assert page["note"] == "4 of 4 XComs"

@@ -4,13 +4,11 @@ from tests.support.shop import SHOP
 
 
 @pytest.fixture
-def shop(open_app):
+def shop(empty):
     """A client of an open service that holds ``SHOP``."""
-    client = open_app.test_client()
-    assert client.post("/_stateroom/reset").status_code == 204
-    answer = client.put("/_stateroom/fixture?strict=true", json=SHOP)
+    answer = empty.put("/_stateroom/fixture?strict=true", json=SHOP)
     assert answer.status_code == 204, answer.text
-    return client
+    return empty
 
 
 @pytest.fixture

@@ -43,21 +43,28 @@ FIXTURE = {
 
 
 @pytest.fixture
-def xcoms(client):
-    assert client.put("/_stateroom/fixture", json=FIXTURE).status_code == 204
-    return client
+def xcoms(empty):
+    assert empty.put("/_stateroom/fixture", json=FIXTURE).status_code == 204
+    return empty
 
 
 @pytest.fixture
 def mapped(xcoms):
     """A mapped task whose three task instances have pushed, the last one first."""
-    for index in (2, 0, 1):
-        xcoms.post(f"{MAPPED}?map_index={index}", json=f"m{index}")
+    push_all(xcoms)
     return xcoms
 
 
-def events(client, op):
-    return client.get(f"/_stateroom/journal?op={op}").json["events"]
+def push_all(client):
+    for index in (2, 0, 1):
+        client.post(f"{MAPPED}?map_index={index}", json=f"m{index}")
+
+
+@pytest.fixture
+def journal(xcoms):
+    """Returns the events of this test that a query selects."""
+    last = xcoms.get("/_stateroom/journal?limit=1").json["last"]
+    return lambda query: xcoms.get(f"/_stateroom/journal?after={last}&{query}").json["events"]
 
 
 def problems(answer):
@@ -505,62 +512,64 @@ def test_a_first_token_is_for_the_start_alone(locked):
 # ---------------------------------------------------------------- the journal
 
 
-def test_a_push_is_in_the_journal_with_its_value(xcoms):
+def test_a_push_is_in_the_journal_with_its_value(xcoms, journal):
     xcoms.post(f"{KEY}?mapped_length=2", json=[1, 2])
-    (event,) = events(xcoms, "set_xcom")
+    (event,) = journal("op=set_xcom")
     assert event["key"] == "k"
     assert event["value"] == [1, 2]
     assert event["scope"]["task_id"] == "extract"
     assert event["note"] == "for 2 mapped task instances"
 
 
-def test_a_pull_names_the_push_that_it_saw(xcoms):
+def test_a_pull_names_the_push_that_it_saw(xcoms, journal):
     xcoms.post(KEY, json=1)
     xcoms.get(KEY)
     xcoms.get(f"{KEY}/item/0")
-    pulls = events(xcoms, "get_xcom")
-    push = events(xcoms, "set_xcom")[0]["seq"]
+    pulls = journal("op=get_xcom")
+    push = journal("op=set_xcom")[0]["seq"]
     assert [pull["saw"] for pull in pulls] == [push, push]
 
 
-def test_a_pull_of_nothing_is_in_the_journal(xcoms):
+def test_a_pull_of_nothing_is_in_the_journal(xcoms, journal):
     xcoms.get(KEY)
-    (event,) = events(xcoms, "get_xcom")
+    (event,) = journal("op=get_xcom")
     assert event["status"] == 404
     assert event["note"] == NOT_FOUND.format("map_index=-1")
 
 
-def test_a_slice_says_how_many_values_it_had(mapped):
-    mapped.get(f"{MAPPED}/slice?stop=2")
-    mapped.head(MAPPED)
-    pulls = events(mapped, "list_xcoms")
+def test_a_slice_says_how_many_values_it_had(client):
+    client.put("/_stateroom/fixture", json=FIXTURE)
+    push_all(client)
+    client.get(f"{MAPPED}/slice?stop=2")
+    client.head(MAPPED)
+    pulls = client.get("/_stateroom/journal?op=list_xcoms").json["events"]
     notes = [event["note"] for event in pulls]
     place = f"of task 'mapped' in DAG run '{RUN}' of 'etl'"
     assert notes == [f"2 values {place}", f"3 map indices {place}"]
 
 
-def test_a_slice_of_one_value_names_the_push_that_it_saw(xcoms):
+def test_a_slice_of_one_value_names_the_push_that_it_saw(xcoms, journal):
     xcoms.post(KEY, json=1)
     xcoms.get(f"{KEY}/slice")
-    (pull,) = events(xcoms, "list_xcoms")
-    assert pull["saw"] == events(xcoms, "set_xcom")[0]["seq"]
+    (pull,) = journal("op=list_xcoms")
+    assert pull["saw"] == journal("op=set_xcom")[0]["seq"]
     assert pull["scope"]["task_id"] == "extract"
     assert pull["note"] is None
 
 
-def test_a_slice_of_nothing_names_its_task_instance(xcoms):
+def test_a_slice_of_nothing_names_its_task_instance(xcoms, journal):
     xcoms.get(f"{KEY}/slice")
-    (pull,) = events(xcoms, "list_xcoms")
+    (pull,) = journal("op=list_xcoms")
     assert pull["scope"]["task_id"] == "extract"
     assert pull["note"] == "0 values"
 
 
-def test_the_timeline_shows_what_was_pushed_and_pulled(xcoms):
+def test_the_timeline_shows_what_was_pushed_and_pulled(xcoms, journal):
     xcoms.post(KEY, json={"a": 1})
     xcoms.get(KEY)
     xcoms.get(f"{KEY}/slice")
     xcoms.delete(KEY)
-    rows = xcoms.get("/_stateroom/journal?key=k").json["events"]
+    rows = journal("key=k")
     formatter = timeline.EventFormatter([Event.read(row) for row in rows])
     cells = [formatter.line(Event.read(row))[3:] for row in rows]
     assert cells == [
@@ -571,20 +580,21 @@ def test_the_timeline_shows_what_was_pushed_and_pulled(xcoms):
     ]
 
 
-def test_a_delete_of_nothing_is_marked(xcoms):
+def test_a_delete_of_nothing_is_marked(xcoms, journal):
     xcoms.post(KEY, json=1)
     xcoms.delete(KEY)
     xcoms.delete(KEY)
-    outcomes = [event["outcome"] for event in events(xcoms, "delete_xcom")]
+    outcomes = [event["outcome"] for event in journal("op=delete_xcom")]
     assert outcomes == [None, "unchanged"]
 
 
-def test_xcoms_are_no_changes_of_a_key_of_the_same_name(xcoms):
-    xcoms.put(f"/execution/store/ti/{TI}/k", json={"value": "state"})
-    xcoms.post(KEY, json="xcom")
-    xcoms.delete(KEY)
+def test_xcoms_are_no_changes_of_a_key_of_the_same_name(client):
+    client.put("/_stateroom/fixture", json=FIXTURE)
+    client.put(f"/execution/store/ti/{TI}/k", json={"value": "state"})
+    client.post(KEY, json="xcom")
+    client.delete(KEY)
     key = {"dag_id": "etl", "run_id": RUN, "task_id": "extract", "key": "k"}
-    history = xcoms.get("/_stateroom/history", query_string=key).json
+    history = client.get("/_stateroom/history", query_string=key).json
     assert [event["op"] for event in history["history"]] == ["set"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from email.message import Message
-from functools import cache, lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -61,13 +61,25 @@ class AirflowRule(Rule):
             self.methods.discard("HEAD")
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        # what builds an address is compiled with the first one: it takes half of the app's start
-        compiled = cache(partial(super()._compile_builder, append_unknown))
+        return _build_with_query if append_unknown else _build_path
 
-        def build(rule: Rule, **values: Any) -> tuple[str, str]:
-            return compiled()(rule, **values)
+    def compile_builder(self, append_unknown: bool) -> Callable[..., tuple[str, str]]:
+        """Compile what builds addresses, as werkzeug does when a rule is added."""
+        build = super()._compile_builder(append_unknown)
+        return build.__get__(self, None)  # type: ignore[no-any-return]
 
-        return build
+
+# What builds an address is compiled with the first one: it took half of the app's start.
+
+
+def _build_with_query(rule: AirflowRule, **values: Any) -> tuple[str, str]:
+    rule._build_unknown = rule.compile_builder(append_unknown=True)
+    return rule._build_unknown(**values)
+
+
+def _build_path(rule: AirflowRule, **values: Any) -> tuple[str, str]:
+    rule._build = rule.compile_builder(append_unknown=False)
+    return rule._build(**values)
 
 
 def configure(app: Flask) -> None:

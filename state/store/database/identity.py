@@ -10,7 +10,6 @@ import functools
 import json
 import logging
 import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -97,8 +96,13 @@ def _is_on_same_file_system(bound: dict[str, Any], now: dict[str, Any]) -> bool:
 def _renew(db: sqlite3.Connection) -> None:
     """Give a copy an id of its own."""
     _write(db, "former_ids", [*_former_ids(db), _database_id(db)])
-    meta.write(db, "database_id", secrets.token_hex(16))
+    set_new_id(db)
     meta.remove(db, "claims")
+
+
+def set_new_id(db: sqlite3.Connection) -> None:
+    """Give a database an id that no other has; SQLite makes it, as in a copy of a new database."""
+    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
 
 
 def _advice(db: sqlite3.Connection, realm: str = "default") -> str:

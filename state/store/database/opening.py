@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from ...errors import (
     ReadOnlyDatabase,
     StoreError,
 )
-from . import session
+from . import identity, session
 from .migrations import APPLICATION_ID, migrations
 from .ownership import Ownership, lock_path
 
 MAGIC = b"SQLite format 3\x00"
 _MIN_FREE = 64 * 1024  # bytes; SQLite extends the log's index by half of that
 _APPLICATION_ID = slice(68, 72)  # of SQLite's header
+_copying = threading.Lock()
 
 
 def own(path: Path) -> Ownership:
@@ -150,12 +152,13 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: str, durable: bool) -> None:
-    """Upgrade a database to this release, in one transaction, and set its writer connection up.
+    """Create or upgrade the tables, in one transaction, and set the writer connection up.
 
     The application id is written before the log is turned on, so that it is in the file's own
     header from the beginning.
     """
     try:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
         if not connection.execute("PRAGMA application_id").fetchone()[0]:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -168,20 +171,28 @@ def prepare(connection: sqlite3.Connection, path: str, durable: bool) -> None:
         # SQLite's own default, but Debian's and Ubuntu's builds write zeros over each deleted page:
         # three times the time and the room that a reset needs
         connection.execute("PRAGMA secure_delete = OFF")
-        if mode == "memory":
-            _new().backup(connection)
-        else:
+        if pages:
             upgrade(connection)
+        else:
+            _copy_new(connection)
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error as error:
         explain(error, path)
         raise
 
 
+def _copy_new(connection: sqlite3.Connection) -> None:
+    """Create the tables in an empty database, as a copy: migrating takes ten times as long."""
+    with _copying:
+        new = _new()
+        identity.set_new_id(new)
+        new.backup(connection)
+
+
 @lru_cache(maxsize=1)
 def _new() -> sqlite3.Connection:
-    """A new database, of which each one in memory is a copy: migrating takes ten times as long."""
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    """A new database, of which each other one is a copy."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     upgrade(connection)
     return connection

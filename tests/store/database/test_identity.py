@@ -51,6 +51,13 @@ def test_a_file_keeps_its_id(original):
     assert opened(original) == (first, None)
 
 
+@pytest.mark.parametrize("names", [[":memory:", ":memory:"], ["a.db", "b.db"]])
+def test_new_databases_of_a_process_have_ids_of_their_own(names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = (opened(name)[0] for name in names)
+    assert first != second
+
+
 def test_a_copy_gets_an_id_of_its_own(original, tmp_path):
     first, _ = opened(original)
     shutil.copy(original, tmp_path / "copy.db")

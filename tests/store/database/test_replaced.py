@@ -291,6 +291,7 @@ def test_the_log_of_an_overwritten_file_is_set_aside(path, store, task, another)
 
 def test_health_notices_an_overwritten_file(path, store, task, another):
     overwrite(path, another)
+    wait_for(store.problem)  # a checkpoint that runs keeps a look from the file
     assert "overwritten" in store.problem()
     assert list(path.parent.glob("state.db-wal.*"))
 
