@@ -101,8 +101,8 @@ def _renew(db: sqlite3.Connection) -> None:
 
 
 def set_new_id(db: sqlite3.Connection) -> None:
-    """Give a database an id that no other has; SQLite makes it, as in a copy of a new database."""
-    db.execute(f"UPDATE meta SET value = {_NEW_ID} WHERE name = 'database_id'")
+    """Give a database an id that no other has."""
+    meta.write(db, "database_id", secrets.token_hex(16))
 
 
 def _advice(db: sqlite3.Connection, realm: str = "default") -> str:
