@@ -10,6 +10,7 @@ import functools
 import json
 import logging
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable
