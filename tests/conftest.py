@@ -21,6 +21,7 @@ from state.process import ServerProcess
 from state.store.store import Store
 from tests.support.airflow_process import AirflowProcess, ServedStateroom
 from tests.support.connections import Connection
+from tests.support.shop import SHOP
 from tests.support.world import SECRET, WORLD, admin
 
 RECORDED = Path(__file__).parent / "wire"
@@ -98,6 +99,14 @@ def empty(open_app):
     client = open_app.test_client()
     assert client.post("/_stateroom/reset").status_code == 204
     return client
+
+
+@pytest.fixture
+def shop(empty):
+    """A client of an open service that holds ``SHOP``."""
+    answer = empty.put("/_stateroom/fixture?strict=true", json=SHOP)
+    assert answer.status_code == 204, answer.text
+    return empty
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from state.run.errors import DagNotImported, NotRetried, RunError
 from state.run.run import TRIED
+from tests.run.kept_workers import end_kept_workers
 from tests.support.airflow_process import HOW
-from tests.support.kept_workers import end_kept_workers
 
 pytestmark = pytest.mark.airflow
 

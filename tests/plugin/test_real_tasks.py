@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.run.kept_workers import end_kept_workers
 from tests.support.airflow_process import HOW
-from tests.support.kept_workers import end_kept_workers
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.airflow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_sections import run
+from tests.project.doc_sections import run
 
 ROOT = Path(__file__).parents[2]
 

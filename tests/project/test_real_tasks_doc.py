@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_sections import BLOCK, play, sections
+from tests.project.doc_sections import BLOCK, play, sections
 
 pytestmark = pytest.mark.slow
 

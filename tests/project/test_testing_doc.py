@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.doc_sections import BLOCK, check, play, sections
-from tests.support.kept_workers import end_kept_workers
+from tests.project.doc_sections import BLOCK, check, play, sections
+from tests.run.kept_workers import end_kept_workers
 
 pytestmark = pytest.mark.slow
 
