@@ -102,7 +102,7 @@ def traceback_of(record: Record) -> str | None:
 
 
 def _is_airflows(frame: Record) -> bool:
-    return "/airflow/" in str(frame.get("filename"))
+    return "-packages/airflow/" in str(frame.get("filename"))
 
 
 def frames_of(error: Record) -> list[Record]:

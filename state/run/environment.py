@@ -28,7 +28,7 @@ def of_worker(path: str, url: str, variables: Mapping[str, str]) -> dict[str, st
     )
     home = variables.get("AIRFLOW_HOME") or workers.private_folder(variables) / "airflow"
     return {
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # else a run may take five seconds more
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # a worker that is refused ends sooner
         "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",  # else 60, if the task leaves a process
         **variables,
         "AIRFLOW_HOME": str(home),  # whose plugins are imported: nobody else may put any there

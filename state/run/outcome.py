@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from ..model import fixture_files
+from ..model import fixture_files, log_records
 from ..model.scopes import TaskScope, label, scope_document, scope_from
 from .register import Attempt
 from .task import Record
@@ -103,8 +103,9 @@ def _error(state: str, log: list[Record]) -> str | None:
     if state not in _FAILED:
         return None
     for record in reversed(log):
-        if record.get("error_detail"):
-            return _traceback(record["error_detail"])
+        traceback = log_records.traceback_of(record)
+        if traceback is not None:
+            return traceback
         if record.get("exit_code"):
             return _exit(record["exit_code"])
     return None
@@ -118,24 +119,3 @@ def _exit(code: int) -> str:
     if code == -signal.SIGKILL:
         reason = ", as the kernel does where memory is short"
     return f"the process of the task was killed by {signal.Signals(-code).name}{reason}"
-
-
-def _traceback(details: list[Record]) -> str:
-    """A task's exception with its causes, the last one at the end, as Python prints them."""
-    parts = []
-    for detail in reversed(details):
-        lines = ["Traceback (most recent call last):"]
-        for frame in _own_frames(detail.get("frames", [])):
-            place = f'File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
-            lines.append(f"  {place}")
-        lines.append(f"{detail['exc_type']}: {detail['exc_value']}")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
-
-
-def _own_frames(frames: list[Record]) -> list[Record]:
-    """The frames from the first one that is not Airflow's; all of them if all are Airflow's."""
-    for index, frame in enumerate(frames):
-        if "-packages/airflow/" not in frame["filename"]:
-            return frames[index:]
-    return frames

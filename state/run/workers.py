@@ -89,7 +89,7 @@ def python_of(airflow_python: str | None, in_process: bool = False) -> str:
     """
     if airflow_python is None:
         if not any(Path(folder, "airflow", "sdk").is_dir() for folder in sys.path):
-            advice = "Name the Python of one with --airflow-python (airflow_python=)"
+            advice = "Name the Python of one with --airflow-python (STATEROOM_AIRFLOW_PYTHON)"
             if in_process:
                 advice = "Leave in_process out, and name the Python of one as airflow_python"
             raise AirflowNotFound(
