@@ -7,7 +7,7 @@ import pytest
 
 from state.run.errors import DagNotImported, NotRetried, RunError
 from state.run.run import TRIED
-from tests.run.kept_workers import end_kept_workers
+from tests.run.kept_workers import folder_of_workers
 from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.airflow
@@ -18,16 +18,14 @@ INPUTS = DAGS / "inputs.py"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def airflow(tmp_path_factory):
+def airflow():
     """Where Airflow is; its worker is kept for the tests of this module."""
     python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute()
-    home = str(tmp_path_factory.mktemp("airflow"))
-    with pytest.MonkeyPatch.context() as patch:
+    with folder_of_workers() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STATEROOM_AIRFLOW_PYTHON", str(python))
         patch.setenv("XDG_RUNTIME_DIR", home)
         patch.setenv("AIRFLOW_HOME", home)
         yield
-    end_kept_workers(home)
 
 
 def test_a_retry_finds_the_job_of_the_first_attempt(stateroom):

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.kept_workers import end_kept_workers
+from tests.run.kept_workers import folder_of_workers
 from tests.support.airflow_process import HOW
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.airflow
 DAGS = Path(__file__).parents[1] / "airflow/dags"
 
+# a relative path is one in the folder where this run was started: each test has a folder of its own
+AIRFLOW_VENV = os.environ.get("AIRFLOW_VENV")
+AIRFLOW_PYTHON = AIRFLOW_VENV and str(Path(AIRFLOW_VENV, "bin/python").absolute())
 SUBMIT = """
 import pytest
 
@@ -29,19 +32,17 @@ def test_submit(stateroom, number):
 
 
 @pytest.fixture(scope="module")
-def private_folder(tmp_path_factory):
+def private_folder():
     """The folder of the kept worker, which ends with this module."""
-    folder = tmp_path_factory.mktemp("kept")
-    yield folder
-    end_kept_workers(folder)
+    with folder_of_workers() as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)
 def project(pytester, monkeypatch, private_folder):
     """The Dag files of a project, and an Airflow."""
     shutil.copytree(DAGS, pytester.path / "dags")
-    python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute()
-    monkeypatch.setenv("STATEROOM_AIRFLOW_PYTHON", str(python))
+    monkeypatch.setenv("STATEROOM_AIRFLOW_PYTHON", AIRFLOW_PYTHON or pytest.skip(HOW))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(private_folder))
     monkeypatch.setenv("AIRFLOW_HOME", str(private_folder))
 

@@ -1,12 +1,9 @@
 """docs/real-tasks.md runs as written, from its first line to its last one, in one folder."""
 
-import os
-import signal
-from pathlib import Path
-
 import pytest
 
 from tests.project.doc_sections import BLOCK, play, sections
+from tests.run.kept_workers import folder_of_workers
 
 pytestmark = pytest.mark.slow
 
@@ -14,17 +11,10 @@ SECTIONS = sections("real-tasks.md")
 
 
 @pytest.fixture
-def private_folder(tmp_path):
+def private_folder():
     """Where the processes that are kept have their sockets; they end with the test."""
-    folder = tmp_path / "runtime"
-    folder.mkdir()
-    yield folder
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(folder).encode() in (process / "cmdline").read_bytes():
-                os.kill(int(process.name), signal.SIGTERM)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended
+    with folder_of_workers() as folder:
+        yield folder
 
 
 @pytest.mark.airflow
@@ -32,7 +22,7 @@ def test_the_page_runs_as_written(tmp_path, private_folder, environ, airflow):
     folder = tmp_path / "project"
     folder.mkdir()
     for section in SECTIONS.values():
-        play(section, folder, {**environ, "XDG_RUNTIME_DIR": str(private_folder)})
+        play(section, folder, {**environ, "XDG_RUNTIME_DIR": private_folder})
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.project.doc_sections import BLOCK, check, play, sections
-from tests.run.kept_workers import end_kept_workers
+from tests.run.kept_workers import folder_of_workers
 
 pytestmark = pytest.mark.slow
 
@@ -19,8 +19,8 @@ def test_a_section_runs_as_written(name, tmp_path, environ):
 @pytest.mark.airflow
 @pytest.mark.parametrize("name", WITH_AIRFLOW)
 def test_a_section_on_real_tasks_runs_as_written(name, tmp_path, environ, airflow):
-    play(SECTIONS[name], tmp_path, {**environ, "XDG_RUNTIME_DIR": str(tmp_path)})
-    end_kept_workers(tmp_path)
+    with folder_of_workers() as folder:
+        play(SECTIONS[name], tmp_path, {**environ, "XDG_RUNTIME_DIR": folder})
 
 
 def test_output_that_differs_from_the_page_fails():

@@ -193,6 +193,7 @@ def test_a_worker_that_is_killed_ends_with_a_sentence(client, options, notes, fo
     assert [entry["key"] for entry in entries] == ["acknowledged"]
 
 
+@pytest.mark.usefixtures("interruptible")
 @KEPT_OR_NOT
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("task_id", ["sleeps", "daemonizes_and_sleeps"])
@@ -211,6 +212,7 @@ def test_an_interrupted_command_ends_the_task(namespace, options, notes, folder,
     assert [entry["key"] for entry in entries] == ["acknowledged"]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_import_ends(namespace, options, notes, dag_file):
     path = dag_file("import os, time\nopen(os.environ['NOTES'], 'w').write('x')\ntime.sleep(600)")
     command = [sys.executable, "-m", "state", "run", path, "t", "--url", namespace.url]
@@ -224,6 +226,7 @@ def test_an_interrupted_import_ends(namespace, options, notes, dag_file):
     assert process.returncode != 0
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_task_in_process_ends(namespace, options, notes, folder, number):
     command = [sys.executable, "-m", "state", "run", TASKS, "daemonizes_and_sleeps"]

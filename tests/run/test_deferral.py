@@ -208,6 +208,7 @@ def test_in_process_triggers_come_to_the_same(namespace, options):
     }
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("how", ["--no-keep", "--in-process"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_kills_what_the_trigger_started(
