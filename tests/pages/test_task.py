@@ -23,6 +23,7 @@ START = {
 }
 NEXT = "019b0000-0000-7000-8000-0000000000f1"
 END = "2026-01-02T10:00:02.350Z"
+AIRFLOW = "/venv/lib/python3.11/site-packages/airflow"
 
 
 def record(text, second=0, **more):
@@ -32,8 +33,8 @@ def record(text, second=0, **more):
 
 def error(text):
     frames = [
-        {"filename": "/venv/airflow/sdk/task_runner.py", "lineno": 1, "name": "run"},
-        {"filename": "/dags/etl.py", "lineno": 7, "name": "extract"},
+        {"filename": f"{AIRFLOW}/sdk/task_runner.py", "lineno": 1, "name": "run"},
+        {"filename": "/opt/airflow/dags/etl.py", "lineno": 7, "name": "extract"},
     ]
     detail = {"exc_type": "ConnectionError", "exc_value": text, "frames": frames}
     return {"level": "error", "error_detail": [detail]}
@@ -333,7 +334,7 @@ def test_an_attempt_of_another_task_is_refused(world):
 def test_an_error_has_the_traceback_of_the_users_code(log):
     answer = log(record("Task failed with exception", **error("lost it")))
     (line,) = [line for line in log_lines(answer) if "Task failed" in line]
-    assert 'File "/dags/etl.py", line 7, in extract ConnectionError: lost it' in line
+    assert 'File "/opt/airflow/dags/etl.py", line 7, in extract ConnectionError: lost it' in line
     assert "task_runner.py" not in line
 
 
