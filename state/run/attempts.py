@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Protocol
 
+from ..model.clock import from_text
 from .errors import RunError
-from .register import Service
+from .register import Service, contents
+from .task import Record
 
-Record = dict[str, Any]
 OnRecord = Callable[[Record], None]
 _TASK_INSTANCES = "/_stateroom/task-instances"
-_FIXTURE = "/_stateroom/fixture"
 
 
 class Job(Protocol):
@@ -84,11 +83,11 @@ def _run(job: Job, request: Mapping[str, Any], on_record: OnRecord) -> str:
 
 def _trigger(service: Service, ti_id: str) -> Record:
     """What the service holds of a deferred task instance's trigger."""
-    rows = service.call("GET", _FIXTURE).json()["task_instances"]
+    rows = contents(service)["task_instances"]
     (trigger,) = [row["trigger"] for row in rows if row["id"] == ti_id]
     seconds = None
     if trigger["timeout"] is not None:
-        left = _moment(trigger["timeout"]) - _moment(trigger["created_date"])
+        left = from_text(trigger["timeout"]) - from_text(trigger["created_date"])
         seconds = left.total_seconds()
     return {
         "trigger_id": trigger["id"],
@@ -97,7 +96,3 @@ def _trigger(service: Service, ti_id: str) -> Record:
         "timeout": trigger["timeout"],
         "seconds": seconds,
     }
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from ..model.clock import from_text
 from ..model.connections import connection
 from ..model.scopes import TaskScope, scope_document
 from .errors import RunError
@@ -195,7 +195,7 @@ def _dag_run(scope: TaskScope, conf: Mapping[str, Any] | None, before: Document)
 def _moment(text: str) -> str:
     """A moment; empty for a text that is none."""
     try:
-        datetime.fromisoformat(text.replace("Z", "+00:00"))
+        from_text(text)
     except ValueError:
         return ""
     return text
