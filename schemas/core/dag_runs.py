@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from ..fields.airflow import Texts, UtcDateTime
 from .dags import DagVersionResponse
-from .lists import Pagination
+from .lists import CursorPage, DatedPagination
 
 
 class DAGRunResponse(Schema):
@@ -36,27 +36,15 @@ class DAGRunResponse(Schema):
     partition_date = UtcDateTime(required=True, allow_none=True)
 
 
-class DAGRunCollectionResponse(Schema):
+class DAGRunCollectionResponse(CursorPage):
     """A page of dag runs."""
 
     dag_runs = fields.List(fields.Nested(DAGRunResponse), required=True)
-    total_entries = fields.Int(required=True)
-    total_entries_limit = fields.Int(required=True, allow_none=True)
-    next_cursor = fields.Str(required=True, allow_none=True)
-    previous_cursor = fields.Str(required=True, allow_none=True)
 
 
-class DagRunsQuery(Pagination):
+class DagRunsQuery(DatedPagination):
     """A page of the runs of a Dag."""
 
-    run_after_gte = UtcDateTime()
-    run_after_gt = UtcDateTime()
-    run_after_lte = UtcDateTime()
-    run_after_lt = UtcDateTime()
-    logical_date_gte = UtcDateTime()
-    logical_date_gt = UtcDateTime()
-    logical_date_lte = UtcDateTime()
-    logical_date_lt = UtcDateTime()
     run_type = Texts()
     state = Texts()
     order_by = Texts(load_default=["id"])

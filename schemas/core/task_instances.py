@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from ..base import Parameters
 from ..fields.airflow import Integer, Text, Texts, UtcDateTime
 from .dags import DagVersionResponse
-from .lists import Pagination
+from .lists import CursorPage, DatedPagination
 
 
 class MapIndexPath(Parameters):
@@ -66,14 +66,10 @@ class TaskInstanceResponse(Schema):
     dag_version = fields.Nested(DagVersionResponse, required=True, allow_none=True)
 
 
-class TaskInstanceCollectionResponse(Schema):
+class TaskInstanceCollectionResponse(CursorPage):
     """A page of task instances."""
 
     task_instances = fields.List(fields.Nested(TaskInstanceResponse), required=True)
-    total_entries = fields.Int(required=True)
-    total_entries_limit = fields.Int(required=True, allow_none=True)
-    next_cursor = fields.Str(required=True, allow_none=True)
-    previous_cursor = fields.Str(required=True, allow_none=True)
 
 
 class TaskInstanceHistoryCollectionResponse(Schema):
@@ -83,18 +79,10 @@ class TaskInstanceHistoryCollectionResponse(Schema):
     total_entries = fields.Int(required=True)
 
 
-class TaskInstancesQuery(Pagination):
+class TaskInstancesQuery(DatedPagination):
     """A page of the task instances of a run."""
 
     task_id = Text()
-    run_after_gte = UtcDateTime()
-    run_after_gt = UtcDateTime()
-    run_after_lte = UtcDateTime()
-    run_after_lt = UtcDateTime()
-    logical_date_gte = UtcDateTime()
-    logical_date_gt = UtcDateTime()
-    logical_date_lte = UtcDateTime()
-    logical_date_lt = UtcDateTime()
     state = Texts()
     order_by = Texts(load_default=["map_index"])
 

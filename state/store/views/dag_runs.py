@@ -16,6 +16,9 @@ from ..tables import dag_runs
 
 INTERVAL = ("data_interval_start", "data_interval_end")
 MOMENTS = ("logical_date", *INTERVAL, "run_after", "start_date", "end_date")
+# a current attempt with its run, of the parameters namespace and id
+OF_ATTEMPT = """FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    WHERE t.ns = ? AND t.id = ? AND t.superseded_at IS NULL"""
 
 
 def dag_run(namespace: Namespace, dag_id: str, run_id: str) -> dict[str, Any]:
@@ -91,9 +94,7 @@ def previous_successful(namespace: Namespace, ti_id: str) -> dict[str, Any]:
     with namespace.database.snapshot() as db:
         own = row_as_dict(
             db,
-            """SELECT r.dag_id, r.logical_date FROM task_instances t JOIN scopes s USING (scope_id)
-            JOIN dag_runs r USING (run_pk)
-            WHERE t.ns = ? AND t.id = ? AND t.superseded_at IS NULL""",
+            f"SELECT r.dag_id, r.logical_date {OF_ATTEMPT}",
             (namespace.ns, ti_id),
         )
         if not own or own["logical_date"] is None:

@@ -11,7 +11,7 @@ from ...model.clock import to_text
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from ..tables import dags
-from .dag_runs import json_list, seconds, wire
+from .dag_runs import OF_ATTEMPT, json_list, seconds, wire
 
 OPERATOR = "EmptyOperator"  # that of a task whose class is not known here
 _FROM = """FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
@@ -181,9 +181,7 @@ def inactive_assets(namespace: Namespace, ti_id: str) -> list[dict[str, str]]:
     with namespace.database.snapshot() as db:
         row = row_as_dict(
             db,
-            """SELECT r.dag_id, s.task_id FROM task_instances t JOIN scopes s USING (scope_id)
-            JOIN dag_runs r USING (run_pk)
-            WHERE t.ns = ? AND t.id = ? AND t.superseded_at IS NULL""",
+            f"SELECT r.dag_id, s.task_id {OF_ATTEMPT}",
             (namespace.ns, ti_id),
         )
         if not row:
