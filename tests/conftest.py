@@ -19,7 +19,7 @@ except ImportError as error:
     raise ImportError(message) from error
 from state.process import ServerProcess
 from state.store.store import Store
-from tests.support.airflow_process import AirflowProcess, ServedStateroom
+from tests.support.airflow_process import AirflowProcess, ServedStateroom, airflow_venv
 from tests.support.connections import Connection
 from tests.support.shop import SHOP
 from tests.support.world import SECRET, WORLD, admin
@@ -163,6 +163,12 @@ def interruptible():
     yield
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGHUP, hangup)
+
+
+@pytest.fixture(scope="session")
+def airflow_python():
+    """The Python of an environment with Airflow."""
+    return str(airflow_venv() / "bin/python")
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,17 @@
 """Real tasks, by the real supervisor: the program in ``tests/airflow/acceptance``."""
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.airflow_process import HOW
-
 pytestmark = pytest.mark.airflow
 DRIVER = Path(__file__).parent / "acceptance/drive.py"
 
 
-def test_every_scenario_of_the_acceptance_passes(served, tmp_path):
-    python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute()
-    command = [python, DRIVER, "--base-url", served.url, "--airflow-python", python]
+def test_every_scenario_of_the_acceptance_passes(served, airflow_python, tmp_path):
+    command = [airflow_python, DRIVER, "--base-url", served.url]
+    command += ["--airflow-python", airflow_python]
     command += ["--extras", "--out", tmp_path / "out"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     print(done.stdout)

@@ -1,14 +1,12 @@
 """``stateroom.run(…)``: a real task from a test, its retries, and what it is given."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from state.run.errors import DagNotImported, NotRetried, RunError
 from state.run.run import TRIED
-from tests.run.kept_workers import folder_of_workers
-from tests.support.airflow_process import HOW
+from tests.run.processes import folder_of_workers
 
 pytestmark = pytest.mark.airflow
 
@@ -18,11 +16,10 @@ INPUTS = DAGS / "inputs.py"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def airflow():
+def airflow(airflow_python):
     """Where Airflow is; its worker is kept for the tests of this module."""
-    python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute()
     with folder_of_workers() as home, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STATEROOM_AIRFLOW_PYTHON", str(python))
+        patch.setenv("STATEROOM_AIRFLOW_PYTHON", airflow_python)
         patch.setenv("XDG_RUNTIME_DIR", home)
         patch.setenv("AIRFLOW_HOME", home)
         yield

@@ -16,17 +16,11 @@ from state.client.stateroom import Stateroom
 from state.run import workers
 from state.run.errors import AirflowNotFound, DagNotImported, RunError
 from state.run.run import Options, Task, run
-from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.airflow
 
 ETL = str(Path(__file__).parent / "dags/etl.py")
 INPUTS = str(Path(__file__).parent / "dags/inputs.py")
-
-
-@pytest.fixture(scope="module")
-def airflow_python():
-    return str(Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute())
 
 
 @pytest.fixture

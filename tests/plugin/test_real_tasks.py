@@ -3,23 +3,18 @@
 Those of ``tests/airflow/test_handle.py`` show what a run does.
 """
 
-import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.run.kept_workers import folder_of_workers
-from tests.support.airflow_process import HOW
+from tests.run.processes import folder_of_workers
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.airflow
 DAGS = Path(__file__).parents[1] / "airflow/dags"
 
-# a relative path is one in the folder where this run was started: each test has a folder of its own
-AIRFLOW_VENV = os.environ.get("AIRFLOW_VENV")
-AIRFLOW_PYTHON = AIRFLOW_VENV and str(Path(AIRFLOW_VENV, "bin/python").absolute())
 SUBMIT = """
 import pytest
 
@@ -39,10 +34,10 @@ def private_folder():
 
 
 @pytest.fixture(autouse=True)
-def project(pytester, monkeypatch, private_folder):
+def project(pytester, monkeypatch, private_folder, airflow_python):
     """The Dag files of a project, and an Airflow."""
     shutil.copytree(DAGS, pytester.path / "dags")
-    monkeypatch.setenv("STATEROOM_AIRFLOW_PYTHON", AIRFLOW_PYTHON or pytest.skip(HOW))
+    monkeypatch.setenv("STATEROOM_AIRFLOW_PYTHON", airflow_python)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(private_folder))
     monkeypatch.setenv("AIRFLOW_HOME", str(private_folder))
 

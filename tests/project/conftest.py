@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.project.doc_sections import run
+from tests.support.airflow_process import airflow_venv
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,11 +63,7 @@ def environ(wheel, tmp_path_factory):
 @pytest.fixture
 def airflow(environ):
     """Adds Airflow's packages to the environment."""
-    python = Path(
-        os.environ.get("AIRFLOW_VENV")
-        or pytest.skip("AIRFLOW_VENV is not an environment with Airflow")
-    )
-    (theirs,) = python.absolute().glob("lib/*/site-packages")
+    (theirs,) = airflow_venv().glob("lib/*/site-packages")
     (ours,) = Path(environ["HOME"]).glob("venv/lib/*/site-packages")
     (ours / "theirs.pth").write_text(str(theirs))
     yield

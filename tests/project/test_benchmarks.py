@@ -1,8 +1,6 @@
 """The benchmarks run: a load against a served process, and its table of results."""
 
-import os
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +10,7 @@ from benchmarks.support import servers
 from benchmarks.support.load import Request, run
 from benchmarks.support.verdict import verdict
 from state.process import ServerProcess
-from tests.support.airflow_process import HOW
+from tests.support.airflow_process import airflow_venv
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +85,7 @@ def test_the_plugins_cost_is_measured_with_and_without_its_use():
 
 @pytest.mark.airflow
 def test_each_way_to_run_a_task_is_measured_with_its_processes(tmp_path):
-    venv = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW)).absolute()
+    venv = airflow_venv()
     served = ServerProcess(["--db", ":memory:"])
     with served as process, closing(tasks.Bench(venv, tmp_path, process.url)) as bench:
         bench.migrate()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.project.doc_sections import BLOCK, play, sections
-from tests.run.kept_workers import folder_of_workers
+from tests.run.processes import folder_of_workers
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-import time
+import tempfile
 from pathlib import Path
 
 
@@ -19,15 +19,23 @@ def marked(folder):
 
 
 def end(folder):
-    """End the kept workers of a folder."""
-    for pid in marked(folder):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """End the kept workers of a folder, whose arguments name a socket in it; a service that a test
+    has started meanwhile has the variable too, and goes on.
+    """
+    socket = f"{folder}/stateroom-".encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if socket in path.read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
 
 
-def eventually(condition, seconds=30, facts=lambda: ""):
-    """Wait until a condition holds."""
-    last = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < last, facts()
-        time.sleep(0.05)
+@contextlib.contextmanager
+def folder_of_workers():
+    """A folder for ``XDG_RUNTIME_DIR``, whose workers end with it; its path leaves room for that
+    of a socket, which a path below ``tmp_path`` may not.
+    """
+    with tempfile.TemporaryDirectory(prefix="kept-", ignore_cleanup_errors=True) as folder:
+        try:
+            yield folder
+        finally:
+            end(folder)

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from state.client.http import StateroomClient
-from state.client.stateroom import Stateroom
 from state.run.errors import DagNotImported, RunError
 from state.run.run import Options, Task, run
-from tests.run.processes import end, eventually, marked
-from tests.support.airflow_process import HOW
+from tests.run.processes import end, marked
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.airflow
 
@@ -36,35 +35,11 @@ FORKS_TWICE = "import os, time\nif os.fork() == 0:\n os.setsid()\n os.fork()\n t
 
 
 @pytest.fixture(scope="module")
-def airflow_python():
-    return str(Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute())
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory, is_kept):
     """The folder of a kept worker; the variable that names it marks the worker's processes."""
     folder = tmp_path_factory.mktemp("kept")
     yield folder
     end(folder)
-
-
-@pytest.fixture
-def namespace(served):
-    stateroom = Stateroom(served.url).create_namespace()
-    yield stateroom
-    stateroom.drop()
-
-
-@pytest.fixture
-def client(namespace):
-    return StateroomClient(namespace.url)
-
-
-@pytest.fixture
-def notes(tmp_path):
-    path = tmp_path / "notes"
-    path.touch()
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +69,7 @@ def nothing_is_left(folder, is_kept):
     """Look in the process table at the end: nothing but the kept worker may be there."""
     yield
     kept = 1 if is_kept else 0
-    eventually(lambda: len(marked(folder)) <= kept, facts=lambda: commands(folder))
+    wait_for(lambda: len(marked(folder)) <= kept, 30, facts=lambda: commands(folder))
 
 
 def commands(folder):
@@ -183,7 +158,7 @@ def test_what_a_task_leaves_behind_ends(client, options, task_id):
 def test_a_worker_that_is_killed_ends_with_a_sentence(client, options, notes, folder):
     def kill(record):
         if "acknowledged" in str(record) or record["event"] == "::endgroup::":
-            eventually(lambda: "sleeps" in notes.read_text())
+            wait_for(lambda: "sleeps" in notes.read_text(), 30)
             for pid in marked(folder):
                 os.kill(pid, signal.SIGKILL)
 
@@ -204,7 +179,7 @@ def test_an_interrupted_command_ends_the_task(namespace, options, notes, folder,
     command = subprocess.Popen(
         arguments, env=options.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    eventually(lambda: "sleeps" in notes.read_text(), 60)
+    wait_for(lambda: "sleeps" in notes.read_text(), 60)
     command.send_signal(number)
     command.communicate(timeout=20)
     assert command.returncode != 0
@@ -220,7 +195,7 @@ def test_an_interrupted_import_ends(namespace, options, notes, dag_file):
     process = subprocess.Popen(
         command, env=options.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    eventually(lambda: notes.read_text() == "x", 60)
+    wait_for(lambda: notes.read_text() == "x", 60)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode != 0
@@ -239,7 +214,7 @@ def test_an_interrupted_task_in_process_ends(namespace, options, notes, folder, 
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    eventually(lambda: "sleeps" in notes.read_text(), 60)
+    wait_for(lambda: "sleeps" in notes.read_text(), 60)
     os.killpg(process.pid, number)  # as a terminal does
     process.communicate(timeout=20)
     assert process.returncode != 0

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from state.client.http import StateroomClient
-from state.client.stateroom import Stateroom
 from state.run.run import Options, Task, run
-from tests.run.processes import end, eventually, marked
-from tests.support.airflow_process import HOW
+from tests.run.processes import end, marked
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.airflow
 
@@ -23,35 +21,11 @@ FAILURE = "Trigger failure"
 
 
 @pytest.fixture(scope="module")
-def airflow_python():
-    return str(Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute())
-
-
-@pytest.fixture(scope="module")
 def kept_in(tmp_path_factory):
     """The folder of a worker that all tests of this module use."""
     folder = tmp_path_factory.mktemp("kept")
     yield str(folder)
     end(folder)
-
-
-@pytest.fixture
-def namespace(served):
-    stateroom = Stateroom(served.url).create_namespace()
-    yield stateroom
-    stateroom.drop()
-
-
-@pytest.fixture
-def client(namespace):
-    return StateroomClient(namespace.url)
-
-
-@pytest.fixture
-def notes(tmp_path):
-    path = tmp_path / "notes"
-    path.touch()
-    return path
 
 
 @pytest.fixture
@@ -224,11 +198,11 @@ def test_an_interrupt_kills_what_the_trigger_started(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    eventually(lambda: notes.read_text() == "waits\n", 60)
+    wait_for(lambda: notes.read_text() == "waits\n", 60)
     os.killpg(process.pid, number)  # as a terminal does
     output, _ = process.communicate(timeout=30)
     assert process.returncode != 0, output
-    eventually(lambda: not marked(tmp_path))
+    wait_for(lambda: not marked(tmp_path), 30)
     assert notes.read_text() == "waits\nkilled\ncleaned up\n"
 
 

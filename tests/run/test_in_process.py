@@ -12,25 +12,12 @@ from state.client.http import StateroomClient
 from state.client.stateroom import Stateroom
 from state.run.errors import AirflowNotFound
 from state.run.run import Options, Task, run
-from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.airflow
 
 HERE = Path(__file__).parent
 DAGS = str(HERE / "dags/debugged.py")
 OF_TASK = ("level", "event", "logger", "ti_id", "dag_id", "run_id", "task_id", "try_number")
-
-
-@pytest.fixture(scope="module")
-def airflow_python():
-    return str(Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute())
-
-
-@pytest.fixture
-def namespace(served):
-    stateroom = Stateroom(served.url).create_namespace()
-    yield stateroom
-    stateroom.drop()
 
 
 @pytest.fixture

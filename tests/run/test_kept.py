@@ -15,16 +15,10 @@ from state.client.stateroom import Stateroom
 from state.run import workers
 from state.run.errors import AirflowNotFound, RunError
 from state.run.run import Options, Task, run
-from tests.support.airflow_process import HOW
 
 pytestmark = pytest.mark.airflow
 
 DAGS = Path(__file__).parent / "dags/debugged.py"
-
-
-@pytest.fixture(scope="module")
-def airflow_python():
-    return str(Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW), "bin/python").absolute())
 
 
 @pytest.fixture
@@ -46,13 +40,6 @@ def workers_of(folder):
                 fields = (path / "stat").read_text().rpartition(")")[2].split()
                 parents[int(path.name)] = int(fields[1])
     return sorted(pid for pid, parent in parents.items() if parent not in parents)
-
-
-@pytest.fixture
-def client(served):
-    namespace = Stateroom(served.url).create_namespace()
-    yield StateroomClient(namespace.url)
-    namespace.drop()
 
 
 @pytest.fixture

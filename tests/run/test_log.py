@@ -2,20 +2,11 @@
 
 import pytest
 
-from state.client.http import StateroomClient
-from state.client.stateroom import Stateroom
 from state.errors import NotFound
 from state.model import log_records
 from state.run.log import send_log
 
 UNKNOWN = "019b0000-0000-7000-8000-0000000000ff"
-
-
-@pytest.fixture
-def client(served):
-    namespace = Stateroom(served.url).create_namespace()
-    yield StateroomClient(namespace.url)
-    namespace.drop()
 
 
 @pytest.fixture

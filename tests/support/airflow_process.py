@@ -19,6 +19,14 @@ HOW = (
     "-r requirements-airflow.txt; AIRFLOW_VENV=.venv-airflow python -m pytest -m airflow"
 )
 
+# made absolute at once: a relative path is one in the folder where this run was started
+VENV = os.environ.get("AIRFLOW_VENV") and Path(os.environ["AIRFLOW_VENV"]).absolute()
+
+
+def airflow_venv():
+    """The environment with Airflow; skips the test if there is none."""
+    return VENV or pytest.skip(HOW)
+
 
 def moment(value):
     """An aware moment, as the scripts read it."""
@@ -33,7 +41,7 @@ class AirflowProcess:
     """
 
     def __init__(self, script, home, **settings):
-        python = Path(os.environ.get("AIRFLOW_VENV") or pytest.skip(HOW)) / "bin" / "python"
+        python = airflow_venv() / "bin/python"
         environ = {
             **os.environ,
             "AIRFLOW_HOME": str(home),
