@@ -100,6 +100,7 @@ def test_delete_a_key_and_restore_it_from_its_history(space, look):
     page.goto(space.key_page("cursor"))
     page.get_by_role("link", name="View").last.click()
     page.get_by_role("button", name="Restore value").click()
+    assert "The earlier value is restored." in page.inner_text(".notice")
     assert space.read(ti, "cursor") == {"page": 1}
 
 
@@ -151,6 +152,7 @@ def test_a_concurrent_write_is_not_overwritten_unseen(space, look):
     page.get_by_role("button", name="Save").click()
     assert "This key changed" in page.inner_text("[role=alert]")
     page.get_by_role("button", name="Save").click()
+    assert "Saved." in page.inner_text(".notice")
     assert space.read(ti, "cursor") == 10
 
 
@@ -204,6 +206,7 @@ def test_advance_the_clock_until_a_key_expires_and_clean_it(space, look):
     page.get_by_role("button", name="Freeze").click()
     page.get_by_label("Advance by").fill("31")
     page.get_by_role("button", name="Advance").click()
+    assert "The clock shows" in page.inner_text(".notice")
     page.goto(space.key_page("report"))
     assert "expired 1 day ago" in page.inner_text(".facts")
     assert "readable until the next clean" in page.inner_text(".facts")
@@ -275,6 +278,7 @@ def test_switch_a_fault_on_and_see_what_it_did(space, look):
     page.get_by_label("Key").fill("job_*")
     page.get_by_label("When").select_option("on call number")
     page.get_by_role("button", name="Add fault").click()
+    assert "The fault is added" in page.inner_text(".notice")
     answer = space.http.put(f"{space.url}/execution/store/ti/{ti}/job_id", json={"value": 1})
     assert answer.status_code == 503
     page.reload()
@@ -297,6 +301,7 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
         True
     ] * 3
     page.get_by_role("button", name="Restore before").click()
+    page.wait_for_selector(".notice")
     assert space.stored(ti, "cursor") == {"page": 1}
 
 
