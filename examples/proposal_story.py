@@ -4,14 +4,17 @@ python examples/proposal_story.py
 """
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
-from state.backends.loading import load
-from state.client.http import StateroomClient
-from state.model.scopes import TaskScope
-from state.process import ServerProcess
-from state.worker.context import context
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout that is not installed
+
+from state.backends.loading import load  # noqa: E402
+from state.client.http import StateroomClient  # noqa: E402
+from state.model.scopes import TaskScope  # noqa: E402
+from state.process import ServerProcess  # noqa: E402
+from state.worker.context import context  # noqa: E402
 
 SCOPE = TaskScope("etl", "manual__1", "submit")
 

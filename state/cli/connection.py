@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import jwt_secret
 from ..errors import Unreachable
 from ..model import env_secrets, tokens
 from ..model.names import NAMESPACE_PREFIX, check_name
@@ -143,10 +144,14 @@ def _owner_url(path: Path) -> str | None:
 
 
 def _environment(secret: str) -> dict[str, str]:
-    """The environment of a private service: no settings of the user's, and a secret of its own."""
-    environ = {
+    """The environment of a private service with a secret of its own."""
+    return {**private_environment(), "AIRFLOW__API_AUTH__JWT_SECRET": secret}
+
+
+def private_environment() -> dict[str, str]:
+    """The environment of a private service, without settings of the user's and without a secret."""
+    return {
         name: value
-        for name, value in os.environ.items()
+        for name, value in jwt_secret.without(os.environ).items()
         if name.startswith(_SEEN) or not name.startswith(_HIDDEN)
     }
-    return {**environ, "AIRFLOW__API_AUTH__JWT_SECRET": secret}

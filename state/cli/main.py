@@ -25,6 +25,7 @@ from ..process import service_path
 from . import entries, fixtures, references
 from .check import check
 from .connection import OPTIONS, running, show
+from .demo import demo
 from .exec import execute
 from .faults import faults
 from .journal import explain, history, journal
@@ -46,7 +47,7 @@ _STATUS = {
     SettingError: USAGE,
     StateError: NOT_FOUND,
 }
-_WITHOUT_CONNECTION = ("check", "exec", "serve", "token")  # commands that call no service
+_WITHOUT_CONNECTION = ("check", "demo", "exec", "serve", "token")  # commands that call no service
 
 
 class Group(click.Group):
@@ -188,7 +189,7 @@ def _health(timeout: float) -> tuple[str, Any]:
 
 for _command in (*entries.COMMANDS, *fixtures.COMMANDS, references.list_references):
     cli.add_command(_command)
-for _command in (check, execute, make_token, ready, serve):
+for _command in (check, demo, execute, make_token, ready, serve):
     cli.add_command(_command)
 for _command in (clock, explain, faults, history, journal, namespaces, run_task, snapshot):
     cli.add_command(_command)

@@ -13,7 +13,7 @@ from state.process import ServerProcess
 from tests.support.world import SECRET
 
 ASSET = '{"assets": [{"id": 1, "name": "orders", "uri": "u"}]}'
-APART = {"check", "exec", "serve", "token"}
+APART = {"demo", "check", "exec", "serve", "token"}
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ LAYERS = (
     ("schemas.fields",),
     ("state.__main__",),
     ("state.cli",),
+    ("state.demo",),
     ("state.testing",),
     ("state.conformance",),
     ("state.gateway", "state.client"),

@@ -1,0 +1,118 @@
+"""``stateroom demo``: a service with a world to look at, and a scene that is played in it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import tempfile
+import textwrap
+from pathlib import Path
+from urllib.parse import urlencode
+
+import click
+
+from .. import __version__
+from ..process import DEFAULT_URL, ServerProcess
+from ..words import count
+from .connection import private_environment
+
+_PRIVATE = ["--db", ":memory:", "--backend", "file", "--log-level", "error"]
+_WIDTH = 80  # columns
+_PORT = int(DEFAULT_URL.rpartition(":")[2])
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"Port of the service; default: {_PORT} if it is free, else any free one.",
+)
+@click.option("--exit", "ends", is_flag=True, help="End after the scene.")
+def demo(port: int | None, ends: bool) -> None:
+    """Start a service with a small world, and play a scene in it.
+
+    A worker dies after it has submitted a job; its retry finds the job; a zombie is refused. Then
+    look at the world in a browser or by other commands, until Ctrl-C. The state is in memory, and
+    the files of its references are in a temporary folder: nothing is kept.
+    """
+    from ..client.stateroom import Stateroom
+    from ..demo import scene
+    from ..demo.world import World
+
+    with tempfile.TemporaryDirectory(prefix="stateroom-demo-") as folder:
+        environ = {**private_environment(), "STATEROOM_BACKEND_BASE": folder}
+        with ServerProcess([*_PRIVATE, "--port", str(port or _free_port())], environ) as process:
+            with Stateroom(process.url) as stateroom:
+                World(stateroom, Path(folder)).build()
+                click.echo(_welcome(process.url))
+                scene.play(stateroom, _say)
+                click.echo(_sights(process.url))
+            if not ends:
+                _wait()
+
+
+def _say(try_number: int, text: str) -> None:
+    """Print a step of the scene."""
+    start = f"  try {try_number}  "
+    click.echo(
+        textwrap.fill(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+    )
+
+
+def _free_port() -> int:
+    """The default port, or 0 for any other if something listens there."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", _PORT))
+        except OSError:
+            return 0
+    return _PORT
+
+
+def _wait() -> None:
+    """Wait for Ctrl-C, or for the signal of a container that ends."""
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    click.echo("Ctrl-C ends it.")
+    signal.sigwait(ends)
+
+
+def _welcome(url: str) -> str:
+    from ..client.http import StateroomClient
+    from ..demo import scene
+
+    (row,) = StateroomClient(url).ask("GET", "/_stateroom/namespaces")["namespaces"]
+    held = ", ".join(
+        (
+            count(row["dag_runs"], "Dag run"),
+            count(row["task_instances"], "task instance"),
+            count(row["assets"], "asset"),
+            count(row["keys"], "key"),
+        )
+    )
+    dag_id, task_id, run_id = scene.TASK
+    return f"""\
+Stateroom {__version__}, a demo: in memory, nothing of it is kept
+  page   {url}/  in a browser
+  holds  {held}
+
+A worker dies, and its retry finds the job ({dag_id}/{task_id}, run {run_id}):"""
+
+
+def _sights(url: str) -> str:
+    from ..demo import scene
+
+    dag_id, task_id, run_id = scene.TASK
+    query = urlencode({"dag_id": dag_id, "task_id": task_id, "run_id": run_id})
+    command = "stateroom"
+    if url != DEFAULT_URL:
+        command += f" --url {url}"
+    return f"""
+Look at it:
+  {url}/task?{query}
+         the three attempts, and what each read and wrote
+  {url}/references
+         a reference that resolves, one that lost its object, a foreign one
+  {command} list --task load
+  {command} journal --task {task_id}"""
