@@ -78,19 +78,6 @@ def test_links_and_files_that_a_page_names_exist(page):
     assert missing + [name for name in files if not (ROOT / name).exists()] == []
 
 
-def test_the_readme_shows_what_the_start_prints():
-    from app import create_app
-    from web.server.banner import banner
-
-    app = create_app({"db": ":memory:", "fixture": str(ROOT / "examples/demo.json")})
-    printed = banner(
-        app.extensions["stateroom"], "http://127.0.0.1:8103", False, "stateroom"
-    ).splitlines()
-    shown = (ROOT / "README.md").read_text()
-    assert [line for line in printed if "database" not in line and line not in shown] == []
-    app.extensions["stateroom"].store.close()
-
-
 def test_the_benchmarks_and_their_commands_are_the_same():
     document = (ROOT / "benchmarks/README.md").read_text()
     documented = set(re.findall(r"^\| `python -m benchmarks\.(\w+)", document, re.MULTILINE))

@@ -13,12 +13,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.project import doc_sections
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 INSTALL, TEST = re.findall(r"^    (python3 -m venv .+)$", README, re.MULTILINE)
 WITHOUT_INSTALLING = re.search(r"`(pip install -r .+?)` and `(python app\.py)`", README)
 EXAMPLE = re.search(r"`(python examples/\w+\.py)`", README)
-SECOND_TERMINAL = re.search(r"^```console\n(.+?)^```$", README, re.MULTILINE | re.DOTALL)[1]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+TEST_FILE, REAL_TASK = [text for kind, text in BLOCKS if kind == "python"]
+BANNER, SECOND_TERMINAL = [text for kind, text in BLOCKS if kind == "console"]
 PATIENCE = 300  # seconds for one command; it may download packages
 
 pytestmark = pytest.mark.slow
@@ -75,14 +79,11 @@ def address_in(output):
     lines = []
     for line in output:
         lines.append(line)
-        if line.startswith("ready "):
-            return line.split()[1]
+        if line.startswith(("ready ", "  page   ")):
+            url = line.split()[1].rstrip("/")
+        if line.startswith(("ready ", "Ctrl-C ends it.")):
+            return url
     raise AssertionError(f"the service did not start:\n{''.join(lines)}")
-
-
-def assets(url):
-    answer = requests.get(f"{url}/api/v2/assets", timeout=10)
-    return [asset["name"] for asset in answer.json()["assets"]]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def clone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def demo(clone, environ):
-    """The address of the service that the first command starts."""
+    """The address of the demo that the first command starts."""
     with served(INSTALL, clone, environ) as url:
         yield url
 
@@ -105,26 +106,64 @@ def output_of(command, folder, environ, url):
     return subprocess.check_output(call, cwd=folder, env=variables, text=True, timeout=PATIENCE)
 
 
-def test_the_first_command_installs_and_serves_the_demo(demo):
-    assert assets(demo) == ["orders", "customers"]
+def test_the_first_command_installs_and_plays_the_demo(demo):
+    assert set(assets(demo)) == {"orders", "customers"}
+
+
+def assets(url):
+    answer = requests.get(f"{url}/api/v2/assets", timeout=10)
+    return [asset["name"] for asset in answer.json()["assets"]]
 
 
 def test_the_commands_of_the_second_terminal_print_what_is_shown(demo, clone, environ):
-    commands = re.findall(r"^\$ (.+)$", SECOND_TERMINAL, re.MULTILINE)
-    shown = re.split(r"^\$ .+\n", SECOND_TERMINAL, flags=re.MULTILINE)[1:]
-    script = "".join(f"{command}\necho '|'\n" for command in commands)
-    script = script.replace("http://127.0.0.1:8103", demo)
-    printed = output_of(script, clone, environ, demo).split("|\n")[:-1]
-    assert [any_time(text) for text in printed] == [any_time(text) for text in shown]
+    commands = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", SECOND_TERMINAL, re.MULTILINE)
+    for command, shown in commands:
+        command = command.replace("http://127.0.0.1:8103", demo)
+        doc_sections.check(output_of(command, clone, environ, demo), shown)
+    assert len(commands) == 2
 
 
-def any_time(text):
-    """A text with each moment replaced by the same word."""
-    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", r"<time>", text.strip())
+def run_the_test(text, folder, clone, environ):
+    """Run the test of the first screen in the environment of the clone."""
+    (folder / "test_submit.py").write_text(text)
+    python = f"{clone}/.venv/bin/python"
+    call = f"{python} -m pip install -q pytest && {python} -m pytest -q"
+    return subprocess.run(
+        ["bash", "-c", call],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def test_the_test_of_the_first_screen_passes(demo, tmp_path, clone, environ):
+    result = run_the_test(TEST_FILE, tmp_path, clone, environ)
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_without_the_line_that_stores_the_id_it_fails(demo, tmp_path, clone, environ):
+    stored = 'task_state_store.set("job_id", cluster.submit())'
+    forgetful = TEST_FILE.replace(stored, "cluster.submit()")
+    result = run_the_test(forgetful, tmp_path, clone, environ)
+    assert "Called 2 times" in result.stdout, result.stdout + result.stderr
+
+
+def test_the_test_of_a_real_task_is_one_that_a_document_runs():
+    assert REAL_TASK in (ROOT / "docs/real-tasks.md").read_text("utf-8")
 
 
 def test_the_example_runs_once_the_project_is_installed(demo, clone, environ):
     assert "job_id = 'job-4711' (str)" in output_of(EXAMPLE[1], clone, environ, demo)
+
+
+def test_the_start_up_lines_are_those_of_a_new_service(demo, clone, environ, tmp_path):
+    command, *shown = BANNER.removeprefix("$ ").splitlines()
+    serving = f". {clone}/.venv/bin/activate && {command} | tee lines"
+    with served(serving, tmp_path, environ) as url:
+        printed = (tmp_path / "lines").read_text().replace(url, "http://127.0.0.1:8103")
+    doc_sections.check(printed, "\n".join(shown))
 
 
 def test_the_service_starts_without_installing_the_project(tmp_path, environ):
