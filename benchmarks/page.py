@@ -1,4 +1,4 @@
-"""How long the pages take with ten thousand task instances: ``python -m benchmarks.page``.
+"""How long pages take with 10,000 task instances and 100,000 keys: ``python -m benchmarks.page``.
 
 Pages are requested over HTTP one at a time, so that a figure is the server's time and little more.
 """
@@ -20,7 +20,7 @@ from .support.verdict import verdict
 
 TASKS = 10_000
 RUNS = 200
-KEYS = 3  # of each task instance
+KEYS = 10  # of each task instance
 LARGE = 2**20  # bytes of a value; every hundredth is one
 GOAL = 0.2  # seconds
 _RUN = "dag_id=dag-3&run_id=run-003"
@@ -30,9 +30,10 @@ PAGES = {
     "runs by last write": "/?sort=-updated_at",
     "task instances by keys": "/?show=tasks&sort=-keys",
     "keys": "/?show=keys",
-    "keys by size, last page": "/?show=keys&sort=size&page=600",
+    "keys by size, last page": "/?show=keys&sort=size&page=2000",
     "search for a task": "/?q=task-4",
     "search for a run and a key": "/?q=run-00+key-1",
+    "search for a value": "/?show=keys&q=job-4711",
     "references": "/?only=references",
     "one run": f"/?show=tasks&{_RUN}",
     "a task instance": f"/task?{_RUN}&task_id=task-7",
@@ -81,7 +82,7 @@ def fill(path: Path) -> None:
 
 def _entry(scope_id: int, number: int) -> tuple[int, str, str, str, int, str]:
     kind = "value"
-    text = '"' + "x" * 99 + '"'
+    text = f'"job-{scope_id} {"x" * 90}"'
     if number == 0 and scope_id % 100 == 0:
         text = '"' + "x" * LARGE + '"'
     if number == 1 and scope_id % 10 == 0:

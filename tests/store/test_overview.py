@@ -90,6 +90,29 @@ def test_keys_are_found_by_scope_and_name(filled, search, expected):
     assert lists.totals(filled, search)["keys"] == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("JOB-4711", ["job"]),
+        ("größe", ["job"]),
+        ("2026", ["watermark"]),
+        ("100%_", ["percent"]),
+        ('"100', ["percent"]),
+        ("xx", ["b", "c"]),
+        ("s3://bucket/1", []),
+        ("extract", ["a", "b", "c", "job", "large", "percent", "ref"]),
+    ],
+)
+def test_keys_are_found_by_their_values(filled, word, expected):
+    extract = keyspaces.task(filled, TaskScope("etl", RUN, "extract"))
+    extract.set("job", {"id": "job-4711", "label": "Größe"})
+    extract.set("percent", 'say "100%_"')
+    extract.set("large", "x" * 65_535)
+    search = lists.in_values(filled, Search((word,)))
+    assert key_names(filled, search) == expected
+    assert lists.totals(filled, search)["keys"] == len(expected)
+
+
 def test_keys_sort_by_size_and_come_a_page_at_a_time(filled):
     assert key_names(filled, sort="size", limit=2) == ["a", "c"]
     assert key_names(filled, sort="size", down=True, limit=1, offset=1) == ["broken"]

@@ -59,14 +59,15 @@ def backend_name() -> str:
 def show_overview() -> Any:
     """Dag runs, task instances, assets and keys with what they hold, and the latest writes."""
     page = read(str(one_of("show", _LISTS, _default_list())))
-    totals = lists.totals(g.namespace, page.search)
+    search = lists.in_values(g.namespace, page.search)
+    totals = lists.totals(g.namespace, search)
     totals_of_all = totals
-    if page.search.only:
-        totals_of_all = lists.totals(g.namespace, replace(page.search, only=None))
+    if search.only:
+        totals_of_all = lists.totals(g.namespace, replace(search, only=None))
     return render_template(
         "overview.html",
         list=page,
-        rows=_LISTS[page.show](g.namespace, page.search, page.order, ROWS, page.offset),
+        rows=_LISTS[page.show](g.namespace, search, page.order, ROWS, page.offset),
         of_each=totals_of_all,
         fitting=totals,
         total=totals[page.show],

@@ -5,7 +5,8 @@ Counts read no values; a list reads the values of one page only, without the lar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...model.clock import to_text
@@ -27,25 +28,29 @@ _COUNTS = f"count(e.entry_id) AS keys, {SUMS}, max(e.updated_at) AS updated_at"
 _ENTRIES = "LEFT JOIN entries e ON e.scope_id = s.scope_id LEFT JOIN refs f ON f.ref_id = e.ref_id"
 TASK_SIDE = f"FROM dag_runs r LEFT JOIN scopes s ON s.run_pk = r.run_pk {_ENTRIES} WHERE r.ns = :ns"
 ASSET_SIDE = f"FROM assets a JOIN scopes s ON s.asset_pk = a.asset_pk {_ENTRIES} WHERE a.ns = :ns"
-_WORDS = {
+_NAMES = {
     "task": ("r.dag_id", "r.run_id", "coalesce(s.task_id, '')", "coalesce(e.key, '')"),
     "asset": ("a.name", "a.uri", "coalesce(e.key, '')"),
 }
+_LONGEST = 65_536  # characters of a value that is searched
 
 
 @dataclass(frozen=True)
 class Search:
     """The filter of a list.
 
-    :param words: each has to be in the key, or in a name of its scope; case does not matter.
+    :param words: each has to be in the key, in a name of its scope or, as :func:`in_values` finds,
+        in its value; case does not matter.
     :param only: one of :data:`ONLY`: rows with such a key.
     :param run_id: with ``dag_id``, one run; either leaves assets out.
+    :param holders: for each word the ids of the entries that have it in their values.
     """
 
     words: tuple[str, ...] = ()
     only: str | None = None
     dag_id: str | None = None
     run_id: str | None = None
+    holders: tuple[tuple[int, ...], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -89,6 +94,27 @@ SORTS = {
         "kind": "kind",
     },
 }
+
+
+def in_values(namespace: Namespace, search: Search) -> Search:
+    """The search, extended to the values of at most 64 KiB that hold its words.
+
+    References are not searched: they may have credentials in them.
+    """
+    sql = f"""SELECT entry_id FROM entries WHERE value LIKE ? ESCAPE '\\'
+        AND kind = 'value' AND size <= {_LONGEST}"""
+    holders = []
+    with namespace.database.reading() as db:
+        for word in search.words:
+            found = db.execute(sql, (_pattern(json.dumps(word)[1:-1]),))
+            holders.append(tuple(entry_id for (entry_id,) in found))
+    return replace(search, holders=tuple(holders))
+
+
+def _pattern(text: str) -> str:
+    """The pattern of LIKE for what has this text in it."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 def order(show: str, name: str, down: bool) -> Order:
@@ -251,10 +277,12 @@ def conditions(namespace: Namespace, search: Search, side: str) -> tuple[str, di
     values: dict[str, Any] = {"ns": namespace.ns, "now": to_text(namespace.clock.now())}
     parts = [""]
     for number, word in enumerate(search.words):
-        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values[f"word{number}"] = f"%{escaped}%"
-        likes = [f"{name} LIKE :word{number} ESCAPE '\\'" for name in _WORDS[side]]
-        parts.append(f"({' OR '.join(likes)})")
+        values[f"word{number}"] = _pattern(word)
+        places = [f"{name} LIKE :word{number} ESCAPE '\\'" for name in _NAMES[side]]
+        if search.holders:
+            values[f"holders{number}"] = json.dumps(search.holders[number])
+            places.append(f"e.entry_id IN (SELECT value FROM json_each(:holders{number}))")
+        parts.append(f"({' OR '.join(places)})")
     if search.only:
         parts.append(ONLY[search.only])
     for name in ("dag_id", "run_id"):
