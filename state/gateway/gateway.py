@@ -120,11 +120,19 @@ class Gateway:
             _check_moment(expires_at)
         self.put(key, value, expires_at, "namespace")
 
-    def put(self, key: str, value: Any, expires_at: datetime | None, expires_by: str) -> None:
+    def put(
+        self,
+        key: str,
+        value: Any,
+        expires_at: datetime | None,
+        expires_by: str,
+        in_row: bool = False,
+    ) -> None:
         """Create or overwrite a key that expires at a given moment or never; raises as :meth:`set`.
 
         :param expires_at: an aware moment or None; ignored for an asset, whose keys do not expire.
         :param expires_by: by whose clock it was counted: ``namespace`` or ``caller``.
+        :param in_row: store the value in its row, and do not hand it to the backend.
         """
         _check_value(value)
         if not isinstance(self._scope, TaskScope):
@@ -136,7 +144,7 @@ class Gateway:
             self._backend.hold_place()
             with self._backend.locks.hold(call, scope_id, key):
                 rows = _Rows(self._keyspace, self._backend, call, expires_at, expires_by)
-                self._accessor(rows).set(key, value)
+                self._accessor(rows, in_row).set(key, value)
                 if rows.replaced is not None:
                     self._remove_replaced(rows.replaced)
 
@@ -217,8 +225,12 @@ class Gateway:
                 "the object behind %s stays, an orphan: %s", masked(ref), masked(repr(error))
             )
 
-    def _accessor(self, rows: _Rows) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
+    def _accessor(
+        self, rows: _Rows, in_row: bool = False
+    ) -> TaskStateStoreAccessor | AssetStateStoreAccessor:
         hooks = self._backend.hooks
+        if in_row:
+            hooks = None
         if isinstance(self._scope, TaskScope):
             clock = self._keyspace.namespace.clock
             return TaskStateStoreAccessor(rows, self._scope, hooks, self._ti_id, clock=clock)

@@ -12,10 +12,11 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timezone
 from operator import itemgetter
 from typing import Any
 
-from ..errors import NamespaceNotFound, SnapshotNotFound, StoreError
+from ..errors import DatabaseFull, NamespaceNotFound, SnapshotNotFound, StoreError
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.names import HIDDEN, check_name
@@ -49,6 +50,24 @@ def take(namespace: Namespace, name: str) -> dict[str, Any]:
             take_within(db, namespace, name, snapshot)
             namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))
             return next(row for row in _listed(db, namespace) if row["name"] == name)
+
+
+def take_before(namespace: Namespace, what: str) -> str | None:
+    """Take a snapshot before something is lost, to return to.
+
+    :param what: is going to be done, such as ``clear``.
+    :returns: the name, ``before-clear-20260131T180000.123Z``; None if the disk is full, where what
+        frees room must not fail.
+    """
+    moment = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    stamp = moment.partition("+")[0].replace("-", "").replace(":", "")
+    name = f"before-{what}-{stamp}Z"
+    try:
+        take(namespace, name)
+    except DatabaseFull:
+        log.warning("%s without the snapshot %s: the disk is full", what, name)
+        return None
+    return name
 
 
 @contextmanager

@@ -76,17 +76,19 @@ def test_add_a_key_that_never_expires(space, look):
     assert space.read(ti, "job id/1") == "job-42"
 
 
-def test_clear_says_what_will_be_lost(space, look, objects):
+def test_clear_says_what_will_be_lost_and_can_be_undone(space, look):
     ti = space.task()
     space.write(ti, "cursor", 1)
     space.put(ti, "a", 1)
     space.put(ti, "b", 2)
     page = look(space.task_page())
     page.get_by_role("link", name="Clear…").click()
-    assert "3 keys, 2 references among them; their objects go too" in page.inner_text("main")
+    assert "removes 3 keys, 2 references among them" in page.inner_text("main")
     page.get_by_role("button", name="Clear 3 keys").click()
     assert "No state yet" in page.inner_text("main")
-    assert not [path for path in objects.rglob(f"{space.name}/tasks/**/*") if path.is_file()]
+    page.get_by_role("button", name="Undo").click()
+    assert "Everything is as it was" in page.inner_text(".notice")
+    assert space.read(ti, "b") == 2
 
 
 def test_delete_a_key_and_restore_it_from_its_history(space, look):
@@ -300,7 +302,9 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
     assert [text in row.inner_text() for text in ("changed", '{"page": 1}', '{"page": 2}')] == [
         True
     ] * 3
-    page.get_by_role("button", name="Restore before").click()
+    page.get_by_role("link", name="Restore before").click()
+    assert "changes 1 key" in page.inner_text("main")
+    page.get_by_role("button", name="Restore snapshot").click()
     page.wait_for_selector(".notice")
     assert space.stored(ti, "cursor") == {"page": 1}
 

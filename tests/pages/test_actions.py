@@ -62,6 +62,67 @@ def test_an_edit_makes_a_new_object_and_removes_the_old_one(backed, tmp_path):
     assert backed.get(REPORT).json == {"value": {"rows": 4}}
 
 
+def checked_place(answer):
+    """The choice that the form of a value has made."""
+    page = answer.get_data(as_text=True)
+    return re.search(r'name="place" value="(\w+)" checked', page)[1]
+
+
+def stored(client, key):
+    return json.loads(client.get(RAW + key).get_data(as_text=True))
+
+
+@pytest.mark.parametrize(("key", "place"), [("job_id", "row"), ("report", "backend")])
+def test_the_form_of_an_edit_leaves_a_value_where_it_is(backed, key, place):
+    backed.put(f"/execution/store/ti/{TI}/job_id", json={"value": "job-42"})
+    assert checked_place(backed.get(KEY + key)) == place
+
+
+def test_an_edit_of_a_value_stays_in_its_row(backed):
+    backed.put(f"/execution/store/ti/{TI}/job_id", json={"value": "job-42"})
+    answer = save(backed, "job_id", '"job-43"', place="row")
+    assert stored(backed, "job_id") == "job-43"
+    assert "/state-store/job_id" in text_of(answer)
+
+
+def test_a_value_goes_to_the_backend_where_that_is_chosen(backed):
+    save(backed, "job_id", '"job-43"', place="backend")
+    assert "__airflow_state_ref__" in stored(backed, "job_id")
+
+
+def test_a_reference_that_becomes_a_value_takes_its_object_along(backed, tmp_path):
+    save(backed, "report", "4", place="row")
+    assert stored(backed, "report") == 4
+    assert objects(tmp_path) == []
+
+
+def test_a_form_that_was_refused_keeps_the_chosen_place(backed):
+    assert checked_place(save(backed, "report", "oops", place="row")) == "row"
+
+
+def test_without_a_backend_the_form_asks_for_no_place(world):
+    assert 'name="place"' not in world.get(KEY + "job_id").get_data(as_text=True)
+
+
+def test_without_a_backend_resolve_is_off_and_says_why(world):
+    world.put(f"/execution/store/ti/{TI}/report", json={"value": FOREIGN})
+    answer = world.get(KEY + "report")
+    assert re.search(r'value="resolve" disabled', answer.get_data(as_text=True))
+    assert "start it with --backend" in text_of(answer)
+
+
+def test_a_missing_object_offers_the_earlier_value(backed, tmp_path):
+    backed.put(f"/execution/store/ti/{TI}/lost", json={"value": "before"})
+    backed.put(f"/_stateroom/values/ti/{TI}?key=lost", json={"value": "after"})
+    for path in objects(tmp_path):
+        path.unlink()
+    answer = send(backed, KEY + "lost", action="resolve")
+    page = answer.get_data(as_text=True)
+    (seq,) = re.findall(r'at=(\d+)#then">restore the earlier value', page)
+    send(backed, KEY + "lost", action="restore", seq=seq)
+    assert stored(backed, "lost") == "before"
+
+
 def test_a_foreign_reference_stays_as_it_is(backed):
     backed.put(f"/execution/store/ti/{TI}/theirs", json={"value": FOREIGN})
     answer = save(backed, "theirs", '"mine"')
@@ -76,11 +137,68 @@ def test_a_malformed_envelope_may_be_mended(backed):
     assert backed.get(f"/_stateroom/values/ti/{TI}?key=broken").json == {"value": "whole"}
 
 
-def test_clearing_takes_the_objects_along(backed, tmp_path):
+def test_clearing_says_what_will_be_lost(backed):
     question = text_of(backed.get(TASK.replace("/task", "/ask")))
-    assert "2 keys, 1 reference among them; its object goes too" in question
+    assert "This removes 2 keys, 1 reference among them ." in question
+    assert "A snapshot of the namespace is taken first" in question
     assert "2 keys deleted" in text_of(send(backed, TASK, action="clear"))
-    assert objects(tmp_path) == []
+
+
+def undo_of(answer):
+    """The snapshot that the button Undo restores."""
+    page = answer.get_data(as_text=True)
+    return re.search(r'name="name" value="([^"]+)">\s*<button [^>]+>Undo<', page)[1]
+
+
+def test_a_clear_can_be_undone_objects_included(backed):
+    undo = undo_of(send(backed, TASK, action="clear"))
+    assert backed.get(REPORT).status_code == 404
+    send(backed, "/bench", action="restore_snapshot", name=undo)
+    assert backed.get(REPORT).json == {"value": {"rows": 3}}
+
+
+def test_a_restore_can_be_undone(world):
+    path = f"/execution/store/ti/{TI}/job_id"
+    world.put("/_stateroom/snapshots/before")
+    world.put(path, json={"value": "job-43"})
+    undo = undo_of(send(world, "/bench", action="restore_snapshot", name="before"))
+    assert stored(world, "job_id") != "job-43"
+    send(world, "/bench", action="restore_snapshot", name=undo)
+    assert stored(world, "job_id") == "job-43"
+
+
+def test_a_reset_can_be_undone(world):
+    question = text_of(world.get("/bench/ask?action=reset"))
+    assert re.search(r"This removes .* dag runs?, .* and \d+ keys", question)
+    undo = undo_of(send(world, "/bench", action="reset"))
+    assert world.get(KEY + "job_id").status_code == 404
+    send(world, "/bench", action="restore_snapshot", name=undo)
+    assert world.get(KEY + "job_id").status_code == 200
+
+
+def test_a_restore_is_asked_with_what_it_would_change(world):
+    world.put("/_stateroom/snapshots/before")
+    world.put(f"/execution/store/ti/{TI}/new", json={"value": 1})
+    world.put(f"/execution/store/ti/{TI}/job_id", json={"value": "another"})
+    question = text_of(world.get("/bench/ask?action=restore_snapshot&name=before"))
+    assert "brings back 0 keys , removes 1 key and changes 1 key" in question
+
+
+def test_a_drop_is_asked_with_what_the_snapshot_holds(world):
+    row = world.put("/_stateroom/snapshots/before").json
+    question = text_of(world.get("/bench/ask?action=drop_snapshot&name=before"))
+    assert f"holds {row['keys']} key" in question
+
+
+@pytest.mark.parametrize("action", ["restore_snapshot", "drop_snapshot"])
+def test_an_unknown_snapshot_is_not_asked_about(world, action):
+    assert world.get(f"/bench/ask?action={action}&name=none").status_code == 404
+
+
+def test_an_unknown_question_names_those_there_are(world):
+    answer = world.get("/bench/ask?action=destroy")
+    assert answer.status_code == 400
+    assert "expected restore_snapshot" in text_of(answer)
 
 
 def test_deleting_takes_the_object_along(backed, tmp_path):
@@ -91,7 +209,8 @@ def test_deleting_takes_the_object_along(backed, tmp_path):
 
 def test_without_a_backend_the_warning_says_that_objects_stay(world):
     world.put(f"/execution/store/ti/{TI}/report", json={"value": FOREIGN})
-    assert "its object stays, because" in text_of(world.get(TASK.replace("/task", "/ask")))
+    question = world.get(KEY.replace("/key", "/ask", 1) + "report")
+    assert "its object stays, because" in text_of(question)
 
 
 def test_a_backend_that_fails_keeps_what_was_typed(app_with):

@@ -22,6 +22,7 @@ ADDRESSES = (
     "/references",
     "/references/orphans",
     "/bench",
+    "/bench/ask?action=reset",
     "/nowhere",
 )
 PARTS = {"/live", "/key/raw", "/task/raw"}  # a part of a page, and plain text

@@ -17,6 +17,7 @@ from state.model import envelope, values
 from state.model.clock import to_text, to_wire
 from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
 from state.store import keyspaces
+from state.store.snapshots import take_before
 from state.store.tables import references
 from state.store.views import details, history, keys
 from state.words import count
@@ -80,7 +81,7 @@ def _add(owner: dict[str, Any]) -> Any:
 def _put(owner: dict[str, Any], form: forms.Form) -> None:
     """Store the form's value; an error is shown in the form, so that no input is lost."""
     try:
-        _gateway(owner).put(form.key, form.value, form.expires_at, form.expires_by)
+        _gateway(owner).put(form.key, form.value, form.expires_at, form.expires_by, form.in_row)
     except (StateError, ValueError) as error:
         form.errors["value"] = f"It was not stored: {masked(str(error))}"
 
@@ -91,16 +92,17 @@ def _done(owner: dict[str, Any], form: forms.Form, text: str) -> Any:
         members["expires_at"] = None
         if form.expires_at is not None:
             members["expires_at"] = to_wire(to_text(form.expires_at))
-    session.leave_message(
-        text, **recipe("set", owner, form.key, values.dumps(form.value), **members)
-    )
+    call = recipe("set", owner, form.key, values.dumps(form.value), in_row=form.in_row, **members)
+    session.leave_message(text, **call)
     return redirect(key_url({**owner, "key": form.key}), 303)
 
 
 def _clear(owner: dict[str, Any]) -> Any:
     counts = details.counts(g.namespace, owner["scope_id"])
+    undo = take_before(g.namespace, "clear")
     _gateway(owner).clear()
-    session.leave_message(f"{count(counts['keys'], 'key')} deleted.", **recipe("clear", owner))
+    message = f"{count(counts['keys'], 'key')} deleted."
+    session.leave_message(message, undo, **recipe("clear", owner))
     return redirect(owner_url(owner), 303)
 
 
@@ -165,9 +167,9 @@ def _resolve(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any
 
 
 def _restore(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any:
-    """Store an earlier value of a key again, with the key's current expiry."""
-    text, error = _earlier_value(owner, key)
-    form = forms.Form({"key": key, "value": "", "expires": "default", "expires_at": ""})
+    """Store an earlier value of a key again, where it was, with the key's current expiry."""
+    text, place, error = _earlier_value(owner, key)
+    form = forms.Form({"key": key, "place": place})
     _check_owner(form, row)
     if error or form.errors:
         return show(owner, key, row, status=409, refused=error or form.errors["value"])
@@ -179,23 +181,25 @@ def _restore(owner: dict[str, Any], key: str, row: dict[str, Any] | None) -> Any
     return _done(owner, form, "The earlier value is restored.")
 
 
-def _earlier_value(owner: dict[str, Any], key: str) -> tuple[str | None, str | None]:
-    """The JSON that a key held at the form's event, and why it cannot be restored; one is None."""
+def _earlier_value(owner: dict[str, Any], key: str) -> tuple[str | None, str, str | None]:
+    """The JSON that a key held at the form's event, its place, and why it cannot be restored; the
+    first or the last is None.
+    """
     seq = request.form.get("seq", "")
     event = None
     if seq.isdecimal() and len(seq) < 16:
         event = history.event(g.namespace, owner["scope_id"], key, int(seq))
     if event is None or event["text"] is None:
-        return None, "That event is not in the journal any more, or it left no value."
+        return None, "", "That event is not in the journal any more, or it left no value."
     if event["kind"] == "malformed":
-        return None, "That value is a malformed envelope, which cannot be stored again."
+        return None, "", "That value is a malformed envelope, which cannot be stored again."
     if event["kind"] == "value":
-        return event["text"], None
+        return event["text"], "row", None
     ref = envelope.unwrap(values.loads(event["text"]))
     outcome = _resolve_earlier(owner, key, str(ref))
     if outcome.text is None:
-        return None, f"Its object cannot be read: {outcome.sentence}"
-    return outcome.text, None
+        return None, "", f"Its object cannot be read: {outcome.sentence}"
+    return outcome.text, "backend", None
 
 
 def _resolve_earlier(owner: dict[str, Any], key: str, ref: str) -> Outcome:

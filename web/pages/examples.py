@@ -26,18 +26,24 @@ class _Call(NamedTuple):
 
 
 def recipe(
-    verb: str, owner: dict[str, Any], key: str | None = None, text: str | None = None, **more: Any
+    verb: str,
+    owner: dict[str, Any],
+    key: str | None = None,
+    text: str | None = None,
+    in_row: bool = False,
+    **more: Any,
 ) -> dict[str, str]:
     """The ``curl`` and the ``python`` line for ``get``, ``set``, ``delete`` or ``clear``.
 
     :param text: the value's JSON; a long one is left to a file.
+    :param in_row: whether the value is stored in its row, without the backend.
     :param more: further members of the body, such as ``expires_at``.
     """
     service = g.service
     needs_token = service.keys.guards_control
     has_backend = service.backend_of(g.namespace).hooks is not None
     is_reachable = owner["asset_id"] is not None or owner.get("id")
-    if has_backend and is_reachable and verb in ("get", "set", "delete"):
+    if has_backend and not in_row and is_reachable and verb in ("get", "set", "delete"):
         call = _gateway(verb, owner, str(key), text, more)
     else:
         call = _core(verb, owner, key, text, more)

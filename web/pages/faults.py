@@ -13,6 +13,7 @@ from state.model.faults import OPS, Fault
 
 from ..errors import InvalidInput
 from ..request.parsing import load
+from .session import Done
 
 _FAULT = schemas.Fault()
 _SCOPE = ("dag_id", "task_id", "asset")
@@ -79,14 +80,14 @@ def facts() -> dict[str, Any]:
     }
 
 
-def set_fault() -> tuple[str, None]:
+def set_fault() -> Done:
     """Add the fault that a form describes."""
     try:
         document, _ = load(_FAULT, _document(), strict=True)
         row = g.namespace.faults.add(Fault.from_json(document))
     except (InvalidInput, ValueError) as error:
         raise Wrong("fault", f"{error}") from None
-    return f"The fault is added: {Fault.from_row(row)}.", None
+    return Done(f"The fault is added: {Fault.from_row(row)}.")
 
 
 def _document() -> dict[str, Any]:
@@ -134,16 +135,16 @@ def _number(name: str, inputs: dict[str, str]) -> float | int:
         raise Wrong("fault", f"{text[:50]!r} is not a number.") from None
 
 
-def remove_fault() -> tuple[str, None]:
+def remove_fault() -> Done:
     """Remove one fault."""
     text = request.form.get("fault_id", "")
     if not text.isdecimal() or len(text) > 18:
         raise Wrong("fault", f"fault {text[:50]!r} not found")
     g.namespace.faults.remove(int(text))
-    return "The fault is removed.", None
+    return Done("The fault is removed.")
 
 
-def clear_faults() -> tuple[str, None]:
+def clear_faults() -> Done:
     """Remove all faults."""
     g.namespace.faults.clear()
-    return "All faults are removed.", None
+    return Done("All faults are removed.")

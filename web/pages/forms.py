@@ -20,6 +20,7 @@ from state.model.retention import default_expiry
 from ..service import setting
 from .formatting import now
 
+_FIELDS = ("key", "value", "place", "expires", "expires_at")
 _LONGEST_KEY = 512  # characters, as Airflow's column
 
 
@@ -41,6 +42,11 @@ class Form:
     def key(self) -> str:
         return self.inputs.get("key", "")
 
+    @property
+    def in_row(self) -> bool:
+        """Whether the value is stored in its row, and not handed to the backend."""
+        return self.inputs.get("place") == "row"
+
 
 def read(expires: bool, key: str | None = None, current: str | None = None) -> Form:
     """Read the form of a value.
@@ -49,9 +55,7 @@ def read(expires: bool, key: str | None = None, current: str | None = None) -> F
     :param key: of the edited entry; None if the form names it.
     :param current: the expiry of the edited entry.
     """
-    form = Form(
-        {name: request.form.get(name, "") for name in ("key", "value", "expires", "expires_at")}
-    )
+    form = Form({name: request.form.get(name, "") for name in _FIELDS})
     if key is not None:
         form.inputs["key"] = key
     _check_key(form)
@@ -111,7 +115,8 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> str:
 def _check_size(form: Form) -> None:
     limit = int(setting("max_value_storage_bytes"))
     size = len(values.dumps(form.value))
-    if limit and size > limit and g.service.backend_of(g.namespace).hooks is None:
+    is_row = form.in_row or g.service.backend_of(g.namespace).hooks is None
+    if limit and size > limit and is_row:
         form.errors["value"] = (
             f"This value has {size:,} bytes; max_value_storage_bytes allows {limit:,}."
         )

@@ -103,8 +103,7 @@ def show(
         "diff": None,
     }
     g.namespace.journal.flush()
-    if row is not None and row["kind"] == "reference":
-        facts["backend"] = backend_name()
+    facts["backend"] = backend_name()
     facts["tree"] = None
     facts["text"] = None
     if text is not None:
@@ -113,6 +112,7 @@ def show(
             facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
     facts["history"] = history.changes(g.namespace, owner["scope_id"], key, _HISTORY)
+    facts["earlier"] = _earlier(facts["history"])
     facts["recipe"] = recipe("get", owner, key)
     facts["default_at"] = default_at()
     facts["why"] = None
@@ -124,6 +124,11 @@ def show(
     elif "a" in request.args and "b" in request.args:
         facts["diff"] = _diff(owner, key, number("a", 0), number("b", 0))
     return render_template("key.html", **facts, **more), status
+
+
+def _earlier(changes: list[dict[str, Any]]) -> int | None:
+    """The number of the latest event of a history that left a value in the row; None for none."""
+    return next((event["seq"] for event in changes if event["kind"] == "value"), None)
 
 
 def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | None:

@@ -13,16 +13,21 @@ from flask import Blueprint, g, redirect, render_template, request
 from schemas.fields.datetimes import from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
+from state.store import fixtures
+from state.store.fixtures import counts
+from state.store.snapshots import take_before
 from state.store.tables import expiry
 from state.store.tables.namespaces import change_clock
 from state.words import count
 
+from ..api.control.fixtures import first_fixture
 from ..errors import Refused, status_of
 from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, setting
 from . import faults, session, shared, snapshots
 from .faults import Wrong
 from .forms import in_utc
+from .session import Done
 from .urls import to
 
 bp = Blueprint("namespace", __name__)
@@ -63,19 +68,19 @@ def act() -> Any:
     if action not in _ACTS:
         raise Refused(400, f"action is {action!r}; expected one of {', '.join(_ACTS)}")
     try:
-        message, path = _ACTS[action]()
+        done = _ACTS[action]()
     except Wrong as error:
         return _page(422, {error.field: str(error)})
     except StateError as error:
         return _page(status_of(error), {action: str(error)})
-    session.leave_message(message)
-    return redirect(path or to("/bench"), 303)
+    session.leave_message(done.text, done.undo)
+    return redirect(done.path or to("/bench"), 303)
 
 
 # ---------------------------------------------------------------- clock
 
 
-def _change_clock(change: Callable[[Clock], Clock]) -> tuple[str, None]:
+def _change_clock(change: Callable[[Clock], Clock]) -> Done:
     try:
         clock = change_clock(g.namespace, change)
     except OverflowError:
@@ -83,10 +88,10 @@ def _change_clock(change: Callable[[Clock], Clock]) -> tuple[str, None]:
     message = f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
     if clock.frozen_at is not None:
         message += ", and is frozen"
-    return f"{message}.", None
+    return Done(f"{message}.")
 
 
-def _advance() -> tuple[str, None]:
+def _advance() -> Done:
     text = request.form.get("number", "")
     unit = request.form.get("unit", "days")
     try:
@@ -96,7 +101,7 @@ def _advance() -> tuple[str, None]:
     return _change_clock(lambda clock: clock.advance(duration))
 
 
-def _set_to() -> tuple[str, None]:
+def _set_to() -> Done:
     text = request.form.get("moment", "").strip()
     try:
         moment = in_utc(from_string(text))
@@ -107,29 +112,52 @@ def _set_to() -> tuple[str, None]:
     return _change_clock(lambda clock: clock.set(moment))
 
 
-def _clean() -> tuple[str, None]:
+def _clean() -> Done:
     removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"))
-    return f"Cleaned: {count(removed, 'expired key')} removed.", None
+    return Done(f"Cleaned: {count(removed, 'expired key')} removed.")
 
 
 # ---------------------------------------------------------------- namespaces
 
 
-def _create_namespace() -> tuple[str, str]:
+def _reset() -> Done:
+    undo = take_before(g.namespace, "reset")
+    fixtures.apply(g.namespace, first_fixture(), forget=True, environ=g.service.environ)
+    return Done(f"The namespace {g.namespace.name} is as it was at its start.", undo=undo)
+
+
+@bp.get("/bench/ask")
+@lane(SLOW)
+def ask() -> Any:
+    """Show what a restore, a drop or a reset would change, and ask for confirmation."""
+    action = request.args.get("action", "")
+    name = request.args.get("name", "")
+    if action not in ("restore_snapshot", "drop_snapshot", "reset"):
+        raise Refused(400, f"action is {action!r}; expected restore_snapshot, drop_snapshot, reset")
+    facts: dict[str, Any] = {"snapshot": None, "changes": None}
+    if action != "reset":
+        facts["snapshot"] = snapshots.find(name)
+    if action == "restore_snapshot":
+        facts["changes"] = snapshots.changes(name)
+    held = counts(g.namespace)
+    return render_template("ask_namespace.html", action=action, held=held, **facts)
+
+
+def _create_namespace() -> Done:
     namespace = g.service.store.create_namespace(request.form.get("name", "").strip())
     message = f"The namespace {namespace.name} is created. This is its overview."
-    return message, f"{_outer()}{PREFIX}{namespace.name}/"
+    return Done(message, f"{_outer()}{PREFIX}{namespace.name}/")
 
 
-def _drop_namespace() -> tuple[str, str]:
+def _drop_namespace() -> Done:
     name = request.form.get("name", "")
     if request.form.get("sure") != name:
         raise Wrong("drop_namespace", f"Nothing was dropped: write {name} to confirm.")
     g.service.store.drop_namespace(name)
     message = f"The namespace {name} is dropped."
     if g.namespace.name == name:
-        return message, f"{_outer()}/bench"
-    return message, to("/bench")
+        return Done(message, f"{_outer()}/bench")
+    return Done(message)
 
 
 def _outer() -> str:
@@ -144,6 +172,7 @@ _ACTS: dict[str, Any] = {
     "set": _set_to,
     "real": lambda: _change_clock(lambda clock: Clock()),
     "clean": _clean,
+    "reset": _reset,
     "take_snapshot": snapshots.take,
     "restore_snapshot": snapshots.restore,
     "drop_snapshot": snapshots.drop,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from flask import (
@@ -40,18 +40,32 @@ def csrf() -> str:
     return str(session["csrf"])
 
 
-def leave_message(text: str, **more: Any) -> None:
+class Done(NamedTuple):
+    """What an action has done.
+
+    :param text: a sentence for people.
+    :param path: of the page to show; None for the one of the action.
+    :param undo: the snapshot to restore to undo it; None if there is none.
+    """
+
+    text: str
+    path: str | None = None
+    undo: str | None = None
+
+
+def leave_message(text: str, undo: str | None = None, **more: Any) -> None:
     """Leave a message for the next page, in place of one that no page has shown yet.
 
+    :param undo: as in :class:`Done`.
     :param more: further members, left out where the session's cookie would become too long.
     """
     text = text[:_LONGEST_TEXT]
-    _replace_message({"text": text, **more})
+    _replace_message({"text": text, "undo": undo, **more})
     sessions = cast(SecureCookieSessionInterface, current_app.session_interface)
     signer = sessions.get_signing_serializer(current_app)
     assert signer is not None
     if len(signer.dumps(dict(session))) > _LONGEST:
-        _replace_message({"text": text})
+        _replace_message({"text": text, "undo": undo})
 
 
 def _replace_message(message: dict[str, Any]) -> None:

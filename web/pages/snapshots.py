@@ -8,13 +8,14 @@ from typing import Any
 
 from flask import g, request
 
-from state.errors import StateError
+from state.errors import SnapshotNotFound, StateError
 from state.masking import masked
 from state.store import snapshots
 from state.words import count
 
 from .faults import Wrong
 from .formatting import preview
+from .session import Done
 
 _SHOWN = 100  # keys of a comparison
 
@@ -59,28 +60,51 @@ def _wrong(error: StateError) -> Wrong:
     return Wrong("snapshot", str(error))
 
 
-def take() -> tuple[str, None]:
+def find(name: str) -> dict[str, Any]:
+    """A snapshot by its name.
+
+    :raises SnapshotNotFound: if there is none.
+    """
+    rows = {row["name"]: row for row in snapshots.listed(g.namespace)}
+    if name not in rows:
+        raise SnapshotNotFound(name, list(rows))
+    return rows[name]
+
+
+def changes(name: str) -> dict[str, int]:
+    """The numbers of keys that a restore would add, remove and change."""
+    names = {"removed": "added", "added": "removed", "changed": "changed"}  # seen from now on
+    numbers = dict.fromkeys(names.values(), 0)
+    for what, items in snapshots.diff(g.namespace, name, None):
+        if what in names:
+            numbers[names[what]] += sum(1 for _ in items)
+    return numbers
+
+
+def take() -> Done:
     """Take a snapshot."""
     try:
         snapshot = snapshots.take(g.namespace, _name())
     except StateError as error:
         raise _wrong(error) from None
-    return f"The snapshot {snapshot['name']} holds {count(snapshot['keys'], 'key')}.", None
+    return Done(f"The snapshot {snapshot['name']} holds {count(snapshot['keys'], 'key')}.")
 
 
-def restore() -> tuple[str, None]:
-    """Return to a snapshot."""
+def restore() -> Done:
+    """Return to a snapshot; what is there is kept in another one."""
     try:
+        find(_name())
+        undo = snapshots.take_before(g.namespace, "restore")
         snapshots.restore(g.namespace, _name())
     except StateError as error:
         raise _wrong(error) from None
-    return f"Everything is as it was when {_name()} was taken.", None
+    return Done(f"Everything is as it was when {_name()} was taken.", undo=undo)
 
 
-def drop() -> tuple[str, None]:
+def drop() -> Done:
     """Drop a snapshot."""
     try:
         snapshots.drop(g.namespace, _name())
     except StateError as error:
         raise _wrong(error) from None
-    return f"The snapshot {_name()} is dropped.", None
+    return Done(f"The snapshot {_name()} is dropped.")

@@ -66,12 +66,12 @@ def reset() -> Any:
     (parameters,) = read(query(_RESET))
     document: dict[str, Any] = {}
     if "to" not in parameters:
-        document = _first_fixture()
+        document = first_fixture()
     fixtures.apply(g.namespace, document, forget=True, environ=g.service.environ)
     return NO_CONTENT
 
 
-def _first_fixture() -> dict[str, Any]:
+def first_fixture() -> dict[str, Any]:
     """The fixture given when the service started or, for another namespace, when it was created."""
     if g.namespace.name == DEFAULT:
         return g.service.fixture or {}
