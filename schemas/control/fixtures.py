@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from ..base import Control
+from ..base import Control, Parameters
 from ..fields.airflow import (
     AnyJson,
     Integer,
@@ -311,6 +311,13 @@ class AssetBody(Control):
     uri = Word(least=1)
 
 
+class AssetQuery(Parameters):
+    """An asset by its name, or by its uri."""
+
+    name = Text()
+    uri = Text()
+
+
 class ResetOptions(Control):
     """Where to reset to: the fixture loaded at start, or ``empty``."""
 
@@ -357,8 +364,13 @@ class Health(Schema):
     problem = fields.Str()
 
 
-class TaskInstanceMade(Schema):
-    """A task instance, and the token of its worker."""
+class TaskInstanceFacts(Schema):
+    """An attempt of a task instance; with ``trigger``, it waits for that one.
+
+    :cvar max_tries: up to which try number a failure is ``up_for_retry``; 0 for a task without
+        retries.
+    :cvar is_current: whether no later attempt has taken its place.
+    """
 
     id = Uuid4(required=True)
     dag_id = fields.Str(required=True)
@@ -366,6 +378,15 @@ class TaskInstanceMade(Schema):
     task_id = fields.Str(required=True)
     map_index = fields.Int(required=True)
     try_number = fields.Int(required=True)
+    max_tries = fields.Int(required=True)
+    state = fields.Str(required=True, allow_none=True)
+    is_current = fields.Bool(required=True)
+    trigger = fields.Nested(Trigger, required=True, allow_none=True)
+
+
+class TaskInstanceMade(TaskInstanceFacts):
+    """An attempt of a task instance, and the token of its worker."""
+
     token = fields.Str(required=True)
 
 
@@ -375,12 +396,24 @@ class Resumed(Schema):
     state = fields.Str(required=True)
 
 
+class TimedOut(Schema):
+    """The state of an attempt whose worker sends no heartbeats any more."""
+
+    state = fields.Str(required=True, allow_none=True)
+
+
 class AssetMade(Schema):
     """An active asset."""
 
     id = fields.Int(required=True)
     name = fields.Str(required=True)
     uri = fields.Str(required=True)
+
+
+class AssetsFound(Schema):
+    """Active assets."""
+
+    assets = fields.List(fields.Nested(AssetMade), required=True)
 
 
 class Cleaned(Schema):

@@ -74,6 +74,14 @@ def create_asset(namespace: Namespace, name: str, uri: str | None = None) -> dic
     return {name: asset[name] for name in ("id", "name", "uri")}
 
 
+def named(namespace: Namespace, name: str | None, uri: str | None) -> list[dict[str, Any]]:
+    """The active assets of this name, or of this uri, by their ids; None is no asset's."""
+    sql = """SELECT id, name, uri FROM assets WHERE ns = ? AND active AND (name = ? OR uri = ?)
+        ORDER BY id"""
+    with namespace.database.reading() as db:
+        return rows(db, sql, (namespace.ns, name, uri))
+
+
 def put_asset(
     db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str
 ) -> int:

@@ -371,7 +371,44 @@ def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> str:
         if state == "up_for_retry":
             put_attempt(db, namespace, scope_id, {**former, **changes, "id": new_id()})
         else:
-            _push(db, namespace, scope_id, resumption.xcoms, seq)
+            _push(db, namespace, scope_id, writer, resumption.xcoms, seq)
+    return state
+
+
+_ENDED: dict[str, Any] = {"next_method": None, "next_kwargs": None}
+_WITH_WORKER = ("running", "queued", "restarting")
+
+
+def time_out(namespace: Namespace, ti_id: str) -> str | None:
+    """End an attempt whose worker is gone, as a scheduler does that misses its heartbeats; returns
+    its state.
+
+    It fails, or is up for retry under a new id. One that has no worker keeps its state, and so does
+    a former attempt.
+
+    :raises TaskInstanceNotFound: if no attempt, not even a former one, has this id.
+    """
+    with namespace.database.transaction() as db:
+        sql = f"""SELECT ti_pk, scope_id, superseded_at, {_COLUMNS} FROM task_instances
+            WHERE ns = ? AND id = ?"""
+        row = row_as_dict(db, sql, (namespace.ns, ti_id))
+        if not row:
+            raise TaskInstanceNotFound("Task Instance not found")
+        former = {name: row[name] for name in NEW_ATTEMPT}
+        old_state: str | None = row["state"]
+        if row["superseded_at"] is not None or old_state not in _WITH_WORKER:
+            return old_state
+        state = "failed"
+        if old_state == "restarting" or may_retry(row["try_number"], row["max_tries"]):
+            state = "up_for_retry"
+        changes = {**_ENDED, "state": state, "end_date": to_text(namespace.clock.now())}
+        _update(db, row["ti_pk"], changes)
+        writer = replace(CONTROL, ti_id=ti_id)
+        note = f"{old_state} → {state}: its worker sends no heartbeats any more"
+        event = Event("state", writer, row["scope_id"], status=200, note=note, state=state)
+        namespace.journal.write(db, event)
+        if state == "up_for_retry":
+            put_attempt(db, namespace, row["scope_id"], {**former, **changes, "id": new_id()})
     return state
 
 
@@ -379,6 +416,7 @@ def _push(
     db: sqlite3.Connection,
     namespace: Namespace,
     scope_id: int,
+    writer: Writer,
     xcoms: Mapping[str, Any],
     parent: int,
 ) -> None:
@@ -386,7 +424,7 @@ def _push(
     now = to_text(namespace.clock.now())
     for key, value in xcoms.items():
         text = values.dumps(value)
-        event = Event("set_xcom", CONTROL, scope_id, key, value=text, parent=parent)
+        event = Event("set_xcom", writer, scope_id, key, value=text, parent=parent)
         put_xcom(db, NewXCom(scope_id, key, text, now, namespace.journal.write(db, event)))
 
 
@@ -399,7 +437,7 @@ def _of_resumption(
         if state == "failed" and may_retry(former["try_number"], former["max_tries"]):
             state = "up_for_retry"
         now = to_text(namespace.clock.now())
-        columns: dict[str, Any] = {"next_method": None, "next_kwargs": None, "end_date": now}
+        columns = {**_ENDED, "end_date": now}
         return state, columns, "by its trigger"
     if resumption.error is not None:
         failure: dict[str, Any] = {"error": resumption.error}

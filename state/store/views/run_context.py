@@ -51,3 +51,28 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
         context["next_kwargs"] = values.loads(attempt["next_kwargs"] or "null")
         context["start_date"] = dag_runs.wire(attempt["start_date"])
     return context
+
+
+def attempt(namespace: Namespace, ti_id: str) -> dict[str, Any]:
+    """The facts of an attempt, current or former, as the Control API sends them.
+
+    :raises TaskInstanceNotFound: if there is none of this id.
+    """
+    sql = """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.try_number, t.max_tries,
+        t.state, t.superseded_at IS NULL AS is_current, t.trigger
+        FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+        WHERE t.ns = ? AND t.id = ?"""
+    with namespace.database.reading() as db:
+        row = row_as_dict(db, sql, (namespace.ns, ti_id))
+    if not row:
+        raise TaskInstanceNotFound.by_id(ti_id)
+    return {**row, "is_current": bool(row["is_current"]), "trigger": _trigger(row["trigger"])}
+
+
+def _trigger(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    trigger: dict[str, Any] = values.loads(text)
+    for name in ("created_date", "timeout"):
+        trigger[name] = dag_runs.wire(trigger[name])
+    return trigger

@@ -16,6 +16,7 @@ from state.store import fixtures
 from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
 from state.store.tables.task_instances import Resumption
+from state.store.views import run_context
 
 from ...operation import NO_BODY, SLOW, Operation
 from ...request.parsing import load, load_fixture, path, query, read
@@ -28,6 +29,7 @@ _TASK_INSTANCE_QUERY = schemas.TaskInstanceQuery()
 _TASK_INSTANCE_PATH = TaskInstancePath()
 _RESUMPTION = schemas.Resumption()
 _ASSET = schemas.AssetBody()
+_ASSET_QUERY = schemas.AssetQuery()
 _RESET = schemas.ResetOptions()
 _EXPORT = schemas.ExportOptions()
 _STRICT = schemas.StrictOption()
@@ -127,7 +129,7 @@ def get_task_instance() -> Response:
     """Get the current attempt of a task instance, with a token for its worker."""
     (parameters,) = read(query(_TASK_INSTANCE_QUERY))
     attempt = task_instances.current_task_instance(g.namespace, task_scope_from(parameters))
-    return json_answer(_with_token(attempt))
+    return json_answer(_with_token(attempt["id"]))
 
 
 @bp.post("/task-instances")
@@ -144,7 +146,26 @@ def create_task_instance() -> Any:
     run_id = document.get("run_id") or f"manual__{g.namespace.clock.now().isoformat()}"
     scope = task_scope_from({**document, "run_id": run_id})
     attempt = task_instances.create_task_instance(g.namespace, scope, document.get("try_number"))
-    return json_answer(_with_token(attempt), 201), _ignored_header(ignored)
+    return json_answer(_with_token(attempt["id"]), 201), _ignored_header(ignored)
+
+
+@bp.get("/task-instances/<task_instance_id>")
+@Operation((200, schemas.TaskInstanceFacts), also=(404,), lane=SLOW)
+def get_attempt(task_instance_id: str) -> Response:
+    """Get the facts of an attempt, current or former: its state, its try number, its trigger."""
+    (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    return json_answer(run_context.attempt(g.namespace, segments["task_instance_id"]))
+
+
+@bp.post("/task-instances/<task_instance_id>/heartbeat-timeout")
+@Operation((200, schemas.TimedOut), also=(404,), lane=SLOW)
+def time_out_task_instance(task_instance_id: str) -> Response:
+    """End an attempt whose worker is gone, as a scheduler does after its heartbeat timeout: it
+    fails, or is up for retry; one that neither runs nor is queued keeps its state.
+    """
+    (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
+    state = task_instances.time_out(g.namespace, segments["task_instance_id"])
+    return json_answer({"state": state})
 
 
 @bp.post("/task-instances/<task_instance_id>/resume")
@@ -167,9 +188,20 @@ def resume_task_instance(task_instance_id: str) -> Any:
     return json_answer({"state": state}), _ignored_header(ignored)
 
 
-def _with_token(attempt: dict[str, Any]) -> dict[str, Any]:
+def _with_token(ti_id: str) -> dict[str, Any]:
+    """The facts of an attempt, with a token for its worker."""
     secret = g.service.keys.signing(g.namespace)
-    return {**attempt, "token": tokens.for_task_instance(secret, attempt["id"])}
+    facts = run_context.attempt(g.namespace, ti_id)
+    return {**facts, "token": tokens.for_task_instance(secret, ti_id)}
+
+
+@bp.get("/assets")
+@Operation((200, schemas.AssetsFound), query=schemas.AssetQuery, lane=SLOW)
+def find_assets() -> Response:
+    """Find the active assets of a name, or of a uri."""
+    (parameters,) = read(query(_ASSET_QUERY))
+    found = assets.named(g.namespace, parameters.get("name"), parameters.get("uri"))
+    return json_answer({"assets": found})
 
 
 @bp.post("/assets")
