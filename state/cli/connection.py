@@ -21,6 +21,12 @@ from ..process import DEFAULT_URL, ServerProcess
 if TYPE_CHECKING:
     from ..client.http import StateroomClient
 
+NOT_KEPT = "No service is running: state ends with this run; `stateroom serve` keeps it"
+_OF_A_SERVICE = {  # options, and their variables
+    "url": "STATEROOM_URL",
+    "ns": "STATEROOM_NAMESPACE",
+    "token": "STATEROOM_TOKEN",
+}
 _PRIVATE = ["--host", "127.0.0.1", "--durable", "--log-level", "error", "--max-body", "4GiB"]
 _HIDDEN = ("STATEROOM_", "AIRFLOW__CORE__")  # variables that a private service does not see,
 _SEEN = (*env_secrets.PREFIXES, "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES")  # except for these
@@ -78,7 +84,6 @@ def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomCl
         yield running(whole)
         return
     path = _database(create)
-    from ..client.http import StateroomClient
     from ..store.database.ownership import alone
 
     with ExitStack() as stack:
@@ -87,13 +92,47 @@ def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomCl
             stack.close()
             yield running(whole)
         else:
-            secret = secrets.token_hex(32)
-            process = stack.enter_context(
-                ServerProcess(["--db", str(path), *_PRIVATE], _environment(secret))
-            )
-            yield StateroomClient(
-                _namespace_url(process.url, whole), tokens.for_role(secret, "admin")
-            )
+            yield stack.enter_context(_private(str(path), whole))
+
+
+@contextmanager
+def connected_or_private() -> Iterator[StateroomClient]:
+    """Like :func:`connected`; where no service is named or running, a private one in memory."""
+    with ExitStack() as stack:
+        if _is_named() or _runs_at_default_address():
+            client = stack.enter_context(connected())
+        else:
+            click.echo(NOT_KEPT, err=True)
+            client = stack.enter_context(_private(":memory:"))
+        yield client
+
+
+def _is_named() -> bool:
+    """Whether an option or a variable says which service is meant."""
+    if option_value("db"):
+        return True
+    return any(
+        option_value(option) or os.environ.get(variable)
+        for option, variable in _OF_A_SERVICE.items()
+    )
+
+
+def _runs_at_default_address() -> bool:
+    try:
+        running(whole=True).call("GET", "/_stateroom/health")
+    except Unreachable:
+        return False
+    return True
+
+
+@contextmanager
+def _private(db: str, whole: bool = False) -> Iterator[StateroomClient]:
+    """A client of a service that ends with the block."""
+    from ..client.http import StateroomClient
+
+    secret = secrets.token_hex(32)
+    with ServerProcess(["--db", db, *_PRIVATE], _environment(secret)) as process:
+        yield StateroomClient(_namespace_url(process.url, whole), tokens.for_role(secret, "admin"))
 
 
 def running(whole: bool = False) -> StateroomClient:

@@ -13,7 +13,7 @@ import click
 from ..model.scopes import RUN_ID, label
 from ..run.environment import AIRFLOW_PYTHON
 from ..terminal import printable, shortened
-from .connection import as_json, connected
+from .connection import as_json, connected_or_private
 
 if TYPE_CHECKING:
     from ..client.runs import Result
@@ -68,8 +68,12 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     """Run TASK_ID of DAG_FILE by Airflow's own supervisor, against this service.
 
     No scheduler, no other tasks, no metadata database: a bench for one task instance. Each run is
-    the next attempt; the state of those before is kept. Between the lines of its log stands what it
-    reads and writes. The exit status is 0 if the task succeeded or was skipped, and 1 otherwise.
+    the next attempt; the state of those before is kept. Where no service is named, and none runs,
+    the run has a private one, which ends with it. Between the lines of its log stands what it reads
+    and writes.
+
+    The exit status is 0 if the task succeeded or was skipped, or is deferred with --no-trigger; and
+    1 otherwise, also for a sensor that is up_for_reschedule: it has not found what it waits for.
     """
     from ..client.runs import Runs
     from ..client.workers import HttpWorkers
@@ -92,7 +96,7 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
     python = options["airflow_python"]
     if options["in_process"]:
         python = python_of(python)  # a process of it has the terminal, and not this one
-    with connected() as client:
+    with connected_or_private() as client:
         runs = Runs(client, HttpWorkers(client))
         environ: Mapping[str, str] = os.environ
         if options["backend"] is not None:
@@ -110,7 +114,8 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
         click.echo(json.dumps(_document(result), indent=1))
     else:
         click.echo(_summary(result))
-    sys.exit(result.state not in _GOOD)
+    is_stopped = result.state == "deferred" and not options["trigger"]
+    sys.exit(result.state not in _GOOD and not is_stopped)
 
 
 def _xcoms(texts: Iterable[str]) -> dict[str, Any]:

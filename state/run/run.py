@@ -145,7 +145,9 @@ def _imported(answer: Record, path: str, python: str) -> dict[str, Any]:
 
 def _dag_id(dags: dict[str, Any], task: Task, path: str) -> str:
     """The Dag that is meant."""
-    names = ", ".join(dags) or "none"
+    if not dags:
+        raise RunError(f"there is no Dag in {path}; a function with @dag has to be called")
+    names = ", ".join(dags)
     dag_id = task.dag_id
     if dag_id is None:
         if len(dags) != 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from state.cli import connection
 from state.cli.main import cli
 from state.client.http import StateroomClient
 from state.client.stateroom import Stateroom
@@ -89,7 +90,7 @@ def test_no_run_sleeps_for_a_heartbeats_interval(client, options):
         ("import os; os._exit(3)", "the process that imported it ended with status 3"),
         ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("import time; time.sleep(60)", "it was not imported within 2 seconds"),
-        ("x = 1", "name one of the Dags"),
+        ("x = 1", "there is no Dag in .*broken.py; a function with @dag has to be called"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(client, options, tmp_path, text, words):
@@ -127,6 +128,50 @@ def test_the_command_shows_log_error_and_changes(namespace, airflow_python, tmp_
     assert "attempt 2 ended as success" in again.output
 
 
+WAITING = """
+from datetime import timedelta
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator, BaseSensorOperator, dag
+
+
+class Defers(BaseOperator):
+    def execute(self, context):
+        self.defer(trigger=TimeDeltaTrigger(timedelta(days=1)), method_name="execute")
+
+
+class Finds(BaseSensorOperator):
+    def poke(self, context):
+        return False
+
+
+@dag(schedule=None)
+def waiting():
+    Defers(task_id="defers")
+    Finds(task_id="finds", mode="reschedule")
+
+
+waiting()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state", "status"),
+    [
+        (["defers", "--no-trigger"], "deferred", 0),
+        (["finds"], "up_for_reschedule", 1),
+    ],
+)
+def test_only_a_stop_that_was_asked_for_exits_with_0(
+    airflow_python, tmp_path, arguments, state, status
+):
+    path = tmp_path / "waiting.py"
+    path.write_text(WAITING)
+    options = ["--airflow-python", airflow_python, "--no-keep"]
+    result = CliRunner().invoke(cli, ["run", str(path), *arguments, *options])
+    assert result.output.splitlines()[-1] == f"attempt 1 ended as {state}"
+    assert result.exit_code == status
+
+
 def test_the_command_gives_a_task_what_it_needs(namespace, airflow_python, tmp_path):
     base = ["run", str(INPUTS), "--url", namespace.url, "--airflow-python", airflow_python]
     given = ["--var", "page_size=50", "--conn", "warehouse=postgres://me:s3cr3t@db", "--json"]
@@ -137,6 +182,16 @@ def test_the_command_gives_a_task_what_it_needs(namespace, airflow_python, tmp_p
     assert [access["op"] for access in document["accesses"]] == ["set_xcom"]
     total = CliRunner().invoke(cli, [*base, "total", "--xcom", "double=[2, 4]"], env=environ)
     assert "XCom return_value: 6" in total.output
+
+
+def test_the_command_needs_no_service(airflow_python, monkeypatch):
+    monkeypatch.delenv("STATEROOM_URL", raising=False)
+    monkeypatch.setattr(connection, "DEFAULT_URL", "http://127.0.0.1:1")
+    for _ in range(2):
+        arguments = ["run", ETL, "submit", "--airflow-python", airflow_python, "--no-keep"]
+        result = CliRunner().invoke(cli, arguments)
+        assert result.output.splitlines()[0] == connection.NOT_KEPT
+        assert "attempt 1 ended as up_for_retry" in result.output
 
 
 def test_the_command_names_the_backend_of_the_worker(namespace, airflow_python, tmp_path):

@@ -3,9 +3,11 @@
 import pytest
 from click.testing import CliRunner
 
+from state.cli import connection
 from state.cli.main import cli
 
 DAG = "dag.py"
+NOWHERE = "http://127.0.0.1:1"  # nothing listens there
 
 
 @pytest.fixture
@@ -55,3 +57,51 @@ def test_an_environment_without_airflow_is_named(invoke, tmp_path, monkeypatch, 
     message = invoke("--airflow-python", str(python), keep)
     assert f"the environment of {python} has no Airflow 3.3 or newer" in message
     assert "there: pip install apache-airflow-core" in message
+
+
+@pytest.fixture
+def no_service(tmp_path, monkeypatch):
+    """Runs the command where no service is named, and none listens at the default address."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / DAG).touch()
+    for name in ("STATEROOM_URL", "STATEROOM_NAMESPACE", "STATEROOM_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(connection, "DEFAULT_URL", NOWHERE)
+    arguments = ["run", DAG, "submit", "--airflow-python", "nowhere"]
+    return lambda *more, **kwargs: CliRunner().invoke(cli, [*arguments, *more], **kwargs)
+
+
+def test_without_a_service_a_run_has_one_of_its_own(no_service):
+    result = no_service()
+    first, *_, last = result.output.splitlines()
+    assert first == connection.NOT_KEPT
+    assert len(first) < 80
+    assert "there is no Python at 'nowhere'" in last
+
+
+def test_a_service_at_the_default_address_is_used(no_service, monkeypatch, served):
+    monkeypatch.setattr(connection, "DEFAULT_URL", served.url)
+    result = no_service()
+    assert connection.NOT_KEPT not in result.output
+    assert "there is no Python at 'nowhere'" in result.output
+
+
+@pytest.mark.parametrize("options", [["--ns", "nightly"], ["--token", "t"]])
+def test_an_option_of_a_service_wants_one_that_runs(no_service, options):
+    result = no_service(*options)
+    assert result.exit_code == 11
+    assert "service unreachable" in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("STATEROOM_URL", NOWHERE),
+        ("STATEROOM_NAMESPACE", "nightly"),
+        ("STATEROOM_TOKEN", "t"),
+    ],
+)
+def test_a_variable_of_a_service_wants_one_that_runs(no_service, variable, value):
+    result = no_service(env={variable: value})
+    assert result.exit_code == 11
+    assert "service unreachable" in result.output

@@ -1,6 +1,7 @@
 """The documentation names every setting, command and option correctly."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from web.settings import SETTINGS
 ROOT = Path(__file__).parents[2]
 SETTINGS_DOC = (ROOT / "docs/settings.md").read_text()
 CLI_DOC = (ROOT / "docs/cli.md").read_text()
+HEADING = re.compile(r"#+ ")
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks/README.md"]
 
 
@@ -76,6 +78,20 @@ def test_links_and_files_that_a_page_names_exist(page):
     )
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing + [name for name in files if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_blank_line_is_around_headings_and_before_lists(page):
+    text = re.sub(r"^```.*?^```$", "```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    lines = text.splitlines()
+    joined = [
+        (line, after)
+        for line, after in pairwise(lines)
+        if (HEADING.match(line) and after)
+        or (line and HEADING.match(after))
+        or (re.match(r"\w", line) and re.match(r"([-*]|1\.) ", after))
+    ]
+    assert joined == []
 
 
 def test_the_benchmarks_and_their_commands_are_the_same():
