@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -17,6 +18,7 @@ from state.client.http import StateroomClient
 from state.model.scopes import TaskScope
 from state.process import ServerProcess
 from state.worker.accessors import TaskStateStoreAccessor
+from tests.support.space import Space
 
 SCOPE = TaskScope("etl", "r1", "load")
 VALUE = {"job": 42}
@@ -45,11 +47,11 @@ class Interrupted(FileBackend):
 
 
 class Service:
-    """A served process with the file backend, and its workers, each with a backend of its own."""
+    """A namespace of a served process, and its workers, each with a file backend of its own."""
 
-    def __init__(self, process, base):
+    def __init__(self, url, base):
         self.base = base
-        self.client = StateroomClient(process.url)
+        self.client = StateroomClient(url)
         self.realm = self.client.ask("GET", "/_stateroom/health")["realm"]
         body = {"dag_id": SCOPE.dag_id, "run_id": SCOPE.run_id, "task_id": SCOPE.task_id}
         self.ti_id = self.client.ask("POST", "/_stateroom/task-instances", json=body)["id"]
@@ -76,16 +78,25 @@ class Service:
         self.client.call("POST", "/_stateroom/references/orphans/remove", json=body)
 
     def objects(self):
-        """The files below the base."""
-        return [path for path in Path(self.base).rglob("*") if path.is_file()]
+        """The namespace's files below the base."""
+        return [path for path in Path(self.base, self.realm).rglob("*") if path.is_file()]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    """A served process with the file backend; returns its address and the backend's base."""
+    base = str(tmp_path_factory.mktemp("files"))
+    environ = {**os.environ, "STATEROOM_BACKEND_BASE": base}
+    with ServerProcess(["--db", ":memory:", "--backend", "file"], environ) as process:
+        yield process.url, base
 
 
 @pytest.fixture
-def service(tmp_path):
-    base = str(tmp_path / "objects")
-    environ = {**os.environ, "STATEROOM_BACKEND_BASE": base}
-    with ServerProcess(["--db", ":memory:", "--backend", "file"], environ) as process:
-        yield Service(process, base)
+def service(process):
+    url, base = process
+    space = Space(url, f"races-{uuid4()}")
+    yield Service(space.url, base)
+    space.drop()
 
 
 REMOVALS = {

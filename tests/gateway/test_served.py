@@ -1,8 +1,6 @@
 """A served process: start-up errors, headers, and calls beside others that hang."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,10 +14,11 @@ from state.client.http import StateroomClient
 from state.model import envelope
 from state.model.reference_facts import Facts
 from state.model.scopes import AssetScope
-from state.process import ServerProcess, service_path
+from state.process import ServerProcess
 from state.store.store import Store
 from state.worker.accessors import AssetStateStoreAccessor
 from tests.support.backends import small
+from tests.support.starting import refusal
 from tests.support.values import Values
 from web.server.lanes import BACKEND_THREADS, lane_of
 from web.server.waitress import Server
@@ -45,21 +44,10 @@ def environ(tmp_path, **more):
     ],
 )
 def test_a_backend_that_cannot_be_loaded_stops_the_start(tmp_path, backend, message):
-    command = [
-        sys.executable,
-        str(service_path()),
-        "--db",
-        str(tmp_path / "x.db"),
-        "--backend",
-        backend,
-    ]
-    ended = subprocess.run(
-        command, env=environ(tmp_path), capture_output=True, text=True, timeout=60
-    )
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert message in ended.stderr
-    assert "Traceback" not in ended.stderr
+    options = ["--db", str(tmp_path / "x.db"), "--backend", backend]
+    status, line = refusal(*options, environ=environ(tmp_path))
+    assert status == 2
+    assert message in line
     Store(str(tmp_path / "x.db")).close()  # the file is unlocked
 
 

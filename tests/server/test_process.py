@@ -14,7 +14,7 @@ import requests
 
 from state import errors, process
 from state.cli.main import cli
-from state.process import ServerProcess, StartFailed
+from state.process import ServerProcess, StartFailed, service_path
 from state.store.database.ownership import owner
 from tests.support.waiting import wait_for
 from web.server.serve import CANNOT_LISTEN, command
@@ -25,12 +25,24 @@ def test_it_answers_as_soon_as_it_exists():
         assert requests.get(f"{served.url}/_stateroom/health").json()["status"] == "healthy"
 
 
-def test_two_may_run_at_once():
-    with (
-        ServerProcess(["--db", ":memory:"]) as first,
-        ServerProcess(["--db", ":memory:"]) as second,
-    ):
-        assert first.url != second.url
+def test_two_may_run_at_once(served):
+    with ServerProcess(["--db", ":memory:"]) as second:
+        assert served.url != second.url
+
+
+IS_COLLECTING = """
+import gc, runpy, sys
+from web.server.waitress import Server
+Server.run = lambda self: print(gc.isenabled())
+sys.argv = ["app.py", "--db", ":memory:", "--port", "0"]
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def test_it_collects_garbage_when_it_serves():
+    command = [sys.executable, "-c", IS_COLLECTING]
+    output = subprocess.check_output(command, cwd=service_path().parent, text=True)
+    assert output.splitlines()[-1] == "True"
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -3,8 +3,6 @@
 import functools
 import json
 import re
-import subprocess
-import sys
 import threading
 import time
 
@@ -12,9 +10,9 @@ import pytest
 from flask import request
 
 from app import create_app
-from state.process import service_path
 from state.store.tables import assets
 from tests.support.connections import MAX_BODY, PATIENCE, Connection, running
+from tests.support.starting import refusal
 from web.operation import SLOW, lane
 from web.server.app import App
 from web.server.lanes import SLOW_QUEUE, SLOW_THREADS, WRITE_THREADS
@@ -422,21 +420,11 @@ def test_foreign_address_is_an_os_error_and_leaves_no_thread(stuck, host):
         (["--host", "no.such.host.invalid", "--insecure"], "not an address of this machine"),
     ],
 )
-def test_a_process_that_cannot_listen_says_where_and_ends_with_9(stuck, options, words):
+def test_a_start_that_cannot_listen_says_where_and_ends_with_9(stuck, options, words):
     with running(stuck.app) as server:
-        command = [
-            sys.executable,
-            str(service_path()),
-            "--db",
-            ":memory:",
-            "--port",
-            str(server.port),
-            *options,
-        ]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert result.returncode == 9
-    assert result.stdout == ""
+        status, line = refusal("--db", ":memory:", "--port", str(server.port), *options)
+    assert status == 9
     assert re.fullmatch(
-        rf"stateroom: cannot listen on \S+:{server.port}: {words}.*; give another --(port|host)\n",
-        result.stderr,
+        rf"stateroom: cannot listen on \S+:{server.port}: {words}.*; give another --(port|host)",
+        line,
     )

@@ -123,6 +123,7 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
         service.store.announce(server.url)
         click.echo(banner(service, server.url, existed, stateroom()))
         gc.freeze()  # collecting the objects made at start would halt all requests for 30 ms
+        gc.enable()  # app.py disables it
         click.echo(READY + server.url)
         sys.stdout.flush()
         threading.Thread(

@@ -5,19 +5,19 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 
 import pytest
 
+from state.client.http import StateroomClient
 from state.errors import CorruptDatabase, DatabaseOwned, NotADatabase, StoreError
-from state.process import ServerProcess, service_path
+from state.process import ServerProcess
 from state.store import keyspaces
 from state.store.database import opening
 from state.store.database.ownership import lock_path, owner
 from state.store.store import Store
 from state.store.tables import assets
+from tests.support.starting import refusal
 
 
 @pytest.fixture
@@ -33,13 +33,8 @@ def path(tmp_path):
 
 
 def start(path):
-    """Run ``python app.py`` on a file that it refuses; return exit status and message."""
-    command = [sys.executable, str(service_path()), "--port", "0", "--db", str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    (line,) = result.stderr.splitlines()
-    assert result.stdout == ""
-    assert line.startswith("stateroom: ")
-    return result.returncode, line
+    """Serve a file that is refused; return exit status and message."""
+    return refusal("--db", str(path))
 
 
 def contents(folder):
@@ -199,19 +194,7 @@ def test_an_empty_file_counts_as_new(tmp_path):
 def killed(path):
     """A database whose last writes are still in the log of a process that was killed."""
     with ServerProcess(["--db", str(path)]) as process:
-        command = [
-            sys.executable,
-            "-m",
-            "state",
-            "--url",
-            process.url,
-            "set",
-            "--asset",
-            "a",
-            "late",
-            '"write"',
-        ]
-        subprocess.run(command, check=True, cwd=service_path().parent)
+        StateroomClient(process.url).asset(name="a").set("late", "write")
         process.kill()
     log = path.with_name("state.db-wal")
     assert b"late" in log.read_bytes()
