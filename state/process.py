@@ -17,6 +17,7 @@ from .forks import close_in_children
 DEFAULT_URL = "http://127.0.0.1:8103"
 READY = "ready "  # begins the line with the URL on standard output
 WITH_STDIN = "--until-stdin-closes"
+CANNOT_LISTEN = 9  # exit status
 START_TIMEOUT = 30  # seconds
 
 

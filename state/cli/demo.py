@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import tempfile
 import textwrap
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import urlencode
 import click
 
 from .. import __version__
-from ..process import DEFAULT_URL, ServerProcess
+from ..process import CANNOT_LISTEN, DEFAULT_URL, ServerProcess, StartFailed
 from ..words import count
 from .connection import private_environment
 
@@ -40,8 +39,7 @@ def demo(port: int | None, ends: bool) -> None:
     from ..demo.world import World
 
     with tempfile.TemporaryDirectory(prefix="stateroom-demo-") as folder:
-        environ = {**private_environment(), "STATEROOM_BACKEND_BASE": folder}
-        with ServerProcess([*_PRIVATE, "--port", str(port or _free_port())], environ) as process:
+        with _service(port, folder) as process:
             with Stateroom(process.url) as stateroom:
                 World(stateroom, Path(folder)).build()
                 click.echo(_welcome(process.url))
@@ -59,15 +57,15 @@ def _say(try_number: int, text: str) -> None:
     )
 
 
-def _free_port() -> int:
-    """The default port, or 0 for any other if something listens there."""
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", _PORT))
-        except OSError:
-            return 0
-    return _PORT
+def _service(port: int | None, folder: str) -> ServerProcess:
+    """A service on this port; without one on the default port, or any other if that is in use."""
+    environ = {**private_environment(), "STATEROOM_BACKEND_BASE": folder}
+    try:
+        return ServerProcess([*_PRIVATE, "--port", str(port or _PORT)], environ)
+    except StartFailed as error:
+        if port is not None or error.exit_status != CANNOT_LISTEN:
+            raise
+        return ServerProcess([*_PRIVATE, "--port", "0"], environ)
 
 
 def _wait() -> None:

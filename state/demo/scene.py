@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from ..client.attempts import Task
 from ..client.stateroom import Stateroom
 from .worker import WAITS
+from .world import start
 
 TASK = ("orders", "submit", "manual__demo")
 Say = Callable[[int, str], None]
@@ -96,6 +97,7 @@ def _worker(stateroom: Stateroom, task: Task, say: Say) -> Iterator[_Worker]:
         preexec_fn=os.setpgrp,  # Ctrl-C is for this process; the kernel ends a stopped one after it
     ) as process:
         try:
+            start(stateroom, task, process.pid)
             yield _Worker(process, lambda line: say(task.try_number, line))
         finally:
             process.kill()

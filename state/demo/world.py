@@ -51,20 +51,14 @@ class World:
     def _begin(self, dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> Task:
         """The first attempt of a task instance, whose worker has started."""
         task = self._stateroom.task(dag_id, task_id, run_id, map_index)
-        self._start(task)
+        start(self._stateroom, task, 4200)
         return task
-
-    def _start(self, task: Task, max_tries: int = 2) -> None:
-        """Tell when an attempt's worker started, and where."""
-        facts = {"state": "running", "max_tries": max_tries, "start_date": self._time(), **_WORKER}
-        row = {**scope_document(task.scope), "id": task.ti_id, "try_number": task.try_number}
-        self._put(task_instances=[{**row, **facts, "pid": 4200 + task.try_number}])
 
     def _retry(self, task: Task, delay: timedelta) -> Task:
         """The attempt after one that failed."""
         following = task.retry(delay)
         self._stateroom.clock.advance(delay)
-        self._start(following)
+        start(self._stateroom, following, 4300)
         return following
 
     def _time(self, seconds: float = 0) -> str:
@@ -167,6 +161,25 @@ class World:
         self._client.acting(task.token).task(task.ti_id).set("template", FOREIGN)
         task.report("success")
         self._client.call("POST", "/_stateroom/references/check", json={})
+
+
+def start(stateroom: Stateroom, task: Task, pid: int) -> None:
+    """Tell when an attempt's worker started, and where.
+
+    :param pid: of its process.
+    """
+    row = {
+        **scope_document(task.scope),
+        "id": task.ti_id,
+        "try_number": task.try_number,
+        "max_tries": 2,
+        "state": "running",
+        "start_date": to_text(stateroom.clock.now()),
+        "pid": pid,
+        **_WORKER,
+    }
+    client = StateroomClient(stateroom.url)
+    client.call("PUT", "/_stateroom/fixture", json={"task_instances": [row]})
 
 
 def _object_of(stateroom: Stateroom, key: str) -> Path:

@@ -575,3 +575,20 @@ def test_the_command_that_sets_a_first_key(world):
     assert context.params["run_id"] == "a b"
     assert context.params["map_index"] == 2
     assert context.params["key"] == "cursor"
+
+
+def test_a_long_run_id_is_cut_in_the_middle(world):
+    page = page_of(world, "/?show=runs")
+    assert 'title="manual__2026-01-01T00:00:00+00:00">manual__2026-01-01T0…:00+00:00</bdi>' in page
+
+
+def test_an_array_shows_a_hundred_members_and_more_on_demand(world):
+    put(world, "long", list(range(1500)))
+    page = page_of(world, KEY + "long")
+    (more,) = re.findall(r'1,400 members more: <a href="([^"]+)">show more', page)
+    assert "500 members more" in page_of(world, html.unescape(more).partition("#")[0])
+
+
+def test_a_value_is_shown_as_json_too_with_its_emoji(world):
+    put(world, "party", {"face": "🎉", "list": [1]})
+    assert '"face": "🎉",' in html.unescape(page_of(world, KEY + "party"))

@@ -157,6 +157,12 @@ def test_a_retry_is_one_attempt_with_both_of_its_ids(started):
     assert all(ti_id in table for ti_id in (TI, *ids))
 
 
+def test_a_superseded_attempt_that_never_ended_is_told_as_that(started):
+    following = {**EXTRACT, "id": NEXT, "state": "queued", "try_number": 2}
+    started.put(FIXTURE, json={"task_instances": [following]})
+    assert "1 superseded running" in section(started.get(TASK), "attempts")
+
+
 def test_a_later_attempt_is_a_row_of_its_own(started):
     end(started, "up_for_retry")
     following = {**EXTRACT, "id": NEXT, "state": "queued", "try_number": 2}

@@ -36,6 +36,7 @@ def register(app: Flask) -> None:
         exact,
         count,
         address,
+        middle,
         really_ago,
         preview,
         actor_name,
@@ -176,8 +177,19 @@ def address(ref: str) -> str:
     return f"{scheme}://…/{'/'.join(parts)}"
 
 
+def middle(text: str) -> str:
+    """A text of at most thirty letters, cut in the middle: a run id begins with what it is, and
+    ends with what tells it from others.
+    """
+    if len(text) <= 30:
+        return text
+    return f"{text[:20]}…{text[-9:]}"
+
+
 _DEEPEST = 12  # levels that are shown
-_MOST = 400  # nodes that are shown
+MEMBERS = 100  # of one object or array that are shown at first
+MOST_MEMBERS = 10_000  # that are shown on demand
+_NODES = 4  # nodes of the whole tree for each member of the largest part of it
 _LONGEST = 2000  # characters of one text that are shown
 _OPEN = 3  # levels that are unfolded
 READABLE = 2 * 1024 * 1024  # bytes; of a larger value only the beginning is shown
@@ -185,15 +197,16 @@ _BEGINNING = 4000  # characters
 Node = dict[str, Any]
 
 
-def tree(text: str) -> Node:
+def tree(text: str, members: int = MEMBERS) -> Node:
     """A value as a page shows it.
 
+    :param members: of one object or array, at most; the rest is counted.
     :returns: its ``root`` node; or its ``beginning`` with ``why`` no tree is shown.
     """
     if len(text) > READABLE:
         return {"beginning": text[:_BEGINNING], "why": "large"}
     try:
-        return {"root": _Tree().node(None, json.loads(text), 0)}
+        return {"root": _Tree(members).node(None, json.loads(text), 0)}
     except RecursionError:
         return {"beginning": text[:_BEGINNING], "why": "deeply nested"}
     except ValueError:  # a number of more digits than Python reads
@@ -209,8 +222,9 @@ def pretty(text: str) -> str:
 
 
 class _Tree:
-    def __init__(self) -> None:
-        self._left = _MOST
+    def __init__(self, members: int) -> None:
+        self._members = members
+        self._left = _NODES * members
 
     def node(self, name: str | int | None, value: Any, level: int) -> Node:
         """One node: its ``name``, ``type``, ``text`` or ``children``, and how many ``more``."""
@@ -226,7 +240,7 @@ class _Tree:
 
     def _inner(self, kind: str, items: list[tuple[Any, Any]], level: int) -> Node:
         children: list[Node] = []
-        for name, item in items:
+        for name, item in items[: self._members]:
             if level >= _DEEPEST or self._left <= 0:
                 break
             children.append(self.node(name, item, level + 1))

@@ -22,7 +22,7 @@ from ..responses import plain_text
 from ..service import setting
 from .browse import backend_name, named_owner
 from .examples import recipe
-from .formatting import pretty, tree
+from .formatting import MEMBERS, MOST_MEMBERS, pretty, tree
 from .forms import default_at
 from .urls import number
 
@@ -105,9 +105,14 @@ def show(
     g.namespace.journal.flush()
     facts["backend"] = backend_name()
     facts["tree"] = None
+    facts["more_members"] = None
     facts["text"] = None
     if text is not None:
-        facts["tree"] = tree(text)
+        members = MEMBERS
+        if "members" in request.args:
+            members = min(number("members", MEMBERS), MOST_MEMBERS)
+        facts["tree"] = tree(text, members)
+        facts["more_members"] = _more(members, outcome)
         if len(text) <= EDITABLE:
             facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
@@ -129,6 +134,13 @@ def show(
 def _earlier(changes: list[dict[str, Any]]) -> int | None:
     """The number of the latest event of a history that left a value in the row; None for none."""
     return next((event["seq"] for event in changes if event["kind"] == "value"), None)
+
+
+def _more(members: int, outcome: Outcome | None) -> int | None:
+    """How many members a link shows; None where all are shown that can be, or a form was sent."""
+    if outcome is not None or members >= MOST_MEMBERS:
+        return None
+    return members * 10
 
 
 def _shown_text(row: dict[str, Any] | None, outcome: Outcome | None) -> str | None:

@@ -18,7 +18,7 @@ import click
 from state import jwt_secret
 from state.errors import SettingError, StateError
 from state.masking import masked
-from state.process import READY, WITH_STDIN
+from state.process import CANNOT_LISTEN, READY, WITH_STDIN
 from state.signals import handle
 from state.store import snapshots
 from state.store.database.connections import MEMORY
@@ -31,7 +31,6 @@ from .lanes import lane_of
 from .serve_options import Serve, options
 from .waitress import Server
 
-CANNOT_LISTEN = 9  # exit status
 _AFTER_START = 1.0  # seconds; the first answers are not kept waiting
 _ALL_ADMINS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"
 
