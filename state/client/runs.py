@@ -134,7 +134,7 @@ class Runs:
 
     def state(self, scope: TaskScope) -> str | None:
         """The state of a task instance's current attempt; None without one."""
-        return (register.current(register.contents(self._client), scope) or {}).get("state")
+        return (register.current(self._client, scope) or {}).get("state")
 
     def with_backend(self, backend: Any, environ: Mapping[str, str]) -> dict[str, str]:
         """An environment that gives a backend to the task's process.

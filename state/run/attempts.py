@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ..model.clock import from_text
 from .errors import RunError
-from .register import Service, contents
+from .register import Service
 from .task import Record
 
 OnRecord = Callable[[Record], None]
@@ -37,7 +37,7 @@ def run_to_end(
     """
     ti_id = request["ti"]["id"]
     is_first = request["is_deferred"]
-    state = "deferred" if is_first else _run(job, request, on_record)
+    state = "deferred" if is_first else _run(service, job, request, on_record)
     while state == "deferred" and has_trigger:
         trigger = {**request, **_trigger(service, ti_id), "kind": "trigger", "is_first": is_first}
         is_first = False
@@ -47,8 +47,18 @@ def run_to_end(
         answer = service.call("POST", f"{_TASK_INSTANCES}/{ti_id}/resume", json=outcome)
         state = answer.json()["state"]
         if state == "queued":
-            state = _run(job, request, on_record)
+            state = _run(service, job, request, on_record)
     return state
+
+
+def settled(service: Service, ti_id: str) -> str:
+    """The state of an attempt that nobody runs any more.
+
+    One that its worker has left running has failed, or is up for retry, as a scheduler of Airflow
+    decides after a heartbeat timeout.
+    """
+    path = f"{_TASK_INSTANCES}/{ti_id}/heartbeat-timeout"
+    return str(service.call("POST", path).json()["state"])
 
 
 def defer(service: Service, request: Mapping[str, Any], deferral: Record) -> None:
@@ -65,26 +75,18 @@ def defer(service: Service, request: Mapping[str, Any], deferral: Record) -> Non
     service.acting(request["token"]).call("PATCH", path, json=body)
 
 
-def _run(job: Job, request: Mapping[str, Any], on_record: OnRecord) -> str:
-    states = []
-
-    def record(item: Record) -> None:
-        if "final_state" in item:
-            states.append(str(item["final_state"]).lower())
-        on_record(item)
-
-    end = job.ask({**request, "kind": "run"}, record)
+def _run(service: Service, job: Job, request: Mapping[str, Any], on_record: OnRecord) -> str:
+    end = job.ask({**request, "kind": "run"}, on_record)
     if end is None:
         raise RunError("the worker process ended while the task ran")
     if end["error"]:
         raise RunError(f"the supervisor could not run the task: {end['error'].strip()}")
-    return str(end["state"] or states[-1])
+    return settled(service, request["ti"]["id"])
 
 
 def _trigger(service: Service, ti_id: str) -> Record:
     """What the service holds of a deferred task instance's trigger."""
-    rows = contents(service)["task_instances"]
-    (trigger,) = [row["trigger"] for row in rows if row["id"] == ti_id]
+    trigger = service.call("GET", f"{_TASK_INSTANCES}/{ti_id}").json()["trigger"]
     seconds = None
     if trigger["timeout"] is not None:
         left = from_text(trigger["timeout"]) - from_text(trigger["created_date"])

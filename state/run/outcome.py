@@ -1,4 +1,4 @@
-"""What came of a run, from the log and from the contents of the namespace before and after."""
+"""What came of a run, from its log and from the attempt's own events."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from ..model import fixture_files, log_records
-from ..model.scopes import TaskScope, label, scope_document, scope_from
-from .register import Attempt
+from ..model import log_records
+from ..model.scopes import TaskScope
+from .changes import Change, Key
 from .task import Record
 
 _FAILED = ("failed", "up_for_retry")
-Document = dict[str, Any]
-Change = tuple[Any, Any]
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -27,9 +24,11 @@ class Outcome:
     :param log: the records of supervisor and task, each with ``timestamp``, ``level`` and
         ``event``.
     :param error: what the task raised, with its traceback as text; None if it raised nothing.
-    :param xcoms: what the task instance has pushed, by key.
-    :param changes: the keys that changed while it ran: their values before and after, by the name
-        of the scope (``etl/submit``, ``asset orders``) and key; None stands for no value.
+    :param xcoms: what this attempt has pushed, by key; nothing that a former one has left.
+    :param changes: the keys that this attempt has changed: their values before its first write and
+        after its last one, by the name of the scope (``etl/submit``, ``asset orders``) and key;
+        None stands for no value. What others write meanwhile is not among them. Like ``xcoms``,
+        they are from the journal, which is bounded (``--journal-limit``).
     """
 
     scope: TaskScope
@@ -48,67 +47,13 @@ class Outcome:
         return self.xcoms.get("return_value")
 
 
-def outcome(
-    scope: TaskScope,
-    attempt: Attempt,
-    state: str,
-    log: list[Record],
-    before: Document,
-    after: Document,
-) -> Outcome:
-    """The outcome of an attempt.
-
-    :param state: in which it ended.
-    :param before: the contents of the namespace before it ran, and ``after`` it.
-    """
-    return Outcome(
-        scope,
-        attempt.try_number,
-        attempt.max_tries,
-        attempt.id,
-        state,
-        log,
-        _error(state, log),
-        _xcoms(after, scope),
-        _changes(_entries(before), _entries(after)),
-    )
-
-
-def _xcoms(document: Document, scope: TaskScope) -> dict[str, Any]:
-    """What a task instance has pushed, by key."""
-    place = scope_document(scope)
-    return {
-        row["key"]: row["value"]
-        for row in document.get("xcoms", [])
-        if all(row.get(name) == place[name] for name in place)
-    }
-
-
-def _entries(document: Document) -> dict[Key, Any]:
-    """Every value of the namespace, by scope and key."""
-    rows = fixture_files.rows(document)
-    return {(label(scope_from(row)), row["key"]): row["value"] for row in rows}
-
-
-def _changes(before: dict[Key, Any], after: dict[Key, Any]) -> dict[Key, Change]:
-    return {
-        key: (before.get(key), after.get(key))
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
-    }
-
-
-def _error(state: str, log: list[Record]) -> str | None:
-    """Why an attempt failed: the exception that was logged last, or how its process ended."""
+def error_of(state: str, log: list[Record]) -> str | None:
+    """Why an attempt failed: the exception that was logged last, or else how its process ended."""
     if state not in _FAILED:
         return None
-    for record in reversed(log):
-        traceback = log_records.traceback_of(record)
-        if traceback is not None:
-            return traceback
-        if record.get("exit_code"):
-            return _exit(record["exit_code"])
-    return None
+    tracebacks = filter(None, map(log_records.traceback_of, reversed(log)))
+    exits = (_exit(record["exit_code"]) for record in reversed(log) if record.get("exit_code"))
+    return next(tracebacks, None) or next(exits, None)
 
 
 def _exit(code: int) -> str:

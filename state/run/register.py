@@ -6,14 +6,16 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 
+from ..errors import NotFound
 from ..model.clock import from_text
 from ..model.connections import connection
 from ..model.scopes import TaskScope, scope_document
 from .errors import RunError
 from .task import Task
 
-_CREATE = "/_stateroom/task-instances"
+_TASK_INSTANCES = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
 _ASSETS = "/_stateroom/assets"
 _FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
@@ -49,23 +51,19 @@ class Attempt(NamedTuple):
     max_tries: int
 
 
-def contents(service: Service) -> Document:
-    """The contents of the namespace, as a fixture document."""
-    document: Document = service.call("GET", _FIXTURE).json()
+def current(service: Service, scope: TaskScope) -> Document | None:
+    """The current attempt of a task instance, with its state; None if there is none."""
+    return _found(service, _TASK_INSTANCES, scope_document(scope))
+
+
+def _found(
+    service: Service, path: str, parameters: Mapping[str, Any] | None = None
+) -> Document | None:
+    try:
+        document: Document = service.call("GET", path, params=parameters).json()
+    except NotFound:
+        return None
     return document
-
-
-def current(document: Document, scope: TaskScope) -> Document | None:
-    """The current attempt of a task instance in a fixture document; None if there is none."""
-    return next(_rows(document, "task_instances", scope_document(scope)), None)
-
-
-def _rows(document: Document, part: str, members: Document) -> Iterator[Document]:
-    """The rows of a part of a document that have these members."""
-    for row in document.get(part, []):
-        row = {"map_index": -1, **row}
-        if all(row.get(name) == value for name, value in members.items()):
-            yield row
 
 
 def given(task: Task) -> Document:
@@ -84,24 +82,23 @@ def needs(
     task: Task,
     scope: TaskScope,
     dags: Document,
-    before: Document,
     shared: Document,
 ) -> None:
     """Register what a task reads: its run, the assets of the file, XComs of other tasks.
 
     :param dags: the Dags of the file, by their ids.
-    :param before: the contents of the namespace.
     :param shared: further parts of a fixture document.
     :raises RunError: for an XCom of an unknown task.
     """
-    _put_assets(service, dags, before)
+    for asset in sorted(_assets_of(dags), key=lambda asset: asset["type"] != "Asset"):
+        _put_asset(service, asset)
     xcoms = list(_xcoms(task, scope, dags[scope.dag_id]["tasks"]))
     document = {
-        "dag_runs": [_dag_run(scope, task.conf, before)],
+        "dag_runs": [_dag_run(service, scope, task.conf)],
         "task_instances": [
             {**place, "id": str(uuid.uuid4()), "state": "success"}
             for place, _ in xcoms
-            if next(_rows(before, "task_instances", place), None) is None
+            if _found(service, _TASK_INSTANCES, place) is None
         ],
         "xcoms": [{**place, "key": "return_value", "value": value} for place, value in xcoms],
         "asset_aliases": [
@@ -129,26 +126,24 @@ def _assets_of(dags: Document) -> Iterator[Document]:
             yield from facts["outlets"]
 
 
-def _put_assets(service: Service, dags: Document, before: Document) -> None:
-    """Create the assets that the file names.
+def _put_asset(service: Service, asset: Document) -> None:
+    """Create an asset that the file names, if there is none.
 
     One that was made by its name alone, or by its uri alone, gets the other from the file, and
     keeps its state. One that the file only refers to has its name as its uri, or its uri as its
     name.
     """
-    known = [asset for asset in before.get("assets", []) if asset.get("active", True)]
-    for asset in sorted(_assets_of(dags), key=lambda asset: asset["type"] != "Asset"):
-        names = _names(asset)
-        if not names or any(names.items() <= each.items() for each in known):
-            continue
-        same = next((each for each in known if names.items() & each.items()), None)
-        if same is not None:
-            same.update(names)
-            service.call("PUT", _FIXTURE, json={"assets": [same]})
-        else:
-            name = names.get("name") or names["uri"]
-            body = {"name": name, "uri": names.get("uri") or name}
-            known.append(service.call("POST", _ASSETS, json=body).json())
+    names = _names(asset)
+    if not names:
+        return
+    known = service.call("GET", _ASSETS, params=names).json()["assets"]
+    if any(names.items() <= each.items() for each in known):
+        return
+    if known:
+        service.call("PUT", _FIXTURE, json={"assets": [{**known[0], **names}]})
+    else:
+        name = names.get("name") or names["uri"]
+        service.call("POST", _ASSETS, json={"name": name, "uri": names.get("uri") or name})
 
 
 def _names(asset: Document) -> dict[str, str]:
@@ -178,10 +173,11 @@ def _xcoms(task: Task, scope: TaskScope, tasks: Tasks) -> Iterator[tuple[Documen
             )
 
 
-def _dag_run(scope: TaskScope, conf: Mapping[str, Any] | None, before: Document) -> Document:
+def _dag_run(service: Service, scope: TaskScope, conf: Mapping[str, Any] | None) -> Document:
     """The Dag run; the logical date of a new one is the one in its id."""
     run: Document = {"dag_id": scope.dag_id, "run_id": scope.run_id}
-    if not any(_rows(before, "dag_runs", run)):
+    path = f"/api/v2/dags/{quote(scope.dag_id, '')}/dagRuns/{quote(scope.run_id, '')}"
+    if _found(service, path) is None:
         moment = _moment(scope.run_id.partition("__")[2])
         if moment:
             for name in ("logical_date", "data_interval_start", "data_interval_end", "start_date"):
@@ -201,26 +197,23 @@ def _moment(text: str) -> str:
     return text
 
 
-def attempt(
-    service: Service, task: Task, scope: TaskScope, facts: Document, before: Document
-) -> Attempt:
+def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> Attempt:
     """Queue the next attempt of a task instance, as a scheduler does.
 
     A sensor that waits for its reschedule date goes on with the attempt that it has. Running a
     finished task instance once more gives it all its retries again, as clearing it does in Airflow.
 
     :param facts: of the task: its ``retries``, and the ``deferral`` from which it starts.
-    :param before: the contents of the namespace.
     """
-    former = current(before, scope) or {}
+    former = current(service, scope) or {}
     state = former.get("state")
     if state == "up_for_reschedule" and task.try_number is None:
-        row = service.call("GET", _CREATE, params=scope_document(scope)).json()
+        row = former
     else:
         body = scope_document(scope)
         if task.try_number is not None:
             body["try_number"] = task.try_number
-        row = service.call("POST", _CREATE, json=body).json()
+        row = service.call("POST", _TASK_INSTANCES, json=body).json()
     max_tries = former.get("max_tries") or facts["retries"]
     if state in _FINISHED:
         max_tries = former["try_number"] + facts["retries"]

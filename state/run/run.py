@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from ..model.clock import to_text
 from ..model.scopes import TaskScope, scope_document
-from . import attempts, environment, register, workers
+from . import attempts, changes, environment, register, workers
 from .airflow_worker.here import Here
 from .errors import DagNotImported, RunError
 from .log import send_log
-from .outcome import Outcome, outcome
+from .outcome import Outcome, error_of
 from .register import Attempt, Service
 from .task import Options, Record, Task
 from .workers import Job
@@ -57,19 +57,51 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
         dag_id = _dag_id(ready.dags, task, path)
         facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
-        before = register.contents(service)
-        register.needs(service, task, scope, ready.dags, before, shared)
-        attempt = register.attempt(service, task, scope, facts, before)
-        options.on_attempt(scope, attempt.id)
-        if ready.version not in TRIED:
-            record(_warning(ready.version))
-        request = _request(service, scope, attempt, token)
-        if facts["deferral"] is not None:
-            attempts.defer(service, request, facts["deferral"])
-            request["is_deferred"] = True
-        state = attempts.run_to_end(service, ready.job, request, options.trigger, record)
-    send_log(service, attempt.id, log)
-    return outcome(scope, attempt, state, log, before, register.contents(service))
+        register.needs(service, task, scope, ready.dags, shared)
+        after = changes.last_event(service)
+        attempt = register.attempt(service, task, scope, facts)
+        try:
+            options.on_attempt(scope, attempt.id)
+            if ready.version not in TRIED:
+                record(_warning(ready.version))
+            request = _request(service, scope, attempt, token)
+            if facts["deferral"] is not None:
+                attempts.defer(service, request, facts["deferral"])
+                request["is_deferred"] = True
+            state = attempts.run_to_end(service, ready.job, request, options.trigger, record)
+        except BaseException:  # an interrupt too: nobody runs it any more
+            attempts.settled(service, attempt.id)
+            raise
+        finally:
+            send_log(service, attempt.id, log)
+    return _outcome(service, scope, attempt, state, log, after)
+
+
+def _outcome(
+    service: Service,
+    scope: TaskScope,
+    attempt: Attempt,
+    state: str,
+    log: list[Record],
+    after: int,
+) -> Outcome:
+    """The outcome of an attempt.
+
+    :param state: in which it ended.
+    :param after: the number of the last event before the run.
+    """
+    events = changes.events_of(service, attempt.id, after)
+    return Outcome(
+        scope,
+        attempt.try_number,
+        attempt.max_tries,
+        attempt.id,
+        state,
+        log,
+        error_of(state, log),
+        changes.xcoms_of(scope, events),
+        changes.changes_of(service, events),
+    )
 
 
 def dag_path(dag_file: str) -> str:

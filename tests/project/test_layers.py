@@ -46,6 +46,7 @@ LAYERS = (
     ("state.client.attempts", "state.client.events", "state.client.http"),
     ("state.run",),
     ("state.run.log", "state.run.outcome"),
+    ("state.run.changes",),
     ("state.run.environment", "state.run.register"),
     ("state.run.task", "state.run.workers"),
     ("state.run.airflow_worker", "state.run.errors"),

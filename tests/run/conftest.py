@@ -1,7 +1,14 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from state.client.http import StateroomClient
 from state.client.stateroom import Stateroom
+from state.run.run import Options
+from tests.run.processes import end
+
+PLUGINS = Path(__file__).with_name("plugins")
 
 
 @pytest.fixture
@@ -24,3 +31,23 @@ def notes(tmp_path):
     path = tmp_path / "notes"
     path.touch()
     return path
+
+
+@pytest.fixture(scope="module")
+def kept_in(tmp_path_factory):
+    """The folder of a worker that the tests of a module use."""
+    folder = tmp_path_factory.mktemp("kept")
+    yield str(folder)
+    end(folder)
+
+
+@pytest.fixture
+def options(airflow_python, kept_in, notes):
+    variables = {
+        **os.environ,
+        "XDG_RUNTIME_DIR": kept_in,
+        "AIRFLOW_HOME": kept_in,
+        "PYTHONPATH": str(PLUGINS),
+        "NOTES": str(notes),
+    }
+    return Options(variables, airflow_python)

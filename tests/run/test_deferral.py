@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from state.run.run import Options, Task, run
-from tests.run.processes import end, marked
+from tests.run.processes import marked
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.airflow
@@ -18,26 +18,6 @@ pytestmark = pytest.mark.airflow
 HERE = Path(__file__).parent
 DAGS = str(HERE / "dags/deferral.py")
 FAILURE = "Trigger failure"
-
-
-@pytest.fixture(scope="module")
-def kept_in(tmp_path_factory):
-    """The folder of a worker that all tests of this module use."""
-    folder = tmp_path_factory.mktemp("kept")
-    yield str(folder)
-    end(folder)
-
-
-@pytest.fixture
-def options(airflow_python, kept_in, notes):
-    variables = {
-        **os.environ,
-        "XDG_RUNTIME_DIR": kept_in,
-        "AIRFLOW_HOME": kept_in,
-        "PYTHONPATH": str(HERE / "plugins"),
-        "NOTES": str(notes),
-    }
-    return Options(variables, airflow_python)
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+"""What a run knows of its attempt: its state, its log, its changes, its XComs, and its end."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from state.model.scopes import TaskScope
+from state.run import register
+from state.run.errors import RunError
+from state.run.run import Task, run
+from tests.run.processes import marked
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.airflow
+
+DIES = str(Path(__file__).parent / "dags/attempts_that_die.py")
+TASKS = str(Path(__file__).parent / "dags/attempts.py")
+
+
+def scope(task_id):
+    return TaskScope("attempts", "test", task_id)
+
+
+def log_of(client, ti_id):
+    records = client.ask("GET", f"/_stateroom/task-instances/{ti_id}/log")["records"]
+    return [record["event"] for record in records]
+
+
+def first_attempt(client, task_id):
+    """The facts of the first attempt of a task, current or former."""
+    events = client.ask("GET", "/_stateroom/journal?limit=1000")["events"]
+    created = [event for event in events if event["op"] == "create" and event["scope"]]
+    ti_id = next(
+        event["actor"]["ti_id"] for event in created if event["scope"].get("task_id") == task_id
+    )
+    return client.ask("GET", f"/_stateroom/task-instances/{ti_id}")
+
+
+def test_the_state_does_not_depend_on_the_log(client, options):
+    variables = {**options.variables, "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+    outcome = run(client, None, Task(TASKS, "raises"), replace(options, variables=variables))
+    assert outcome.state == "up_for_retry"
+    assert outcome.error.endswith("ValueError: no")
+
+
+def test_two_runs_at_a_time_know_their_own_changes(client, options):
+    def meet(task_id):
+        return run(client, None, Task(TASKS, task_id), options)
+
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(meet, ["meets", "meets_too"])
+    assert first.changes == {("attempts/meets", "page"): (None, "meets")}
+    assert second.changes == {("attempts/meets_too", "page"): (None, "meets_too")}
+
+
+def test_xcoms_of_a_former_attempt_are_not_this_ones(client, options):
+    former = run(client, None, Task(TASKS, "pushes"), options)
+    assert former.xcoms == {"extra": 1, "return_value": 2}
+    again = run(client, None, Task(DIES, "pushes"), options)
+    assert again.error == "the process of the task ended with status 3"
+    assert client.ask("GET", "/execution/xcoms/attempts/test/pushes/extra")["value"] == 1
+    assert again.xcoms == {}
+
+
+def test_a_killed_worker_leaves_an_attempt_that_is_retried(client, options, notes, kept_in):
+    def kill(record):
+        wait_for(lambda: "sleeps" in notes.read_text(), 30)
+        for pid in marked(kept_in):
+            os.kill(pid, signal.SIGKILL)
+
+    observed = replace(options, on_record=kill)
+    with pytest.raises(RunError, match="the worker process ended while the task ran"):
+        run(client, None, Task(TASKS, "sleeps"), observed)
+    facts = first_attempt(client, "sleeps")
+    assert facts["state"] == "up_for_retry"
+    assert not facts["is_current"]
+    assert register.current(client, scope("sleeps"))["state"] == "up_for_retry"
+    assert log_of(client, facts["id"])
+
+
+@pytest.mark.parametrize("keep", ["--keep", "--no-keep"])
+def test_an_interrupt_ends_the_attempt_and_keeps_its_log(client, options, notes, keep):
+    arguments = [sys.executable, "-m", "state", "run", TASKS, "sleeps", "--url", client.url]
+    arguments += ["--airflow-python", options.airflow_python, keep]
+    command = subprocess.Popen(
+        arguments,
+        env=options.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    read_until(command.stdout, "about to sleep")
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=30)
+    assert command.returncode != 0
+    facts = first_attempt(client, "sleeps")
+    assert facts["state"] == "up_for_retry"
+    assert "about to sleep" in log_of(client, facts["id"])
+
+
+def read_until(file, text):
+    """The lines of a file up to one with a text."""
+    lines = []
+    for line in file:
+        lines.append(line)
+        if text in line:
+            return lines
+    raise AssertionError("".join(lines))

@@ -1,0 +1,131 @@
+"""What came of a run, from the records of its log and the attempt's own events."""
+
+import pytest
+
+from state.errors import ServiceError
+from state.model.scopes import TaskScope
+from state.run import changes, outcome
+
+SCOPE = TaskScope("etl", "test", "load")
+RAISED = {"event": "Task failed", "error_detail": [{"exc_type": "ValueError", "exc_value": "no"}]}
+ENDED = {"event": "Process exited abnormally", "exit_code": 1}
+TRACEBACK = "Traceback (most recent call last):\nValueError: no"
+
+
+@pytest.mark.parametrize("log", [[RAISED, ENDED], [ENDED, RAISED], [RAISED]])
+def test_the_traceback_goes_before_an_exit_code(log):
+    assert outcome.error_of("failed", log) == TRACEBACK
+
+
+def test_the_last_of_two_tracebacks_is_the_error():
+    earlier = {**RAISED, "error_detail": [{"exc_type": "KeyError", "exc_value": "k"}]}
+    assert outcome.error_of("failed", [earlier, RAISED, ENDED]) == TRACEBACK
+
+
+def test_the_exit_code_is_the_error_without_a_traceback():
+    assert outcome.error_of("failed", [ENDED]) == "the process of the task ended with status 1"
+
+
+def test_a_success_has_no_error():
+    assert outcome.error_of("success", [RAISED, ENDED]) is None
+
+
+@pytest.fixture
+def observed(client):
+    """The function that returns the changes of an attempt from now on, and its XComs."""
+
+    def observe(ti_id):
+        after = changes.last_event(client)
+
+        def result():
+            events = changes.events_of(client, ti_id, after)
+            return changes.changes_of(client, events), changes.xcoms_of(SCOPE, events)
+
+        return result
+
+    return observe
+
+
+@pytest.fixture
+def task(stateroom):
+    return stateroom.task("etl", "load")
+
+
+@pytest.fixture
+def client(stateroom):
+    return stateroom._client
+
+
+def changed(result):
+    return result()[0]
+
+
+def test_a_change_has_the_values_before_and_after(observed, task):
+    task.set("page", 1)
+    result = observed(task.ti_id)
+    task.set("page", 2)
+    task.set("page", 3)
+    task.set("new", "a")
+    assert changed(result) == {("etl/load", "new"): (None, "a"), ("etl/load", "page"): (1, 3)}
+
+
+def test_a_deleted_key_has_no_value_after(observed, task):
+    task.set("page", 1)
+    task.set("other", 1)
+    result = observed(task.ti_id)
+    task.delete("page")
+    task.delete("missing")
+    assert changed(result) == {("etl/load", "page"): (1, None)}
+    task.clear()
+    assert changed(result)["etl/load", "other"] == (1, None)
+
+
+def test_a_key_that_has_its_value_again_is_not_changed(observed, task):
+    task.set("page", 1)
+    result = observed(task.ti_id)
+    task.set("page", 2)
+    task.set("page", 1)
+    assert changed(result) == {}
+
+
+def test_changes_of_others_are_not_the_attempts(observed, task, stateroom):
+    result = observed(task.ti_id)
+    other = stateroom.task("etl", "extract")
+    orders = task.context(assets=["orders"])["asset_state_store"]["orders"]
+    theirs = other.context(assets=["orders"])["asset_state_store"]["orders"]
+    theirs.set("watermark", 1)
+    orders.set("watermark", 2)
+    theirs.set("watermark", 3)
+    other.set("page", 1)
+    assert changed(result) == {("asset orders", "watermark"): (1, 2)}
+
+
+def test_a_change_that_was_refused_is_none(observed, task, stateroom):
+    result = observed(task.ti_id)
+    with stateroom.faults.add("set", "page", status=403), pytest.raises(ServiceError):
+        task.set("page", 1)
+    assert changed(result) == {}
+
+
+def test_many_changes_are_read_page_by_page(observed, task):
+    result = observed(task.ti_id)
+    for number in range(1050):
+        task.set("page", number)
+    assert changed(result) == {("etl/load", "page"): (None, 1049)}
+
+
+def push(stateroom, task, key, value, method="POST"):
+    client = stateroom._client.acting(task.attempt.token)
+    client.call(method, f"/execution/xcoms/etl/test/load/{key}", json=value)
+
+
+def test_xcoms_are_those_that_the_attempt_pushed(observed, stateroom, task):
+    push(stateroom, task, "former", 1)
+    retry = task.retry()
+    result = observed(retry.ti_id)
+    assert result()[1] == {}
+    push(stateroom, retry, "own", [1])
+    push(stateroom, retry, "own", [2])
+    push(stateroom, retry, "gone", 1)
+    push(stateroom, retry, "gone", None, "DELETE")
+    assert result()[1] == {"own": [2]}
