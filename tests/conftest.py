@@ -36,6 +36,17 @@ def pytest_configure():
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """For ``-n auto`` one more than there are processors: many tests wait, for a process or a
+    deadline, and leave one idle.
+    """
+    workers = yield
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return workers
+    return workers + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Keep the collected tests out of garbage collections.

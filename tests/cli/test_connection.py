@@ -1,5 +1,6 @@
 """Which service a command talks to: an address, the owner of a file, a private one."""
 
+import contextlib
 import json
 
 import click
@@ -10,6 +11,9 @@ from click.testing import CliRunner
 from state.cli.connection import OPTIONS
 from state.cli.main import cli
 from state.process import ServerProcess
+from state.store.store import Store
+from state.store.tables import assets
+from tests.support.space import Space
 from tests.support.world import SECRET
 
 ASSET = '{"assets": [{"id": 1, "name": "orders", "uri": "u"}]}'
@@ -22,11 +26,12 @@ def run():
 
 
 @pytest.fixture
-def database(run, tmp_path):
+def database(tmp_path):
     """A file that no process serves."""
-    path = tmp_path / "state.db"
-    assert run("import", "-", "--db", str(path), input=ASSET).exit_code == 0
-    return str(path)
+    path = str(tmp_path / "state.db")
+    with contextlib.closing(Store(path)) as store:
+        assets.create_asset(store.namespace(), "orders")
+    return path
 
 
 def leaves(group):
@@ -80,22 +85,14 @@ def test_an_answer_of_another_service_is_reported(run, monkeypatch):
     assert "is not JSON; is it a Stateroom?" in result.output
 
 
-def test_a_namespace_is_an_address(run):
-    with ServerProcess(["--db", ":memory:"]) as service:
-        assert (
-            requests.post(f"{service.url}/_stateroom/namespaces", json={"name": "one"}).status_code
-            == 201
-        )
-        assert run("import", "-", "--url", f"{service.url}/ns/one", input=ASSET).exit_code == 0
-        assert (
-            run("set", "k", "1", "--asset", "orders", "--url", f"{service.url}/ns/one").exit_code
-            == 0
-        )
-        assert (
-            run("get", "k", "--asset", "orders", "--url", f"{service.url}/ns/one").output == "1\n"
-        )
-        assert run("get", "k", "--asset", "orders", "--url", service.url).exit_code == 1
-        assert "one" in run("list", "--url", f"{service.url}/ns/oen").output
+def test_a_namespace_is_an_address(run, served):
+    space = Space(served.url, "atlas")
+    assert run("import", "-", "--url", space.url, input=ASSET).exit_code == 0
+    assert run("set", "k", "1", "--asset", "orders", "--url", space.url).exit_code == 0
+    assert run("get", "k", "--asset", "orders", "--url", space.url).output == "1\n"
+    assert run("get", "k", "--asset", "orders", "--url", served.url).exit_code == 1
+    assert "atlas" in run("list", "--url", f"{served.url}/ns/altas").output
+    space.drop()
 
 
 def test_a_missing_token_is_reported_with_what_to_do(run):

@@ -1,5 +1,6 @@
 """``stateroom exec``: the command's own exit status, its signals, its report."""
 
+import contextlib
 import json
 import os
 import pty
@@ -9,6 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from state.cli.main import cli
+from state.model.scopes import TaskScope
+from state.store import keyspaces
+from state.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 WAIT = "import signal, time\ntry:\n    print('ready', flush=True); time.sleep(30)\n"
@@ -22,6 +29,12 @@ def execute(*command, options=(), group=(), environ=None):
     call = exec_call(*command, options=options, group=group)
     environ = {**os.environ, **(environ or {})}
     return subprocess.run(call, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+
+
+def status_of(*command, options=(), group=(), environ=None):
+    """The exit status of ``stateroom exec`` in this process, which does not catch the output."""
+    arguments = [*group, "exec", *options, "--", *command]
+    return CliRunner().invoke(cli, arguments, env=environ).exit_code
 
 
 def python(program):
@@ -39,7 +52,7 @@ with Stateroom(os.environ["STATEROOM_URL"]) as stateroom:
 
 @pytest.mark.parametrize("status", [0, 1, 7, 255])
 def test_its_exit_status_is_the_commands(status):
-    assert execute(*python(f"raise SystemExit({status})")).returncode == status
+    assert status_of(*python(f"raise SystemExit({status})")) == status
 
 
 def test_the_command_finds_the_service_and_its_own_options():
@@ -59,11 +72,11 @@ SECRETS = [
 
 @pytest.mark.parametrize(("name", "value"), SECRETS)
 def test_a_secret_for_real_workers_does_not_close_it(name, value):
-    assert execute(*python(KEEP), environ={name: value}).returncode == 0
+    assert status_of(*python(KEEP), environ={name: value}) == 0
 
 
 def test_the_report_has_a_folder_for_each_namespace(tmp_path):
-    assert execute(*python(KEEP), options=["--report", str(tmp_path / "new")]).returncode == 0
+    assert status_of(*python(KEEP), options=["--report", str(tmp_path / "new")]) == 0
     folder = tmp_path / "new" / "default"
     assert 'etl/submit  set     job_id  "job-42"' in (folder / "timeline.txt").read_text()
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
@@ -111,7 +124,7 @@ def test_a_command_that_cannot_be_run_has_a_shells_exit_status(tmp_path, name, s
 
 
 def test_a_command_that_a_signal_ends_is_128_and_its_number():
-    assert execute(*python("import os; os.kill(os.getpid(), 9)")).returncode == 137
+    assert status_of(*python("import os; os.kill(os.getpid(), 9)")) == 137
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -161,7 +174,7 @@ def test_ctrl_c_reaches_the_command_once_and_keeps_the_report(tmp_path, interrup
 
 def test_state_is_kept_where_a_database_is_named(tmp_path):
     database = str(tmp_path / "s.db")
-    assert execute(*python(KEEP), group=["--db", database]).returncode == 0
-    call = [sys.executable, "-m", "state", "--db", database, "get", "job_id"]
-    scope = ["--dag", "etl", "--run", "test", "--task", "submit"]
-    assert subprocess.check_output([*call, *scope], cwd=ROOT, text=True) == '"job-42"\n'
+    assert status_of(*python(KEEP), group=["--db", database]) == 0
+    scope = TaskScope("etl", "test", "submit")
+    with contextlib.closing(Store(database)) as store:
+        assert keyspaces.task(store.namespace(), scope).get("job_id") == "job-42"

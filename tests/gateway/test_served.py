@@ -18,7 +18,7 @@ from state.process import ServerProcess
 from state.store.store import Store
 from state.worker.accessors import AssetStateStoreAccessor
 from tests.support.backends import small
-from tests.support.starting import refusal
+from tests.support.connections import refusal
 from tests.support.values import Values
 from web.server.lanes import BACKEND_THREADS, lane_of
 from web.server.waitress import Server

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import in_each
+
 ROOT = Path(__file__).parent.parent.parent
 # Each may import what stands below it and its own modules, not what stands beside it.
 # A package stands for those of its modules that have no line of their own.
@@ -138,7 +140,7 @@ def name_of(path):
 
 
 MODULES = {name_of(path): path for path in sources()}
-SOURCES = pytest.mark.parametrize("path", MODULES.values(), ids=MODULES)
+of_each_module = in_each(MODULES.values())
 
 
 @functools.cache
@@ -243,7 +245,7 @@ IMPORTS = {
 }
 
 
-@SOURCES
+@of_each_module
 def test_imports_point_down(path):
     module = name_of(path)
     up = [
@@ -294,7 +296,7 @@ def test_a_folder_has_at_most_16_modules(folder):
     assert len(modules) <= 16, f"{folder.name}/ has {len(modules)} modules: split it by noun"
 
 
-@SOURCES
+@of_each_module
 def test_a_library_is_imported_only_where_it_belongs(path):
     name = str(path.relative_to(ROOT))
     roots = {module.split(".")[0] for module in imported(path)}
@@ -336,7 +338,7 @@ def test_a_read_of_the_environment_is_found(line):
     assert any(reads_the_environment(node) for node in ast.walk(ast.parse(line)))
 
 
-@SOURCES
+@of_each_module
 def test_only_what_no_statement_can_import_is_imported_by_name(path):
     name = str(path.relative_to(ROOT))
     by_name = any(imports_by_name(node) for node in nodes_of(path))
@@ -346,14 +348,14 @@ def test_only_what_no_statement_can_import_is_imported_by_name(path):
     )
 
 
-@SOURCES
+@of_each_module
 def test_only_the_outermost_modules_read_the_environment(path):
     reads = any(reads_the_environment(node) for node in nodes_of(path))
     outermost = str(path.relative_to(ROOT)).startswith(READ_THE_ENVIRONMENT)
     assert outermost or not reads, "take what it needs as an argument"
 
 
-@SOURCES
+@of_each_module
 def test_sql_has_no_numbered_placeholders(path):
     texts = [
         node.value

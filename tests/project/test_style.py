@@ -3,15 +3,11 @@
 import ast
 from pathlib import Path
 
-import pytest
+from tests.support.each import in_each
 
 TESTS = Path(__file__).parent.parent
 MOST_LETTERS = 60
-
-
-EACH_FILE = pytest.mark.parametrize(
-    "path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.stem
-)
+of_each_file = in_each(sorted(TESTS.rglob("test_*.py")))
 
 
 def states_several_facts(node):
@@ -29,7 +25,7 @@ def named_tests(path):
             yield node
 
 
-@EACH_FILE
+@of_each_file
 def test_the_name_of_a_test_is_short(path):
     long = [
         f"line {test.lineno}: {test.name}"
@@ -39,7 +35,7 @@ def test_the_name_of_a_test_is_short(path):
     assert not long, f"{path.name}: name the behaviour in at most {MOST_LETTERS} letters: {long}"
 
 
-@EACH_FILE
+@of_each_file
 def test_an_assert_states_one_fact(path):
     nodes = ast.walk(ast.parse(path.read_text()))
     lines = [node.lineno for node in nodes if states_several_facts(node)]

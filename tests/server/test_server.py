@@ -11,8 +11,7 @@ from flask import request
 
 from app import create_app
 from state.store.tables import assets
-from tests.support.connections import MAX_BODY, PATIENCE, Connection, running
-from tests.support.starting import refusal
+from tests.support.connections import MAX_BODY, PATIENCE, Connection, refusal, running
 from web.operation import SLOW, lane
 from web.server.app import App
 from web.server.lanes import SLOW_QUEUE, SLOW_THREADS, WRITE_THREADS

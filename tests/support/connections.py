@@ -4,8 +4,12 @@ import contextlib
 import socket
 import threading
 
+from click.testing import CliRunner
+
+from app import create_app
 from web.server.app import App
 from web.server.lanes import lane_of
+from web.server.serve import command
 from web.server.waitress import Server
 
 PATIENCE = 10  # seconds until a wait counts as stuck
@@ -71,3 +75,16 @@ class Connection:
     def close(self):
         self.file.close()
         self.socket.close()
+
+
+def refusal(*options, environ=None):
+    """Run ``serve`` with options that it refuses, without a process of its own; return its exit
+    status and the one line that it writes.
+    """
+    runner = CliRunner(env=environ)
+    arguments = ["--port", "0", *options]
+    result = runner.invoke(command, arguments, obj=create_app, catch_exceptions=False)
+    (line,) = result.stderr.splitlines()
+    assert result.stdout == ""
+    assert line.startswith("stateroom: ")
+    return result.exit_code, line

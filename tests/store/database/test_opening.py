@@ -17,7 +17,7 @@ from state.store.database import opening
 from state.store.database.ownership import lock_path, owner
 from state.store.store import Store
 from state.store.tables import assets
-from tests.support.starting import refusal
+from tests.support.connections import refusal
 
 
 @pytest.fixture
