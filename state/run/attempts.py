@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ..model.clock import from_text
@@ -59,6 +60,16 @@ def settled(service: Service, ti_id: str) -> str:
     """
     path = f"{_TASK_INSTANCES}/{ti_id}/heartbeat-timeout"
     return str(service.call("POST", path).json()["state"])
+
+
+@contextmanager
+def settled_at_an_error(service: Service, ti_id: str) -> Iterator[None]:
+    """Leave no attempt running behind if the context ends by an error or an interrupt."""
+    try:
+        yield
+    except BaseException:
+        settled(service, ti_id)
+        raise
 
 
 def defer(service: Service, request: Mapping[str, Any], deferral: Record) -> None:

@@ -90,8 +90,8 @@ def needs(
     :param shared: further parts of a fixture document.
     :raises RunError: for an XCom of an unknown task.
     """
-    for asset in sorted(_assets_of(dags), key=lambda asset: asset["type"] != "Asset"):
-        _put_asset(service, asset)
+    for names in _asset_names(dags):
+        _put_asset(service, names)
     xcoms = list(_xcoms(task, scope, dags[scope.dag_id]["tasks"]))
     document = {
         "dag_runs": [_dag_run(service, scope, task.conf)],
@@ -126,16 +126,20 @@ def _assets_of(dags: Document) -> Iterator[Document]:
             yield from facts["outlets"]
 
 
-def _put_asset(service: Service, asset: Document) -> None:
+def _asset_names(dags: Document) -> list[dict[str, str]]:
+    """The name and uri of each asset of the file, then the one that each reference has."""
+    assets = sorted(_assets_of(dags), key=lambda asset: asset["type"] != "Asset")
+    names = {frozenset(_names(asset).items()): _names(asset) for asset in assets}
+    return [each for each in names.values() if each]
+
+
+def _put_asset(service: Service, names: dict[str, str]) -> None:
     """Create an asset that the file names, if there is none.
 
     One that was made by its name alone, or by its uri alone, gets the other from the file, and
     keeps its state. One that the file only refers to has its name as its uri, or its uri as its
     name.
     """
-    names = _names(asset)
-    if not names:
-        return
     known = service.call("GET", _ASSETS, params=names).json()["assets"]
     if any(names.items() <= each.items() for each in known):
         return

@@ -14,7 +14,7 @@ from ..model.scopes import TaskScope, scope_document
 from . import attempts, changes, environment, register, workers
 from .airflow_worker.here import Here
 from .errors import DagNotImported, RunError
-from .log import send_log
+from .log import Log
 from .outcome import Outcome, error_of
 from .register import Attempt, Service
 from .task import Options, Record, Task
@@ -46,13 +46,6 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     python = workers.python_of(options.airflow_python, options.in_process)
     path = dag_path(task.dag_file)
     variables = environment.of_worker(path, service.url, options.variables)
-    log: list[Record] = []
-
-    def record(item: Record) -> None:
-        log.append(item)
-        if options.on_record is not None:
-            options.on_record(item)
-
     with _ready(python, variables, path, options) as ready:
         dag_id = _dag_id(ready.dags, task, path)
         facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)
@@ -60,8 +53,9 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
         register.needs(service, task, scope, ready.dags, shared)
         after = changes.last_event(service)
         attempt = register.attempt(service, task, scope, facts)
-        try:
+        with attempts.settled_at_an_error(service, attempt.id), Log(service, attempt.id) as log:
             options.on_attempt(scope, attempt.id)
+            record = _recorder(log, options.on_record)
             if ready.version not in TRIED:
                 record(_warning(ready.version))
             request = _request(service, scope, attempt, token)
@@ -69,12 +63,19 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
                 attempts.defer(service, request, facts["deferral"])
                 request["is_deferred"] = True
             state = attempts.run_to_end(service, ready.job, request, options.trigger, record)
-        except BaseException:  # an interrupt too: nobody runs it any more
-            attempts.settled(service, attempt.id)
-            raise
-        finally:
-            send_log(service, attempt.id, log)
-    return _outcome(service, scope, attempt, state, log, after)
+    return _outcome(service, scope, attempt, state, log.records, after)
+
+
+def _recorder(log: Log, on_record: Callable[[Record], None] | None) -> Callable[[Record], None]:
+    """What takes each record of the log."""
+    if on_record is None:
+        return log.add
+
+    def record(item: Record) -> None:
+        log.add(item)
+        on_record(item)
+
+    return record
 
 
 def _outcome(

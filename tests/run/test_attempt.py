@@ -19,8 +19,9 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.airflow
 
-DIES = str(Path(__file__).parent / "dags/attempts_that_die.py")
-TASKS = str(Path(__file__).parent / "dags/attempts.py")
+HERE = Path(__file__).parent
+DIES = str(HERE / "dags/attempts_that_die.py")
+TASKS = str(HERE / "dags/attempts.py")
 
 
 def scope(task_id):
@@ -84,19 +85,26 @@ def test_a_killed_worker_leaves_an_attempt_that_is_retried(client, options, note
     assert log_of(client, facts["id"])
 
 
-@pytest.mark.parametrize("keep", ["--keep", "--no-keep"])
-def test_an_interrupt_ends_the_attempt_and_keeps_its_log(client, options, notes, keep):
+@pytest.fixture
+def command(client, options, request):
+    """A command that runs the task that sleeps, with a handler of SIGINT as in a shell."""
     arguments = [sys.executable, "-m", "state", "run", TASKS, "sleeps", "--url", client.url]
-    arguments += ["--airflow-python", options.airflow_python, keep]
-    command = subprocess.Popen(
+    arguments += ["--airflow-python", options.airflow_python, getattr(request, "param", "--keep")]
+    with subprocess.Popen(
         arguments,
         env=options.variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    read_until(command.stdout, "about to sleep")
+    ) as command:
+        yield command
+        command.kill()
+
+
+@pytest.mark.parametrize("command", ["--keep", "--no-keep"], indirect=True)
+def test_an_interrupt_ends_the_attempt_and_keeps_its_log(client, command):
+    assert any("about to sleep" in line for line in command.stdout)
     command.send_signal(signal.SIGINT)
     command.communicate(timeout=30)
     assert command.returncode != 0
@@ -105,11 +113,22 @@ def test_an_interrupt_ends_the_attempt_and_keeps_its_log(client, options, notes,
     assert "about to sleep" in log_of(client, facts["id"])
 
 
-def read_until(file, text):
-    """The lines of a file up to one with a text."""
-    lines = []
-    for line in file:
-        lines.append(line)
-        if text in line:
-            return lines
-    raise AssertionError("".join(lines))
+def test_the_log_is_there_while_the_task_runs(client, command):
+    assert any("about to sleep" in line for line in command.stdout)
+    facts = first_attempt(client, "sleeps")
+    assert facts["state"] == "running"
+    wait_for(lambda: "about to sleep" in log_of(client, facts["id"]), 30)
+
+
+def test_no_run_exports_the_namespace(client, options):
+    calls = []
+
+    def note(response, **_):
+        calls.append((response.request.method, response.request.path_url.partition("?")[0]))
+
+    client.session.hooks["response"].append(note)
+    run(client, None, Task(TASKS, "pushes"), options)
+    run(client, None, Task(str(HERE / "dags/deferral.py"), "fires"), options)
+    exports = [path for method, path in calls if method == "GET" and path.endswith("/fixture")]
+    assert calls
+    assert exports == []

@@ -69,6 +69,21 @@ def test_a_change_has_the_values_before_and_after(observed, task):
     assert changed(result) == {("etl/load", "new"): (None, "a"), ("etl/load", "page"): (1, 3)}
 
 
+def test_the_value_before_may_be_of_a_fixture_or_snapshot(observed, task, stateroom, client):
+    task.set("page", 1)
+    stateroom.snapshot("one")
+    document = stateroom.document()
+    document["task_state_store"][0]["value"] = 5
+    client.call("PUT", "/_stateroom/fixture", json=document)
+    result = observed(task.ti_id)
+    task.set("page", 2)
+    assert changed(result) == {("etl/load", "page"): (5, 2)}
+    stateroom.restore("one")
+    result = observed(task.ti_id)
+    task.set("page", 3)
+    assert changed(result) == {("etl/load", "page"): (1, 3)}
+
+
 def test_a_deleted_key_has_no_value_after(observed, task):
     task.set("page", 1)
     task.set("other", 1)
