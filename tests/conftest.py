@@ -207,9 +207,8 @@ def sdk(tmp_path_factory):
 def core_client(tmp_path_factory):
     """``apache-airflow-client``, in its own process; skips the test if it is not there."""
     python = airflow_venv() / "bin/python"
-    if subprocess.run(
-        [python, "-c", "import airflow_client"], stderr=subprocess.DEVNULL
-    ).returncode:
+    imported = subprocess.run([python, "-c", "import airflow_client"], stderr=subprocess.DEVNULL)
+    if imported.returncode:
         pytest.skip(f"needs apache-airflow-client in the environment of {python}")
     process = AirflowProcess("core_client.py", tmp_path_factory.mktemp("airflow"))
     yield process
