@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..client.runs import Result
 
 _GOOD = ("success", "skipped")
+_GROUPS = ("::group::", "::endgroup::")  # where Airflow's page of a log folds it
 _WIDEST = 60  # columns of a value
 
 
@@ -156,9 +157,12 @@ def _conf(text: str | None) -> dict[str, Any] | None:
 
 
 def _show_record(record: dict[str, Any]) -> None:
+    event = str(record.get("event", "")).rstrip()
+    if event.startswith(_GROUPS):
+        return
     time = str(record.get("timestamp", ""))[11:19]
     level = str(record.get("level", ""))
-    click.echo(f"{time} {level:7} {printable(str(record.get('event', '')))}")
+    click.echo(f"{time} {level:7} {printable(event)}")
 
 
 def _summary(result: Result) -> str:

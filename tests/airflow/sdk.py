@@ -3,14 +3,15 @@
 from functools import lru_cache
 from operator import attrgetter
 
-import httpx
-from airflow.sdk.api.client import Client
+from airflow.sdk.api import client
 from calls import answer_all
+
+httpx = getattr(client, "httpx2", None) or client.httpx  # Airflow 3.4 has httpx2
 
 
 @lru_cache
 def connect(base_url, token):
-    return Client(base_url=base_url, token=token)
+    return client.Client(base_url=base_url, token=token)
 
 
 def call(request):

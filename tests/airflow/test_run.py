@@ -123,6 +123,7 @@ def test_the_command_shows_log_error_and_changes(namespace, airflow_python, tmp_
     assert "ConnectionError: lost the connection to the cluster" in result.output
     assert 'etl/submit job_id: nothing → "job-1"' in result.output
     assert re.search(r"^\d\d:\d\d:\d\d state   get job_id -> not found$", result.output, re.M)
+    assert "group::" not in result.output
     again = CliRunner().invoke(cli, arguments, env={"XDG_RUNTIME_DIR": str(tmp_path)})
     assert again.exit_code == 0
     assert "attempt 2 ended as success" in again.output
