@@ -17,7 +17,7 @@ from ..fields.airflow import (
     UtcDateTime,
     Uuid4,
 )
-from ..fields.control import AssetReference, Flag, Secret, Whole, Word
+from ..fields.control import AssetReference, Flag, Secret, Span, Whole, Word
 from ..fields.problems import Problem
 from ..fields.task_states import TASK_INSTANCE_STATES, Mapping
 
@@ -82,8 +82,8 @@ class Trigger(Control):
     timeout = UtcDateTime(allow_none=True)
 
 
-class TaskInstance(Coordinates):
-    """An attempt of a task instance; a new id for existing coordinates is the next attempt."""
+class Attempt(Coordinates):
+    """What every attempt of a task instance has; its ``ref`` is its name within the document."""
 
     id = Uuid4(required=True)
     ref = Word()
@@ -98,9 +98,24 @@ class TaskInstance(Coordinates):
     next_method = Word(allow_none=True)
     next_kwargs = JsonObject(allow_none=True)
     rendered_map_index = Word(allow_none=True)
-    rendered_fields = JsonObject()
     never_ran = Flag()
     trigger = fields.Nested(Trigger, allow_none=True)
+
+
+class TaskInstance(Attempt):
+    """An attempt of a task instance; a new id for existing coordinates is the next attempt."""
+
+    rendered_fields = JsonObject()
+
+
+class FormerAttempt(Attempt):
+    """An attempt that another has superseded; its id is not valid any more.
+
+    :cvar retry_delay: seconds from then until the next attempt, if its worker reported them.
+    """
+
+    superseded_at = UtcDateTime(required=True)
+    retry_delay = Span(allow_none=True)
 
 
 class Asset(Control):
@@ -246,6 +261,7 @@ class Fixture(Control):
 
     config = fields.Nested(Config)
     dag_runs = fields.List(fields.Nested(DagRun))
+    former_attempts = fields.List(fields.Nested(FormerAttempt))
     task_instances = fields.List(fields.Nested(TaskInstance))
     assets = fields.List(fields.Nested(Asset))
     task_state_store = fields.List(fields.Nested(TaskEntry))

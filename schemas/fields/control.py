@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from state.model import env_secrets, values
+from state.model.durations import LONGEST_SPAN
 from state.model.faults import LONGEST
 from state.model.retention import NEVER_EXPIRE
 
@@ -15,7 +16,6 @@ from .airflow import Text
 from .base import Field
 from .problems import Problem
 
-LONGEST_SPAN = 10_000 * 366 * 86_400  # seconds; the calendar ends at the year 9999
 _MOST = 2**63 - 1  # in a column of SQLite
 _NUMBER = Problem("Input should be a whole number", "int_type")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}  # in seconds
+LONGEST_SPAN = 10_000 * 366 * 86_400  # seconds; the calendar ends at the year 9999
 MOST_DAYS = 36_500  # in an option of a command
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _WHOLE = re.compile(rf"-?(?:{_PART.pattern})+", re.ASCII)

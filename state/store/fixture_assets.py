@@ -21,7 +21,7 @@ from .tables.task_reschedules import put_reschedule, remove_reschedules
 Document = dict[str, Any]
 # the lists of a document that are read here
 LISTS = (
-    *("task_instances", "assets"),
+    *("former_attempts", "task_instances", "assets"),
     *("dags", "asset_aliases", "asset_events", "task_reschedules"),
 )
 
@@ -153,7 +153,7 @@ def _put_event(
 def _put_reschedules(
     db: sqlite3.Connection, namespace: Namespace, document: dict[str, list[Document]]
 ) -> None:
-    attempts = document["task_instances"]
+    attempts = document["former_attempts"] + document["task_instances"]
     refs = {attempt["ref"]: attempt["id"] for attempt in attempts if "ref" in attempt}
     replaced: set[int] = set()
     for index, item in enumerate(document["task_reschedules"]):
@@ -241,6 +241,6 @@ _MISSING: tuple[Any, ...] = (None, [], {})
 def _exported_reschedules(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
     sql = """SELECT t.id AS ti, r.start_date, r.end_date, r.reschedule_date
         FROM task_reschedules r JOIN task_instances t USING (ti_pk)
-        WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY t.id, reschedule_pk"""
+        WHERE t.ns = ? ORDER BY t.id, reschedule_pk"""
     for row in each_row(db, sql, (ns,)):
         yield {name: text if name == "ti" else to_wire(text) for name, text in row.items()}

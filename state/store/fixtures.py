@@ -6,7 +6,7 @@ import itertools
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import BadDocument, DatabaseFull, NotFound
 from ..model import env_secrets, envelope, fixture_files, values
 from ..model.clock import Clock, to_text, to_wire
+from ..model.durations import LONGEST_SPAN
 from ..model.scopes import API_WRITER, CONTROL, Writer, task_scope_from
 from . import fixture_assets, keyspaces, snapshots
 from .database.sql import each_row
@@ -27,7 +28,12 @@ from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.rendered_fields import put_fields
 from .tables.scopes import put_scope
-from .tables.task_instances import NEW_ATTEMPT, put_attempt
+from .tables.task_instances import (
+    NEW_ATTEMPT,
+    check_former_attempt,
+    put_attempt,
+    put_former_attempt,
+)
 from .tables.variables import put_variable
 from .tables.xcoms import NewXCom, put_xcom
 from .views import shared
@@ -49,6 +55,7 @@ _MOMENTS = (
     "reschedule_date",
     "created_date",
     "timeout",
+    "superseded_at",
 )
 
 
@@ -136,6 +143,9 @@ def _apply_parts(
         dated = {"created_at": VERSION_DATE}
     parts: dict[str, Callable[[Document, str], object]] = {
         "dag_runs": lambda item, where: dag_runs.put_run(db, namespace, item),
+        "former_attempts": lambda item, where: _put_task_attempt(
+            db, namespace, item, where, put_former_attempt
+        ),
         "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
         "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
@@ -149,6 +159,9 @@ def _apply_parts(
     for name, put in parts.items():
         for index, item in enumerate(document.get(name, [])):
             put(_with_texts(item), f"{name}[{index}]")
+    for index, item in enumerate(document.get("former_attempts", [])):
+        with _path(f"former_attempts[{index}]"):
+            check_former_attempt(db, namespace, item["id"])
     lists = {name: map(_with_texts, document.get(name, ())) for name in fixture_assets.LISTS}
     fixture_assets.apply(db, namespace, {name: list(items) for name, items in lists.items()})
 
@@ -166,16 +179,35 @@ def _with_texts(item: Document) -> Document:
 def _put_task_instance(
     db: sqlite3.Connection, namespace: Namespace, item: Document, where: str
 ) -> None:
+    scope_id = _put_task_attempt(db, namespace, item, where, put_attempt)
+    if "rendered_fields" in item:
+        put_fields(db, scope_id, item["rendered_fields"])
+
+
+def _put_task_attempt(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    item: Document,
+    where: str,
+    put: Callable[[sqlite3.Connection, Namespace, int, Document], object],
+) -> int:
+    """Create or update an attempt, with its scope; returns the scope's row."""
     run_pk = dag_runs.pk_of(db, namespace.ns, item["dag_id"], item["run_id"], f"{where}.run_id")
     scope_id = put_scope(db, run_pk, item["task_id"], item.get("map_index", -1))
     if item.get("trigger") is not None:
         item = {**item, "trigger": _with_texts(item["trigger"])}
+    with _path(where):
+        put(db, namespace, scope_id, item)
+    return scope_id
+
+
+@contextmanager
+def _path(where: str) -> Iterator[None]:
+    """Say of a bad member where its row stands in the document."""
     try:
-        put_attempt(db, namespace, scope_id, item)
+        yield
     except BadDocument as error:
         raise BadDocument(f"{where}.{error.where}", str(error)) from None
-    if "rendered_fields" in item:
-        put_fields(db, scope_id, item["rendered_fields"])
 
 
 def _put_task_entry(
@@ -324,7 +356,9 @@ def parts(
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
         yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
         yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
+        former = each_row(db, _FORMER_ATTEMPTS, (namespace.ns,))
         further = {
+            "former_attempts": map(_exported, map(_WITHOUT_DEFAULTS["former_attempts"], former)),
             "xcoms": map(_exported, each_row(db, _XCOMS, (namespace.ns,))),
             **fixture_assets.export(db, namespace.ns),
         }
@@ -366,6 +400,9 @@ _WITHOUT_DEFAULTS: dict[str, Callable[[Document], Document]] = {
         {**NEW_ATTEMPT, "rendered_fields": None},
         ("state", "try_number", "max_tries"),
     ),
+    "former_attempts": partial(
+        _without, {**NEW_ATTEMPT, "retry_delay": None}, ("state", "try_number", "max_tries")
+    ),
     "assets": partial(_without, NEW_ASSET, ()),
 }
 
@@ -401,19 +438,23 @@ def _exported_writer(entry: Document) -> Document:
     return {"kind": kind}
 
 
+_ATTEMPT = """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
+    t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
+    t.next_method, t.next_kwargs, t.trigger, t.rendered_map_index, t.never_ran"""
+_WITH_SCOPE = "task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)"
 _EXPORTS = {
     "dag_runs": f"""SELECT dag_id, run_id, {dag_runs.COLUMNS} FROM dag_runs WHERE ns = ?
         ORDER BY 1, 2""",
-    "task_instances": """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
-        t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
-        t.next_method, t.next_kwargs, t.trigger, t.rendered_map_index, t.never_ran,
-        f.fields AS rendered_fields
-        FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
+    "task_instances": f"""{_ATTEMPT}, f.fields AS rendered_fields FROM {_WITH_SCOPE}
         LEFT JOIN rendered_fields f USING (scope_id)
         WHERE t.ns = ? AND t.superseded_at IS NULL ORDER BY 2, 3, 4, 5""",
     "assets": """SELECT id, name, uri, active, group_name AS "group", extra FROM assets WHERE ns = ?
         ORDER BY id""",
 }
+# the former attempts of a task instance in the order in which they were made
+_FORMER_ATTEMPTS = f"""{_ATTEMPT}, t.superseded_at,
+    max(-{LONGEST_SPAN}, min({LONGEST_SPAN}, t.retry_delay)) AS retry_delay FROM {_WITH_SCOPE}
+    WHERE t.ns = ? AND t.superseded_at IS NOT NULL ORDER BY 2, 3, 4, 5, t.ti_pk"""
 _XCOMS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp
     FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5"""

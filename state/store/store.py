@@ -98,8 +98,10 @@ class Store(Database):
 
     def close(self) -> None:
         """End every wait, write the rest of the journal, close every connection and release the
-        file.
+        file; nothing of it in a forked child.
         """
+        if self.is_parents:
+            return
         self.release()
         try:
             with contextlib.suppress(DatabaseReplaced):  # said with each call since

@@ -2,19 +2,12 @@
 
 import pytest
 
+from tests.support.shop import DEFERRED
 from tests.support.world import EXTRACT, TI
 
 STATE = f"/execution/task-instances/{TI}/state"
 RESUME = f"/_stateroom/task-instances/{TI}/resume"
 STARTED = "2026-01-01T00:00:00Z"
-DEFERRED = {
-    "state": "deferred",
-    "classpath": "jobs.JobTrigger",
-    "trigger_kwargs": {"job_id": 7},
-    "trigger_timeout": "PT30S",
-    "next_method": "execute_complete",
-    "next_kwargs": {"mark": 1},
-}
 
 
 @pytest.fixture

@@ -374,3 +374,42 @@ def test_an_import_of_many_assets_takes_no_longer_for_each(namespace, other):
     few = steps_of_sqlite(namespace, many_assets(50))
     many = steps_of_sqlite(other, many_assets(400))
     assert many < few * 8 * 1.5
+
+
+def former(id=ONE, **facts):
+    return {**PLACE, "id": id, "superseded_at": WHEN, "state": "up_for_retry", **facts}
+
+
+def test_a_former_attempt_is_not_the_current_one(namespace):
+    document = {"dag_runs": [RUN], "former_attempts": [former()]}
+    put(namespace, {**document, "task_instances": [{**TI, "id": TWO, "try_number": 2}]})
+    exported = fixtures.export(namespace)
+    assert [attempt["id"] for attempt in exported["task_instances"]] == [TWO]
+    assert exported["former_attempts"] == [former(try_number=1, max_tries=0)]
+
+
+def test_an_import_makes_the_current_attempt_a_former_one(namespace):
+    put(namespace, DOCUMENT)
+    again = {**TI, "id": TWO, "try_number": 2}
+    put(namespace, {"former_attempts": [former()], "task_instances": [again]})
+    assert fixtures.export(namespace)["former_attempts"][0]["superseded_at"] == WHEN
+
+
+@pytest.mark.parametrize("attempts", [[], [TI]], ids=["none follows", "also current"])
+def test_a_former_attempt_needs_one_that_follows(namespace, attempts):
+    document = {"dag_runs": [RUN], "former_attempts": [former()], "task_instances": attempts}
+    with pytest.raises(BadDocument) as caught:
+        put(namespace, document)
+    assert caught.value.where == "former_attempts[0].id"
+    assert fixtures.counts(namespace)["dag run"] == 0
+
+
+@pytest.mark.parametrize("delay", ["inf", "1e300", "nan"])
+def test_an_export_with_an_endless_retry_delay_is_imported(client, delay):
+    client.put("/_stateroom/fixture", json={"dag_runs": [RUN], "task_instances": [TI]})
+    report = {"state": "up_for_retry", "end_date": WHEN, "retry_delay_seconds": delay}
+    assert client.patch(f"/execution/task-instances/{ONE}/state", json=report).status_code == 204
+    document = client.get("/_stateroom/fixture").json
+    client.post("/_stateroom/reset?to=empty")
+    assert client.put("/_stateroom/fixture", json=document).status_code == 204
+    assert client.get("/_stateroom/fixture").json == document

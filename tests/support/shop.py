@@ -147,6 +147,17 @@ SHOP = {
 }
 
 
+# what a worker reports of a task that waits for a trigger
+DEFERRED = {
+    "state": "deferred",
+    "classpath": "jobs.JobTrigger",
+    "trigger_kwargs": {"job_id": 7},
+    "trigger_timeout": "PT30S",
+    "next_method": "execute_complete",
+    "next_kwargs": {"mark": 1},
+}
+
+
 def success(outlets=(), events=()):
     """The report of a task that has succeeded."""
     return {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...errors import CorruptDatabase, DatabaseFull, DatabaseReplaced, StoreError
+from ...forks import close_in_children
 from . import identity, leftovers, opening, session
 from .checkpoints import LIMIT, Checkpoints
 from .ownership import Ownership
@@ -23,6 +24,8 @@ log = logging.getLogger("stateroom.store")
 MEMORY = ":memory:"
 Result = TypeVar("Result")
 _SHORT = 0.001  # seconds
+# in a forked child: the parent's connections, which a child can neither use nor close
+_inherited: list[sqlite3.Connection] = []
 
 
 class Companion(Protocol):
@@ -75,6 +78,7 @@ class Database:
         self._is_long = False  # the transaction that runs
         self._damage: CorruptDatabase | None = None  # that a read found
         self._open = True
+        self.is_parents = False  # whether this process is a fork of the one that opened the file
         self._found: list[str] = []  # if the file is another than it was, or its log is missing
         self._file = path
         self.is_file = path != MEMORY  # whether its contents outlive the process
@@ -93,6 +97,8 @@ class Database:
         except BaseException:
             self._release()
             raise
+        if self.is_file:
+            close_in_children(self)
 
     def _open_writer(self, durable: bool) -> sqlite3.Connection:
         had_log = self.is_file and session.has_log(self._file)
@@ -193,7 +199,12 @@ class Database:
             self.lock.release()
 
     def _check_open(self) -> None:
-        """:raises StoreError: if the store was closed."""
+        """:raises StoreError: if the store was closed, or is that of a parent process."""
+        if self.is_parents:
+            raise StoreError(
+                f"{self.path} is open in the process from which this one was forked; call that "
+                "one over HTTP, or open another file"
+            )
         if not self._open:
             raise StoreError(f"{self.path} was closed")
 
@@ -382,8 +393,17 @@ class Database:
             return str(error)
         return None
 
+    def close_in_child(self) -> None:
+        """Leave the file to the parent: calls of the child are refused, and it closes nothing."""
+        self.is_parents = True
+        self.lock = threading.RLock()  # a thread of the parent may have held it
+        _inherited.extend((self._writer, *self._idle_readers))
+        self._idle_readers = []
+
     def close(self) -> None:
-        """Close every connection and give up the file."""
+        """Close every connection and give up the file; not in a forked child."""
+        if self.is_parents:
+            return
         self._checkpoints.close()
         with self.lock:
             self._open = False

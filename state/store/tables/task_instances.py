@@ -57,10 +57,13 @@ NEW_ATTEMPT: dict[str, Any] = {
     "never_ran": 0,
 }
 _NEW_TRIGGER: dict[str, Any] = {"kwargs": {}, "queue": None, "timeout": None}
+# what a former attempt has besides
+_FORMER = ("superseded_at", "retry_delay")
 _COLUMNS = ", ".join(NEW_ATTEMPT)
 _PUT = upsert(
     "task_instances", ("ns", "id"), ("scope_id", *NEW_ATTEMPT), also="superseded_at = NULL"
 )
+_PUT_FORMER = upsert("task_instances", ("ns", "id"), ("scope_id", *NEW_ATTEMPT, *_FORMER))
 
 
 def new_id() -> str:
@@ -84,13 +87,7 @@ def put_attempt(
     :raises BadDocument: if the id is another scope's.
     :raises OutOfRange: if the last attempt has the highest possible number.
     """
-    stored = row_as_dict(
-        db,
-        f"SELECT scope_id, {_COLUMNS} FROM task_instances WHERE ns = ? AND id = ?",
-        (namespace.ns, attempt["id"]),
-    )
-    if stored.get("scope_id", scope_id) != scope_id:
-        raise BadDocument("id", f"the id {attempt['id']} belongs to another task instance")
+    stored = _stored(db, namespace, scope_id, attempt["id"])
     following = row_as_dict(
         db,
         """SELECT coalesce(max(try_number), 0) + 1 AS try_number,
@@ -104,22 +101,83 @@ def put_attempt(
             AND id <> ?""",
         (now, scope_id, attempt["id"]),
     )
-    if attempt.get("next_kwargs") is not None:
-        attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
-    if attempt.get("trigger") is not None:
-        trigger = {**_NEW_TRIGGER, "created_date": now, **attempt["trigger"]}
-        attempt = {**attempt, "trigger": _numbered(db, namespace, values.dumps(trigger))}
     row = {
         **NEW_ATTEMPT,
         **following,
         **stored,
-        **attempt,
+        **_as_stored(db, namespace, attempt),
         "ns": namespace.ns,
         "scope_id": scope_id,
     }
     in_range("try_number", row["try_number"])
     db.execute(_PUT, row)
     return int(row["try_number"])
+
+
+def put_former_attempt(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]
+) -> None:
+    """Create or update an attempt that is superseded; members that are not given keep their values.
+
+    :raises BadDocument: if the id is another scope's.
+    """
+    row = {
+        **NEW_ATTEMPT,
+        **dict.fromkeys(_FORMER),
+        **_stored(db, namespace, scope_id, attempt["id"]),
+        **_as_stored(db, namespace, attempt),
+        "ns": namespace.ns,
+        "scope_id": scope_id,
+    }
+    db.execute(_PUT_FORMER, row)
+
+
+def _stored(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, ti_id: str
+) -> dict[str, Any]:
+    """The columns of an attempt, if there is one of this id.
+
+    :raises BadDocument: if the id is another scope's.
+    """
+    stored = row_as_dict(
+        db,
+        f"""SELECT scope_id, {_COLUMNS}, {", ".join(_FORMER)} FROM task_instances
+            WHERE ns = ? AND id = ?""",
+        (namespace.ns, ti_id),
+    )
+    if stored.get("scope_id", scope_id) != scope_id:
+        raise BadDocument("id", f"the id {ti_id} belongs to another task instance")
+    return stored
+
+
+def _as_stored(
+    db: sqlite3.Connection, namespace: Namespace, attempt: dict[str, Any]
+) -> dict[str, Any]:
+    """An attempt with its JSON members as they are stored."""
+    if attempt.get("next_kwargs") is not None:
+        attempt = {**attempt, "next_kwargs": values.dumps(attempt["next_kwargs"])}
+    if attempt.get("trigger") is not None:
+        now = to_text(namespace.clock.now())
+        trigger = {**_NEW_TRIGGER, "created_date": now, **attempt["trigger"]}
+        attempt = {**attempt, "trigger": _numbered(db, namespace, values.dumps(trigger))}
+    return attempt
+
+
+def check_former_attempt(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> None:
+    """Check that an attempt is superseded, by one that there is.
+
+    :raises BadDocument: if it is the current one, or if its task instance has none.
+    """
+    superseded_at, scope_id = db.execute(
+        "SELECT superseded_at, scope_id FROM task_instances WHERE ns = ? AND id = ?",
+        (namespace.ns, ti_id),
+    ).fetchone()
+    if superseded_at is None:
+        raise BadDocument("id", f"the id {ti_id} is that of the current attempt, too")
+    sql = "SELECT 1 FROM task_instances WHERE scope_id = ? AND superseded_at IS NULL"
+    if db.execute(sql, (scope_id,)).fetchone() is None:
+        message = f"no attempt follows {ti_id}; add the current one to task_instances"
+        raise BadDocument("id", message)
 
 
 def may_retry(try_number: int, max_tries: int) -> bool:
