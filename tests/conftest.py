@@ -7,8 +7,8 @@ import gc
 import json
 import os
 import signal
-import sys
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest

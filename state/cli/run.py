@@ -63,6 +63,13 @@ _WIDEST = 60  # columns of a value
     "--trigger/--no-trigger", default=True, help="Run the triggers of a task that defers itself."
 )
 @click.option(
+    "--import-timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Time that the Dag file may take to be imported, 0 for no limit; default: Airflow's "
+    "[core] dagbag_import_timeout.",
+)
+@click.option(
     "--in-process", is_flag=True, help="Run without a supervisor, so that breakpoints work."
 )
 def run_task(dag_file: str, task_id: str, **options: Any) -> None:
@@ -108,7 +115,8 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
             options["keep"],
             options["trigger"],
             options["in_process"],
-            on_record=show,
+            options["import_timeout"],
+            show,
         )
         result = runs.run(task, how)
     if as_json():

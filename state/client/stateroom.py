@@ -177,6 +177,7 @@ class Stateroom(Connection):
         keep: bool = True,
         airflow_python: str | None = None,
         environ: Mapping[str, str] | None = None,
+        import_timeout: float | None = None,
         on_record: Callable[[dict[str, Any]], None] | None = None,
     ) -> Result:
         """Run one task of a Dag file by Airflow's own supervisor, to the end of its attempt.
@@ -201,13 +202,14 @@ class Stateroom(Connection):
         :param airflow_python: the Python of an Airflow environment; None for the one in
             ``STATEROOM_AIRFLOW_PYTHON``, else this one.
         :param environ: environment variables of the task's process; None for those of this one.
+        :param import_timeout: seconds that the Dag file may take to be imported; None for Airflow's
+            ``[core] dagbag_import_timeout``, which is 30 if nothing sets it; 0 for no limit.
         :param on_record: called with each record of the log, and with the accesses to state between
             them, while the task runs.
         :raises RunError: if it cannot be run; a task that fails is a result.
         :raises BadBackend: if a worker cannot have the backend.
         """
-        if environ is None:
-            environ = environment.inherited()
+        environ = environment.given(environ)
         if backend is not None:
             environ = self._runs.with_backend(backend, environ)
         elif self._named_backend:
@@ -231,7 +233,8 @@ class Stateroom(Connection):
             keep,
             trigger,
             in_process,
-            on_record=on_record,
+            import_timeout,
+            on_record,
         )
         return self._runs.run(task, options)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from ..model.clock import from_text
-from .errors import RunError
+from .errors import RunError, WorkerEnded
 from .register import Service
 from .task import Record
 
@@ -17,6 +17,8 @@ _TASK_INSTANCES = "/_stateroom/task-instances"
 
 class Job(Protocol):
     """What runs the task and its triggers."""
+
+    def said(self) -> str: ...
 
     def ask(self, request: Mapping[str, Any], on_record: OnRecord) -> Record | None: ...
 
@@ -44,7 +46,7 @@ def run_to_end(
         is_first = False
         outcome = job.ask(trigger, on_record)
         if outcome is None:
-            raise RunError("the worker process ended while the trigger ran")
+            raise WorkerEnded("the worker process ended while the trigger ran", job.said())
         answer = service.call("POST", f"{_TASK_INSTANCES}/{ti_id}/resume", json=outcome)
         state = answer.json()["state"]
         if state == "queued":
@@ -89,7 +91,7 @@ def defer(service: Service, request: Mapping[str, Any], deferral: Record) -> Non
 def _run(service: Service, job: Job, request: Mapping[str, Any], on_record: OnRecord) -> str:
     end = job.ask({**request, "kind": "run"}, on_record)
     if end is None:
-        raise RunError("the worker process ended while the task ran")
+        raise WorkerEnded("the worker process ended while the task ran", job.said())
     if end["error"]:
         raise RunError(f"the supervisor could not run the task: {end['error'].strip()}")
     return settled(service, request["ti"]["id"])

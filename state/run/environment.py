@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 
+from .. import jwt_secret
 from . import workers
 
 AIRFLOW_PYTHON = "STATEROOM_AIRFLOW_PYTHON"  # the Python of an Airflow environment
+_OF_THE_SERVICE = (  # what lets somebody act as an admin
+    "STATEROOM_TOKEN",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
+)
 
 
-def inherited() -> dict[str, str]:
-    """Those of this process, which a task's process inherits as any other child does."""
-    return dict(os.environ)
+def given(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    """These variables, or those of this process, which a child of it inherits."""
+    return os.environ if environ is None else environ
 
 
-def of_worker(path: str, url: str, variables: Mapping[str, str]) -> dict[str, str]:
+def of_worker(
+    path: str, url: str, variables: Mapping[str, str], import_timeout: float | None = None
+) -> dict[str, str]:
     """Those of a worker: no example Dags, no metadata database, the file's folder as the bundle.
 
     :param path: of the Dag file.
     :param url: of the namespace.
     :param variables: what the worker has beside these.
+    :param import_timeout: seconds that the Dag file may take; None as the environment says.
     """
-    bundle = (
-        '[{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.'
-        f'LocalDagBundle", "kwargs": {{"path": "{os.path.dirname(path)}"}}}}]'
-    )
     home = variables.get("AIRFLOW_HOME") or workers.private_folder(variables) / "airflow"
-    return {
+    environ = {
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # a worker that is refused ends sooner
         "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",  # else 60, if the task leaves a process
-        **variables,
+        **without_secrets(variables),
         "AIRFLOW_HOME": str(home),  # whose plugins are imported: nobody else may put any there
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        workers.BUNDLES: bundle,
+        workers.BUNDLES: _bundles(os.path.dirname(path)),
         workers.SERVER: f"{url}/execution/",
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/airflow.db",
     }
+    if import_timeout is not None:
+        environ[workers.IMPORT_TIMEOUT] = str(import_timeout)
+    return environ
+
+
+def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables without the secrets of the service: a task has the token of its attempt only."""
+    rest = jwt_secret.without(variables)
+    return {name: value for name, value in rest.items() if name not in _OF_THE_SERVICE}
+
+
+def _bundles(folder: str) -> str:
+    """The bundle of a folder, as JSON in which Airflow finds no ``$`` to expand."""
+    bundle = {
+        "name": "dags-folder",
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": folder},
+    }
+    return json.dumps([bundle]).replace("$", "\\u0024")

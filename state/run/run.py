@@ -13,7 +13,7 @@ from ..model.clock import to_text
 from ..model.scopes import TaskScope, scope_document
 from . import attempts, changes, environment, register, workers
 from .airflow_worker.here import Here
-from .errors import DagNotImported, RunError
+from .errors import DagNotImported, RunError, WorkerEnded
 from .log import Log
 from .outcome import Outcome, error_of
 from .register import Attempt, Service
@@ -45,7 +45,7 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     shared = register.given(task)
     python = workers.python_of(options.airflow_python, options.in_process)
     path = dag_path(task.dag_file)
-    variables = environment.of_worker(path, service.url, options.variables)
+    variables = environment.of_worker(path, service.url, options.variables, options.import_timeout)
     with _ready(python, variables, path, options) as ready:
         dag_id = _dag_id(ready.dags, task, path)
         facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)
@@ -126,7 +126,6 @@ def _ready(python: str, variables: dict[str, str], path: str, options: Options) 
         "variables": variables,
         "cwd": os.getcwd(),
         "dag_file": path,
-        "import_timeout": options.import_timeout,
     }
     connect = _connect(options)
     said = ""
@@ -142,7 +141,7 @@ def _ready(python: str, variables: dict[str, str], path: str, options: Options) 
                 return
             said = job.said()
     workers.check_airflow(python)
-    raise RunError(f"the worker in {python} ended before it had imported {path}; it said: {said}")
+    raise WorkerEnded(f"the worker in {python} ended before it had imported {path}", said)
 
 
 def _connect(options: Options) -> Callable[[str, Mapping[str, str]], Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..model.scopes import RUN_ID, TaskScope
 
-IMPORT_TIMEOUT = 30.0  # seconds; as [core] dagbag_import_timeout
 Record = dict[str, Any]
 
 
@@ -47,7 +46,8 @@ class Options:
     :param trigger: run the trigger of a task that defers itself, and then the task again.
     :param in_process: run the task without a supervisor, for a debugger: in this process, or, with
         ``airflow_python``, in one of that environment with this one's terminal.
-    :param import_timeout: seconds that the Dag file may take.
+    :param import_timeout: seconds that the Dag file may take; None for Airflow's
+        ``[core] dagbag_import_timeout``, in the environment or in airflow.cfg.
     :param on_record: called with each record of the log, as it comes; None for nobody.
     :param on_attempt: called with the task instance and the id of its attempt, before it runs.
     """
@@ -57,6 +57,6 @@ class Options:
     keep: bool = True
     trigger: bool = True
     in_process: bool = False
-    import_timeout: float = IMPORT_TIMEOUT
+    import_timeout: float | None = None
     on_record: Callable[[Record], None] | None = None
     on_attempt: Callable[[TaskScope, str], None] = lambda scope, ti_id: None

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,26 +18,31 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from .airflow_worker.here import Here
-from .errors import AirflowNotFound, RunError
+from .errors import AirflowNotFound, RunError, WorkerEnded
 
 IDLE = 300  # seconds until a kept worker ends
+PATIENCE = 60.0  # seconds in which a Python imports Airflow
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+IMPORT_TIMEOUT = "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"
 SERVER = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
 Record = dict[str, Any]
 _OF_A_RUN = (  # each run has its own: its process reads them
     BUNDLES,
+    IMPORT_TIMEOUT,
     SERVER,
     "AIRFLOW__API__BASE_URL",
     "AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS",
     "AIRFLOW__WORKERS__STATE_STORE_BACKEND",
 )
-_PATHS = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH")
+_READ_AT_START = ("HOME", "LD_LIBRARY_PATH", "PATH", "TZ")
+_SETTINGS = ("airflow.cfg", "config/airflow_local_settings.py")  # below AIRFLOW_HOME
 _INSTALL = (
     "pip install apache-airflow-core apache-airflow-task-sdk apache-airflow-providers-standard"
 )
@@ -109,12 +115,36 @@ def check_airflow(python: str) -> None:
     """
     program = "import airflow.sdk.execution_time.supervisor"
     command = [python, "-c", program]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    try:
+        result = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise AirflowNotFound(_does_not_answer(python)) from None
     if result.returncode:
+        lines = result.stderr.strip().splitlines()
+        if not lines:
+            raise AirflowNotFound(
+                f"{python} ends with status {result.returncode} and says nothing, so it is no "
+                "Python that works; name the Python of an Airflow environment with "
+                "--airflow-python (STATEROOM_AIRFLOW_PYTHON)"
+            )
         raise AirflowNotFound(
             f"the environment of {python} has no Airflow 3.3 or newer that can be imported "
-            f"({result.stderr.strip().splitlines()[-1]}); there: {_INSTALL}"
+            f"({lines[-1]}); there: {_INSTALL}"
         )
+
+
+def _does_not_answer(python: str) -> str:
+    return (
+        f"{python} did not start a worker within {PATIENCE:g} seconds; name the Python of an "
+        "Airflow environment with --airflow-python (STATEROOM_AIRFLOW_PYTHON)"
+    )
 
 
 @contextmanager
@@ -159,7 +189,9 @@ def attached(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
         env=dict(environ),
         pass_fds=(requests, answers),
     )
-    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main:  # Python sets handlers there only
+        former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.close(requests)
     os.close(answers)
     try:
@@ -167,7 +199,8 @@ def attached(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
             yield Job(answer_file, request_file, lambda: "see above")
     finally:
         process.wait()
-        signal.signal(signal.SIGINT, former)
+        if is_main:
+            signal.signal(signal.SIGINT, former)
 
 
 @contextmanager
@@ -216,15 +249,41 @@ def private_folder(environ: Mapping[str, str]) -> Path:
 
 
 def _fingerprint(python: str, environ: Mapping[str, str]) -> str:
-    """What a worker depends on: the interpreter, Airflow's variables, and its program."""
+    """What a worker depends on: the interpreter, Airflow's settings, and its program."""
     variables = sorted(
         (name, value)
         for name, value in environ.items()
-        if name in _PATHS or (name.startswith("AIRFLOW") and name not in _OF_A_RUN)
+        if name in _READ_AT_START
+        or (name.startswith(("AIRFLOW", "PYTHON")) and name not in _OF_A_RUN)
     )
     program = [path.read_text("utf-8") for path in sorted(_PROGRAM.glob("*.py"))]
-    facts = [os.path.abspath(python), variables, program]
+    facts = [os.path.abspath(python), variables, _settings(environ), program]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _settings(environ: Mapping[str, str]) -> list[str]:
+    """The contents of the files that Airflow reads when it is imported, where there are any."""
+    home = environ.get("AIRFLOW_HOME", "")
+    paths = [os.path.join(home, name) for name in _SETTINGS]
+    if environ.get("AIRFLOW_CONFIG"):
+        paths[0] = environ["AIRFLOW_CONFIG"]
+    contents = []
+    for path in paths:
+        with suppress(OSError):
+            contents.append(Path(expanded(path, environ)).read_bytes().hex())
+    return contents
+
+
+def expanded(path: str, environ: Mapping[str, str]) -> str:
+    """A path with its variables and ``~``, as Airflow takes it from the environment."""
+    path = re.sub(
+        r"\$(?:(\w+)|\{(\w+)\})",
+        lambda match: environ.get(match[1] or match[2], match[0]),
+        path,
+    )
+    if path == "~" or path.startswith("~/"):
+        path = environ.get("HOME", "~") + path[1:]
+    return path
 
 
 def _connect(path: Path, python: str, environ: Mapping[str, str], idle: float) -> socket.socket:
@@ -257,11 +316,16 @@ def _started(path: Path, python: str, environ: Mapping[str, str], idle: float) -
             stdout=errors,
             stderr=errors,
         )
-    process.wait()  # for the one that was started: it leaves the worker behind, which listens
+    try:  # for the one that was started: it leaves the worker behind, which listens
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise AirflowNotFound(_does_not_answer(python)) from None
     connection = _connected(path)
     if connection is None:
         check_airflow(python)
-        raise RunError(f"the worker in {python} did not start; it said: {_end_of(path)}")
+        raise WorkerEnded(f"the worker in {python} did not start", _end_of(path))
     return connection
 
 

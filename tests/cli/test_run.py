@@ -1,4 +1,4 @@
-"""``stateroom run``: its options; tests/airflow/test_run.py has runs."""
+"""``stateroom run``: its options; tests/run/test_run.py has runs."""
 
 import pytest
 from click.testing import CliRunner

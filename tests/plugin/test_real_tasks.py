@@ -1,6 +1,6 @@
 """Real tasks in tests of the plugin: the example of the documentation, and a failed test's report.
 
-Those of ``tests/airflow/test_handle.py`` show what a run does.
+Those of ``tests/run/test_handle.py`` show what a run does.
 """
 
 import re
@@ -13,7 +13,7 @@ from tests.run.processes import folder_of_workers
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.airflow
-DAGS = Path(__file__).parents[1] / "airflow/dags"
+DAGS = Path(__file__).parents[1] / "run/dags"
 
 SUBMIT = """
 import pytest

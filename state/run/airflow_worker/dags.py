@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from . import isolated
 
 BUNDLE = "dags-folder"
+_GRACE = 2.0  # seconds until a file is killed that Airflow has interrupted
 _MOST_PRINTED = 20_000  # characters of what a Dag file printed before it failed
 
 
@@ -21,13 +23,34 @@ def inspected(job: dict[str, Any]) -> dict[str, Any]:
         del printed[:-_MOST_PRINTED]
 
     path = job["dag_file"]
-    result, problem = isolated.call(lambda log: facts(path), job["import_timeout"], keep)
+    seconds = _import_timeout()
+    limit = None
+    if seconds > 0:
+        limit = seconds + _GRACE
+    result, problem = isolated.call(lambda log: _facts_quietly(path), limit, keep)
     if result is None:
-        error = f"it was not imported within {job['import_timeout']:g} seconds"
+        error = f"it was not imported within {seconds:g} seconds, and did not let itself be stopped"
         if problem is not None:
             error = f"the process that imported it {problem}"
         result = {"error": error, "dags": {}}
     return {**result, "printed": printed.decode("utf-8", "replace")}
+
+
+def _import_timeout() -> float:
+    """Seconds, after which Airflow interrupts the import of a file; 0 for never."""
+    from airflow.configuration import conf
+
+    return float(conf.getfloat("core", "dagbag_import_timeout"))
+
+
+def _facts_quietly(path: str) -> dict[str, Any]:
+    """The same without Airflow's own lines, which repeat the error; for a process of its own."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    silent = logging.getLogger("airflow.dag_processing")
+    silent.setLevel(logging.CRITICAL + 1)
+    BundleDagBag.log = silent  # its own is of structlog, which has no level for each logger
+    return facts(path)
 
 
 def facts(path: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import queue
 import signal
 import threading
 import time
+import traceback
 from typing import Any
 
 from . import in_process, supervised
@@ -38,8 +39,10 @@ def work(requests: int, answers: int, is_in_process: bool = False) -> None:
     threading.Thread(target=_receive, args=arguments, daemon=True).start()
     try:
         _do(waiting, Answers(answers), in_process if is_in_process else supervised)
-    except BrokenPipeError:
+    except (BrokenPipeError, KeyboardInterrupt):
         pass  # nobody waits for it any more
+    except BaseException:
+        traceback.print_exc()  # who waits for it shows that
     finally:
         end_descendants()
         os._exit(1)

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 
 from . import job
@@ -103,5 +104,7 @@ def _work_and_exit(connection: socket.socket) -> None:
         os.setsid()
         descriptor = connection.detach()
         job.work(descriptor, os.dup(descriptor))
+    except BaseException:
+        traceback.print_exc()  # who waits for it shows that
     finally:
         os._exit(1)

@@ -21,10 +21,10 @@ def configure_logging(answers: Answers) -> None:
 
 def run(job: dict[str, Any], request: dict[str, Any], answers: Answers) -> dict[str, Any]:
     """Run the task; the exit status says nothing of its state, which the log tells."""
-    from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
-    from airflow.sdk.execution_time.supervisor import supervise_task
-
     try:
+        from airflow.sdk.api.datamodels._generated import BundleInfo, TaskInstance
+        from airflow.sdk.execution_time.supervisor import supervise_task
+
         supervise_task(
             ti=TaskInstance(**request["ti"]),
             bundle_info=BundleInfo(name=dags.BUNDLE, version=None),
