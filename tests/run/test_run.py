@@ -76,6 +76,7 @@ def test_no_run_sleeps_for_a_heartbeats_interval(client, options):
         ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("import time; time.sleep(60)", "DagBag import timeout for"),
         ("x = 1", "name one of the Dags"),
+        ("", "name one of the Dags"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(client, options, tmp_path, text, words):
