@@ -205,7 +205,15 @@ def attached(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
 
 @contextmanager
 def here(python: str, environ: Mapping[str, str]) -> Iterator[Here]:
-    """A worker for one run that is this process."""
+    """A worker for one run that is this process.
+
+    :raises RunError: off the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RunError(
+            "a task runs in this process in its main thread only, because Airflow sets handlers of "
+            "signals; leave in_process out, or name a Python as airflow_python"
+        )
     yield Here()
 
 

@@ -104,6 +104,16 @@ def dag_file(tmp_path):
         ("while True: pass", "DagBag import timeout for"),
         (f"{FORKS}while True: pass", "DagBag import timeout for"),
         ("while True: print('x' * 10000)", "DagBag import timeout for"),
+        ("def d(:\n", "SyntaxError"),
+        ("x = '\0'\n", "null bytes"),
+        ("raise BaseException('nothing catches it')", "BaseException: nothing catches it"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        (
+            "import os\nos.close(0); os.close(1); os.close(2)\nraise ValueError('c')",
+            "ValueError: c",
+        ),
+        ("import sys\nsys.setrecursionlimit(50)\ndef f(): f()\nf()", "RecursionError"),
+        ("import os\nos.closerange(3, 100)\nraise ValueError('d')", "the process that imported it"),
         (STAYS, "it was not imported within 2 seconds, and did not let itself be stopped"),
     ],
 )
@@ -118,8 +128,32 @@ def test_a_file_that_cannot_be_imported_says_why(client, options, dag_file, text
 
 @pytest.mark.parametrize(
     "text",
-    [FORKS, FORKS_TWICE, "print('x' * 5_000_000)\n", "import os\nos.fork() or os._exit(0)\n"],
-    ids=["forks", "daemonizes", "prints megabytes", "forks and goes on"],
+    [
+        FORKS,
+        FORKS_TWICE,
+        "print('x' * 5_000_000, end='')\n",
+        "import os\nos.fork() or os._exit(0)\n",
+        "import os\nos.close(1); os.close(2)\n",
+        "import os\nos.environ.clear()\n",
+        "import os\nos.chdir('/')\n",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=[600]).start()\n",
+        "import os\nos.write(1, b'\\xff\\xfe' * 1000)\n",
+        "import multiprocessing\nwith multiprocessing.Pool(2) as pool: pool.map(abs, [1])\n",
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n",
+    ],
+    ids=[
+        "forks",
+        "daemonizes",
+        "prints megabytes",
+        "forks and goes on",
+        "closes 1 and 2",
+        "clears the environment",
+        "changes the directory",
+        "starts a thread",
+        "prints bytes",
+        "has a pool",
+        "ignores SIGTERM",
+    ],
 )
 def test_an_import_that_has_effects_does_no_harm(client, options, dag_file, text):
     outcome = run(client, None, Task(dag_file(text + GOOD), "t"), options)

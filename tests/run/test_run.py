@@ -77,6 +77,7 @@ def test_no_run_sleeps_for_a_heartbeats_interval(client, options):
         ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("import time; time.sleep(60)", "DagBag import timeout for"),
         ("x = 1", "there is no Dag in .*broken.py; a function with @dag has to be called"),
+        ("", "there is no Dag in .*broken.py; a function with @dag has to be called"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(client, options, tmp_path, text, words):

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,3 +190,14 @@ def test_a_run_in_process_works_off_the_main_thread(client, options, dag_file):
     thread.start()
     thread.join()
     assert [outcome.state for outcome in outcomes] == ["success"]
+
+
+def test_this_process_runs_no_task_off_the_main_thread():
+    def enter():
+        with workers.here("python", {}):
+            pass
+
+    with ThreadPoolExecutor() as pool:
+        error = pool.submit(enter).exception()
+    assert isinstance(error, RunError)
+    assert "in its main thread only" in str(error)
