@@ -106,7 +106,7 @@ def test_the_journal_has_the_status_of_a_clear(worker, prefer, status):
         worker.state.set(f"key {number}", number)
     path = worker.keyspace.locate("")[0].rstrip("/")
     assert worker.client.call("DELETE", path, headers={"Prefer": prefer}).status_code == status
-    (event,) = worker.client.call("GET", "/_stateroom/journal?op=clear&newest=1").json()["events"]
+    (event,) = worker.client.call("GET", "/_stateroom/journal?op=clear&newest=1&limit=1").json()["events"]
     assert event["status"] == status
 
 
