@@ -157,3 +157,9 @@ def test_a_conf_of_null_is_exported(shop):
     shop.put(FIXTURE, json={"dag_runs": [run]})
     runs = {run["run_id"]: run for run in export(shop)["dag_runs"]}
     assert runs[UNDATED]["conf"] is None
+
+
+def test_an_impossible_id_of_an_asset_is_named_with_its_place(shop):
+    answer = shop.put(FIXTURE, json={"asset_aliases": [{"name": "a", "assets": [2**63]}]})
+    assert answer.status_code == 422
+    assert answer.json["detail"]["where"] == "asset_aliases[0].assets[0]"
