@@ -74,13 +74,12 @@ TABLES = {
 _FIXED = {"entries": ("scope_id", "key")}  # an entry never changes its key, so its index need not
 _TAKEN = "snapshot_pk = :snapshot"
 
-# the tables of values, which may be many and long: they are copied in slices, and their rows are
-# compared by their numbers, by which they are the same (a replaced XCom has another key)
+# the tables of hidden.VALUES are copied in slices, and their rows are compared by their numbers, by
+# which they are the same (a replaced XCom has another key)
 _SAME = {
     "entries": "e.seq = t.seq AND t.seq > 0 AND e.writer_ti_pk IS t.writer_ti_pk",
     "xcoms": "e.seq = t.seq",
 }
-VALUES = tuple(_SAME)
 # of the copies, which of them may be restored before the restore itself
 _PREPARED = {
     "entries": """t.seq > 0 AND (writer_ti_pk IS NULL
@@ -117,7 +116,7 @@ def take(db: sqlite3.Connection, ns: int, snapshot: int) -> None:
     """
     parameters = {"ns": ns, "snapshot": snapshot}
     same = {**_SAME, "entries": "e.seq = t.seq AND e.writer_ti_pk IS t.writer_ti_pk"}
-    for table in VALUES:
+    for table in hidden.VALUES:
         key = TABLES[table][0]
         db.execute(
             f"""DELETE FROM snapshot_{table} AS t WHERE {_TAKEN} AND NOT EXISTS
@@ -139,7 +138,7 @@ def take_some(db: sqlite3.Connection, ns: int, snapshot: int, most: int) -> int:
 
     Only for those that the journal numbers: by their number :func:`take` knows changed ones.
     """
-    for table in VALUES:
+    for table in hidden.VALUES:
         count = _take_some(db, table, {"ns": ns, "snapshot": snapshot, "most": most})
         if count:
             return count
@@ -164,7 +163,7 @@ def _take_some(db: sqlite3.Connection, table: str, parameters: dict[str, int]) -
 
 def drop_some(db: sqlite3.Connection, snapshot: int, most: int) -> int:
     """Delete values of a snapshot, inside the caller's transaction; returns how many."""
-    for table in VALUES:
+    for table in hidden.VALUES:
         key = TABLES[table][0]
         parameters = {"snapshot": snapshot, "most": most}
         sql = f"SELECT {key}, size FROM snapshot_{table} WHERE {_TAKEN} ORDER BY 1 LIMIT :most"
@@ -207,7 +206,7 @@ def prepare_some(
     Entries without a number, which :func:`restore` would copy again, are left to it; and those
     whose writer is unknown.
 
-    :param table: one of :data:`VALUES`.
+    :param table: one of :data:`hidden.VALUES`.
     :param after: the row after which to begin.
     :param most: rows to look at.
     :returns: the last row; None if there is none.

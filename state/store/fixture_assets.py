@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import BadDocument
+from ..errors import BadDocument, OutOfRange
 from ..model import values
 from ..model.clock import to_text, to_wire
 from .database.sql import each_row, in_range, rows
@@ -72,7 +72,10 @@ class AssetReferences:
         elif isinstance(reference, int) or reference in self.refs:
             condition = "id = :id"
             asset_id = self.refs[reference] if isinstance(reference, str) else reference
-            parameters["id"] = in_range("id", asset_id)
+            try:
+                parameters["id"] = in_range("id", asset_id)
+            except OutOfRange as error:
+                raise BadDocument(where, str(error)) from None
         else:
             parameters["name"] = reference
         row = self.db.execute(

@@ -396,9 +396,11 @@ class Keyspace:
         with self.namespace.database.removals.expecting(ref):
             yield
 
-    def delete(self, key: str) -> Released:
+    def delete(self, key: str, is_list_preferred: bool = False) -> Released:
         """Remove a key; an unknown key is no error, as in Airflow.
 
+        :param is_list_preferred: whether the answer has a body with the references that this
+            released, if they do not fit its headers.
         :returns: the references that this released.
         """
 
@@ -409,14 +411,16 @@ class Keyspace:
             event = Event("delete", self.writer, scope_id, key, 204)
             if not deleted:
                 event = event._replace(note="key not found", outcome=UNCHANGED)
-            self.namespace.journal.write(db, event)
-            return references.released_by(db, held, scope_id, key)
+            seq = self.namespace.journal.write(db, event)
+            released = references.released_by(db, held, scope_id, key)
+            return self._answered(db, seq, released, is_list_preferred)
 
         return self.namespace.database.free(act)
 
-    def clear(self) -> Released:
+    def clear(self, is_list_preferred: bool = False) -> Released:
         """Remove every key of the scope.
 
+        :param is_list_preferred: as for :meth:`delete`.
         :returns: the references that this released.
         """
 
@@ -424,10 +428,19 @@ class Keyspace:
             scope_id = self._scope_id(db)
             held = references.held_by(db, scope_id)
             where = "e.scope_id = ?"
-            entries.clear(db, self.namespace, self.writer, scope_id, where, (scope_id,))
-            return references.released_by(db, held, scope_id)
+            seq = entries.clear(db, self.namespace, self.writer, scope_id, where, (scope_id,))
+            released = references.released_by(db, held, scope_id)
+            return self._answered(db, seq, released, is_list_preferred)
 
         return self.namespace.database.free(act)
+
+    def _answered(
+        self, db: sqlite3.Connection, seq: int, released: Released, is_list_preferred: bool
+    ) -> Released:
+        """What a deletion released, with the status of its answer in the journal."""
+        if is_list_preferred and not released.fits_headers:
+            self.namespace.journal.answered(db, seq, 200)
+        return released
 
     def require(self) -> None:
         """Raise the error for an unknown scope, or do nothing."""

@@ -105,7 +105,7 @@ def _is_small(namespace: Namespace) -> bool:
     """Whether a namespace is copied at once in less time than a slice takes."""
     sizes: list[int] = []
     with namespace.database.reading() as db:
-        for table in copies.VALUES:
+        for table in hidden.VALUES:
             sql = f"SELECT size FROM {table} WHERE scope_id IN ({scopes.OF_NAMESPACE}) LIMIT :most"
             rows_of_table = db.execute(sql, {"ns": namespace.ns, "most": _FEW + 1})
             sizes += [size for (size,) in rows_of_table]
@@ -315,7 +315,7 @@ def _prepare(namespace: Namespace, name: str) -> bool:
     with database.transaction() as db:
         if not copies.prepare(db, namespace.ns, snapshot):
             return True
-    for table in copies.VALUES:
+    for table in hidden.VALUES:
         _prepare_values(namespace, snapshot, table)
     return True
 

@@ -131,7 +131,8 @@ def test_an_invalid_reference_to_an_asset(shop, asset):
 def test_an_id_beyond_64_bits_is_refused(shop):
     answer = shop.put(FIXTURE, json={"asset_events": [{"asset": 2**63}]})
     assert answer.status_code == 422
-    assert answer.json["detail"]["reason"] == "out_of_range"
+    assert answer.json["detail"]["reason"] == "bad_document"
+    assert answer.json["detail"]["where"] == "asset_events[0].asset"
 
 
 def test_an_export_has_the_facts_of_runs_and_attempts(shop):

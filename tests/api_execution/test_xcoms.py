@@ -548,6 +548,16 @@ def test_a_slice_says_how_many_values_it_had(client):
     assert notes == [f"2 values {place}", f"3 map indices {place}"]
 
 
+def test_the_journal_keeps_the_place_of_a_slice_after_a_reset(client, journal):
+    client.put("/_stateroom/fixture", json=FIXTURE)
+    push_all(client)
+    for part in ("", "?stop=1", "?stop=0"):
+        client.get(f"{MAPPED}/slice{part}")
+    before = journal("op=list_xcoms")
+    client.post("/_stateroom/reset?to=empty")
+    assert journal("op=list_xcoms") == before
+
+
 def test_a_slice_of_one_value_names_the_push_that_it_saw(xcoms, journal):
     xcoms.post(KEY, json=1)
     xcoms.get(f"{KEY}/slice")

@@ -100,6 +100,16 @@ def test_clear_removes_more_objects_than_a_header_holds(worker):
     assert worker.objects() == []
 
 
+@pytest.mark.parametrize(("prefer", "status"), [("return=representation", 200), ("", 204)])
+def test_the_journal_has_the_status_of_a_clear(worker, prefer, status):
+    for number in range(120):
+        worker.state.set(f"key {number}", number)
+    path = worker.keyspace.locate("")[0].rstrip("/")
+    assert worker.client.call("DELETE", path, headers={"Prefer": prefer}).status_code == status
+    newest = "/_stateroom/journal?op=clear&newest=1&limit=1"
+    assert worker.client.ask("GET", newest)["events"][0]["status"] == status
+
+
 def test_a_long_list_is_cut_for_a_client_that_takes_no_body(worker):
     for number in range(120):
         worker.state.set(f"key {number}", number)

@@ -25,16 +25,7 @@ DOCUMENT = {
         {"conn_id": "d", "conn_type": "sqlite"},
     ],
 }
-
-
-@pytest.fixture(params=["at once", "in slices"])
-def store(request, tmp_path, monkeypatch):
-    """A store, also one whose namespaces count as large."""
-    if request.param == "in slices":
-        monkeypatch.setattr(snapshots, "_FEW", 0)
-    store = Store(str(tmp_path / "s.db"))
-    yield store
-    store.close()
+pytestmark = pytest.mark.usefixtures("sizes")
 
 
 @pytest.fixture

@@ -14,17 +14,8 @@ from state.store.tables import assets, references, task_instances, xcoms
 from state.store.views.history import history
 from tests.support.world import CORE_TASK, TASK_KEY, TI, WORLD
 
+pytestmark = pytest.mark.usefixtures("sizes")
 SCOPE = TaskScope("d", "r", "t")
-
-
-@pytest.fixture(params=["at once", "in slices"])
-def store(request, tmp_path, monkeypatch):
-    """A store, also one whose namespaces count as large."""
-    if request.param == "in slices":
-        monkeypatch.setattr(snapshots, "_FEW", 0)
-    store = Store(str(tmp_path / "s.db"))
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -92,6 +92,10 @@ class Journal:
         """Write an event in the caller's transaction; returns its number."""
         return self._log.write(db, self._row(event))
 
+    def answered(self, db: sqlite3.Connection, seq: int, status: int) -> None:
+        """Change the status of an event of the caller's transaction, to that of the answer."""
+        db.execute("UPDATE journal SET status = ? WHERE seq = ?", (status, seq))
+
     def note(self, event: Event) -> int:
         """Write a read or a refusal with the next batch; returns its number."""
         return self._log.note(self._row(event))

@@ -95,15 +95,16 @@ def clear(
     scope_id: int | None,
     where: str,
     parameters: tuple[Any, ...],
-) -> None:
+) -> int:
     """Remove entries inside the caller's transaction, with an event for the call and one for each
-    key.
+    key; returns the number of the call's.
 
     :param where: which entries, in SQL over ``e``.
     """
     note = words.count(count_to_remove(db, where, parameters), "key")
     seq = namespace.journal.write(db, Event("clear", writer, scope_id, None, 204, note=note))
     remove_with_effects(db, namespace, writer, seq, where, parameters)
+    return seq
 
 
 def count_to_remove(db: sqlite3.Connection, where: str, parameters: Any) -> int:

@@ -15,6 +15,8 @@ from ..database.connections import Database
 from ..database.slices import in_slices, keys_of_slice
 
 REGION = HIDDEN  # of such a scope
+# the tables of values, which may be many and long, with their keys
+VALUES = {"entries": "entry_id", "xcoms": "xcom_pk"}
 # the run, for parameters with :owner from owner()
 RUN = """SELECT run_pk FROM dag_runs JOIN namespaces n USING (ns) WHERE n.name = :owner"""
 _NAMESPACE = "SELECT ns FROM namespaces WHERE name = :owner"
@@ -76,7 +78,7 @@ def delete(database: Database, ns: int) -> None:
 
 
 def _delete_some(db: sqlite3.Connection, parameters: dict[str, Any], most: int) -> int:
-    for table, key in (("entries", "entry_id"), ("xcoms", "xcom_pk")):
+    for table, key in VALUES.items():
         rows = db.execute(
             f"""SELECT e.{key}, e.size FROM scopes s CROSS JOIN {table} e USING (scope_id)
             WHERE s.run_pk = ({RUN}) LIMIT :most""",

@@ -80,11 +80,15 @@ def _written(replaced: str) -> Any:
     return "", 204, replaced_header(replaced)
 
 
+def _is_list_preferred() -> bool:
+    return request.headers.get("Prefer") == PREFER["Prefer"]
+
+
 def _deleted(released: Released) -> Any:
     """The answer to a deletion; with a body only for a client that prefers one, and only if the
     headers have too little room.
     """
-    if released.fits_headers or request.headers.get("Prefer") != PREFER["Prefer"]:
+    if released.fits_headers or not _is_list_preferred():
         return "", 204, released.to_headers()
     answer = json_answer(released.to_body())
     answer.headers["Preference-Applied"] = PREFER["Prefer"]
@@ -124,7 +128,7 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
     """Delete one key of a task instance."""
     (segments,) = read(path(_TASK_PATH, task_instance_id=task_instance_id, key=key))
     keyspace = keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer)
-    released = keyspace.delete(key)
+    released = keyspace.delete(key, _is_list_preferred())
     return _deleted(released)
 
 
@@ -133,8 +137,8 @@ def delete_task_state_store(task_instance_id: str, key: str) -> Any:
 def clear_task_state_store(task_instance_id: str) -> Any:
     """Delete every key of a task instance."""
     (segments,) = read(path(_TASK_INSTANCE_PATH, task_instance_id=task_instance_id))
-    released = keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer).clear()
-    return _deleted(released)
+    keyspace = keyspaces.task_instance(g.namespace, segments["task_instance_id"], g.writer)
+    return _deleted(keyspace.clear(_is_list_preferred()))
 
 
 # ---------------------------------------------------------------- asset state
@@ -171,7 +175,7 @@ def set_asset_state_store(by: str) -> Any:
 def delete_asset_state_store(by: str) -> Any:
     """Delete one key of an active asset."""
     (parameters,) = read(query(_KEY_BY[by]))
-    released = _asset(by, parameters[by]).delete(parameters["key"])
+    released = _asset(by, parameters[by]).delete(parameters["key"], _is_list_preferred())
     return _deleted(released)
 
 
@@ -180,5 +184,5 @@ def delete_asset_state_store(by: str) -> Any:
 def clear_asset_state_store(by: str) -> Any:
     """Delete every key of an active asset."""
     (parameters,) = read(query(_ASSET_BY[by]))
-    released = _asset(by, parameters[by]).clear()
+    released = _asset(by, parameters[by]).clear(_is_list_preferred())
     return _deleted(released)
