@@ -66,6 +66,7 @@ def pages(space):
         space.url + "/references",
         space.url + "/references/orphans",
         space.url + "/bench",
+        space.url + "/bench/ask?action=reset",
         space.url + "/nowhere",
         space.url + "/key?asset_id=1&key=none",
     ]

@@ -579,7 +579,7 @@ def test_the_command_that_sets_a_first_key(world):
 
 def test_a_long_run_id_is_cut_in_the_middle(world):
     page = page_of(world, "/?show=runs")
-    assert 'title="manual__2026-01-01T00:00:00+00:00">manual__2026-01-01T0…:00+00:00</bdi>' in page
+    assert 'title="manual__2026-01-01T00:00:00+00:00">manual__2026-01-01T00…0:00</bdi>' in page
 
 
 def test_an_array_shows_a_hundred_members_and_more_on_demand(world):
@@ -592,3 +592,10 @@ def test_an_array_shows_a_hundred_members_and_more_on_demand(world):
 def test_a_value_is_shown_as_json_too_with_its_emoji(world):
     put(world, "party", {"face": "🎉", "list": [1]})
     assert '"face": "🎉",' in html.unescape(page_of(world, KEY + "party"))
+
+
+def test_faults_stand_in_the_header_of_every_page(world):
+    assert "1 fault" not in text_of(world.get(TASK))
+    world.post("/_stateroom/faults", json={"op": "set", "status": 503})
+    assert '<a class="badge is-changed" href="/bench#faults">' in page_of(world, TASK)
+    assert "1 fault" in text_of(world.get(TASK))

@@ -39,6 +39,7 @@ def common() -> dict[str, Any]:
         "key_url": key_url,
         "namespace": namespace.name if namespace else None,
         "clock": namespace.clock if namespace else None,
+        "faults_set": len(namespace.faults.rules) if namespace else 0,
         "root": request.script_root,
         "prefix": PREFIX,
         "csrf": session.csrf,

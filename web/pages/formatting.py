@@ -178,12 +178,12 @@ def address(ref: str) -> str:
 
 
 def middle(text: str) -> str:
-    """A text of at most thirty letters, cut in the middle: a run id begins with what it is, and
-    ends with what tells it from others.
+    """A text of at most 26 letters, cut in the middle: a run id begins with what it is and its day,
+    and ends with what tells it from others.
     """
-    if len(text) <= 30:
+    if len(text) <= 26:
         return text
-    return f"{text[:20]}…{text[-9:]}"
+    return f"{text[:21]}…{text[-4:]}"
 
 
 _DEEPEST = 12  # levels that are shown

@@ -30,20 +30,23 @@ for (const area of document.querySelectorAll("textarea[data-json]")) {
       hint.textContent = "This is JSON.";
       hint.classList.add("good");
     } catch (error) {
-      hint.textContent = "Not JSON yet: " + place(area.value, String(error.message));
+      hint.textContent = "Not JSON yet" + place(area.value, String(error.message));
       hint.classList.add("bad");
     }
   };
-  area.addEventListener("input", check);
-  if (area.value) check();
+  const refused = document.getElementById(area.id + "-wrong");
+  area.addEventListener("input", () => { refused?.remove(); check(); });
+  if (area.value && !refused) check();
 }
 
+// Where a text stops being JSON. Browsers say it in words of their own.
 function place(text, message) {
+  const named = /line (\d+) column (\d+)/.exec(message);
+  if (named) return `: line ${named[1]}, column ${named[2]}`;
   const found = /at position (\d+)/.exec(message);
-  if (!found) return message;
+  if (!found) return "";
   const before = text.slice(0, Number(found[1])).split("\n");
-  const what = message.replace(/ (in JSON )?at position .*/, "");
-  return `line ${before.length}, column ${before.at(-1).length + 1}: ${what}`;
+  return `: line ${before.length}, column ${before.at(-1).length + 1}`;
 }
 
 // Who types a moment wants that moment.
