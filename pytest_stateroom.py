@@ -11,8 +11,11 @@ import os
 import re
 import secrets
 import sys
+import sysconfig
 from collections.abc import Generator, Iterator
 from functools import cached_property
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,6 +75,7 @@ class Run:
         self.url = re.sub(r"/ns/[^/]+/?$", "", url)
         self.keeps = bool(config.getoption("--stateroom-keep") or os.environ.get("STATEROOM_KEEP"))
         self.kept: list[NamespacesOfTest] = []
+        self.wrong_keys: set[tuple[str, str]] = set()  # of the current test, with their scopes
         self.problems: list[str] = []
         self._process: ServerProcess | None = None
 
@@ -147,28 +151,81 @@ class NamespacesOfTest:
         return self._process_id == os.getpid()
 
 
-def _timeline(namespace: Stateroom | Memory) -> str:
+def _timeline(namespace: Stateroom | Memory, keep: set[tuple[str, str]]) -> str:
+    """What happened in a namespace, for a report.
+
+    :param keep: the keys whose events are told first.
+    """
     from state.errors import StateError
 
     try:
-        return namespace.timeline() or "(no events)"
+        text = namespace.timeline(keep=keep) or "(no events)"
     except StateError as error:
         return f"(the timeline is not available: {error})"
+    encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
+    if not encoding.lower().startswith("utf"):
+        return text.translate(_ASCII)
+    return text
+
+
+_ASCII = str.maketrans({"│": "|", "…": "...", "→": "->"})
 
 
 _RUN = pytest.StashKey[Run]()
 _NAMESPACES = pytest.StashKey[NamespacesOfTest]()
 
 
+_PACKAGE = Path(stateroom_command.__file__).with_name("state")
+_LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+
+
+def _end_in_the_tests_line(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Leave out of a traceback what is below a call of Stateroom, so that it ends in the test's
+    line. All of it stays with ``--full-trace``, and in Stateroom's own checkout.
+    """
+    if call.excinfo is None or item.config.option.fulltrace:
+        return
+    if _PACKAGE.parent == item.config.rootpath:
+        return
+    error = call.excinfo.value
+    call.excinfo = pytest.ExceptionInfo.from_exception(
+        error.with_traceback(_without_ours(error.__traceback__))
+    )
+
+
+def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback without Stateroom's frames, and without those of libraries below them."""
+    kept = []
+    is_below = False
+    while traceback is not None:
+        path = Path(traceback.tb_frame.f_code.co_filename)
+        if _PACKAGE in path.parents:
+            is_below = True
+        elif not (is_below and _is_of_a_library(path)):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    rest = None
+    for entry in reversed(kept):
+        rest = TracebackType(rest, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return rest
+
+
+def _is_of_a_library(path: Path) -> bool:
+    """Whether a file is Python's or an installed package's, and not the user's."""
+    return any(folder in path.parents for folder in _LIBRARIES)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add what tasks raised and the timelines to a failed test's report; drop the namespaces of a
-    passed test.
+    """Add what tasks raised and the timelines to a failed test's report, whose traceback ends in
+    the test; drop the namespaces of a passed test.
     """
+    _end_in_the_tests_line(item, call)
     report = yield
     namespaces = item.stash.get(_NAMESPACES, None)
+    run = item.config.stash[_RUN]
     if namespaces is None:
         return report
     if report.failed:
@@ -177,9 +234,9 @@ def pytest_runtest_makereport(
             for attempt, traceback in namespace.errors:
                 report.sections.append((f"Stateroom: what {attempt} raised", traceback))
             title = f"Stateroom: what happened in {namespace.namespace}"
-            report.sections.append((title, _timeline(namespace)))
+            report.sections.append((title, _timeline(namespace, run.wrong_keys)))
     if report.when == "teardown":
-        run = item.config.stash[_RUN]
+        run.wrong_keys.clear()
         if namespaces.failed:
             run.kept.append(namespaces)
         elif namespaces.are_ours:
@@ -194,13 +251,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"stateroom: {problem}", yellow=True)
 
 
-def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: object, right: object
+) -> list[str] | None:
     """Show the differences of a namespace's state, key by key."""
     module = sys.modules.get("state.client.state")
     if op != "==" or module is None:
         return None
     for actual, expected in ((left, right), (right, left)):
         if isinstance(actual, module.State) and isinstance(expected, dict):
+            config.stash[_RUN].wrong_keys |= actual.wrong_keys(expected)
             return ["the state is not as expected:", *actual.differences(expected)]
     return None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 _FEW = 3  # of a unit; below that, the next smaller unit is named too
 
@@ -14,6 +17,18 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     if number != 1:
         noun = plural or f"{noun}s"
     return f"{number:,} {noun}"
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """A sentence about an unknown name, with the most similar one that is known, and all of these.
+
+    :param what: what it should be the name of, such as ``operation``.
+    """
+    names = list(known)
+    hint = ""
+    if near := difflib.get_close_matches(str(name), names, 1):
+        hint = f"did you mean {near[0]!r}? "
+    return f"unknown {what} {name!r}; {hint}expected one of {', '.join(names)}"
 
 
 def duration(seconds: float) -> str:

@@ -14,12 +14,13 @@ from werkzeug.routing import RequestRedirect
 
 from state import errors
 from state.masking import masked
+from state.model.reference_facts import ZOMBIE
 
 from .apis import EXECUTION, NO_API, current_api
 from .error_bodies import control_body
 from .errors import NotEmulated, Refused, status_of
 from .request import version
-from .request.state_call import note_refusal
+from .request.state_call import note_refusal, told_as_zombie
 from .responses import HEADERS, json_answer
 
 log = logging.getLogger("stateroom")
@@ -88,7 +89,10 @@ def _answer(error: errors.StateError) -> Response:
         return _show(error)
     _log(error)
     answer = rendered(error)
-    note_refusal(error, answer.status_code)
+    zombie = told_as_zombie(error)
+    if zombie is not None:
+        answer.headers[ZOMBIE] = zombie
+    note_refusal(error, answer.status_code, zombie)
     return answer
 
 

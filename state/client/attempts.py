@@ -126,8 +126,11 @@ class Task(TaskStateStoreAccessor):
 
         :param delay: report this attempt as ``up_for_retry`` with this delay first; None reports
             nothing.
+        :raises TypeError: for a delay that is no timedelta.
         """
         if delay is not None:
+            if not isinstance(delay, timedelta):
+                raise TypeError(f"delay is {delay!r}; write retry(timedelta(seconds=…))")
             self.report("up_for_retry", retry_delay_seconds=delay.total_seconds())
         return Task(self._workers, self._workers.begin(self.scope), self._on_begin)
 

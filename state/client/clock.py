@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ..model import durations
 from ..model.clock import from_text, to_text
+from ..words import unknown
 from .http import StateroomClient
 
 PATH = "/_stateroom/clock"
+Moment = datetime | str
+_UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
 
 
 class NamespaceClock:
@@ -30,33 +35,38 @@ class NamespaceClock:
     def is_frozen(self) -> bool:
         return bool(self._client.call("GET", PATH).json()["frozen"])
 
-    def freeze(self, at: datetime | None = None) -> datetime:
+    def freeze(self, at: Moment | None = None) -> datetime:
         """Freeze the clock and return its time.
 
-        :param at: an aware datetime; None for the clock's current time.
+        :param at: as for :meth:`set`; None for the clock's current time.
         """
         if at is None:
             return self._change(frozen=True)
-        return self._change(frozen=True, now=to_text(at))
+        return self._change(frozen=True, now=to_text(_moment(at)))
 
     def unfreeze(self) -> datetime:
         """Let a frozen clock run on from its time, and return that."""
         return self._change(frozen=False)
 
-    def set(self, moment: datetime) -> datetime:
+    def set(self, moment: Moment) -> datetime:
         """Set the clock and return its time; a frozen clock stays frozen.
 
-        :param moment: an aware datetime.
+        :param moment: an aware datetime, or a text in ISO 8601 such as ``2030-01-01`` or
+            ``2030-01-01T12:00``, in UTC unless it has an offset.
+        :raises TypeError: for anything else, and a datetime without a time zone.
+        :raises ValueError: for a text that is no moment.
         """
-        return self._change(now=to_text(moment))
+        return self._change(now=to_text(_moment(moment)))
 
-    def advance(self, by: timedelta | None = None, **span: float) -> datetime:
+    def advance(self, by: timedelta | str | None = None, **span: float) -> datetime:
         """Advance the clock and return its time; a negative duration sets it back.
 
+        :param by: a timedelta, or a text such as ``31d``, ``1d12h`` or ``-30m``.
         :param span: arguments of a timedelta, such as ``days=31``; they are added to ``by``.
+        :raises TypeError: for anything else.
+        :raises ValueError: for a text that is no duration.
         """
-        duration = (by or timedelta()) + timedelta(**span)
-        return self._change(advance=duration.total_seconds())
+        return self._change(advance=_duration(by).total_seconds() + _span(span).total_seconds())
 
     def real(self) -> None:
         """Return the clock to real time; tokens expire by real time too."""
@@ -74,6 +84,45 @@ class NamespaceClock:
         if clock["frozen"]:
             return f"<clock {clock['now']}, frozen>"
         return f"<clock {clock['now']}>"
+
+
+def _moment(moment: Moment) -> datetime:
+    example = 'write "2030-01-01T12:00:00Z", or a datetime with a time zone'
+    if isinstance(moment, str):
+        try:
+            moment = from_text(moment)
+        except ValueError:
+            raise ValueError(f"{moment!r} is no moment; {example}") from None
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=timezone.utc)
+        return moment
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{moment!r} is no moment; {example}")
+    if moment.tzinfo is None:
+        raise TypeError(f"{moment!r} has no time zone; add tzinfo=timezone.utc, or {example}")
+    return moment
+
+
+def _duration(by: timedelta | str | None) -> timedelta:
+    if by is None:
+        return timedelta()
+    if isinstance(by, str):
+        return timedelta(seconds=durations.parse(by))
+    if not isinstance(by, timedelta):
+        raise TypeError(
+            f'the clock advances by a duration, and {by!r} is none; write advance("31d"), '
+            "advance(days=31) or advance(timedelta(days=31))"
+        )
+    return by
+
+
+def _span(span: Mapping[str, float]) -> timedelta:
+    for name in set(span) - set(_UNITS):
+        raise TypeError(unknown("unit", name, _UNITS))
+    for unit, number in span.items():
+        if not isinstance(number, int | float):
+            raise TypeError(f'{unit} is {number!r}; write a number, or advance("31d")')
+    return timedelta(**span)
 
 
 def _time(clock: dict[str, Any]) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 from ..model import faults as rules
 from ..model.scopes import SCOPE_MEMBERS
 from ..terminal import columns
+from ..words import unknown
 from .http import StateroomClient
 
 PATH = "/_stateroom/faults"
@@ -81,14 +82,14 @@ class Faults:
             ``close="before"`` or ``"after"``, ``truncate=True``, ``backend="missing"``. The scope:
             patterns for ``dag_id``, ``run_id``, ``task_id``, ``map_index``, ``asset``.
         :raises TypeError: for an unknown member.
+        :raises ValueError: for an unknown operation.
         :raises ServiceError: for an invalid fault.
         """
         members = {*SCOPE_MEMBERS, *_FACTS}
-        if unknown := sorted(set(facts) - members):
-            raise TypeError(
-                f"unknown member of a fault: {', '.join(unknown)}; "
-                f"the members are {', '.join(sorted(members))}"
-            )
+        for name in sorted(set(facts) - members):
+            raise TypeError(unknown("member of a fault", name, sorted(members)))
+        if op not in rules.OPS:
+            raise ValueError(unknown("operation", op, rules.OPS))
         fault: dict[str, Any] = {"op": op}
         if key is not None:
             fault["key"] = key

@@ -17,7 +17,7 @@ from urllib3.exceptions import ProtocolError
 from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
 from ..forks import close_in_children
 from ..model.clock import to_text
-from ..model.reference_facts import HEADER, PREFER, REPLACED, Facts, Released, replaced_from
+from ..model.reference_facts import HEADER, PREFER, REPLACED, ZOMBIE, Facts, Released, replaced_from
 from ..model.scopes import AssetScope, StoreScope, TaskScope
 
 TIMEOUT = 60  # seconds of one call
@@ -97,7 +97,7 @@ class StateroomClient:
                 f"invalid address {self.url!r}; write one such as http://127.0.0.1:8103"
             ) from None
         except requests.RequestException as error:
-            raise Unreachable(_connection_error(self.url, error)) from error
+            raise Unreachable(_connection_error(self.url, error)) from None
         if response.status_code >= 300:
             raise _error(response)
         return response
@@ -298,6 +298,8 @@ def _error(response: requests.Response) -> Exception:
     for what in ("Task", "Asset"):
         if message.startswith(f"{what} state store key "):
             return KeyNotFound.from_message(what, message)
+    if zombie := response.headers.get(ZOMBIE):
+        message = f"{message} ({zombie})"
     return NotFound(message)
 
 

@@ -18,6 +18,7 @@ from ..model.scopes import (
     scope_document,
     scope_from,
 )
+from ..words import unknown
 from .events import Event, LostUpdate, lost_updates
 from .http import StateroomClient
 from .timeline import table, value_summary
@@ -58,12 +59,8 @@ class Journal:
     def find(self, op: str | None = None, **members: Any) -> list[Event]:
         """The events of any kind, effects included; otherwise like :meth:`calls`."""
         _check_op(op, OPS)
-        unknown = sorted(set(members) - _MEMBERS)
-        if unknown:
-            raise TypeError(
-                f"unknown member of an event: {', '.join(unknown)}; "
-                f"the members are {', '.join(sorted(_MEMBERS))}"
-            )
+        for name in sorted(set(members) - _MEMBERS):
+            raise TypeError(unknown("member of an event", name, sorted(_MEMBERS)))
         if "asset" in members:
             members["name"] = members.pop("asset")
         if op is not None:
@@ -127,7 +124,7 @@ class Journal:
 
 def _check_op(op: str | None, known: tuple[str, ...]) -> None:
     if op is not None and op not in known:
-        raise ValueError(f"unknown operation {op!r}; the operations are {', '.join(known)}")
+        raise ValueError(unknown("operation", op, known))
 
 
 StoredValue = tuple[StoreScope, Any]

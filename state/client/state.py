@@ -8,7 +8,8 @@ from typing import Any
 from ..model import fixture_files
 from ..model.scopes import label, scope_from
 from ..terminal import columns
-from .timeline import value_summary
+from . import differences
+from .differences import Row, summary
 
 
 class State(dict[str, dict[str, Any]]):
@@ -25,6 +26,16 @@ class State(dict[str, dict[str, Any]]):
             state.setdefault(label(scope_from(row)), {})[row["key"]] = row["value"]
         return state
 
+    def wrong_keys(self, expected: Mapping[str, Any]) -> set[tuple[str, str]]:
+        """The keys that are not as expected, each with its scope."""
+        wrong = set()
+        for scope in {*self, *expected}:
+            actual, wanted = self.get(scope, {}), expected.get(scope, {})
+            if isinstance(wanted, Mapping):
+                keys = {*actual, *wanted}
+                wrong |= {(scope, str(key)) for key in keys if _differ(actual, wanted, key)}
+        return wrong
+
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
         """A line for each key that is not as expected, below a line with its scope."""
         lines: list[str] = []
@@ -39,22 +50,19 @@ class State(dict[str, dict[str, Any]]):
         return lines
 
 
-def _differences(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
+def _differ(actual: Mapping[str, Any], expected: Mapping[str, Any], key: str) -> bool:
+    if key in actual and key in expected:
+        return bool(actual[key] != expected[key])
+    return True
+
+
+def _differences(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = []
     for key in sorted({*actual, *expected}, key=str):
         if key not in expected:
-            rows.append((key, f"is {value_summary(actual[key])}", "not expected"))
+            rows.append((key, f"is {summary(actual[key])}", "not expected"))
         elif key not in actual:
-            rows.append((key, "is missing", f"expected {_expected(expected[key])}"))
-        elif actual[key] != expected[key]:
-            rows.append(
-                (key, f"is {value_summary(actual[key])}", f"expected {_expected(expected[key])}")
-            )
+            rows.append((key, "is missing", f"expected {summary(expected[key])}"))
+        else:
+            rows += differences.rows(key, actual[key], expected[key])
     return rows
-
-
-def _expected(value: Any) -> str:
-    try:
-        return value_summary(value)
-    except (TypeError, ValueError):  # ANY and approx(), for example, are not JSON
-        return repr(value)

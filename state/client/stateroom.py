@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,8 @@ class Stateroom(Connection):
 
     @default_retention_days.setter
     def default_retention_days(self, days: int) -> None:
+        if not isinstance(days, int):
+            raise TypeError(f"default_retention_days is {days!r}; write a whole number of days")
         self._workers.default_retention_days = days
 
     # -------------------------------------------------------------- real tasks
@@ -335,10 +337,19 @@ class Stateroom(Connection):
         :param timeout: seconds.
         :param of: the task or asset of the key; None for any.
         :raises NotInTime: after the timeout, with the last value.
+        :raises TypeError: for a predicate that is no function, or a timeout that is no number.
         """
+        if not callable(predicate):
+            raise TypeError(
+                f"wait_for waits for a value for which a function is true, and {predicate!r} is "
+                f"none; write wait_for({key!r}, lambda value: value == {predicate!r}), or "
+                f"timeout={predicate!r} for so many seconds"
+            )
+        if not isinstance(timeout, int | float):
+            raise TypeError(f"timeout is {timeout!r}; write a number of seconds")
         scope = None
         if of is not None:
-            scope = of.scope
+            scope = _scope_of(of)
         wait = Wait(self.document, self.journal, self._workers.hooks, key, scope)
         return wait.until(predicate, timeout)
 
@@ -382,7 +393,7 @@ class Stateroom(Connection):
     def _scope(self, key: str, of: Task | Asset | None) -> StoreScope:
         """The scope of a task or asset; without one, the only scope that has the key, or had it."""
         if of is not None:
-            return of.scope
+            return _scope_of(of)
         rows = fixture_files.rows(self.document())
         scopes = {scope_from(row) for row in rows if row["key"] == key}
         if not scopes:
@@ -394,13 +405,28 @@ class Stateroom(Connection):
             raise ValueError(f"key {key!r} exists in {labels}; choose one of them with of=")
         return scopes.pop()
 
-    def timeline(self, most: int = timeline.MOST_LINES) -> str:
+    def timeline(
+        self, most: int = timeline.MOST_LINES, keep: Container[tuple[str, str]] = ()
+    ) -> str:
         """The events as a table for people, and explanations of missing and expired keys.
 
         :param most: the number of lines of the table.
+        :param keep: keys whose events are shown first, each with the name of its scope:
+            ``{("etl/submit", "job_id")}``.
         """
         events = self.journal.events()
-        table = timeline.table(events, self._workers.failures, most)
+        table = timeline.table(events, self._workers.failures, most, keep)
         keys = timeline.keys_to_explain(events, self.document(), self.clock.now())
         explanations = timeline.explanations(keys, self._explain)
         return "\n\n".join(filter(None, (table, explanations)))
+
+
+def _scope_of(of: Task | Asset) -> StoreScope:
+    scope = getattr(of, "scope", None)
+    if scope is None:
+        raise TypeError(
+            f"of={of!r} is no task and no asset; write of=stateroom.task(dag_id, task_id), or "
+            "of=stateroom.asset(name)"
+        )
+    found: StoreScope = scope
+    return found

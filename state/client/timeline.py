@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,9 +23,12 @@ from ..model.events import (
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
+from ..words import duration
 from .events import Event, lost_updates
+from .lanes import Lanes
 
 MOST_LINES = 60
+_LEFT_OUT = "({} lines are left out here; stateroom.timeline(most=10_000) has all)"
 _LONGEST_VALUE = 36  # characters
 _VERBS = {
     "state": "reports",
@@ -34,23 +37,64 @@ _VERBS = {
 }
 
 
-def table(events: list[Event], failures: Iterable[Failure] = (), most: int = MOST_LINES) -> str:
-    """A table of the newest events; an empty string without events.
+def table(
+    events: list[Event],
+    failures: Iterable[Failure] = (),
+    most: int = MOST_LINES,
+    keep: Container[tuple[str, str]] = (),
+) -> str:
+    """A table of events; an empty string without events.
+
+    The attempts of a task instance that has several are drawn as lanes. If all events are of one
+    scope, its name stands above them.
 
     :param failures: errors of our own workers' backends, which are sorted in by their time.
-    :param most: number of lines; the first line says how many were omitted.
+    :param most: number of lines. The newest ones are shown; where others would be, a line says how
+        many are left out.
+    :param keep: keys whose events are shown before newer ones of other keys, each with the name of
+        its scope.
     """
     formatter = EventFormatter(events)
-    rows = [(event.real_at, formatter.line(event)) for event in events]
-    rows += [(failure.at, formatter.failure(failure)) for failure in failures]
+    rows = [(event.real_at, _key_of(event), formatter.line(event)) for event in events]
+    rows += [
+        (each.at, (label(each.scope), each.key or ""), formatter.failure(each)) for each in failures
+    ]
     if not rows:
         return ""
     rows.sort(key=lambda row: row[0])
-    text = columns([line for _, line in rows[-most:]])
-    omitted = len(rows) - most
-    if omitted > 0:
-        return f"({omitted} earlier lines are omitted)\n{text}"
-    return text
+    kept = [number for number, (_, key, _) in enumerate(rows) if key in keep]
+    newest = [number for number in range(len(rows)) if number not in set(kept)]
+    shown = sorted({*kept[-most:], *newest[len(newest) - max(0, most - len(kept)) :]})
+    lines = [rows[number][2] for number in shown]
+    heading = ""
+    scopes = {line[2] for line in lines} - {""}
+    if len(scopes) == 1:
+        heading = f"{scopes.pop()}\n"
+        lines = [(*line[:2], *line[3:]) for line in lines]
+    texts = columns(lines).splitlines()
+    return heading + "\n".join(_with_gaps(shown, texts, len(rows)))
+
+
+def _key_of(event: Event) -> tuple[str, str]:
+    scope = ""
+    if event.scope is not None:
+        scope = label(event.scope)
+    return scope, event.key or ""
+
+
+def _with_gaps(shown: list[int], texts: list[str], total: int) -> Iterator[str]:
+    """The lines, and between them how many are left out.
+
+    :param shown: the number of each line.
+    """
+    following = 0
+    for number, text in zip(shown, texts, strict=True):
+        if number > following:
+            yield _LEFT_OUT.format(number - following)
+        yield text
+        following = number + 1
+    if total > following:
+        yield _LEFT_OUT.format(total - following)
 
 
 class EventFormatter:
@@ -66,6 +110,7 @@ class EventFormatter:
         if events:
             self._start = events[0].real_at
         self._by_number = {event.seq: event for event in events}
+        self._lanes = Lanes(events)
         self._lost = {update.write.seq: update.lost for update in lost_updates(events)}
         self._tasks = {
             event.ti_id: event.scope for event in events if isinstance(event.scope, TaskScope)
@@ -78,16 +123,27 @@ class EventFormatter:
             scope = label(event.scope)
         return (
             f"{self._at(event.real_at):>8}",
-            self.actor(event),
+            self._lane(event),
             scope,
             operation(event),
             printable(event.key or ""),
             self.outcome(event),
         )
 
+    def _lane(self, event: Event) -> str:
+        """The lanes of an event's task instance, with the actor if it is none of its attempts."""
+        lanes = self._lanes.of(event)
+        if lanes is None:
+            return self.actor(event)
+        task = self._tasks.get(event.ti_id)
+        if event.try_number is not None and task == event.scope:
+            return lanes.rstrip()
+        return f"{lanes}  {self.actor(event)}"
+
     def outcome(self, event: Event) -> str:
         """The result of an event: its value, its error, the lost update."""
-        outcome = _outcome(event, self._read_value(event))
+        expiry = _expiry(event) if self._numbered else _kept(event)
+        outcome = _outcome(event, self._read_value(event), expiry)
         lost = self._lost.get(event.seq)
         if lost is None:
             return outcome
@@ -152,7 +208,7 @@ def operation(event: Event) -> str:
     return _VERBS.get(event.op, event.op)
 
 
-def _outcome(event: Event, read_value: str) -> str:
+def _outcome(event: Event, read_value: str, expiry: str) -> str:
     if event.status is not None and event.status >= 400:
         return _error(event)
     if event.op == "create" and isinstance(event.scope, AssetScope):
@@ -161,7 +217,7 @@ def _outcome(event: Event, read_value: str) -> str:
     if event.op in ("get", "get_xcom") or (event.op == "list_xcoms" and event.saw is not None):
         parts.insert(0, read_value)
     elif event.op in ("set", "set_xcom", SET_VARIABLE):
-        parts[:0] = [value_summary(event.value), _expiry(event)]
+        parts[:0] = [value_summary(event.value), expiry]
     return "   ".join(part for part in parts if part)
 
 
@@ -178,6 +234,19 @@ def _expiry(event: Event) -> str:
     if event.expires_by == "worker":
         return f"{until} by the worker's clock"
     return until
+
+
+def _kept(event: Event) -> str:
+    """How long a key is kept, which is shorter than when it expires."""
+    if event.expires_at is None:
+        return ""
+    seconds = (from_text(event.expires_at) - from_text(event.at)).total_seconds()
+    words = f"for {duration(seconds)}"
+    if seconds <= 0:
+        words = "expired already"
+    if event.expires_by == "worker":
+        return f"{words} by the worker's clock"
+    return words
 
 
 def value_summary(value: Any) -> str:
@@ -198,7 +267,7 @@ def _ending(ref: str) -> str:
 
 
 MOST_EXPLAINED = 8  # keys
-_WIDTH = 110
+_WIDTH = 80
 ScopedKey = tuple[StoreScope, str]
 
 

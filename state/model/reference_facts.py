@@ -15,6 +15,7 @@ from . import values
 HEADER = "Stateroom-Ref"  # facts, with the PUT of an envelope and the answer to its GET
 REPLACED = "Stateroom-Replaced"  # the reference that a PUT replaced, percent-encoded
 RELEASED = "Stateroom-Released"  # the references that a DELETE released, percent-encoded
+ZOMBIE = "Stateroom-Zombie"  # with a 404: a sentence about the superseded attempt that called
 KEPT = "Stateroom-Kept"  # with it: whether a reference of what was deleted is still pointed at
 # of a DELETE whose client reads references in the body too (RFC 7240): a header has too little room
 PREFER = {"Prefer": "return=representation"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -70,10 +70,12 @@ class Memory(Workers):
         """The accessor of the first attempt of a task instance."""
         return Task(self, self.begin(TaskScope(dag_id, RUN_ID, task_id)))
 
-    def timeline(self, most: int = timeline.MOST_LINES) -> str:
+    def timeline(
+        self, most: int = timeline.MOST_LINES, keep: Container[tuple[str, str]] = ()
+    ) -> str:
         """The events as a table for people, and explanations of missing and expired keys."""
         events = [Event.read(row) for row in self._namespace.journal.events()]
-        table = timeline.table(events, self.failures, most)
+        table = timeline.table(events, self.failures, most, keep)
         document = fixtures.export(self._namespace)
         keys = timeline.keys_to_explain(events, document, self.clock.now())
         explanations = timeline.explanations(keys, self._explain)

@@ -78,7 +78,7 @@ def test_a_secret_for_real_workers_does_not_close_it(name, value):
 def test_the_report_has_a_folder_for_each_namespace(tmp_path):
     assert status_of(*python(KEEP), options=["--report", str(tmp_path / "new")]) == 0
     folder = tmp_path / "new" / "default"
-    assert 'etl/submit  set     job_id  "job-42"' in (folder / "timeline.txt").read_text()
+    assert 'attempt 1        set     job_id  "job-42"' in (folder / "timeline.txt").read_text()
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert [event["op"] for event in events] == ["create", "set"]
     (entry,) = json.loads((folder / "fixture.json").read_text())["task_state_store"]

@@ -35,7 +35,7 @@ def test_each_access_is_told_once(accesses, task):
     task.set("page", 7)
     first, second = texts(accesses)
     assert first == "get page -> not found"
-    assert second.startswith("set page 7   until ")
+    assert second == "set page 7   for 30 days"
     task.delete("page")
     assert texts(accesses) == ["delete page"]
     assert texts(accesses) == []

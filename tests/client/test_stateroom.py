@@ -307,11 +307,51 @@ def test_faults_are_listed_as_a_table_and_cleared(stateroom):
 
 
 def test_an_unknown_name_in_a_fault_is_refused(stateroom):
-    with pytest.raises(TypeError, match="unknown member of a fault: code; the members are after"):
+    with pytest.raises(TypeError, match="unknown member of a fault 'code'; .* one of after, "):
         stateroom.faults.add("set", code=503)
 
 
 # ------------------------------------------------------------------------ clock
+
+
+@pytest.mark.parametrize("moment", ["2026-01-01", "2026-01-01T00:00", "2026-01-01T01:00:00+01:00"])
+def test_a_moment_may_be_a_text(stateroom, moment):
+    assert stateroom.clock.freeze(moment) == datetime(2026, 1, 1, tzinfo=timezone.utc)
+    assert stateroom.clock.set(moment) == datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def test_a_duration_may_be_a_text(stateroom):
+    stateroom.clock.freeze(NOON)
+    assert stateroom.clock.advance("1d") == NOON + timedelta(days=1)
+    assert stateroom.clock.advance("-1d12h") == NOON - timedelta(hours=12)
+
+
+WRONG_CALLS = {
+    "clock.advance(5)": "5 is none; write advance",
+    "clock.advance(day=1)": "unknown unit 'day'; did you mean 'days'",
+    "clock.advance(days='1')": "days is '1'; write a number",
+    "clock.advance('1 day')": "write 90s, 30m, 12h",
+    "clock.freeze('tomorrow')": "'tomorrow' is no moment; write \"2030-01-01T12:00:00Z\"",
+    "clock.freeze(5)": "5 is no moment",
+    "clock.set(datetime(2026, 1, 1))": "has no time zone",
+    "wait_for('k', 5)": "write wait_for\\('k', lambda value: value == 5\\), or timeout=5",
+    "wait_for('k', timeout='5')": "timeout is '5'; write a number of seconds",
+    "explain('k', 'etl/submit')": "is no task and no asset; write of=stateroom.task",
+    "task('etl', 'submit').retry(5)": "write retry\\(timedelta",
+    "faults.add('sett', status=503)": "unknown operation 'sett'; did you mean 'set'",
+}
+
+
+@pytest.mark.parametrize("call", WRONG_CALLS)
+def test_a_wrong_type_is_told_with_what_to_write(stateroom, call):
+    names = {"stateroom": stateroom, "datetime": datetime}
+    with pytest.raises((TypeError, ValueError), match=WRONG_CALLS[call]):
+        eval(f"stateroom.{call}", names)
+
+
+def test_retention_in_days_is_a_number(stateroom):
+    with pytest.raises(TypeError, match="write a whole number of days"):
+        stateroom.default_retention_days = "30"
 
 
 def test_a_frozen_clock_stands_still_until_it_is_let_go(stateroom):
@@ -381,7 +421,7 @@ def test_effects_are_not_calls(stateroom, task):
 
 def test_an_unknown_name_in_a_query_is_refused(stateroom):
     with pytest.raises(
-        TypeError, match="unknown member of an event: value_of; the members are api"
+        TypeError, match="unknown member of an event 'value_of'; did you mean 'value'"
     ):
         stateroom.journal.calls("set", value_of=1)
 
@@ -395,17 +435,16 @@ def test_a_journal_of_several_pages_is_read_to_its_end(stateroom, task, monkeypa
 
 def test_its_text_is_a_table_with_a_line_for_each_event(stateroom, task):
     task.set("job_id", "x" * 100)
-    lines = repr(stateroom.journal).splitlines()
-    assert len(lines) == 2
-    assert lines[1].split()[1:6] == ["attempt", "1", "etl/submit", "set", "job_id"]
-    assert max(map(len, lines)) <= 120
+    scope, begin, write = repr(stateroom.journal).splitlines()
+    assert scope == "etl/submit"
+    assert begin.split()[1:] == ["the", "Control", "API", "begins", "attempt", "1"]
+    assert write.split()[1:5] == ["attempt", "1", "set", "job_id"]
+    assert len(write) <= 120
 
 
 @pytest.mark.parametrize("look", ["calls", "find"])
 def test_a_mistyped_operation_is_an_error(stateroom, look):
-    with pytest.raises(
-        ValueError, match="unknown operation 'delet'; the operations are get, set, delete"
-    ):
+    with pytest.raises(ValueError, match="unknown operation 'delet'; did you mean 'delete'"):
         getattr(stateroom.journal, look)("delet")
 
 

@@ -194,7 +194,7 @@ def test_the_timeline_says_which_task_changed_a_variable(stateroom, task):
     requests.delete(f"{path}/limit", headers=headers).raise_for_status()
     lines = [line.split(maxsplit=1)[1] for line in stateroom.timeline().splitlines()[-3:]]
     assert [" ".join(line.split()) for line in lines] == [
-        'attempt 1 etl/submit set variable limit "5"',
-        'attempt 1 etl/submit set variable api_key "***"',
-        "attempt 1 etl/submit delete variable limit",
+        'attempt 1 set variable limit "5"',
+        'attempt 1 set variable api_key "***"',
+        "attempt 1 delete variable limit",
     ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from flask import g, request
 
-from state.errors import OutOfRange, StateError, StoreError
+from state.errors import OutOfRange, StateError, StoreError, TaskInstanceNotFound
 from state.masking import masked
 from state.model.events import CLOSED
 from state.model.scopes import (
@@ -19,6 +19,7 @@ from state.model.scopes import (
 )
 from state.store.journal.journal import Event
 from state.store.tables import scopes
+from state.store.tables.task_instances import superseded
 
 from ..apis import EXECUTION, current_api
 from ..operation import current_operation
@@ -87,14 +88,29 @@ def _caller(segments: dict[str, Any]) -> Writer:
     return writer_of(None, api)
 
 
-def note_refusal(error: StateError, status: int) -> None:
-    """Write a refused call on state into the journal, unless its event is there already."""
+def note_refusal(error: StateError, status: int, zombie: str | None) -> None:
+    """Write a refused call on state into the journal, unless its event is there already.
+
+    :param zombie: as :func:`told_as_zombie` returns it; it says more than Airflow's message.
+    """
     if getattr(error, "recorded", False):  # a read of a key that does not exist
         return
     with contextlib.suppress(StoreError):  # no file, no event: the answer says why
         call = state_call()
         if call is not None:
-            call.note(status, masked(str(error)))
+            call.note(status, zombie or masked(str(error)))
+
+
+def told_as_zombie(error: StateError) -> str | None:
+    """A sentence about a caller that is refused because its attempt is superseded; None for any
+    other refusal. Airflow's message says only that its id is not found.
+    """
+    if not isinstance(error, TaskInstanceNotFound) or "writer" not in g or g.writer.ti_id is None:
+        return None
+    numbers = superseded(g.namespace, g.writer.ti_id)
+    if numbers is None:
+        return None
+    return f"a zombie: attempt {numbers[0]} is superseded by attempt {numbers[1]}"
 
 
 def _scope_id(segments: dict[str, Any], scope: StoreScope | None) -> int | None:

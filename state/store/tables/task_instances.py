@@ -207,6 +207,18 @@ def create_task_instance(
     return _attempt(ti_id, scope, number)
 
 
+def superseded(namespace: Namespace, ti_id: str) -> tuple[int, int] | None:
+    """The try number of a superseded attempt, and that of the current one; None for any other."""
+    with namespace.database.reading() as db:
+        row: tuple[int, int] | None = db.execute(
+            """SELECT former.try_number, current.try_number FROM task_instances former
+            JOIN task_instances current USING (scope_id) WHERE former.ns = ? AND former.id = ?
+            AND former.superseded_at IS NOT NULL AND current.superseded_at IS NULL""",
+            (namespace.ns, ti_id),
+        ).fetchone()
+    return row
+
+
 def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
     """The current attempt of a task instance, as :meth:`create_task_instance` returns it.
 
