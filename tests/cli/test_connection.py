@@ -7,13 +7,13 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from state.cli.connection import OPTIONS
 from state.cli.main import cli
+from state.cli.shared.connection import OPTIONS
 from state.process import ServerProcess
 from tests.support.world import SECRET
 
 ASSET = '{"assets": [{"id": 1, "name": "orders", "uri": "u"}]}'
-APART = {"check", "exec", "serve", "token"}
+APART = {"check", "completion", "exec", "serve", "token"}
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
     seen = []
     monkeypatch.setenv("STATEROOM_HOST", "0.0.0.0")
     monkeypatch.setattr(
-        "state.cli.connection.ServerProcess",
+        "state.cli.shared.connection.ServerProcess",
         lambda *given: seen.append(given) or ServerProcess(*given),
     )
     assert run("list", "--db", database).exit_code == 0
