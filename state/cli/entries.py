@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import KeyNotFound, NotFound, ServiceError
+from ..errors import KeyNotFound, ServiceError
 from ..model import fixture_files
 from ..model.durations import MOST_DAYS
 from ..model.scopes import StoreScope, TaskScope, label, scope_document
@@ -19,7 +19,14 @@ from .shared.connection import as_json, connected, now
 from .shared.destroying import asks, confirm, snapshot_before, tell
 from .shared.keys_table import entries_table
 from .shared.numbers import Number
-from .shared.scope_options import asset_id_of, fitting_tasks, scope_of, scoped, tasks_query
+from .shared.scope_options import (
+    asset_id_of,
+    fitting_tasks,
+    key_not_found,
+    scope_of,
+    scoped,
+    tasks_query,
+)
 
 if TYPE_CHECKING:
     from ..client.http import HttpKeyspace, StateroomClient
@@ -103,7 +110,7 @@ def get_entry(key: str, resolve: bool, **where: Any) -> None:
         try:
             value = _resolved(client, scope, key) if resolve else _value(client, scope, key)
         except KeyNotFound:
-            raise _explained(client, scope, key) from None
+            raise key_not_found(client, scope, key) from None
     click.echo(json.dumps(value, ensure_ascii=as_json()))
 
 
@@ -119,16 +126,6 @@ def _resolved(client: StateroomClient, scope: StoreScope, key: str) -> Any:
         return client.ask("GET", f"{values}/ti/{task['id']}", params={"key": key})["value"]
     query = {"name": scope.name, "key": key}
     return client.ask("GET", f"{values}/asset/by-name", params=query)["value"]
-
-
-def _explained(client: StateroomClient, scope: StoreScope, key: str) -> NotFound:
-    """The error for a missing key: where a similar one is, or else what became of it."""
-    query = {**scope_document(scope), "key": key}
-    answer = client.ask("GET", "/_stateroom/explain", params=query)
-    message = f"key {key!r} of {label(scope)} not found"
-    if answer["near"]:
-        return NotFound(f"{message}: {answer['near'][0]['why']}")
-    return NotFound(f"{message}. {answer['sentence']}")
 
 
 @click.command("set", context_settings={"ignore_unknown_options": True})  # so that VALUE may be -1
@@ -192,7 +189,7 @@ def delete_entry(key: str, **where: Any) -> None:
         try:
             keyspace.get(key)
         except KeyNotFound:
-            raise _explained(client, scope, key) from None
+            raise key_not_found(client, scope, key) from None
         except ServiceError as error:
             if error.status != _UNREADABLE:
                 raise
@@ -210,9 +207,11 @@ def clear(yes: bool, **where: Any) -> None:
         scope = scope_of(client, where)
         keyspace = _keyspace(client, scope)
         number = keyspace.count()
-        confirm(f"Clear {count(number, 'key')} of {label(scope)}?", yes)
-        snapshot = snapshot_before(client, "clear")
-        keyspace.clear()
+        snapshot = None
+        if number:
+            confirm(f"Clear {count(number, 'key')} of {label(scope)}?", yes)
+            snapshot = snapshot_before(client, "clear")
+            keyspace.clear()
     facts = {"cleared": number, "scope": scope_document(scope), "snapshot": snapshot}
     tell(facts, f"cleared {count(number, 'key')} of {label(scope)}", snapshot)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import NotFound
+from ..model import fixture_files
 from ..model.events import OPS
+from ..model.scopes import AssetScope
 from ..signals import handle
 from ..terminal import printable, second
 from .shared.connection import as_json, connected
 from .shared.numbers import Choice, Moment
-from .shared.scope_options import check_one_way, options_of, scope_if_any, scope_of, scoped
+from .shared.scope_options import (
+    asset_id_of,
+    check_one_way,
+    key_not_found,
+    near,
+    scope_if_any,
+    scope_of,
+    scoped,
+)
 from .shared.tables import is_narrow, scope_cells, table
 
 if TYPE_CHECKING:
@@ -57,22 +66,42 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
         scope = scope_if_any(client, where)
         filters: dict[str, Any] = {"op": op, "key": key, **scope_document(scope)}
         filters = {name: value for name, value in filters.items() if value is not None}
-        _show(client, filters, _Table(with_scope=scope is None), last, follow)
+        is_empty = not _show(client, filters, _Table(with_scope=scope is None), last, follow)
+        if is_empty:
+            _check_filters(client, key, where)
+            click.echo("no events match", err=True)
 
 
 def _show(
     client: StateroomClient, filters: dict[str, Any], table: _Table, last: int, follow: bool
-) -> None:
+) -> int:
+    """Print the events, and with ``follow`` those to come; return how many there were."""
     events = _recent(client, filters, last)
     table.show(events, min(last or len(events), len(events)))
-    if not events and not follow and not as_json():
-        click.echo("no events match", err=True)
     if follow:
         with _exit_on_interrupt():
             while True:
                 page = _page(client, filters, events, wait=_WAIT)
                 events = (events + page)[-_PAGE:]
                 table.show(events, len(page))
+    return len(events)
+
+
+def _check_filters(client: StateroomClient, key: str | None, where: dict[str, Any]) -> None:
+    """Complain about filters that can match no event.
+
+    :raises NotFound: for a task instance, an asset or a key that nothing has, with those alike.
+    """
+    scope = None
+    if any(value is not None for value in where.values()):
+        scope = scope_of(client, where)
+    if isinstance(scope, AssetScope):
+        asset_id_of(client, str(scope.name))
+    if key is None:
+        return
+    keys = {row["key"] for row in fixture_files.rows(client.ask("GET", "/_stateroom/fixture"))}
+    if key not in keys:
+        raise NotFound(f"no event of a key {key!r}{near(key, sorted(keys))}")
 
 
 @contextmanager
@@ -215,21 +244,17 @@ def history(key: str, moment: str | None, **where: Any) -> None:
     from ..model.scopes import scope_document
 
     with connected() as client:
-        scope = scope_of(client, where, key)
+        scope = scope_of(client, where, key, exact=True)
         parameters = {**scope_document(scope), "key": key, "at": moment}
         answer = client.ask("GET", _HISTORY, params=parameters)
+        if not moment and not answer["history"]:
+            raise key_not_found(client, scope, key)
     if moment:
         _show_value(answer, key, moment)
     elif as_json():
         click.echo(json.dumps(answer["history"], indent=1))
-    elif answer["history"]:
-        click.echo(_history_table(answer["history"]), color=True)
     else:
-        click.echo(
-            f"the journal has no event of {key!r}; try: stateroom explain {shlex.quote(key)} "
-            f"{options_of(scope)}",
-            err=True,
-        )
+        click.echo(_history_table(answer["history"]), color=True)
 
 
 def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:

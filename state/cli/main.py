@@ -8,6 +8,7 @@ their own.
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import sys
 import time
@@ -50,6 +51,7 @@ _STATUS = {
     SettingError: USAGE,
     StateError: NOT_FOUND,
 }
+_PART = re.compile(r"^(?:body|query|path)(?:\.|: )")  # of a request
 _SHORTEST_SECRET = 64  # bytes
 _ALSO = "Also " + ", ".join(option.opts[0] for option in OPTIONS) + ": see stateroom --help."
 _WITHOUT_CONNECTION = (
@@ -96,7 +98,7 @@ def _add_options(command: click.Command) -> None:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    message = str(error).removeprefix("stateroom: ")
+    message = _PART.sub("", str(error).removeprefix("stateroom: "))
     if getattr(error, "status", None) == 401:
         message += "; give --token (stateroom token --role admin)"
     return message

@@ -13,12 +13,6 @@ TASK = ["--dag", "etl", "--run", "scheduled__2026-01-02T00:00:00+00:00", "--task
 SECRET = "a-secret-for-the-command-line-that-is-long-enough-for-hs512-0123456789abcdef"
 
 
-@pytest.fixture(scope="module")
-def service():
-    with ServerProcess(["--db", ":memory:", "--fixture", "examples/demo.json"]) as process:
-        yield process
-
-
 @pytest.fixture
 def run(service):
     def run(*arguments, where=("--url", service.url), **kwargs):

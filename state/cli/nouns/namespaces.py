@@ -94,6 +94,7 @@ def delete_namespace(name: str, yes: bool) -> None:
     tell({"deleted": name, **counts}, f"deleted the namespace {name}: {_facts(row)}")
 
 
+_LONGEST = 9998 * 366 * 86_400  # seconds
 _CLOCK = "/_stateroom/clock"
 
 
@@ -146,6 +147,8 @@ def advance_clock(duration: str) -> None:
         seconds = durations.parse(duration)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if abs(seconds) > _LONGEST:
+        raise click.UsageError("the clock would leave the years 1 to 9999")
     _show("PATCH", json={"advance": seconds})
 
 

@@ -128,6 +128,8 @@ def delete_snapshot(name: str, yes: bool) -> None:
 def diff_snapshots(a: str, b: str | None) -> None:
     """Show the keys added (+), removed (-) and changed (~) from snapshot A to B, or to now."""
     with connected() as client:
+        for name in filter(None, (a, b)):
+            _row(client, name)
         differences = client.ask("GET", f"{SNAPSHOTS}/diff", params={"a": a, "b": b or None})
     if as_json():
         click.echo(json.dumps(differences, indent=1))

@@ -12,7 +12,7 @@ from ..shared.connection import as_json, connected
 from ..shared.destroying import tell
 from ..shared.keys_table import entries_table
 from ..shared.noun import Noun
-from ..shared.scope_options import fitting_tasks, scope_of, scoped, tasks_query
+from ..shared.scope_options import MAP_INDEX, fitting_tasks, scope_of, scoped, tasks_query
 
 if TYPE_CHECKING:
     from ...client.http import StateroomClient
@@ -90,7 +90,7 @@ def show_keys(client: StateroomClient, keys: list[dict[str, Any]]) -> None:
 @click.option("--dag", "dag_id", required=True, help="Dag id.")
 @click.option("--run", "run_id", help="Run id; default: a manual one, of now.")
 @click.option("--task", "task_id", required=True, help="Task id.")
-@click.option("--map-index", type=int, help="Map index; default: a task that is not mapped.")
+@click.option("--map-index", type=MAP_INDEX, help="Map index; default: a task that is not mapped.")
 @click.option("--try", "try_number", type=click.IntRange(1), help="Try number; default: the next.")
 def create_task(**members: Any) -> None:
     """Create a task instance, or its next attempt, and print its id."""

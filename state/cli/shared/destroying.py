@@ -32,6 +32,11 @@ def asks(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def is_interactive() -> bool:
+    """Whether somebody can answer: standard input is a terminal."""
+    return sys.stdin.isatty()
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask before something is lost.
 
@@ -42,7 +47,7 @@ def confirm(question: str, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not is_interactive():
         raise NeedsYes(f"{question} Nobody can answer without a terminal: add --yes")
     click.confirm(question, abort=True, err=True)
 

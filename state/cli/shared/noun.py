@@ -14,6 +14,7 @@ class Noun(click.Group):
         begins_with_option = not args or args[0].startswith("-")
         has_verb = bool(self.commands.keys() & set(args))
         asks_for_help = bool(set(ctx.help_option_names) & set(args))
-        if begins_with_option and not has_verb and not asks_for_help:
+        is_completion = ctx.resilient_parsing  # what follows is still to be typed
+        if begins_with_option and not (has_verb or asks_for_help or is_completion):
             args = [self.default, *args]
         return super().parse_args(ctx, args)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from datetime import datetime
@@ -30,6 +29,8 @@ class Choice(click.Choice[str]):
     """One of several words; a misspelt one is answered with those that are alike."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        import difflib
+
         message = super().get_invalid_choice_message(value, ctx)
         similar = difflib.get_close_matches(str(value), self.choices)
         if not similar:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import NotFound
-from ...model.scopes import COORDINATES, AssetScope, StoreScope, TaskScope, task_scope_from
+from ...model.scopes import (
+    COORDINATES,
+    AssetScope,
+    StoreScope,
+    label,
+    scope_document,
+    task_scope_from,
+)
 from ...terminal import printable
 from ...words import count
 
@@ -23,6 +29,7 @@ _SCOPE = (
     "name a task instance with --task (and --dag, --run, --map-index), or an asset with --asset"
 )
 _FLAGS = {"dag_id": "--dag", "run_id": "--run", "task_id": "--task", "map_index": "--map-index"}
+MAP_INDEX = click.IntRange(-1, 2**63 - 1)
 _SHOWN = 10  # task instances that fit
 _USAGE = 2  # exit status
 _PAGE = 1000
@@ -33,7 +40,9 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--asset", help="Name of the asset."),
         click.option("--ti", "ti_id", type=click.UUID, help="Id of an attempt, instead of those."),
-        click.option("--map-index", type=int, help="Map index; -1 for a task that is not mapped."),
+        click.option(
+            "--map-index", type=MAP_INDEX, help="Map index; -1 for a task that is not mapped."
+        ),
         click.option("--task", "task_id", help="Task id."),
         click.option(
             "--run", "run_id", help=f"Run id, or a part of it; {LATEST!r} for the newest run."
@@ -50,7 +59,8 @@ def scope_of(
     """The scope that the options name, of which only so many are needed that one fits.
 
     :param key: for a call that asks for a key: only task instances that have it count, if any has.
-    :param exact: take whole coordinates as they are, even if no task instance has them.
+    :param exact: take whole coordinates as they are where not one task instance has them, as for a
+        call about the past.
     :raises click.ClickException: if the options name nothing, both, or several.
     :raises NotFound: if nothing fits.
     """
@@ -58,14 +68,12 @@ def scope_of(
     if "asset" in given:
         return AssetScope(name=given["asset"])
     is_whole = given.keys() >= set(COORDINATES) and given["run_id"] != LATEST
-    if exact and is_whole:
-        return task_scope_from(given)
-    page = _fitting(client, given, key)
+    page = _fitting(client, given, None if exact and is_whole else key)
     if page["total_entries"] == 1:
         return task_scope_from(page["tasks"][0])
+    if exact and is_whole:
+        return task_scope_from(given)
     if not page["total_entries"]:
-        if is_whole:
-            return task_scope_from(given)  # the service says what is unknown of it
         raise _no_task_fits(page["problem"])
     raise _Several(page, given)
 
@@ -87,7 +95,7 @@ def scope_if_any(client: StateroomClient, where: dict[str, Any]) -> StoreScope |
     """Like :func:`scope_of`, but None if no option was given at all."""
     if all(value is None for value in where.values()):
         return None
-    return scope_of(client, where)
+    return scope_of(client, where, exact=True)
 
 
 def tasks_query(where: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +156,16 @@ def _options(task: dict[str, Any], members: list[str]) -> str:
     return printable(" ".join(f"{_FLAGS[name]} {shlex.quote(str(task[name]))}" for name in members))
 
 
+def key_not_found(client: StateroomClient, scope: StoreScope, key: str) -> NotFound:
+    """The error for a missing key: where a similar one is, or else what became of it."""
+    query = {**scope_document(scope), "key": key}
+    answer = client.ask("GET", "/_stateroom/explain", params=query)
+    message = f"key {key!r} of {label(scope)} not found"
+    if answer["near"]:
+        return NotFound(f"{message}: {answer['near'][0]['why']}")
+    return NotFound(f"{message}. {answer['sentence']}")
+
+
 def asset_id_of(client: StateroomClient, name: str) -> int:
     """The id of an active asset.
 
@@ -164,6 +182,8 @@ def asset_id_of(client: StateroomClient, name: str) -> int:
 
 def near(name: str, names: list[str]) -> str:
     """The end of a sentence about an unknown name: those that are alike, or the first ones."""
+    import difflib
+
     similar = difflib.get_close_matches(name, names, n=3)
     if similar:
         return f"; did you mean {' or '.join(map(repr, similar))}?"
@@ -173,11 +193,3 @@ def near(name: str, names: list[str]) -> str:
     if len(names) > 3:
         listed += f" and {len(names) - 3} more"
     return f"; there is {listed}"
-
-
-def options_of(scope: StoreScope) -> str:
-    """The options that name a scope, for a command line."""
-    if isinstance(scope, TaskScope):
-        members = [name for name in _FLAGS if name != "map_index" or scope.map_index >= 0]
-        return _options(vars(scope), members)
-    return f"--asset {shlex.quote(str(scope.name))}"

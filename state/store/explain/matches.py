@@ -85,6 +85,8 @@ def problem(namespace: Namespace, filters: Mapping[str, Any]) -> str | None:
                 names = _names(db, namespace, used, name)
                 return _clause(_NAMES[name][1], filters[name], names)
         used[name] = filters[name]
+    if filters.get("ti_id") is not None:
+        return f"no attempt has the id {filters['ti_id']}"
     return None
 
 
