@@ -305,7 +305,7 @@ class NamespaceNotFound(NotFound):
         message = f"namespace {name!r} not found"
         if self.suggestions:
             message += f"; existing: {', '.join(map(repr, self.suggestions))}"
-        super().__init__(f"{message}; POST /_stateroom/namespaces creates one")
+        super().__init__(f"{message}; `stateroom namespaces create` creates one")
 
 
 class SnapshotNotFound(NotFound):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.loading import class_of, load, options_from
-from .connection import as_json
-from .numbers import DAY, Number
+from .shared.connection import as_json
+from .shared.numbers import DAY, Number
 
 if TYPE_CHECKING:
     from ..conformance.runner import Check

@@ -13,7 +13,7 @@ import click
 from .. import __version__
 from ..process import CANNOT_LISTEN, DEFAULT_URL, ServerProcess, StartFailed
 from ..words import count
-from .connection import private_environment
+from .shared.connection import private_environment
 
 _PRIVATE = ["--db", ":memory:", "--backend", "file", "--log-level", "error"]
 _WIDTH = 80  # columns

@@ -16,7 +16,7 @@ from .. import jwt_secret
 from ..errors import StateError
 from ..process import ServerProcess
 from ..signals import handle
-from .connection import option_value
+from .shared.connection import option_value
 
 # exit statuses, as in a shell
 NOT_FOUND = 127

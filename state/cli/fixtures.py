@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..model import fixture_files
-from .connection import connected
+from .shared.connection import connected
 
 
 @click.command("export")

@@ -12,11 +12,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import NotFound
+from ..model import fixture_files
 from ..model.events import OPS
+from ..model.scopes import AssetScope
 from ..signals import handle
-from ..terminal import columns, printable, second
-from .connection import as_json, connected
-from .scope_options import scope_if_any, scope_of, scoped
+from ..terminal import printable, second
+from .shared.connection import as_json, connected
+from .shared.numbers import Choice, Moment
+from .shared.scope_options import (
+    asset_id_of,
+    check_one_way,
+    key_not_found,
+    near,
+    scope_if_any,
+    scope_of,
+    scoped,
+)
+from .shared.tables import is_narrow, scope_cells, table
 
 if TYPE_CHECKING:
     from ..client.events import Event
@@ -40,7 +52,7 @@ _WAIT = 20  # seconds of one long poll
     show_default=True,
     help="Number of events; 0 for all.",
 )
-@click.option("--op", type=click.Choice(OPS), help="Only this operation.")
+@click.option("--op", type=Choice(OPS), help="Only this operation.")
 @click.option("--key", help="Only this key.")
 @scoped
 def journal(follow: bool, last: int, op: str | None, key: str | None, **where: Any) -> None:
@@ -50,28 +62,46 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
     """
     from ..model.scopes import scope_document
 
-    scope = scope_if_any(where)
-    filters = {"op": op, "key": key}
-    if scope is not None:
-        filters.update(scope_document(scope))
     with connected() as client:
+        scope = scope_if_any(client, where)
+        filters: dict[str, Any] = {"op": op, "key": key, **scope_document(scope)}
         filters = {name: value for name, value in filters.items() if value is not None}
-        _show(client, filters, _Table(with_scope=scope is None), last, follow)
+        is_empty = not _show(client, filters, _Table(with_scope=scope is None), last, follow)
+        if is_empty:
+            _check_filters(client, key, where)
+            click.echo("no events match", err=True)
 
 
 def _show(
     client: StateroomClient, filters: dict[str, Any], table: _Table, last: int, follow: bool
-) -> None:
+) -> int:
+    """Print the events, and with ``follow`` those to come; return how many there were."""
     events = _recent(client, filters, last)
     table.show(events, min(last or len(events), len(events)))
-    if not events and not follow and not as_json():
-        click.echo("no events match", err=True)
     if follow:
         with _exit_on_interrupt():
             while True:
                 page = _page(client, filters, events, wait=_WAIT)
                 events = (events + page)[-_PAGE:]
                 table.show(events, len(page))
+    return len(events)
+
+
+def _check_filters(client: StateroomClient, key: str | None, where: dict[str, Any]) -> None:
+    """Complain about filters that can match no event.
+
+    :raises NotFound: for a task instance, an asset or a key that nothing has, with those alike.
+    """
+    scope = None
+    if any(value is not None for value in where.values()):
+        scope = scope_of(client, where)
+    if isinstance(scope, AssetScope):
+        asset_id_of(client, str(scope.name))
+    if key is None:
+        return
+    keys = {row["key"] for row in fixture_files.rows(client.ask("GET", "/_stateroom/fixture"))}
+    if key not in keys:
+        raise NotFound(f"no event of a key {key!r}{near(key, sorted(keys))}")
 
 
 @contextmanager
@@ -135,25 +165,24 @@ class _Table:
 
         events = [Event.read(row) for row in rows]
         formatter = EventFormatter(events, numbered=True)
+        self._scope_cell = scope_cells(event.scope for event in events if event.scope)
         lines = [self._row(event, formatter) for event in events[-count:]]
-        if not self._widths:
-            lines.insert(0, self._cells("SEQ", "AT", "ACTOR", "SCOPE", "OP", "KEY", "RESULT"))
-        click.echo(columns(lines, self._widths))
+        head = self._cells("SEQ", "AT", "ACTOR", "SCOPE", "OP", "KEY", "RESULT")
+        click.echo(table(head, lines, self._widths), color=True)
 
     def _row(self, event: Event, formatter: EventFormatter) -> tuple[str, ...]:
         from ..client.timeline import operation
-        from ..model.scopes import label
 
         scope = ""
         if event.scope is not None:
-            scope = printable(label(event.scope))
+            scope = self._scope_cell(event.scope)
         return self._cells(
             str(event.seq),
-            f"{event.at[:23].rstrip('Z')}Z",
-            printable(formatter.actor(event)),
+            _moment(event.at),
+            formatter.actor(event),
             scope,
             operation(event),
-            printable(event.key or ""),
+            event.key or "",
             formatter.outcome(event),
         )
 
@@ -164,29 +193,27 @@ class _Table:
         return (*cells[:3], *cells[4:])
 
 
+def _moment(at: str) -> str:
+    """A time to the millisecond or, where lines are short, the second of its day."""
+    if is_narrow():
+        return at[11:19]
+    return f"{at[:23].rstrip('Z')}Z"
+
+
 @click.command()
 @click.argument("key")
-@click.option(
-    "--ti",
-    "ti_id",
-    type=click.UUID,
-    help="Id of the task instance, as workers use it.",
-)
 @scoped
-def explain(key: str, ti_id: Any, **where: Any) -> None:
+def explain(key: str, **where: Any) -> None:
     """Say when KEY expires and why it is readable; or why it is missing, and where it is."""
-    from ..model.scopes import label, scope_document, scope_from
+    from ..model.scopes import scope_document
 
-    if ti_id and any(value is not None for value in where.values()):
-        raise click.UsageError(
-            "use --ti or the options that name a task instance or an asset, not both"
-        )
     parameters = {"key": key}
-    if ti_id:
-        parameters["ti_id"] = str(ti_id)
-    else:
-        parameters.update(scope_document(scope_of(where)))
     with connected() as client:
+        if where["ti_id"] is not None:
+            check_one_way(where)
+            parameters["ti_id"] = str(where["ti_id"])  # a superseded attempt has its own answer
+        else:
+            parameters.update(scope_document(scope_of(client, where, key, exact=True)))
         answer = client.ask("GET", "/_stateroom/explain", params=parameters)
     if as_json():
         click.echo(json.dumps(answer, indent=1))
@@ -194,9 +221,10 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
     click.echo(printable(answer["sentence"]))
     near = answer["near"]
     if len(near) > 1:
-        rows = [(label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in near]
-        printed = [tuple(map(printable, row)) for row in rows]
-        click.echo("\n" + columns([("SCOPE", "KEY", "WHY"), *printed]))
+        from ..model.scopes import label, scope_from
+
+        lines = [(label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in near]
+        click.echo("\n" + table(("SCOPE", "KEY", "WHY"), lines), color=True)
 
 
 @click.command()
@@ -204,7 +232,7 @@ def explain(key: str, ti_id: Any, **where: Any) -> None:
 @click.option(
     "--at",
     "moment",
-    metavar="MOMENT",
+    type=Moment(or_event=True),
     help="Print the value at this time, or after the event of this number.",
 )
 @scoped
@@ -215,17 +243,18 @@ def history(key: str, moment: str | None, **where: Any) -> None:
     """
     from ..model.scopes import scope_document
 
-    parameters = {**scope_document(scope_of(where)), "key": key, "at": moment}
     with connected() as client:
+        scope = scope_of(client, where, key, exact=True)
+        parameters = {**scope_document(scope), "key": key, "at": moment}
         answer = client.ask("GET", _HISTORY, params=parameters)
+        if not moment and not answer["history"]:
+            raise key_not_found(client, scope, key)
     if moment:
         _show_value(answer, key, moment)
     elif as_json():
         click.echo(json.dumps(answer["history"], indent=1))
-    elif answer["history"]:
-        click.echo(_table(answer["history"]))
     else:
-        click.echo("the journal has no event of this key; try: stateroom explain --help", err=True)
+        click.echo(_history_table(answer["history"]), color=True)
 
 
 def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
@@ -245,7 +274,7 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
         click.echo(json.dumps(answer["value"], ensure_ascii=False))
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _history_table(rows: list[dict[str, Any]]) -> str:
     from ..client.events import Event
     from ..client.timeline import EventFormatter, operation
 
@@ -261,7 +290,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         )
         for event, row in zip(events, rows, strict=True)
     ]
-    return columns([("SEQ", "AT", "ACTOR", "OP", "RESULT"), *lines])
+    return table(("SEQ", "AT", "ACTOR", "OP", "RESULT"), lines)
 
 
 def _lost_update(seq: int | None) -> str:

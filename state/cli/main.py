@@ -8,9 +8,11 @@ their own.
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import sys
 import time
+import warnings
 from typing import Any
 
 import click
@@ -22,17 +24,20 @@ from ..jwt_secret import find as find_secret
 from ..model import tokens
 from ..model.durations import MOST_DAYS
 from ..process import service_path
-from . import entries, fixtures, references
+from . import entries, fixtures
 from .check import check
-from .connection import OPTIONS, running, show
 from .demo import demo
 from .exec import execute
-from .faults import faults
+from .help import completion, with_examples, write_commands
 from .journal import explain, history, journal
-from .namespaces import clock, namespaces
-from .numbers import DAY, Number
+from .nouns.faults import faults
+from .nouns.namespaces import clock, namespaces
+from .nouns.references import orphans, references
+from .nouns.snapshots import snapshots
+from .nouns.tasks import assets, tasks
 from .run import run_task
-from .snapshots import snapshot
+from .shared.connection import OPTIONS, running, show
+from .shared.numbers import DAY, Number
 
 # exit statuses; 3 to 8 and 12 are those of a database that cannot be opened (state/errors.py)
 NOT_FOUND = 1
@@ -47,7 +52,17 @@ _STATUS = {
     SettingError: USAGE,
     StateError: NOT_FOUND,
 }
-_WITHOUT_CONNECTION = ("check", "demo", "exec", "serve", "token")  # commands that call no service
+_PART = re.compile(r"^(?:body|query|path)(?:\.|: )")  # of a request
+_SHORTEST_SECRET = 64  # bytes
+_ALSO = "Also " + ", ".join(option.opts[0] for option in OPTIONS) + ": see stateroom --help."
+_WITHOUT_CONNECTION = (
+    "check",
+    "completion",
+    "demo",
+    "exec",
+    "serve",
+    "token",
+)  # commands that call no service
 
 
 class Group(click.Group):
@@ -55,8 +70,13 @@ class Group(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         super().add_command(cmd, name)
+        with_examples(cmd)
         if (name or cmd.name) not in _WITHOUT_CONNECTION:
             _add_options(cmd)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands in groups, by what they act on."""
+        write_commands(formatter, self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -73,14 +93,14 @@ def _add_options(command: click.Command) -> None:
     if isinstance(command, click.Group):
         for subcommand in command.commands.values():
             _add_options(subcommand)
-    if not isinstance(command, click.Group) or command.invoke_without_command:
-        command.params = [*command.params, *OPTIONS]
+    command.params = [*command.params, *OPTIONS]
+    command.epilog = "\n\n".join(filter(None, (command.epilog, _ALSO)))
 
 
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    message = str(error).removeprefix("stateroom: ")
+    message = _PART.sub("", str(error).removeprefix("stateroom: "))
     if getattr(error, "status", None) == 401:
         message += "; give --token (stateroom token --role admin)"
     return message
@@ -137,11 +157,20 @@ def make_token(
     lifetime = None
     if days:
         lifetime = int(days * 86_400)
-    if role:
-        text = tokens.for_role(secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
-    else:
-        text = tokens.for_task_instance(secret, str(ti_id), lifetime or tokens.EXECUTION_LIFETIME)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said below, without the lines of a library
+        if role:
+            text = tokens.for_role(secret, role, lifetime=lifetime or tokens.CORE_LIFETIME)
+        else:
+            lifetime = lifetime or tokens.EXECUTION_LIFETIME
+            text = tokens.for_task_instance(secret, str(ti_id), lifetime)
     show({"token": text}, text)
+    if len(secret.encode()) < _SHORTEST_SECRET:
+        click.echo(
+            f"stateroom: the secret has {len(secret.encode())} bytes; HS512 is safe from "
+            f"{_SHORTEST_SECRET} on (RFC 7518)",
+            err=True,
+        )
 
 
 @click.command(
@@ -187,11 +216,13 @@ def _health(timeout: float) -> tuple[str, Any]:
     return client.url, client.ask("GET", "/_stateroom/health", timeout=timeout)
 
 
-for _command in (*entries.COMMANDS, *fixtures.COMMANDS, references.list_references):
+for _command in (*entries.COMMANDS, *fixtures.COMMANDS):
     cli.add_command(_command)
-for _command in (check, demo, execute, make_token, ready, serve):
+for _command in (check, completion, demo, execute, make_token, ready, serve):
     cli.add_command(_command)
-for _command in (clock, explain, faults, history, journal, namespaces, run_task, snapshot):
+for _command in (clock, explain, history, journal, run_task):
+    cli.add_command(_command)
+for _command in (assets, faults, namespaces, orphans, references, snapshots, tasks):
     cli.add_command(_command)
 
 

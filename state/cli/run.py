@@ -13,7 +13,7 @@ import click
 from ..model.scopes import RUN_ID, label
 from ..run.environment import AIRFLOW_PYTHON
 from ..terminal import printable, shortened
-from .connection import as_json, connected_or_private
+from .shared.connection import as_json, connected_or_private
 
 if TYPE_CHECKING:
     from ..client.runs import Result

@@ -253,6 +253,12 @@ class HttpKeyspace:
         """Delete every key; otherwise like :meth:`delete`."""
         return self._delete(self._clear_path, self._clear_query)
 
+    def count(self) -> int:
+        """The number of keys; of a keyspace of the Core API, which lists them."""
+        query = {**self._clear_query, "limit": "1"}
+        page = self.client.ask("GET", self._clear_path, params=query)
+        return int(page["total_entries"])
+
     def _delete(self, path: str, query: dict[str, str]) -> Released | None:
         response = self.client.call("DELETE", path, params=query, headers=PREFER)
         if "Preference-Applied" in response.headers:

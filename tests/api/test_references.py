@@ -194,9 +194,9 @@ def test_the_command_lists_references(run, caller):
 
 def test_the_command_checks_and_fails_if_one_is_broken(run, caller):
     caller.put("k", 1)
-    assert run("references", "--check").exit_code == 0
+    assert run("references", "check").exit_code == 0
     os.unlink(envelope.unwrap(caller.keyspace.get("k")))
-    result = run("references", "--check")
+    result = run("references", "check")
     assert result.exit_code == 1
     assert "1 missing" in result.stderr
 
@@ -205,17 +205,17 @@ def test_the_command_removes_orphans_once_confirmed(run, caller):
     caller.put("k", 1)
     ref = envelope.unwrap(caller.keyspace.get("k"))
     caller.keyspace.delete("k")
-    assert "too young" in run("references", "--remove-orphans", "--yes").output
-    assert "removable" in run("references", "--orphans", "--older-than", "0s").output
-    assert run("references", "--remove-orphans", "--older-than", "0s", input="n\n").exit_code == 1
+    assert "too young" in run("orphans", "delete", "--yes").output
+    assert "removable" in run("orphans", "--older-than", "0s").output
+    assert run("orphans", "delete", "--older-than", "0s").exit_code == 2
     assert os.path.exists(ref)
-    assert "removed" in run("references", "--remove-orphans", "--older-than", "0s", "--yes").output
+    assert "removed" in run("orphans", "delete", "--older-than", "0s", "--yes").output
     assert not os.path.exists(ref)
 
 
 @pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5", "1y"])
 def test_an_invalid_duration_is_refused(text):
-    assert CliRunner().invoke(cli, ["references", "--older-than", text]).exit_code == 2
+    assert CliRunner().invoke(cli, ["orphans", "--older-than", text]).exit_code == 2
 
 
 def test_the_command_lists_values_without_credentials(run, caller):

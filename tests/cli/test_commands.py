@@ -13,12 +13,6 @@ TASK = ["--dag", "etl", "--run", "scheduled__2026-01-02T00:00:00+00:00", "--task
 SECRET = "a-secret-for-the-command-line-that-is-long-enough-for-hs512-0123456789abcdef"
 
 
-@pytest.fixture(scope="module")
-def service():
-    with ServerProcess(["--db", ":memory:", "--fixture", "examples/demo.json"]) as process:
-        yield process
-
-
 @pytest.fixture
 def run(service):
     def run(*arguments, where=("--url", service.url), **kwargs):
@@ -39,18 +33,18 @@ def test_get_of_an_asset_and_of_a_missing_key(run):
     assert run("get", "watermark", "--asset", "orders").output == '"2026-01-01T23:59:59Z"\n'
     missing = run("get", "nothing", "--asset", "orders")
     assert missing.exit_code == 1
-    assert missing.output == "stateroom: Asset state store key 'nothing' not found\n"
+    assert missing.output.startswith("stateroom: key 'nothing' of asset orders not found. There is")
 
 
 def test_clear_takes_every_key_of_one_task_instance(run):
-    assert run("clear", *TASK).exit_code == 0
+    assert run("clear", "--yes", *TASK).exit_code == 0
     assert run("list", *TASK).output == "no keys match; try: stateroom set --help\n"
     assert "progress" in run("list", "--task", "load").output
 
 
 def test_list_is_a_table_or_json(run, service):
     lines = run("list", "--asset", "orders").output.splitlines()
-    assert lines[0].split() == ["SCOPE", "KEY", "VALUE", "UPDATED", "EXPIRES"]
+    assert lines[0].split() == ["SCOPE", "KEY", "KIND", "VALUE", "EXPIRES", "UPDATED"]
     assert len(lines) == 3
     rows = json.loads(
         run("list", "--asset", "orders", where=("--url", service.url, "--json")).output
@@ -172,7 +166,7 @@ def test_token_is_one_that_the_service_takes():
     [
         ["set", "cursor", "1", "--days", "nan", *TASK],
         ["token", "--role", "admin", "--jwt-secret", SECRET, "--days", "nan"],
-        ["faults", "add", "--status", "500", "--probability", "nan"],
+        ["faults", "create", "--status", "500", "--probability", "nan"],
         ["ready", "--wait", "nan"],
     ],
     ids=lambda arguments: arguments[0],

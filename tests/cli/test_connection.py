@@ -8,8 +8,8 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from state.cli.connection import OPTIONS
 from state.cli.main import cli
+from state.cli.shared.connection import OPTIONS
 from state.process import ServerProcess
 from state.store.store import Store
 from state.store.tables import assets
@@ -17,7 +17,7 @@ from tests.support.space import Space
 from tests.support.world import SECRET
 
 ASSET = '{"assets": [{"id": 1, "name": "orders", "uri": "u"}]}'
-APART = {"demo", "check", "exec", "serve", "token"}
+APART = {"check", "completion", "demo", "exec", "serve", "token"}
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
     seen = []
     monkeypatch.setenv("STATEROOM_HOST", "0.0.0.0")
     monkeypatch.setattr(
-        "state.cli.connection.ServerProcess",
+        "state.cli.shared.connection.ServerProcess",
         lambda *given: seen.append(given) or ServerProcess(*given),
     )
     assert run("list", "--db", database).exit_code == 0

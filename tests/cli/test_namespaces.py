@@ -35,19 +35,19 @@ def nightly(run):
     """The name of a namespace of its own."""
     assert run("namespaces", "create", "nightly").exit_code == 0
     yield "nightly"
-    assert run("namespaces", "drop", "nightly").exit_code == 0
+    assert run("namespaces", "delete", "nightly", "--yes").exit_code == 0
 
 
 # ---------------------------------------------------------------- namespaces
 
 
-def test_a_namespace_is_made_listed_and_dropped(run, served):
+def test_a_namespace_is_made_listed_and_deleted(run, served):
     assert run("namespaces", "create", "x").output == f"{served.url}/ns/x\n"
     lines = run("namespaces", "list").output.splitlines()
     assert [line.split()[0] for line in lines] == ["NAME", "default", "x"]
     assert lines[2].split()[-4:] == ["0"] * 4
-    assert run("namespaces", "drop", "x").exit_code == 0
-    assert run("namespaces", "drop", "x").exit_code == 1
+    assert run("namespaces", "delete", "x", "--yes").exit_code == 0
+    assert run("namespaces", "delete", "x", "--yes").exit_code == 1
 
 
 def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
@@ -59,7 +59,7 @@ def test_a_namespace_may_begin_with_a_fixture(run, tmp_path):
     assert created["path"] == "/ns/x"
     assert listed["x"]["keys"] == 2
     assert run("--ns", "x", "get", "job_id", *TASK).output == '"job-42"\n'
-    run("namespaces", "drop", "x")
+    run("namespaces", "delete", "x", "--yes")
 
 
 def test_every_command_goes_to_the_given_namespace(run, served, nightly):
@@ -92,9 +92,9 @@ def test_namespaces_are_listed_whatever_ns_is_given(run):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--ns", "NAME", "clear", *TASK],
+        ["--ns", "NAME", "clear", "--yes", *TASK],
         ["namespaces", "create", "NAME"],
-        ["namespaces", "drop", "NAME"],
+        ["namespaces", "delete", "NAME", "--yes"],
     ],
 )
 def test_dots_are_an_invalid_namespace_name(run, name, arguments):
@@ -156,8 +156,8 @@ def test_freeze_without_a_moment_and_tokens(run):
     ("arguments", "status", "words"),
     [
         (["advance", "31"], 2, "invalid duration '31'; write 90s"),
-        (["set", "soon"], 10, "valid datetime"),
-        (["advance", "4000000d"], 10, "422"),
+        (["set", "soon"], 2, "invalid time 'soon'"),
+        (["advance", "4000000d"], 2, "the years 1 to 9999"),
     ],
 )
 def test_an_invalid_clock_is_reported_with_an_exit_status(run, arguments, status, words):
@@ -170,78 +170,82 @@ def test_an_invalid_clock_is_reported_with_an_exit_status(run, arguments, status
 
 
 def test_a_snapshot_is_taken_compared_and_restored(run):
-    assert run("snapshot", "take", "one").output == "one: 2 keys, 20 bytes\n"
+    assert run("snapshots", "create", "one").output == "one: 2 keys, 20 bytes\n"
     run("set", "job_id", "7", *TASK)
     run("set", "new", '"n"', *TASK)
     run("delete", "watermark", "--asset", "orders")
-    lines = [line.split() for line in run("snapshot", "diff", "one").output.splitlines()]
+    lines = [line.split() for line in run("snapshots", "diff", "one").output.splitlines()[1:]]
     assert [(line[0], *line[-4:]) for line in lines] == [
         ("+", "@", RUN, "new", '"n"'),
         ("-", "asset", "orders", "watermark", '"2026-01-01"'),
         ("~", "job_id", '"job-42"', "->", "7"),
     ]
-    assert run("snapshot", "restore", "one").exit_code == 0
-    assert run("snapshot", "diff", "one").output == "no differences\n"
+    assert run("snapshots", "restore", "one", "--yes").exit_code == 0
+    assert run("snapshots", "diff", "one").output == "no differences\n"
 
 
 def test_a_comparison_shows_xcoms_and_attempts(run, served):
     client = StateroomClient(served.url)
-    run("snapshot", "take", "one")
+    run("snapshots", "create", "one")
     client.call("POST", f"/execution/xcoms/etl/{RUN}/extract/rows", json=[1, 2])
     client.call("POST", "/_stateroom/task-instances", json=EXTRACT)
-    lines = [line.split() for line in run("snapshot", "diff", "one").output.splitlines()]
+    lines = [line.split() for line in run("snapshots", "diff", "one").output.splitlines()[1:]]
     assert [(line[0], *line[4:]) for line in lines] == [
         ("+", "XCom", "rows", "[1,", "2]"),
         ("~", *"attempt 1 running -> attempt 2 running".split()),
     ]
-    run("snapshot", "drop", "one")
+    run("snapshots", "delete", "one", "--yes")
 
 
-def test_snapshots_are_listed_and_dropped(run):
-    run("snapshot", "take", "a")
-    run("snapshot", "take", "b")
+def test_snapshots_are_listed_and_deleted(run):
+    run("snapshots", "create", "a")
+    run("snapshots", "create", "b")
     assert {"a", "b"} <= {
-        row["name"] for row in json.loads(run("--json", "snapshot", "list").output)
+        row["name"] for row in json.loads(run("--json", "snapshots", "list").output)
     }
-    assert json.loads(run("--json", "snapshot", "diff", "a", "b").output) == {
+    assert json.loads(run("--json", "snapshots", "diff", "a", "b").output) == {
         "added": [],
         "removed": [],
         "changed": [],
     }
-    assert run("snapshot", "list").output.splitlines()[0].split() == [
+    assert run("snapshots", "list").output.splitlines()[0].split() == [
         "NAME",
-        "TAKEN",
+        "CREATED",
         "KEYS",
         "SIZE",
     ]
-    assert [run("snapshot", "drop", name).exit_code for name in ("a", "b", "b")] == [0, 0, 1]
+    assert [run("snapshots", "delete", name, "--yes").exit_code for name in ("a", "b", "b")] == [
+        0,
+        0,
+        1,
+    ]
 
 
 def test_a_namespace_without_snapshots_says_how_to_take_one(run, nightly):
     assert (
-        "no snapshots; try: stateroom snapshot take"
-        in run("--ns", nightly, "snapshot", "list").output
+        "no snapshots; try: stateroom snapshots create"
+        in run("--ns", nightly, "snapshots", "list").output
     )
 
 
-@pytest.mark.parametrize("command", ["restore", "drop"])
+@pytest.mark.parametrize("command", ["restore", "delete"])
 def test_an_unknown_snapshot_is_not_found(run, command):
-    result = run("snapshot", command, "nope")
+    result = run("snapshots", command, "nope", "--yes")
     assert result.exit_code == 1
     assert "snapshot 'nope' not found" in result.output
 
 
 @pytest.mark.parametrize("name", ["..", "a b/c"])
-@pytest.mark.parametrize("command", ["take", "restore", "drop"])
+@pytest.mark.parametrize("command", ["create", "restore", "delete"])
 def test_an_invalid_snapshot_name_is_a_usage_error(run, command, name):
-    result = run("snapshot", command, name)
+    result = run("snapshots", command, name)
     assert result.exit_code == 2
     assert f"invalid snapshot name {name!r}" in result.output
     assert "digits, dots, dashes and underscores" in result.output.replace("\n", " ")
 
 
 def test_a_snapshot_without_keys_says_so(run, nightly):
-    result = run("--ns", nightly, "snapshot", "take", "before")
+    result = run("--ns", nightly, "snapshots", "create", "before")
     assert result.output == "before: the snapshot is taken, but the namespace has no keys\n"
 
 
@@ -258,7 +262,7 @@ def test_a_key_is_explained_in_a_sentence(run):
 def test_several_near_misses_are_a_table(run):
     run("set", "job_id", "1", "--asset", "orders")
     lines = run(
-        "explain", "job_id", "--dag", "etl", "--run", RUN, "--task", "mapped"
+        "explain", "job_id", "--dag", "etl", "--run", RUN, "--task", "mapped", "--map-index", "-1"
     ).output.splitlines()
     assert lines[0].startswith("The task mapped is mapped in that run: name a map index. But ")
     assert lines[2].split() == ["SCOPE", "KEY", "WHY"]
@@ -314,7 +318,9 @@ def test_a_lost_update_is_marked(run, served):
 
 
 def test_a_key_without_events_in_the_journal(run):
-    assert "has no event of this key" in run("history", "nope", *TASK).output
+    result = run("history", "job_idd", *TASK)
+    assert result.exit_code == 1
+    assert "not found: did you mean 'job_id'?" in result.output
 
 
 # ---------------------------------------------------------------- journal
@@ -379,11 +385,7 @@ def test_an_empty_journal_says_so(run, nightly):
 def test_an_unknown_operation_is_a_usage_error(run):
     result = run("journal", "--op", "sett")
     assert result.exit_code == 2
-    assert "'sett' is not one of 'get', 'set', 'delete'" in result.output
-
-
-def test_a_scope_that_is_named_by_half_is_a_wrong_call(run):
-    assert run("journal", "--dag", "etl").exit_code == 2
+    assert "did you mean 'set'" in result.output
 
 
 def test_the_journal_is_followed_until_it_is_interrupted(run, served, nightly, interruptible):

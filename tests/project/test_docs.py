@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from state.cli.connection import OPTIONS
 from state.cli.main import cli
+from state.cli.shared.connection import OPTIONS
 from web.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]

@@ -147,7 +147,7 @@ def drop(namespace: Namespace) -> None:
     """
     if namespace.name == DEFAULT:
         raise NamespaceExists(
-            "the namespace 'default' cannot be dropped; POST /_stateroom/reset empties it"
+            "the namespace 'default' cannot be dropped; `stateroom reset --empty` empties it"
         )
 
     def act(db: sqlite3.Connection) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ...apis import CONTROL
-from . import faults, fixtures, journal, logs, namespaces, references, snapshots
+from . import faults, fixtures, journal, logs, namespaces, references, snapshots, tasks
 from .admission import admit
 
 bp = Blueprint("control", __name__, url_prefix=CONTROL.prefix)
 bp.before_request(admit)
-for noun in (fixtures, references, journal, logs, namespaces, snapshots, faults):
+for noun in (fixtures, references, journal, logs, namespaces, snapshots, faults, tasks):
     bp.register_blueprint(noun.bp)

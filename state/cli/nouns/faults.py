@@ -1,4 +1,4 @@
-"""``stateroom faults``: add, list and remove faults."""
+"""``stateroom faults``: create, list, show and delete faults."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from typing import Any
 
 import click
 
-from ..model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
-from ..model.scopes import SCOPE_MEMBERS
-from .connection import as_json, connected, show
-from .numbers import Number
+from ...errors import NotFound
+from ...model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
+from ...model.scopes import SCOPE_MEMBERS
+from ...words import count
+from ..shared.connection import as_json, connected, show
+from ..shared.destroying import tell
+from ..shared.noun import Noun
+from ..shared.numbers import Choice, Number
+from ..shared.scope_options import near
 
 _PATH = "/_stateroom/faults"
 
 
-@click.group("faults")
+@click.group("faults", cls=Noun)
 def faults() -> None:
-    """Add, list and remove faults, which make calls fail on purpose."""
+    """Create, list, show and delete faults, which make calls fail on purpose."""
 
 
 @faults.command("list")
@@ -29,7 +34,7 @@ def list_faults() -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     if not rows:
-        click.echo("no faults are set; try: stateroom faults add --help")
+        click.echo("no faults are set; try: stateroom faults create --help", err=True)
     for row in rows:
         click.echo(_line(row))
 
@@ -56,8 +61,8 @@ def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> An
     return seconds
 
 
-@faults.command("add")
-@click.option("--op", type=click.Choice(OPS), help="Operation; default: any.")
+@faults.command("create")
+@click.option("--op", type=Choice(OPS), help="Operation; default: any.")
 @click.option("--key", help="Pattern for the key (*, ?, [...]).")
 @click.option("--dag", "dag_id", help="Pattern for the dag id.")
 @click.option("--run", "run_id", help="Pattern for the run id.")
@@ -80,15 +85,15 @@ def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> An
 )
 @click.option(
     "--close",
-    type=click.Choice(MOMENTS),
+    type=Choice(MOMENTS),
     help="Close the connection before or after the call takes effect.",
 )
 @click.option(
     "--truncate", is_flag=True, help="Close the connection after half of the response body."
 )
-@click.option("--backend", type=click.Choice(BACKEND), help="Failure of the state backend.")
-def add_fault(**options: Any) -> None:
-    """Add a fault: the calls that it matches, when it fires (default: always), what happens."""
+@click.option("--backend", type=Choice(BACKEND), help="Failure of the state backend.")
+def create_fault(**options: Any) -> None:
+    """Create a fault: the calls that it matches, when it fires (default: always), what happens."""
     rule = {
         name: value for name, value in options.items() if value is not None and value is not False
     }
@@ -100,12 +105,33 @@ def add_fault(**options: Any) -> None:
     show(row, _line(row).strip())
 
 
-@faults.command("clear")
-@click.argument("fault_id", type=int, required=False)
-def clear_faults(fault_id: int | None) -> None:
-    """Remove all faults, or the one with this id."""
-    path = _PATH
-    if fault_id is not None:
-        path = f"{_PATH}/{fault_id}"
+@faults.command("show")
+@click.argument("fault_id", type=int)
+def show_fault(fault_id: int) -> None:
+    """Show the fault with this id, with the counts of calls matched and fired."""
     with connected() as client:
+        rows = client.ask("GET", _PATH)["faults"]
+    for row in rows:
+        if row["id"] == fault_id:
+            show(row, _line(row).strip())
+            return
+    raise NotFound(
+        f"there is no fault {fault_id}{near(str(fault_id), [str(r['id']) for r in rows])}"
+    )
+
+
+@faults.command("delete")
+@click.argument("fault_id", type=int, required=False)
+@click.option("--all", "all_faults", is_flag=True, help="Delete all faults of the namespace.")
+def delete_faults(fault_id: int | None, all_faults: bool) -> None:
+    """Delete the fault with this id, or --all."""
+    if (fault_id is None) != all_faults:
+        raise click.UsageError("give either the id of a fault, or --all")
+    with connected() as client:
+        number = 1
+        path = f"{_PATH}/{fault_id}"
+        if all_faults:
+            number = len(client.ask("GET", _PATH)["faults"])
+            path = _PATH
         client.call("DELETE", path)
+    tell({"deleted": number}, f"deleted {count(number, 'fault')}")

@@ -7,19 +7,21 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import jwt_secret
-from ..errors import Unreachable
-from ..model import env_secrets, tokens
-from ..model.names import NAMESPACE_PREFIX, check_name
-from ..process import DEFAULT_URL, ServerProcess
+from ... import jwt_secret
+from ...errors import Unreachable
+from ...model import env_secrets, tokens
+from ...model.clock import from_text
+from ...model.names import NAMESPACE_PREFIX, check_name
+from ...process import DEFAULT_URL, ServerProcess
 
 if TYPE_CHECKING:
-    from ..client.http import StateroomClient
+    from ...client.http import StateroomClient
 
 NOT_KEPT = "No service is running: state ends with this run; `stateroom serve` keeps it"
 _OF_A_SERVICE = {  # options, and their variables
@@ -37,8 +39,17 @@ def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:
         ctx.ensure_object(dict)[option.name] = value
 
 
+class _Option(click.Option):
+    """An option of every command, which only the help of all explains."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        if ctx.parent is not None:
+            return None
+        return super().get_help_record(ctx)
+
+
 def _option(flag: str, help: str, **more: Any) -> click.Option:
-    return click.Option([flag], help=help, expose_value=False, callback=_remember, **more)
+    return _Option([flag], help=help, expose_value=False, callback=_remember, **more)
 
 
 OPTIONS = (  # they stand before a command's name or after it
@@ -50,12 +61,16 @@ OPTIONS = (  # they stand before a command's name or after it
     ),
     _option("--token", "Admin token, if the service has a secret.  [env: STATEROOM_TOKEN]"),
     _option("--json", "Print JSON.", is_flag=True),
+    _option("--wide", "Print whole cells of tables, however long the lines.", is_flag=True),
 )
 
 
 def option_value(name: str) -> Any:
     """The value of one of :data:`OPTIONS`, or None if it is not on the command line."""
-    return click.get_current_context().ensure_object(dict).get(name)
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return None
+    return context.ensure_object(dict).get(name)
 
 
 def as_json() -> bool:
@@ -84,7 +99,7 @@ def connected(create: bool = False, whole: bool = False) -> Iterator[StateroomCl
         yield running(whole)
         return
     path = _database(create)
-    from ..store.database.ownership import alone
+    from ...store.database.ownership import alone
 
     with ExitStack() as stack:
         stack.enter_context(alone(path))
@@ -128,7 +143,7 @@ def _runs_at_default_address() -> bool:
 @contextmanager
 def _private(db: str, whole: bool = False) -> Iterator[StateroomClient]:
     """A client of a service that ends with the block."""
-    from ..client.http import StateroomClient
+    from ...client.http import StateroomClient
 
     secret = secrets.token_hex(32)
     with ServerProcess(["--db", db, *_PRIVATE], _environment(secret)) as process:
@@ -140,7 +155,7 @@ def running(whole: bool = False) -> StateroomClient:
 
     :raises Unreachable: if no service owns the file of ``--db``.
     """
-    from ..client.http import StateroomClient
+    from ...client.http import StateroomClient
 
     url = option_value("url") or os.environ.get("STATEROOM_URL") or DEFAULT_URL
     if option_value("db"):
@@ -150,6 +165,23 @@ def running(whole: bool = False) -> StateroomClient:
     return StateroomClient(
         _namespace_url(url, whole), option_value("token") or os.environ.get("STATEROOM_TOKEN")
     )
+
+
+def pages(
+    client: StateroomClient, path: str, name: str, query: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """All rows of a list that the service sends in pages."""
+    rows: list[dict[str, Any]] = []
+    while True:
+        page = client.ask("GET", path, params={**(query or {}), "limit": 1000, "offset": len(rows)})
+        rows += page[name]
+        if not page[name] or len(rows) >= page["total_entries"]:
+            return rows
+
+
+def now(client: StateroomClient) -> datetime:
+    """The time of the namespace's clock."""
+    return from_text(client.ask("GET", "/_stateroom/clock")["now"])
 
 
 def _namespace_url(url: str, whole: bool) -> str:
@@ -174,7 +206,7 @@ def _database(create: bool) -> Path:
 
 
 def _owner_url(path: Path) -> str | None:
-    from ..store.database.ownership import owner
+    from ...store.database.ownership import owner
 
     record = owner(path)
     if record is None or not record["url"]:

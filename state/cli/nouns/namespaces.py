@@ -1,4 +1,4 @@
-"""``stateroom namespaces``: create, list and drop; ``stateroom clock``: the clock of one."""
+"""``stateroom namespaces``: create, list, show, delete; ``stateroom clock``: the clock of one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any
 
 import click
 
-from .. import words
-from ..model import durations, fixture_files
-from ..model.names import check_name
-from ..terminal import columns, second
-from .connection import as_json, connected, show
+from ... import words
+from ...model import durations, fixture_files
+from ...model.names import check_name
+from ...terminal import second
+from ..shared.connection import as_json, connected, show
+from ..shared.destroying import asks, confirm, tell
+from ..shared.noun import Noun
+from ..shared.numbers import Choice, Moment
 
 _PATH = "/_stateroom/namespaces"
 _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
 
 
-@click.group()
+@click.group(cls=Noun)
 def namespaces() -> None:
-    """Create, list and drop namespaces, each with its own state; --ns selects one."""
+    """Create, list, show and delete namespaces, each with its own state; --ns selects one."""
 
 
 @namespaces.command("list")
@@ -31,11 +34,34 @@ def list_namespaces() -> None:
     if as_json():
         click.echo(json.dumps(rows, indent=1))
         return
+    from ..shared.tables import table
+
     lines = [
         (row["name"], second(row["created_at"]), *(str(row[name]) for name in _COUNTS))
         for row in rows
     ]
-    click.echo(columns([("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS"), *lines]))
+    head = ("NAME", "CREATED", "RUNS", "TASK INSTANCES", "ASSETS", "KEYS")
+    click.echo(table(head, lines), color=True)
+
+
+@namespaces.command("show")
+@click.argument("name")
+def show_namespace(name: str) -> None:
+    """Show the address of the namespace NAME, and how much it holds."""
+    with connected(whole=True) as client:
+        row = client.ask("GET", _path(name))
+        tell(row, f"{client.url}{row['path']}: {_facts(row)}")
+
+
+def _path(name: str) -> str:
+    return f"{_PATH}/{check_name(name, 'namespace name')}"
+
+
+def _facts(row: dict[str, Any]) -> str:
+    nouns = ("run", "task instance", "asset", "key")
+    return ", ".join(
+        words.count(row[name], noun) for name, noun in zip(_COUNTS, nouns, strict=True)
+    )
 
 
 @namespaces.command("create")
@@ -55,24 +81,30 @@ def create_namespace(name: str, fixture: str | None) -> None:
         show(namespace, client.url + namespace["path"])
 
 
-@namespaces.command("drop")
+@namespaces.command("delete")
 @click.argument("name")
-def drop_namespace(name: str) -> None:
-    """Drop the namespace NAME with all its state."""
-    path = f"{_PATH}/{check_name(name, 'namespace name')}"
+@asks
+def delete_namespace(name: str, yes: bool) -> None:
+    """Delete the namespace NAME with all its state and snapshots, for ever."""
     with connected(whole=True) as client:
-        client.call("DELETE", path)
+        row = client.ask("GET", _path(name))
+        confirm(f"Delete the namespace {name} for ever: {_facts(row)}?", yes)
+        client.call("DELETE", _path(name))
+    counts = {member: row[member] for member in _COUNTS}
+    tell({"deleted": name, **counts}, f"deleted the namespace {name}: {_facts(row)}")
 
 
+_LONGEST = 9998 * 366 * 86_400  # seconds
 _CLOCK = "/_stateroom/clock"
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def clock(ctx: click.Context) -> None:
+class _Clock(Noun):
+    default = "show"
+
+
+@click.group(cls=_Clock)
+def clock() -> None:
     """Show, freeze, set or advance the clock of the namespace."""
-    if ctx.invoked_subcommand is None:
-        _show("GET")
 
 
 @clock.command("show")
@@ -82,7 +114,7 @@ def show_clock() -> None:
 
 
 @clock.command("freeze")
-@click.argument("moment", required=False)
+@click.argument("moment", type=Moment(), required=False)
 def freeze_clock(moment: str | None) -> None:
     """Freeze the clock now, or at MOMENT (2030-01-01T00:00:00Z)."""
     body: dict[str, Any] = {"frozen": True}
@@ -98,7 +130,7 @@ def unfreeze_clock() -> None:
 
 
 @clock.command("set")
-@click.argument("moment")
+@click.argument("moment", type=Moment())
 def set_clock(moment: str) -> None:
     """Set the clock to MOMENT (2030-01-01T00:00:00Z); a frozen clock stays frozen."""
     _show("PATCH", json={"now": moment})
@@ -115,11 +147,13 @@ def advance_clock(duration: str) -> None:
         seconds = durations.parse(duration)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if abs(seconds) > _LONGEST:
+        raise click.UsageError("the clock would leave the years 1 to 9999")
     _show("PATCH", json={"advance": seconds})
 
 
 @clock.command("tokens")
-@click.argument("which", type=click.Choice(["real", "namespace"]))
+@click.argument("which", type=Choice(["real", "namespace"]))
 def set_tokens(which: str) -> None:
     """Let tokens expire by real time, the default, or by the clock of the namespace."""
     _show("PATCH", json={"tokens": which == "namespace"})

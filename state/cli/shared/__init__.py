@@ -1,0 +1,1 @@
+"""What the commands share: connection, options, tables, and the care before something is lost."""

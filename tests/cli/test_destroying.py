@@ -1,0 +1,100 @@
+"""What destroys asks first, keeps a snapshot, and says what it did."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from state.cli.main import cli
+from state.cli.shared import destroying
+
+
+def undone(result):
+    """The arguments of the command that undoes what was done."""
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("undo: stateroom ")]
+    return line.split()[2:]
+
+
+def test_clear_says_what_it_did_and_can_be_undone(fresh):
+    result = fresh("clear", "--asset", "orders", "--yes")
+    assert result.stdout == "cleared 2 keys of asset orders\n"
+    assert CliRunner().invoke(cli, [*undone(result), "--yes"]).exit_code == 0
+    assert len(json.loads(fresh("--json", "list", "--asset", "orders").output)) == 2
+
+
+def test_reset_says_what_it_did_and_can_be_undone(fresh):
+    fresh("set", "k", "1", "--asset", "orders")
+    result = fresh("reset", "--empty", "--yes")
+    assert result.stdout == "reset: 6 keys before, 0 now\n"
+    assert CliRunner().invoke(cli, [*undone(result), "--yes"]).exit_code == 0
+    assert fresh("get", "k", "--asset", "orders").output == "1\n"
+
+
+def test_a_restore_can_be_undone(fresh):
+    fresh("snapshots", "create", "one")
+    fresh("set", "k", "1", "--asset", "orders")
+    result = fresh("snapshots", "restore", "one", "--yes")
+    assert result.stdout == "restored one: 5 keys\n"
+    assert CliRunner().invoke(cli, [*undone(result), "--yes"]).exit_code == 0
+    assert fresh("get", "k", "--asset", "orders").output == "1\n"
+
+
+DESTROYING = [
+    ["clear", "--asset", "orders"],
+    ["reset"],
+    ["snapshots", "restore", "one"],
+    ["snapshots", "delete", "one"],
+    ["namespaces", "delete", "other"],
+]
+
+
+@pytest.fixture
+def world(fresh):
+    fresh("snapshots", "create", "one")
+    fresh("namespaces", "create", "other")
+    return fresh
+
+
+@pytest.mark.parametrize("arguments", DESTROYING, ids=" ".join)
+def test_without_a_terminal_it_wants_yes(world, arguments):
+    result = world(*arguments)
+    assert result.exit_code == 2
+    assert "Nobody can answer without a terminal: add --yes" in result.output
+    assert len(json.loads(world("--json", "list").output)) == 5
+    assert "other" in world("namespaces").output
+
+
+@pytest.mark.parametrize("arguments", DESTROYING, ids=" ".join)
+def test_at_a_terminal_a_no_changes_nothing(world, arguments, monkeypatch):
+    monkeypatch.setattr(destroying, "is_interactive", lambda: True)
+    before = world("snapshots").output
+    result = world(*arguments, input="n\n")
+    assert result.exit_code == 1
+    assert world("snapshots").output == before
+    assert "other" in world("namespaces").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts"),
+    [
+        (["set", "k", "1", "--asset", "orders"], {"set": 1, "key": "k"}),
+        (["delete", "watermark", "--asset", "orders"], {"deleted": 1, "key": "watermark"}),
+        (["clear", "--asset", "orders", "--yes"], {"cleared": 2, "scope": {"asset": "orders"}}),
+        (["reset", "--yes"], {"removed": 5, "keys": 5}),
+        (["clean"], {"removed": 0}),
+        (["snapshots", "delete", "one", "--yes"], {"deleted": "one", "keys": 5}),
+        (["snapshots", "restore", "one", "--yes"], {"restored": "one", "keys": 5}),
+        (["namespaces", "delete", "other", "--yes"], {"deleted": "other", "keys": 0}),
+        (["faults", "delete", "--all"], {"deleted": 0}),
+        (["assets", "create", "new"], {"name": "new", "uri": "new"}),
+        (["tasks", "create", "--dag", "d", "--task", "t"], {"dag_id": "d", "try_number": 1}),
+    ],
+)
+def test_what_was_done_is_json_for_machines(world, arguments, facts):
+    document = json.loads(world("--json", *arguments).stdout)
+    assert facts.items() <= document.items()
+
+
+def test_nothing_to_clear_asks_nothing(fresh):
+    result = fresh("clear", "--asset", "customers")
+    assert result.output == "cleared 0 keys of asset customers\n"
