@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from state.cli import connection
+from state.cli.shared import connection
 from state.cli.main import cli
 
 DAG = "dag.py"

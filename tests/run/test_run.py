@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from state.cli import connection
+from state.cli.shared import connection
 from state.cli.main import cli
 from state.run import workers
 from state.run.errors import AirflowNotFound, DagNotImported, RunError
