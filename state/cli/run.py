@@ -176,7 +176,7 @@ def _show_record(record: dict[str, Any]) -> None:
 def _summary(result: Result) -> str:
     lines = []
     if result.error is not None:
-        lines += ["", result.error]
+        lines += ["", *map(printable, result.error.splitlines())]
     lines += ["", f"attempt {result.try_number} ended as {result.state}"]
     for key, value in result.xcoms.items():
         lines.append(f"  XCom {printable(key)}: {_shown(value)}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import linecache
 import signal
 from dataclasses import dataclass
 from typing import Any
 
-from ..model import log_records
 from ..model.scopes import TaskScope
+from ..tracebacks import traceback_of
 from .changes import Change, Key
 from .task import Record
 
@@ -51,9 +52,10 @@ def error_of(state: str, log: list[Record]) -> str | None:
     """Why an attempt failed: the exception that was logged last, or else how its process ended."""
     if state not in _FAILED:
         return None
-    tracebacks = filter(None, map(log_records.traceback_of, reversed(log)))
+    linecache.checkcache()
+    texts = (traceback_of(record, linecache.getline) for record in reversed(log))
     exits = (_exit(record["exit_code"]) for record in reversed(log) if record.get("exit_code"))
-    return next(tracebacks, None) or next(exits, None)
+    return next(filter(None, texts), None) or next(exits, None)
 
 
 def _exit(code: int) -> str:

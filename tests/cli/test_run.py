@@ -5,6 +5,9 @@ from click.testing import CliRunner
 
 from state.cli import connection
 from state.cli.main import cli
+from state.cli.run import _summary
+from state.client.runs import Result
+from state.model.scopes import TaskScope
 
 DAG = "dag.py"
 NOWHERE = "http://127.0.0.1:1"  # nothing listens there
@@ -105,3 +108,14 @@ def test_a_variable_of_a_service_wants_one_that_runs(no_service, variable, value
     result = no_service(env={variable: value})
     assert result.exit_code == 11
     assert "service unreachable" in result.output
+
+
+def result_of(error):
+    """The result of a failed attempt."""
+    scope = TaskScope("etl", "test", "load")
+    return Result(scope, 1, 0, "ti", "failed", [], error, {}, {}, [], None, None, None)
+
+
+def test_control_characters_of_an_error_are_escaped():
+    summary = _summary(result_of("Traceback:\nValueError: \x1b[2Jno"))
+    assert summary.splitlines()[1:3] == ["Traceback:", "ValueError: \\x1b[2Jno"]

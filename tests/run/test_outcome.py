@@ -30,6 +30,53 @@ def test_a_success_has_no_error():
     assert outcome.error_of("success", [RAISED, ENDED]) is None
 
 
+CAUSE = {"exc_type": "KeyError", "exc_value": "'a'", "is_cause": True}
+
+
+def test_a_frame_has_its_line_of_the_file(tmp_path):
+    path = tmp_path / "etl.py"
+    path.write_text("def load():\n    raise ValueError('no')\n")
+    frames = [{"filename": str(path), "lineno": 2, "name": "load"}]
+    record = {"error_detail": [{"exc_type": "ValueError", "exc_value": "no", "frames": frames}]}
+    assert outcome.error_of("failed", [record]).splitlines()[1:] == [
+        f'  File "{path}", line 2, in load',
+        "    raise ValueError('no')",
+        "ValueError: no",
+    ]
+    path.write_text("\n    raise ValueError('changed')\n")
+    assert "'changed'" in outcome.error_of("failed", [record])
+
+
+def test_an_error_has_its_cause_before_it_and_its_notes_after_it():
+    error = {"exc_type": "ValueError", "exc_value": "no", "exc_notes": ["see the manual"]}
+    assert outcome.error_of("failed", [{"error_detail": [error, CAUSE]}]).splitlines() == [
+        "Traceback (most recent call last):",
+        "KeyError: 'a'",
+        "",
+        "The error above was the cause of the next one:",
+        "",
+        "Traceback (most recent call last):",
+        "ValueError: no",
+        "see the manual",
+    ]
+
+
+def test_the_errors_of_a_group_follow_it():
+    members = [[{"exc_type": "ValueError", "exc_value": "one"}], [CAUSE]]
+    group = {"exc_type": "ExceptionGroup", "exc_value": "two at once", "exceptions": members}
+    text = outcome.error_of("failed", [{"error_detail": [group]}])
+    assert "\n  ValueError: one\n" in text
+    assert text.endswith("\n  KeyError: 'a'")
+
+
+def test_groups_without_a_bottom_are_cut():
+    group = {"exc_type": "ExceptionGroup", "exc_value": "bottom"}
+    for _ in range(2000):
+        group = {"exc_type": "ExceptionGroup", "exc_value": "deeper", "exceptions": [[group]]}
+    text = outcome.error_of("failed", [{"error_detail": [group]}])
+    assert text.count("deeper") == 5
+
+
 @pytest.fixture
 def observed(client):
     """The function that returns the changes of an attempt from now on, and its XComs."""
