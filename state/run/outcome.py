@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+from ..model import log_records
 from ..model.scopes import TaskScope
 from ..tracebacks import traceback_of
 from .changes import Change, Key
@@ -25,11 +26,12 @@ class Outcome:
     :param log: the records of supervisor and task, each with ``timestamp``, ``level`` and
         ``event``.
     :param error: what the task raised, with its traceback as text; None if it raised nothing.
+    :param missing: what XComs, variables and connections it has not found, a sentence each.
     :param xcoms: what this attempt has pushed, by key; nothing that a former one has left.
     :param changes: the keys that this attempt has changed: their values before its first write and
         after its last one, by the name of the scope (``etl/submit``, ``asset orders``) and key;
-        None stands for no value. What others write meanwhile is not among them. Like ``xcoms``,
-        they are from the journal, which is bounded (``--journal-limit``).
+        None stands for no value. What others write meanwhile is not among them. Like ``xcoms``
+        and ``missing``, they are from the journal, which is bounded (``--journal-limit``).
     """
 
     scope: TaskScope
@@ -39,6 +41,7 @@ class Outcome:
     state: str
     log: list[Record]
     error: str | None
+    missing: list[str]
     xcoms: dict[str, Any]
     changes: dict[Key, Change]
 
@@ -66,3 +69,9 @@ def _exit(code: int) -> str:
     if code == -signal.SIGKILL:
         reason = ", as the kernel does where memory is short"
     return f"the process of the task was killed by {signal.Signals(-code).name}{reason}"
+
+
+def headline(log: list[Record]) -> str | None:
+    """What was raised last, in one line; None if nothing was."""
+    errors = filter(None, map(log_records.error_of, reversed(log)))
+    return next(errors, "").partition("\n")[0] or None

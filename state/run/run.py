@@ -100,6 +100,7 @@ def _outcome(
         state,
         log,
         error_of(state, log),
+        changes.missing_of(events),
         changes.xcoms_of(scope, events),
         changes.changes_of(service, events),
     )

@@ -113,7 +113,7 @@ def test_a_variable_of_a_service_wants_one_that_runs(no_service, variable, value
 def result_of(error):
     """The result of a failed attempt."""
     scope = TaskScope("etl", "test", "load")
-    return Result(scope, 1, 0, "ti", "failed", [], error, {}, {}, [], None, None, None)
+    return Result(scope, 1, 0, "ti", "failed", [], error, [], {}, {}, [], None, None, None)
 
 
 def test_control_characters_of_an_error_are_escaped():

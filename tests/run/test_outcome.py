@@ -77,6 +77,30 @@ def test_groups_without_a_bottom_are_cut():
     assert text.count("deeper") == 5
 
 
+def read(op, key, note, status=404):
+    """The event of a read."""
+    return {"op": op, "key": key, "note": note, "status": status}
+
+
+def test_what_was_not_found_is_said_once_with_how_to_give_it():
+    variable = read("get_variable", "k", "Variable with key 'k' not found")
+    hook = read("get_connection", "db", "Connection with ID db not found")
+    assert changes.missing_of([variable, hook, variable, read("get_variable", "k", None, 200)]) == [
+        "Variable with key 'k' not found; --var KEY=VALUE (variables=) gives it",
+        "Connection with ID db not found; --conn ID=URI (connections=) gives it",
+    ]
+
+
+def test_the_end_of_a_sequence_of_xcoms_is_not_missing():
+    note = "XCom with key='return_value' offset={} not found for task 'double'"
+    events = [read("get_xcom", "return_value", note.format(offset)) for offset in (0, 3)]
+    assert changes.missing_of(events) == [f"{note.format(0)}; --xcom TASK=JSON (xcoms=) gives it"]
+
+
+def test_an_xcom_that_no_option_gives_is_missing_without_one():
+    assert changes.missing_of([read("get_xcom", "rows", "no rows")]) == ["no rows"]
+
+
 @pytest.fixture
 def observed(client):
     """The function that returns the changes of an attempt from now on, and its XComs."""

@@ -172,6 +172,16 @@ def test_the_command_gives_a_task_what_it_needs(namespace, airflow_python, tmp_p
     assert "XCom return_value: 6" in total.output
 
 
+def test_the_command_says_which_xcom_is_missing(namespace, airflow_python, tmp_path):
+    arguments = ["run", INPUTS, "double", "--map-index", "1", "--url", namespace.url]
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    options = ["--airflow-python", airflow_python]
+    result = CliRunner().invoke(cli, [*arguments, *options], env=environ)
+    error = result.output.partition("KeyError")[2]
+    assert "not found for task 'numbers' in DAG run 'test'" in error
+    assert "--xcom TASK=JSON (xcoms=) gives it\n" in error
+
+
 def test_the_command_needs_no_service(airflow_python, monkeypatch):
     monkeypatch.delenv("STATEROOM_URL", raising=False)
     monkeypatch.setattr(connection, "DEFAULT_URL", "http://127.0.0.1:1")
