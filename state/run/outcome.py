@@ -57,12 +57,21 @@ def error_of(state: str, log: list[Record]) -> str | None:
         return None
     linecache.checkcache()
     texts = (traceback_of(record, linecache.getline) for record in reversed(log))
-    exits = (_exit(record["exit_code"]) for record in reversed(log) if record.get("exit_code"))
+    exits = filter(None, map(_exit, reversed(log)))
     return next(filter(None, texts), None) or next(exits, None)
 
 
-def _exit(code: int) -> str:
-    """How the process of a task ended; a negative code is that of a signal."""
+def _exit(record: Record) -> str | None:
+    """How the process of a task ended, if the record says so and the end explains a failure; a
+    negative code is that of a signal.
+    """
+    code = record.get("exit_code")
+    if code is None:
+        return None
+    if code == 0:
+        if record.get("final_state") != "success":  # another process follows, or a trigger
+            return None
+        return "the process of the task ended with status 0 before it had reported a state"
     if code > 0:
         return f"the process of the task ended with status {code}"
     reason = ""

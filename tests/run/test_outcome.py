@@ -26,6 +26,14 @@ def test_the_exit_code_is_the_error_without_a_traceback():
     assert outcome.error_of("failed", [ENDED]) == "the process of the task ended with status 1"
 
 
+def test_a_process_that_ends_well_may_have_reported_nothing():
+    ended = {"event": "Workload finished", "exit_code": 0, "final_state": "success"}
+    assert outcome.error_of("failed", [ended]) == (
+        "the process of the task ended with status 0 before it had reported a state"
+    )
+    assert outcome.error_of("failed", [{**ended, "final_state": "deferred"}]) is None
+
+
 def test_a_success_has_no_error():
     assert outcome.error_of("success", [RAISED, ENDED]) is None
 
