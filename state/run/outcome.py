@@ -14,6 +14,7 @@ from .changes import Change, Key
 from .task import Record
 
 _FAILED = ("failed", "up_for_retry")
+_SYS_EXIT = "Task exited"  # the event of a task runner
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,13 @@ def error_of(state: str, log: list[Record]) -> str | None:
 
 
 def _exit(record: Record) -> str | None:
-    """How the process of a task ended, if the record says so and the end explains a failure; a
-    negative code is that of a signal.
+    """How a task or its process ended, if the record says so and the end explains a failure; a
+    negative code is that of a signal, and one that a task gives or logs may be anything.
     """
     code = record.get("exit_code")
-    if code is None:
+    if record.get("event") == _SYS_EXIT:
+        return f"the task called sys.exit({code!r})"
+    if not isinstance(code, int):
         return None
     if code == 0:
         if record.get("final_state") != "success":  # another process follows, or a trigger

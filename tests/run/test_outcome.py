@@ -34,6 +34,19 @@ def test_a_process_that_ends_well_may_have_reported_nothing():
     assert outcome.error_of("failed", [{**ended, "final_state": "deferred"}]) is None
 
 
+@pytest.mark.parametrize("code", [None, 0, 3, "the input is wrong"])
+def test_what_a_task_gives_to_sys_exit_is_told(code):
+    ended = {"event": "Workload finished", "exit_code": 0, "final_state": "up_for_retry"}
+    log = [{"event": "Task exited", "exit_code": code}, ended]
+    assert outcome.error_of("up_for_retry", log) == f"the task called sys.exit({code!r})"
+
+
+def test_a_task_may_log_an_exit_code_of_any_kind():
+    assert outcome.error_of("failed", [ENDED, {"event": "ssh", "exit_code": "n/a"}]) == (
+        "the process of the task ended with status 1"
+    )
+
+
 def test_a_success_has_no_error():
     assert outcome.error_of("success", [RAISED, ENDED]) is None
 
