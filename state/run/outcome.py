@@ -80,7 +80,14 @@ def _exit(record: Record) -> str | None:
     reason = ""
     if code == -signal.SIGKILL:
         reason = ", as the kernel does where memory is short"
-    return f"the process of the task was killed by {signal.Signals(-code).name}{reason}"
+    return f"the process of the task was killed by {_signal(-code)}{reason}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
 
 
 def headline(log: list[Record]) -> str | None:

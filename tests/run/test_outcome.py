@@ -41,6 +41,12 @@ def test_what_a_task_gives_to_sys_exit_is_told(code):
     assert outcome.error_of("up_for_retry", log) == f"the task called sys.exit({code!r})"
 
 
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
+def test_the_signal_that_killed_a_process_is_named(number, name):
+    error = outcome.error_of("failed", [{**ENDED, "exit_code": -number}])
+    assert f"was killed by {name}" in error
+
+
 def test_a_task_may_log_an_exit_code_of_any_kind():
     assert outcome.error_of("failed", [ENDED, {"event": "ssh", "exit_code": "n/a"}]) == (
         "the process of the task ended with status 1"
