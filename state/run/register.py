@@ -70,7 +70,12 @@ def given(task: Task) -> Document:
     """The variables and connections that are given with a task, as parts of a fixture document.
 
     :raises ValueError: for an invalid connection.
+    :raises TypeError: for a variable, an XCom or a conf that is not JSON.
     """
+    for name in ("variables", "xcoms"):
+        for key, value in getattr(task, name).items():
+            _check_json(f"{name}[{key!r}]", value)
+    _check_json("conf", task.conf)
     return {
         "variables": [{"key": key, "value": _text(value)} for key, value in task.variables.items()],
         "connections": [connection(conn_id, value) for conn_id, value in task.connections.items()],
@@ -109,6 +114,13 @@ def needs(
         **shared,
     }
     service.call("PUT", _FIXTURE, json={name: rows for name, rows in document.items() if rows})
+
+
+def _check_json(name: str, value: Any) -> None:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{name} is not JSON-serialisable: {error}; convert it first") from None
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,7 @@
 """What is registered for a task, in a real service."""
 
+from datetime import date
+
 import pytest
 
 from state.client.http import StateroomClient
@@ -107,6 +109,19 @@ def test_variables_are_texts(client):
         {"key": "name", "value": "a"},
         {"key": "size", "value": "50"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"xcoms": {"extract": {1, 2}}}, r"xcoms\['extract'\]"),
+        ({"variables": {"day": date(2026, 1, 1)}}, r"variables\['day'\]"),
+        ({"conf": {"rows": [b"a"]}}, "conf"),
+    ],
+)
+def test_what_is_not_json_is_named(given, name):
+    with pytest.raises(TypeError, match=rf"^{name} is not JSON-serialisable: Object of type .*"):
+        register.given(Task("etl.py", "load", **given))
 
 
 def test_the_dates_of_a_known_run_stay(client):
