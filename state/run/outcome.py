@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import signal
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ..model import log_records
@@ -14,6 +15,8 @@ from .changes import Change, Key
 from .task import Record
 
 _FAILED = ("failed", "up_for_retry")
+_DEBUGGER = ("/pdb.py", "/bdb.py")
+_NO_TERMINAL = "A breakpoint needs a terminal: run the task with --in-process (in_process=True)."
 _SYS_EXIT = "Task exited"  # the event of a task runner
 
 
@@ -57,9 +60,17 @@ def error_of(state: str, log: list[Record]) -> str | None:
     if state not in _FAILED:
         return None
     linecache.checkcache()
-    texts = (traceback_of(record, linecache.getline) for record in reversed(log))
+    texts = map(_traceback, reversed(log))
     exits = filter(None, map(_exit, reversed(log)))
     return next(filter(None, texts), None) or next(exits, None)
+
+
+def _traceback(record: Record) -> str | None:
+    text = traceback_of(record, linecache.getline)
+    frames = chain.from_iterable(map(log_records.frames_of, log_records.errors_of(record)))
+    if any(str(frame.get("filename")).endswith(_DEBUGGER) for frame in frames):
+        return f"{text}\n{_NO_TERMINAL}"
+    return text
 
 
 def _exit(record: Record) -> str | None:

@@ -74,6 +74,13 @@ def test_a_frame_has_its_line_of_the_file(tmp_path):
     assert "'changed'" in outcome.error_of("failed", [record])
 
 
+def test_a_breakpoint_without_a_terminal_says_what_to_do():
+    frames = [{"filename": "/usr/lib/python3.11/bdb.py", "lineno": 1, "name": "user_line"}]
+    error = {"exc_type": "UnsupportedOperation", "exc_value": "not readable", "frames": frames}
+    text = outcome.error_of("failed", [{"error_detail": [error]}])
+    assert text.endswith("run the task with --in-process (in_process=True).")
+
+
 def test_an_error_has_its_cause_before_it_and_its_notes_after_it():
     error = {"exc_type": "ValueError", "exc_value": "no", "exc_notes": ["see the manual"]}
     assert outcome.error_of("failed", [{"error_detail": [error, CAUSE]}]).splitlines() == [
