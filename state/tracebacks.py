@@ -8,6 +8,7 @@ from .model.log_records import Record, errors_of, frames_of, lists_of
 
 Source = Callable[[str, int], str]
 _DEEPEST = 4  # groups in each other
+_AIRFLOW = ("-packages/airflow/", "-packages/airflow/sdk/")
 _CAUSE = "The error above was the cause of the next one:"
 _CONTEXT = "While the error above was handled, the next one was raised:"
 
@@ -17,8 +18,8 @@ def _no_source(filename: str, number: int) -> str:
 
 
 def traceback_of(record: Record, source: Source = _no_source) -> str | None:
-    """The errors of a record, as Python prints them, from the first frame that is not Airflow's;
-    that which was raised last is at the end. None if a record has no error.
+    """The errors of a record, as Python prints them, from the first frame that is not Airflow's, if
+    there is one; that which was raised last is at the end. None if a record has no error.
 
     :param source: returns a line of a file by its number; empty if there is none.
     """
@@ -42,8 +43,7 @@ def _error(error: Record, source: Source, depth: int) -> Iterator[str]:
     """The lines of an error: its frames, what it says, its notes, and the errors of a group."""
     yield "Traceback (most recent call last):"
     frames = frames_of(error)
-    skipped = next((n for n, frame in enumerate(frames) if not _is_airflows(frame)), 0)
-    for frame in frames[skipped:]:
+    for frame in frames[_first(frames) :]:
         filename = str(frame.get("filename"))
         number = frame.get("lineno")
         yield f'  File "{filename}", line {number}, in {frame.get("name")}'
@@ -60,5 +60,10 @@ def _error(error: Record, source: Source, depth: int) -> Iterator[str]:
         yield from (f"  {line}" for line in _chain(errors, source, depth - 1))
 
 
-def _is_airflows(frame: Record) -> bool:
-    return "-packages/airflow/" in str(frame.get("filename"))
+def _first(frames: Sequence[Record]) -> int:
+    """The first frame that is not Airflow's, else the first that is not the task runner's."""
+    for package in _AIRFLOW:
+        for number, frame in enumerate(frames):
+            if package not in str(frame.get("filename")):
+                return number
+    return 0

@@ -97,7 +97,8 @@ def needs(
     """
     for names in _asset_names(dags):
         _put_asset(service, names)
-    xcoms = list(_xcoms(task, scope, dags[scope.dag_id]["tasks"]))
+    tasks = dags[scope.dag_id]["tasks"]
+    xcoms = list(_xcoms(task, scope, tasks))
     document = {
         "dag_runs": [_dag_run(service, scope, task.conf)],
         "task_instances": [
@@ -105,7 +106,11 @@ def needs(
             for place, _ in xcoms
             if _found(service, _TASK_INSTANCES, place) is None
         ],
-        "xcoms": [{**place, "key": "return_value", "value": value} for place, value in xcoms],
+        "xcoms": [
+            {**place, "key": key, "value": value}
+            for place, returned in xcoms
+            for key, value in _pushed(tasks[place["task_id"]], returned).items()
+        ],
         "asset_aliases": [
             {"name": alias["name"], "group": alias["group"]}
             for alias in _assets_of(dags)
@@ -187,6 +192,13 @@ def _xcoms(task: Task, scope: TaskScope, tasks: Tasks) -> Iterator[tuple[Documen
                 f"the task {task_id!r} is mapped: its XCom is a list, one value for each map "
                 f"index, and not {json.dumps(value)}"
             )
+
+
+def _pushed(facts: Document, value: Any) -> dict[str, Any]:
+    """The XComs of a task that has returned a value; with multiple outputs each member is one."""
+    if facts["multiple_outputs"] and isinstance(value, Mapping):
+        return {**value, "return_value": value}
+    return {"return_value": value}
 
 
 def _dag_run(service: Service, scope: TaskScope, conf: Mapping[str, Any] | None) -> Document:

@@ -74,6 +74,15 @@ def test_a_frame_has_its_line_of_the_file(tmp_path):
     assert "'changed'" in outcome.error_of("failed", [record])
 
 
+def test_an_error_in_an_operator_begins_with_the_operator():
+    names = ["sdk/task_runner.py", "providers/standard/bash.py", "sdk/hook.py"]
+    paths = [f"/venv/lib/site-packages/airflow/{name}" for name in names]
+    frames = [{"filename": path, "lineno": 1, "name": "run"} for path in paths]
+    error = {"exc_type": "AirflowException", "exc_value": "no", "frames": frames}
+    lines = outcome.error_of("failed", [{"error_detail": [error]}]).splitlines()
+    assert [line.partition('"')[2].partition('"')[0] for line in lines[1:-1]] == paths[1:]
+
+
 def test_a_breakpoint_without_a_terminal_says_what_to_do():
     frames = [{"filename": "/usr/lib/python3.11/bdb.py", "lineno": 1, "name": "user_line"}]
     error = {"exc_type": "UnsupportedOperation", "exc_value": "not readable", "frames": frames}

@@ -18,8 +18,9 @@ def client(stateroom):
     return StateroomClient(stateroom.url)
 
 
-def facts(inlets=(), outlets=(), is_mapped=False):
-    return {"inlets": inlets, "outlets": outlets, "is_mapped": is_mapped}
+def facts(inlets=(), outlets=(), **given):
+    defaults = {"is_mapped": False, "multiple_outputs": False}
+    return {"inlets": inlets, "outlets": outlets, **defaults, **given}
 
 
 def reference(kind, name=None, uri=None):
@@ -94,6 +95,22 @@ def test_xcoms_have_task_instances_of_their_own(client):
     assert rows == [("double", 0, 2), ("double", 1, 4), ("extract", -1, {"rows": 3})]
     states = {row["state"] for row in document["task_instances"]}
     assert states == {"success"}
+
+
+@pytest.mark.parametrize(
+    ("multiple_outputs", "value", "keys"),
+    [
+        (True, {"rows": 3, "name": "a"}, {"rows", "name", "return_value"}),
+        (True, None, {"return_value"}),
+        (False, {"rows": 3}, {"return_value"}),
+    ],
+)
+def test_each_of_multiple_outputs_is_an_xcom(client, multiple_outputs, value, keys):
+    tasks = {"extract": facts(multiple_outputs=multiple_outputs)}
+    document = register_needs(client, tasks, xcoms={"extract": value})
+    xcoms = {row["key"]: row["value"] for row in document["xcoms"]}
+    assert set(xcoms) == keys
+    assert xcoms["return_value"] == value
 
 
 def test_an_xcom_begins_no_attempt_of_a_task_that_ran(client, stateroom):

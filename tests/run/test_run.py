@@ -172,6 +172,11 @@ def test_the_command_gives_a_task_what_it_needs(namespace, airflow_python, tmp_p
     assert "XCom return_value: 6" in total.output
 
 
+def test_a_member_of_what_a_task_returned_is_given(client, options):
+    task = Task(INPUTS, "greet", xcoms={"names": {"first": "ada"}})
+    assert run(client, None, task, options).xcoms == {"return_value": "hello ada"}
+
+
 def test_the_command_says_which_xcom_is_missing(namespace, airflow_python, tmp_path):
     arguments = ["run", INPUTS, "double", "--map-index", "1", "--url", namespace.url]
     environ = {"XDG_RUNTIME_DIR": str(tmp_path)}

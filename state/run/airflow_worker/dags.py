@@ -86,6 +86,7 @@ def _task(task: Any) -> dict[str, Any]:
         "inlets": list(map(_asset, task.inlets or ())),
         "outlets": list(map(_asset, task.outlets or ())),
         "is_mapped": bool(getattr(task, "is_mapped", False)),
+        "multiple_outputs": bool(getattr(task, "multiple_outputs", False)),
         "deferral": _first_deferral(task),
     }
 
