@@ -93,6 +93,73 @@ def test_an_unknown_task_names_those_of_the_dag(client, options):
         run(client, None, Task(ETL, "unknown"), options)
 
 
+MAPPED = """
+from airflow.sdk import dag, task, task_group
+
+
+@dag(schedule=None)
+def mapped():
+    @task
+    def plain():
+        return 1
+
+    @task
+    def add(x, y):
+        return x + y
+
+    @task_group
+    def days(day):
+        @task
+        def load(day):
+            return day
+
+        load(day)
+
+    add.expand(x=[1, 2], y=[10, 20])
+    add.partial(x=1).expand(y=plain())
+    days.expand(day=[1, 2, 3])
+
+
+mapped()
+"""
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """A Dag file with mapped tasks."""
+    path = tmp_path / "mapped.py"
+    path.write_text(MAPPED)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "map_index", "words"),
+    [
+        ("plain", 0, "the task 'plain' is not mapped"),
+        ("add", -1, "the task 'add' is mapped"),
+        ("add", 4, "the task 'add' has no map index 4: it is mapped over 4 values"),
+        ("days.load", -1, "the task 'days.load' is mapped"),
+        ("days.load", 3, "the task 'days.load' has no map index 3"),
+    ],
+)
+def test_a_map_index_that_cannot_be_is_refused(client, options, mapped, task_id, map_index, words):
+    with pytest.raises(RunError, match=words):
+        run(client, None, Task(mapped, task_id, map_index=map_index), options)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "map_index", "xcoms", "result"),
+    [
+        ("add", 3, {}, 22),
+        ("add__1", 1, {"plain": [5, 6]}, 7),
+        ("days.load", 2, {}, 3),
+    ],
+)
+def test_a_map_index_may_be_of_a_group(client, options, mapped, task_id, map_index, xcoms, result):
+    task = Task(mapped, task_id, map_index=map_index, xcoms=xcoms)
+    assert run(client, None, task, options).xcom == result
+
+
 def test_a_missing_file_is_named(client, options):
     with pytest.raises(DagNotImported, match=r"there is no Dag file /nowhere\.py"):
         run(client, None, Task("/nowhere.py", "t"), options)
