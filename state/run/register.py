@@ -69,8 +69,8 @@ def _found(
 def given(task: Task) -> Document:
     """The variables and connections that are given with a task, as parts of a fixture document.
 
-    :raises ValueError: for an invalid connection.
-    :raises TypeError: for a variable, an XCom or a conf that is not JSON.
+    :raises ValueError: for an invalid connection; for NaN in a variable, an XCom or a conf.
+    :raises TypeError: for a variable, an XCom or a conf that is not JSON otherwise.
     """
     for name in ("variables", "xcoms"):
         for key, value in getattr(task, name).items():
@@ -123,9 +123,11 @@ def needs(
 
 def _check_json(name: str, value: Any) -> None:
     try:
-        json.dumps(value)
-    except (TypeError, ValueError, RecursionError) as error:
+        json.dumps(value, allow_nan=False)
+    except TypeError as error:
         raise TypeError(f"{name} is not JSON-serialisable: {error}; convert it first") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
 
 
 def _text(value: Any) -> str:

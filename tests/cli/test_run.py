@@ -35,6 +35,7 @@ def invoke(tmp_path, monkeypatch, served):
     [
         (["--xcom", "submit"], "expected --xcom TASK=JSON"),
         (["--xcom", "submit=job-1"], "'job-1' is not JSON: Expecting value"),
+        (["--xcom", "submit=[NaN]"], "xcoms['submit'] is not JSON: Out of range float"),
         (["--var", "=50"], "expected --var KEY=VALUE"),
         (["--conn", "postgres://me:s3cr3t@db?ssl=1"], "expected --conn ID=URI"),
         (["--conn", "db=me:s3cr3t@db"], "invalid connection 'db': it is neither a URI nor a JSON"),

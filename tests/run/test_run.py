@@ -20,6 +20,7 @@ pytestmark = pytest.mark.airflow
 
 ETL = str(Path(__file__).parent / "dags/etl.py")
 INPUTS = str(Path(__file__).parent / "dags/inputs.py")
+MAPPED = str(Path(__file__).parent / "dags/mapped.py")
 
 
 @pytest.fixture(params=[True, False], ids=["kept", "single"])
@@ -93,45 +94,6 @@ def test_an_unknown_task_names_those_of_the_dag(client, options):
         run(client, None, Task(ETL, "unknown"), options)
 
 
-MAPPED = """
-from airflow.sdk import dag, task, task_group
-
-
-@dag(schedule=None)
-def mapped():
-    @task
-    def plain():
-        return 1
-
-    @task
-    def add(x, y):
-        return x + y
-
-    @task_group
-    def days(day):
-        @task
-        def load(day):
-            return day
-
-        load(day)
-
-    add.expand(x=[1, 2], y=[10, 20])
-    add.partial(x=1).expand(y=plain())
-    days.expand(day=[1, 2, 3])
-
-
-mapped()
-"""
-
-
-@pytest.fixture
-def mapped(tmp_path):
-    """A Dag file with mapped tasks."""
-    path = tmp_path / "mapped.py"
-    path.write_text(MAPPED)
-    return str(path)
-
-
 @pytest.mark.parametrize(
     ("task_id", "map_index", "words"),
     [
@@ -142,9 +104,9 @@ def mapped(tmp_path):
         ("days.load", 3, "the task 'days.load' has no map index 3"),
     ],
 )
-def test_a_map_index_that_cannot_be_is_refused(client, options, mapped, task_id, map_index, words):
+def test_a_map_index_that_cannot_be_is_refused(client, options, task_id, map_index, words):
     with pytest.raises(RunError, match=words):
-        run(client, None, Task(mapped, task_id, map_index=map_index), options)
+        run(client, None, Task(MAPPED, task_id, map_index=map_index), options)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +117,8 @@ def test_a_map_index_that_cannot_be_is_refused(client, options, mapped, task_id,
         ("days.load", 2, {}, 3),
     ],
 )
-def test_a_map_index_may_be_of_a_group(client, options, mapped, task_id, map_index, xcoms, result):
-    task = Task(mapped, task_id, map_index=map_index, xcoms=xcoms)
+def test_a_map_index_may_be_of_a_group(client, options, task_id, map_index, xcoms, result):
+    task = Task(MAPPED, task_id, map_index=map_index, xcoms=xcoms)
     assert run(client, None, task, options).xcom == result
 
 

@@ -103,7 +103,7 @@ def _expansions(task: Any) -> list[Any]:
 
 
 def _map_length(expansions: list[Any]) -> int | None:
-    """How many task instances a mapped task has; None if XComs decide it, or if it is not mapped."""
+    """How many task instances a mapped task has; None if XComs decide it, or for another task."""
     length = 1
     for value in expansions:
         parts = value.values() if isinstance(value, dict) else [value]
