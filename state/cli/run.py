@@ -176,7 +176,8 @@ def _show_record(record: dict[str, Any]) -> None:
 def _summary(result: Result) -> str:
     lines = []
     if result.error is not None:
-        lines += ["", result.error]
+        lines += ["", *map(printable, result.error.splitlines())]
+        lines += map(printable, result.missing)
     lines += ["", f"attempt {result.try_number} ended as {result.state}"]
     for key, value in result.xcoms.items():
         lines.append(f"  XCom {printable(key)}: {_shown(value)}")
@@ -197,6 +198,7 @@ def _document(result: Result) -> dict[str, Any]:
         "try_number": result.try_number,
         "state": result.state,
         "error": result.error,
+        "missing": result.missing,
         "xcoms": result.xcoms,
         "changes": [
             {"of": place, "key": key, "before": before, "after": after}

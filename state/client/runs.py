@@ -11,7 +11,7 @@ from ..backends import loading
 from ..model.scopes import TaskScope, label
 from ..run import register
 from ..run.errors import NotRetried
-from ..run.outcome import Outcome
+from ..run.outcome import Outcome, headline
 from ..run.run import run
 from ..run.task import Options, Task
 from .accesses import Accesses, Stream
@@ -85,7 +85,7 @@ class Result(Outcome):
     def __repr__(self) -> str:
         words = [f"{label(self.scope)} attempt {self.try_number}: {self.state}"]
         if self.error is not None:
-            words.append(self.error.splitlines()[-1])
+            words.append(headline(self.log) or self.error.splitlines()[-1])
         if self.xcom is not None:
             words.append(f"returned {value_summary(self.xcom)}")
         for (_, key), (before, after) in self.changes.items():
@@ -120,9 +120,12 @@ class Runs:
 
     @property
     def errors(self) -> list[tuple[str, str]]:
-        """The name of each attempt that raised something, and the traceback."""
+        """The name of each attempt that raised something; the traceback, and what it missed."""
         return [
-            (f"{label(result.scope)} attempt {result.try_number}", result.error)
+            (
+                f"{label(result.scope)} attempt {result.try_number}",
+                "\n".join([result.error, *result.missing]),
+            )
             for result in self._results
             if result.error is not None
         ]

@@ -24,6 +24,8 @@ def connection(conn_id: str, value: str | Mapping[str, Any]) -> dict[str, Any]:
     :param value: a URI, the text of a JSON object, or the members.
     :raises ValueError: if it cannot be read; the message does not repeat it, for its secrets.
     """
+    if not isinstance(value, str | Mapping):
+        raise _invalid(conn_id, f"it is of the type {type(value).__name__}")
     if not isinstance(value, str):
         return {"conn_id": conn_id, **_checked(conn_id, value)}
     if value.lstrip().startswith("{"):

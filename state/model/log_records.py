@@ -80,34 +80,16 @@ def error_of(record: Record) -> str | None:
     return None
 
 
-def traceback_of(record: Record) -> str | None:
-    """The errors of a record as Python prints them, from the first frame that is not Airflow's; the
-    one that was raised last at the end. None if a record has no error.
-    """
-    parts = []
-    for error in reversed(errors_of(record)):
-        frames = frames_of(error)
-        skipped = next((n for n, frame in enumerate(frames) if not _is_airflows(frame)), 0)
-        parts += [
-            "Traceback (most recent call last):",
-            *(
-                f'  File "{frame.get("filename")}", line {frame.get("lineno")}, '
-                f"in {frame.get('name')}"
-                for frame in frames[skipped:]
-            ),
-            f"{error.get('exc_type')}: {error.get('exc_value')}",
-            "",
-        ]
-    return "\n".join(parts[:-1]) or None
-
-
-def _is_airflows(frame: Record) -> bool:
-    return "-packages/airflow/" in str(frame.get("filename"))
-
-
 def frames_of(error: Record) -> list[Record]:
     """The frames of an error, the innermost last."""
     return _objects(error.get("frames"))
+
+
+def lists_of(value: Any) -> list[list[Record]]:
+    """The errors of each member of a group, as :func:`errors_of` returns those of a record."""
+    if not isinstance(value, list):
+        return []
+    return [_objects(item) for item in value]
 
 
 def _objects(value: Any) -> list[Record]:

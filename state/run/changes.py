@@ -1,7 +1,9 @@
-"""What an attempt has changed and pushed: from its own events in the journal, and no others'."""
+"""What an attempt has changed, pushed and missed: from its own events in the journal."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from ..model.scopes import TaskScope, label, scope_document, scope_from
@@ -10,6 +12,12 @@ from .register import Service
 _JOURNAL = "/_stateroom/journal"
 _HISTORY = "/_stateroom/history"
 _PAGE = 1000  # events in one response
+_GIFTS = {  # what gives a run that which its task has not found
+    "get_xcom": "--xcom TASK=JSON (xcoms=)",
+    "get_variable": "--var KEY=VALUE (variables=)",
+    "get_connection": "--conn ID=URI (connections=)",
+}
+_AFTER_THE_LAST = re.compile(r" offset=-?[1-9]")  # how an iteration over XComs ends
 Document = dict[str, Any]
 Change = tuple[Any, Any]
 Key = tuple[str, str]
@@ -21,13 +29,13 @@ def last_event(service: Service) -> int:
 
 
 def events_of(service: Service, ti_id: str, after: int) -> list[Document]:
-    """The events of an attempt after a number that took effect, and their effects, in order."""
+    """The events of an attempt after a number, and their effects, in order."""
     events: list[Document] = []
     parameters = {"ti_id": ti_id, "limit": _PAGE}
     while page := _page(service, {**parameters, "after": after}):
         events += page
         after = page[-1]["seq"]
-    return [event for event in events if _took_effect(event)]
+    return events
 
 
 def _page(service: Service, parameters: Document) -> list[Document]:
@@ -35,8 +43,10 @@ def _page(service: Service, parameters: Document) -> list[Document]:
     return page
 
 
-def _took_effect(event: Document) -> bool:
-    return (event["status"] or 200) < 400 and event["outcome"] is None
+def _effective(events: list[Document]) -> Iterator[Document]:
+    return (
+        event for event in events if (event["status"] or 200) < 400 and event["outcome"] is None
+    )
 
 
 def changes_of(service: Service, events: list[Document]) -> dict[Key, Change]:
@@ -47,7 +57,7 @@ def changes_of(service: Service, events: list[Document]) -> dict[Key, Change]:
     """
     firsts: dict[Key, Document] = {}
     lasts: dict[Key, Document] = {}
-    for event in events:
+    for event in _effective(events):
         if event["op"] in ("set", "delete") and event["key"] is not None:
             key = (label(scope_from(event["scope"])), event["key"])
             firsts.setdefault(key, event)
@@ -70,7 +80,7 @@ def xcoms_of(scope: TaskScope, events: list[Document]) -> dict[str, Any]:
     """
     place = scope_document(scope)
     xcoms: dict[str, Any] = {}
-    for event in events:
+    for event in _effective(events):
         if event["scope"] != place:
             continue
         if event["op"] == "set_xcom":
@@ -78,3 +88,25 @@ def xcoms_of(scope: TaskScope, events: list[Document]) -> dict[str, Any]:
         elif event["op"] == "delete_xcom":
             xcoms.pop(event["key"], None)
     return dict(sorted(xcoms.items()))
+
+
+def missing_of(events: list[Document]) -> list[str]:
+    """The XComs, variables and connections that an attempt has not found, and how to give them.
+
+    :param events: as :func:`events_of` returns them.
+    """
+    sentences = map(_missing, filter(_is_missing, events))
+    return list(dict.fromkeys(sentences))
+
+
+def _is_missing(event: Document) -> bool:
+    if event["status"] != 404 or event["op"] not in _GIFTS:
+        return False
+    return not _AFTER_THE_LAST.search(event["note"] or "")
+
+
+def _missing(event: Document) -> str:
+    sentence = event["note"] or f"{event['key']!r} not found"
+    if event["op"] == "get_xcom" and event["key"] != "return_value":
+        return sentence  # only a fixture gives it
+    return f"{sentence}; {_GIFTS[event['op']]} gives it"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import linecache
 import signal
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ..model import log_records
 from ..model.scopes import TaskScope
+from ..tracebacks import traceback_of
 from .changes import Change, Key
 from .task import Record
 
 _FAILED = ("failed", "up_for_retry")
+_DEBUGGER = ("/pdb.py", "/bdb.py")
+_NO_TERMINAL = "A breakpoint needs a terminal: run the task with --in-process (in_process=True)."
+_SYS_EXIT = "Task exited"  # the event of a task runner
 
 
 @dataclass(frozen=True)
@@ -24,11 +30,12 @@ class Outcome:
     :param log: the records of supervisor and task, each with ``timestamp``, ``level`` and
         ``event``.
     :param error: what the task raised, with its traceback as text; None if it raised nothing.
+    :param missing: what XComs, variables and connections it has not found, a sentence each.
     :param xcoms: what this attempt has pushed, by key; nothing that a former one has left.
     :param changes: the keys that this attempt has changed: their values before its first write and
         after its last one, by the name of the scope (``etl/submit``, ``asset orders``) and key;
-        None stands for no value. What others write meanwhile is not among them. Like ``xcoms``,
-        they are from the journal, which is bounded (``--journal-limit``).
+        None stands for no value. What others write meanwhile is not among them. Like ``xcoms``
+        and ``missing``, they are from the journal, which is bounded (``--journal-limit``).
     """
 
     scope: TaskScope
@@ -38,6 +45,7 @@ class Outcome:
     state: str
     log: list[Record]
     error: str | None
+    missing: list[str]
     xcoms: dict[str, Any]
     changes: dict[Key, Change]
 
@@ -51,16 +59,49 @@ def error_of(state: str, log: list[Record]) -> str | None:
     """Why an attempt failed: the exception that was logged last, or else how its process ended."""
     if state not in _FAILED:
         return None
-    tracebacks = filter(None, map(log_records.traceback_of, reversed(log)))
-    exits = (_exit(record["exit_code"]) for record in reversed(log) if record.get("exit_code"))
-    return next(tracebacks, None) or next(exits, None)
+    linecache.checkcache()
+    texts = map(_traceback, reversed(log))
+    exits = filter(None, map(_exit, reversed(log)))
+    return next(filter(None, texts), None) or next(exits, None)
 
 
-def _exit(code: int) -> str:
-    """How the process of a task ended; a negative code is that of a signal."""
+def _traceback(record: Record) -> str | None:
+    text = traceback_of(record, linecache.getline)
+    frames = chain.from_iterable(map(log_records.frames_of, log_records.errors_of(record)))
+    if any(str(frame.get("filename")).endswith(_DEBUGGER) for frame in frames):
+        return f"{text}\n{_NO_TERMINAL}"
+    return text
+
+
+def _exit(record: Record) -> str | None:
+    """How a task or its process ended, if the record says so and the end explains a failure; a
+    negative code is that of a signal, and one that a task gives or logs may be anything.
+    """
+    code = record.get("exit_code")
+    if record.get("event") == _SYS_EXIT:
+        return f"the task called sys.exit({code!r})"
+    if not isinstance(code, int):
+        return None
+    if code == 0:
+        if record.get("final_state") != "success":  # another process follows, or a trigger
+            return None
+        return "the process of the task ended with status 0 before it had reported a state"
     if code > 0:
         return f"the process of the task ended with status {code}"
     reason = ""
     if code == -signal.SIGKILL:
         reason = ", as the kernel does where memory is short"
-    return f"the process of the task was killed by {signal.Signals(-code).name}{reason}"
+    return f"the process of the task was killed by {_signal(-code)}{reason}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
+
+
+def headline(log: list[Record]) -> str | None:
+    """What was raised last, in one line; None if nothing was."""
+    errors = filter(None, map(log_records.error_of, reversed(log)))
+    return next(errors, "").partition("\n")[0] or None

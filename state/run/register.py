@@ -69,8 +69,13 @@ def _found(
 def given(task: Task) -> Document:
     """The variables and connections that are given with a task, as parts of a fixture document.
 
-    :raises ValueError: for an invalid connection.
+    :raises ValueError: for an invalid connection; for NaN in a variable, an XCom or a conf.
+    :raises TypeError: for a variable, an XCom or a conf that is not JSON otherwise.
     """
+    for name in ("variables", "xcoms"):
+        for key, value in getattr(task, name).items():
+            _check_json(f"{name}[{key!r}]", value)
+    _check_json("conf", task.conf)
     return {
         "variables": [{"key": key, "value": _text(value)} for key, value in task.variables.items()],
         "connections": [connection(conn_id, value) for conn_id, value in task.connections.items()],
@@ -92,7 +97,8 @@ def needs(
     """
     for names in _asset_names(dags):
         _put_asset(service, names)
-    xcoms = list(_xcoms(task, scope, dags[scope.dag_id]["tasks"]))
+    tasks = dags[scope.dag_id]["tasks"]
+    xcoms = list(_xcoms(task, scope, tasks))
     document = {
         "dag_runs": [_dag_run(service, scope, task.conf)],
         "task_instances": [
@@ -100,7 +106,11 @@ def needs(
             for place, _ in xcoms
             if _found(service, _TASK_INSTANCES, place) is None
         ],
-        "xcoms": [{**place, "key": "return_value", "value": value} for place, value in xcoms],
+        "xcoms": [
+            {**place, "key": key, "value": value}
+            for place, returned in xcoms
+            for key, value in _pushed(tasks[place["task_id"]], returned).items()
+        ],
         "asset_aliases": [
             {"name": alias["name"], "group": alias["group"]}
             for alias in _assets_of(dags)
@@ -109,6 +119,15 @@ def needs(
         **shared,
     }
     service.call("PUT", _FIXTURE, json={name: rows for name, rows in document.items() if rows})
+
+
+def _check_json(name: str, value: Any) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except TypeError as error:
+        raise TypeError(f"{name} is not JSON-serialisable: {error}; convert it first") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
 
 
 def _text(value: Any) -> str:
@@ -175,6 +194,13 @@ def _xcoms(task: Task, scope: TaskScope, tasks: Tasks) -> Iterator[tuple[Documen
                 f"the task {task_id!r} is mapped: its XCom is a list, one value for each map "
                 f"index, and not {json.dumps(value)}"
             )
+
+
+def _pushed(facts: Document, value: Any) -> dict[str, Any]:
+    """The XComs of a task that has returned a value; with multiple outputs each member is one."""
+    if facts["multiple_outputs"] and isinstance(value, Mapping):
+        return {**value, "return_value": value}
+    return {"return_value": value}
 
 
 def _dag_run(service: Service, scope: TaskScope, conf: Mapping[str, Any] | None) -> Document:

@@ -100,6 +100,7 @@ def _outcome(
         state,
         log,
         error_of(state, log),
+        changes.missing_of(events),
         changes.xcoms_of(scope, events),
         changes.changes_of(service, events),
     )
@@ -197,12 +198,26 @@ def _facts(tasks: dict[str, Any], task: Task, dag_id: str) -> dict[str, Any]:
             f"the Dag {dag_id!r} has no task {task.task_id!r}; it has: {', '.join(tasks) or 'none'}"
         )
     facts: dict[str, Any] = tasks[task.task_id]
+    _check_map_index(facts, task)
+    return facts
+
+
+def _check_map_index(facts: dict[str, Any], task: Task) -> None:
+    length = facts["map_length"]
     if facts["is_mapped"] and task.map_index < 0:
         raise RunError(
             f"the task {task.task_id!r} is mapped; say which of its task instances is to run: "
             "--map-index 0 (map_index=0) for the first"
         )
-    return facts
+    if not facts["is_mapped"] and task.map_index >= 0:
+        raise RunError(
+            f"the task {task.task_id!r} is not mapped; leave --map-index (map_index=) out"
+        )
+    if length is not None and task.map_index >= length:
+        raise RunError(
+            f"the task {task.task_id!r} has no map index {task.map_index}: it is mapped over "
+            f"{length} values, which begin at 0"
+        )
 
 
 def _request(

@@ -5,6 +5,9 @@ from click.testing import CliRunner
 
 from state.cli.shared import connection
 from state.cli.main import cli
+from state.cli.run import _summary
+from state.client.runs import Result
+from state.model.scopes import TaskScope
 
 DAG = "dag.py"
 NOWHERE = "http://127.0.0.1:1"  # nothing listens there
@@ -32,6 +35,7 @@ def invoke(tmp_path, monkeypatch, served):
     [
         (["--xcom", "submit"], "expected --xcom TASK=JSON"),
         (["--xcom", "submit=job-1"], "'job-1' is not JSON: Expecting value"),
+        (["--xcom", "submit=[NaN]"], "xcoms['submit'] is not JSON: Out of range float"),
         (["--var", "=50"], "expected --var KEY=VALUE"),
         (["--conn", "postgres://me:s3cr3t@db?ssl=1"], "expected --conn ID=URI"),
         (["--conn", "db=me:s3cr3t@db"], "invalid connection 'db': it is neither a URI nor a JSON"),
@@ -105,3 +109,14 @@ def test_a_variable_of_a_service_wants_one_that_runs(no_service, variable, value
     result = no_service(env={variable: value})
     assert result.exit_code == 11
     assert "service unreachable" in result.output
+
+
+def result_of(error):
+    """The result of a failed attempt."""
+    scope = TaskScope("etl", "test", "load")
+    return Result(scope, 1, 0, "ti", "failed", [], error, [], {}, {}, [], None, None, None)
+
+
+def test_control_characters_of_an_error_are_escaped():
+    summary = _summary(result_of("Traceback:\nValueError: \x1b[2Jno"))
+    assert summary.splitlines()[1:3] == ["Traceback:", "ValueError: \\x1b[2Jno"]

@@ -65,6 +65,8 @@ def test_json_and_members_are_taken():
         ('{"password": "hunter2"', "not JSON"),
         ('{"password": "hunter2"}', "no conn_type"),
         ('{"conn_type": "http", "passwd": "hunter2"}', "unknown member 'passwd'"),
+        (5, "it is of the type int"),
+        (None, "it is of the type NoneType"),
     ],
 )
 def test_an_invalid_connection_says_how_to_write_one(text, words):

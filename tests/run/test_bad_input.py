@@ -165,6 +165,11 @@ def test_an_import_that_has_effects_does_no_harm(client, options, dag_file, text
     ("task_id", "words"),
     [
         ("exits", "the process of the task ended with status 3"),
+        (
+            "exits_well",
+            "the process of the task ended with status 0 before it had",
+        ),
+        ("calls_exit", "the task called sys.exit('no input')"),
         ("is_killed", "the process of the task was killed by SIGKILL"),
         ("crashes", "the process of the task was killed by SIGSEGV"),
     ],

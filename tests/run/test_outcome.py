@@ -26,8 +26,122 @@ def test_the_exit_code_is_the_error_without_a_traceback():
     assert outcome.error_of("failed", [ENDED]) == "the process of the task ended with status 1"
 
 
+def test_a_process_that_ends_well_may_have_reported_nothing():
+    ended = {"event": "Workload finished", "exit_code": 0, "final_state": "success"}
+    assert outcome.error_of("failed", [ended]) == (
+        "the process of the task ended with status 0 before it had reported a state"
+    )
+    assert outcome.error_of("failed", [{**ended, "final_state": "deferred"}]) is None
+
+
+@pytest.mark.parametrize("code", [None, 0, 3, "the input is wrong"])
+def test_what_a_task_gives_to_sys_exit_is_told(code):
+    ended = {"event": "Workload finished", "exit_code": 0, "final_state": "up_for_retry"}
+    log = [{"event": "Task exited", "exit_code": code}, ended]
+    assert outcome.error_of("up_for_retry", log) == f"the task called sys.exit({code!r})"
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
+def test_the_signal_that_killed_a_process_is_named(number, name):
+    error = outcome.error_of("failed", [{**ENDED, "exit_code": -number}])
+    assert f"was killed by {name}" in error
+
+
+def test_a_task_may_log_an_exit_code_of_any_kind():
+    assert outcome.error_of("failed", [ENDED, {"event": "ssh", "exit_code": "n/a"}]) == (
+        "the process of the task ended with status 1"
+    )
+
+
 def test_a_success_has_no_error():
     assert outcome.error_of("success", [RAISED, ENDED]) is None
+
+
+CAUSE = {"exc_type": "KeyError", "exc_value": "'a'", "is_cause": True}
+
+
+def test_a_frame_has_its_line_of_the_file(tmp_path):
+    path = tmp_path / "etl.py"
+    path.write_text("def load():\n    raise ValueError('no')\n")
+    frames = [{"filename": str(path), "lineno": 2, "name": "load"}]
+    record = {"error_detail": [{"exc_type": "ValueError", "exc_value": "no", "frames": frames}]}
+    assert outcome.error_of("failed", [record]).splitlines()[1:] == [
+        f'  File "{path}", line 2, in load',
+        "    raise ValueError('no')",
+        "ValueError: no",
+    ]
+    path.write_text("\n    raise ValueError('changed')\n")
+    assert "'changed'" in outcome.error_of("failed", [record])
+
+
+def test_an_error_in_an_operator_begins_with_the_operator():
+    names = ["sdk/task_runner.py", "providers/standard/bash.py", "sdk/hook.py"]
+    paths = [f"/venv/lib/site-packages/airflow/{name}" for name in names]
+    frames = [{"filename": path, "lineno": 1, "name": "run"} for path in paths]
+    error = {"exc_type": "AirflowException", "exc_value": "no", "frames": frames}
+    lines = outcome.error_of("failed", [{"error_detail": [error]}]).splitlines()
+    assert [line.partition('"')[2].partition('"')[0] for line in lines[1:-1]] == paths[1:]
+
+
+def test_a_breakpoint_without_a_terminal_says_what_to_do():
+    frames = [{"filename": "/usr/lib/python3.11/bdb.py", "lineno": 1, "name": "user_line"}]
+    error = {"exc_type": "UnsupportedOperation", "exc_value": "not readable", "frames": frames}
+    text = outcome.error_of("failed", [{"error_detail": [error]}])
+    assert text.endswith("run the task with --in-process (in_process=True).")
+
+
+def test_an_error_has_its_cause_before_it_and_its_notes_after_it():
+    error = {"exc_type": "ValueError", "exc_value": "no", "exc_notes": ["see the manual"]}
+    assert outcome.error_of("failed", [{"error_detail": [error, CAUSE]}]).splitlines() == [
+        "Traceback (most recent call last):",
+        "KeyError: 'a'",
+        "",
+        "The error above was the cause of the next one:",
+        "",
+        "Traceback (most recent call last):",
+        "ValueError: no",
+        "see the manual",
+    ]
+
+
+def test_the_errors_of_a_group_follow_it():
+    members = [[{"exc_type": "ValueError", "exc_value": "one"}], [CAUSE]]
+    group = {"exc_type": "ExceptionGroup", "exc_value": "two at once", "exceptions": members}
+    text = outcome.error_of("failed", [{"error_detail": [group]}])
+    assert "\n  ValueError: one\n" in text
+    assert text.endswith("\n  KeyError: 'a'")
+
+
+def test_groups_without_a_bottom_are_cut():
+    group = {"exc_type": "ExceptionGroup", "exc_value": "bottom"}
+    for _ in range(2000):
+        group = {"exc_type": "ExceptionGroup", "exc_value": "deeper", "exceptions": [[group]]}
+    text = outcome.error_of("failed", [{"error_detail": [group]}])
+    assert text.count("deeper") == 5
+
+
+def read(op, key, note, status=404):
+    """The event of a read."""
+    return {"op": op, "key": key, "note": note, "status": status}
+
+
+def test_what_was_not_found_is_said_once_with_how_to_give_it():
+    variable = read("get_variable", "k", "Variable with key 'k' not found")
+    hook = read("get_connection", "db", "Connection with ID db not found")
+    assert changes.missing_of([variable, hook, variable, read("get_variable", "k", None, 200)]) == [
+        "Variable with key 'k' not found; --var KEY=VALUE (variables=) gives it",
+        "Connection with ID db not found; --conn ID=URI (connections=) gives it",
+    ]
+
+
+def test_the_end_of_a_sequence_of_xcoms_is_not_missing():
+    note = "XCom with key='return_value' offset={} not found for task 'double'"
+    events = [read("get_xcom", "return_value", note.format(offset)) for offset in (0, 3)]
+    assert changes.missing_of(events) == [f"{note.format(0)}; --xcom TASK=JSON (xcoms=) gives it"]
+
+
+def test_an_xcom_that_no_option_gives_is_missing_without_one():
+    assert changes.missing_of([read("get_xcom", "rows", "no rows")]) == ["no rows"]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What is registered for a task, in a real service."""
 
+from datetime import date
+
 import pytest
 
 from state.client.http import StateroomClient
@@ -16,8 +18,9 @@ def client(stateroom):
     return StateroomClient(stateroom.url)
 
 
-def facts(inlets=(), outlets=(), is_mapped=False):
-    return {"inlets": inlets, "outlets": outlets, "is_mapped": is_mapped}
+def facts(inlets=(), outlets=(), **given):
+    defaults = {"is_mapped": False, "multiple_outputs": False}
+    return {"inlets": inlets, "outlets": outlets, **defaults, **given}
 
 
 def reference(kind, name=None, uri=None):
@@ -94,6 +97,22 @@ def test_xcoms_have_task_instances_of_their_own(client):
     assert states == {"success"}
 
 
+@pytest.mark.parametrize(
+    ("multiple_outputs", "value", "keys"),
+    [
+        (True, {"rows": 3, "name": "a"}, {"rows", "name", "return_value"}),
+        (True, None, {"return_value"}),
+        (False, {"rows": 3}, {"return_value"}),
+    ],
+)
+def test_each_of_multiple_outputs_is_an_xcom(client, multiple_outputs, value, keys):
+    tasks = {"extract": facts(multiple_outputs=multiple_outputs)}
+    document = register_needs(client, tasks, xcoms={"extract": value})
+    xcoms = {row["key"]: row["value"] for row in document["xcoms"]}
+    assert set(xcoms) == keys
+    assert xcoms["return_value"] == value
+
+
 def test_an_xcom_begins_no_attempt_of_a_task_that_ran(client, stateroom):
     task = stateroom.task("etl", "extract")
     register_needs(client, {"extract": facts()}, xcoms={"extract": 1})
@@ -107,6 +126,19 @@ def test_variables_are_texts(client):
         {"key": "name", "value": "a"},
         {"key": "size", "value": "50"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"xcoms": {"extract": {1, 2}}}, r"xcoms\['extract'\]"),
+        ({"variables": {"day": date(2026, 1, 1)}}, r"variables\['day'\]"),
+        ({"conf": {"rows": [b"a"]}}, "conf"),
+    ],
+)
+def test_what_is_not_json_is_named(given, name):
+    with pytest.raises(TypeError, match=rf"^{name} is not JSON-serialisable: Object of type .*"):
+        register.given(Task("etl.py", "load", **given))
 
 
 def test_the_dates_of_a_known_run_stay(client):

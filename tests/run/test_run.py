@@ -20,6 +20,7 @@ pytestmark = pytest.mark.airflow
 
 ETL = str(Path(__file__).parent / "dags/etl.py")
 INPUTS = str(Path(__file__).parent / "dags/inputs.py")
+MAPPED = str(Path(__file__).parent / "dags/mapped.py")
 
 
 @pytest.fixture(params=[True, False], ids=["kept", "single"])
@@ -91,6 +92,34 @@ def test_a_file_that_cannot_be_used_says_why(client, options, tmp_path, text, wo
 def test_an_unknown_task_names_those_of_the_dag(client, options):
     with pytest.raises(RunError, match=r"has no task 'unknown'; it has: submit, load"):
         run(client, None, Task(ETL, "unknown"), options)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "map_index", "words"),
+    [
+        ("plain", 0, "the task 'plain' is not mapped"),
+        ("add", -1, "the task 'add' is mapped"),
+        ("add", 4, "the task 'add' has no map index 4: it is mapped over 4 values"),
+        ("days.load", -1, "the task 'days.load' is mapped"),
+        ("days.load", 3, "the task 'days.load' has no map index 3"),
+    ],
+)
+def test_a_map_index_that_cannot_be_is_refused(client, options, task_id, map_index, words):
+    with pytest.raises(RunError, match=words):
+        run(client, None, Task(MAPPED, task_id, map_index=map_index), options)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "map_index", "xcoms", "result"),
+    [
+        ("add", 3, {}, 22),
+        ("add__1", 1, {"plain": [5, 6]}, 7),
+        ("days.load", 2, {}, 3),
+    ],
+)
+def test_a_map_index_may_be_of_a_group(client, options, task_id, map_index, xcoms, result):
+    task = Task(MAPPED, task_id, map_index=map_index, xcoms=xcoms)
+    assert run(client, None, task, options).xcom == result
 
 
 def test_a_missing_file_is_named(client, options):
@@ -170,6 +199,21 @@ def test_the_command_gives_a_task_what_it_needs(namespace, airflow_python, tmp_p
     assert [access["op"] for access in document["accesses"]] == ["set_xcom"]
     total = CliRunner().invoke(cli, [*base, "total", "--xcom", "double=[2, 4]"], env=environ)
     assert "XCom return_value: 6" in total.output
+
+
+def test_a_member_of_what_a_task_returned_is_given(client, options):
+    task = Task(INPUTS, "greet", xcoms={"names": {"first": "ada"}})
+    assert run(client, None, task, options).xcoms == {"return_value": "hello ada"}
+
+
+def test_the_command_says_which_xcom_is_missing(namespace, airflow_python, tmp_path):
+    arguments = ["run", INPUTS, "double", "--map-index", "1", "--url", namespace.url]
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    options = ["--airflow-python", airflow_python]
+    result = CliRunner().invoke(cli, [*arguments, *options], env=environ)
+    error = result.output.partition("KeyError")[2]
+    assert "not found for task 'numbers' in DAG run 'test'" in error
+    assert "--xcom TASK=JSON (xcoms=) gives it\n" in error
 
 
 def test_the_command_needs_no_service(airflow_python, monkeypatch):

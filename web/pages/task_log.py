@@ -12,9 +12,9 @@ from typing import Any
 from flask import g
 
 from state.masking import masked, masked_variable
-from state.model import log_records
 from state.store.journal import task_logs
 from state.store.views import history
+from state.tracebacks import traceback_of
 
 from ..service import setting
 from .formatting import encodable, preview, size
@@ -98,7 +98,7 @@ def _value(call: dict[str, Any]) -> str | None:
 
 
 def _traceback(record: dict[str, Any]) -> str | None:
-    text = log_records.traceback_of(record)
+    text = traceback_of(record)
     if text is None:
         return None
     return encodable(masked(text))

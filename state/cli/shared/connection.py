@@ -201,7 +201,7 @@ def _database(create: bool) -> Path:
     if option_value("url"):
         raise click.UsageError("use --url or --db, not both")
     if not create and not path.exists():
-        raise click.UsageError(f"file not found: {path}; only import creates it")
+        raise click.UsageError(f"file not found: {path}; `serve --db` and `import` create it")
     return path
 
 

@@ -81,13 +81,37 @@ def _dag(dag: Any) -> dict[str, Any]:
 
 
 def _task(task: Any) -> dict[str, Any]:
+    expansions = _expansions(task)
     return {
         "retries": int(task.retries or 0),
         "inlets": list(map(_asset, task.inlets or ())),
         "outlets": list(map(_asset, task.outlets or ())),
-        "is_mapped": bool(getattr(task, "is_mapped", False)),
+        "is_mapped": bool(expansions),
+        "map_length": _map_length(expansions),
+        "multiple_outputs": bool(getattr(task, "multiple_outputs", False)),
         "deferral": _first_deferral(task),
     }
+
+
+def _expansions(task: Any) -> list[Any]:
+    """What a task, and the task groups that it is in, are mapped over."""
+    groups = task.iter_mapped_task_groups()
+    inputs = [getattr(group, "_expand_input", None) for group in groups]
+    if getattr(task, "is_mapped", False):
+        inputs.append(task._get_specified_expand_input())
+    return [getattr(each, "value", None) for each in inputs]
+
+
+def _map_length(expansions: list[Any]) -> int | None:
+    """How many task instances a mapped task has; None if XComs decide it, or for another task."""
+    length = 1
+    for value in expansions:
+        parts = value.values() if isinstance(value, dict) else [value]
+        for part in parts:
+            if not isinstance(part, list | tuple | dict):
+                return None
+            length *= len(part)
+    return length if expansions else None
 
 
 def _first_deferral(task: Any) -> dict[str, Any] | None:

@@ -33,6 +33,8 @@ def sleeps():
 
 DEEDS = {
     "exits": lambda: os._exit(3),
+    "exits_well": lambda: os._exit(0),
+    "calls_exit": lambda: sys.exit("no input"),
     "is_killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "crashes": lambda: ctypes.string_at(0),
     "prints_megabytes": prints_megabytes,

@@ -20,6 +20,14 @@ def inputs():
     def total(values):
         return sum(values)
 
+    @task
+    def names() -> dict[str, str]:
+        return {"first": "a"}
+
+    @task
+    def greet(name):
+        return f"hello {name}"
+
     @task(retries=1)
     def settings():
         connection = Connection.get("warehouse")
@@ -43,6 +51,7 @@ def inputs():
         raise ValueError("no")
 
     total(double.expand(number=numbers()))
+    greet(names()["first"])
     settings()
     read()
     write()
