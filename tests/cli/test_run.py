@@ -3,9 +3,9 @@
 import pytest
 from click.testing import CliRunner
 
-from state.cli.shared import connection
 from state.cli.main import cli
 from state.cli.run import _summary
+from state.cli.shared import connection
 from state.client.runs import Result
 from state.model.scopes import TaskScope
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from state.cli.shared import connection
 from state.cli.main import cli
+from state.cli.shared import connection
 from state.run import workers
 from state.run.errors import AirflowNotFound, DagNotImported, RunError
 from state.run.run import Options, Task, run
