@@ -11,7 +11,7 @@ import requests
 
 from state.client.stateroom import Stateroom
 from state.process import ServerProcess
-from tests.support import story
+from tests.pages import story
 from tests.support.pages import text_of
 from tests.support.world import TI
 

@@ -1,4 +1,4 @@
-"""A story worth a look: attempts that fail and go on, map indices, faults, expiry, a moved clock."""
+"""A story: attempts that fail and go on, map indices, faults, expiry, a moved clock."""
 
 from datetime import timedelta
 
