@@ -121,7 +121,7 @@ def draw(marks: Sequence[Mark], title: str, has_style: bool = False) -> str:
     height = _TOP + _LANE * len(lanes) + _AXIS
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     parts = [
-        f'<svg class="timeline-picture" xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+        f'<svg class="timeline-picture" xmlns="http://www.w3.org/2000/svg" {size} role="group" '
         f"aria-label={quoteattr(title)}>",
         f"<title>{escape(title)}</title>",
     ]

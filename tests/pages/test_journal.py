@@ -278,6 +278,37 @@ def test_the_slider_has_links_beside_it(told):
     assert {"1", str(event.seq - 1), str(event.seq + 1), str(told.journal.last)} <= set(links)
 
 
+def drawn(told, path, **params):
+    """The words and the lanes of the picture of a page."""
+    text = page(told, path, **params)
+    (svg,) = re.findall(r"<svg class=\"timeline-picture\".*?</svg>", text, re.DOTALL)
+    return re.findall(r'text-anchor="middle">([^<+−]+)</text>', svg), re.findall(
+        r'text-anchor="end">([^<]+)</text>', svg
+    )
+
+
+def test_the_page_of_a_task_draws_its_attempts_as_lanes(told):
+    words, lanes = drawn(told, "/task", **story.STORY)
+    assert lanes[:2] == ["attempt 1", "attempt 2"]
+    assert "attempt 3" in lanes
+    assert [word for word in words if word in ("clock", "job_id expires", "success")] == [
+        "job_id expires",
+        "clock",
+        "success",
+    ]
+
+
+def test_the_lanes_of_a_mapped_task_have_its_map_indices(told):
+    _, lanes = drawn(told, "/task", **{**story.STORY, "task_id": "load", "map_index": 0})
+    assert {"[0] attempt 1", "[0] attempt 2", "[1] attempt 1"} <= set(lanes)
+
+
+def test_the_page_of_a_key_draws_what_happened_to_it(told):
+    words, _ = drawn(told, "/key", **story.STORY, key="cursor")
+    assert "set cursor" in words
+    assert "set job_id" not in words
+
+
 def test_without_a_journal_the_pages_say_so(app_with):
     client = app_with("Folder", journal_limit=0).test_client()
     assert "The journal is off" in text_of(client.get("/journal"))
