@@ -79,6 +79,7 @@ def test_the_report_has_a_folder_for_each_namespace(tmp_path):
     assert status_of(*python(KEEP), options=["--report", str(tmp_path / "new")]) == 0
     folder = tmp_path / "new" / "default"
     assert 'attempt 1        set     job_id  "job-42"' in (folder / "timeline.txt").read_text()
+    assert ">set job_id</text>" in (folder / "timeline.svg").read_text()
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert [event["op"] for event in events] == ["create", "set"]
     (entry,) = json.loads((folder / "fixture.json").read_text())["task_state_store"]
@@ -99,9 +100,9 @@ client.asset(name="orders").set("key", {"__airflow_state_ref__": "s3://me:hush@b
     assert execute(*python(program), options=["--report", str(tmp_path)]).stderr == ""
     texts = [
         (tmp_path / "default" / name).read_text()
-        for name in ("timeline.txt", "journal.jsonl", "fixture.json")
+        for name in ("timeline.txt", "timeline.svg", "journal.jsonl", "fixture.json")
     ]
-    assert [("s3://***@bucket/1" in text, "hush" in text) for text in texts] == [(True, False)] * 3
+    assert [("s3://***@bucket/1" in text, "hush" in text) for text in texts] == [(True, False)] * 4
 
 
 def test_an_unwritable_report_keeps_the_exit_status(tmp_path):

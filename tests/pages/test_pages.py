@@ -21,11 +21,20 @@ ADDRESSES = (
     "/ask?asset_id=1",
     "/references",
     "/references/orphans",
+    "/journal",
+    "/journal/event?seq=1",
+    "/then",
     "/bench",
     "/bench/ask?action=reset",
     "/nowhere",
 )
-PARTS = {"/live", "/key/raw", "/task/raw"}  # a part of a page, and plain text
+PARTS = {
+    "/live",
+    "/journal/copy",
+    "/journal/live",
+    "/key/raw",
+    "/task/raw",
+}  # a part of a page, and plain text
 REFERENCE = {"__airflow_state_ref__": "s3://user:sesame@bucket/key?X-Amz-Signature=abc"}
 
 

@@ -64,6 +64,7 @@ LAYERS = (
     ("state.store.database",),
     ("state",),  # the package's public names
     ("state.backends",),
+    ("state.picture",),
     ("state.forks", "state.process", "state.terminal", "state.words"),
     ("state.model",),
     ("state.errors",),
@@ -90,7 +91,7 @@ NEVER = {
 # The modules in the root of these stand above and below the packages inside, so each counts alone:
 # web/service.py is below web/request/ and web/faults.py above it, state/store/namespace.py is below
 # state/store/tables/ and state/store/store.py above it.
-ROOMS_OF_THEIR_OWN = ("state", "state.store", "web")
+ROOMS_OF_THEIR_OWN = ("state", "state.store", "web", "web.pages")
 ONLY_IN = {
     "flask": ("web/", "app.py"),
     "marshmallow": ("web/", "schemas/"),

@@ -40,6 +40,10 @@ class Space:
         self.http.headers.update(headers or {})
         self.http.post(f"{base}/_stateroom/namespaces", json={"name": name}).raise_for_status()
 
+    def last_event(self):
+        """The number of the newest event of the journal."""
+        return self._json("GET", "/_stateroom/journal?limit=1")["last"]
+
     def drop(self):
         self.http.delete(f"{self.base}/_stateroom/namespaces/{self.name}").raise_for_status()
         self.http.close()

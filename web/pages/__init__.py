@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 
 from .. import error_handlers
 from . import actions, browse, formatting, key, namespace, references, session
+from .journal import listing, then
 
 bp = Blueprint(
     "ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
@@ -14,7 +15,7 @@ bp.after_request(session.add_headers)
 error_handlers.register_pages(bp)
 members = Blueprint("members", __name__)  # the pages that need a login where there is a secret
 members.before_request(session.require_login)
-for part in (browse, key, actions, references, namespace):
+for part in (browse, key, actions, references, namespace, listing, then):
     members.register_blueprint(part.bp)
 for forms in (members, session.bp):
     forms.before_request(session.check_form_token)

@@ -34,6 +34,9 @@ def register(app: Flask) -> None:
         encodable,
         masked,
         exact,
+        precise,
+        real_precise,
+        differs,
         count,
         address,
         middle,
@@ -118,6 +121,23 @@ def exact(text: str | None) -> str:
     moment = _moment(text).astimezone(timezone.utc)
     written = moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
     return f"{written.removesuffix('.000')} UTC"
+
+
+def precise(text: str) -> str:
+    """A stored moment to the millisecond, in UTC, always with three digits."""
+    moment = _moment(text).astimezone(timezone.utc)
+    return moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
+
+
+def real_precise(seconds: float) -> str:
+    """Unix seconds as :func:`precise` writes a moment."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.isoformat(" ", "milliseconds").removesuffix("+00:00")
+
+
+def differs(text: str, seconds: float) -> bool:
+    """Whether a moment of the namespace's clock is another than that of real time."""
+    return abs(_moment(text).timestamp() - seconds) > 1
 
 
 def size(number: int | None) -> str:

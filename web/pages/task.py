@@ -15,6 +15,7 @@ from ..errors import Refused
 from ..service import setting
 from . import task_log
 from .formatting import pretty, preview, tree
+from .journal import picture
 
 _XCOMS = 100  # in one list
 _CHANGES = 200  # of a state
@@ -35,6 +36,7 @@ def facts(owner: Row) -> dict[str, Any]:
     text = details.rendered_fields(g.namespace, owner["scope_id"])
     parts: dict[str, Any] = {
         "attempts": attempts,
+        "timeline": picture.of_task(owner),
         "chosen": chosen,
         "siblings": details.siblings(g.namespace, owner),
         "rendered": None if text is None else _fields(text),

@@ -69,7 +69,7 @@ def _line(item: dict[str, Any]) -> Line:
         "time": _time(item["real_at"]).isoformat(timespec="milliseconds")[11:23],
     }
     if "op" in item and "seq" in item:
-        return {**line, "kind": "call", "call": item, "value": _value(item)}
+        return {**line, "kind": "call", "call": item, "value": value_of(item)}
     text = encodable(masked(str(item.get("event", ""))))
     level = str(item.get("level"))
     return {
@@ -85,7 +85,7 @@ def _line(item: dict[str, Any]) -> Line:
     }
 
 
-def _value(call: dict[str, Any]) -> str | None:
+def value_of(call: dict[str, Any]) -> str | None:
     """The value of a call, in short and without secrets; of a long XCom its size."""
     text: str | None = call["beginning"]
     if text is None or call["kind"] not in (None, "value"):

@@ -24,7 +24,7 @@ _WRITES = f"""j.op IN ('set', 'delete', 'clear', 'clean', 'reset', 'restore')
 _OF_KEY = f"j.scope_id = :scope_id AND j.key = :key AND {CHANGED}"
 # where the namespace's clock showed real time, only that is stored
 _AT = "ifnull(j.at, strftime('%Y-%m-%dT%H:%M:%fZ', j.real_at, 'unixepoch'))"
-_COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op,
+COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op,
     j.scope_id, j.key, j.status,
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
     substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind,
@@ -33,13 +33,13 @@ _COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.
     a.name AS asset,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index, wr.dag_id AS writer_dag_id,
     wr.run_id AS writer_run_id"""
-_SOURCE = """FROM journal j LEFT JOIN journal p ON p.seq = j.parent
+SOURCE = """FROM journal j LEFT JOIN journal p ON p.seq = j.parent
     LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs wr ON wr.run_pk = w.run_pk
     LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region = ''
     LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
     LEFT JOIN assets a ON a.asset_pk = s.asset_pk"""
-_EVENT = f"SELECT {_COLUMNS} {_SOURCE}"
+_EVENT = f"SELECT {COLUMNS} {SOURCE}"
 
 
 def history(
@@ -86,7 +86,7 @@ def changes(namespace: Namespace, scope_id: int, key: str, limit: int) -> list[d
     The reads are those that are in the database: :meth:`Journal.flush` writes the pending ones.
     """
     with namespace.database.snapshot() as db:
-        return _with_actors(_changes(db, _EVENT, scope_id, key, limit))
+        return with_actors(_changes(db, _EVENT, scope_id, key, limit))
 
 
 def _changes(
@@ -100,7 +100,7 @@ def _changes(
     return [{**event, "lost": lost.get(event["seq"])} for event in events]
 
 
-def _with_actors(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_actors(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {**event, "by": actor_name(event["actor"], event["api"], event["try_number"])}
         for event in events
@@ -112,7 +112,7 @@ def latest(namespace: Namespace, limit: int) -> list[dict[str, Any]]:
     namespace.journal.flush()
     sql = f"{_EVENT} WHERE j.ns = ? AND {_WRITES} ORDER BY j.seq DESC LIMIT ?"
     with namespace.database.reading() as db:
-        return _with_actors(rows(db, sql, (namespace.ns, limit)))
+        return with_actors(rows(db, sql, (namespace.ns, limit)))
 
 
 def of_attempt(namespace: Namespace, ti_id: str, limit: int) -> list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def event(namespace: Namespace, scope_id: int, key: str, seq: int) -> dict[str, 
     """One change of a key, with the whole value as ``text`` (None for a deletion); None if there is
     none of this number.
     """
-    sql = f"SELECT j.value AS text, {_COLUMNS} {_SOURCE} WHERE j.seq = :seq AND {_OF_KEY}"
+    sql = f"SELECT j.value AS text, {COLUMNS} {SOURCE} WHERE j.seq = :seq AND {_OF_KEY}"
     with namespace.database.reading() as db:
         return row_as_dict(db, sql, {"seq": seq, "scope_id": scope_id, "key": key}) or None
 

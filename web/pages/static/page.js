@@ -1,23 +1,25 @@
 // What a script can add: the pages do everything without it.
 "use strict";
 
-// Buttons that copy what a page of plain text holds.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) break;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const word = button.textContent;
-    try {
-      const answer = await fetch(button.dataset.copy);
-      if (!answer.ok) throw new Error(answer.status);
-      await navigator.clipboard.writeText(await answer.text());
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Not copied";
-    }
-    setTimeout(() => { button.textContent = word; }, 2000);
-  });
-}
+// Buttons and links that copy what a page of plain text holds; rows that arrive later have some too.
+const canCopy = Boolean(navigator.clipboard);
+if (canCopy) for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button || !canCopy || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const word = button.dataset.word || button.textContent;
+  button.dataset.word = word;
+  try {
+    const answer = await fetch(button.dataset.copy);
+    if (!answer.ok) throw new Error(answer.status);
+    await navigator.clipboard.writeText(await answer.text());
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not copied";
+  }
+  setTimeout(() => { button.textContent = word; }, 2000);
+});
 
 // JSON is checked while one types; the service checks it again.
 for (const area of document.querySelectorAll("textarea[data-json]")) {
@@ -54,6 +56,11 @@ for (const field of document.querySelectorAll("[data-chooses]")) {
   field.addEventListener("input", () => { document.getElementById(field.dataset.chooses).checked = true; });
 }
 
+// A slider shows what it stands at.
+for (const field of document.querySelectorAll("[data-sends]")) {
+  field.addEventListener("change", () => field.form.requestSubmit());
+}
+
 // "/" goes to the search.
 document.addEventListener("keydown", (event) => {
   const search = document.getElementById("q");
@@ -68,36 +75,48 @@ document.addEventListener("keydown", (event) => {
 const going = document.querySelector("form[data-continue]");
 if (going) going.requestSubmit();
 
-// The latest writes, live: one long poll at a time, paused while the page is hidden.
+// What is followed live: one long poll at a time, paused while the page is hidden or its button says so.
 const live = document.getElementById("live");
 if (live) follow(live);
 
 async function follow(list) {
   const dot = document.getElementById("dot");
   const word = document.getElementById("dot-word");
-  const show = (alive) => {
+  const button = document.getElementById("pause");
+  const show = (alive, text) => {
     dot.hidden = false;
     dot.classList.toggle("lost", !alive);
-    word.textContent = alive ? "live" : "not live: the service does not answer";
+    word.textContent = text || (alive ? "live" : "not live: the service does not answer");
   };
   show(true);
   const reloads = document.getElementById("reloads"); // true only where scripts run
   if (reloads) reloads.hidden = false;
+  let paused = false;
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      paused = !paused;
+      button.textContent = paused ? "Resume" : "Pause";
+      show(!paused, paused ? "paused" : "live");
+    });
+  }
+  const change = (target, name) => new Promise((done) => target.addEventListener(name, done, { once: true }));
   let last = list.dataset.last;
   for (;;) {
-    if (document.hidden) {
-      await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
-      continue;
-    }
+    if (paused) { await change(button, "click"); continue; }
+    if (document.hidden) { await change(document, "visibilitychange"); continue; }
     try {
-      const answer = await fetch(`${list.dataset.url}?after=${last}`, { headers: { "X-Requested-With": "page" } });
+      const address = new URL(list.dataset.url, location);
+      address.searchParams.set("after", last);
+      const answer = await fetch(address, { headers: { "X-Requested-With": "page" } });
       if (answer.status === 401) { show(false); return; }
       if (!answer.ok) throw new Error(answer.status);
       const text = await answer.text();
+      if (paused) continue; // the same events are asked for again
       const now = answer.headers.get("Stateroom-Last");
       show(true);
       if (now !== last && "reload" in list.dataset) { location.reload(); return; }
-      if (now !== last) replace(list, text);
+      if (now !== last) putIn(list, text);
       last = now;
     } catch {
       show(false);
@@ -106,11 +125,18 @@ async function follow(list) {
   }
 }
 
-function replace(list, text) {
-  const before = new Set(Array.from(list.querySelectorAll("li"), (item) => item.dataset.seq));
-  const page = new DOMParser().parseFromString(text, "text/html");
-  list.replaceChildren(...page.body.childNodes);
-  for (const item of list.querySelectorAll("li")) {
+const MOST_ROWS = 1000; // of a list that grows
+
+function putIn(list, text) {
+  const before = new Set(Array.from(list.querySelectorAll("[data-seq]"), (item) => item.dataset.seq));
+  const part = document.createElement("template");
+  part.innerHTML = text;
+  if ("add" in list.dataset) list.prepend(part.content);
+  else list.replaceChildren(part.content);
+  for (const item of list.querySelectorAll("[data-seq]")) {
     item.classList.toggle("new", !before.has(item.dataset.seq));
   }
+  while (list.children.length > MOST_ROWS) list.lastElementChild.remove();
+  const none = document.getElementById("none");
+  if (none && list.children.length) none.remove();
 }

@@ -1,0 +1,106 @@
+"""The page of the journal: its events, filtered, the newest first, followed live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, render_template, request
+
+from state.errors import NotFound
+from state.model.events import OPS
+from state.store.views import events
+
+from ...operation import SLOW, WAITING, lane, part_of_page
+from ...responses import is_client_gone, plain_text
+from ..task_log import value_of
+from ..urls import number, one_of
+from . import copies, filters
+
+bp = Blueprint("journal", __name__)
+_ROWS = 100  # events of one page
+_SUGGESTED = 200  # names of each kind in the form
+_WAIT = 25  # seconds that a page waits for the next event
+TIMES = ("absolute", "relative")
+
+
+@bp.app_context_processor
+def common() -> dict[str, Any]:
+    """The template variables that rows of the journal need."""
+    return {"journal_url": filters.journal_url, "value_of": value_of}
+
+
+@bp.get("/journal")
+@lane(SLOW)
+def show_journal() -> Any:
+    """The events of the namespace, or of a part of it, the newest first."""
+    chosen = filters.read()
+    before = number("before", 0)
+    last = g.namespace.journal.bounds()[1]
+    found = events.newest(g.namespace, chosen, _ROWS + 1, before=before or last + 1)
+    return render_template(
+        "journal.html",
+        rows=found[:_ROWS],
+        older=found[_ROWS - 1]["seq"] if len(found) > _ROWS else None,
+        before=before,
+        last=last,
+        given=filters.given(),
+        words=filters.WORDS,
+        places=events.places(g.namespace, _SUGGESTED),
+        groups=events.GROUPS,
+        ops=OPS,
+        statuses=events.STATUS,
+        is_kept=g.namespace.journal.is_kept,
+        query=request.query_string.decode("latin-1"),
+        **_time(),
+    )
+
+
+def _time() -> dict[str, Any]:
+    return {"time": one_of("time", TIMES, TIMES[0])}
+
+
+@bp.get("/journal/live")
+@lane(WAITING)
+@part_of_page
+def follow() -> Response:
+    """The rows of the events after ``after``, as a part of a page, as soon as there is one."""
+    chosen = filters.read()
+    after = number("after", 0)
+    g.namespace.journal.wait(_WAIT, after, 1, is_client_gone)
+    last = g.namespace.journal.bounds()[1]
+    found = events.newest(g.namespace, chosen, _ROWS, after, last + 1)
+    html = render_template("_journal.html", rows=found, **_time())
+    response = Response(html, content_type="text/html; charset=utf-8")
+    response.headers["Stateroom-Last"] = str(last)
+    return response
+
+
+def _named_event() -> dict[str, Any]:
+    """The event that the address names.
+
+    :raises NotFound: if the journal does not have it.
+    """
+    seq = number("seq", 1)
+    event = events.event(g.namespace, seq)
+    if event is None:
+        raise NotFound(f"event {seq} is not in the journal of this namespace, or not any more")
+    return event
+
+
+@bp.get("/journal/event")
+@lane(SLOW)
+def show_event() -> Any:
+    """One event: its facts, where it leads, and what does the same."""
+    event = _named_event()
+    before, after = events.neighbours(g.namespace, event["seq"])
+    return render_template(
+        "event.html", event=event, before=before, after=after, copies=copies.all_of(event)
+    )
+
+
+@bp.get("/journal/copy")
+@lane(SLOW)
+def show_copy() -> Response:
+    """What does again what an event did: for a shell, in Python, or as a test, as plain text."""
+    kind = str(one_of("as", copies.KINDS, "curl"))
+    return plain_text(copies.KINDS[kind](_named_event()))
