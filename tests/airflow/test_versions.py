@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from state.conformance import uses
 from state.conformance.versions import USES, VERSIONS
 
 pytestmark = pytest.mark.airflow
@@ -36,3 +37,11 @@ def test_every_use_of_the_table_is_as_it_says(told, version):
 def test_the_default_hooks_return_what_the_table_says(told, version):
     expected = [None, None] if version.none_is_inline else ["[1]", "[1]"]
     assert told["inline"] == expected
+
+
+def test_of_airflows_own_sources_one_example_uses_what_it_lacks(told, version):
+    """3.3.2 ships ``example_task_state_store_async``, whose methods came with 3.4."""
+    package = Path(told["package"])
+    sources = [*package.glob("example_dags/*.py"), *package.glob("providers/**/*.py")]
+    lacking = {path.name for path in sources if uses.missing(uses.in_file(path), version)}
+    assert lacking == ({"example_task_state_store_async.py"} if version.name == "3.3" else set())

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+from pathlib import Path
 
 import airflow.sdk.state
 from airflow.api_fastapi.execution_api.routes import asset_state_store as asset_route
@@ -58,4 +59,5 @@ inline = [
     getattr(backend(), f"serialize_{kind}_state_store_to_ref")(value=[1], key="key", scope=scope)
     for kind in KINDS
 ]
-print(json.dumps({"sdk": airflow.sdk.__version__, "facts": facts, "inline": inline}))
+told = {"sdk": airflow.sdk.__version__, "facts": facts, "inline": inline}
+print(json.dumps({**told, "package": str(Path(airflow.sdk.__file__).parents[1])}))

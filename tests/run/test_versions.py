@@ -1,15 +1,17 @@
-"""What the real Task SDK does with a value that a backend keeps in its row, in 3.3 and 3.4."""
+"""What the real Task SDK of 3.3 and 3.4 does with inline values, and with calls that it lacks."""
 
 from pathlib import Path
 
 import pytest
 
+from state.conformance import VERSIONS, check_file
 from state.model.envelope import MARKER
 from tests.support.backends import inline
 
 pytestmark = pytest.mark.airflow
 
 INLINE = Path(__file__).parent / "dags/inline.py"
+ASYNC_STATE = Path(__file__).parent / "dags/async_state.py"
 VALUE = {"job": 17}
 TEXT = '{"job": 17}'
 KINDS = pytest.mark.parametrize(
@@ -79,3 +81,11 @@ def test_our_accessor_reads_a_pair_that_is_not_overridden(stateroom, run):
     run("write_asset", "AssetsByDefault")
     stateroom.backend(inline.AssetsByDefault)
     assert stateroom.asset("orders").get("key") == VALUE
+
+
+def test_aget_works_just_where_the_check_lets_it_pass(stateroom):
+    version = VERSIONS[stateroom.run(ASYNC_STATE, "version").xcom]
+    is_allowed = check_file(ASYNC_STATE, version).outcome == "passed"
+    result = stateroom.run(ASYNC_STATE, "read")
+    assert (result.state == "success") is is_allowed
+    assert ("has no attribute 'aget'" in str(result.error)) is not is_allowed
