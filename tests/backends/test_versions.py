@@ -14,7 +14,13 @@ from state.conformance.check_versions import check_file
 from state.conformance.runner import run_one
 from state.conformance.samples import CHECKS
 from state.conformance.versions import USES, VERSIONS
-from tests.support.backends.broken import InlineAsNone, InlineAsText, InlineByDefault, Sound
+from tests.support.backends.broken import (
+    AttemptInReference,
+    InlineAsNone,
+    InlineAsText,
+    InlineByDefault,
+    Sound,
+)
 
 BY_NAME = {check.name: check for check in CHECKS}
 
@@ -53,6 +59,26 @@ def judge(tmp_path):
 def test_an_inline_value_is_judged_by_the_version(judge, cls, version, outcome):
     result = judge(cls, version)
     assert result.outcome == outcome, result.detail
+
+
+class TasksOnly(Sound):
+    """Takes the hooks for assets back that its base overrides."""
+
+    serialize_asset_state_store_to_ref = BaseStoreBackend.serialize_asset_state_store_to_ref
+    deserialize_asset_state_store_from_ref = BaseStoreBackend.deserialize_asset_state_store_from_ref
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_hooks_taken_from_the_base_class_are_no_hooks(judge, version):
+    assert judge(TasksOnly, version).outcome == "passed"
+
+
+def test_the_proposals_hooks_are_in_no_version(judge):
+    result = judge(AttemptInReference, "3.3")
+    assert result.outcome == "not applicable"
+    assert "no Airflow calls" in result.detail
+    found = uses.missing(uses.in_class(AttemptInReference), VERSIONS["main"])
+    assert "def serialize_task_state_to_ref is in no Airflow; it is called" in found[0]
 
 
 @pytest.mark.parametrize("version", ["3.3", "3.4"])
