@@ -19,6 +19,13 @@ reference back and gets the value.
 **Inherited:** the async methods (the sync method in a thread), plain JSON for a kind whose pair is
 not overridden.
 
+**A value that stays in its row**, because it is small, is what the inherited hook returns:
+``return super().serialize_task_state_store_to_ref(value=value, key=key, scope=scope)``, and what is
+no reference of its own a backend reads with ``super().deserialize_…(stored)``. Here and in Airflow
+3.3 and 3.4 that is the value's JSON text, in Airflow's main branch None. An explicit ``None`` is
+right in main alone: a worker of 3.3 or 3.4 stores a broken envelope for it, which the task then
+reads instead of its value.
+
 **Optional:** ``owns_ref`` (so that the service may resolve a reference that it did not write),
 ``iter_refs`` (so that objects without a row can be listed), ``remove_ref`` (so that they can be
 removed one by one), ``holds`` (so that a write can check that its object still exists after the row
@@ -43,6 +50,7 @@ Check a backend before use: ``stateroom check mypackage.MyBackend``.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
@@ -62,26 +70,27 @@ class BaseStoreBackend(ABC):
         """Store a task's value and return its reference.
 
         :param value: JSON: str, int, float, bool, list or dict; never None.
-        :returns: a non-empty string, or None to keep the value in the row (Airflow 3.4).
+        :returns: a non-empty string. The value's JSON text, which this returns as in Airflow 3.3
+            and 3.4, leaves the value in its row, and so does None (Airflow's main only).
         """
-        return None
+        return json.dumps(value)
 
     def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
-        """The value behind a task's reference.
+        """The value behind a task's reference; here of its JSON text.
 
         :raises ObjectMissing: if the object does not exist.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no hooks for tasks")
+        return json.loads(stored)
 
     def serialize_asset_state_store_to_ref(
         self, *, value: Any, key: str, scope: AssetScope
     ) -> str | None:
         """Store an asset's value and return its reference; otherwise as for tasks."""
-        return None
+        return json.dumps(value)
 
     def deserialize_asset_state_store_from_ref(self, stored: str) -> Any:
         """The value behind an asset's reference; otherwise as for tasks."""
-        raise NotImplementedError(f"{type(self).__name__} has no hooks for assets")
+        return json.loads(stored)
 
     @abstractmethod
     def delete(self, scope: StoreScope, key: str, *, session: Any = None) -> None:
@@ -167,7 +176,10 @@ class EncodedBackend(BaseStoreBackend):
 
     @abstractmethod
     def write(self, scope: StoreScope, key: str, encoded: Encoded) -> str | None:
-        """Store a value's JSON text; return its reference, or None to keep it in the row."""
+        """Store a value's JSON text; return its reference, or None to keep it in the row.
+
+        None is for Stateroom's own accessors: workers of Airflow 3.3 and 3.4 need a reference.
+        """
 
     def write_again(self, scope: StoreScope, key: str, encoded: Encoded, ref: str) -> str | None:
         """Store a value whose object is missing again, under the same reference."""

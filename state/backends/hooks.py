@@ -157,8 +157,10 @@ class Hooks:
         """
         encoded = Encoded.of(value)
         if isinstance(self.backend, EncodedBackend):
-            return self._checked(self.backend.write(scope, key, encoded)), encoded
-        return self.serialize(scope, key, value, ti_id), encoded
+            ref = self.backend.write(scope, key, encoded)
+        else:
+            ref = self.returned(scope, key, value, ti_id)
+        return self._checked(ref, encoded.text), encoded
 
     def write_again(
         self, scope: StoreScope, key: str, value: Any, ti_id: str | None, ref: str
@@ -205,29 +207,39 @@ class Hooks:
     def serialize(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> str | None:
         """Store a value; return its reference, or None if it stays in the row.
 
+        It does if the hook returns None or the value's JSON text, as Airflow's own hooks do.
+
         :param ti_id: the attempt's id, for hooks in the proposal's style.
         :raises BadBackend: if the result is neither a non-empty string nor None.
+        """
+        return self._checked(self.returned(scope, key, value, ti_id), values.dumps(value))
+
+    def returned(self, scope: StoreScope, key: str, value: Any, ti_id: str | None) -> Any:
+        """What the hook returns for a value that it stores, unchecked; otherwise as
+        :meth:`serialize`.
         """
         pair = self._pairs[_kind(scope)]
         if pair is None:
             return None
         serialize, _, released = pair
         if released:
-            ref = serialize(value=value, key=key, scope=self.scope(scope))
-        elif isinstance(scope, TaskScope):
+            return serialize(value=value, key=key, scope=self.scope(scope))
+        if isinstance(scope, TaskScope):
             if ti_id is None:
                 raise BadBackend(
                     f"{self.name} needs the task instance's id (ti_id), which is unknown here"
                 )
-            ref = serialize(value=value, key=key, ti_id=ti_id)
-        else:
-            ref = serialize(
-                value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id)
-            )
-        return self._checked(ref)
+            return serialize(value=value, key=key, ti_id=ti_id)
+        return serialize(
+            value=value, key=key, asset_ref=scope.name or scope.uri or str(scope.asset_id)
+        )
 
-    def _checked(self, ref: Any) -> str | None:
-        if ref is None:
+    def _checked(self, ref: Any, text: str) -> str | None:
+        """The reference; None for a value that stays in its row.
+
+        :param text: the value's JSON text.
+        """
+        if ref is None or ref == text:
             return None
         if not isinstance(ref, str) or not ref:
             raise BadBackend(
@@ -242,14 +254,21 @@ class Hooks:
         return ref
 
     def deserialize(self, scope: StoreScope, ref: str) -> Any:
-        """The value behind a reference; exceptions of the backend are not caught."""
+        """The value behind a reference; exceptions of the backend are not caught.
+
+        Without hooks for this kind of scope it is read as by Airflow's default hook, which takes it
+        for JSON text.
+        """
         pair = self._pairs[_kind(scope)]
-        if pair is None:
+        if pair is not None:
+            return pair[1](ref)
+        try:
+            return values.loads(ref)
+        except ValueError:
             raise BadBackend(
                 f"{self.name} has no hooks for {_kind(scope)}s; the stored reference is another "
                 "backend's"
-            )
-        return pair[1](ref)
+            ) from None
 
     def delete(self, scope: StoreScope, key: str) -> None:
         self.backend.delete(self.scope(scope), key)

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from .shared.connection import as_json
 from .shared.numbers import DAY, Number
 
 if TYPE_CHECKING:
-    from ..conformance.runner import Check
+    from ..conformance.runner import Check, Result
+    from ..conformance.versions import Version
 
 _GRACE = 10  # seconds after its deadline in which a call that hangs must be found
 _STDERR = 2
@@ -36,6 +38,13 @@ _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
     help="An argument of the backend's class; a number, or a VALUE in {} or [], is JSON; "
     "repeatable.",
 )
+@click.option(
+    "--airflow",
+    type=click.Choice(["3.3", "3.4", "main"]),
+    default="3.3",
+    show_default=True,
+    help="The version of Airflow to judge by.",
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
 @click.option(
     "--timeout",
@@ -49,6 +58,7 @@ _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 def check(
     backend: str,
     options: tuple[str, ...],
+    airflow: str,
     only: tuple[str, ...],
     timeout: float,
     junit: str | None,
@@ -56,9 +66,53 @@ def check(
     """Check that BACKEND (a built-in name or a dotted path) keeps the contract; exit 1 if not.
 
     The checks write to the storage that the backend is configured with: use an empty one.
+
+    BACKEND can also be a file of Dags or operators (PATH.py): what it uses of task and asset state
+    is checked against the version of Airflow. The file is read, not imported.
     """
     from .. import conformance
-    from ..conformance import deadline, report
+    from ..conformance import report
+
+    version = conformance.VERSIONS[airflow]
+    if backend.endswith(".py"):
+        if options or only:
+            raise click.UsageError("--option and --only are for backends, not for a file")
+        results = [_check_file(backend, version)]
+    else:
+        results = _check_backend(backend, options, version, only, timeout)
+    if junit:
+        Path(junit).write_text(report.junit(backend, results, version), "utf-8")
+    if as_json():
+        click.echo(report.as_json(backend, results, version))
+    else:
+        click.echo(report.text(backend, results, version))
+    if any(result.overdue for result in results):
+        sys.stdout.flush()
+        os._exit(1)  # a call that hangs could keep the process
+    if any(result.outcome == "failed" for result in results):
+        sys.exit(1)
+
+
+def _check_file(path: str, version: Version) -> Result:
+    from .. import conformance
+
+    try:
+        return conformance.check_file(Path(path), version)
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (SyntaxError, ValueError) as error:  # ValueError: NUL bytes, before Python 3.12
+        raise click.UsageError(f"{path} is not Python: {error}") from None
+
+
+def _check_backend(
+    backend: str,
+    options: tuple[str, ...],
+    version: Version,
+    only: tuple[str, ...],
+    timeout: float,
+) -> list[Result]:
+    from .. import conformance
+    from ..conformance import deadline
 
     sys.path.insert(0, "")  # a backend in the working directory, as with `python -m`
     arguments = {**options_from(os.environ, backend), **dict(map(_argument, options))}
@@ -76,22 +130,12 @@ def check(
         deadline.within(timeout, lambda: load(backend, **arguments))
         with _progress(checks) as bar:
             watched = _each_watched(bar, timeout)
-            results = conformance.run(watched, lambda: cls(**arguments), backend, spec, timeout)
+            make = partial(cls, **arguments)
+            return conformance.run(watched, make, backend, spec, timeout, version)
     except deadline.Overdue as error:
         raise click.ClickException(f"{backend} cannot be created: {error}") from None
     finally:
         faulthandler.cancel_dump_traceback_later()
-    if junit:
-        Path(junit).write_text(report.junit(backend, results), "utf-8")
-    if as_json():
-        click.echo(report.as_json(backend, results))
-    else:
-        click.echo(report.text(backend, results))
-    if any(result.overdue for result in results):
-        sys.stdout.flush()
-        os._exit(1)  # a call that hangs could keep the process
-    if any(result.outcome == "failed" for result in results):
-        sys.exit(1)
 
 
 def _progress(checks: list[Check]) -> AbstractContextManager[Iterable[Check]]:

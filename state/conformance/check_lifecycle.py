@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -29,7 +28,7 @@ def overwrite(harness: Harness) -> None:
 
 @check(
     "When a value shrinks below the inline threshold, its old object is not removed.",
-    "Return None to keep a value inline (not its JSON text), and implement delete or remove_ref.",
+    "Implement remove_ref, or delete so that it finds the old object of a key.",
 )
 def shrink(harness: Harness) -> None:
     for scope in harness.served_scopes():
@@ -46,19 +45,6 @@ def shrink(harness: Harness) -> None:
             expect(accessor.get("key") == 1, f"{scope}: read {accessor.get('key')!r:.80}")
             removed = new == old or not harness.resolves(scope, old)
             expect(new is not None or removed, f"{scope}: the old object {old!r:.120} still exists")
-
-
-@check(
-    "Inline values look like references, because a hook returns JSON text instead of a reference.",
-    "Return None from a hook to keep a value in its row.",
-)
-def inline_is_none(harness: Harness) -> None:
-    for scope in harness.served_scopes():
-        ref = harness.hooks().serialize(scope, "key", {"n": 1}, "ti-1")
-        expect(
-            ref != json.dumps({"n": 1}),
-            f"{scope}: the reference of a small value is its JSON text {ref!r}",
-        )
 
 
 @check(

@@ -27,6 +27,7 @@ from ..store.tables import assets, task_instances
 from ..worker.accessors import AssetStateStoreAccessor, TaskStateStoreAccessor
 from .call import Call
 from .deadline import Failed, Overdue, within
+from .versions import DEFAULT, VERSIONS, Version
 
 Result = TypeVar("Result")
 TIMEOUT = 120.0  # seconds of a check
@@ -51,6 +52,7 @@ class Harness:
     :param check: the check's name, which is part of its scopes, so that objects left by one check
         do not affect the next.
     :param timeout: seconds that the check may take.
+    :param version: the version of Airflow by which it is judged.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Harness:
         spec: tuple[str, dict[str, Any]] | None = None,
         check: str = "",
         timeout: float = TIMEOUT,
+        version: Version = VERSIONS[DEFAULT],
     ) -> None:
         self.make = make
+        self.version = version
         self.folder = folder
         self.name = name
         self.spec = spec

@@ -7,15 +7,19 @@ import textwrap
 from xml.etree import ElementTree
 
 from .runner import Result
+from .versions import DEFAULT, VERSIONS, Version
 
 _MARKS = {"passed": "ok", "failed": "FAIL", "not applicable": "n/a"}
 _WIDTH = 100
 
 
-def text(name: str, results: list[Result]) -> str:
-    """A table with a line per check, and details below each failed one."""
+def text(name: str, results: list[Result], version: Version = VERSIONS[DEFAULT]) -> str:
+    """A table with a line per check, and details below each failed one.
+
+    :param version: the version of Airflow by which it was judged.
+    """
     widest = max(len(result.check.name) for result in results)
-    lines = [f"{name}: {summary(results)}", ""]
+    lines = [f"{name}, for {version}: {summary(results)}", ""]
     for result in results:
         line = f"  {_MARKS[result.outcome]:<5} {result.check.name:<{widest}}"
         if result.outcome == "not applicable":
@@ -43,7 +47,7 @@ def summary(results: list[Result]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
-def as_json(name: str, results: list[Result]) -> str:
+def as_json(name: str, results: list[Result], version: Version = VERSIONS[DEFAULT]) -> str:
     """The results as JSON."""
     rows = [
         {
@@ -56,11 +60,13 @@ def as_json(name: str, results: list[Result]) -> str:
         }
         for result in results
     ]
-    return json.dumps({"backend": name, "checks": rows}, indent=1)
+    return json.dumps({"backend": name, "airflow": version.name, "checks": rows}, indent=1)
 
 
-def junit(name: str, results: list[Result]) -> str:
-    """The results as JUnit XML, with a test case per check."""
+def junit(name: str, results: list[Result], version: Version = VERSIONS[DEFAULT]) -> str:
+    """The results as JUnit XML, with a test case per check; the property ``airflow`` is the
+    version.
+    """
     suite = ElementTree.Element(
         "testsuite",
         name=name,
@@ -69,6 +75,8 @@ def junit(name: str, results: list[Result]) -> str:
         skipped=str(sum(result.outcome == "not applicable" for result in results)),
         time=f"{sum(result.seconds for result in results):.3f}",
     )
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="airflow", value=version.name)
     for result in results:
         case = ElementTree.SubElement(
             suite, "testcase", classname=name, name=result.check.name, time=f"{result.seconds:.3f}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from .deadline import Failed, Overdue, within
 from .harness import TIMEOUT, Harness, NotApplicable
+from .versions import DEFAULT, VERSIONS, Version
 
 _MOST_OVERDUE = 3  # checks; the rest would hardly end either
 
@@ -54,6 +55,7 @@ def run(
     name: str = "",
     spec: tuple[str, dict[str, Any]] | None = None,
     timeout: float = TIMEOUT,
+    version: Version = VERSIONS[DEFAULT],
 ) -> list[Result]:
     """Run checks on a backend, each with a new harness.
 
@@ -61,11 +63,12 @@ def run(
 
     :param make: as for :class:`~state.conformance.harness.Harness`, like ``name`` and ``spec``.
     :param timeout: seconds of each check.
+    :param version: the version of Airflow by which it is judged.
     """
     results: list[Result] = []
     for check in checks:
         if sum(result.overdue for result in results) < _MOST_OVERDUE:
-            results.append(run_one(check, make, name, spec, timeout))
+            results.append(run_one(check, make, name, spec, timeout, version))
         else:
             detail = f"not run, because {_MOST_OVERDUE} checks before it did not end"
             results.append(Result(check, "failed", detail, 0))
@@ -78,17 +81,19 @@ def run_one(
     name: str = "",
     spec: tuple[str, dict[str, Any]] | None = None,
     timeout: float = TIMEOUT,
+    version: Version = VERSIONS[DEFAULT],
 ) -> Result:
     """Run one check; any exception of the backend is a failure, with its class and message.
 
     :param timeout: seconds; a check that takes longer fails, and goes on in a thread of its own.
+    :param version: the version of Airflow by which it is judged.
     """
     begun = time.monotonic()
     detail = ""
     overdue = False
     # a check that goes on may still write to it
     with TemporaryDirectory(prefix="stateroom-check-", ignore_cleanup_errors=True) as folder:
-        harness = Harness(make, Path(folder), name, spec, check.name, timeout)
+        harness = Harness(make, Path(folder), name, spec, check.name, timeout, version)
         try:
             within(timeout, lambda: check.look(harness))
             outcome = "passed"

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ..errors import BackendFailed, ForeignReference, ObjectCorrupt, ObjectMissing
+from ..model import envelope
 from ..model.reference_facts import health_of_checksum
 from ..model.scopes import scope_from
 from ..model.values import Encoded
@@ -76,6 +77,8 @@ def _check_held(namespace: Namespace, backend: Backend, row: dict[str, Any]) -> 
     if hooks is None:
         return "foreign"
     if not may_resolve(namespace, backend, row):
+        if envelope.is_text(row["ref"]):
+            return "ok"
         if row["backend"] in (None, hooks.name) and not hooks.has("owns_ref"):
             return "unchecked"
         return "foreign"

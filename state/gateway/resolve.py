@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import BackendBusy, BackendFailed, BackendTimeout, DatabaseFull
 from ..masking import masked
+from ..model import envelope
 from ..model.reference_facts import health_of_checksum
 from ..model.scopes import scope_from
 from ..model.values import Encoded
@@ -80,6 +81,8 @@ def resolve(
 def _resolve(namespace: Namespace, backend: Backend, row: dict[str, Any], largest: int) -> Outcome:
     refused = refusal(namespace, backend, row)
     if refused is not None:
+        if envelope.is_text(row["ref"]):
+            return Outcome(Resolution.OK, "This is the value itself, as JSON text.", row["ref"])
         return refused
     if row["ref_size"] is not None and row["ref_size"] > largest:
         return _too_large(row["ref_size"], largest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 MARKER = "__airflow_state_ref__"
@@ -36,6 +37,18 @@ def kind(stored: Any) -> str:
     if len(stored) == 1 and isinstance(ref, str) and ref:
         return "reference"
     return "malformed"
+
+
+def is_text(ref: str) -> bool:
+    """Whether a reference is the JSON text of a value, and names no object of any backend.
+
+    The default hooks of Airflow 3.3 and 3.4 make such references. A number is not among them: it
+    may be the row of an object in somebody's table.
+    """
+    try:
+        return isinstance(json.loads(ref), dict | list | str | bool)
+    except (ValueError, RecursionError):
+        return False
 
 
 def check_unmarked(value: Any) -> None:

@@ -74,7 +74,8 @@ class _Accessor:
     :param keyspace: the rows.
     :param scope: of the rows.
     :param hooks: the worker's backend; without one, or without hooks for this kind of scope, every
-        value stays in its row.
+        value stays in its row. What a worker of Airflow has stored through the default hooks of
+        such a backend, JSON text in an envelope, is read as there.
     :param ti_id: the attempt's id, for hooks in the proposal's style.
     """
 
@@ -88,6 +89,7 @@ class _Accessor:
         self._keyspace = keyspace
         self._given_scope = scope
         self._ti_id = ti_id
+        self._reader = hooks
         self._hooks = None
         if hooks is not None and hooks.serves(scope):
             self._hooks = hooks
@@ -122,11 +124,11 @@ class _Accessor:
             if unreadable is not None and stored == unreadable[0]:
                 raise unreadable[1]
             ref = envelope.unwrap(stored)
-            if self._hooks is None or ref is None:
+            if self._reader is None or ref is None:
                 self._warn_of_raw(key, stored)
                 return stored
             try:
-                value, encoded = self._hooks.read(self._scope, ref, key)
+                value, encoded = self._reader.read(self._scope, ref, key)
             except Exception as error:
                 unreadable = (stored, error)  # unless it was overwritten or deleted meanwhile
                 continue
@@ -219,8 +221,8 @@ class _Accessor:
             )
 
     def _verify(self, key: str, ref: str, encoded: Encoded, facts: Facts) -> None:
-        assert self._hooks is not None
-        health = health_of_checksum(encoded.sha256, facts.sha256, self._hooks.immutable)
+        assert self._reader is not None
+        health = health_of_checksum(encoded.sha256, facts.sha256, self._reader.immutable)
         if health == "ok":
             return
         if health == "corrupt":

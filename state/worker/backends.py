@@ -33,14 +33,14 @@ class _ForAirflow(ImmutableBackend):
 def _options(name: str) -> dict[str, Any]:
     """The options of a backend from the environment.
 
-    :raises BadBackend: without a base; with a threshold, since Airflow 3.3 would read a value in a
-        row as a reference.
+    :raises BadBackend: without a base; with a threshold, since Airflow 3.3 and 3.4 store a
+        broken envelope for a value that has no reference.
     """
     options = options_from(os.environ, name)
     if options.pop("threshold", 0):
         raise BadBackend(
-            "STATEROOM_BACKEND_THRESHOLD cannot be used in Airflow 3.3, which needs a reference "
-            "for every value; unset it"
+            "STATEROOM_BACKEND_THRESHOLD cannot be used in Airflow 3.3 and 3.4, which need a "
+            "reference for every value; unset it"
         )
     if "base" not in options:
         raise BadBackend(f"the {name} backend needs its base: set STATEROOM_BACKEND_BASE")

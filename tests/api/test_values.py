@@ -44,6 +44,19 @@ def test_a_value_is_returned_and_the_row_holds_its_reference(values, value):
     assert envelope.kind(values.task.get("k")) == "reference"
 
 
+@pytest.mark.parametrize("value", [{"a": [1, None]}, "text", False, []])
+def test_json_text_that_a_real_worker_has_enveloped_is_the_value(values, value):
+    values.task.set("k", envelope.wrap(json.dumps(value)))
+    assert values.call("GET") == (200, {"value": value})
+
+
+@pytest.mark.parametrize("ref", ["17", "1.5", "null", "{", "NaN", "s3://bucket/key"])
+def test_what_may_name_an_object_of_others_is_refused(values, ref):
+    values.task.set("k", envelope.wrap(ref))
+    status, answer = values.call("GET")
+    assert (status, answer["detail"]["reason"]) == (403, "refused")
+
+
 def test_a_later_attempt_finds_what_the_first_one_stored(values):
     values.put({"job": 1})
     again = task_instances.create_task_instance(values.namespace, SCOPE)["id"]

@@ -62,6 +62,12 @@ class Kept:
         }
 
 
+def test_the_json_text_of_a_value_needs_no_object(kept):
+    kept.task.set("k", envelope.wrap('["rows"]'))
+    kept.check()
+    assert kept.health() == "ok"
+
+
 def age(ref, seconds):
     moment = time.time() - seconds
     os.utime(ref, (moment, moment))

@@ -6,6 +6,7 @@ import pytest
 
 from state.gateway.gateway import Gateway
 from state.gateway.resolve import Resolution, resolve
+from state.model.envelope import MARKER
 from state.model.scopes import API_WRITER, TaskScope
 from state.store import keyspaces
 from state.store.tables import task_instances
@@ -13,7 +14,7 @@ from state.store.views import details, keys
 
 VALUE = {"rows": 3}
 SCOPE = TaskScope("etl", "manual__1", "extract")
-FOREIGN = {"__airflow_state_ref__": "/another/backends/object"}
+FOREIGN = {MARKER: "/another/backends/object"}
 
 
 class Desk:
@@ -91,6 +92,16 @@ def test_a_reference_that_is_not_the_backends_is_not_read(desk, backend, word, m
     keyspaces.task(at.namespace, SCOPE).set("report", FOREIGN)
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
     assert at.resolve().resolution.value == word
+
+
+def test_the_json_text_of_a_value_is_shown_and_no_backend_called(desk, monkeypatch):
+    at = desk("PlainFolder")
+    keyspaces.task(at.namespace, SCOPE).set("report", {MARKER: '{"rows": 3}'})
+    monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
+    outcome = at.resolve()
+    assert outcome.resolution is Resolution.OK
+    assert outcome.text == '{"rows": 3}'
+    assert at.row["health"] == "ok"
 
 
 def test_without_a_backend_nothing_is_resolved(start):

@@ -32,6 +32,18 @@ def test_only_a_non_empty_string_is_wrapped(ref):
         envelope.wrap(ref)
 
 
+@pytest.mark.parametrize("ref", ['{"a": 1}', "[]", '"text"', '""', "true", "false"])
+def test_a_reference_may_be_the_json_text_of_a_value(ref):
+    assert envelope.is_text(ref)
+
+
+@pytest.mark.parametrize(
+    "ref", ["17", "-1.5", "null", "NaN", "{", '"', "s3://a", "/a", "[1", "trues"]
+)
+def test_a_reference_that_may_name_an_object_is_no_text(ref):
+    assert not envelope.is_text(ref)
+
+
 @pytest.mark.parametrize("stored", VALUES, ids=repr)
 def test_a_value_is_not_an_envelope(stored):
     assert envelope.kind(stored) == "value"

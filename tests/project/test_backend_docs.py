@@ -9,6 +9,7 @@ import pytest
 
 from state.backends import loading
 from state.backends.hooks import Hooks
+from state.conformance.versions import USES, VERSIONS
 from state.model.scopes import AssetScope, TaskScope
 from state.testing import BackendContract
 
@@ -68,6 +69,22 @@ class TestSharedBackend(BackendContract):
     def make_backend(self, tmp_path):
         cls = run("backends.md")["SharedBackend"]
         return lambda: cls(tmp_path / "values.sqlite")
+
+
+@pytest.mark.slow
+class TestLargeToSqlite(BackendContract):
+    """The class that the document shows for small values."""
+
+    @pytest.fixture
+    def make_backend(self, tmp_path):
+        cls = run("backends.md")["LargeToSqlite"]
+        return lambda: cls(tmp_path / "values.sqlite")
+
+
+def test_every_use_of_the_table_of_versions_is_documented():
+    text = (DOCS / "backends.md").read_text()
+    names = {name for what in USES for name in re.findall(r"\w+_\w+|a[gsdc]et|StoreScope", what)}
+    assert {name for name in [*VERSIONS, *names] if name not in text} == set()
 
 
 def test_every_built_in_backend_and_option_is_documented():

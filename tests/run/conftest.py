@@ -6,7 +6,7 @@ import pytest
 from state.client.http import StateroomClient
 from state.client.stateroom import Stateroom
 from state.run.run import Options
-from tests.run.processes import end
+from tests.run.processes import end, folder_of_workers
 
 PLUGINS = Path(__file__).with_name("plugins")
 
@@ -39,6 +39,16 @@ def kept_in(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
     yield str(folder)
     end(folder)
+
+
+@pytest.fixture(scope="module")
+def kept_airflow(airflow_python):
+    """Where a handle finds Airflow; its worker is kept for the tests of a module."""
+    with folder_of_workers() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STATEROOM_AIRFLOW_PYTHON", airflow_python)
+        patch.setenv("XDG_RUNTIME_DIR", home)
+        patch.setenv("AIRFLOW_HOME", home)
+        yield patch
 
 
 @pytest.fixture

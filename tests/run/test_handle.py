@@ -5,23 +5,12 @@ from pathlib import Path
 import pytest
 
 from state.run.errors import DagNotImported, NotRetried, RunError
-from tests.run.processes import folder_of_workers
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("kept_airflow")]
 
 DAGS = Path(__file__).parent / "dags"
 ETL = DAGS / "etl.py"
 INPUTS = DAGS / "inputs.py"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def airflow(airflow_python):
-    """Where Airflow is; its worker is kept for the tests of this module."""
-    with folder_of_workers() as home, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STATEROOM_AIRFLOW_PYTHON", airflow_python)
-        patch.setenv("XDG_RUNTIME_DIR", home)
-        patch.setenv("AIRFLOW_HOME", home)
-        yield
 
 
 def test_a_retry_finds_the_job_of_the_first_attempt(stateroom):

@@ -13,7 +13,7 @@ import pytest
 
 from state.backends.hooks import Hooks
 from state.backends.memory import MemoryBackend
-from state.errors import NotFound, ObjectCorrupt, ObjectMissing
+from state.errors import BadBackend, NotFound, ObjectCorrupt, ObjectMissing
 from state.model import envelope
 from state.model.envelope import MARKER
 from state.model.reference_facts import Facts
@@ -24,6 +24,7 @@ from state.worker.accessors import (
     AssetStateStoreAccessors,
     TaskStateStoreAccessor,
 )
+from tests.support.backends import inline
 from tests.support.backends.hooked import Released
 from tests.support.backends.proposal_file import ProposalFileBackend
 from tests.support.keyspaces import Rows
@@ -291,6 +292,33 @@ def test_reference_is_returned_raw_with_a_warning_if_no_backend(rows, caplog):
     assert (
         "AssetScope(asset_id=None, name='asset', uri=None) key 'key' is a reference" in caplog.text
     )
+
+
+@pytest.mark.parametrize("cls", [inline.Default, inline.Text, inline.Nothing])
+def test_a_value_that_the_backend_keeps_inline_stays_in_its_row(rows, cls):
+    for accessor in (task(rows, cls()), asset(rows, cls())):
+        accessor.set("key", {"job": "x" * 10_000})
+        assert rows.fetch("key") == ({"job": "x" * 10_000}, None)
+        assert accessor.get("key") == {"job": "x" * 10_000}
+
+
+@pytest.mark.parametrize("cls", [inline.Default, inline.Text])
+def test_json_text_that_a_real_worker_has_enveloped_is_read(rows, cls, caplog):
+    rows.set("key", {MARKER: '{"job": 17}'})
+    assert task(rows, cls()).get("key") == {"job": 17}
+    assert asset(rows, cls()).get("key") == {"job": 17}
+    assert caplog.text == ""
+
+
+def test_json_text_is_read_where_the_backend_has_no_hooks_for_it(rows):
+    rows.set("key", {MARKER: "[17]"})
+    assert asset(rows, inline.OurAssetsByDefault()).get("key") == [17]
+
+
+def test_a_reference_of_another_backend_is_not_json_text(rows):
+    rows.set("key", {MARKER: "s3://bucket/key"})
+    with pytest.raises(BadBackend, match="has no hooks for assets; the stored reference is anoth"):
+        asset(rows, inline.OurAssetsByDefault()).get("key")
 
 
 def test_no_warning_for_small_plain_values_or_without_backend(rows, request, caplog):

@@ -201,6 +201,15 @@ class OverwritesInPlace(Broken):
         return "value.json"
 
 
+class InlineAsNone(Broken):
+    """Below the threshold it returns None, which only Airflow's main branch understands."""
+
+    def write(self, *, value, key, scope):
+        if len(json.dumps(value)) < 100:
+            return None
+        return super().write(value=value, key=key, scope=scope)
+
+
 class InlineAsText(Broken):
     """Below the threshold it returns the JSON text itself, as common-io 1.11 does."""
 
@@ -214,6 +223,36 @@ class InlineAsText(Broken):
         if stored.startswith("/"):
             return super().read(stored)
         return json.loads(stored)
+
+
+class InlineByDefault(InlineAsText):
+    """Below the threshold it returns what the base class does, as Airflow's documents advise."""
+
+    def serialize_task_state_store_to_ref(self, *, value, key, scope):
+        if len(json.dumps(value)) < 100:
+            return BaseStoreBackend.serialize_task_state_store_to_ref(
+                self, value=value, key=key, scope=scope
+            )
+        return self.write(value=value, key=key, scope=scope)
+
+    serialize_asset_state_store_to_ref = serialize_task_state_store_to_ref
+
+
+class InlineUnread(Broken):
+    """Returns the default's JSON text, and takes it for a path when it reads."""
+
+    def write(self, *, value, key, scope):
+        return json.dumps(value)
+
+    def read(self, stored):
+        return Path(stored).name
+
+
+class UsesRegions(Broken):
+    """Uses what Airflow has from 3.4 on."""
+
+    def region(self, scope):
+        return scope.region_index
 
 
 class WritesLate(Broken):
@@ -293,7 +332,9 @@ CAUGHT_BY = {
     CannotClear: "clear_leaves_nothing",
     ClearsOneIndex: "clear_all_map_indices",
     OverwritesInPlace: "crash_keeps_old_value",
-    InlineAsText: "inline_is_none",
+    InlineAsNone: "inline_is_none",
+    InlineUnread: "inline_is_none",
+    UsesRegions: "exists_in_version",
     WritesLate: "crash_while_writing",
     BlocksTheLoop: "loop_is_free",
     AsyncForgets: "async_agrees",
