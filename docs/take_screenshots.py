@@ -44,11 +44,9 @@ def page(name: str, dag_id: str, task_id: str, run_id: str, **more: str) -> str:
 
 
 PICTURES = {
-    "page-overview": Picture("/", 760),
-    "page-task": Picture(page("task", *scene.TASK), 1180),
-    "page-key": Picture(
-        page("key", "reports", "render", "manual__monday", key="summary"), 900, True
-    ),
+    "page-task": Picture(page("task", *scene.TASK), 890),
+    "page-journal": Picture("/journal", 640, True),
+    "page-key": Picture(page("key", "reports", "render", "manual__monday", key="summary"), 760),
 }
 
 
