@@ -41,6 +41,7 @@ text {{ font: 11px ui-sans-serif, system-ui, sans-serif; fill: {word}; }}
 .time .mark {{ fill: {warn}; }}
 .bad .mark {{ fill: {bad}; }}
 .state .mark {{ fill: {good}; }}
+a:focus-visible .mark, a:hover .mark {{ stroke: {word}; stroke-width: 2; }}
 """
 
 
@@ -107,30 +108,32 @@ def word_of(op: str, key: str | None, state: str | None) -> str:
     return " ".join(words)
 
 
-def draw(marks: Sequence[Mark], title: str, has_style: bool = False) -> str:
-    """The picture as SVG; empty without marks.
+def draw(marks: Sequence[Mark], title: str, note: str = "") -> str:
+    """The picture as SVG, a file of its own.
 
     :param marks: in the order in which they are drawn.
-    :param has_style: for a file of its own; a page has colours in its style sheet.
+    :param note: a few words below the picture.
     """
-    if not marks:
-        return ""
     lanes = list(dict.fromkeys(mark.lane for mark in marks))
     places = list(_places(marks))
-    width = round(places[-1] + _half(marks[-1]) + _PADDING)
+    width = round(len(note) * _LETTER + 2 * _PADDING)
+    if marks:
+        width = max(width, round(places[-1] + _half(marks[-1]) + _PADDING))
     height = _TOP + _LANE * len(lanes) + _AXIS
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     parts = [
-        f'<svg class="timeline-picture" xmlns="http://www.w3.org/2000/svg" {size} role="group" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="group" '
         f"aria-label={quoteattr(title)}>",
         f"<title>{escape(title)}</title>",
+        f"<style>{_style('light')}@media (prefers-color-scheme: dark) {{{_style('dark')}}}</style>",
     ]
-    if has_style:
-        dark = f"@media (prefers-color-scheme: dark) {{{_style('dark')}}}"
-        parts.append(f"<style>{_style('light')}{dark}</style>")
     for number, lane in enumerate(lanes):
         parts += _lane(lane, _TOP + _LANE * number, marks, places)
-    parts += _axis(marks, places, _TOP + _LANE * len(lanes) + 10)
+    bottom = _TOP + _LANE * len(lanes)
+    if marks:
+        parts += _axis(marks, places, bottom + 10)
+    if note:
+        parts.append(f'<text x="4" y="{bottom + 27}">{escape(note)}</text>')
     return "\n".join([*parts, "</svg>"])
 
 
@@ -182,7 +185,7 @@ def _drawn(mark: Mark, place: float, middle: float) -> str:
     group = f'<g class="{mark.kind}" transform="translate({place:.0f} {middle})">{inner}</g>'
     if mark.link is None:
         return group
-    return f"<a href={quoteattr(mark.link)}>{group}</a>"
+    return f'<a href={quoteattr(mark.link)} target="_top">{group}</a>'
 
 
 def _axis(marks: Sequence[Mark], places: Sequence[float], top: float) -> Iterator[str]:

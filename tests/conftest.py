@@ -26,6 +26,7 @@ from tests.support.connections import Connection
 from tests.support.shop import SHOP
 from tests.support.world import SECRET, WORLD, admin
 
+os.environ.pop("COLUMNS", None)  # of pytest-xdist: what a command prints goes into a pipe
 RECORDED = Path(__file__).parent / "wire"
 
 

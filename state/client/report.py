@@ -53,7 +53,7 @@ def _write_namespace(namespace: Stateroom, folder: Path) -> None:
 def _picture(events: list[Event], name: str) -> str:
     formatter = EventFormatter(events)
     marks = [_mark(event, formatter) for event in events if event.parent is None]
-    return picture.draw(picture.by_time(marks), f"What happened in {name}", has_style=True)
+    return picture.draw(picture.by_time(marks), f"What happened in {name}")
 
 
 def _mark(event: Event, formatter: EventFormatter) -> picture.Mark:

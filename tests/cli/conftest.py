@@ -22,9 +22,3 @@ def fresh(service):
 
     assert fresh("reset", "--yes").exit_code == 0
     return fresh
-
-
-@pytest.fixture(autouse=True)
-def no_width(monkeypatch):
-    """Without ``COLUMNS``, which workers of pytest-xdist have: what is printed goes into a pipe."""
-    monkeypatch.delenv("COLUMNS", raising=False)

@@ -19,8 +19,8 @@ MARKS = [
 ]
 
 
-def drawn(marks=MARKS, **options):
-    return ET.fromstring(picture.draw(marks, "What happened", **options))
+def drawn():
+    return ET.fromstring(picture.draw(MARKS, "What happened"))
 
 
 def texts(tree, kind):
@@ -57,12 +57,13 @@ def test_no_word_covers_another():
     assert all(left[1] <= right[0] for left, right in zip(spans, spans[1:], strict=False))
 
 
-def test_nothing_is_no_picture():
-    assert picture.draw([], "What happened") == ""
+def test_without_marks_there_is_the_note():
+    tree = ET.fromstring(picture.draw([], "What happened", "nothing has happened yet"))
+    assert [each.text for each in tree.iter(f"{SVG}text")] == ["nothing has happened yet"]
 
 
-def test_a_file_of_its_own_has_both_colours():
-    assert "prefers-color-scheme: dark" in picture.draw(MARKS, "What happened", has_style=True)
+def test_it_has_both_colours():
+    assert "prefers-color-scheme: dark" in picture.draw(MARKS, "What happened")
 
 
 @pytest.mark.parametrize(

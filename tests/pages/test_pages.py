@@ -32,6 +32,7 @@ PARTS = {
     "/live",
     "/journal/copy",
     "/journal/live",
+    "/journal/timeline.svg",
     "/key/raw",
     "/task/raw",
 }  # a part of a page, and plain text

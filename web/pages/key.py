@@ -24,7 +24,6 @@ from .browse import backend_name, named_owner
 from .examples import recipe
 from .formatting import MEMBERS, MOST_MEMBERS, pretty, tree
 from .forms import default_at
-from .journal import picture
 from .urls import number
 
 bp = Blueprint("key", __name__)
@@ -121,7 +120,6 @@ def show(
     facts["earlier"] = _earlier(facts["history"])
     facts["recipe"] = recipe("get", owner, key)
     facts["default_at"] = default_at()
-    facts["timeline"] = picture.of_key(owner, key)
     facts["why"] = None
     if owner.get("active", 1):
         clears = setting("clear_on_success")

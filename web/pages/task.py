@@ -15,7 +15,6 @@ from ..errors import Refused
 from ..service import setting
 from . import task_log
 from .formatting import pretty, preview, tree
-from .journal import picture
 
 _XCOMS = 100  # in one list
 _CHANGES = 200  # of a state
@@ -36,7 +35,7 @@ def facts(owner: Row) -> dict[str, Any]:
     text = details.rendered_fields(g.namespace, owner["scope_id"])
     parts: dict[str, Any] = {
         "attempts": attempts,
-        "timeline": picture.of_task(owner),
+        "journal": g.namespace.journal.is_kept,
         "chosen": chosen,
         "siblings": details.siblings(g.namespace, owner),
         "rendered": None if text is None else _fields(text),

@@ -63,6 +63,16 @@ def given() -> dict[str, str]:
     return {name: request.args[name] for name in NAMES if request.args.get(name)}
 
 
+def timeline_url(owner: dict[str, Any], key: str | None = None) -> str:
+    """The address of the picture of a key, or of a task with all its map indices."""
+    args: dict[str, Any] = {"asset": owner["asset"]}
+    if owner["asset_id"] is None:
+        args = {name: owner[name] for name in ("dag_id", "run_id", "task_id")}
+        if key is not None:
+            args["map_index"] = owner["map_index"]
+    return to("/journal/timeline.svg", **args, key=key)
+
+
 def journal_url(owner: dict[str, Any] | None = None, **more: Any) -> str:
     """The address of the journal of a task instance or an asset."""
     args: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from ...operation import SLOW, WAITING, lane, part_of_page
 from ...responses import is_client_gone, plain_text
 from ..task_log import value_of
 from ..urls import number, one_of
-from . import copies, filters
+from . import copies, filters, picture
 
 bp = Blueprint("journal", __name__)
 _ROWS = 100  # events of one page
@@ -26,7 +26,11 @@ TIMES = ("absolute", "relative")
 @bp.app_context_processor
 def common() -> dict[str, Any]:
     """The template variables that rows of the journal need."""
-    return {"journal_url": filters.journal_url, "value_of": value_of}
+    return {
+        "journal_url": filters.journal_url,
+        "timeline_url": filters.timeline_url,
+        "value_of": value_of,
+    }
 
 
 @bp.get("/journal")
@@ -73,6 +77,18 @@ def follow() -> Response:
     response = Response(html, content_type="text/html; charset=utf-8")
     response.headers["Stateroom-Last"] = str(last)
     return response
+
+
+@bp.get("/journal/timeline.svg")
+@lane(SLOW)
+def show_timeline() -> Response:
+    """The newest events of a task or a key, as a picture with lanes; a page has it as an object."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+    return Response(
+        picture.drawn(filters.read()),
+        headers={"Content-Security-Policy": policy},
+        content_type="image/svg+xml; charset=utf-8",
+    )
 
 
 def _named_event() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import g
@@ -18,37 +19,18 @@ _MOST = 200  # events in one picture
 _LEFT_OUT = ("heartbeat", "fixture")
 
 
-def of_task(owner: dict[str, Any]) -> dict[str, Any]:
-    """The timeline of all map indices and attempts of a task in its run.
-
-    :returns: the picture as ``svg``, empty without events; how many events it has, as ``number``,
-        and whether earlier ones are left out, as ``is_cut``.
-    """
-    place = {name: owner[name] for name in ("dag_id", "run_id", "task_id")}
-    chosen = events.Filter(**place, with_moves=True)
-    return _drawn(chosen, f"What happened to {owner['task_id']}")
-
-
-def of_key(owner: dict[str, Any], key: str) -> dict[str, Any]:
-    """The timeline of a key, as :func:`of_task` returns one."""
-    place = {"asset": owner["asset"]}
-    if owner["asset_id"] is None:
-        place = {name: owner[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
-    chosen = events.Filter(**place, key=key, with_moves=True)
-    return _drawn(chosen, f"What happened to the key {key}")
-
-
-def _drawn(chosen: events.Filter, title: str) -> dict[str, Any]:
-    found = events.newest(g.namespace, chosen, _MOST + 1)
+def drawn(chosen: events.Filter) -> str:
+    """The timeline of the events of a task, or of a key, as SVG: the newest ones."""
+    found = events.newest(g.namespace, replace(chosen, with_moves=True), _MOST + 1)
     rows = _without_edges([row for row in reversed(found[:_MOST]) if row["op"] not in _LEFT_OUT])
     marks = [_mark(row) for row in rows]
     marks += [mark for row in rows if (mark := _expiry(row, rows)) is not None]
-    heading = f"{title}: {count(len(rows), 'event')}"
-    return {
-        "svg": picture.draw(picture.by_time(marks), heading),
-        "number": len(rows),
-        "is_cut": len(found) > _MOST,
-    }
+    note = ""
+    if len(found) > _MOST:
+        note = "earlier events are in the list"
+    if not marks:
+        note = "nothing has happened yet"
+    return picture.draw(picture.by_time(marks), f"Timeline: {count(len(rows), 'event')}", note)
 
 
 def _without_edges(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
