@@ -142,6 +142,8 @@ def _pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
         name, separator, value = text.partition("=")
         if not separator or not name or "://" in name:
             raise click.UsageError(f"expected {option}; what is given has no name before its '='")
+        if name in pairs:
+            raise click.UsageError(f"{option} is given twice for {name!r}")
         pairs[name] = value
     return pairs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from .register import Attempt, Service
 from .task import Options, Record, Task
 from .workers import Job
 
+_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")  # Airflow's default pattern
 TRIED = ("3.3.2", "3.4.0b2")  # versions of Airflow
 
 
@@ -42,6 +44,7 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     :param token: of the worker; None for the one that the service gives.
     :raises RunError: if it cannot be run.
     """
+    _check_place(task)
     shared = register.given(task)
     python = workers.python_of(options.airflow_python, options.in_process)
     path = dag_path(task.dag_file)
@@ -104,6 +107,23 @@ def _outcome(
         changes.xcoms_of(scope, events),
         changes.changes_of(service, events),
     )
+
+
+def _check_place(task: Task) -> None:
+    """Refuse a run id and a map index that no task instance of Airflow has.
+
+    The Task SDK does not quote a run id in paths, so one with a slash would lose its XComs.
+    """
+    if not _RUN_ID.fullmatch(task.run_id):
+        raise RunError(
+            f"no run of Airflow has the id {task.run_id!r}: it is of letters, digits and _.~:+- "
+            "([scheduler] allowed_run_id_pattern)"
+        )
+    if task.map_index < -1:
+        raise RunError(
+            f"no task instance has the map index {task.map_index}: it is 0 or more, or -1 for a "
+            "task that is not mapped"
+        )
 
 
 def dag_path(dag_file: str) -> str:

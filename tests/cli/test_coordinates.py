@@ -91,7 +91,6 @@ def test_a_miss_ends_with_1_and_what_is_alike(fresh, arguments, words):
     ("arguments", "words"),
     [
         (["journal", "--op", "sett"], "'sett' is none; did you mean 'set'"),
-        (["snapshot", "list"], "Did you mean 'snapshots'?"),
         (["clock", "freeze", "tomorrow"], "invalid time 'tomorrow'; write 2030-01-01T00:00:00Z"),
         (["history", "k", "--ti", SUBMIT, "--at", "noon"], "invalid time 'noon'"),
         (["get", "k", "--ti", SUBMIT, "--dag", "etl"], "not both"),

@@ -1,13 +1,19 @@
 """What is registered for a task, in a real service."""
 
+import os
 from datetime import date
 
 import pytest
+from click.testing import CliRunner
 
+from state.cli.main import cli
 from state.client.http import StateroomClient
 from state.model.scopes import TaskScope, scope_document
 from state.run import register
-from state.run.task import Task
+from state.run.airflow_worker.processes import how_it_ended
+from state.run.errors import RunError
+from state.run.run import run
+from state.run.task import Options, Task
 
 SCOPE = TaskScope("etl", "test", "load")
 ORDERS = {"type": "Asset", "name": "orders", "uri": "s3://orders", "group": "asset"}
@@ -195,3 +201,33 @@ def test_a_restarting_task_stays_so_and_may_always_retry(client):
 
 def test_a_try_number_is_taken(client):
     assert queue(client, try_number=4).try_number == 4
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"run_id": "a/b c"}, "no run of Airflow has the id 'a/b c'"),
+        ({"run_id": ""}, "no run of Airflow has the id ''"),
+        ({"map_index": -5}, "no task instance has the map index -5"),
+    ],
+)
+def test_a_place_that_airflow_does_not_have_is_refused(place, words):
+    with pytest.raises(RunError, match=words):
+        run(None, None, Task("etl.py", "submit", **place), Options({}))
+
+
+@pytest.mark.parametrize("option", ["--xcom", "--var", "--conn"])
+def test_a_name_given_twice_is_refused(option, tmp_path):
+    file = tmp_path / "etl.py"
+    file.touch()
+    result = CliRunner().invoke(cli, ["run", str(file), "submit", option, "up=1", option, "up=2"])
+    assert result.exit_code == 2
+    assert "is given twice for 'up'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(9, "was killed by SIGKILL"), (40, "was killed by the signal 40")]
+)
+def test_a_process_that_a_signal_killed_is_told(number, words):
+    assert os.WIFSIGNALED(number)
+    assert how_it_ended(number) == words

@@ -38,7 +38,7 @@ class Choice(click.Choice[str]):
         return f"{value!r} is none; did you mean {' or '.join(map(repr, similar))}?"
 
 
-class Moment(click.ParamType[str]):
+class Moment(click.types.StringParamType):
     """A time in ISO 8601, which the service reads; without an offset it is in UTC.
 
     :param or_event: whether it may be the number of an event instead.

@@ -81,5 +81,8 @@ def _descendants() -> list[int]:
 def how_it_ended(status: int) -> str:
     """What a status of :func:`os.waitpid` says, such as ``was killed by SIGKILL``."""
     if os.WIFSIGNALED(status):
-        return f"was killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        number = os.WTERMSIG(status)
+        if number in set(signal.Signals):
+            return f"was killed by {signal.Signals(number).name}"
+        return f"was killed by the signal {number}"
     return f"ended with status {os.waitstatus_to_exitcode(status)}"
