@@ -67,3 +67,9 @@ def test_a_page_has_the_number_of_all(world):
 @pytest.mark.parametrize("query", [{"map_index": "-2"}, {"ti_id": "x"}, {"limit": "0"}])
 def test_an_invalid_query_is_refused(world, query):
     assert world.get(TASKS, query_string=query).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["map_index", "offset"])
+def test_a_number_beyond_64_bits_is_refused(world, name):
+    answer = world.get(TASKS, query_string={name: 2**70})
+    assert answer.status_code == 422

@@ -45,10 +45,10 @@ def page(
     :param filters: as far as given: ``dag_id``; ``run_id``, or a part of it where no run has it
         whole; ``latest``, for the newest run of each Dag; ``task_id``; ``map_index``; ``key``,
         which they must have; ``ti_id``, the id of any of their attempts.
-    :raises OutOfRange: for a map index that no row can hold.
+    :raises OutOfRange: for a map index or an offset that no row can hold.
     """
     where, parameters = _conditions(namespace, filters)
-    parameters |= {"limit": limit, "offset": offset}
+    parameters |= {"limit": limit, "offset": in_range("offset", offset)}
     sql = f"""SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.try_number, t.state,
         (SELECT count(*) FROM entries e WHERE e.scope_id = s.scope_id) AS keys {_FROM}{where}
         ORDER BY r.run_after DESC, r.run_pk DESC, s.task_id, s.map_index
