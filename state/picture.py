@@ -108,6 +108,15 @@ def word_of(op: str, key: str | None, state: str | None) -> str:
     return " ".join(words)
 
 
+def with_outcome(word: str, kind: str, status: int | None) -> str:
+    """The word of a mark, with what came of it where that was no good: ``set rows: 404``."""
+    if kind == "miss":
+        return f"{word}: none"
+    if kind == "bad":
+        return f"{word}: {status or 'closed'}"
+    return word
+
+
 def draw(marks: Sequence[Mark], title: str, note: str = "") -> str:
     """The picture as SVG, a file of its own.
 

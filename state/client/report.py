@@ -63,6 +63,7 @@ def _mark(event: Event, formatter: EventFormatter) -> picture.Mark:
     word = picture.word_of(event.op, event.key, event.state)
     text = " ".join(filter(None, (event.at, lane, word, formatter.outcome(event))))
     kind = picture.kind_of(event.op, event.outcome, event.status)
+    word = picture.with_outcome(word, kind, event.status)
     return picture.Mark(from_text(event.at).timestamp(), lane, kind, word, text)
 
 

@@ -309,6 +309,8 @@ def test_the_lanes_of_a_mapped_task_have_its_map_indices(told):
 def test_the_page_of_a_key_draws_what_happened_to_it(told):
     words, _ = drawn(told, "/key", **story.STORY, key="cursor")
     assert "set cursor" in words
+    assert "set cursor: 503" in words
+    assert "fault cursor: closed" in words
     assert "set job_id" not in words
 
 

@@ -50,6 +50,7 @@ def _mark(row: dict[str, Any]) -> picture.Mark:
         text += f" ({row['note']})"
     link = to("/journal/event", seq=row["seq"])
     kind = picture.kind_of(row["op"], row["outcome"], row["status"])
+    word = picture.with_outcome(word, kind, row["status"])
     return picture.Mark(from_text(row["at"]).timestamp(), _lane(row), kind, word, text, link)
 
 
@@ -73,7 +74,8 @@ def _expiry(row: dict[str, Any], rows: list[dict[str, Any]]) -> picture.Mark | N
     if row["op"] != "set" or row["expires_at"] is None or row["expires_at"] > to_text(now()):
         return None
     for later in rows:
-        is_change = later["op"] in ("set", "delete") and later["key"] == row["key"]
+        is_same = (later["scope_id"], later["key"]) == (row["scope_id"], row["key"])
+        is_change = is_same and later["op"] in ("set", "delete")
         if is_change and row["seq"] < later["seq"] and later["at"] <= row["expires_at"]:
             return None
     moment = from_text(row["expires_at"]).timestamp()
