@@ -22,7 +22,7 @@ _LONGEST = 22  # letters of a word
 _GAP = 1.0  # seconds without an event that the axis tells
 _COLOURS = {  # of the words, lines, sheet, reads, writes, misses and time, refusals, states
     "light": "#3d4654 #c5cbd5 #ffffff #57606a #0b57d0 #8a5300 #b3261e #146c2e",
-    "dark": "#c9d1d9 #444c56 #0d1117 #adbac7 #79aefc #e3b341 #ff8a80 #7ee787",
+    "dark": "#c9d1d9 #444c56 #1b1f25 #adbac7 #79aefc #e3b341 #ff8a80 #7ee787",
 }
 
 
