@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 _NAMES = (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -25,10 +24,23 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     :param what: what it should be the name of, such as ``operation``.
     """
     names = list(known)
-    hint = ""
-    if near := difflib.get_close_matches(str(name), names, 1):
-        hint = f"did you mean {near[0]!r}? "
+    hint = did_you_mean(name, names, most=1)
+    if hint:
+        hint += " "
     return f"unknown {what} {name!r}; {hint}expected one of {', '.join(names)}"
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
+    """``did you mean 'job_id' or 'job_ids'?``; an empty string if no known name is alike.
+
+    :param most: number of names.
+    """
+    import difflib  # most runs of a command need none of it
+
+    similar = difflib.get_close_matches(str(name), list(known), most)
+    if not similar:
+        return ""
+    return f"did you mean {' or '.join(map(repr, similar))}?"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from ...words import did_you_mean
+
 DAY = 86_400  # seconds
 _FRACTION = re.compile(r"\.\d+")  # of a second
 
@@ -29,13 +31,11 @@ class Choice(click.Choice[str]):
     """One of several words; a misspelt one is answered with those that are alike."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        import difflib
-
         message = super().get_invalid_choice_message(value, ctx)
-        similar = difflib.get_close_matches(str(value), self.choices)
-        if not similar:
+        question = did_you_mean(str(value), self.choices)
+        if not question:
             return message
-        return f"{value!r} is none; did you mean {' or '.join(map(repr, similar))}?"
+        return f"{value!r} is none; {question}"
 
 
 class Moment(click.types.StringParamType):
