@@ -87,6 +87,16 @@ def test_a_miss_ends_with_1_and_what_is_alike(fresh, arguments, words):
     assert words in result.output
 
 
+def test_of_many_assets_all_are_compared_with_a_misspelt_name(fresh, tmp_path):
+    names = [*(f"a{number}" for number in range(150)), "watermarks"]
+    assets = [{"id": 1000 + number, "name": name, "uri": name} for number, name in enumerate(names)]
+    document = tmp_path / "many.json"
+    document.write_text(json.dumps({"assets": assets}))
+    assert fresh("import", str(document)).exit_code == 0
+    result = fresh("get", "k", "--asset", "watermark")
+    assert result.output.endswith("no asset 'watermark'; did you mean 'watermarks'?\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...model.scopes import TaskScope, label, scope_document, task_scope_from
-from ..shared.connection import as_json, connected
+from ..shared.connection import as_json, connected, pages
 from ..shared.destroying import tell
 from ..shared.keys_table import entries_table
 from ..shared.noun import Noun
@@ -16,8 +16,6 @@ from ..shared.scope_options import MAP_INDEX, fitting_tasks, scope_of, scoped, t
 
 if TYPE_CHECKING:
     from ...client.http import StateroomClient
-
-_PAGE = 1000
 
 
 @click.group(cls=Noun)
@@ -111,7 +109,8 @@ def list_assets() -> None:
     """List the active assets by name, with their number of keys."""
     with connected() as client:
         keys = _keys_of_assets(client)
-        rows = [{**row, "keys": len(keys.get(row["name"], ()))} for row in _assets(client)]
+        found = pages(client, "/api/v2/assets", "assets", {"order_by": "name"})
+        rows = [{**row, "keys": len(keys.get(row["name"], ()))} for row in found]
     if as_json():
         click.echo(json.dumps(rows, indent=1))
         return
@@ -120,16 +119,6 @@ def list_assets() -> None:
     lines = [(str(row["id"]), row["name"], row["uri"], str(row["keys"])) for row in rows]
     none = "no assets; try: stateroom assets create NAME"
     echo_table(("ID", "NAME", "URI", "KEYS"), lines, none)
-
-
-def _assets(client: StateroomClient) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    while True:
-        query = {"order_by": "name", "limit": _PAGE, "offset": len(rows)}
-        page = client.ask("GET", "/api/v2/assets", params=query)
-        rows += page["assets"]
-        if not page["assets"] or len(rows) >= page["total_entries"]:
-            return rows
 
 
 def _keys_of_assets(client: StateroomClient) -> dict[str, list[dict[str, Any]]]:

@@ -18,7 +18,8 @@ from ...model.scopes import (
     task_scope_from,
 )
 from ...terminal import printable
-from ...words import count
+from ...words import count, did_you_mean
+from .connection import pages
 
 if TYPE_CHECKING:
     from ...client.http import StateroomClient
@@ -32,7 +33,6 @@ _FLAGS = {"dag_id": "--dag", "run_id": "--run", "task_id": "--task", "map_index"
 MAP_INDEX = click.IntRange(-1, 2**63 - 1)
 _SHOWN = 10  # task instances that fit
 _USAGE = 2  # exit status
-_PAGE = 1000
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,14 +112,10 @@ def fitting_tasks(client: StateroomClient, query: dict[str, Any]) -> list[dict[s
 
     :raises NotFound: if the query names some, and none fits.
     """
-    rows: list[dict[str, Any]] = []
-    while True:
-        page = client.ask("GET", _TASKS, params={**query, "limit": _PAGE, "offset": len(rows)})
-        if query and not page["total_entries"]:
-            raise _no_task_fits(page["problem"])
-        rows += page["tasks"]
-        if not page["tasks"] or len(rows) >= page["total_entries"]:
-            return rows
+    rows = pages(client, _TASKS, "tasks", query)
+    if query and not rows:
+        raise _no_task_fits(client.ask("GET", _TASKS, params={**query, "limit": 1})["problem"])
+    return rows
 
 
 def _no_task_fits(problem: str | None) -> NotFound:
@@ -175,18 +171,14 @@ def asset_id_of(client: StateroomClient, name: str) -> int:
     for asset in client.ask("GET", "/api/v2/assets", params=query)["assets"]:
         if asset["name"] == name:
             return int(asset["id"])
-    assets = client.ask("GET", "/api/v2/assets", params={"limit": _PAGE})["assets"]
-    names = [asset["name"] for asset in assets]
+    names = [asset["name"] for asset in pages(client, "/api/v2/assets", "assets")]
     raise NotFound(f"no asset {name!r}{near(name, names)}")
 
 
 def near(name: str, names: list[str]) -> str:
     """The end of a sentence about an unknown name: those that are alike, or the first ones."""
-    import difflib
-
-    similar = difflib.get_close_matches(name, names, n=3)
-    if similar:
-        return f"; did you mean {' or '.join(map(repr, similar))}?"
+    if question := did_you_mean(name, names):
+        return f"; {question}"
     if not names:
         return "; there are none"
     listed = ", ".join(map(repr, sorted(names)[:3]))
