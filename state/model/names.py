@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 
 from ..errors import InvalidName
 
@@ -20,3 +21,13 @@ def check_name(name: str, what: str = "name") -> str:
     if not _NAME.fullmatch(name):
         raise InvalidName(name, what)
     return name
+
+
+def name_before(what: str) -> str:
+    """The name of a snapshot that is taken now, to return to.
+
+    :param what: is going to be done: ``before-clear-20260131T180000.123Z`` for ``clear``.
+    """
+    moment = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    stamp = moment.partition("+")[0].replace("-", "").replace(":", "")
+    return f"before-{what}-{stamp}Z"

@@ -12,14 +12,13 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime, timezone
 from operator import itemgetter
 from typing import Any
 
 from ..errors import DatabaseFull, NamespaceNotFound, SnapshotNotFound, StoreError
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
-from ..model.names import HIDDEN, check_name
+from ..model.names import HIDDEN, check_name, name_before
 from ..model.scopes import CONTROL, scope_document, scope_from
 from . import copies
 from .database.connections import Database
@@ -56,12 +55,9 @@ def take_before(namespace: Namespace, what: str) -> str | None:
     """Take a snapshot before something is lost, to return to.
 
     :param what: is going to be done, such as ``clear``.
-    :returns: the name, ``before-clear-20260131T180000.123Z``; None if the disk is full, where what
-        frees room must not fail.
+    :returns: its name; None if the disk is full, where what frees room must not fail.
     """
-    moment = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    stamp = moment.partition("+")[0].replace("-", "").replace(":", "")
-    name = f"before-{what}-{stamp}Z"
+    name = name_before(what)
     try:
         take(namespace, name)
     except DatabaseFull:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...errors import ServiceError
+from ...model.names import name_before
 from .connection import as_json, option_value
 
 if TYPE_CHECKING:
@@ -55,12 +55,9 @@ def confirm(question: str, yes: bool) -> None:
 def snapshot_before(client: StateroomClient, what: str) -> str | None:
     """Take a snapshot, to return to.
 
-    :returns: its name, ``before-clear-20260131T180000.123Z``; None if the disk is full, where what
-        frees room must not fail.
+    :returns: its name; None if the disk is full, where what frees room must not fail.
     """
-    moment = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    stamp = moment.partition("+")[0].replace("-", "").replace(":", "")
-    name = f"before-{what}-{stamp}Z"
+    name = name_before(what)
     try:
         client.call("PUT", f"{SNAPSHOTS}/{name}")
     except ServiceError as error:
