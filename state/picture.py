@@ -53,14 +53,6 @@ _SHAPES = {  # of a mark around (0, 0)
     "state": '<rect class="mark" x="-6" y="-6" width="12" height="12" rx="2"/>',
     "time": '<path class="mark" d="M0-7 7 6H-7z"/>',
 }
-LEGEND = {
-    "write": "write",
-    "read": "read",
-    "miss": "not found",
-    "bad": "refused, or a fault",
-    "state": "state",
-    "time": "clock, expiry",
-}
 
 
 class Mark(NamedTuple):
@@ -68,7 +60,8 @@ class Mark(NamedTuple):
 
     :param at: Unix seconds, by the clock of the namespace.
     :param lane: the name of its lane.
-    :param kind: a key of :data:`LEGEND`.
+    :param kind: ``write``, ``read``, ``miss``, ``bad`` for a refusal or a fault, ``state`` or
+        ``time``.
     :param text: a sentence, which a pointer on the mark shows.
     :param link: where the mark leads; None for nowhere.
     """
@@ -117,12 +110,13 @@ def with_outcome(word: str, kind: str, status: int | None) -> str:
     return word
 
 
-def draw(marks: Sequence[Mark], title: str, note: str = "") -> str:
+def draw(marks: Iterable[Mark], title: str, note: str = "") -> str:
     """The picture as SVG, a file of its own.
 
-    :param marks: in the order in which they are drawn.
+    :param marks: in any order; they are drawn by their time.
     :param note: a few words below the picture.
     """
+    marks = sorted(marks, key=lambda mark: mark.at)
     lanes = list(dict.fromkeys(mark.lane for mark in marks))
     places = list(_places(marks))
     width = round(len(note) * _LETTER + 2 * _PADDING)
@@ -217,7 +211,3 @@ def _span(seconds: float) -> str:
     for word, unit in (("second", "s"), ("minute", "min"), ("hour", "h"), ("day", "d")):
         words = words.replace(f"{word}s", unit).replace(word, unit)
     return words
-
-
-def by_time(marks: Iterable[Mark]) -> list[Mark]:
-    return sorted(marks, key=lambda mark: mark.at)

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from itertools import zip_longest
 
 _WIDEST = 72  # terminal columns of a cell
 
 
-def columns(lines: Sequence[tuple[str, ...]], widths: list[int] | None = None) -> str:
+def columns(lines: Sequence[tuple[str, ...]]) -> str:
     """Align the cells of lines in columns; cells too wide are cut, except in the last column.
 
     :param lines: all with the same number of cells.
-    :param widths: of the columns so far; it is updated, so that later lines can be aligned with
-        these.
     """
-    if widths is None:
-        widths = []
     cut = [(*(shortened(text, _WIDEST) for text in line[:-1]), line[-1]) for line in lines]
-    needed = [max(map(width, column)) for column in zip(*cut, strict=True)]
-    widths[:] = [max(pair) for pair in zip_longest(widths, needed, fillvalue=0)]
+    widths = [max(map(width, column)) for column in zip(*cut, strict=True)]
     return "\n".join(
         "  ".join(
             text + " " * (most - width(text)) for text, most in zip(line, widths, strict=True)

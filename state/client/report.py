@@ -38,10 +38,10 @@ def _write_namespace(namespace: Stateroom, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     timeline = namespace.timeline(most=_MOST_LINES)
     fixture_files.write(folder / "timeline.txt", f"{timeline}\n")
-    drawn = _picture(namespace.journal.events()[-_MOST_MARKS:], namespace.namespace)
-    fixture_files.write(folder / "timeline.svg", drawn)
-    events = [_masked(event) for event in namespace.journal.documents()]
-    lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in events]
+    events = namespace.journal.documents()
+    newest = [Event.read(event) for event in events[-_MOST_MARKS:]]
+    fixture_files.write(folder / "timeline.svg", _picture(newest, namespace.namespace))
+    lines = [json.dumps(_masked(event), ensure_ascii=False) + "\n" for event in events]
     fixture_files.write(folder / "journal.jsonl", "".join(lines))
     document = namespace.document()
     for name, rows in document.items():
@@ -53,7 +53,7 @@ def _write_namespace(namespace: Stateroom, folder: Path) -> None:
 def _picture(events: list[Event], name: str) -> str:
     formatter = EventFormatter(events)
     marks = [_mark(event, formatter) for event in events if event.parent is None]
-    return picture.draw(picture.by_time(marks), f"What happened in {name}")
+    return picture.draw(marks, f"What happened in {name}")
 
 
 def _mark(event: Event, formatter: EventFormatter) -> picture.Mark:

@@ -62,8 +62,10 @@ def table(
     if not rows:
         return ""
     rows.sort(key=lambda row: row[0])
-    kept = [number for number, (_, key, _) in enumerate(rows) if key in keep]
-    newest = [number for number in range(len(rows)) if number not in set(kept)]
+    kept: list[int] = []
+    newest: list[int] = []
+    for number, (_, key, _) in enumerate(rows):
+        (kept if key in keep else newest).append(number)
     shown = sorted({*kept[-most:], *newest[len(newest) - max(0, most - len(kept)) :]})
     lines = [rows[number][2] for number in shown]
     heading = ""

@@ -30,7 +30,7 @@ def drawn(chosen: events.Filter) -> str:
         note = "earlier events are in the list"
     if not marks:
         note = "nothing has happened yet"
-    return picture.draw(picture.by_time(marks), f"Timeline: {count(len(rows), 'event')}", note)
+    return picture.draw(marks, f"Timeline: {count(len(rows), 'event')}", note)
 
 
 def _without_edges(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
