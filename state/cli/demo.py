@@ -6,6 +6,7 @@ import signal
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import click
@@ -14,6 +15,9 @@ from .. import __version__
 from ..process import CANNOT_LISTEN, DEFAULT_URL, ServerProcess, StartFailed
 from ..words import count
 from .shared.connection import private_environment
+
+if TYPE_CHECKING:
+    from ..client.stateroom import Stateroom
 
 _PRIVATE = ["--db", ":memory:", "--backend", "file", "--log-level", "error"]
 _WIDTH = 80  # columns
@@ -42,7 +46,7 @@ def demo(port: int | None, ends: bool) -> None:
         with _service(port, folder) as process:
             with Stateroom(process.url) as stateroom:
                 World(stateroom, Path(folder)).build()
-                click.echo(_welcome(process.url))
+                click.echo(_welcome(stateroom))
                 scene.play(stateroom, _say)
                 click.echo(_sights(process.url))
             if not ends:
@@ -76,11 +80,10 @@ def _wait() -> None:
     signal.sigwait(ends)
 
 
-def _welcome(url: str) -> str:
-    from ..client.http import StateroomClient
+def _welcome(stateroom: Stateroom) -> str:
     from ..demo import scene
 
-    (row,) = StateroomClient(url).ask("GET", "/_stateroom/namespaces")["namespaces"]
+    (row,) = stateroom.namespaces()
     held = ", ".join(
         (
             count(row["dag_runs"], "Dag run"),
@@ -92,7 +95,7 @@ def _welcome(url: str) -> str:
     dag_id, task_id, run_id = scene.TASK
     return f"""\
 Stateroom {__version__}, a demo: in memory, nothing of it is kept
-  page   {url}/  in a browser
+  page   {stateroom.url}/  in a browser
   holds  {held}
 
 A worker dies, and its retry finds the job ({dag_id}/{task_id}, run {run_id}):"""

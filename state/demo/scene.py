@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..client.attempts import Task
+from ..client.http import StateroomClient
 from ..client.stateroom import Stateroom
 from .worker import WAITS
 from .world import start
@@ -25,21 +26,23 @@ Say = Callable[[int, str], None]
 
 def play(stateroom: Stateroom, say: Say) -> None:
     """Play the scene; each step is said with the try number whose worker takes it."""
+    client = StateroomClient(stateroom.url)
     with ExitStack() as stack:
+        stack.callback(client.close)
         first = stateroom.task(*TASK)
-        killed = stack.enter_context(_worker(stateroom, first, say))
+        killed = stack.enter_context(_worker(client, first, say))
         killed.until_it_waits()
         killed.process.kill()
         say(1, "is killed (kill -9), and Airflow would queue the next try:")
 
         second = first.retry()
-        zombie = stack.enter_context(_worker(stateroom, second, say))
+        zombie = stack.enter_context(_worker(client, second, say))
         zombie.until_it_waits()
         zombie.process.send_signal(signal.SIGSTOP)
         say(2, "hangs (kill -STOP): no heartbeats, so Airflow would queue the next try:")
 
         third = second.retry()
-        last = stack.enter_context(_worker(stateroom, third, say))
+        last = stack.enter_context(_worker(client, third, say))
         last.until_it_waits()
         last.to_its_end()
         third.report("success")
@@ -79,13 +82,13 @@ class _Worker:
 
 
 @contextmanager
-def _worker(stateroom: Stateroom, task: Task, say: Say) -> Iterator[_Worker]:
+def _worker(client: StateroomClient, task: Task, say: Say) -> Iterator[_Worker]:
     """A worker of an attempt; it is killed at the end of the block if it still runs."""
     command = [
         sys.executable,
         "-m",
         "state.demo.worker",
-        stateroom.url,
+        client.url,
         task.ti_id,
         task.token or "",
     ]
@@ -97,7 +100,7 @@ def _worker(stateroom: Stateroom, task: Task, say: Say) -> Iterator[_Worker]:
         preexec_fn=os.setpgrp,  # Ctrl-C is for this process; the kernel ends a stopped one after it
     ) as process:
         try:
-            start(stateroom, task, process.pid)
+            start(client, task, process.pid)
             yield _Worker(process, lambda line: say(task.try_number, line))
         finally:
             process.kill()

@@ -51,14 +51,14 @@ class World:
     def _begin(self, dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> Task:
         """The first attempt of a task instance, whose worker has started."""
         task = self._stateroom.task(dag_id, task_id, run_id, map_index)
-        start(self._stateroom, task, 4200)
+        start(self._client, task, 4200)
         return task
 
     def _retry(self, task: Task, delay: timedelta) -> Task:
         """The attempt after one that failed."""
         following = task.retry(delay)
         self._stateroom.clock.advance(delay)
-        start(self._stateroom, following, 4300)
+        start(self._client, following, 4300)
         return following
 
     def _time(self, seconds: float = 0) -> str:
@@ -163,7 +163,7 @@ class World:
         self._client.call("POST", "/_stateroom/references/check", json={})
 
 
-def start(stateroom: Stateroom, task: Task, pid: int) -> None:
+def start(client: StateroomClient, task: Task, pid: int) -> None:
     """Tell when an attempt's worker started, and where.
 
     :param pid: of its process.
@@ -174,11 +174,10 @@ def start(stateroom: Stateroom, task: Task, pid: int) -> None:
         "try_number": task.try_number,
         "max_tries": 2,
         "state": "running",
-        "start_date": to_text(stateroom.clock.now()),
+        "start_date": client.ask("GET", "/_stateroom/clock")["now"],
         "pid": pid,
         **_WORKER,
     }
-    client = StateroomClient(stateroom.url)
     client.call("PUT", "/_stateroom/fixture", json={"task_instances": [row]})
 
 
