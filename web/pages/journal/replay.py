@@ -54,6 +54,7 @@ class _Replay:
         for event in self._events:
             if event["parent"] is not None:
                 self._children.setdefault(event["parent"], []).append(event)
+        self._causes = {seq: events.event(g.namespace, seq) for seq in self._children}
         self._attempts: dict[int, str] = {}
         self._written = {event["seq"]: event for event in self._events if "value" in event}
 
@@ -158,10 +159,9 @@ def test_what_happened_to_{name}(begun):
 
     def _effect(self, event: Document) -> Iterator[str]:
         """Effects of the task's own calls come by themselves; those of others are written."""
-        parent = g.namespace.journal.events(after=event["parent"] - 1, limit=1)
-        cause = parent[0] if parent and parent[0]["seq"] == event["parent"] else None
         if event["op"] not in ("set", "delete"):
             return
+        cause = self._causes[event["parent"]]
         if cause is not None and cause["op"] not in _NAMESPACE:
             self._remember(event)
         elif cause is not None and cause["op"] == "clean":
@@ -197,10 +197,11 @@ def test_what_happened_to_{name}(begun):
         fault = self._fault(event)
         if fault is not None:
             yield fault
-        if self._is_lost(event):
+        is_superseded = event["status"] == 404 and event["outcome"] != KEY_NOT_FOUND
+        if fault is not None or is_superseded:
             yield f"with pytest.raises(StateError):\n    {call}"
-        elif (event["status"] or 200) >= 400 and event["outcome"] != KEY_NOT_FOUND:
-            yield f"# was refused: {event['status']} {_comment(event['note'] or '')}"
+        elif _is_refused(event):
+            yield _refusal(event)
             return
         else:
             yield self._expected(call, event)
@@ -267,16 +268,10 @@ def test_what_happened_to_{name}(begun):
                 return f"stateroom.faults.add({match}, status={child['status']}{after})"
         return None
 
-    def _is_lost(self, event: Document) -> bool:
-        """Whether the call raised: through a fault, or because its attempt was superseded."""
-        if self._fault(event) is not None:
-            return True
-        return bool(event["status"] == 404 and event["outcome"] != KEY_NOT_FOUND)
-
     def _api(self, event: Document) -> Iterator[str]:
         """What somebody else than an attempt did, through the accessor or a keyspace of an API."""
-        if (event["status"] or 200) >= 400 and event["outcome"] != KEY_NOT_FOUND:
-            yield f"# was refused: {event['status']} {_comment(event['note'] or '')}"
+        if _is_refused(event):
+            yield _refusal(event)
             return
         if isinstance(self._scope, AssetScope):
             call = self._text_of_call(f"stateroom.asset({self._scope.name!r})", event)
@@ -300,6 +295,14 @@ def test_what_happened_to_{name}(begun):
             self._state[event["key"]] = self._value(event)
         elif event["op"] == "delete":
             self._state.pop(event["key"], None)
+
+
+def _is_refused(event: Document) -> bool:
+    return (event["status"] or 200) >= 400 and event["outcome"] != KEY_NOT_FOUND
+
+
+def _refusal(event: Document) -> str:
+    return f"# was refused: {event['status']} {_comment(event['note'] or '')}"
 
 
 def _ahead(event: Document) -> float:
