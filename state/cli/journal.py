@@ -14,7 +14,7 @@ import click
 from ..errors import NotFound
 from ..model import fixture_files
 from ..model.events import OPS
-from ..model.scopes import AssetScope
+from ..model.scopes import AssetScope, label, scope_document, scope_from
 from ..signals import handle
 from ..terminal import printable, second
 from .shared.connection import as_json, connected
@@ -60,8 +60,6 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
 
     With --json each line is an event as the service sends it.
     """
-    from ..model.scopes import scope_document
-
     with connected() as client:
         scope = scope_if_any(client, where)
         filters: dict[str, Any] = {"op": op, "key": key, **scope_document(scope)}
@@ -205,8 +203,6 @@ def _moment(at: str) -> str:
 @scoped
 def explain(key: str, **where: Any) -> None:
     """Say when KEY expires and why it is readable; or why it is missing, and where it is."""
-    from ..model.scopes import scope_document
-
     parameters = {"key": key}
     with connected() as client:
         if where["ti_id"] is not None:
@@ -221,8 +217,6 @@ def explain(key: str, **where: Any) -> None:
     click.echo(printable(answer["sentence"]))
     near = answer["near"]
     if len(near) > 1:
-        from ..model.scopes import label, scope_from
-
         lines = [(label(scope_from(miss["scope"])), miss["key"], miss["why"]) for miss in near]
         click.echo("\n" + table(("SCOPE", "KEY", "WHY"), lines), color=True)
 
@@ -241,8 +235,6 @@ def history(key: str, moment: str | None, **where: Any) -> None:
 
     With --at, print the value at that moment; exit status 1 if there was none.
     """
-    from ..model.scopes import scope_document
-
     with connected() as client:
         scope = scope_of(client, where, key, exact=True)
         parameters = {**scope_document(scope), "key": key, "at": moment}

@@ -9,6 +9,7 @@ import click
 
 from ...errors import NotFound
 from ...model.names import check_name
+from ...model.scopes import label, scope_from
 from ...terminal import second
 from ...words import count
 from ..shared.connection import as_json, connected
@@ -156,7 +157,6 @@ def _sign(item: dict[str, Any]) -> str:
 
 def _line(sign: str, item: dict[str, Any], kind: str = "") -> tuple[str, ...]:
     from ...client.timeline import value_summary
-    from ...model.scopes import label, scope_from
 
     values = [item[name] for name in ("value", "before", "after") if name in item]
     scope = label(scope_from(item["scope"]))
@@ -165,8 +165,6 @@ def _line(sign: str, item: dict[str, Any], kind: str = "") -> tuple[str, ...]:
 
 
 def _line_of_attempt(item: dict[str, Any]) -> tuple[str, ...]:
-    from ...model.scopes import label, scope_from
-
     attempts = [item[name] for name in ("before", "after") if name in item]
     states = [f"attempt {each['try_number']} {each['state'] or 'none'}" for each in attempts]
     return _sign(item), label(scope_from(item["scope"])), "", " -> ".join(states)
