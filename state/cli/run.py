@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..model.scopes import RUN_ID, label
+from ..model.scopes import RUN_ID, TaskScope, label
 from ..run.environment import AIRFLOW_PYTHON
 from ..terminal import printable, shortened
 from .shared.connection import as_json, connected_or_private
 
 if TYPE_CHECKING:
-    from ..client.runs import Result
+    from ..client.runs import Result, Runs
 
 _GOOD = ("success", "skipped")
 _GROUPS = ("::group::", "::endgroup::")  # where Airflow's page of a log folds it
+_OF_SIGNALS = 128  # and the number of one: the exit status of a command that it has ended
 _WIDEST = 60  # columns of a value
 
 
@@ -82,6 +85,8 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
 
     The exit status is 0 if the task succeeded or was skipped, or is deferred with --no-trigger; and
     1 otherwise, also for a sensor that is up_for_reschedule: it has not found what it waits for.
+    After Ctrl-C it is 130, and after SIGTERM 143: the attempt has ended as after a heartbeat
+    timeout.
     """
     from ..client.runs import Runs
     from ..client.workers import HttpWorkers
@@ -101,6 +106,7 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
         _pairs("--conn ID=URI", options["connections"]),
     )
     show = None if as_json() else _show_record
+    begun: list[TaskScope] = []
     python = options["airflow_python"]
     if options["in_process"]:
         python = python_of(python)  # a process of it has the terminal, and not this one
@@ -117,14 +123,51 @@ def run_task(dag_file: str, task_id: str, **options: Any) -> None:
             options["in_process"],
             options["import_timeout"],
             show,
+            lambda scope, ti_id: begun.append(scope),
         )
-        result = runs.run(task, how)
+        with _interrupts(runs, begun):
+            result = runs.run(task, how)
     if as_json():
         click.echo(json.dumps(_document(result), indent=1))
     else:
         click.echo(_summary(result))
     is_stopped = result.state == "deferred" and not options["trigger"]
     sys.exit(result.state not in _GOOD and not is_stopped)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a run as Ctrl-C does."""
+
+
+@contextmanager
+def _interrupts(runs: Runs, begun: list[TaskScope]) -> Iterator[None]:
+    """Say how the task instance is left if the context is interrupted, and exit.
+
+    :param begun: the task instance, if its attempt has begun.
+    """
+
+    def terminate(number: int, frame: object) -> None:
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        click.echo(f"\ninterrupted: {_left(runs, begun)}", err=True)
+        number = signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT
+        sys.exit(_OF_SIGNALS + number)
+
+
+def _left(runs: Runs, begun: list[TaskScope]) -> str:
+    """How an interrupted run leaves its task instance."""
+    if not begun:
+        return "the task had not begun"
+    (scope,) = begun
+    state = runs.state(scope)
+    sentence = f"{label(scope)} is {state}"
+    if state == "up_for_retry":
+        sentence += "; the next run is its retry"
+    return sentence
 
 
 def _xcoms(texts: Iterable[str]) -> dict[str, Any]:

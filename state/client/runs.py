@@ -161,6 +161,7 @@ class Runs:
         def begin(scope: TaskScope, ti_id: str) -> None:
             self._on_attempt(scope)
             accesses.begin(scope, ti_id)
+            options.on_attempt(scope, ti_id)
 
         stream: AbstractContextManager[Any] = nullcontext()
         observed = replace(options, on_attempt=begin)

@@ -1,4 +1,4 @@
-"""Values as Airflow's Task SDK serializes them, for people: without the classes that they need."""
+"""Values as Airflow's Task SDK serializes them, read without the classes that they need."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def deserialized(key: str, value: Any) -> Any:
         raise UnreadableValue(key, str(error)) from None
     except RecursionError:
         raise UnreadableValue(key, "it is nested too deeply") from None
+
+
+def length(value: Any) -> int | None:
+    """How many members a collection has; None for another value."""
+    if isinstance(value, dict) and value.get(_CLASS) in _COLLECTIONS:
+        value = value.get(_DATA)
+    if isinstance(value, dict) and _CLASS in value:
+        return None
+    return len(value) if isinstance(value, list | tuple | dict) else None
 
 
 def _readable(value: Any) -> Any:

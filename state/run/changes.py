@@ -13,7 +13,7 @@ _JOURNAL = "/_stateroom/journal"
 _HISTORY = "/_stateroom/history"
 _PAGE = 1000  # events in one response
 _GIFTS = {  # what gives a run that which its task has not found
-    "get_xcom": "--xcom TASK=JSON (xcoms=)",
+    "get_xcom": "--xcom {task_id}=JSON (xcoms=)",
     "get_variable": "--var KEY=VALUE (variables=)",
     "get_connection": "--conn ID=URI (connections=)",
 }
@@ -109,4 +109,5 @@ def _missing(event: Document) -> str:
     sentence = event["note"] or f"{event['key']!r} not found"
     if event["op"] == "get_xcom" and event["key"] != "return_value":
         return sentence  # only a fixture gives it
-    return f"{sentence}; {_GIFTS[event['op']]} gives it"
+    gift = _GIFTS[event["op"]].format(**(event["scope"] or {}))
+    return f"{sentence}; {gift} gives it"

@@ -11,6 +11,7 @@ from typing import Any
 from ..model import log_records
 from ..model.scopes import TaskScope
 from ..tracebacks import traceback_of
+from .airflow_worker.processes import how_it_ended
 from .changes import Change, Key
 from .task import Record
 
@@ -86,19 +87,10 @@ def _exit(record: Record) -> str | None:
         if record.get("final_state") != "success":  # another process follows, or a trigger
             return None
         return "the process of the task ended with status 0 before it had reported a state"
-    if code > 0:
-        return f"the process of the task ended with status {code}"
     reason = ""
     if code == -signal.SIGKILL:
         reason = ", as the kernel does where memory is short"
-    return f"the process of the task was killed by {_signal(-code)}{reason}"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # most real-time signals have no name
-        return f"signal {number}"
+    return f"the process of the task {how_it_ended(code)}{reason}"
 
 
 def headline(log: list[Record]) -> str | None:

@@ -16,6 +16,7 @@ from . import attempts, changes, environment, register, workers
 from .airflow_worker.here import Here
 from .errors import DagNotImported, RunError, WorkerEnded
 from .log import Log
+from .mapping import check_map_index
 from .outcome import Outcome, error_of
 from .register import Attempt, Service
 from .task import Options, Record, Task
@@ -51,8 +52,11 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     variables = environment.of_worker(path, service.url, options.variables, options.import_timeout)
     with _ready(python, variables, path, options) as ready:
         dag_id = _dag_id(ready.dags, task, path)
-        facts = _facts(ready.dags[dag_id]["tasks"], task, dag_id)
+        tasks = ready.dags[dag_id]["tasks"]
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
+        _check_task_id(tasks, scope)
+        check_map_index(service, task, scope, tasks)
+        facts = tasks[task.task_id]
         register.needs(service, task, scope, ready.dags, shared)
         after = changes.last_event(service)
         attempt = register.attempt(service, task, scope, facts)
@@ -211,32 +215,11 @@ def _dag_id(dags: dict[str, Any], task: Task, path: str) -> str:
     return dag_id
 
 
-def _facts(tasks: dict[str, Any], task: Task, dag_id: str) -> dict[str, Any]:
-    """The facts of the task that is meant."""
-    if task.task_id not in tasks:
+def _check_task_id(tasks: dict[str, Any], scope: TaskScope) -> None:
+    if scope.task_id not in tasks:
         raise RunError(
-            f"the Dag {dag_id!r} has no task {task.task_id!r}; it has: {', '.join(tasks) or 'none'}"
-        )
-    facts: dict[str, Any] = tasks[task.task_id]
-    _check_map_index(facts, task)
-    return facts
-
-
-def _check_map_index(facts: dict[str, Any], task: Task) -> None:
-    length = facts["map_length"]
-    if facts["is_mapped"] and task.map_index < 0:
-        raise RunError(
-            f"the task {task.task_id!r} is mapped; say which of its task instances is to run: "
-            "--map-index 0 (map_index=0) for the first"
-        )
-    if not facts["is_mapped"] and task.map_index >= 0:
-        raise RunError(
-            f"the task {task.task_id!r} is not mapped; leave --map-index (map_index=) out"
-        )
-    if length is not None and task.map_index >= length:
-        raise RunError(
-            f"the task {task.task_id!r} has no map index {task.map_index}: it is mapped over "
-            f"{length} values, which begin at 0"
+            f"the Dag {scope.dag_id!r} has no task {scope.task_id!r}; it has: "
+            f"{', '.join(tasks) or 'none'}"
         )
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .airflow_worker.here import Here
+from .airflow_worker.processes import how_it_ended
 from .errors import AirflowNotFound, RunError, WorkerEnded
 
 IDLE = 300  # seconds until a kept worker ends
@@ -196,7 +197,7 @@ def attached(python: str, environ: Mapping[str, str]) -> Iterator[Job]:
     os.close(answers)
     try:
         with open(writer, "wb") as request_file, open(reader, "rb") as answer_file:
-            yield Job(answer_file, request_file, lambda: "see above")
+            yield Job(answer_file, request_file, lambda: f"it {how_it_ended(process.wait())}")
     finally:
         process.wait()
         if is_main:

@@ -43,6 +43,8 @@ def invoke(tmp_path, monkeypatch, served):
         (["--backend", "s3"], "unknown backend 's3'; use one of metastore, file, object, memory"),
         (["--backend", "memory"], "the memory backend ends with its process"),
         (["--backend", "file"], "the file backend needs its base: set STATEROOM_BACKEND_BASE"),
+        (["--run-id", "a/b"], "no run of Airflow has the id 'a/b': it is of letters, digits"),
+        (["--map-index", "-5"], "no task instance has the map index -5: it is 0 or more"),
         (["--airflow-python", "nowhere"], "there is no Python at 'nowhere'"),
     ],
 )

@@ -103,11 +103,14 @@ def command(client, options, request):
 
 
 @pytest.mark.parametrize("command", ["--keep", "--no-keep"], indirect=True)
-def test_an_interrupt_ends_the_attempt_and_keeps_its_log(client, command):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_ends_the_attempt_and_keeps_its_log(client, command, number, status):
     assert any("about to sleep" in line for line in command.stdout)
-    command.send_signal(signal.SIGINT)
-    command.communicate(timeout=30)
-    assert command.returncode != 0
+    command.send_signal(number)
+    output, _ = command.communicate(timeout=30)
+    assert command.returncode == status
+    sentence = "interrupted: attempts/sleeps is up_for_retry; the next run is its retry"
+    assert output.splitlines()[-1] == sentence
     facts = first_attempt(client, "sleeps")
     assert facts["state"] == "up_for_retry"
     assert "about to sleep" in log_of(client, facts["id"])

@@ -238,8 +238,9 @@ def test_an_interrupted_import_ends(namespace, options, notes, dag_file):
     )
     wait_for(lambda: notes.read_text() == "x", 60)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
-    assert process.returncode != 0
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert output.decode().splitlines()[-1] == "interrupted: the task had not begun"
 
 
 @pytest.mark.usefixtures("interruptible")

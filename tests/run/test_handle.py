@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("kept_airflow")]
 DAGS = Path(__file__).parent / "dags"
 ETL = DAGS / "etl.py"
 INPUTS = DAGS / "inputs.py"
+MAPPED = DAGS / "mapped.py"
 
 
 def test_a_retry_finds_the_job_of_the_first_attempt(stateroom):
@@ -105,6 +106,26 @@ def test_a_mapped_task_instance_is_run(stateroom):
 def test_a_mapped_task_without_a_map_index_says_what_to_do(stateroom):
     with pytest.raises(RunError, match="'double' is mapped; say which .* --map-index 0"):
         stateroom.run(INPUTS, "double")
+
+
+@pytest.mark.parametrize(
+    ("task_id", "length", "last"),
+    [
+        ("double", 3, "6"),
+        ("pairs", 2, "(2, 'b')"),
+        ("filled", 3, "(3, 0)"),
+        ("all", 6, "6"),
+        ("of_doubles", 3, "6"),
+        ("keywords", 3, "3"),
+    ],
+)
+def test_xcoms_decide_which_map_indices_there_are(stateroom, task_id, length, last):
+    xcoms = {"numbers": [1, 2, 3], "letters": ["a", "b"], "double": [2, 4, 6]}
+    result = stateroom.run(MAPPED, task_id, map_index=length - 1, xcoms=xcoms)
+    assert result.xcom == last
+    words = f"the task '{task_id}' has no map index {length}: it is mapped over {length} values"
+    with pytest.raises(RunError, match=words):
+        stateroom.run(MAPPED, task_id, map_index=length)
 
 
 @pytest.mark.parametrize(

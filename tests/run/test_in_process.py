@@ -85,6 +85,15 @@ def test_the_process_of_a_test_is_as_it_was_before(namespace, airflow_python, va
     assert any(record["event"] == "by logging: 7" for record in document["log"])
 
 
+def test_a_task_that_ends_its_process_is_told(namespace, airflow_python, variables):
+    command = [sys.executable, "-m", "state", "run", DAGS, "exits", "--in-process"]
+    command += ["--url", namespace.url, "--airflow-python", airflow_python]
+    answer = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
+    assert answer.returncode == 2
+    last = answer.stderr.splitlines()[-1]
+    assert last.endswith("the worker process ended while the task ran: it ended with status 3")
+
+
 def test_without_airflow_the_error_says_what_to_do(namespace):
     client = StateroomClient(namespace.url)
     with pytest.raises(AirflowNotFound, match="Leave in_process out"):

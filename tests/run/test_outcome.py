@@ -3,7 +3,7 @@
 import pytest
 
 from state.errors import ServiceError
-from state.model.scopes import TaskScope
+from state.model.scopes import TaskScope, scope_document
 from state.run import changes, outcome
 
 SCOPE = TaskScope("etl", "test", "load")
@@ -41,7 +41,7 @@ def test_what_a_task_gives_to_sys_exit_is_told(code):
     assert outcome.error_of("up_for_retry", log) == f"the task called sys.exit({code!r})"
 
 
-@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "the signal 40")])
 def test_the_signal_that_killed_a_process_is_named(number, name):
     error = outcome.error_of("failed", [{**ENDED, "exit_code": -number}])
     assert f"was killed by {name}" in error
@@ -122,7 +122,8 @@ def test_groups_without_a_bottom_are_cut():
 
 def read(op, key, note, status=404):
     """The event of a read."""
-    return {"op": op, "key": key, "note": note, "status": status}
+    scope = scope_document(TaskScope("inputs", "test", "double")) if op == "get_xcom" else None
+    return {"op": op, "scope": scope, "key": key, "note": note, "status": status}
 
 
 def test_what_was_not_found_is_said_once_with_how_to_give_it():
@@ -137,7 +138,7 @@ def test_what_was_not_found_is_said_once_with_how_to_give_it():
 def test_the_end_of_a_sequence_of_xcoms_is_not_missing():
     note = "XCom with key='return_value' offset={} not found for task 'double'"
     events = [read("get_xcom", "return_value", note.format(offset)) for offset in (0, 3)]
-    assert changes.missing_of(events) == [f"{note.format(0)}; --xcom TASK=JSON (xcoms=) gives it"]
+    assert changes.missing_of(events) == [f"{note.format(0)}; --xcom double=JSON (xcoms=) gives it"]
 
 
 def test_an_xcom_that_no_option_gives_is_missing_without_one():

@@ -213,7 +213,7 @@ def test_the_command_says_which_xcom_is_missing(namespace, airflow_python, tmp_p
     result = CliRunner().invoke(cli, [*arguments, *options], env=environ)
     error = result.output.partition("KeyError")[2]
     assert "not found for task 'numbers' in DAG run 'test'" in error
-    assert "--xcom TASK=JSON (xcoms=) gives it\n" in error
+    assert "--xcom numbers=JSON (xcoms=) gives it\n" in error
 
 
 def test_the_command_needs_no_service(airflow_python, monkeypatch):

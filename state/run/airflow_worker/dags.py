@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+from itertools import chain
 from typing import Any
 
 from . import isolated
@@ -87,7 +88,7 @@ def _task(task: Any) -> dict[str, Any]:
         "inlets": list(map(_asset, task.inlets or ())),
         "outlets": list(map(_asset, task.outlets or ())),
         "is_mapped": bool(expansions),
-        "map_length": _map_length(expansions),
+        "length": ["product", *chain.from_iterable(map(_lengths, expansions))],
         "multiple_outputs": bool(getattr(task, "multiple_outputs", False)),
         "deferral": _first_deferral(task),
     }
@@ -102,16 +103,34 @@ def _expansions(task: Any) -> list[Any]:
     return [getattr(each, "value", None) for each in inputs]
 
 
-def _map_length(expansions: list[Any]) -> int | None:
-    """How many task instances a mapped task has; None if XComs decide it, or for another task."""
-    length = 1
-    for value in expansions:
-        parts = value.values() if isinstance(value, dict) else [value]
-        for part in parts:
-            if not isinstance(part, list | tuple | dict):
-                return None
-            length *= len(part)
-    return length if expansions else None
+def _lengths(expansion: Any) -> list[Any]:
+    """How many values each argument of an expansion has; the product is the number of task
+    instances.
+    """
+    parts = expansion.values() if isinstance(expansion, dict) else [expansion]
+    return list(map(_length, parts))
+
+
+def _length(values: Any) -> Any:
+    """How many values there are: a number, the task whose return value decides it, or the name of a
+    rule for several, with the length of each; None if it cannot be said.
+    """
+    from airflow.sdk.definitions._internal.types import is_arg_set
+    from airflow.sdk.definitions.xcom_arg import ConcatXComArg, MapXComArg, PlainXComArg, ZipXComArg
+
+    if isinstance(values, list | tuple | dict):
+        return len(values)
+    if isinstance(values, PlainXComArg):
+        task = values.operator
+        return {"task_id": task.task_id, "is_mapped": bool(task.is_mapped)}
+    if isinstance(values, MapXComArg):
+        return _length(values.arg)
+    if isinstance(values, ConcatXComArg):
+        return ["concat", *map(_length, values.args)]
+    if isinstance(values, ZipXComArg):
+        rule = "zip_longest" if is_arg_set(values.fillvalue) else "zip"
+        return [rule, *map(_length, values.args)]
+    return None
 
 
 def _first_deferral(task: Any) -> dict[str, Any] | None:

@@ -59,7 +59,9 @@ def call(
         end_descendants()
     if result.endswith(b"\n"):
         return Ended(json.loads(result), None)
-    return Ended(None, None if status is None else how_it_ended(status))
+    if status is None:
+        return Ended(None, None)
+    return Ended(None, how_it_ended(os.waitstatus_to_exitcode(status)))
 
 
 def _call_and_exit(function: Callable[[int], Any], writers: dict[str, int]) -> None:

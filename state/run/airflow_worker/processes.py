@@ -78,11 +78,10 @@ def _descendants() -> list[int]:
     return found[1:]
 
 
-def how_it_ended(status: int) -> str:
-    """What a status of :func:`os.waitpid` says, such as ``was killed by SIGKILL``."""
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        if number in set(signal.Signals):
-            return f"was killed by {signal.Signals(number).name}"
-        return f"was killed by the signal {number}"
-    return f"ended with status {os.waitstatus_to_exitcode(status)}"
+def how_it_ended(code: int) -> str:
+    """What an exit code says, such as ``was killed by SIGKILL``; a negative one is of a signal."""
+    if code >= 0:
+        return f"ended with status {code}"
+    if -code in set(signal.Signals):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by the signal {-code}"

@@ -1,4 +1,4 @@
-"""A task with a breakpoint, one that logs in each way, and one whose file has a helper."""
+"""Tasks that stop at a breakpoint, log in each way, import a helper, or end their process."""
 
 import logging
 import os
@@ -42,6 +42,11 @@ def debugged():
             time.sleep(0.05)
         return notes.read_text().count("here")
 
+    @task
+    def exits():
+        os._exit(3)
+
+    exits()
     stops()
     logs()
     tells_modules()
