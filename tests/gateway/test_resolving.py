@@ -1,5 +1,6 @@
 """Resolving a reference for a person: each outcome, and what the ledger records."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,14 +95,17 @@ def test_a_reference_that_is_not_the_backends_is_not_read(desk, backend, word, m
     assert at.resolve().resolution.value == word
 
 
-def test_the_json_text_of_a_value_is_shown_and_no_backend_called(desk, monkeypatch):
+@pytest.mark.parametrize(("rows", "health"), [(3, "ok"), ("3" * 10_000, None)])
+def test_the_json_text_of_a_value_is_shown_and_no_backend_called(desk, monkeypatch, rows, health):
+    """A short text is in the ledger, a long one is not."""
     at = desk("PlainFolder")
-    keyspaces.task(at.namespace, SCOPE).set("report", {MARKER: '{"rows": 3}'})
+    text = json.dumps({"rows": rows})
+    keyspaces.task(at.namespace, SCOPE).set("report", {MARKER: text})
     monkeypatch.setattr(at.backend.hooks, "read", lambda *_: pytest.fail("it was read"))
     outcome = at.resolve()
     assert outcome.resolution is Resolution.OK
-    assert outcome.text == '{"rows": 3}'
-    assert at.row["health"] == "ok"
+    assert outcome.text == text
+    assert at.row["health"] == health
 
 
 def test_without_a_backend_nothing_is_resolved(start):

@@ -1,6 +1,7 @@
 """The pages as text: what stands on them, how lists are asked, what a form may do."""
 
 import html
+import json
 import re
 import shlex
 from datetime import datetime, timedelta, timezone
@@ -260,6 +261,14 @@ def test_the_past_of_a_reference_is_masked_too(world):
     earlier = world.get(f"{KEY}report&at={second}").get_data(as_text=True)
     assert "s3://" in history + compared
     assert "sesame" not in history + compared + earlier
+
+
+def test_a_long_json_text_in_an_envelope_is_shown(world):
+    """It is kind ``reference``, and has no row in the ledger."""
+    value = {"__airflow_state_ref__": json.dumps(["x" * 10_000])}
+    put(world, "long", value)
+    assert world.get(KEY + "long").status_code == 200
+    assert json.loads(world.get(RAW + "long").text) == value
 
 
 def test_the_raw_value_is_plain_text(world):

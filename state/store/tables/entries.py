@@ -60,13 +60,16 @@ def put_entry(
     """Create or overwrite an entry, and the ledger's row of its reference, inside the caller's
     transaction.
 
-    :param ref: the reference in its value, if the value is an envelope.
+    :param ref: the reference in its value, if the value is an envelope. One that is a long JSON
+        text names no object, and has no row in the ledger.
     :param writer: who is recorded in the ledger.
     :returns: the replaced reference, if there was one and no other row points at it.
     :raises ReferenceTooLong: for one of more than :data:`envelope.LONGEST` characters.
     """
     if ref is not None and len(ref) > envelope.LONGEST:
-        raise ReferenceTooLong(len(ref), envelope.LONGEST)
+        if not envelope.is_text(ref):
+            raise ReferenceTooLong(len(ref), envelope.LONGEST)
+        ref = None
     columns = entry._asdict()
     row = db.execute(_UPDATE, columns).fetchone()
     held = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from ...model import envelope, values
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from .lists import ASSET_SIDE, TASK_SIDE, Order, Search, conditions
@@ -74,8 +75,13 @@ def of_scope(
 
 
 def get(namespace: Namespace, scope_id: int, key: str) -> dict[str, Any] | None:
-    """One key, with its whole value as JSON ``text``; None if it does not exist."""
+    """One key, with its whole value as JSON ``text``; None if it does not exist.
+
+    The reference of an envelope around a long JSON text is not in the ledger, but in the value.
+    """
     sql = _FACTS.replace("SELECT ", "SELECT e.value AS text, ", 1)
     with namespace.database.reading() as db:
         row = row_as_dict(db, f"{sql} WHERE e.scope_id = ? AND e.key = ?", (scope_id, key))
+    if row and row["kind"] == "reference" and not row["ref"]:
+        row["ref"] = envelope.unwrap(values.loads(row["text"]))
     return row or None
