@@ -36,7 +36,7 @@ LAYERS = (
     ("state.cli",),
     ("state.demo",),
     ("state.testing",),
-    ("state.conformance",),
+    ("state.airflow", "state.conformance"),
     ("state.gateway", "state.client"),
     ("state.client.report",),
     ("state.client.stateroom",),
@@ -105,6 +105,7 @@ ONLY_IN = {
 }
 READ_THE_ENVIRONMENT = (
     "pytest_stateroom.py",
+    "state/airflow.py",  # of an Airflow process
     "state/cli/",
     "state/run/airflow_worker/",  # a program of its own
     "state/run/environment.py",  # what the task's process inherits
