@@ -18,7 +18,7 @@ from .task import Task
 _TASK_INSTANCES = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
 _ASSETS = "/_stateroom/assets"
-_FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+_CLEARED = ("success", "failed", "skipped", "upstream_failed", "removed", "deferred")
 Document = dict[str, Any]
 Tasks = Mapping[str, Document]  # the facts of a Dag's tasks, by their ids
 
@@ -259,7 +259,8 @@ def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> 
     """Queue the next attempt of a task instance, as a scheduler does.
 
     A sensor that waits for its reschedule date goes on with the attempt that it has. Running a
-    finished task instance once more gives it all its retries again, as clearing it does in Airflow.
+    task instance once more that has ended, or waits for its trigger, gives it all its retries
+    again, as clearing it does in Airflow.
 
     :param facts: of the task: its ``retries``, and the ``deferral`` from which it starts.
     """
@@ -273,7 +274,7 @@ def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> 
             body["try_number"] = task.try_number
         row = service.call("POST", _TASK_INSTANCES, json=body).json()
     max_tries = former.get("max_tries") or facts["retries"]
-    if state in _FINISHED:
+    if state in _CLEARED:
         max_tries = former["try_number"] + facts["retries"]
     new_state = "restarting" if state == "restarting" else "queued"
     if facts["deferral"] is not None:

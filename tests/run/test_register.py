@@ -187,8 +187,8 @@ def set_state(client, attempt, state):
     client.call("PUT", "/_stateroom/fixture", json={"task_instances": [row]})
 
 
-@pytest.mark.parametrize("state", ["success", "failed", "skipped"])
-def test_a_finished_task_gets_its_retries_again(client, state):
+@pytest.mark.parametrize("state", ["success", "failed", "skipped", "deferred"])
+def test_a_task_that_is_run_anew_gets_its_retries_again(client, state):
     attempt = queue(client)
     set_state(client, attempt, state)
     again = queue(client)
