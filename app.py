@@ -39,6 +39,10 @@ def create_app(
     for api in (execution, core, login, control, values, not_emulated, openapi):
         app.register_blueprint(api.bp)
     pages.register(app)
+    if options["upstream"]:
+        from web.proxy.start import front_of  # the one part that needs an HTTP client
+
+        app.front = front_of(app.wsgi_app, app.extensions["stateroom"])
     return app
 
 

@@ -37,7 +37,7 @@ StateOp = Literal[
     "set_rendered_map_index",
     "heartbeat",
 ]
-LaneName = Literal["slow", "backend", "waiting"]
+LaneName = Literal["slow", "backend", "waiting", "passed", "learning"]
 
 NO_BODY = (204, None)
 
@@ -45,6 +45,8 @@ NO_BODY = (204, None)
 SLOW: LaneName = "slow"  # counts, sorts, or writes many rows
 BACKEND: LaneName = "backend"  # calls the state backend
 WAITING: LaneName = "waiting"  # waits on purpose
+PASSED: LaneName = "passed"  # is passed on to an Airflow
+LEARNING: LaneName = "learning"  # asks an Airflow first what it is about
 
 BACKEND_ERRORS = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend
 

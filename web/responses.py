@@ -13,6 +13,11 @@ from flask import Response, request
 CUT = "stateroom.cut"
 NOTHING = -1  # not even a status line is sent
 
+
+class BrokenOff(Exception):
+    """An answer cannot be sent to its end; the connection is closed, so that its client sees it."""
+
+
 _BLOCK = 256 * 1024  # characters
 # characters; a longer answer is sent while it is read: without a Content-Length, and broken off at
 # what cannot be sent

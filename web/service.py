@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .keys import Keys
 
 PREFIX = NAMESPACE_PREFIX
+PAGES = "/_stateroom/pages"  # where the pages are in front of an Airflow, which has "/"
 NAMESPACE = "stateroom.namespace"  # in environ: the namespace that the path names, if it does
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from state import jwt_secret
 from state.errors import SettingError
@@ -159,6 +160,16 @@ def hosts(text: str) -> tuple[str, ...]:
     if not all(_HOST.fullmatch(name) for name in names):
         raise ValueError(text)
     return names
+
+
+def origin(text: str) -> str:
+    """The address of a server: scheme, host and port, without a path."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError(text)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(text)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def users(text: str) -> tuple[tuple[str, str], ...]:
@@ -325,6 +336,42 @@ SETTINGS: tuple[Setting, ...] = (
         "debug, info, warning or error",
         "What is logged to standard error: debug, info, warning or error.",
         metavar="LEVEL",
+    ),
+    Setting(
+        "upstream",
+        "STATEROOM_UPSTREAM",
+        None,
+        origin,
+        "an address such as http://airflow:8080, without a path",
+        "Airflow that gets every call which is not one on state; see docs/whole-airflow.md.",
+        metavar="URL",
+    ),
+    Setting(
+        "upstream_user",
+        "STATEROOM_UPSTREAM_USER",
+        None,
+        non_empty,
+        "a user's name",
+        "User as whom to ask that Airflow; by default a token is signed with the secret.",
+        metavar="NAME",
+    ),
+    Setting(
+        "upstream_timeout",
+        "STATEROOM_UPSTREAM_TIMEOUT",
+        60.0,
+        seconds,
+        "a number of seconds",
+        "Seconds that it may take to answer, and between two parts of an answer.",
+        metavar="SECONDS",
+    ),
+    Setting(
+        "upstream_password",
+        "STATEROOM_UPSTREAM_PASSWORD",
+        None,
+        non_empty,
+        "a password",
+        "Password of that user.",
+        option=False,
     ),
     Setting(
         "default_retention_days",

@@ -43,6 +43,7 @@ SECTIONS = {
     },
     "Service": {
         "serve": "Serve the APIs until stopped.",
+        "proxy": "Serve in front of a whole Airflow.",
         "ready": "Check whether the service is ready.",
         "token": "Print a token for a service with a secret.",
         "completion": "Print the completion of a shell.",

@@ -60,6 +60,7 @@ _WITHOUT_CONNECTION = (
     "completion",
     "demo",
     "exec",
+    "proxy",
     "serve",
     "token",
 )  # commands that call no service
@@ -180,6 +181,23 @@ def make_token(
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(arguments: tuple[str, ...]) -> None:
     """Serve the Execution API, the Core API and Stateroom's own until stopped."""
+    _run_service(arguments)
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def proxy(arguments: tuple[str, ...]) -> None:
+    """Serve in front of a whole Airflow: ``serve`` with --upstream."""
+    words = {argument.partition("=")[0] for argument in arguments}
+    if not words & {"--upstream", "-h", "--help"} and not os.environ.get("STATEROOM_UPSTREAM"):
+        raise click.UsageError("give --upstream, the address of an Airflow, or STATEROOM_UPSTREAM")
+    _run_service(arguments)
+
+
+def _run_service(arguments: tuple[str, ...]) -> None:
     program = str(service_path())  # the service is a program of its own: nothing here imports Flask
     sys.path.insert(0, str(service_path().parent))
     sys.argv = [program, *arguments]
@@ -218,7 +236,7 @@ def _health(timeout: float) -> tuple[str, Any]:
 
 for _command in (*entries.COMMANDS, *fixtures.COMMANDS):
     cli.add_command(_command)
-for _command in (check, completion, demo, execute, make_token, ready, serve):
+for _command in (check, completion, demo, execute, make_token, proxy, ready, serve):
     cli.add_command(_command)
 for _command in (clock, explain, history, journal, run_task):
     cli.add_command(_command)

@@ -17,7 +17,7 @@ from tests.support.space import Space
 from tests.support.world import SECRET
 
 ASSET = '{"assets": [{"id": 1, "name": "orders", "uri": "u"}]}'
-APART = {"check", "completion", "demo", "exec", "serve", "token"}
+APART = {"check", "completion", "demo", "exec", "proxy", "serve", "token"}
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ LAYERS = (
     ("pytest_stateroom",),
     ("stateroom_command",),
     ("web.server",),
-    ("web.pages",),
+    ("web.pages", "web.proxy"),
     ("web.api.control", "web.api.not_emulated", "web.api.openapi"),
     ("web.api.core", "web.api.execution", "web.api.login"),
     ("web.api",),  # asset_filters, entry_json
@@ -99,6 +99,7 @@ ONLY_IN = {
     "sqlite3": ("state/store/",),
     "sqlite_utils": ("state/store/",),
     "requests": ("state/client/http.py",),
+    "urllib3": ("state/client/http.py", "web/proxy/upstream.py"),
     "rich": ("state/cli/shared/tables.py",),
     "jwt": ("state/model/tokens.py",),
     "apispec": ("web/api/openapi.py",),
@@ -380,4 +381,4 @@ def test_the_service_starts_without_what_it_does_not_need():
     call = [sys.executable, "-c", program]
     modules = subprocess.check_output(call, cwd=ROOT, text=True).split()
     assert "app" in modules
-    assert not {"requests", "apispec", "asyncio", "jwt"} & set(modules)
+    assert not {"requests", "urllib3", "apispec", "asyncio", "jwt"} & set(modules)

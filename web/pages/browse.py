@@ -18,7 +18,7 @@ from ..service import PREFIX
 from . import session, task
 from .examples import set_command
 from .forms import default_at
-from .urls import ROWS, here, key_url, number, one_of, owner_args, owner_url, read, to
+from .urls import ROWS, address, here, key_url, number, one_of, owner_args, owner_url, read, to
 
 bp = Blueprint("browse", __name__)
 _LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.matching}
@@ -46,7 +46,7 @@ def common() -> dict[str, Any]:
         "take_message": session.take_message,
         "needs_login": session.needs_login(),
         "is_logged_in": session.is_logged_in(),
-        "origin": request.root_url.rstrip("/"),
+        "origin": address(),
     }
 
 

@@ -7,7 +7,9 @@ import shlex
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from flask import g, request
+from flask import g
+
+from .urls import address
 
 _LONGEST = 600  # characters of a value in a line
 
@@ -47,12 +49,11 @@ def recipe(
         call = _gateway(verb, owner, str(key), text, more)
     else:
         call = _core(verb, owner, key, text, more)
-    address = request.root_url.rstrip("/")
-    arguments = f'"{address}"'
+    arguments = f'"{address()}"'
     if needs_token:
         arguments += ", token"
     return {
-        "curl": _curl(verb, address, call, text, needs_token),
+        "curl": _curl(verb, address(), call, text, needs_token),
         "python": f"StateroomClient({arguments}).{call.client_call}",
     }
 
@@ -60,7 +61,7 @@ def recipe(
 def set_command(owner: dict[str, Any]) -> str:
     """The command that stores a first key of a task instance."""
     parts = ["stateroom", "set", "cursor", '{"page": 1}', "--url"]
-    parts.append(request.root_url.rstrip("/"))
+    parts.append(address())
     for name in ("dag", "run", "task"):
         parts += [f"--{name}", owner[f"{name}_id"]]
     if owner["map_index"] != -1:

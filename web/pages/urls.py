@@ -11,6 +11,7 @@ from flask import request
 from state.store.views.lists import ONLY, SORTS, Order, Search, order
 
 from ..errors import Refused
+from ..service import PAGES
 
 ROWS = 50  # of one page
 _COUNTED = ("keys", "updated_at", *ONLY)
@@ -97,6 +98,11 @@ def here(**changes: Any) -> str:
     args = request.args.to_dict()
     args.pop("page", None)
     return to(request.path, **{**args, **changes})
+
+
+def address() -> str:
+    """The address of this namespace's APIs."""
+    return request.root_url.rstrip("/").replace(PAGES, "", 1)
 
 
 def to(path: str, /, **args: Any) -> str:

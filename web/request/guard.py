@@ -30,7 +30,7 @@ def check_request() -> None:
     service: Service = current_app.extensions["stateroom"]
     g.service = service
     host = environ.get("HTTP_HOST")
-    if host and not _is_allowed(host, service.allowed_hosts):
+    if host and not is_allowed(host, service.allowed_hosts):
         message = f"the host {host!r} is not allowed; name it with --allow-host"
         raise Refused(421, message, "host_not_allowed")
     if environ["REQUEST_METHOD"] not in _SAFE:
@@ -53,7 +53,8 @@ def _check_origin(environ: dict[str, Any], host: str | None) -> None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _is_allowed(host: str, allowed: frozenset[str]) -> bool:
+def is_allowed(host: str, allowed: frozenset[str]) -> bool:
+    """Whether a request may name this host: no foreign name server can point it here."""
     name = _host_name(host)
     if name == "localhost" or name.endswith(".localhost") or name in allowed:
         return True

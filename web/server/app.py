@@ -12,10 +12,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, MapAdapter, Rule
 
 from ..apis import AIRFLOW_PATHS
-from ..service import NAMESPACE, PREFIX
+from ..service import NAMESPACE, PAGES, PREFIX
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from ..proxy.front import Front
 
 _REMEMBERED = 4096  # paths
 _LONG = 300  # letters; longer paths are looked up each time
@@ -59,6 +61,10 @@ class PageSessions(SecureCookieSessionInterface):
         port = request.environ.get("HTTP_HOST", "").rpartition(":")[2]
         return f"stateroom-{port}".rstrip("-")
 
+    def get_cookie_path(self, app: Flask) -> str:
+        """All paths, or those of the pages, so that an Airflow behind them is not sent it."""
+        return PAGES if request.root_path.startswith(PAGES) else "/"
+
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.scheme == "https"
 
@@ -81,10 +87,12 @@ class App(Flask):
     :param answer_unrouted: answers a request that no rule matches; None for Flask's own error.
     :param answer_with_faults: answers a request of a namespace that has faults; it is given the
         call of the view.
+    :ivar front: what passes calls on to an Airflow; None where there is none behind it.
     """
 
     url_map_class = Routes
     session_interface = PageSessions()
+    front: Front | None = None
 
     def __init__(
         self,
@@ -97,6 +105,11 @@ class App(Flask):
         self._answer_with_faults = answer_with_faults
         # Flask looks at each function of each request anew
         vars(self)["ensure_sync"] = functools.cache(super().ensure_sync)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self.front is not None:
+            return self.front(environ, start_response)
+        return super().__call__(environ, start_response)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PREFIX):

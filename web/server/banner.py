@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from state import __version__
@@ -15,23 +16,37 @@ from state.store import fixtures
 from state.store.database.connections import MEMORY
 from state.words import count
 
-from ..service import Service
+from ..errors import Refused
+from ..service import PAGES, Service
 from ..settings import is_loopback
+
+if TYPE_CHECKING:
+    from ..proxy.front import Front
 
 _WIDTH = 80  # columns
 _MARGIN = 12  # of them for the labels
+_TRIED = ("3.3.2",)  # versions of Airflow
+_UNSEEN = (
+    "Airflow's command line, the scheduler's own passes, the triggerer; their state "
+    "stays in Airflow without state.airflow.StateroomBackend (docs/whole-airflow.md)"
+)
 _RARE = ("variable", "connection")  # counted only where there are any
 
 
-def banner(service: Service, url: str, existed: bool, command: str) -> str:
+def banner(
+    service: Service, url: str, existed: bool, command: str, front: Front | None = None
+) -> str:
     """The service's address, contents and access, and commands to try next.
 
     :param existed: whether the database file existed before.
     :param command: what runs the command line, from :func:`stateroom`.
+    :param front: what passes calls on to an Airflow, if there is one behind the service.
     """
+    pages = "/" if front is None else f"{PAGES}/"
     rows = [
         ("address", f"{url}  (workers: {url}/execution/)"),
-        ("page", f"{url}/  in a browser"),
+        *_upstream(front),
+        ("page", f"{url}{pages}  in a browser"),
         ("database", _database(service, existed)),
         *[("note", _wrapped(note)) for note in service.store.notes],
         ("holds", _counts(service)),
@@ -42,6 +57,21 @@ def banner(service: Service, url: str, existed: bool, command: str) -> str:
     lines += [_row(label, text) for label, text in rows]
     lines += [_row("try", call) for call in _examples(service, url, command)]
     return "\n".join([*lines, _row("stop", "Ctrl-C")])
+
+
+def _upstream(front: Front | None) -> list[tuple[str, str]]:
+    """The Airflow behind the service, and what of it passes by unseen."""
+    if front is None:
+        return []
+    where = front.upstream.url
+    try:
+        version = front.upstream.version()
+    except Refused as error:
+        return [("upstream", _wrapped(f"{error}; calls that are passed on fail until it does"))]
+    text = f"Airflow {version} at {where}, which gets all calls but those on state"
+    if not version.startswith(_TRIED):
+        text += f"; tried with {' and '.join(_TRIED)} only"
+    return [("upstream", _wrapped(text)), ("unseen", _wrapped(_UNSEEN))]
 
 
 def _wrapped(text: str) -> str:

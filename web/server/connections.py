@@ -23,7 +23,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
-from ..responses import CUT, NOTHING
+from ..responses import CUT, NOTHING, BrokenOff
 
 log = logging.getLogger("stateroom")
 RETRY_AFTER = 1  # seconds
@@ -48,7 +48,21 @@ class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
     """
 
     wrote_header: bool
+    close_on_finish: bool
     environ: dict[str, Any] | None
+
+    def service(self) -> None:
+        try:
+            super().service()
+        except BrokenOff as error:
+            log.warning("%s %s: %s", self.request.command, self.request.path, error)
+            self.close_on_finish = True
+
+    def finish(self) -> None:
+        if self.request.command == "HEAD" and not self.wrote_header:
+            self.write(b"")
+        if self.request.command != "HEAD":  # no body, so no last chunk of one
+            super().finish()
 
     def set_close_on_finish(self) -> None:
         # waitress 3.0.2 closes after every 204, because it finds no Content-Length in it

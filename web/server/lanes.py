@@ -5,7 +5,8 @@ take long goes to the slow lane, whose queue is bounded. A call of the state bac
 waits on purpose (for the journal, or because of a fault), goes to a lane without a queue: where its
 threads are busy, the call is refused. Short writes have a lane apart from short reads, because they
 wait for each other and for the transaction of a long call. So long, stuck or waiting calls never
-delay short ones, and no write delays a read.
+delay short ones, and no write delays a read. What is passed on to an Airflow, and what has to ask
+one, has lanes of its own too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from state.store.database.budget import BUDGET, OverBudget
 from state.store.tables.namespaces import DEFAULT
 
 from .. import faults
-from ..operation import BACKEND, SLOW, WAITING, LaneName, Operation
+from ..operation import BACKEND, LEARNING, PASSED, SLOW, WAITING, LaneName, Operation
+from ..proxy import routes
 from ..service import PREFIX, service_of
 from .app import App
 
@@ -34,6 +36,8 @@ SLOW_THREADS = 4
 SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 WAITING_THREADS = 64
+PASSED_THREADS = 64
+LEARNING_THREADS = 8
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 SHORT_VALUE = 256 * 1024  # bytes of values that a call may read where the sockets are read
 LONG_CALL = 0.01  # seconds; calls of a path that took longer go to their lane for a while
@@ -47,10 +51,23 @@ def lane_of(app: App) -> LaneOf:
     """Name the lane of each call of an app, as its view says it.
 
     Where a namespace has faults, its calls on state and those of its backend may wait because of
-    them, so that they take the lane of the calls that wait on purpose.
+    them, so that they take the lane of the calls that wait on purpose. In front of an Airflow,
+    calls that are passed on have a lane, and calls on state that must ask it have another one.
     """
+    front = app.front
 
     def lane(method: str, path: str, query: str) -> LaneName | None:
+        if front is None:
+            return own_lane(method, path, query)
+        if not routes.is_own(path):
+            return PASSED
+        path = routes.below_pages(path) or path
+        name = own_lane(method, path, query)
+        if name is None and front.must_ask(method, path, query):
+            return LEARNING
+        return name
+
+    def own_lane(method: str, path: str, query: str) -> LaneName | None:
         namespace = DEFAULT
         if path.startswith(PREFIX):
             namespace, _, rest = path.removeprefix(PREFIX).partition("/")
@@ -160,7 +177,15 @@ class Lanes:
         self.slow = Lane("slow", SLOW_THREADS, SLOW_QUEUE)
         self.backend = Lane("values", BACKEND_THREADS, 0)
         self.waiting = Lane("waiting", WAITING_THREADS, 0)
-        self._named = {SLOW: self.slow, BACKEND: self.backend, WAITING: self.waiting}
+        self.passed = Lane("passed", PASSED_THREADS)
+        self.learning = Lane("learning", LEARNING_THREADS)
+        self._named = {
+            SLOW: self.slow,
+            BACKEND: self.backend,
+            WAITING: self.waiting,
+            PASSED: self.passed,
+            LEARNING: self.learning,
+        }
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
@@ -224,7 +249,7 @@ class Lanes:
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """Let running calls end, for ``timeout`` seconds in all; drop the waiting ones."""
-        lanes = (self.reads, self.writes, self.slow, self.backend, self.waiting)
+        lanes = (self.reads, self.writes, *self._named.values())
         for lane in lanes:
             lane.stop()
         deadline = time.monotonic() + timeout

@@ -120,7 +120,7 @@ def _serve(create_app: CreateApp, values: dict[str, Any]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             handle(number, lambda *_: sys.exit(0))
         service.store.announce(server.url)
-        click.echo(banner(service, server.url, existed, stateroom()))
+        click.echo(banner(service, server.url, existed, stateroom(), app.front))
         gc.freeze()  # collecting the objects made at start would halt all requests for 30 ms
         gc.enable()  # app.py disables it
         click.echo(READY + server.url)

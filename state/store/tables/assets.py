@@ -116,6 +116,15 @@ def put_asset(
     return put_asset_scope(db, namespace.ns, pk, asset["name"], asset["id"])
 
 
+def deactivate_others(db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any]) -> None:
+    """Deactivate the assets that have the name or the uri of another one by now."""
+    for member in ("name", "uri"):
+        db.execute(
+            f"UPDATE assets SET active = 0 WHERE ns = ? AND {member} = ? AND active AND id <> ?",
+            (namespace.ns, asset[member], asset["id"]),
+        )
+
+
 def _check_unique(
     db: sqlite3.Connection, namespace: Namespace, asset: dict[str, Any], where: str
 ) -> None:

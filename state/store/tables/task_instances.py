@@ -114,6 +114,21 @@ def put_attempt(
     return int(row["try_number"])
 
 
+def rename_next_attempt(
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int, ti_id: str
+) -> bool:
+    """Give the attempt that a retry has made the id that an Airflow has for it; False if there is
+    none, or if the id is another attempt's.
+    """
+    renamed = db.execute(
+        """UPDATE task_instances SET id = :id WHERE scope_id = :scope_id
+        AND superseded_at IS NULL AND state = 'up_for_retry' AND id <> :id
+        AND NOT EXISTS (SELECT 1 FROM task_instances WHERE ns = :ns AND id = :id)""",
+        {"id": ti_id, "scope_id": scope_id, "ns": namespace.ns},
+    )
+    return bool(renamed.rowcount)
+
+
 def put_former_attempt(
     db: sqlite3.Connection, namespace: Namespace, scope_id: int, attempt: dict[str, Any]
 ) -> None:

@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from flask import g, request
+from flask import g
 
 from state.errors import NotFound
 from state.model.scopes import scope_from
 from state.store.views import history
 
 from ..examples import recipe
+from ..urls import address
 from . import replay
 
 Row = dict[str, Any]
@@ -42,7 +43,7 @@ def curl(event: Row) -> str:
     lines = _again(event)
     if lines is not None:
         return lines["curl"]
-    url = f"{_address()}/_stateroom/journal?after={event['seq'] - 1}&limit=1"
+    url = f"{address()}/_stateroom/journal?after={event['seq'] - 1}&limit=1"
     line = f"curl {shlex.quote(url)}"
     if g.service.keys.guards_control:
         line += ' -H "Authorization: Bearer $STATEROOM_TOKEN"'
@@ -54,14 +55,10 @@ def python(event: Row) -> str:
     lines = _again(event)
     if lines is not None:
         return lines["python"]
-    arguments = json.dumps(_address())
+    arguments = json.dumps(address())
     if g.service.keys.guards_control:
         arguments += ", token=token"
     return f"Stateroom({arguments}).journal.event({event['seq']})"
-
-
-def _address() -> str:
-    return request.root_url.rstrip("/")
 
 
 def test(event: Row) -> str:
