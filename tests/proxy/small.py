@@ -14,7 +14,7 @@ class Upstream:
     """A served Flask app.
 
     :ivar requests: the headers of each request, and the length of its body.
-    :ivar go: lets the second half of ``/halves`` be sent.
+    :ivar go: lets the second half of ``/halves`` be sent, and ``/waits``.
     """
 
     def __init__(self):
@@ -23,7 +23,15 @@ class Upstream:
         self.app = Flask("upstream")
         self.app.url_map.merge_slashes = False
         methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-        for view in (self.echo, self.cookies, self.halves, self.broken, self.redirect, self.slow):
+        for view in (
+            self.echo,
+            self.cookies,
+            self.halves,
+            self.broken,
+            self.redirect,
+            self.slow,
+            self.waits,
+        ):
             rule = f"/{view.__name__}"
             self.app.add_url_rule(rule, view.__name__, view, methods=methods)
         self.app.add_url_rule("/echo/<path:rest>", "rest", self.echo)
@@ -60,6 +68,10 @@ class Upstream:
 
     def redirect(self):
         return Response(status=307, headers={"Location": request.args["to"]})
+
+    def waits(self):
+        assert self.go.wait(PATIENCE)
+        return "now"
 
     def slow(self):
         time.sleep(float(request.args["seconds"]))

@@ -211,6 +211,21 @@ def test_an_asset_is_known_with_airflows_id_once_it_is_named(worker, client, by)
     assert entry["last_updated_by"]["task_id"] == "mapped"
 
 
+def test_the_writer_of_an_asset_is_asked_for_too(worker, client):
+    worker.run()
+    client.post("/_stateroom/reset", headers=admin())
+    path = "/execution/store/asset/by-name/value?name=orders&key=watermark"
+    assert worker.call("PUT", path, value=1).status_code == 204
+    assert attempts(client) == [(TI, 1, "running")]
+
+
+def test_a_report_of_an_unknown_task_takes_effect(worker, client):
+    worker.run()
+    client.post("/_stateroom/reset", headers=admin())
+    assert worker.report("state", SUCCEEDS).status_code == 204
+    assert attempts(client) == [(TI, 1, "success")]
+
+
 def test_an_asset_is_known_by_its_id_too(client):
     answer = client.get("/api/v2/assets/7/state-store", headers=admin())
     assert answer.json == {"asset_state_store": [], "total_entries": 0}

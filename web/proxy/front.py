@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from state.errors import StateError
+from state.model import tokens
 
 from ..error_bodies import control_body
 from ..errors import Refused, status_of
@@ -40,7 +41,9 @@ class Front:
         self._effects = effects.Effects(service, upstream, self._learning, app)
 
     def must_ask(self, method: str, path: str, query: str) -> bool:
-        """Whether the upstream is to be asked what a call on state is about."""
+        """Whether the upstream may have to be asked what a call on state is about."""
+        if routes.is_written_by_a_task(method, path):  # its writer is in its token only
+            return True
         subject = routes.subject_of(method, path, query)
         return subject is not None and not self._learning.is_remembered(subject)
 
@@ -63,15 +66,27 @@ class Front:
         subject = routes.subject_of(method, path, environ.get("QUERY_STRING", ""))
         if subject is not None:
             self._learning.learn(subject)
+        if routes.is_written_by_a_task(method, path):
+            self._learn_writer(environ)
         answer = self._app(environ, start_response)
         if routes.changes_what_is_known(method, path):
             self._learning.forget()
         return answer
 
+    def _learn_writer(self, environ: WSGIEnvironment) -> None:
+        """Learn of the task whose token a call has; whether it is valid is checked later."""
+        token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2]
+        writer = routes.attempt(tokens.unverified(token.strip()).get("sub"))
+        if writer is not None:
+            self._learning.learn(writer)
+
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _check(environ, self._hosts)
         method = environ["REQUEST_METHOD"]
         take_effect = self._effects.of(method, environ["PATH_INFO"])
+        reporter = routes.reporter_of(method, environ["PATH_INFO"])
+        if reporter is not None:
+            self._learning.try_to_learn(reporter)
         body: Any = environ["wsgi.input"]
         if take_effect is not None:
             body = body.read()

@@ -12,6 +12,7 @@ from state.store import keyspaces, whole_airflow
 from state.store.keyspaces import Keyspace
 from state.store.namespace import Namespace
 
+from ..errors import Refused
 from ..service import Service
 from .routes import Subject
 from .upstream import Upstream, segment
@@ -63,6 +64,13 @@ class Learning:
                 return
         _remember(self._known)
         self._known.add(subject)
+
+    def try_to_learn(self, subject: Subject) -> None:
+        """Like :meth:`learn`, for a call that is passed on in any case."""
+        try:
+            self.learn(subject)
+        except Refused as error:
+            log.warning("%s", error)
 
     def is_known(self, ti_id: str) -> bool:
         """Whether a current attempt has this id."""

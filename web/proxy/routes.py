@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 from urllib.parse import parse_qs
+from uuid import UUID
 
 from schemas.fields.airflow import canonical_uuid
 
@@ -17,6 +18,7 @@ _STORE = "/state-store(?:/.+)?"
 _CORE_TASK = re.compile(_TASK + _STORE, re.DOTALL)
 _CORE_ASSET = re.compile("/api/v2/assets/(?P<asset_id>[^/]+)" + _STORE, re.DOTALL)
 _ATTEMPT = re.compile(r"/execution/store/ti/(?P<ti_id>[^/]+)(?:/.+)?", re.DOTALL)
+_REPORT = re.compile("/execution/task-instances/(?P<ti_id>[^/]+)/state")
 _BY = re.compile(r"/execution/store/asset/by-(?P<by>name|uri)/(?:value|clear)")
 _READS = ("GET", "HEAD", "OPTIONS")
 
@@ -57,6 +59,27 @@ def changes_what_is_known(method: str, path: str) -> bool:
     return path.startswith(_CONTROL) and method not in _READS
 
 
+def is_written_by_a_task(method: str, path: str) -> bool:
+    """Whether a call writes state of an asset, whose writer is the task of the caller's token."""
+    return method == "PUT" and path.startswith(f"{_EXECUTION}asset/")
+
+
+def reporter_of(method: str, path: str) -> Subject | None:
+    """The attempt that reports its state; None for any other call."""
+    match = _REPORT.fullmatch(path)
+    if match is None or method != "PATCH":
+        return None
+    return attempt(match["ti_id"])
+
+
+def attempt(ti_id: object) -> Subject | None:
+    """An attempt, or None for what is no id of one; a watcher's is the nil UUID."""
+    text = canonical_uuid(ti_id)
+    if text is None or not UUID(text).int:
+        return None
+    return Subject("attempt", (text,))
+
+
 def subject_of(method: str, path: str, query: str) -> Subject | None:
     """What a call on state is about, if it needs to be known here; None for any other call.
 
@@ -64,8 +87,7 @@ def subject_of(method: str, path: str, query: str) -> Subject | None:
     """
     path = _text(path)
     if match := _ATTEMPT.fullmatch(path):
-        ti_id = canonical_uuid(match["ti_id"])
-        return None if ti_id is None else Subject("attempt", (ti_id,))
+        return attempt(match["ti_id"])
     if match := _BY.fullmatch(path):
         names = parse_qs(_text(query)).get(match["by"])
         return Subject(match["by"], (names[0],)) if names else None
