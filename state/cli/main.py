@@ -190,7 +190,7 @@ def serve(arguments: tuple[str, ...]) -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def proxy(arguments: tuple[str, ...]) -> None:
-    """Serve in front of a whole Airflow: ``serve`` with --upstream."""
+    """Serve in front of a whole Airflow: `serve` with --upstream."""
     words = {argument.partition("=")[0] for argument in arguments}
     if not words & {"--upstream", "-h", "--help"} and not os.environ.get("STATEROOM_UPSTREAM"):
         raise click.UsageError("give --upstream, the address of an Airflow, or STATEROOM_UPSTREAM")

@@ -53,6 +53,13 @@ def test_headers_are_passed_on_but_those_of_a_connection(proxy, upstream, upstre
     assert "TE" not in headers
 
 
+def test_an_answer_that_is_read_here_is_not_compressed(proxy, upstream):
+    for path in ("/echo", "/execution/task-instances/1/run"):
+        requests.patch(proxy.url + path, headers={"Accept-Encoding": "gzip"})
+    encodings = [headers["Accept-Encoding"] for headers, _ in upstream.requests]
+    assert encodings == ["gzip", "identity"]
+
+
 def test_a_request_without_a_body_says_so(proxy, upstream, connect):
     connect(proxy).send("POST", "/echo").answer()
     headers, length = upstream.requests[-1]

@@ -47,8 +47,9 @@ def proxy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     with contextlib.ExitStack() as stack:
         api_server = stack.enter_context(airflow(airflow_venv(), folder))
-        options = ["--db", ":memory:", "--upstream", api_server.url, "--jwt-secret", SECRET]
-        proxy = stack.enter_context(ServerProcess(options))
+        options = ["--db", str(folder / "proxy.db"), "--upstream", api_server.url]
+        proxy = stack.enter_context(ServerProcess([*options, "--jwt-secret", SECRET]))
+        proxy.options = options
         home = folder / "airflow"
         shutil.copy(DAGS / "etl.py", home / "dags")
         environ = {
@@ -58,29 +59,39 @@ def proxy(tmp_path_factory):
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{proxy.url}/execution/",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
             "AIRFLOW__API_AUTH__JWT_SECRET": SECRET,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
             "PYTHONWARNINGS": "ignore",
         }
-        stack.enter_context(process(home, environ, "dag-processor"))
-        stack.enter_context(process(home, environ, "scheduler", "--skip-serve-logs"))
+        stack.enter_context(process(folder, environ, "dag-processor"))
+        stack.enter_context(process(folder, environ, "scheduler", "--skip-serve-logs"))
         yield proxy
 
 
 @pytest.fixture(scope="module")
 def run(proxy):
     """The id of a run of the Dag that has ended with success."""
-    wait_for(lambda: core(proxy, "/api/v2/dags/etl").status_code == 200, MINUTE)
-    answer = core(proxy, RUNS, "POST", json={"logical_date": None})
-    assert answer.status_code == 200, answer.text
-    run_id = answer.json()["dag_run_id"]
+    run_id = trigger(proxy, "etl")
+    wait_until_success(proxy, "etl", run_id)
+    return run_id
 
+
+def trigger(proxy, dag_id):
+    """Begin a run of a Dag, once Airflow knows it; returns the run's id."""
+    path = f"/api/v2/dags/{dag_id}"
+    wait_for(lambda: core(proxy, path).status_code == 200, MINUTE)
+    answer = core(proxy, f"{path}/dagRuns", "POST", json={"logical_date": None})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["dag_run_id"]
+
+
+def wait_until_success(proxy, dag_id, run_id):
     def state():
-        return core(proxy, f"{RUNS}/{run_id}").json()["state"]
+        return core(proxy, f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").json()["state"]
 
     wait_for(lambda: state() in ("success", "failed"), 2 * MINUTE, state)
     assert state() == "success"
-    return run_id
 
 
 @pytest.fixture
@@ -130,9 +141,9 @@ def test_marking_and_clearing_change_the_attempts_here_too(run, proxy, stateroom
     path = f"{RUNS}/{run}/taskInstances/submit"
     assert core(proxy, path, "PATCH", json={"new_state": "failed"}).status_code == 200
     assert attempt(stateroom, "submit")["state"] == "failed"
-    config = {"config": {"clear_on_success": True}}
-    core(proxy, "/_stateroom/fixture", "PUT", json=config)
+    clear_on_success(proxy, True)
     assert core(proxy, path, "PATCH", json={"new_state": "success"}).status_code == 200
+    clear_on_success(proxy, False)
     assert attempt(stateroom, "submit")["state"] == "success"
     assert f"etl/submit @ {run}" not in stateroom.state
     former = attempt(stateroom, "load")
@@ -145,6 +156,11 @@ def test_marking_and_clearing_change_the_attempts_here_too(run, proxy, stateroom
     assert stateroom.state[f"etl/load[0] @ {run}"] == {"page": 1}
 
 
+def clear_on_success(proxy, is_set):
+    config = {"config": {"clear_on_success": is_set}}
+    assert core(proxy, "/_stateroom/fixture", "PUT", json=config).status_code == 204
+
+
 def attempt(stateroom, task_id):
     rows = stateroom.document()["task_instances"]
     return next(row for row in rows if row["task_id"] == task_id)
@@ -155,3 +171,18 @@ def test_a_deleted_run_has_no_state_here_either(run, proxy, stateroom):
     assert stateroom.document()["dag_runs"] == []
     assert stateroom.document()["task_state_store"] == []
     assert "deleted" in stateroom.journal.calls("clear")[-1].note
+
+
+def test_a_killed_proxy_loses_no_acknowledged_write(proxy, stateroom):
+    run_id = trigger(proxy, "counts")
+    name = f"counts/count @ {run_id}"
+    wait_for(lambda: stateroom.state.get(name, {}).get("number", 0) > 3, MINUTE)
+    proxy.process.kill()
+    proxy.process.wait(MINUTE)
+    port = proxy.url.rpartition(":")[2]
+    with ServerProcess([*proxy.options, "--jwt-secret", SECRET, "--port", port]) as restarted:
+        wait_until_success(restarted, "counts", run_id)
+        assert stateroom.state[name] == {"number": 19}
+        values = [event.value for event in stateroom.journal.calls("set", key="number")]
+        assert sorted(set(values)) == list(range(20))
+        assert attempt(stateroom, "count")["try_number"] == 1

@@ -90,7 +90,7 @@ class Front:
         body: Any = environ["wsgi.input"]
         if take_effect is not None:
             body = body.read()
-        sent = headers.of_request(environ, self.upstream.host)
+        sent = headers.of_request(environ, self.upstream.host, take_effect is not None)
         start = time.monotonic()
         answer = self.upstream.send(method, target_of(environ), sent, body)
         status = f"{answer.status} {answer.reason or responses.get(answer.status, '')}".rstrip()

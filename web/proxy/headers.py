@@ -20,12 +20,18 @@ _HOP_BY_HOP = frozenset(
 _NOT_PASSED_ON = _HOP_BY_HOP | {"host", "content-length", "expect"}
 
 
-def of_request(environ: dict[str, Any], host: str) -> list[tuple[str, str]]:
+def of_request(
+    environ: dict[str, Any], host: str, is_read_here: bool = False
+) -> list[tuple[str, str]]:
     """The headers of a request for the upstream.
 
     :param host: the upstream's, with its port.
+    :param is_read_here: whether the answer is read here too, which therefore must not be
+        compressed.
     """
     dropped = _NOT_PASSED_ON | _named(environ.get("HTTP_CONNECTION", ""))
+    if is_read_here:
+        environ = {**environ, "HTTP_ACCEPT_ENCODING": "identity"}
     headers = [(name, value) for name, value in _sent(environ) if name.lower() not in dropped]
     length = environ.get("CONTENT_LENGTH") or "0"
     return [("Host", host), *headers, ("Content-Length", length)]

@@ -1,12 +1,13 @@
-"""A Dag whose first task fails once and finds its key on the second try; mapped tasks and an asset
-follow it.
+"""A Dag whose first task fails once and finds its key on the second try, before mapped tasks and an
+asset; and one whose task writes for some seconds.
 """
 
+import time
 from datetime import timedelta
 
 from airflow.sdk import Asset, dag, task
 
-ORDERS = Asset("orders", uri="s3://bucket/orders")
+DAYS = Asset("days", uri="s3://bucket/days")
 
 
 @dag(schedule=None)
@@ -24,11 +25,23 @@ def etl():
         task_state_store.set("page", page)
         return f"{job_id}/{page}"
 
-    @task(outlets=[ORDERS])
+    @task(outlets=[DAYS])
     def publish(parts, asset_state_store=None):
-        asset_state_store[ORDERS].set("parts", sorted(parts))
+        asset_state_store[DAYS].set("parts", sorted(parts))
 
     publish(load.partial(job_id=submit()).expand(page=[1, 2]))
 
 
+@dag(schedule=None)
+def counts():
+    @task
+    def count(task_state_store=None):
+        for number in range(20):
+            task_state_store.set("number", number)
+            time.sleep(0.2)
+
+    count()
+
+
 etl()
+counts()
