@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from typing import Any
 
 from state.errors import NotFound
 from state.model.scopes import TaskScope
 from state.store import keyspaces, whole_airflow
+from state.store.database.budget import spend
 from state.store.keyspaces import Keyspace
 from state.store.namespace import Namespace
 
@@ -57,6 +59,7 @@ class Learning:
         if self.is_remembered(subject):
             return
         if not self._is_known(subject):
+            spend(sys.maxsize)  # the thread that reads all sockets does not wait
             self._ask(subject)
             if not self._is_known(subject):
                 _remember(self._unknown)

@@ -56,7 +56,7 @@ def below_pages(path: str) -> str | None:
 
 def changes_what_is_known(method: str, path: str) -> bool:
     """Whether a call may remove task instances or assets here: a reset, a restore, a form."""
-    return path.startswith(_CONTROL) and method not in _READS
+    return path.startswith((_CONTROL, PREFIX)) and method not in _READS
 
 
 def is_written_by_a_task(method: str, path: str) -> bool:
