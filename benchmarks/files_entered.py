@@ -5,6 +5,7 @@
 
 Counted is a call in a warm app, below the server: the files in the order in which their functions
 are called, those that follow each other counted once. A return is a file that was entered before.
+The goals are for a database in memory; one in a file is watched too, in ``state/store/database/``.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def calls_of(client: FlaskClient, **request: Any) -> list[Call]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", action="store_true", help="show each call")
-    show_calls = parser.parse_args().calls
-    app = create_app({"db": ":memory:"})
+    parser.add_argument("--db", default=":memory:", help="a new database file, instead of memory")
+    options = parser.parse_args()
+    app = create_app({"db": options.db})
     client = app.test_client()
     client.put("/_stateroom/fixture", json=FIXTURE)
     put = {"method": "PUT", "path": KEY, "data": BODY, "content_type": "application/json"}
@@ -71,7 +73,7 @@ def main() -> None:
         )
         for file, group in steps:
             functions = ""
-            if show_calls:
+            if options.calls:
                 functions = " ".join(function for _, function in group)
             print(f"    {file} {functions}".rstrip())
     app.extensions["stateroom"].store.close()

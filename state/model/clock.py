@@ -112,6 +112,13 @@ def to_wire(text: str) -> str:
     return text
 
 
+def second(text: str | None) -> str:
+    """Cut a moment to its second, for people; empty for None."""
+    if not text:
+        return ""
+    return f"{text[:19]}Z"
+
+
 def from_text(text: str) -> datetime:
     """Read what :func:`to_text` or :func:`to_wire` wrote, or ISO 8601 with an offset."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -52,6 +52,7 @@ def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
         units=_UNITS,
         inputs=request.form,
         errors=errors or {},
+        clock=clock,
         now=to_text(clock.now()),
         expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),
