@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
 
-from schemas.fields.datetimes import from_string
+from schemas.fields.datetimes import utc_from_string
 from state.errors import KeyNotFound
 from state.gateway.resolve import Outcome
 from state.masking import masked
@@ -173,10 +173,8 @@ def _last_event(owner: dict[str, Any], key: str, at: str) -> int | None:
     until: datetime | int
     if at.isdecimal() and len(at) < 16:
         until = int(at)
-    elif at.endswith("Z") or "+" in at:
-        until = from_string(at)
     else:
-        until = from_string(f"{at}Z")
+        until = utc_from_string(at)
     return history.last_before(g.namespace, owner["scope_id"], key, until)
 
 
