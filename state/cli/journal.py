@@ -28,7 +28,7 @@ from .shared.scope_options import (
     scope_of,
     scoped,
 )
-from .shared.tables import is_narrow, scope_cells, table
+from .shared.tables import columns_there, is_narrow, scope_cells, table
 
 if TYPE_CHECKING:
     from ..client.events import Event
@@ -162,8 +162,10 @@ class _Table:
         from ..client.timeline import EventFormatter
 
         events = [Event.read(row) for row in rows]
-        formatter = EventFormatter(events, numbered=True)
         self._scope_cell = scope_cells(event.scope for event in events if event.scope)
+        formatter = EventFormatter(
+            events, numbered=True, longest=columns_there(), name=self._scope_cell
+        )
         lines = [self._row(event, formatter) for event in events[-count:]]
         head = self._cells("SEQ", "AT", "ACTOR", "SCOPE", "OP", "KEY", "RESULT")
         click.echo(table(head, lines, self._widths), color=True)
@@ -177,7 +179,7 @@ class _Table:
         return self._cells(
             str(event.seq),
             _moment(event.at),
-            formatter.actor(event),
+            _actor(formatter.actor(event)),
             scope,
             operation(event),
             event.key or "",
@@ -185,10 +187,21 @@ class _Table:
         )
 
     def _cells(self, *cells: str) -> tuple[str, ...]:
-        """The cells of a line, without the scope if the table has no column for it."""
-        if self._with_scope:
-            return cells
-        return (*cells[:3], *cells[4:])
+        """The cells of a line, without the scope if the table has no column for it; with it, where
+        lines are short, without the number.
+        """
+        if not self._with_scope:
+            return (*cells[:3], *cells[4:])
+        if is_narrow():
+            return cells[1:]
+        return cells
+
+
+def _actor(name: str) -> str:
+    """An actor, where lines are short without its article."""
+    if is_narrow():
+        return name.removeprefix("the ")
+    return name
 
 
 def _moment(at: str) -> str:
@@ -271,7 +284,7 @@ def _history_table(rows: list[dict[str, Any]]) -> str:
     from ..client.timeline import EventFormatter, operation
 
     events = [Event.read(row) for row in rows]
-    formatter = EventFormatter(events, numbered=True)
+    formatter = EventFormatter(events, numbered=True, longest=columns_there())
     lines = [
         (
             str(event.seq),

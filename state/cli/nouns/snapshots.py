@@ -157,11 +157,13 @@ def _sign(item: dict[str, Any]) -> str:
 
 def _line(sign: str, item: dict[str, Any], kind: str = "") -> tuple[str, ...]:
     from ...client.timeline import value_summary
+    from ..shared.tables import columns_there
 
+    longest = columns_there()
     values = [item[name] for name in ("value", "before", "after") if name in item]
     scope = label(scope_from(item["scope"]))
     key = f"{kind}{item['key']}"
-    return sign, scope, key, " -> ".join(map(value_summary, values))
+    return sign, scope, key, " -> ".join(value_summary(value, longest) for value in values)
 
 
 def _line_of_attempt(item: dict[str, Any]) -> tuple[str, ...]:
