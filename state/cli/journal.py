@@ -268,7 +268,7 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
     :raises NotFound: if it had none.
     """
     if not answer["found"]:
-        message = f"key {key!r} had no value at {moment}"
+        message = f"key {key!r} had no value at {_moment_in_words(moment)}"
         event = answer["event"]
         if event is not None:
             message += f": it was deleted at {second(event['at'])} (event {event['seq']})"
@@ -277,6 +277,12 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
         click.echo(json.dumps(answer))
     else:
         click.echo(json.dumps(answer["value"], ensure_ascii=False))
+
+
+def _moment_in_words(moment: str) -> str:
+    if moment.isdecimal():
+        return f"event {moment}"
+    return moment
 
 
 def _history_table(rows: list[dict[str, Any]]) -> str:

@@ -39,6 +39,22 @@ def test_a_restore_can_be_undone(fresh):
     assert fresh("get", "k", "--asset", "orders").output == "1\n"
 
 
+def test_a_clean_can_be_undone(fresh):
+    submit = ["--task", "submit", "--run", "latest"]
+    fresh("set", "old", "1", "--days", "-1", *submit)
+    result = fresh("clean")
+    assert result.stdout == "removed 1 expired key\n"
+    assert undone(result)[-1] == "before-clean"
+    assert CliRunner().invoke(cli, [*undone(result), "--yes"]).exit_code == 0
+    assert fresh("get", "old", *submit).output == "1\n"
+
+
+def test_a_clean_of_nothing_keeps_the_snapshot_of_the_last(fresh):
+    before = fresh("snapshots").output
+    fresh("clean")
+    assert fresh("snapshots").output == before
+
+
 DESTROYING = [
     ["clear", "--asset", "orders"],
     ["reset"],

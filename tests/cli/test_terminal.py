@@ -46,7 +46,11 @@ def at_terminal(service):
         command = [sys.executable, "-m", "state", "--url", service.url, *arguments]
         plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         with subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, env={**plain, "TERM": "xterm", **environ}
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**plain, "TERM": "xterm", **environ},
         ) as process:
             os.close(theirs)
             printed = b"".join(iter(lambda: _read(ours), b""))
@@ -185,6 +189,16 @@ def test_there_is_no_colour_where_none_is_wanted(at_terminal, environ):
     printed = at_terminal("list", **environ)
     assert "\x1b" not in printed
     assert max(map(width, printed.splitlines())) <= 80
+
+
+def test_progress_is_shown_at_a_terminal_only(at_terminal, fresh):
+    assert "checking references" in at_terminal("references", "check")
+    assert "checking references" not in fresh("references", "check").output
+
+
+def test_progress_has_no_colour_where_none_is_wanted(at_terminal):
+    printed = at_terminal("references", "check", NO_COLOR="1")
+    assert "\x1b[3" not in printed
 
 
 def test_there_is_no_colour_in_a_pipe(run):
