@@ -17,8 +17,8 @@ SECTIONS = {
         "history": "List the changes of a key, or print an earlier value.",
     },
     "What keys belong to": {
-        "tasks": "Task instances: create, list, show.",
-        "assets": "Assets: create, list, show.",
+        "tasks": "Task instances: create, list, show, delete.",
+        "assets": "Assets: create, list, show, delete.",
         "namespaces": "Namespaces, each with its own state.",
     },
     "All state": {
@@ -57,8 +57,16 @@ _EXAMPLES = {
     "explain": ("explain job_id --task submit",),
     "history": ("history watermark --asset orders", "history job_id --task submit --at 17"),
     "journal": ("journal --follow", "journal --op set --last 20"),
-    "tasks": ("tasks", "tasks list --dag etl", "tasks create --dag etl --task submit"),
-    "assets": ("assets", "assets create orders --uri s3://warehouse/orders"),
+    "tasks": (
+        "tasks list --dag etl",
+        "tasks create --dag etl --task submit",
+        "tasks delete --task submit --run latest",
+    ),
+    "assets": (
+        "assets",
+        "assets create orders --uri s3://warehouse/orders",
+        "assets delete orders",
+    ),
     "namespaces": ("namespaces", "namespaces create nightly", "list --ns nightly"),
     "snapshots": (
         "snapshots create before",
