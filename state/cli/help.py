@@ -76,7 +76,7 @@ _EXAMPLES = {
     "faults": ("faults create --op set --times 1 --close after", "faults delete --all"),
     "clock": ("clock freeze", "clock advance 31d", "clock real"),
     "exec": ("exec -- pytest",),
-    "completion": ("completion bash > ~/.local/share/bash-completion/completions/stateroom",),
+    "completion": ("completion fish > ~/.config/fish/completions/stateroom.fish",),
 }
 _NAMES = 12  # columns
 _SHELLS = ("bash", "zsh", "fish")
@@ -112,4 +112,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     cls = get_completion_class(shell)
     assert cls is not None
     root = ctx.find_root()
-    click.echo(cls(root.command, {}, "stateroom", "_STATEROOM_COMPLETE").source())
+    source = cls(root.command, {}, "stateroom", "_STATEROOM_COMPLETE").source()
+    # a comma in a line of help is no separator
+    click.echo(source.replace('string split ","', 'string split --max 1 ","'))

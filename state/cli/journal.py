@@ -52,7 +52,7 @@ _WAIT = 20  # seconds of one long poll
     show_default=True,
     help="Number of events; 0 for all.",
 )
-@click.option("--op", type=Choice(OPS), help="Only this operation.")
+@click.option("--op", type=Choice(OPS), metavar="OP", help=f"Only this: {', '.join(OPS)}.")
 @click.option("--key", help="Only this key.")
 @scoped
 def journal(follow: bool, last: int, op: str | None, key: str | None, **where: Any) -> None:

@@ -229,6 +229,27 @@ def test_the_examples_of_a_command_can_be_parsed(name):
             assert set(options) <= known
 
 
+NOUNS = [name for name, command in cli.commands.items() if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_no_line_of_the_verbs_is_cut(noun):
+    output = CliRunner().invoke(cli, [noun, "--help"], terminal_width=80).output
+    assert "..." not in output.partition("\n")[2]
+
+
+# the help of serve is that of the service's own program
+@pytest.mark.parametrize("name", [name for name, _ in commands() if name != "serve"])
+def test_the_help_of_a_command_fits_80_columns(name):
+    output = CliRunner().invoke(cli, [*name.split(), "--help"], terminal_width=80).output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_a_comma_in_a_line_of_help_is_no_separator_in_fish():
+    output = CliRunner().invoke(cli, ["completion", "fish"]).output
+    assert 'string split --max 1 ","' in output
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_its_completion(shell):
     output = CliRunner().invoke(cli, ["completion", shell]).output

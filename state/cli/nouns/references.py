@@ -52,7 +52,10 @@ def list_references() -> None:
 
 @references.command("check")
 def check_references() -> None:
-    """Read each object, then list the references; exit status 1 if one is missing or corrupt."""
+    """Read each object, then list the references.
+
+    The exit status is 1 if one is missing or corrupt.
+    """
     with connected() as client:
         health = _check_references(client)
         _show_references(client)
@@ -91,7 +94,10 @@ def list_orphans(older_than: int) -> None:
 @_older_than
 @asks
 def delete_orphans(older_than: int, yes: bool) -> None:
-    """Delete the objects that provably belong to this database and that no key refers to."""
+    """Delete the objects of this database that no key refers to.
+
+    They have to be old enough, and to belong to this database provably.
+    """
     with connected() as client:
         _delete_orphans(client, older_than, yes)
 

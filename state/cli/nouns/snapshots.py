@@ -93,9 +93,9 @@ def show_snapshot(name: str) -> None:
 @click.argument("name")
 @asks
 def restore_snapshot(name: str, yes: bool) -> None:
-    """Restore the snapshot NAME; the journal and the other snapshots are kept.
+    """Restore the snapshot NAME.
 
-    A snapshot of what there is now is taken before.
+    A snapshot of what there is now is taken before; the journal and the other snapshots are kept.
     """
     with connected() as client:
         row = _row(client, name)
@@ -127,7 +127,10 @@ def delete_snapshot(name: str, yes: bool) -> None:
 @click.argument("a")
 @click.argument("b", required=False)
 def diff_snapshots(a: str, b: str | None) -> None:
-    """Show the keys added (+), removed (-) and changed (~) from snapshot A to B, or to now."""
+    """Show the keys that differ from snapshot A to B, or to now.
+
+    They were added (+), removed (-) or changed (~).
+    """
     with connected() as client:
         for name in filter(None, (a, b)):
             _row(client, name)

@@ -27,7 +27,10 @@ def tasks() -> None:
 @tasks.command("list")
 @scoped
 def list_tasks(**where: Any) -> None:
-    """List the task instances, or those that match the options; the newest runs first."""
+    """List all task instances, or those that match.
+
+    Those of the newest runs come first.
+    """
     if where.pop("asset"):
         raise click.UsageError("tasks have no asset; see stateroom assets")
     with connected() as client:
@@ -104,9 +107,9 @@ def create_task(**members: Any) -> None:
 @asks
 @scoped
 def delete_task(yes: bool, **where: Any) -> None:
-    """Delete a task instance with its attempts and keys, after a snapshot to return to.
+    """Delete a task instance with its attempts and keys.
 
-    The journal keeps the history of the keys.
+    A snapshot is taken before; the journal keeps the history of the keys.
     """
     if where["asset"]:
         raise click.UsageError("tasks have no asset; see stateroom assets delete")
@@ -185,9 +188,9 @@ def create_asset(name: str, uri: str | None) -> None:
 @click.argument("name")
 @asks
 def delete_asset(name: str, yes: bool) -> None:
-    """Delete the asset NAME with its keys and events, after a snapshot to return to.
+    """Delete the asset NAME with its keys and events.
 
-    The journal keeps the history of the keys.
+    A snapshot is taken before; the journal keeps the history of the keys.
     """
     from ..shared.scope_options import asset_id_of
 

@@ -30,9 +30,22 @@ _SCOPE = (
     "name a task instance with --task (and --dag, --run, --map-index), or an asset with --asset"
 )
 _FLAGS = {"dag_id": "--dag", "run_id": "--run", "task_id": "--task", "map_index": "--map-index"}
-MAP_INDEX = click.IntRange(-1, 2**63 - 1)
+_HIGHEST_MAP_INDEX = 2**63 - 1
 _SHOWN = 10  # task instances that fit
 _USAGE = 2  # exit status
+
+
+class MapIndex(click.types.IntParamType):
+    """A map index, or -1; the help need not show the 19 digits of the highest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(super().convert(value, param, ctx))
+        if not -1 <= number <= _HIGHEST_MAP_INDEX:
+            self.fail(f"{value!r} is not between -1 and {_HIGHEST_MAP_INDEX}.", param, ctx)
+        return number
+
+
+MAP_INDEX = MapIndex()
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
