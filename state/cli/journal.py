@@ -20,6 +20,7 @@ from ..terminal import printable, second
 from .shared.connection import as_json, connected
 from .shared.numbers import Choice, Moment
 from .shared.scope_options import (
+    Several,
     asset_id_of,
     check_one_way,
     key_not_found,
@@ -27,6 +28,7 @@ from .shared.scope_options import (
     scope_if_any,
     scope_of,
     scoped,
+    tasks_query,
 )
 from .shared.tables import columns_there, is_narrow, scope_cells, table
 
@@ -61,13 +63,24 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
     With --json each line is an event as the service sends it.
     """
     with connected() as client:
-        scope = scope_if_any(client, where)
-        filters: dict[str, Any] = {"op": op, "key": key, **scope_document(scope)}
+        place = _place(client, where)
+        filters: dict[str, Any] = {"op": op, "key": key, **place}
         filters = {name: value for name, value in filters.items() if value is not None}
-        is_empty = not _show(client, filters, _Table(with_scope=scope is None), last, follow)
+        is_of_one = bool(place) and "fitting" not in place
+        is_empty = not _show(client, filters, _Table(with_scope=not is_of_one), last, follow)
         if is_empty:
-            _check_filters(client, key, where)
+            _check_filters(client, key, where if is_of_one else {})
             click.echo("no events match", err=True)
+
+
+def _place(client: StateroomClient, where: dict[str, Any]) -> dict[str, Any]:
+    """The query for the events of one task instance or asset, or of all task instances that fit;
+    empty if the options name none.
+    """
+    try:
+        return scope_document(scope_if_any(client, where))
+    except Several:
+        return {**tasks_query(where), "fitting": "1"}
 
 
 def _show(

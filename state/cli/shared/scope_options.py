@@ -88,7 +88,7 @@ def scope_of(
         return task_scope_from(given)
     if not page["total_entries"]:
         raise _no_task_fits(page["problem"])
-    raise _Several(page, given)
+    raise Several(page, given)
 
 
 def check_one_way(where: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _fitting(client: StateroomClient, given: dict[str, Any], key: str | None) ->
     return page
 
 
-class _Several(click.ClickException):
+class Several(click.ClickException):
     """Several task instances fit: the options that tell them apart are listed."""
 
     exit_code = _USAGE
