@@ -11,6 +11,8 @@ from ..terminal import columns
 from . import differences
 from .differences import Row, summary
 
+_NO_SCOPE = '{!r} is no scope; write {{"etl/extract": {{"job_id": …}}}}'
+
 
 class State(dict[str, dict[str, Any]]):
     """The keys and values of each scope: ``{"etl/extract": {"job_id": "job-42"}, …}``.
@@ -37,9 +39,12 @@ class State(dict[str, dict[str, Any]]):
         return wrong
 
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
-        """A line for each key that is not as expected, below a line with its scope."""
-        lines: list[str] = []
-        for scope in sorted({*self, *expected}):
+        """A line for each key that is not as expected, below a line with its scope; first what is
+        no scope.
+        """
+        scopes = {scope for scope in expected if isinstance(scope, str)}
+        lines = [_NO_SCOPE.format(scope) for scope in expected if scope not in scopes]
+        for scope in sorted({*self, *scopes}):
             values = expected.get(scope, {})
             if not isinstance(values, Mapping):
                 values = {"": values}

@@ -23,12 +23,12 @@ from ..model.events import (
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
-from ..words import duration
+from ..words import count, duration
 from .events import Event, lost_updates
 from .lanes import Lanes
 
 MOST_LINES = 60
-_LEFT_OUT = "({} lines are left out here; stateroom.timeline(most=10_000) has all)"
+_LEFT_OUT = "({} left out here; stateroom.timeline(most=10_000) has all)"
 LONGEST_VALUE = 36  # characters
 _VERBS = {
     "state": "reports",
@@ -92,11 +92,11 @@ def _with_gaps(shown: list[int], texts: list[str], total: int) -> Iterator[str]:
     following = 0
     for number, text in zip(shown, texts, strict=True):
         if number > following:
-            yield _LEFT_OUT.format(number - following)
+            yield _LEFT_OUT.format(count(number - following, "line"))
         yield text
         following = number + 1
     if total > following:
-        yield _LEFT_OUT.format(total - following)
+        yield _LEFT_OUT.format(count(total - following, "line"))
 
 
 class EventFormatter:
