@@ -103,6 +103,12 @@ def test_values_of_events_are_whole_in_a_pipe(run, long_value, command):
     assert LONG not in run(*command, COLUMNS="80")
 
 
+def test_the_scopes_of_a_difference_are_short_where_lines_are(run):
+    run("set", "note", "1", "--task", "submit", "--run", RUN)
+    assert "+  etl/submit @ 01-02  note  1" in run("snapshots", "diff", "one", COLUMNS="80")
+    assert f"etl/submit @ {RUN}" in run("snapshots", "diff", "one")
+
+
 def test_values_of_a_difference_are_whole_in_a_pipe(run, long_value):
     assert LONG in run("snapshots", "diff", "one")
 
