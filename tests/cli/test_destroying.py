@@ -138,6 +138,22 @@ def test_what_was_done_is_json_for_machines(world, arguments, facts):
     assert facts.items() <= document.items()
 
 
+def test_an_export_and_an_import_say_how_much_it_was(fresh, tmp_path):
+    path = str(tmp_path / "all.json")
+    counts = "2 runs, 4 task instances, 2 assets, 5 keys\n"
+    assert fresh("export", path).output == f"exported {path}: {counts}"
+    assert fresh("import", path).output == f"imported {path}: {counts}"
+    document = json.loads(fresh("--json", "import", path).output)
+    assert document["imported"] == path
+    assert document["keys"] == 5
+
+
+def test_the_default_namespace_is_refused_without_a_question(fresh):
+    result = fresh("namespaces", "delete", "default")
+    assert result.exit_code == 10
+    assert "cannot be dropped" in result.output
+
+
 def test_nothing_to_clear_asks_nothing(fresh):
     result = fresh("clear", "--asset", "customers")
     assert result.output == "cleared 0 keys of asset customers\n"

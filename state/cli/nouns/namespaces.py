@@ -18,6 +18,7 @@ from ..shared.noun import Noun
 from ..shared.numbers import Choice, Moment
 
 _PATH = "/_stateroom/namespaces"
+_UNDELETABLE = "default"
 _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
 
 
@@ -91,7 +92,8 @@ def delete_namespace(name: str, yes: bool) -> None:
     """
     with connected(whole=True) as client:
         row = client.ask("GET", _path(name))
-        confirm(f"Delete the namespace {name} for ever: {_facts(row)}?", yes)
+        if name != _UNDELETABLE:  # the service says why
+            confirm(f"Delete the namespace {name} for ever: {_facts(row)}?", yes)
         client.call("DELETE", _path(name))
     counts = {member: row[member] for member in _COUNTS}
     tell({"deleted": name, **counts}, f"deleted the namespace {name}: {_facts(row)}")
