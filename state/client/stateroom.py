@@ -112,13 +112,14 @@ class Stateroom(Connection):
     def _forget(self, scope: TaskScope) -> None:
         self._tasks.pop(scope, None)
 
-    def asset(self, name: str, uri: str | None = None) -> Asset:
+    def asset(self, name: str | None, uri: str | None = None) -> Asset:
         """The accessor of an asset, which is created if it is missing.
 
         Its writes are recorded as the API's. For those of a task use
         ``stateroom.context(…, assets=["orders"])["asset_state_store"]``.
         """
-        _check_strings(name=name)
+        if name is not None:  # an asset may be named by its uri alone
+            _check_strings(name=name)
         return Asset(self._workers, AssetScope(name=name, uri=uri))
 
     def context(
