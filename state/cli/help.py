@@ -75,7 +75,17 @@ _EXAMPLES = {
     ),
     "faults": ("faults create --op set --times 1 --close after", "faults delete --all"),
     "clock": ("clock freeze", "clock advance 31d", "clock real"),
+    "export": ("export backup.json", "export | jq .assets"),
+    "import": ("import backup.json", "import backup.json --db stateroom.db"),
+    "reset": ("reset", "reset --empty --yes"),
+    "clean": ("clean --dry-run", "clean"),
+    "references": ("references", "references check"),
+    "orphans": ("orphans list --older-than 0s", "orphans delete --older-than 7d --yes"),
+    "check": ("check mypackage.MyBackend", "check file --option base=/tmp/values"),
+    "demo": ("demo", "demo --exit"),
     "exec": ("exec -- pytest",),
+    "ready": ("ready --wait 10",),
+    "token": ("token --role admin --jwt-secret-file secret",),
     "completion": ("completion fish > ~/.config/fish/completions/stateroom.fish",),
 }
 _NAMES = 12  # columns

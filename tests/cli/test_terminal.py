@@ -219,6 +219,13 @@ def test_every_command_has_its_line_in_the_help(name, command):
     assert "More:" not in lines
 
 
+# serve shows the help of the service's own program, and run has its own page
+@pytest.mark.parametrize("name", sorted(cli.commands.keys() - {"serve", "run"}))
+def test_every_command_has_an_example(name):
+    output = CliRunner().invoke(cli, [name, "--help"], terminal_width=80).output
+    assert f"\n    stateroom {name}" in output
+
+
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_the_examples_of_a_command_can_be_parsed(name):
     epilog = cli.commands[name].epilog or ""
