@@ -123,6 +123,17 @@ def test_a_missing_object_offers_the_earlier_value(backed, tmp_path):
     assert stored(backed, "lost") == "before"
 
 
+def test_what_a_check_found_missing_says_what_to_do(backed, tmp_path):
+    backed.put(f"/_stateroom/values/ti/{TI}?key=lost", json={"value": "before"})
+    for path in objects(tmp_path):
+        path.unlink()
+    assert "What can be done" not in text_of(backed.get(KEY + "lost"))
+    send(backed, "/references")
+    page = text_of(backed.get(KEY + "lost"))
+    assert "was missing when it was checked just now" in page
+    assert "write it anew" in page
+
+
 def test_a_foreign_reference_stays_as_it_is(backed):
     backed.put(f"/execution/store/ti/{TI}/theirs", json={"value": FOREIGN})
     answer = save(backed, "theirs", '"mine"')
