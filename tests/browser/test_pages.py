@@ -114,7 +114,7 @@ CUT_OFF = """Array.from(document.querySelectorAll(
     .map(each => ` ${each.tagName} ${each.className} is wider than its container`)"""
 
 
-@pytest.mark.parametrize("width", [360, 768, 1000, 1100, 1250, 1600])
+@pytest.mark.parametrize("width", [360, 768, 1000, 1100, 1190, 1250, 1600])
 def test_no_page_scrolls_sideways_or_overflows(full, open_page, width):
     page = open_page(full.url + "/", viewport={"width": width, "height": 800})
     wide = []
@@ -125,6 +125,33 @@ def test_no_page_scrolls_sideways_or_overflows(full, open_page, width):
             wide.append(url)
         wide += [url + what for what in page.evaluate(CUT_OFF)]
     assert wide == []
+
+
+HEIGHTS = "all => all.map(each => each.getBoundingClientRect().height)"
+
+
+def test_an_event_takes_three_lines_on_a_phone(space, open_page):
+    ti = space.task()
+    for number in range(3):
+        space.write(ti, "job_id", f"job-{number}")
+    page = open_page(space.url + "/journal", viewport={"width": 360, "height": 800})
+    line = page.eval_on_selector("table.journal .copies", "it => it.getBoundingClientRect().height")
+    heights = page.eval_on_selector_all("table.journal tbody tr", HEIGHTS)
+    assert max(heights) < 4 * line
+
+
+def test_the_header_takes_two_rows_on_a_phone(space, open_page):
+    page = open_page(space.url + "/", viewport={"width": 360, "height": 800})
+    (height,) = page.eval_on_selector_all("header.top", HEIGHTS)
+    assert height < 75
+    assert page.get_by_role("link", name="Namespace").is_visible()
+
+
+def test_a_short_key_is_not_broken_in_the_journal(space, open_page):
+    space.write(space.task(), "last_watermark_at", 1)
+    page = open_page(space.url + "/journal", viewport={"width": 1280, "height": 800})
+    (height,) = page.eval_on_selector_all("table.journal tbody .key", HEIGHTS)
+    assert height < 22
 
 
 def test_hostile_texts_stay_text(full, open_page):
