@@ -301,6 +301,18 @@ def test_the_page_of_a_task_draws_its_attempts_as_lanes(told):
     ]
 
 
+def test_a_retry_that_no_worker_ran_is_one_row_too(told):
+    table = page(told, "/task", **story.STORY).partition('class="list attempts"')[2]
+    rows = table.partition("</table>")[0].count("<tr>")
+    assert rows == 4  # the head, and three attempts
+
+
+def test_the_times_of_a_picture_lead_to_the_namespace_as_it_was(told):
+    svg = page(told, "/journal/timeline.svg", task_id="submit")
+    (seq, *_) = re.findall(r'<a href="/then\?seq=(\d+)" target="_top"><text class="when"', svg)
+    assert seq == str(event_of(told, "create", task_id="submit", try_number=1).seq)
+
+
 def test_the_lanes_of_a_mapped_task_have_its_map_indices(told):
     _, lanes = drawn(told, "/task", **{**story.STORY, "task_id": "load", "map_index": 0})
     assert {"[0] attempt 1", "[0] attempt 2", "[1] attempt 1"} <= set(lanes)
