@@ -126,17 +126,6 @@ def test_a_row_leads_to_key_attempt_and_the_value_then(told):
     assert "page" in page(told, then)
 
 
-def test_rows_after_a_number_arrive_live(space):
-    space.task("etl", "live").set("key", 1)
-    last = space.journal.last
-    space.task("etl", "live").set("key", 2)
-    answer = requests.get(
-        f"{space.url}/journal/live", params={"after": last, "op": "set"}, timeout=30
-    )
-    assert answer.headers["Stateroom-Last"] == str(space.journal.last)
-    assert numbers(answer.text) == [space.journal.last]
-
-
 # ---------------------------------------------------------------- copies
 
 

@@ -31,7 +31,6 @@ ADDRESSES = (
 PARTS = {
     "/live",
     "/journal/copy",
-    "/journal/live",
     "/journal/timeline.svg",
     "/key/raw",
     "/task/raw",

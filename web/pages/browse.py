@@ -23,7 +23,7 @@ from .urls import ROWS, here, key_url, number, one_of, owner_args, owner_url, re
 bp = Blueprint("browse", __name__)
 _LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.matching}
 _LATEST = 12  # writes
-_WAIT = 25  # seconds that a page waits for the next write
+_WAIT = 10  # seconds that a page waits for the next event; then its relative times are renewed
 
 
 @bp.app_context_processor
@@ -44,6 +44,7 @@ def common() -> dict[str, Any]:
         "prefix": PREFIX,
         "csrf": session.csrf,
         "take_message": session.take_message,
+        "last_event": lambda: namespace.journal.bounds()[1],
         "needs_login": session.needs_login(),
         "is_logged_in": session.is_logged_in(),
         "origin": request.root_url.rstrip("/"),
@@ -90,7 +91,6 @@ def _latest_writes() -> dict[str, Any]:
     return {
         "latest": history.latest(g.namespace, _LATEST),
         "journal": g.namespace.journal.is_kept,
-        "last": g.namespace.journal.bounds()[1],
     }
 
 
@@ -98,13 +98,12 @@ def _latest_writes() -> dict[str, Any]:
 @lane(WAITING)
 @part_of_page
 def live() -> Response:
-    """The latest writes as a part of a page, as soon as there is an event after ``after``."""
+    """Wait until there is an event after ``after``, at most a few seconds; the last event's number
+    is in the header ``Stateroom-Last``.
+    """
     g.namespace.journal.wait(_WAIT, number("after", 0), 1, is_client_gone)
-    writes = _latest_writes()
-    html = render_template("_latest.html", **writes)
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Stateroom-Last"] = str(writes["last"])
-    return response
+    last = g.namespace.journal.bounds()[1]
+    return Response(headers={"Stateroom-Last": str(last)}, content_type="text/plain")
 
 
 def named_task() -> dict[str, Any]:
