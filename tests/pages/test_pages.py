@@ -240,6 +240,27 @@ def test_an_actor_has_one_name_on_each_page_and_in_explain(world, delete, name):
 
 
 @pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda world: world.put(f"/execution/store/ti/{TI}/new", json={"value": 1}), "attempt 1"),
+        (lambda world: world.put(f"{CORE_TASK}/new", json={"value": 1}), "the Core API"),
+        (
+            lambda world: world.put(f"/_stateroom/values/ti/{TI}?key=new", json={"value": 1}),
+            "the gateway",
+        ),
+        (
+            lambda world: send(world, TASK, action="add", key="new", value="1", expires="never"),
+            "the web pages",
+        ),
+    ],
+)
+def test_a_writer_has_that_name_on_its_key_and_in_lists(world, write, name):
+    assert write(world).status_code < 300
+    assert f"just now by {name} " in text_of(world.get(KEY + "new"))
+    assert f"just now by {name} " in text_of(world.get("/?show=keys&q=new"))
+
+
+@pytest.mark.parametrize(
     "path", ["/?show=keys", "/?show=keys&only=references", TASK, KEY + "report", "/references", "/"]
 )
 def test_credentials_in_references_are_masked_everywhere(world, path):
