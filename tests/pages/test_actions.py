@@ -438,3 +438,21 @@ def test_a_value_that_is_too_large_to_show_has_a_badge(backed):
     page = send(backed, KEY + "report", action="resolve")
     assert '<span class="badge is-too-large">' in page.get_data(as_text=True)
     assert "too large The object has" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("op", "fields"),
+    [
+        ("clock", {"action": "freeze"}),
+        ("clean", {"action": "clean"}),
+        ("snapshot", {"action": "take_snapshot", "name": "before"}),
+        ("fault", {"action": "set_fault", "what": "status", "amount": "503"}),
+        ("fault", {"action": "clear_faults"}),
+        ("reset", {"action": "reset"}),
+    ],
+)
+def test_what_a_page_does_to_a_namespace_is_by_the_web_pages(world, op, fields):
+    world.post("/_stateroom/faults", json={"op": "get", "status": 503})
+    send(world, "/bench", **fields)
+    (event, *_) = world.get(f"/_stateroom/journal?op={op}&newest=1").json["events"][::-1]
+    assert event["api"] == "page"
