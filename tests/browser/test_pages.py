@@ -191,6 +191,26 @@ def test_json_is_checked_while_typing(space, open_page):
     assert page.inner_text("#value-hint") == "This is JSON."
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[1, oops]", "line 1, column 5"),
+        ("oops", "line 1, column 1"),
+        ('{"a": [1, {"b": "\\u00e9"}], "c": tru}', "line 1, column 34"),
+        ('{"a": [],\n "b": {}}\n 2', "line 3, column 2"),
+        ('{"a": 1', "line 1, column 8"),
+        ('["a", "\\x"]', "line 1, column 7"),
+        ("[1, 2,]", "line 1, column 7"),
+    ],
+)
+def test_a_mistake_is_placed_whatever_the_browser_says(space, open_page, text, place):
+    space.write(space.task(), "cursor", 1)
+    page = open_page(space.key_page("cursor"))
+    page.get_by_role("heading", name="Edit").click()
+    page.get_by_label("Value, as JSON").fill(text)
+    assert page.inner_text("#value-hint") == f"Not JSON yet: {place}"
+
+
 def test_copy(space, open_page):
     space.write(space.task(), "cursor", {"page": 7})
     page = open_page(space.key_page("cursor"), permissions=["clipboard-read", "clipboard-write"])

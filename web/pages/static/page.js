@@ -31,8 +31,8 @@ for (const area of document.querySelectorAll("textarea[data-json]")) {
       JSON.parse(area.value);
       hint.textContent = "This is JSON.";
       hint.classList.add("good");
-    } catch (error) {
-      hint.textContent = "Not JSON yet" + place(area.value, String(error.message));
+    } catch {
+      hint.textContent = "Not JSON yet" + place(area.value);
       hint.classList.add("bad");
     }
   };
@@ -41,13 +41,30 @@ for (const area of document.querySelectorAll("textarea[data-json]")) {
   if (area.value && !refused) check();
 }
 
-// Where a text stops being JSON. Browsers say it in words of their own.
-function place(text, message) {
-  const named = /line (\d+) column (\d+)/.exec(message);
-  if (named) return `: line ${named[1]}, column ${named[2]}`;
-  const found = /at position (\d+)/.exec(message);
-  if (!found) return "";
-  const before = text.slice(0, Number(found[1])).split("\n");
+// Where a text stops being JSON: it is read here, because browsers say it in words of their own, or not at all.
+function place(text) {
+  let at = 0;
+  const read = (pattern) => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    if (match) at = pattern.lastIndex;
+    return match?.[1];
+  };
+  const string = () => read(/\s*("(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*")/y);
+  const value = () => {
+    const open = read(/\s*([{[])/y);
+    if (open === "[") return members(/\s*(\])/y, value, /\s*([,\]])/y);
+    if (open === "{") return members(/\s*(\})/y, () => string() && read(/\s*(:)/y) && value(), /\s*([,}])/y);
+    return string() || read(/\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y);
+  };
+  const members = (end, member, next) => {
+    let sign = read(end) || ",";
+    while (sign === ",") sign = member() && read(next);
+    return sign;
+  };
+  value();
+  read(/(\s*)/y);
+  const before = text.slice(0, at).split("\n");
   return `: line ${before.length}, column ${before.at(-1).length + 1}`;
 }
 
