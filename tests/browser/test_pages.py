@@ -196,7 +196,7 @@ def test_json_is_checked_while_typing(space, open_page):
     [
         ("[1, oops]", "line 1, column 5"),
         ("oops", "line 1, column 1"),
-        ('{"a": [1, {"b": "\\u00e9"}], "c": tru}', "line 1, column 34"),
+        ('{"a": [1, {"b": "\\u00e9"}], "c": yes}', "line 1, column 34"),
         ('{"a": [],\n "b": {}}\n 2', "line 3, column 2"),
         ('{"a": 1', "line 1, column 8"),
         ('["a", "\\x"]', "line 1, column 7"),

@@ -265,6 +265,7 @@ def test_the_slider_has_links_beside_it(told):
     event = event_of(told, "clock")
     text = page(told, "/then", seq=event.seq)
     assert f'type="range" id="moment" name="seq" min="1" max="{told.journal.last}"' in text
+    assert f'<output for="moment">{event.seq}</output>' in text
     links = re.findall(r'href="/then\?seq=(\d+)"', text)
     assert {"1", str(event.seq - 1), str(event.seq + 1), str(told.journal.last)} <= set(links)
 

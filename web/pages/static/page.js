@@ -75,6 +75,7 @@ for (const field of document.querySelectorAll("[data-chooses]")) {
 
 // A slider shows what it stands at.
 for (const field of document.querySelectorAll("[data-sends]")) {
+  field.addEventListener("input", () => { field.nextElementSibling.value = field.value; });
   field.addEventListener("change", () => field.form.requestSubmit());
 }
 
