@@ -29,10 +29,11 @@ def test_a_value_its_history_and_its_picture_follow(space, open_page):
     space.write(ti, "cursor", {"page": 7000})
     page.wait_for_selector(".tree >> text=7000", timeout=5000)
     assert page.locator("table.history tbody tr").count() == 2
-    page.wait_for_function(
-        f"document.querySelector('object').getBoundingClientRect().width > {width}"
-    )
-    assert page.locator("object").count() == 1
+    for _ in range(50):
+        page.wait_for_timeout(100)
+        if page.locator("object").first.bounding_box()["width"] > width:
+            break
+    assert page.locator("object").first.bounding_box()["width"] > width
 
 
 def test_the_page_of_a_task_shows_a_new_attempt(space, open_page):
@@ -73,9 +74,7 @@ def test_the_journal_adds_rows_until_it_is_paused(space, open_page):
     page.wait_for_timeout(1000)
     assert seq_of(page) == last
     page.get_by_role("button", name="Resume").click()
-    page.wait_for_function(
-        f"document.querySelector('main [data-seq]').dataset.seq === '{space.last_event()}'"
-    )
+    page.wait_for_selector(f"tr[data-seq='{space.last_event()}']", timeout=5000)
 
 
 @pytest.fixture
