@@ -180,11 +180,19 @@ def start():
         app.extensions["stateroom"].store.close()
 
 
+@pytest.fixture(scope="session")
+def guarded_app():
+    """An app with a secret, shared like ``open_app``."""
+    app = create_app({"db": ":memory:", "jwt_secret": SECRET})
+    yield app
+    app.extensions["stateroom"].store.close()
+
+
 @pytest.fixture
-def guarded(start):
+def guarded(guarded_app):
     """A client without a token, of a service with a secret and the entries of ``WORLD``."""
-    app = start(jwt_secret=SECRET)
-    client = app.test_client()
+    client = guarded_app.test_client()
+    assert client.post("/_stateroom/reset", headers=admin()).status_code == 204
     assert client.put("/_stateroom/fixture", json=WORLD, headers=admin()).status_code == 204
     return client
 
