@@ -26,6 +26,7 @@ SECTIONS = {
         "snapshots": "Snapshots: create, diff, restore …",
         "export": "Export all state as a fixture document.",
         "import": "Create or update what a fixture document has.",
+        "pull": "Copy state from an Airflow, or another Stateroom.",
         "reset": "Return to the first fixture, or to nothing.",
         "clean": "Remove expired keys.",
         "clock": "Show, freeze, set or advance the clock.",
@@ -67,6 +68,10 @@ _EXAMPLES = {
     ),
     "faults": ("faults create --op set --times 1 --close after", "faults delete --all"),
     "clock": ("clock freeze", "clock advance 31d", "clock real"),
+    "pull": (
+        "pull --from http://airflow:8080 --from-user admin --dag etl --since 7d",
+        "pull --from http://airflow:8080 --dry-run",
+    ),
     "exec": ("exec -- pytest",),
     "completion": ("completion bash > ~/.local/share/bash-completion/completions/stateroom",),
 }

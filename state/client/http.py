@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.exceptions import ProtocolError
 
 from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
@@ -32,11 +32,18 @@ class Session(requests.Session):
     """A connection pool of this process: in a forked child it is empty.
 
     Two processes that share a connection would get each other's responses.
+
+    :param connections: most that are kept open.
+    :param is_remote: whether the service may be behind the proxy of the environment, or have a
+        certificate that the environment names; no local service is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, connections: int = DEFAULT_POOLSIZE, is_remote: bool = False) -> None:
         super().__init__()
-        self.trust_env = False  # no proxy and no .netrc for a local service
+        self.trust_env = is_remote
+        self.auth = _unchanged  # a .netrc would replace the token
+        for prefix in list(self.adapters):
+            self.mount(prefix, HTTPAdapter(pool_maxsize=connections))
         close_in_children(self)
 
     def close_in_child(self) -> None:
@@ -272,6 +279,10 @@ def _connection_error(url: str, error: requests.RequestException) -> str:
     if error.args and isinstance(error.args[0], ProtocolError):
         return f"{url} closed the connection without a response; is it still running?"
     return f"service unreachable at {url} ({type(error).__name__}); is it running?"
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _authorization(token: str | None) -> dict[str, str]:
