@@ -27,6 +27,7 @@ SECTIONS = {
         "export": "Export all state as a fixture document.",
         "import": "Create or update what a fixture document has.",
         "pull": "Copy state from an Airflow, or another Stateroom.",
+        "push": "Copy state to an Airflow, or another Stateroom.",
         "reset": "Return to the first fixture, or to nothing.",
         "clean": "Remove expired keys.",
         "clock": "Show, freeze, set or advance the clock.",
@@ -72,6 +73,7 @@ _EXAMPLES = {
         "pull --from http://airflow:8080 --from-user admin --dag etl --since 7d",
         "pull --from http://airflow:8080 --dry-run",
     ),
+    "push": ("push --to http://airflow:8080 --to-user admin --dag etl --dry-run",),
     "exec": ("exec -- pytest",),
     "completion": ("completion bash > ~/.local/share/bash-completion/completions/stateroom",),
 }

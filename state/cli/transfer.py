@@ -127,6 +127,25 @@ def pull(peer_url: str, refresh: bool, dry_run: bool, **options: Any) -> None:
     _tell(report)
 
 
+@click.command()
+@_exchanges("to")
+def push(peer_url: str, dry_run: bool, **options: Any) -> None:
+    """Copy the state of this namespace into an Airflow or another Stateroom.
+
+    An Airflow takes keys of task instances and assets that it has. What is there already is not
+    sent again, and nothing is deleted.
+    """
+    from ..transfer.push import Push
+    from ..transfer.report import Report
+
+    report = Report(dry_run)
+    with _peer(peer_url, options) as peer, connected() as client:
+        document = client.ask("GET", "/_stateroom/fixture")
+        with _progress("push") as progress:
+            Push(peer, document, _selection(options), report, progress).run()
+    _tell(report)
+
+
 @contextmanager
 def _peer(peer_url: str, options: dict[str, Any]) -> Iterator[Peer]:
     from ..transfer.peer import Login, Peer

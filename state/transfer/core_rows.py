@@ -1,4 +1,4 @@
-"""Rows of the Core API as rows of a fixture document."""
+"""The lists of the Core API, and their rows as rows of a fixture document."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from urllib.parse import quote
 
 Row = dict[str, Any]
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+# a list by the id of a Dag is 404 as soon as the file of the Dag has gone: these are filtered
+RUNS = "/api/v2/dags/~/dagRuns"
+TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances"
+_NOT_LITERAL = set("|~")  # letters that a filter does not take for themselves
 _RUN = (
     *("logical_date", "run_after", "state", "run_type", "data_interval_start"),
     *("data_interval_end", "start_date", "end_date", "queued_at", "conf", "note"),
@@ -19,6 +23,15 @@ _ATTEMPT = (
 )
 _WRITER = ("kind", "dag_id", "run_id", "task_id", "map_index")
 _KINDS = ("task", "watcher", "api")
+
+
+def filters(dag_id: str | None = None, run_id: str | None = None) -> Row:
+    """The query of a list in a stable order, of the ids that begin so: there may be others too."""
+    query = {"order_by": "id"}
+    for name, value in (("dag_id_prefix_pattern", dag_id), ("run_id_prefix_pattern", run_id)):
+        if value is not None and not _NOT_LITERAL & set(value):
+            query[name] = value
+    return query
 
 
 def run(row: Mapping[str, Any]) -> Row:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from ..client.http import Session, StateroomClient
+from ..client.http import HttpKeyspace, Session, StateroomClient
 from ..errors import NotFound, PeerError, ServiceError
+from ..model.scopes import TaskScope
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -64,7 +65,7 @@ class Peer:
 
     def ask(self, method: str, path: str, **kwargs: Any) -> Any:
         """Send a request and return the JSON of the response; otherwise like :meth:`call`."""
-        with self._explained(f"{method} {path}"):
+        with self.explained(f"{method} {path}"):
             return self._client.ask(method, path, **kwargs)
 
     def call(self, method: str, path: str, **kwargs: Any) -> None:
@@ -73,8 +74,18 @@ class Peer:
         :raises PeerError: if the caller may not do this.
         :raises NotFound, ServiceError, Unreachable: as ``StateroomClient.call``.
         """
-        with self._explained(f"{method} {path}"):
+        with self.explained(f"{method} {path}"):
             self._client.call(method, path, **kwargs)
+
+    def task(self, scope: TaskScope) -> HttpKeyspace:
+        """The keyspace of a task instance, through the Core API; its calls are to be
+        :meth:`explained`.
+        """
+        return self._client.task_by_scope(scope)
+
+    def asset(self, asset_id: int) -> HttpKeyspace:
+        """The keyspace of an asset; otherwise like :meth:`task`."""
+        return self._client.asset_by_id(asset_id)
 
     def each(self, act: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """The results of calls for some items, several at a time, in the order of the items."""
@@ -114,7 +125,7 @@ class Peer:
         return f"Airflow {self.version} at {self.url}"
 
     @contextmanager
-    def _explained(self, call: str) -> Iterator[None]:
+    def explained(self, call: str) -> Iterator[None]:
         """Say of a call that is not allowed what the caller lacks."""
         try:
             yield

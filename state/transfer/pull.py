@@ -86,21 +86,17 @@ class Pull:
 
     def _selected_tasks(self) -> list[Row]:
         selection = self._selection
-        query: Row = {"order_by": "id"}
-        if selection.dag_id is not None:
-            # a list by the Dag itself is 404 as soon as its file has gone
-            query["dag_id_prefix_pattern"] = selection.dag_id
+        query: Row = core_rows.filters(selection.dag_id)
         if selection.since is not None:
             query["run_after_gte"] = to_text(selection.since)
-        rows = self._peer.rows("/api/v2/dags/~/dagRuns", "dag_runs", **query)
+        rows = self._peer.rows(core_rows.RUNS, "dag_runs", **query)
         runs = selection.runs(map(core_rows.run, rows))
         self._runs = {(run["dag_id"], run["run_id"]): dict(run) for run in runs}
-        if len(runs) == 1 and not set("|~") & set(runs[0]["run_id"]):
-            query["run_id_prefix_pattern"] = runs[0]["run_id"]
+        if len(runs) == 1:
+            query |= core_rows.filters(runs[0]["dag_id"], runs[0]["run_id"])
         rows = []
         if runs:
-            path = "/api/v2/dags/~/dagRuns/~/taskInstances"
-            rows = self._peer.rows(path, "task_instances", **query)
+            rows = self._peer.rows(core_rows.TASKS, "task_instances", **query)
         tasks = [core_rows.attempt(row) for row in rows]
         tasks = [task for task in tasks if (task["dag_id"], task["run_id"]) in self._runs]
         dags: Iterable[str] = ()

@@ -9,12 +9,13 @@ class Service:
     :param headers: of an admin, if it has a secret.
     """
 
-    def __init__(self, url, headers=None):
+    def __init__(self, url, headers=()):
         self.url = url
-        self._headers = headers
+        self._headers = dict(headers)
 
     def call(self, method, path, **kwargs):
-        answer = requests.request(method, self.url + path, headers=self._headers, **kwargs)
+        headers = {**self._headers, **kwargs.pop("headers", {})}
+        answer = requests.request(method, self.url + path, headers=headers, **kwargs)
         assert answer.ok, answer.text
         return answer
 
