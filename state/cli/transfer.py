@@ -92,6 +92,16 @@ def _exchanges(preposition: str) -> Callable[[Callable[..., Any]], Callable[...,
                 ),
                 click.option("--dry-run", is_flag=True, help="Say what would be carried."),
                 click.option(
+                    "--refresh",
+                    is_flag=True,
+                    help="Also carry attempts that are finished there, or have a later one.",
+                ),
+                click.option(
+                    "--with-secrets",
+                    is_flag=True,
+                    help="Between Staterooms, also carry connections and variables with secrets.",
+                ),
+                click.option(
                     "--connections",
                     type=click.IntRange(1, _MOST_CONNECTIONS),
                     default=8,
@@ -108,46 +118,62 @@ def _exchanges(preposition: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 @click.command()
 @_exchanges("from")
-@click.option("--refresh", is_flag=True, help="Also read task instances that are finished here.")
-def pull(peer_url: str, refresh: bool, dry_run: bool, **options: Any) -> None:
+def pull(peer_url: str, refresh: bool, with_secrets: bool, dry_run: bool, **options: Any) -> None:
     """Copy state from an Airflow or another Stateroom into this namespace.
 
     What is here already is not copied again: after an interruption, the same command goes on where
     it was. Nothing is deleted, and references are copied as they are, without their objects.
     """
+    from ..transfer.copy import Copy
     from ..transfer.pull import Pull
     from ..transfer.report import Report
-    from ..transfer.target import Target
+    from ..transfer.target import Target, contents_of
 
     report = Report(dry_run)
-    with _peer(peer_url, options) as peer, connected(create=not dry_run) as client:
-        target = Target(client, report)
+    selection = _selection(options)
+    with _peer(peer_url, with_secrets, options) as peer, connected(create=not dry_run) as client:
+        target = Target(client, report, with_secrets)
         with _progress("pull") as progress:
-            Pull(peer, target, _selection(options), refresh, progress).run()
+            if peer.has_control_api:
+                document = contents_of(peer, with_secrets)
+                Copy(document, target, selection, refresh, progress).run(peer.what)
+            else:
+                Pull(peer, target, selection, refresh, progress).run()
     _tell(report)
 
 
 @click.command()
 @_exchanges("to")
-def push(peer_url: str, dry_run: bool, **options: Any) -> None:
+def push(peer_url: str, refresh: bool, with_secrets: bool, dry_run: bool, **options: Any) -> None:
     """Copy the state of this namespace into an Airflow or another Stateroom.
 
     An Airflow takes keys of task instances and assets that it has. What is there already is not
     sent again, and nothing is deleted.
     """
+    from ..transfer.copy import Copy
     from ..transfer.push import Push
     from ..transfer.report import Report
+    from ..transfer.target import Target, contents_of
 
     report = Report(dry_run)
-    with _peer(peer_url, options) as peer, connected() as client:
-        document = client.ask("GET", "/_stateroom/fixture")
+    selection = _selection(options)
+    with _peer(peer_url, with_secrets, options) as peer, connected() as client:
+        document = contents_of(client, with_secrets)
         with _progress("push") as progress:
-            Push(peer, document, _selection(options), report, progress).run()
+            if peer.has_control_api:
+                target = Target(peer, report, with_secrets)
+                Copy(document, target, selection, refresh, progress).run("this namespace")
+            else:
+                Push(peer, document, selection, report, progress).run()
     _tell(report)
 
 
 @contextmanager
-def _peer(peer_url: str, options: dict[str, Any]) -> Iterator[Peer]:
+def _peer(peer_url: str, only_control: bool, options: dict[str, Any]) -> Iterator[Peer]:
+    """The peer of a command.
+
+    :param only_control: whether an option is given that only a Control API can fulfil.
+    """
     from ..transfer.peer import Login, Peer
 
     login = Login(options["peer_token"], options["user"], _password(options["user"]))
@@ -162,8 +188,16 @@ def _peer(peer_url: str, options: dict[str, Any]) -> Iterator[Peer]:
             err=True,
         )
     with Peer(peer_url, login, options["connections"]) as peer:
+        if only_control and not peer.has_control_api:
+            raise click.UsageError("--with-secrets is for a Stateroom whose admin you are")
         if not as_json():
             click.echo(f"connected to {printable(peer.what)}", err=True)
+        if peer.is_stateroom and not peer.has_control_api:
+            click.echo(
+                "stateroom: only an admin may copy it as a whole: through its Core API, which has "
+                "less, as that of an Airflow",
+                err=True,
+            )
         yield peer
 
 

@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 _OLDEST = (3, 3)  # the first Airflow with a state store
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _PAGE = 1000  # rows that are asked for; a service cuts it to its own limit
+_AGAIN = 2  # times: an Airflow closes a connection after each answer 500
 _DENIED = (401, 403)  # statuses that no other call would get round
 
 
@@ -42,7 +43,7 @@ class Peer:
 
     def __init__(self, url: str, login: Login, connections: int) -> None:
         _check_address(url)
-        session = Session(connections, is_remote=not _is_loopback(url))
+        session = Session(connections, is_remote=not _is_loopback(url), again=_AGAIN)
         self._client = StateroomClient(url, session=session)
         self.url = self._client.url
         self._pool = ThreadPoolExecutor(connections, "stateroom-transfer")

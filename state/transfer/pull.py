@@ -91,7 +91,7 @@ class Pull:
             query["run_after_gte"] = to_text(selection.since)
         rows = self._peer.rows(core_rows.RUNS, "dag_runs", **query)
         runs = selection.runs(map(core_rows.run, rows))
-        self._runs = {(run["dag_id"], run["run_id"]): dict(run) for run in runs}
+        self._runs = {(run["dag_id"], run["run_id"]): run for run in runs}
         if len(runs) == 1:
             query |= core_rows.filters(runs[0]["dag_id"], runs[0]["run_id"])
         rows = []
@@ -105,8 +105,8 @@ class Pull:
                 row["dag_id"]
                 for row in self._peer.rows("/api/v2/dags", "dags", exclude_stale="false")
             ]
-        selection.check(self._peer.what, dags, list(runs), list(tasks))
-        selected = [dict(task) for task in selection.tasks(tasks)]
+        selection.check(self._peer.what, dags, runs, tasks)
+        selected = selection.tasks(tasks)
         used = {(task["dag_id"], task["run_id"]) for task in selected}
         self._runs = {key: run for key, run in self._runs.items() if key in used}
         return selected

@@ -93,13 +93,13 @@ class Push:
             if (task["dag_id"], task["run_id"]) in keys
         ]
         dags = {run["dag_id"] for run in self._document["dag_runs"]}
-        self._selection.check("this namespace", dags, list(runs), tasks)
+        self._selection.check("this namespace", dags, runs, tasks)
         entries: dict[TaskScope, list[Row]] = {}
         for entry in self._selection.tasks(self._document["task_state_store"]):
             if (entry["dag_id"], entry["run_id"]) in keys:
                 scope = scope_from(entry)
                 assert isinstance(scope, TaskScope)
-                entries.setdefault(scope, []).append(dict(entry))
+                entries.setdefault(scope, []).append(entry)
         return entries
 
     def _selected_assets(self) -> dict[str, list[Row]]:

@@ -10,9 +10,10 @@ from ..model.scopes import StoreScope, label, scope_document
 from ..words import count
 
 NOUNS = (  # of what is carried, in the order in which a report has them
-    *("key", "task instance", "former attempt", "dag run", "asset", "XCom", "event"),
-    *("Dag", "asset alias", "asset event", "task reschedule", "variable", "connection"),
+    *("key", "task instance", "former attempt", "dag run", "asset", "XCom", "Dag", "alias"),
+    *("event", "reschedule", "variable", "connection"),
 )
+_PLURALS = {"alias": "aliases"}
 
 
 class Refusal(NamedTuple):
@@ -76,7 +77,11 @@ class Report:
     def sentences(self) -> list[str]:
         """The result for people, without what was refused."""
         verb = "would carry" if self.dry_run else "carried"
-        things = [count(self.carried[noun], noun) for noun in NOUNS if self.carried[noun]]
+        things = [
+            count(self.carried[noun], noun, _PLURALS.get(noun))
+            for noun in NOUNS
+            if self.carried[noun]
+        ]
         lines = [f"{verb} {', '.join(things) or 'nothing'}"]
         if self.unchanged:
             lines.append(f"there already: {count(self.unchanged, 'key')}")

@@ -20,6 +20,12 @@ _NOUNS = {
     "former_attempts": "former attempt",
     "assets": "asset",
     **VALUES,
+    "dags": "Dag",
+    "asset_aliases": "alias",
+    "asset_events": "event",
+    "task_reschedules": "reschedule",
+    "variables": "variable",
+    "connections": "connection",
 }
 _REFUSALS = (400, 409, 413, 422)  # statuses that say that the document is wrong
 
@@ -33,9 +39,11 @@ class Caller(Protocol):
 
 
 class Unit(NamedTuple):
-    """A task instance or an asset with what belongs to it, as a part of a fixture document."""
+    """A task instance or an asset with what belongs to it, as a part of a fixture document; without
+    a scope, a row that belongs to neither.
+    """
 
-    scope: StoreScope
+    scope: StoreScope | None
     document: Document
 
 
@@ -46,6 +54,7 @@ class Contents:
     """
 
     def __init__(self, document: Document) -> None:
+        self.document = document
         self.runs = {(row["dag_id"], row["run_id"]): row for row in document["dag_runs"]}
         self.attempts = {row["id"]: row for row in document["task_instances"]}
         self.former_ids = {row["id"] for row in document.get("former_attempts", ())}
@@ -94,12 +103,13 @@ class Target:
 
     :param report: is told what was taken and what was refused; with its ``dry_run``, nothing is
         sent.
+    :param with_secrets: also look at the secrets that it has.
     """
 
-    def __init__(self, caller: Caller, report: Report) -> None:
+    def __init__(self, caller: Caller, report: Report, with_secrets: bool = False) -> None:
         self._caller = caller
         self.report = report
-        self.contents = Contents(caller.ask("GET", FIXTURE))
+        self.contents = Contents(contents_of(caller, with_secrets))
 
     def put(self, units: Sequence[Unit]) -> None:
         """Create or update what some units have; if one is refused, the others are taken.
@@ -152,6 +162,12 @@ class Target:
                 rows = [row for row in rows if self.contents.add_run(row)]
             if name in _NOUNS:
                 self.report.carried[_NOUNS[name]] += len(rows)
+
+
+def contents_of(caller: Caller, with_secrets: bool = False) -> Document:
+    """All that a namespace holds, as a fixture document."""
+    document: Document = caller.ask("GET", FIXTURE, params={"with_secrets": int(with_secrets)})
+    return document
 
 
 def merged(documents: Iterable[Document]) -> Document:

@@ -41,6 +41,11 @@ def test_a_pull_keeps_ids_attempts_values_and_moments(pull, peer, here):
     assert pulled == carried_by(peer.holds())
 
 
+def test_a_stateroom_that_is_read_as_an_airflow_is_told(run, peer):
+    output = run("pull", "--from", peer.url, **VIEWER).stderr
+    assert "only an admin may copy it as a whole: through its Core API" in output
+
+
 def test_a_second_pull_carries_nothing(pull, here):
     pull()
     last = here.call("GET", "/_stateroom/journal").json()["last"]
