@@ -30,3 +30,7 @@ class Service:
     def entries(self, name="task_state_store"):
         """The values of one kind of entries, by their keys."""
         return {row["key"]: row["value"] for row in self.holds()[name]}
+
+    def all_entries(self):
+        """Its entries of task instances, as a fixture document has them."""
+        return self.holds()["task_state_store"]
