@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..transfer.peer import Peer
     from ..transfer.report import Report
     from ..transfer.selection import Selection
+    from ..transfer.target import Caller
 
 TOKEN = "STATEROOM_PEER_TOKEN"
 PASSWORD = "STATEROOM_PEER_PASSWORD"
@@ -97,6 +99,11 @@ def _exchanges(preposition: str) -> Callable[[Callable[..., Any]], Callable[...,
                     help="Also carry attempts that are finished there, or have a later one.",
                 ),
                 click.option(
+                    "--with-journal",
+                    is_flag=True,
+                    help="Between Staterooms, also carry the journal, which is the history.",
+                ),
+                click.option(
                     "--with-secrets",
                     is_flag=True,
                     help="Between Staterooms, also carry connections and variables with secrets.",
@@ -118,62 +125,80 @@ def _exchanges(preposition: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 @click.command()
 @_exchanges("from")
-def pull(peer_url: str, refresh: bool, with_secrets: bool, dry_run: bool, **options: Any) -> None:
+def pull(peer_url: str, **options: Any) -> None:
     """Copy state from an Airflow or another Stateroom into this namespace.
 
     What is here already is not copied again: after an interruption, the same command goes on where
     it was. Nothing is deleted, and references are copied as they are, without their objects.
     """
-    from ..transfer.copy import Copy
     from ..transfer.pull import Pull
     from ..transfer.report import Report
-    from ..transfer.target import Target, contents_of
+    from ..transfer.target import Target
 
-    report = Report(dry_run)
-    selection = _selection(options)
-    with _peer(peer_url, with_secrets, options) as peer, connected(create=not dry_run) as client:
-        target = Target(client, report, with_secrets)
-        with _progress("pull") as progress:
-            if peer.has_control_api:
-                document = contents_of(peer, with_secrets)
-                Copy(document, target, selection, refresh, progress).run(peer.what)
-            else:
-                Pull(peer, target, selection, refresh, progress).run()
+    report = Report(options["dry_run"])
+    create = not options["dry_run"]
+    with _peer(peer_url, options) as peer, connected(create) as client, _bar("pull") as progress:
+        if peer.has_control_api:
+            _copy(peer, client, peer.what, report, progress, options)
+        else:
+            target = Target(client, report)
+            Pull(peer, target, _selection(options), options["refresh"], progress).run()
     _tell(report)
 
 
 @click.command()
 @_exchanges("to")
-def push(peer_url: str, refresh: bool, with_secrets: bool, dry_run: bool, **options: Any) -> None:
+def push(peer_url: str, **options: Any) -> None:
     """Copy the state of this namespace into an Airflow or another Stateroom.
 
     An Airflow takes keys of task instances and assets that it has. What is there already is not
     sent again, and nothing is deleted.
     """
-    from ..transfer.copy import Copy
     from ..transfer.push import Push
     from ..transfer.report import Report
-    from ..transfer.target import Target, contents_of
+    from ..transfer.target import contents_of
 
-    report = Report(dry_run)
-    selection = _selection(options)
-    with _peer(peer_url, with_secrets, options) as peer, connected() as client:
-        document = contents_of(client, with_secrets)
-        with _progress("push") as progress:
-            if peer.has_control_api:
-                target = Target(peer, report, with_secrets)
-                Copy(document, target, selection, refresh, progress).run("this namespace")
-            else:
-                Push(peer, document, selection, report, progress).run()
+    report = Report(options["dry_run"])
+    with _peer(peer_url, options) as peer, connected() as client, _bar("push") as progress:
+        if peer.has_control_api:
+            _copy(client, peer, "this namespace", report, progress, options)
+        else:
+            Push(peer, contents_of(client), _selection(options), report, progress).run()
     _tell(report)
 
 
-@contextmanager
-def _peer(peer_url: str, only_control: bool, options: dict[str, Any]) -> Iterator[Peer]:
-    """The peer of a command.
+def _copy(
+    source: Caller,
+    target: Caller,
+    where: str,
+    report: Report,
+    progress: Callable[[int, int], None],
+    options: dict[str, Any],
+) -> None:
+    """Copy from one Stateroom into another.
 
-    :param only_control: whether an option is given that only a Control API can fulfil.
+    :param where: the source, for people.
     """
+    from ..transfer import history
+    from ..transfer.copy import Copy
+    from ..transfer.target import Target, contents_of
+
+    with_secrets = options["with_secrets"]
+    copy = Copy(
+        contents_of(source, with_secrets),
+        Target(target, report, with_secrets),
+        _selection(options),
+        options["refresh"],
+        progress,
+    )
+    carry_journal = None
+    if options["with_journal"]:
+        carry_journal = partial(history.carry, source, target)
+    copy.run(where, carry_journal)
+
+
+@contextmanager
+def _peer(peer_url: str, options: dict[str, Any]) -> Iterator[Peer]:
     from ..transfer.peer import Login, Peer
 
     login = Login(options["peer_token"], options["user"], _password(options["user"]))
@@ -188,8 +213,10 @@ def _peer(peer_url: str, only_control: bool, options: dict[str, Any]) -> Iterato
             err=True,
         )
     with Peer(peer_url, login, options["connections"]) as peer:
-        if only_control and not peer.has_control_api:
-            raise click.UsageError("--with-secrets is for a Stateroom whose admin you are")
+        is_copy = options["with_secrets"] or options["with_journal"]
+        if is_copy and not peer.has_control_api:
+            message = "--with-secrets and --with-journal are for a Stateroom whose admin you are"
+            raise click.UsageError(message)
         if not as_json():
             click.echo(f"connected to {printable(peer.what)}", err=True)
         if peer.is_stateroom and not peer.has_control_api:
@@ -231,7 +258,7 @@ def _selection(options: dict[str, Any]) -> Selection:
 
 
 @contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """A function that shows how many of how many are done, if there is a terminal; and the advice
     for a run that is interrupted.
     """

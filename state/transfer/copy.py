@@ -20,11 +20,12 @@ from .parts import (
 )
 from .report import Report
 from .selection import Selection
-from .target import Document, Target, Unit
+from .target import Document, Target, Unit, without_values
 
 Progress = Callable[[int, int], None]  # is told how many of how many are done
+CarryJournal = Callable[[set[StoreScope] | None], int]
 WENT_ON = "a later attempt is in the copy (--refresh returns to the original's)"
-LOST = ("history (--with-journal)",)
+LOST = ("history (--with-journal carries it)",)
 _CHUNK = 250  # units that are sent at once
 
 
@@ -51,13 +52,14 @@ class Copy:
         self._progress = progress
         self.scopes: set[StoreScope] = set()  # of what is selected
 
-    def run(self, where: str) -> None:
+    def run(self, where: str, carry_journal: CarryJournal | None = None) -> None:
         """Copy what is selected.
 
         :param where: the original, for people.
+        :param carry_journal: adds the events of some scopes to the journal of the copy, or those of
+            all; None copies no journal.
         :raises NotFound: if a filter fits nothing.
         """
-        self._report.lost = LOST
         tasks: list[Row] = []
         if self._selection.has_tasks:
             tasks = self._selected_tasks(where)
@@ -70,11 +72,33 @@ class Copy:
         units = self._tasks(tasks) + assets
         self._progress(0, len(units))
         self._put(runs)
+        if carry_journal is None:
+            self._report.lost = LOST
+        else:
+            units = self._put_history(units, carry_journal)
         for first in range(0, len(units), _CHUNK):
             self._put(units[first : first + _CHUNK])
             self._progress(min(first + _CHUNK, len(units)), len(units))
         if self._selection.is_whole:
             self._put(self._rest(ids))
+
+    def _put_history(self, units: list[Unit], carry_journal: CarryJournal) -> list[Unit]:
+        """Copy the journal before the values, whose writes come after what was there before.
+
+        :returns: the units with what is left to be copied.
+        """
+        values = []
+        for first in range(0, len(units), _CHUNK):
+            bases = []
+            for unit in units[first : first + _CHUNK]:
+                base, rest = without_values(unit)
+                bases.append(base)
+                values.append(rest)
+            self._put(bases)
+        if not self._report.dry_run:
+            scopes = None if self._selection.is_whole else self.scopes
+            self._report.carried["event of the journal"] += carry_journal(scopes)
+        return values
 
     def _put(self, units: Sequence[Unit]) -> None:
         self._target.put([unit for unit in units if unit.document])

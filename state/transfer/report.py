@@ -11,9 +11,9 @@ from ..words import count
 
 NOUNS = (  # of what is carried, in the order in which a report has them
     *("key", "task instance", "former attempt", "dag run", "asset", "XCom", "Dag", "alias"),
-    *("event", "reschedule", "variable", "connection"),
+    *("asset event", "reschedule", "variable", "connection", "event of the journal"),
 )
-_PLURALS = {"alias": "aliases"}
+_PLURALS = {"alias": "aliases", "event of the journal": "events of the journal"}
 
 
 class Refusal(NamedTuple):

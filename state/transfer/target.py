@@ -22,7 +22,7 @@ _NOUNS = {
     **VALUES,
     "dags": "Dag",
     "asset_aliases": "alias",
-    "asset_events": "event",
+    "asset_events": "asset event",
     "task_reschedules": "reschedule",
     "variables": "variable",
     "connections": "connection",
@@ -137,10 +137,10 @@ class Target:
 
     def _put_in_parts(self, unit: Unit, error: Exception) -> None:
         """Take a refused unit without the values that are the reason."""
-        base = {name: rows for name, rows in unit.document.items() if name not in VALUES}
-        values = [(name, row) for name in VALUES for row in unit.document.get(name, ())]
+        base, rest = without_values(unit)
+        values = [(name, row) for name, rows in rest.document.items() for row in rows]
         try:
-            self._send(base)
+            self._send(base.document)
         except (NotFound, ServiceError) as other:
             if not _is_refusal(other):
                 raise
@@ -162,6 +162,13 @@ class Target:
                 rows = [row for row in rows if self.contents.add_run(row)]
             if name in _NOUNS:
                 self.report.carried[_NOUNS[name]] += len(rows)
+
+
+def without_values(unit: Unit) -> tuple[Unit, Unit]:
+    """A unit without its values, and one that has only these."""
+    base = {name: rows for name, rows in unit.document.items() if name not in VALUES}
+    values = {name: rows for name, rows in unit.document.items() if name in VALUES}
+    return unit._replace(document=base), unit._replace(document=values)
 
 
 def contents_of(caller: Caller, with_secrets: bool = False) -> Document:

@@ -49,7 +49,7 @@ def test_everything_but_secrets_is_kept(pull, peer, here):
     assert here.holds() == expected
     note = "connections with secrets are left out without --with-secrets: warehouse"
     assert report["notes"] == [note]
-    assert report["lost"] == ["history (--with-journal)"]
+    assert report["lost"] == ["history (--with-journal carries it)"]
 
 
 def test_secrets_are_carried_if_asked_for(pull, here):
@@ -79,7 +79,7 @@ def test_an_interrupted_copy_goes_on_where_it_was(pull, peer, here):
     pull("--dag", "etl")
     assert pull()["carried"] == {
         **{"dag run": 1, "task instance": 1, "key": 3, "asset": 2, "variable": 1},
-        **{"Dag": 1, "alias": 1, "event": 1},
+        **{"Dag": 1, "alias": 1, "asset event": 1},
     }
     assert here.holds()["asset_state_store"] == peer.holds()["asset_state_store"]
 
@@ -164,4 +164,4 @@ def test_secrets_need_a_control_api(run, peer):
     viewer = {"STATEROOM_PEER_TOKEN": tokens.for_role(SECRET, "viewer")}
     result = run("pull", "--from", peer.url, "--with-secrets", **viewer)
     assert result.exit_code == 2
-    assert "--with-secrets is for a Stateroom whose admin you are" in result.stderr
+    assert "are for a Stateroom whose admin you are" in result.stderr
