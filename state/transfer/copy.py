@@ -11,18 +11,16 @@ from ..model.scopes import AssetScope, StoreScope, task_scope_from
 from .parts import (
     Row,
     entries_of_assets,
-    has_secret,
     parts_of_tasks,
-    renumbered,
     same_row,
     text_of,
     with_defaults,
 )
-from .report import Report
+from .report import Progress, Report
+from .rest import units_of_rest
 from .selection import Selection
 from .target import Document, Target, Unit, without_values
 
-Progress = Callable[[int, int], None]  # is told how many of how many are done
 CarryJournal = Callable[[set[StoreScope] | None], int]
 WENT_ON = "a later attempt is in the copy (--refresh returns to the original's)"
 LOST = ("history (--with-journal carries it)",)
@@ -50,7 +48,7 @@ class Copy:
         self._selection = selection
         self._refresh = refresh
         self._progress = progress
-        self.scopes: set[StoreScope] = set()  # of what is selected
+        self._scopes: set[StoreScope] = set()  # of what is selected
 
     def run(self, where: str, carry_journal: CarryJournal | None = None) -> None:
         """Copy what is selected.
@@ -80,7 +78,7 @@ class Copy:
             self._put(units[first : first + _CHUNK])
             self._progress(min(first + _CHUNK, len(units)), len(units))
         if self._selection.is_whole:
-            self._put(self._rest(ids))
+            self._put(units_of_rest(self._document, self._target.contents, ids, self._report))
 
     def _put_history(self, units: list[Unit], carry_journal: CarryJournal) -> list[Unit]:
         """Copy the journal before the values, whose writes come after what was there before.
@@ -95,8 +93,10 @@ class Copy:
                 bases.append(base)
                 values.append(rest)
             self._put(bases)
+        scopes = None
+        if not self._selection.is_whole:
+            scopes = self._scopes
         if not self._report.dry_run:
-            scopes = None if self._selection.is_whole else self.scopes
             self._report.carried["event of the journal"] += carry_journal(scopes)
         return values
 
@@ -153,7 +153,7 @@ class Copy:
         units = []
         for row in tasks:
             scope = task_scope_from(row)
-            self.scopes.add(scope)
+            self._scopes.add(scope)
             if row["id"] in contents.former_ids and not self._refresh:
                 self._report.skipped[WENT_ON] += 1
                 continue
@@ -191,7 +191,7 @@ class Copy:
         units = []
         for asset in self._selection.assets(self._document["assets"]):
             scope = AssetScope(name=asset["name"])
-            self.scopes.add(scope)
+            self._scopes.add(scope)
             twin = self._twin(asset)
             if twin is not None and twin["uri"] != asset["uri"]:
                 why = f"its uri is {twin['uri']!r} in the copy and {asset['uri']!r} in the original"
@@ -232,39 +232,3 @@ class Copy:
                 if (row["name"], row["uri"]) == (asset["name"], asset["uri"]):
                     return dict(row)
         return None
-
-    # ---------------------------------------------------------------- the rest
-
-    def _rest(self, ids: dict[int, int]) -> list[Unit]:
-        """What belongs to no single task instance or asset, and differs."""
-        units = []
-        for name in ("dags", "asset_aliases", "variables", "connections"):
-            texts = {text_of(row) for row in self._target.contents.document.get(name, ())}
-            rows = [renumbered(row, ids) for row in self._document.get(name, ())]
-            left_out = [row for row in rows if has_secret(row)]
-            if left_out:
-                names = ", ".join(str(row.get("key") or row.get("conn_id")) for row in left_out)
-                self._report.notes.append(
-                    f"{name} with secrets are left out without --with-secrets: {names}"
-                )
-            changed = [row for row in rows if text_of(row) not in texts and not has_secret(row)]
-            units += [Unit(None, {name: [row]}) for row in changed]
-        return units + self._events(ids)
-
-    def _events(self, ids: dict[int, int]) -> list[Unit]:
-        """The events of assets that the copy does not have; one whose number is taken there gets
-        the next one.
-        """
-        ours = self._target.contents.document.get("asset_events", [])
-        known = {text_of({**row, "id": 0}) for row in ours}
-        taken = {row["id"] for row in ours}
-        units = []
-        for event in self._document.get("asset_events", ()):
-            row = renumbered(event, ids)
-            if text_of({**row, "id": 0}) in known:
-                continue
-            if row["id"] in taken:
-                row["id"] = max(taken) + 1
-            taken.add(row["id"])
-            units.append(Unit(None, {"asset_events": [row]}))
-        return units

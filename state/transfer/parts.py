@@ -58,7 +58,9 @@ def renumbered(row: Row, ids: dict[int, int]) -> Row:
     """A row whose references to assets by their ids are those of the copy."""
 
     def reference(asset: Any) -> Any:
-        return ids.get(asset, asset) if isinstance(asset, int) else asset
+        if isinstance(asset, int):
+            return ids.get(asset, asset)
+        return asset
 
     row = dict(row)
     if "asset" in row:
@@ -77,6 +79,12 @@ def with_defaults(row: Row, known: Row) -> Row:
     """A row that also sets what the copy has and the original does not."""
     missing: Iterable[str] = known.keys() - row.keys()
     return {**row, **{name: _DEFAULTS.get(name) for name in missing}}
+
+
+def with_defaults_of(rows: list[Row], known: list[Row]) -> list[Row]:
+    """Rows as :func:`with_defaults`, beside those of the copy that have their ids."""
+    by_id = {row["id"]: row for row in known if "id" in row}
+    return [with_defaults(row, by_id.get(row.get("id", ""), {})) for row in rows]
 
 
 def text_of(row: Row) -> str:

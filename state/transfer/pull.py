@@ -6,15 +6,17 @@ each: one that is here, and has finished, need not be read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from functools import partial
 
-from ..errors import NotFound, ServiceError
+from ..errors import NotFound
 from ..model.clock import to_text
 from ..model.scopes import AssetScope, StoreScope, task_scope_from
 from . import core_rows
+from .core_entries import Read, of_asset, of_task
 from .core_rows import FINISHED, Row
 from .peer import Peer
+from .report import Progress
 from .selection import Selection
 from .target import Target, Unit
 
@@ -22,18 +24,6 @@ LOST = ("history", "former attempts", "XComs", "inactive assets")
 FINISHED_HERE = "finished, and here already (--refresh reads them again)"
 WENT_ON_HERE = "a later attempt is here (--refresh returns to theirs)"
 _CHUNK = 250  # task instances that are read before they are stored
-_PAST_THE_END = 2**31 - 1  # an offset at which a list has no rows
-Progress = Callable[[int, int], None]  # is told how many of how many are done
-
-
-class Read(NamedTuple):
-    """The entries of a task instance or an asset, as they were read.
-
-    :param unreadable: why some of them could not be read.
-    """
-
-    entries: list[Row]
-    unreadable: list[str]
 
 
 class Pull:
@@ -142,7 +132,8 @@ class Pull:
 
     def _pull_tasks(self, tasks: list[Row]) -> None:
         units = []
-        for task, read in zip(tasks, self._peer.each(self._read_task, tasks), strict=True):
+        results = self._peer.each(partial(of_task, self._peer), tasks)
+        for task, read in zip(tasks, results, strict=True):
             scope = task_scope_from(task)
             self._tell_unreadable(scope, read)
             where = {name: task[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
@@ -159,7 +150,9 @@ class Pull:
 
     def _pull_assets(self, assets: list[Row]) -> None:
         units = []
-        for asset, read in zip(assets, self._peer.each(self._read_asset, assets), strict=True):
+        ids = [asset["id"] for asset in assets]
+        results = self._peer.each(partial(of_asset, self._peer), ids)
+        for asset, read in zip(assets, results, strict=True):
             scope = AssetScope(name=asset["name"])
             self._tell_unreadable(scope, read)
             unit = self._asset_unit(asset, scope, read)
@@ -210,18 +203,16 @@ class Pull:
             if scope not in self._pulled | self._target.contents.tasks
         ]
         tasks = [task for task in self._peer.each(self._find_task, missing) if task is not None]
-        for key in {(task["dag_id"], task["run_id"]) for task in tasks}:
-            self._runs.setdefault(key, self._find_run(*key))
+        for key in {(task["dag_id"], task["run_id"]) for task in tasks} - self._runs.keys():
+            self._runs[key] = self._find_run(*key)
         self._total += len(tasks)
         self._pull_tasks(tasks)
         known = self._pulled | self._target.contents.tasks
         for entry in writers:
             if task_scope_from(entry["last_updated_by"]) not in known:
                 entry["last_updated_by"] = {"kind": "api"}
-                self._report.notes.append(
-                    f"the writer of key {entry['key']!r} of asset {entry['asset']} is not there "
-                    "any more"
-                )
+                note = f"the writer of {entry['key']!r} of asset {entry['asset']} is not there now"
+                self._report.notes.append(note)
 
     def _find_task(self, writer: Row) -> Row | None:
         """The task instance that has written a key; None if it is not there any more."""
@@ -237,36 +228,6 @@ class Pull:
     def _find_run(self, dag_id: str, run_id: str) -> Row:
         path = core_rows.task_path({"dag_id": dag_id, "run_id": run_id, "task_id": ""})
         return core_rows.run(self._peer.ask("GET", path.removesuffix("/taskInstances/")))
-
-    def _read_task(self, task: Row) -> Read:
-        path = f"{core_rows.task_path(task)}/state-store"
-        return self._read(path, "task_state_store", map_index=task["map_index"])
-
-    def _read_asset(self, asset: Row) -> Read:
-        return self._read(f"/api/v2/assets/{asset['id']}/state-store", "asset_state_store")
-
-    def _read(self, path: str, name: str, **query: Any) -> Read:
-        try:
-            return Read(self._peer.rows_in_turn(path, name, **query), [])
-        except NotFound:  # deleted meanwhile
-            return Read([], [])
-        except ServiceError as error:
-            if error.status not in (422, 500):
-                raise
-            return self._read_singly(path, name, **query)
-
-    def _read_singly(self, path: str, name: str, **query: Any) -> Read:
-        """The entries of a list that the peer cannot send, because one of them is not JSON."""
-        end = {**query, "limit": 1, "offset": _PAST_THE_END}
-        total = self._peer.ask("GET", path, params=end)["total_entries"]
-        read = Read([], [])
-        for offset in range(total):
-            try:
-                page = self._peer.ask("GET", path, params={**end, "offset": offset})
-                read.entries.extend(page[name])
-            except ServiceError as error:
-                read.unreadable.append(f"its key number {offset + 1} cannot be read there: {error}")
-        return read
 
     def _tell_unreadable(self, scope: StoreScope, read: Read) -> None:
         for why in read.unreadable:

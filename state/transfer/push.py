@@ -5,10 +5,9 @@ What is there with the same value and expiry is not sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from ..client.http import HttpKeyspace
 from ..errors import NotFound, ServiceError
@@ -17,9 +16,10 @@ from ..model.clock import from_text
 from ..model.scopes import AssetScope, StoreScope, TaskScope, scope_from
 from ..words import near
 from . import core_rows
+from .core_entries import of_asset, of_task
 from .core_rows import Row
 from .peer import Peer, same
-from .report import Report
+from .report import Progress, Report
 from .selection import Selection
 
 LOST = (
@@ -28,7 +28,6 @@ LOST = (
 )
 _LIMIT = 65_535  # characters of a value's JSON: Airflow's default of max_value_storage_bytes
 _REFUSALS = (400, 409, 413, 422, 500)  # statuses of a single key
-Progress = Callable[[int, int], None]  # is told how many of how many are done
 Run = tuple[str, str]
 
 
@@ -197,22 +196,12 @@ class Push:
         """The keyspace of a scope, and its entries by their keys."""
         if isinstance(scope, TaskScope):
             keyspace = self._peer.task(scope)
-            path = f"{core_rows.task_path(vars(scope))}/state-store"
-            name = "task_state_store"
-            query: dict[str, Any] = {"map_index": scope.map_index}
+            read = of_task(self._peer, vars(scope))
         else:
             assert scope.asset_id is not None
             keyspace = self._peer.asset(scope.asset_id)
-            path = f"/api/v2/assets/{scope.asset_id}/state-store"
-            name = "asset_state_store"
-            query = {}
-        try:
-            rows = self._peer.rows_in_turn(path, name, **query)
-        except ServiceError as error:
-            if error.status not in _REFUSALS:
-                raise
-            rows = []  # one of them is not JSON: all that are here are sent
-        return keyspace, {row["key"]: row for row in rows}
+            read = of_asset(self._peer, scope.asset_id)
+        return keyspace, {row["key"]: row for row in read.entries}
 
     def _send(self, keyspace: HttpKeyspace, entry: Row) -> str | None:
         """Send an entry; why it is refused, or None."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..model.scopes import StoreScope, label, scope_document
 from ..words import count
 
+Progress = Callable[[int, int], None]  # is told how many of how many are done
+MOST_SHOWN = 20  # sentences of a kind for people; a report as JSON has all
 NOUNS = (  # of what is carried, in the order in which a report has them
     *("key", "task instance", "former attempt", "dag run", "asset", "XCom", "Dag", "alias"),
     *("asset event", "reschedule", "variable", "connection", "event of the journal"),
@@ -76,7 +79,9 @@ class Report:
 
     def sentences(self) -> list[str]:
         """The result for people, without what was refused."""
-        verb = "would carry" if self.dry_run else "carried"
+        verb = "carried"
+        if self.dry_run:
+            verb = "would carry"
         things = [
             count(self.carried[noun], noun, _PLURALS.get(noun))
             for noun in NOUNS
@@ -86,7 +91,20 @@ class Report:
         if self.unchanged:
             lines.append(f"there already: {count(self.unchanged, 'key')}")
         lines += [f"skipped {count(n, 'task instance')}: {why}" for why, n in self.skipped.items()]
-        lines += self.notes
+        lines += first(self.notes, "note")
         if self.lost:
             lines.append(f"not carried by this way: {', '.join(self.lost)}")
         return lines
+
+    def refusals(self) -> list[str]:
+        """What was refused, for people."""
+        lines = [f"refused: {refusal.what}: {refusal.why}" for refusal in self.refused]
+        return first(lines, "refusal")
+
+
+def first(lines: list[str], noun: str) -> list[str]:
+    """The first lines of many, and how many more there are."""
+    if len(lines) <= MOST_SHOWN:
+        return lines
+    more = count(len(lines) - MOST_SHOWN, noun)
+    return [*lines[:MOST_SHOWN], f"and {more} more: --json has all"]

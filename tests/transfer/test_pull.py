@@ -1,17 +1,19 @@
 """``stateroom pull`` through the Core API, from a served process."""
 
 import os
+import uuid
 from functools import partial
 
 import pytest
 from click.testing import CliRunner
 
+from schemas.fields.task_states import TASK_INSTANCE_STATES
 from state.cli.main import cli
 from state.model import tokens
 from state.process import ServerProcess
 from tests.support.world import EXTRACT, SECRET, TI
 from tests.transfer.service import Service
-from tests.transfer.story import LOAD, STATE
+from tests.transfer.story import LOAD, OTHER, STATE
 
 VIEWER = {"STATEROOM_PEER_TOKEN": tokens.for_role(SECRET, "viewer")}
 COMPARED = ("dag_runs", "task_instances", "assets", "task_state_store", "asset_state_store")
@@ -97,6 +99,7 @@ def test_an_attempt_that_went_on_here_is_kept(pull, here):
         (["--asset", "customers"], {"seen"}),
         (["--asset", "orders"], {"watermark", "cursor"}),
         (["--since", "2026-02-15T00:00:00Z"], {"seen"}),
+        (["--since", "1h"], set()),
         (["--asset", "customers", "--task", "extract"], {"job/id", "report", "seen"}),
     ],
 )
@@ -118,6 +121,13 @@ def test_a_filter_that_fits_nothing_is_an_error(options, message, run, peer):
     result = run("pull", "--from", peer.url, *options, **VIEWER)
     assert result.exit_code == 1
     assert message.format(peer=f"the Stateroom at {peer.url}") in result.stderr
+
+
+@pytest.mark.parametrize("since", ["yesterday", "99999999w"])
+def test_a_time_that_is_none_is_told(since, run, peer):
+    result = run("pull", "--from", peer.url, "--since", since, **VIEWER)
+    assert result.exit_code == 2
+    assert f"invalid time '{since}'" in result.stderr
 
 
 def test_the_writer_of_an_asset_comes_with_its_keys(pull, here):
@@ -208,6 +218,30 @@ def test_a_pull_goes_on_where_it_was_interrupted(pull, here):
     pull("--dag", "sales")
     assert pull()["carried"] == {"key": 5, "task instance": 3, "dag run": 2, "asset": 2}
     assert set(here.entries()) == {"job/id", "report", "cursor", "total"}
+
+
+def test_every_state_of_an_attempt_is_pulled(pull, peer, here):
+    attempts = [
+        {**OTHER, "id": str(uuid.uuid4()), "map_index": index, "state": state}
+        for index, state in enumerate([None, *TASK_INSTANCE_STATES])
+    ]
+    peer.call("PUT", "/_stateroom/fixture", json={"task_instances": attempts})
+    pull("--dag", "sales")
+    pulled = {row["id"]: row["state"] for row in here.holds()["task_instances"]}
+    assert pulled.items() >= {(row["id"], row["state"]) for row in attempts}
+
+
+def test_a_file_that_does_not_exist_is_created(peer, tmp_path):
+    path = str(tmp_path / "state.db")
+    command = ["--db", path, "pull", "--from", peer.url, "--dag", "sales"]
+    assert CliRunner().invoke(cli, command, env=VIEWER).exit_code == 0
+    assert CliRunner().invoke(cli, ["--db", path, "get", "total", "--dag", "sales"]).output == "1\n"
+
+
+def test_a_dry_run_creates_no_file(peer, tmp_path):
+    command = ["--db", str(tmp_path / "state.db"), "pull", "--from", peer.url, "--dry-run"]
+    assert CliRunner().invoke(cli, command, env=VIEWER).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------- the peer
