@@ -6,8 +6,10 @@ What is there with the same value and expiry is not sent again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 
 from ..client.http import HttpKeyspace
 from ..errors import NotFound, ServiceError
@@ -27,6 +29,7 @@ LOST = (
     "task instances and assets themselves",
 )
 _LIMIT = 65_535  # characters of a value's JSON: Airflow's default of max_value_storage_bytes
+_TIMES = 3  # that a write is sent to which the answer is 500
 _REFUSALS = (400, 409, 413, 422, 500)  # statuses of a single key
 Run = tuple[str, str]
 
@@ -57,6 +60,8 @@ class Push:
         self._selection = selection
         self._report = report
         self._progress = progress
+        self._turn = Lock()
+        self._is_in_turn = False  # whether writes are sent one at a time
 
     def run(self) -> None:
         """Push what is selected.
@@ -204,22 +209,37 @@ class Push:
         return keyspace, {row["key"]: row for row in read.entries}
 
     def _send(self, keyspace: HttpKeyspace, entry: Row) -> str | None:
-        """Send an entry; why it is refused, or None."""
+        """Send an entry; why it is refused, or None.
+
+        An Airflow on SQLite answers 500 to some of the writes that come at the same time: after the
+        first one all are sent in turn, and those again.
+        """
         if self._report.dry_run:
             return None
+        for _ in range(_TIMES):
+            try:
+                self._put(keyspace, entry)
+                return None
+            except (NotFound, UnicodeEncodeError) as error:  # a key may have a lone surrogate too
+                return str(error)
+            except ServiceError as error:
+                if error.status not in _REFUSALS:
+                    raise
+                why = f"{_size(entry):,} characters: {error}"
+                if error.status != 500:
+                    return why
+                self._is_in_turn = True
+        return why
+
+    def _put(self, keyspace: HttpKeyspace, entry: Row) -> None:
         expires_at = None
         if entry.get("expires_at") is not None:
             expires_at = from_text(entry["expires_at"])
-        try:
-            with self._peer.explained("a write of state"):
-                keyspace.set(entry["key"], entry["value"], expires_at)
-        except (NotFound, UnicodeEncodeError) as error:  # a key may have a lone surrogate too
-            return str(error)
-        except ServiceError as error:
-            if error.status not in _REFUSALS:
-                raise
-            return f"{_size(entry):,} characters: {error}"
-        return None
+        with ExitStack() as stack:
+            if self._is_in_turn:
+                stack.enter_context(self._turn)
+            stack.enter_context(self._peer.explained("a write of state"))
+            keyspace.set(entry["key"], entry["value"], expires_at)
 
 
 def _is_there(entry: Row, other: Row | None) -> bool:

@@ -125,6 +125,30 @@ def test_a_key_that_is_refused_is_told_and_the_others_go(key, value, why, run, p
     assert peer.entries() == VALUES
 
 
+def test_a_write_that_fails_once_is_sent_again(push, peer):
+    peer.call("POST", "/_stateroom/faults", json={"op": "set", "times": 2, "status": 500})
+    assert push()["carried"] == {"key": 6}
+    assert peer.entries() == VALUES
+
+
+def test_a_write_that_always_fails_is_told(run, peer, here):
+    peer.call("POST", "/_stateroom/faults", json={"op": "set", "key": "cursor", "status": 500})
+    result = run("push", "--to", peer.url, **OP)
+    assert result.exit_code == 10
+    assert "refused: key 'cursor' of etl/load @ " in result.stderr
+    assert "(HTTP 500)" in result.stderr
+    assert set(peer.entries()) == {*VALUES} - {"cursor"}
+
+
+def test_a_peer_that_fails_in_the_middle_ends_the_push(run, peer, here):
+    peer.call("POST", "/_stateroom/faults", json={"op": "set", "key": "total", "status": 503})
+    result = run("push", "--to", peer.url, **OP)
+    assert result.exit_code == 10
+    assert "(HTTP 503)" in result.stderr
+    assert run("push", "--to", peer.url, "--dag", "etl", **OP).exit_code == 0
+    assert set(peer.entries()) == {*VALUES} - {"total"}
+
+
 @pytest.mark.parametrize(
     ("task", "why"),
     [
