@@ -86,7 +86,7 @@ _EXAMPLES = {
     "check": ("check mypackage.MyBackend", "check file --option base=/tmp/values"),
     "demo": ("demo", "demo --exit"),
     "pull": (
-        "pull --from http://airflow:8080 --from-user admin --dag etl --since 7d",
+        "pull --from http://airflow:8080 --dag etl --since 7d",
         "pull --from http://airflow:8080 --dry-run",
     ),
     "push": ("push --to http://airflow:8080 --to-user admin --dag etl --dry-run",),
