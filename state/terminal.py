@@ -30,13 +30,6 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def second(moment: str | None) -> str:
-    """A time in ISO 8601, cut to seconds; empty for None."""
-    if not moment:
-        return ""
-    return f"{moment[:19]}Z"
-
-
 def shortened(text: str, most: int) -> str:
     """A string of at most this many columns, cut with an ellipsis."""
     if width(text) <= most:
@@ -47,6 +40,26 @@ def shortened(text: str, most: int) -> str:
             break
         beginning += letter
     return beginning + "…"
+
+
+def ending(text: str, most: int) -> str:
+    """A string of at most this many columns, whose beginning is cut, with an ellipsis."""
+    if width(text) <= most:
+        return text
+    kept = ""
+    for letter in reversed(text):
+        if width(letter + kept) >= most:
+            break
+        kept = letter + kept
+    return "…" + kept
+
+
+def ends(text: str, most: int) -> str:
+    """A string of at most this many columns, cut in its middle, with an ellipsis."""
+    if width(text) <= most:
+        return text
+    beginning = shortened(text, most - most // 2)
+    return beginning + ending(text, most // 2 + 1).removeprefix("…")
 
 
 def width(text: str) -> int:

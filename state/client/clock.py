@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..model import durations
-from ..model.clock import from_text, to_text
+from ..model.clock import from_person, from_text, to_text
 from ..words import unknown
 from .http import StateroomClient
 
@@ -90,14 +90,11 @@ def _moment(moment: Moment) -> datetime:
     example = 'write "2030-01-01T12:00:00Z", or a datetime with a time zone'
     if isinstance(moment, str):
         try:
-            moment = from_text(moment)
+            return from_person(moment)
         except ValueError:
-            raise ValueError(f"{moment!r} is no moment; {example}") from None
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=timezone.utc)
-        return moment
+            raise ValueError(f"invalid time {moment!r}; {example}") from None
     if not isinstance(moment, datetime):
-        raise TypeError(f"{moment!r} is no moment; {example}")
+        raise TypeError(f"invalid time {moment!r}; {example}")
     if moment.tzinfo is None:
         raise TypeError(f"{moment!r} has no time zone; add tzinfo=timezone.utc, or {example}")
     return moment
@@ -110,8 +107,8 @@ def _duration(by: timedelta | str | None) -> timedelta:
         return timedelta(seconds=durations.parse(by))
     if not isinstance(by, timedelta):
         raise TypeError(
-            f'the clock advances by a duration, and {by!r} is none; write advance("31d"), '
-            "advance(days=31) or advance(timedelta(days=31))"
+            f'invalid duration {by!r}; write advance("31d"), advance(days=31) or '
+            "advance(timedelta(days=31))"
         )
     return by
 

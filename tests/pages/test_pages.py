@@ -32,7 +32,6 @@ ADDRESSES = (
 PARTS = {
     "/live",
     "/journal/copy",
-    "/journal/live",
     "/journal/timeline.svg",
     "/key/raw",
     "/task/raw",
@@ -233,12 +232,33 @@ def test_a_key_shows_kind_size_writer_and_expiry(world):
 def test_an_actor_has_one_name_on_each_page_and_in_explain(world, delete, name):
     assert delete(world).status_code < 300
     (history,) = re.findall('data-label="By">(.*?)</td>', page_of(world, KEY + "job_id"))[:1]
-    latest = re.findall(r"· ([^·]*)</span>\s*</li>", page_of(world, "/"))[0]
+    latest = re.findall('<span class="actor">([^<]*)</span>', page_of(world, "/"))[0]
     key = {**EXTRACT, "key": "job_id"}
     explanation = world.get("/_stateroom/explain", query_string=key).json["sentence"]
     assert history == name
     assert latest == name
     assert f"deleted by {name} " in explanation
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda world: world.put(f"/execution/store/ti/{TI}/new", json={"value": 1}), "attempt 1"),
+        (lambda world: world.put(f"{CORE_TASK}/new", json={"value": 1}), "the Core API"),
+        (
+            lambda world: world.put(f"/_stateroom/values/ti/{TI}?key=new", json={"value": 1}),
+            "the gateway",
+        ),
+        (
+            lambda world: send(world, TASK, action="add", key="new", value="1", expires="never"),
+            "the web pages",
+        ),
+    ],
+)
+def test_a_writer_has_that_name_on_its_key_and_in_lists(world, write, name):
+    assert write(world).status_code < 300
+    assert f"just now by {name} " in text_of(world.get(KEY + "new"))
+    assert f"just now by {name} " in text_of(world.get("/?show=keys&q=new"))
 
 
 @pytest.mark.parametrize(
@@ -472,6 +492,23 @@ def test_a_value_at_a_moment(world):
     assert "Invalid time" in text_of(world.get(KEY + "tide&at=yesterday"))
 
 
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        ("2030-01-01T02:30%2B02:00", "first"),
+        ("2029-12-31T19:30-05:00", "first"),
+        ("2030-01-02", "second"),
+    ],
+)
+def test_a_moment_may_have_an_offset_or_be_a_day(world, at, value):
+    world.patch("/_stateroom/clock", json={"now": "2030-01-01T00:00:00Z", "frozen": True})
+    put(world, "tide", "first")
+    world.patch("/_stateroom/clock", json={"advance": 3600})
+    put(world, "tide", "second")
+    shown = page_of(world, f"{KEY}tide&at={at}").partition('id="then"')[2]
+    assert f"“{value}”" in shown
+
+
 def test_a_lost_update_is_marked(world):
     tokens = [
         world.post("/_stateroom/task-instances", json={"dag_id": "lost", "task_id": task_id}).json[
@@ -598,7 +635,8 @@ def test_the_command_that_sets_a_first_key(world):
 
 def test_a_long_run_id_is_cut_in_the_middle(world):
     page = page_of(world, "/?show=runs")
-    assert 'title="manual__2026-01-01T00:00:00+00:00">manual__2026-01-01T00…0:00</bdi>' in page
+    run_id = "manual__2026-01-01T00:00:00+00:00"
+    assert f'title="{run_id}">manual__2026-01-01T00:00:00…0:00</bdi>' in page
 
 
 def test_an_array_shows_a_hundred_members_and_more_on_demand(world):

@@ -34,7 +34,7 @@ LAYERS = (
     ("schemas.fields",),
     ("state.__main__",),
     ("state.cli",),
-    ("state.demo",),
+    ("state.demo", "state.transfer"),
     ("state.testing",),
     ("state.airflow", "state.conformance"),
     ("state.gateway", "state.client"),
@@ -100,7 +100,7 @@ ONLY_IN = {
     "sqlite_utils": ("state/store/",),
     "requests": ("state/client/http.py",),
     "urllib3": ("state/client/http.py", "web/proxy/upstream.py"),
-    "rich": ("state/cli/shared/tables.py",),
+    "rich": ("state/cli/shared/tables.py", "state/cli/shared/progress.py"),
     "jwt": ("state/model/tokens.py",),
     "apispec": ("web/api/openapi.py",),
 }

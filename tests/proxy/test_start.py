@@ -55,3 +55,10 @@ def test_the_start_up_lines_say_that_the_upstream_is_away(start):
     lines = lines_of(start(upstream=AWAY, jwt_secret="s"))
     assert f"upstream the Airflow at {AWAY} cannot be reached: " in lines
     assert "calls that are passed on fail until it does" in lines
+    assert "unseen Airflow's command line" in lines
+
+
+def test_nobody_is_told_to_log_in_here(start):
+    lines = lines_of(start(upstream=AWAY, jwt_secret="s", all_admins=True))
+    assert "/auth/token" not in lines
+    assert "stateroom token --role admin" in lines

@@ -10,9 +10,10 @@ from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
 
-from schemas.fields.datetimes import from_string
+from schemas.fields.datetimes import utc_from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
+from state.model.scopes import PAGE
 from state.store import fixtures
 from state.store.fixtures import counts
 from state.store.snapshots import take_before
@@ -26,7 +27,6 @@ from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, setting
 from . import faults, session, shared, snapshots
 from .faults import Wrong
-from .forms import in_utc
 from .session import Done
 from .urls import to
 
@@ -52,6 +52,7 @@ def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
         units=_UNITS,
         inputs=request.form,
         errors=errors or {},
+        clock=clock,
         now=to_text(clock.now()),
         expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),
@@ -82,7 +83,7 @@ def act() -> Any:
 
 def _change_clock(change: Callable[[Clock], Clock]) -> Done:
     try:
-        clock = change_clock(g.namespace, change)
+        clock = change_clock(g.namespace, change, PAGE)
     except OverflowError:
         raise Wrong("clock", "The clock would leave the years 1 to 9999.") from None
     message = f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
@@ -104,7 +105,7 @@ def _advance() -> Done:
 def _set_to() -> Done:
     text = request.form.get("moment", "").strip()
     try:
-        moment = in_utc(from_string(text))
+        moment = utc_from_string(text)
     except ValueError:
         raise Wrong(
             "clock", f"Invalid time “{text[:50]}”; write one such as 2030-12-24T18:00 (in UTC)."
@@ -113,7 +114,7 @@ def _set_to() -> Done:
 
 
 def _clean() -> Done:
-    removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"))
+    removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"), PAGE)
     return Done(f"Cleaned: {count(removed, 'expired key')} removed.")
 
 
@@ -121,8 +122,8 @@ def _clean() -> Done:
 
 
 def _reset() -> Done:
-    undo = take_before(g.namespace, "reset")
-    fixtures.apply(g.namespace, first_fixture(), forget=True, environ=g.service.environ)
+    undo = take_before(g.namespace, "reset", PAGE)
+    fixtures.apply(g.namespace, first_fixture(), True, PAGE, g.service.environ)
     return Done(f"The namespace {g.namespace.name} is as it was at its start.", undo=undo)
 
 

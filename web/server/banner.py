@@ -67,7 +67,8 @@ def _upstream(front: Front | None) -> list[tuple[str, str]]:
     try:
         version = front.upstream.version()
     except Refused as error:
-        return [("upstream", _wrapped(f"{error}; calls that are passed on fail until it does"))]
+        text = f"{error}; calls that are passed on fail until it does"
+        return [("upstream", _wrapped(text)), ("unseen", _wrapped(_UNSEEN))]
     text = f"Airflow {version} at {where}, which gets all calls but those on state"
     if not version.startswith(_TRIED):
         text += f"; tried with {' and '.join(_TRIED)} only"
@@ -128,10 +129,12 @@ def _access(service: Service) -> list[tuple[str, str]]:
 
 
 def _is_open(service: Service) -> bool:
-    return service.keys.checking(service.store.namespace()) is None
+    return service.keys.start is None and not service.store.namespace().jwt_secret
 
 
 def _has_generated_passwords(service: Service) -> bool:
+    if service.settings["upstream"] is not None:  # its users log in there
+        return False
     return service.settings["passwords_file"] is None and not service.settings["all_admins"]
 
 
@@ -154,7 +157,7 @@ def _login(service: Service, url: str, command: str) -> str:
     """A command that prints an admin's token."""
     admins = [name for name, role in service.settings["users"] if role.lower() == "admin"]
     token = f"curl -s {url}/auth/token"
-    if service.settings["all_admins"]:
+    if service.settings["all_admins"] and service.settings["upstream"] is None:
         return f"{token} \\\n  | cut -d'\"' -f4"
     if admins and _has_generated_passwords(service):
         form = f"-d username={quote(admins[0])} -d password={service.passwords[admins[0]]}"

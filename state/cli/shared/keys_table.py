@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...masking import masked
 from ...model import envelope
-from ...model.clock import from_text
+from ...model.clock import from_text, second
 from ...model.scopes import scope_from
-from ...terminal import second
 from .connection import now, pages
 from .tables import is_narrow, scope_cells
 from .tables import table as fitted
@@ -82,9 +81,12 @@ def _expires(row: dict[str, Any], now: datetime | None) -> str:
     moment = row.get("expires_at")
     if not moment:
         return "never"
+    has_expired = now is not None and from_text(moment) <= now
     shown = second(moment)
     if is_narrow():
-        shown = shown[:10]
-    if now is not None and from_text(moment) <= now:
+        if has_expired:
+            return "expired"
+        return shown[:10]
+    if has_expired:
         return f"expired {shown}"
     return shown

@@ -6,9 +6,8 @@ import sqlite3
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
-from ...model.clock import from_text, to_text
+from ...model.clock import from_text, second, to_text
 from ...model.events import actor_name
-from ...terminal import second
 from ...words import duration
 from ..journal.documents import moment_of
 from ..journal.steps import CHANGED
@@ -105,6 +104,8 @@ def _how(namespace: Namespace, deletion: _Event, write: _Event | None) -> str:
     actor = actor_name(deletion.actor, deletion.api, deletion.try_number)
     if deletion.parent_op == "clear":
         return f"It was deleted when all keys were cleared by {actor} {when}."
+    if deletion.parent_op == "remove":
+        return f"It was deleted with what it belonged to, by {actor} {when}."
     if deletion.parent_op is not None:
         return f"It was deleted by the {deletion.parent_op} {when}."
     return f"It was deleted by {actor} {when}."

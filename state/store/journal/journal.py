@@ -7,6 +7,7 @@ namespaces of a database share the numbers, which grow in the order of effects a
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
@@ -60,9 +61,15 @@ class Event(NamedTuple):
 
 
 class Journal:
-    """The journal of one namespace."""
+    """The journal of one namespace.
+
+    :ivar is_kept: whether events are written at all.
+    :ivar flush: writes the pending batch of reads and refusals.
+    """
 
     def __init__(self, database: Database, log: Log, ns: int, clock: Clock) -> None:
+        self.is_kept = log.limit > 0
+        self.flush = log.flush
         self._database = database
         self._log = log
         self._ns = ns
@@ -71,14 +78,6 @@ class Journal:
     def date_by(self, clock: Clock) -> None:
         """Date events by another clock from now on; real time is noted with each of them anyway."""
         self._clock = None if clock.is_real else clock
-
-    @property
-    def is_kept(self) -> bool:
-        return self._log.limit > 0
-
-    def flush(self) -> None:
-        """Write the pending batch of reads and refusals."""
-        self._log.flush()
 
     def drop(self, db: sqlite3.Connection) -> None:
         """Refuse further events of this namespace, which the caller's transaction deletes."""
@@ -91,6 +90,13 @@ class Journal:
     def write(self, db: sqlite3.Connection, event: Event) -> int:
         """Write an event in the caller's transaction; returns its number."""
         return self._log.write(db, self._row(event))
+
+    def add(self, db: sqlite3.Connection, row: Row) -> int:
+        """Write an event of another journal in the caller's transaction; returns its number here.
+
+        :param row: the columns of an event from ``at`` on.
+        """
+        return self._log.write(db, (self._ns, *row))
 
     def answered(self, db: sqlite3.Connection, seq: int, status: int) -> None:
         """Change the status of an event of the caller's transaction, to that of the answer."""
@@ -167,20 +173,27 @@ class Journal:
         limit: int = -1,
         *,
         scope: StoreScope | None = None,
+        scope_ids: Callable[[], list[int]] | None = None,
         newest: bool = False,
+        as_written: bool = False,
         **equal: Any,
     ) -> list[dict[str, Any]]:
         """The events after a number, in order.
 
         :param limit: most events; -1 for all.
+        :param scope_ids: the rows of the scopes of which they are, instead of one scope.
         :param newest: return the last ones instead of the first.
+        :param as_written: do not add to the notes which calls probably were retries.
         :param equal: required values of columns: ``op``, ``api``, ``key``, ``ti_id``,
             ``parent``, ``status``.
         """
-        self._log.flush()
+        self.flush()
+        conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
+        parameters = [self._ns, in_range("after", after), *equal.values()]
+        if scope_ids is not None:
+            conditions.append("j.scope_id IN (SELECT value FROM json_each(?))")
+            parameters.append(json.dumps(scope_ids()))
         with self._database.reading() as db:
-            conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
-            parameters = [self._ns, in_range("after", after), *equal.values()]
             if scope is not None:
                 conditions.append("j.scope_id = ?")
                 parameters.append(scope_id_of(db, self._ns, scope))
@@ -189,7 +202,8 @@ class Journal:
             events = [document(row) for row in rows(db, sql, (*parameters, limit))]
             if newest:
                 events.reverse()
-            retries.mark(db, self._ns, events)
+            if not as_written:
+                retries.mark(db, self._ns, events)
         return events
 
     def wait(
@@ -223,7 +237,7 @@ class Journal:
 
     def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
         """The number of the last call of an operation on a key; None if there is none."""
-        self._log.flush()
+        self.flush()
         with self._database.reading() as db:
             sql = """SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ?
                 AND parent IS NULL"""
@@ -232,7 +246,7 @@ class Journal:
 
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and the newest event; 0 if there is none."""
-        self._log.flush()
+        self.flush()
         with self._database.reading() as db:
             sql = "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM journal WHERE ns = ?"
             oldest, newest = db.execute(sql, (self._ns,)).fetchone()

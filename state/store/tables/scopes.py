@@ -6,10 +6,12 @@ import sqlite3
 
 from ...errors import TaskInstanceNotFound
 from ...model.scopes import (
+    SCOPE_MEMBERS,
     AssetScope,
     StoreScope,
     TaskScope,
     asset_column,
+    scope_document,
     scope_from,
     task_scope_from,
 )
@@ -40,6 +42,11 @@ _REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id,
 _REMEMBER_ASSETS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, asset_id, asset)
     SELECT s.scope_id, a.ns, a.id, a.name FROM scopes s JOIN assets a USING (asset_pk)
     WHERE a.ns = ?"""
+_REMEMBER_ONE = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id,
+    map_index, asset_id, asset)
+    SELECT s.scope_id, coalesce(r.ns, a.ns), r.dag_id, r.run_id, s.task_id, s.map_index, a.id,
+    a.name FROM scopes s LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+    WHERE s.scope_id = ?"""
 
 
 def scope_id(namespace: Namespace, scope: StoreScope) -> int | None:
@@ -152,9 +159,32 @@ def put_asset_scope(
     return int(row[0])
 
 
+def former_scope(db: sqlite3.Connection, ns: int, scope: StoreScope) -> int:
+    """The row of a scope that is not here, for the events of one that another namespace had; a task
+    instance that is created later takes it over.
+    """
+    db.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'scopes'")
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'scopes'").fetchone()
+    if row is None:  # there was no scope yet
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('scopes', 1)")
+        row = (1,)
+    members = {**dict.fromkeys(SCOPE_MEMBERS), **scope_document(scope)}
+    db.execute(
+        """INSERT INTO former_scopes (scope_id, ns, dag_id, run_id, task_id, map_index, asset)
+        VALUES (:scope_id, :ns, :dag_id, :run_id, :task_id, :map_index, :asset)""",
+        {"scope_id": row[0], "ns": ns, **members},
+    )
+    return int(row[0])
+
+
 def remember(db: sqlite3.Connection, ns: int) -> None:
     """Keep the coordinates and names of scopes that the caller's transaction may remove, for the
     journal.
     """
     db.execute(_REMEMBER_TASKS, (ns,))
     db.execute(_REMEMBER_ASSETS, (ns,))
+
+
+def remember_one(db: sqlite3.Connection, scope_id: int) -> None:
+    """Like :func:`remember`, for one scope."""
+    db.execute(_REMEMBER_ONE, (scope_id,))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, g
 
 from schemas.control import journal as schemas
 from schemas.fields import datetimes
-from state.model.scopes import StoreScope, scope_named
+from state.model.scopes import COORDINATES, StoreScope, scope_named
+from state.store import carried_events
+from state.store.explain import matches
 from state.store.explain.explain import explain
 from state.store.views import history
 
 from ...errors import invalid
 from ...operation import SLOW, Operation
 from ...request.auth import is_open
-from ...request.parsing import query, read
+from ...request.parsing import load, query, read
 from ...responses import is_client_gone, json_answer
 from ...service import setting
 
@@ -24,6 +27,8 @@ bp = Blueprint("journal_api", __name__)
 _JOURNAL = schemas.JournalQuery()
 _HISTORY = schemas.HistoryQuery()
 _EXPLAIN = schemas.ExplainQuery()
+_PLACE = (*COORDINATES, "map_index", "latest")
+_TO_ADD = schemas.EventsToAdd()
 _FILTERS = ("op", "api", "key", "ti_id", "newest")
 _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 
@@ -33,16 +38,36 @@ _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
     (parameters,) = read(query(_JOURNAL))
+    scope = None
+    fitting = None
+    if parameters["fitting"]:
+        place = {name: parameters[name] for name in _PLACE if name in parameters}
+        fitting = partial(matches.scope_ids, g.namespace, place)
+    else:
+        scope = scope_of(parameters)
     events = g.namespace.journal.wait(
         parameters["wait"],
         parameters["after"],
         min(parameters["limit"], schemas.MOST),
         is_client_gone,
-        scope=scope_of(parameters),
+        scope=scope,
+        scope_ids=fitting,
+        as_written=parameters["as_written"],
         **{name: parameters[name] for name in _FILTERS if name in parameters},
     )
     oldest, last = g.namespace.journal.bounds()
     return json_answer({"events": events, "oldest": oldest, "last": last})
+
+
+@bp.post("/journal")
+@Operation((200, schemas.EventsAdded), body=schemas.EventsToAdd, lane=SLOW)
+def add_events() -> Response:
+    """Add events of another Stateroom's journal, with their moments, after those that are here;
+    those that were added before are left out.
+    """
+    document, _ = load(_TO_ADD, g.body, strict=False)
+    added, numbers = carried_events.add(g.namespace, document["events"], document["numbers"])
+    return json_answer({"added": added, "numbers": numbers})
 
 
 @bp.get("/history")
@@ -107,10 +132,7 @@ def _time(text: str) -> datetime | int:
     if text.isdecimal() and len(text) < 19:
         return int(text)
     try:
-        moment = datetimes.from_string(text)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=timezone.utc)
-        return moment.astimezone(timezone.utc)
+        return datetimes.utc_from_string(text).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
         message = f"expected a time, or the number of an event: {error}"
         raise invalid(message, "query", "at") from None
