@@ -2,9 +2,22 @@
 
 import pytest
 
-from tests.support.world import ASSET_KEY, CORE_ASSET, CORE_TASK, TASK_KEY, WORLD, admin
+from state.model import tokens
+from tests.support.world import (
+    ASSET_KEY,
+    CORE_ASSET,
+    CORE_TASK,
+    SECRET,
+    TASK_KEY,
+    TI,
+    WORLD,
+    admin,
+    bearer,
+)
 from web.operation import LEARNING, PASSED, SLOW
 from web.server.lanes import lane_of
+
+WORKER = bearer(tokens.for_task_instance(SECRET, TI))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +47,7 @@ def test_a_call_is_passed_on_asks_or_is_answered(app, method, path, lane):
 def test_what_is_known_needs_no_question(app):
     client = app.test_client()
     client.put("/_stateroom/fixture", json=WORLD, headers=admin())
-    client.get(TASK_KEY)
+    client.get(TASK_KEY, headers=WORKER)
     assert lane_of(app)("GET", TASK_KEY, "") is None
     client.post("/_stateroom/reset", headers=admin())
     assert lane_of(app)("GET", TASK_KEY, "") == LEARNING
@@ -43,7 +56,7 @@ def test_what_is_known_needs_no_question(app):
 def test_the_writer_of_an_asset_may_have_to_be_asked_for(app):
     client = app.test_client()
     client.put("/_stateroom/fixture", json=WORLD, headers=admin())
-    client.get(ASSET_KEY)
+    client.get(ASSET_KEY, headers=WORKER)
     path, _, query = ASSET_KEY.partition("?")
     assert lane_of(app)("GET", path, query) is None
     assert lane_of(app)("PUT", path, query) == LEARNING

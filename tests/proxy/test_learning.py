@@ -30,6 +30,13 @@ SUCCEEDS = {
     "task_outlets": [],
     "outlet_events": [],
 }
+DEFERS = {
+    "state": "deferred",
+    "classpath": "a.Trigger",
+    "trigger_kwargs": {},
+    "next_method": "resume",
+    "next_kwargs": {},
+}
 RETRIES = {"state": "up_for_retry", "end_date": "2026-01-01T00:01:00Z"}
 
 
@@ -145,6 +152,30 @@ def test_an_unknown_task_instance_is_asked_for_once(client, airflow):
     assert worker.put("job-1") == 404
     airflow.close()
     assert worker.put("job-1") == 404
+
+
+def test_the_airflow_is_not_asked_for_a_caller_without_a_token(client, airflow):
+    airflow.close()
+    assert client.put(KEY, json={"value": 1}).status_code == 401
+    forged = bearer(tokens.for_task_instance(SECRET + "x", TI))
+    assert client.put(KEY, json={"value": 1}, headers=forged).status_code == 403
+
+
+def test_the_cookie_of_airflows_pages_is_a_token(client):
+    client.set_cookie("_token", tokens.for_role(SECRET, "admin"))
+    assert client.get("/api/v2/assets/7/state-store").status_code == 200
+
+
+def test_a_deferred_task_instance_runs_on_under_its_id(worker, client, airflow):
+    worker.run()
+    worker.put("job-1")
+    assert worker.report("state", DEFERS).status_code == 204
+    assert attempts(client) == [(TI, 1, "deferred")]
+    resumed = {"task_instances": [{**ROW, "id": TI, "state": "queued"}]}
+    airflow.client.put("/_stateroom/fixture", json=resumed, headers=admin())
+    worker.run()
+    assert attempts(client) == [(TI, 1, "running")]
+    assert worker.call("GET", KEY).json["value"] == "job-1"
 
 
 def test_without_an_answer_an_unknown_task_instance_is_502(client, airflow):

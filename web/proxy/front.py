@@ -10,11 +10,14 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from werkzeug.http import parse_cookie
+
 from state.errors import StateError
 from state.model import tokens
 
 from ..error_bodies import control_body
 from ..errors import Refused, status_of
+from ..request.auth import is_valid
 from ..request.guard import is_allowed
 from ..service import PAGES, Service
 from . import effects, headers, routes
@@ -37,6 +40,7 @@ class Front:
         self.upstream = upstream
         self._app = app
         self._hosts = service.allowed_hosts
+        self._keys = service.keys
         self._learning = Learning(service, upstream)
         self._effects = effects.Effects(service, upstream, self._learning, app)
 
@@ -63,22 +67,28 @@ class Front:
         if page is not None:
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + PAGES
             environ["PATH_INFO"] = page
-        subject = routes.subject_of(method, path, environ.get("QUERY_STRING", ""))
-        if subject is not None:
-            self._learning.learn(subject)
-        if routes.is_written_by_a_task(method, path):
-            self._learn_writer(environ)
+        if self._may_ask(environ):
+            self._learn(environ, method, path)
         answer = self._app(environ, start_response)
         if routes.changes_what_is_known(method, path):
             self._learning.forget()
         return answer
 
-    def _learn_writer(self, environ: WSGIEnvironment) -> None:
-        """Learn of the task whose token a call has; whether it is valid is checked later."""
-        token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2]
-        writer = routes.attempt(tokens.unverified(token.strip()).get("sub"))
-        if writer is not None:
-            self._learning.learn(writer)
+    def _may_ask(self, environ: WSGIEnvironment) -> bool:
+        """Whether the upstream is asked for this caller: where there is a secret, only for one with
+        a valid token. Whether the token is the right one is checked with the call.
+        """
+        return self._keys.start is None or is_valid(_token(environ), self._keys)
+
+    def _learn(self, environ: WSGIEnvironment, method: str, path: str) -> None:
+        """Learn what a call on state is about, and of the task that writes state of an asset."""
+        subject = routes.subject_of(method, path, environ.get("QUERY_STRING", ""))
+        if subject is not None:
+            self._learning.learn(subject)
+        if routes.is_written_by_a_task(method, path):
+            writer = routes.attempt(tokens.unverified(_token(environ)).get("sub"))
+            if writer is not None:
+                self._learning.learn(writer)
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _check(environ, self._hosts)
@@ -104,6 +114,12 @@ class Front:
             stream = [data]
         start_response(status, received)
         return stream
+
+
+def _token(environ: WSGIEnvironment) -> str:
+    """The token of a call: of its header, or of the cookie that Airflow's pages have."""
+    token: str = environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip()
+    return token or parse_cookie(environ).get("_token", "")
 
 
 def target_of(environ: WSGIEnvironment) -> str:
