@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from ..errors import NotFound
 from ..model.clock import from_text
-from ..model.connections import connection
 from ..model.scopes import TaskScope, scope_document
+from .connections import connection
 from .errors import RunError
 from .task import Task
 

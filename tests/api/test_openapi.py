@@ -10,6 +10,7 @@ from flask import Blueprint
 
 from schemas.control.faults import Fault
 from schemas.control.snapshots import Snapshots
+from state.model.compat import DEFAULT
 from state.process import ServerProcess
 from web.api import openapi
 from web.operation import Operation, operation_of
@@ -168,7 +169,7 @@ def test_a_new_endpoint_is_described_by_its_view_alone(start):
 
     app.register_blueprint(widgets)
     with app.test_request_context():
-        document = openapi.describe()
+        document = openapi.describe(DEFAULT)
     described = document["paths"]["/_stateroom/widgets/{widget}"]["put"]
     assert described["tags"] == ["Control API"]
     assert described["summary"] == "Keep a widget."

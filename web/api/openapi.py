@@ -21,14 +21,16 @@ from werkzeug.routing import Rule
 from schemas.base import BareBody
 from schemas.fields.base import Field
 from state import __version__
+from state.model.compat import Rules
 
 from ..apis import Api, api_of
 from ..operation import SLOW, Body, Operation, Query, lane, operation_of
 from ..responses import text_answer
+from ..service import rules
 
 bp = Blueprint("openapi", __name__)
-_ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own \
-Control API.
+_ABOUT = """Task state and asset state as Apache Airflow {release} serves them, and Stateroom's \
+own Control API.
 
 Routes of Airflow that are not described here are not emulated: they answer 400 with the reason \
 `not_emulated`.
@@ -91,23 +93,25 @@ _PARTS = {
 @lane(SLOW)
 def get_openapi() -> Response:
     """Describe the three APIs."""
-    return text_answer(_document())
+    return text_answer(_document(rules()))
 
 
 @cache
-def _document() -> str:
-    return json.dumps(describe())
+def _document(rules: Rules) -> str:
+    return json.dumps(describe(rules))
 
 
-def describe() -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the running app."""
+def describe(rules: Rules) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the running app.
+
+    :param rules: of the Airflow version that it emulates.
+    """
     from apispec import APISpec
     from apispec.ext.marshmallow import MarshmallowPlugin
 
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
-    spec = APISpec(
-        "Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT}, servers=_SERVERS
-    )
+    info = {"description": _ABOUT.format(release=rules.release)}
+    spec = APISpec("Stateroom", __version__, "3.1.0", [plugin], info=info, servers=_SERVERS)
     assert plugin.converter is not None
     add_properties: Any = plugin.converter.add_attribute_function  # apispec has few types
     add_properties(_field_properties)

@@ -35,7 +35,7 @@ def says_stopped() -> bool:
 def state_report() -> Part:
     """The body of a report of a state, without what the client's version added to it."""
     schema, report, where = body(schemas.TI_STATE_UPDATE)
-    if not isinstance(report, dict) or version.of_client() <= version.VERSION:
+    if not isinstance(report, dict) or version.of_client() <= version.WITH_STORE:
         return schema, report, where
     state = report.get("state")
     for since, members in _REPORT_MEMBERS.items():

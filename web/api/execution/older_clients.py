@@ -27,7 +27,7 @@ PREVIOUS_BY_PATH = "2025-08-10"  # /dag-runs/{dag_id}/previous, until 2026-04-06
 def run_context(context: Document) -> Document:
     """A run context for the client of this request."""
     client = version.of_client()
-    if client >= version.VERSION:
+    if client >= version.WITH_STORE:
         return context
     run = _without(context["dag_run"], client, _RUN_MEMBERS)
     for event in run["consumed_asset_events"]:
@@ -49,7 +49,7 @@ def dag_run(run: Document) -> Document:
     """A dag run for the client of this request; only the last version is taken out of it, since
     older ones have no such answer.
     """
-    newest = {version.VERSION: _RUN_MEMBERS[version.VERSION]}
+    newest = {version.WITH_STORE: _RUN_MEMBERS[version.WITH_STORE]}
     return _without(run, version.of_client(), newest)
 
 
