@@ -21,9 +21,12 @@ StateError
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
 │   ├── InvalidStart         a task instance that is not queued cannot start
+│   │   └── RestartingElsewhere  one that restarts is not started by another process
 │   └── NotDeferred          a task instance that waits for no trigger cannot be resumed
 ├── NotRunning             a heartbeat of a task instance that does not run any more
 ├── RunningElsewhere       a heartbeat of another process than the one that runs it
+├── InvalidStop            a worker has ended a task that was not to end
+├── StoppedElsewhere       a worker has ended a task that another process runs
 ├── MissingDag             a list of task instances names a run and no Dag
 ├── MissingParameter       a query names neither an asset's name nor its uri
 ├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
@@ -74,10 +77,12 @@ class StateError(Exception):
 
     :ivar details: members of the Execution API's answer beside ``reason`` and ``message``.
     :ivar is_plain: whether the Execution API answers with the message alone.
+    :ivar is_bare: whether it answers without the message, as Airflow does.
     """
 
     reason = "error"
     is_plain = False
+    is_bare = False
     details: Mapping[str, object] = {}
 
 
@@ -111,6 +116,18 @@ class KeyNotFound(NotFound):
 
 class TaskInstanceNotFound(NotFound):
     """No task instance has this id or these coordinates; the messages are Airflow's."""
+
+    @classmethod
+    def bare(cls) -> TaskInstanceNotFound:
+        """The answer of Airflow 3.4 to a worker that has ended its task."""
+        error = cls("Task Instance not found")
+        error.is_bare = True
+        return error
+
+    @classmethod
+    def of_xcom(cls, run_id: str, task_id: str) -> TaskInstanceNotFound:
+        """The message of Airflow 3.4 to a worker that pushes an XCom."""
+        return cls(f"Task Instance {task_id!r} not found in {run_id!r}")
 
     @classmethod
     def by_id(cls, ti_id: str) -> TaskInstanceNotFound:
@@ -166,6 +183,13 @@ class TaskInstanceArchived(TaskInstanceNotFound):
         super().__init__(
             "Task Instance not found, it may have been moved to the Task Instance History table"
         )
+
+    @classmethod
+    def on_admission(cls) -> TaskInstanceArchived:
+        """The message of Airflow 3.4, which looks for the attempt before it reads the call."""
+        error = cls()
+        error.args = ("Task Instance not found in the working set; its attempt has been archived",)
+        return error
 
 
 class AssetNotFound(NotFound):
@@ -356,6 +380,33 @@ class InvalidStart(InvalidTransition):
     """A task instance that is neither queued nor restarting starts (409 in Airflow)."""
 
     message = "TI was not in a state where it could be marked as running"
+
+
+class RestartingElsewhere(InvalidStart):
+    """A task instance that restarts is started by another process (409 in Airflow 3.4)."""
+
+    reason = "running_elsewhere"
+    is_bare = True
+
+
+class InvalidStop(StateError):
+    """A worker says that it has ended a task that was not to end (409 in Airflow 3.4)."""
+
+    reason = "invalid_state"
+    is_bare = True
+
+    def __init__(self, state: str | None) -> None:
+        super().__init__(f"the task instance was not told to end, its state is {state}")
+
+
+class StoppedElsewhere(StateError):
+    """A worker says that it has ended a task that another process runs (409 in Airflow 3.4)."""
+
+    reason = "running_elsewhere"
+    is_bare = True
+
+    def __init__(self) -> None:
+        super().__init__("the task instance runs elsewhere")
 
 
 class NotDeferred(InvalidTransition):

@@ -11,6 +11,8 @@ from state import errors
 STATUS: dict[type[errors.StateError], int] = {
     errors.InvalidTransition: 409,
     errors.NotRunning: 409,
+    errors.InvalidStop: 409,
+    errors.StoppedElsewhere: 409,
     errors.RunningElsewhere: 409,
     errors.TaskInstanceArchived: 410,
     errors.RunNotStarted: 409,

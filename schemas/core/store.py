@@ -83,6 +83,9 @@ class AssetStateStoreLastUpdatedBy(Schema):
     run_id = fields.Str(allow_none=True)
     task_id = fields.Str(allow_none=True)
     map_index = fields.Int(allow_none=True)
+    # in Airflow 3.4
+    task_instance_id = fields.Str(allow_none=True)
+    try_number = fields.Int(allow_none=True)
 
 
 class AssetStateStoreResponse(Schema):

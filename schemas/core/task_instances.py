@@ -64,6 +64,11 @@ class TaskInstanceResponse(Schema):
     trigger = fields.Nested(TriggerResponse, required=True, allow_none=True)
     triggerer_job = fields.Dict(required=True, allow_none=True)
     dag_version = fields.Nested(DagVersionResponse, required=True, allow_none=True)
+    # in Airflow 3.4
+    team_name = fields.Str(allow_none=True)
+    in_loop = fields.Bool()
+    loop_iteration = fields.Dict(allow_none=True)
+    state_reason = fields.Str(allow_none=True)
 
 
 class TaskInstanceCollectionResponse(CursorPage):

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rules:
     """The rules of a version.
 
@@ -16,12 +18,41 @@ class Rules:
     :param release: the release that was measured.
     :param build: what that release says of its source.
     :param execution_api: the newest version of its Execution API, a date.
+    :param token_scopes: the scopes of a worker's token.
+    :param run_members: what a dag run has besides in the Core API.
+    :param task_members: what a task instance has besides in the Core API.
+    :param try_members: what an attempt has besides in the Core API's lists of tries.
+    :param has_draining_dags: whether the Core API tells if a Dag starts new runs.
+    :param tells_attempts: whether the Core API tells which attempt wrote an asset's entry.
+    :param admission: the first version of the Execution API whose clients are refused what is no
+        read, before anything else of it is looked at, if their attempt is not the current one; None
+        if none are.
+    :param counts_retries: whether an attempt that is up for retry has the next try number already.
+    :param restarts: whether a task instance that is to restart may run as it is.
+    :param has_run_notes: whether a task may set the note of its dag run.
+    :param has_paths_of_connections: whether the id of a connection may have slashes, or be empty.
+    :param tells_queued_consumers: whether asset events name a dag run that has not started.
+    :param keeps_attempts: whether a former attempt stays the task instance that it was, in place of
+        a copy in a history: with its id, its operator and its XComs.
     """
 
     airflow: str
     release: str
     build: str
     execution_api: str
+    token_scopes: tuple[str, ...] = ("execution", "workload")
+    run_members: Mapping[str, Any] = field(default_factory=dict)
+    task_members: Mapping[str, Any] = field(default_factory=dict)
+    try_members: Mapping[str, Any] = field(default_factory=dict)
+    has_draining_dags: bool = False
+    tells_attempts: bool = False
+    admission: str | None = None
+    counts_retries: bool = False
+    restarts: bool = True
+    has_run_notes: bool = False
+    has_paths_of_connections: bool = False
+    tells_queued_consumers: bool = False
+    keeps_attempts: bool = False
 
 
 RULES = {
@@ -36,6 +67,24 @@ RULES = {
         release="3.4.0b2",
         build=".dev0+acb52b84035c507b4a6527c9e6a68556966148de.dirty",
         execution_api="2026-10-30",
+        token_scopes=("execution", "workload", "callback"),
+        run_members={"team_name": None},
+        task_members={
+            "team_name": None,
+            "in_loop": False,
+            "loop_iteration": None,
+            "state_reason": None,
+        },
+        try_members={"loop_iteration": None, "state_reason": None},
+        has_draining_dags=True,
+        tells_attempts=True,
+        admission="2026-10-30",
+        counts_retries=True,
+        restarts=False,
+        has_run_notes=True,
+        has_paths_of_connections=True,
+        tells_queued_consumers=True,
+        keeps_attempts=True,
     ),
 }
 DEFAULT = RULES["3.3"]

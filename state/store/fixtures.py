@@ -35,7 +35,7 @@ from .tables.task_instances import (
     put_former_attempt,
 )
 from .tables.variables import put_variable
-from .tables.xcoms import NewXCom, put_xcom
+from .tables.xcoms import NewXCom, leave_xcoms, put_xcom
 from .views import shared
 
 log = logging.getLogger("stateroom")
@@ -146,7 +146,9 @@ def _apply_parts(
         "former_attempts": lambda item, where: _put_task_attempt(
             db, namespace, item, where, put_former_attempt
         ),
-        "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
+        "task_instances": lambda item, where: _put_task_instance(
+            db, namespace, item, where, parent
+        ),
         "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
         "asset_state_store": lambda item, where: _put_asset_entry(
@@ -177,9 +179,13 @@ def _with_texts(item: Document) -> Document:
 
 
 def _put_task_instance(
-    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
+    sql = "SELECT 1 FROM task_instances WHERE ns = ? AND id = ?"
+    is_known = db.execute(sql, (namespace.ns, item["id"])).fetchone() is not None
     scope_id = _put_task_attempt(db, namespace, item, where, put_attempt)
+    if not is_known:
+        leave_xcoms(db, namespace, scope_id, parent)
     if "rendered_fields" in item:
         put_fields(db, scope_id, item["rendered_fields"])
 

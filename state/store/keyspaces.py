@@ -44,7 +44,8 @@ _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 # the list itself
 _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
-    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index
+    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index, t.id,
+        t.try_number
         FROM entries e
         LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         LEFT JOIN scopes w ON w.scope_id = t.scope_id
@@ -66,7 +67,7 @@ class Entry(NamedTuple):
     """A stored entry: moments as text in UTC, the value as its JSON text.
 
     :param seq: the number of the write in the journal.
-    :param writer_kind: for assets only, as the coordinates of the task instance that wrote it.
+    :param writer_kind: for assets only, as what follows of the task instance that wrote it.
     """
 
     key: str
@@ -79,6 +80,8 @@ class Entry(NamedTuple):
     run_id: str | None = None
     task_id: str | None = None
     map_index: int | None = None
+    task_instance_id: str | None = None
+    try_number: int | None = None
 
     @property
     def value(self) -> Any:

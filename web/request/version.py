@@ -61,6 +61,19 @@ def of_client() -> str:
     return version
 
 
+def spoken() -> str:
+    """The version of the API in which the client is answered: its own, or the newest there is."""
+    return min(of_client(), rules().execution_api)
+
+
+def is_admitted_first() -> bool:
+    """Whether a call that is no read is refused before anything else of it is looked at, if the
+    caller's attempt is not the current one.
+    """
+    since = rules().admission
+    return since is not None and of_client() >= since
+
+
 def has_variable_keys() -> bool:
     """Whether the caller's version has the list of the keys of variables."""
     return of_client() >= WITH_STORE

@@ -157,12 +157,13 @@ def tries(
     namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
 ) -> list[dict[str, Any]]:
     """The attempts of a task instance, former ones first; one that is up for a retry is told as the
-    former attempt that failed.
+    former attempt that failed, unless it has the next number.
 
     :raises TaskInstanceNotFound: if there is none.
     """
     former, current = _attempts(namespace, dag_id, run_id, task_id, map_index)
-    current = [attempt for attempt in current if attempt["state"] != "up_for_retry"]
+    if not namespace.rules.counts_retries:
+        current = [attempt for attempt in current if attempt["state"] != "up_for_retry"]
     if not former and not current:
         raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index)
     return former + current
@@ -195,22 +196,31 @@ def _attempts(
         former_documents = _documents(db, namespace, former)
         current_documents = _documents(db, namespace, current)
     for document in former_documents:
-        document["operator_name"] = None  # as in Airflow's history
+        if not namespace.rules.keeps_attempts:
+            document["operator_name"] = None  # as in Airflow's history
         if document["state"] == "up_for_retry":
             document["state"] = "failed"
-    return _without_live_facts(former_documents), _without_live_facts(current_documents)
+    return _tried(namespace, former_documents), _tried(namespace, current_documents)
 
 
-def _without_live_facts(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tried(namespace: Namespace, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Task instances as the lists of tries have them: without live facts."""
+    rules = namespace.rules
+    left_out = {*_NOT_IN_HISTORY, *rules.task_members}
+    if not rules.keeps_attempts:
+        left_out |= {"id", "note"}
     return [
-        {name: value for name, value in document.items() if name not in _NOT_IN_HISTORY}
+        {
+            **{name: value for name, value in document.items() if name not in left_out},
+            **rules.try_members,
+        }
         for document in documents
     ]
 
 
 _NOT_IN_HISTORY = (
-    *("id", "logical_date", "run_after", "note", "rendered_map_index", "rendered_fields"),
-    *("trigger", "triggerer_job"),
+    *("logical_date", "run_after", "rendered_map_index", "rendered_fields", "trigger"),
+    "triggerer_job",
 )
 
 
@@ -219,7 +229,8 @@ def _documents(
 ) -> list[dict[str, Any]]:
     dag_ids = {row["dag_id"] for row in found}
     versions = {dag_id: version(db, namespace.ns, dag_id) for dag_id in dag_ids}
-    return [_document(row, versions[row["dag_id"]]) for row in found]
+    members = namespace.rules.task_members
+    return [{**_document(row, versions[row["dag_id"]]), **members} for row in found]
 
 
 def _document(row: dict[str, Any], dag_version: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -20,7 +20,7 @@ from state.store.tables.entries import clear_all_map_indices
 from ...operation import NO_BODY, Operation
 from ...request.parsing import body, path, query, read
 from ...responses import NO_CONTENT, json_answer, text_answer
-from ...service import page_size, setting
+from ...service import page_size, rules, setting
 from ..entry_json import asset_entry, collection, task_entry
 
 bp = Blueprint("store", __name__)
@@ -172,7 +172,7 @@ def list_asset_state_store(asset_id: str) -> Response:
     )
     keyspace = _asset(segments["asset_id"])
     entries, total = keyspace.page(page_size(parameters), parameters["offset"])
-    return collection("asset_state_store", map(asset_entry, entries), total)
+    return collection("asset_state_store", map(partial(asset_entry, rules()), entries), total)
 
 
 @bp.get(_ASSET + "/<key:key>")
@@ -180,7 +180,7 @@ def list_asset_state_store(asset_id: str) -> Response:
 def get_asset_state_store(asset_id: str, key: str) -> Response:
     """Get one entry of an asset."""
     (segments,) = read(path(_ASSET_PATH, asset_id=asset_id), exists=_require_asset)
-    return text_answer(asset_entry(_asset(segments["asset_id"]).entry(key)))
+    return text_answer(asset_entry(rules(), _asset(segments["asset_id"]).entry(key)))
 
 
 @bp.put(_ASSET + "/<key:key>")

@@ -1,5 +1,5 @@
-"""The Execution API for workers, under ``/execution`` (version 2026-06-30, Airflow 3.3.2): a module
-for each family of routes.
+"""The Execution API for workers, under ``/execution`` (Airflow 3.3.2 and 3.4.0b2): a module for
+each family of routes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from ...apis import EXECUTION
 from ...request import version
+from ...request.attempts import admit_attempt
 from ...request.auth import authenticate_worker
 from ...request.parsing import read_body
 from . import (
@@ -26,7 +27,7 @@ from . import (
 )
 
 bp = Blueprint("execution_api", __name__, url_prefix=EXECUTION.prefix)
-# the version, the body and then the token are checked, in this order as in Airflow
+# the version, the body, the token and then its attempt are checked, in this order as in Airflow
 bp.before_request(version.check_version)
 bp.before_request(read_body)
 bp.after_request(version.echo)
@@ -36,4 +37,5 @@ for family in (
     *(dags, dag_runs, assets, asset_events, variables, connections),
 ):
     family.bp.before_request(authenticate_worker)
+    family.bp.before_request(admit_attempt)
     bp.register_blueprint(family.bp)

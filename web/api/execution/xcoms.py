@@ -11,15 +11,19 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from schemas.execution import xcoms as schemas
+from state.errors import TaskInstanceArchived, TaskInstanceNotFound
 from state.model import values
 from state.model.scopes import TaskScope
 from state.store.tables import xcoms
+from state.store.tables.task_instances import is_archived
 from state.store.views.xcoms import Reader
 
 from ...errors import Refused, invalid
 from ...operation import Operation
+from ...request import version
 from ...request.parsing import body, path, query, read
 from ...responses import json_answer, separated, text_answer
+from ...service import rules
 from ..entry_json import execution_text
 
 bp = Blueprint("xcoms", __name__, url_prefix="/xcoms")
@@ -84,12 +88,22 @@ def get_xcom(**segments: str) -> Response:
     """Get an XCom's value."""
     place, which = read(path(_PATH, **segments), query(_QUERY))
     reader = Reader(g.namespace, g.writer, **place, prior=which["include_prior_dates"])
+    if which["offset"] is None and not which["include_prior_dates"]:
+        _refuse_archived(_scope(place, which["map_index"]))
     if which["offset"] is None:
         text = reader.at(which["map_index"])
     else:
         text = reader.item(which["offset"])
     key = place["key"]
     return text_answer(f'{{"key": {quoted(key)}, "value": {execution_text(key, text)}}}')
+
+
+def _refuse_archived(scope: TaskScope) -> None:
+    """Refuse a former attempt its own XCom, which it has taken with it, as Airflow 3.4 does."""
+    if rules().keeps_attempts and is_archived(g.namespace, g.writer.ti_id, scope):
+        if version.is_admitted_first():
+            raise TaskInstanceArchived.on_admission()
+        raise TaskInstanceNotFound("Task Instance not found")
 
 
 @bp.post(_KEY)
