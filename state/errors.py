@@ -27,6 +27,10 @@ StateError
 ├── RunningElsewhere       a heartbeat of another process than the one that runs it
 ├── InvalidStop            a worker has ended a task that was not to end
 ├── StoppedElsewhere       a worker has ended a task that another process runs
+├── InvalidRegion          the numbers of a dynamic region that do not fit each other
+├── AmbiguousTaskInstance  several task instances have these coordinates
+├── NoLogicalDate          runs before or after one without a logical date are to be cleared
+├── RunningTask            a task instance that runs is not to be cleared
 ├── MissingDag             a list of task instances names a run and no Dag
 ├── MissingParameter       a query names neither an asset's name nor its uri
 ├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
@@ -242,6 +246,13 @@ class DagRunNotFound(NotFound):
         return error
 
     @classmethod
+    def to_clear(cls, dag_id: str, run_id: str) -> DagRunNotFound:
+        """The message of the Core API's route that clears task instances."""
+        error = cls(dag_id, run_id)
+        error.args = (f"Dag Run id {run_id} not found in dag {dag_id}",)
+        return error
+
+    @classmethod
     def for_xcom(cls, dag_id: str, run_id: str) -> DagRunNotFound:
         """The message to a worker that pushes an XCom."""
         error = cls(dag_id, run_id)
@@ -437,6 +448,45 @@ class RunningElsewhere(StateError):
     def __init__(self, hostname: str, pid: int | None) -> None:
         super().__init__("TI is already running elsewhere")
         self.details = {"current_hostname": hostname, "current_pid": pid}
+
+
+class InvalidRegion(StateError):
+    """The numbers of a task instance in a dynamic region do not fit each other (400 in Airflow)."""
+
+    reason = "invalid_region"
+
+
+class AmbiguousTaskInstance(StateError):
+    """Several task instances in a dynamic region have these coordinates (409 in Airflow)."""
+
+    reason = "ambiguous_task_instance"
+
+    def __init__(self, place: str, map_index: int) -> None:
+        super().__init__(f"Multiple live producers for {place} index {map_index}")
+
+
+class NoLogicalDate(StateError):
+    """Runs before or after one that has no logical date are to be cleared (400 in Airflow)."""
+
+    reason = "no_logical_date"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cannot use include_past or include_future with no logical_date"
+            "(e.g. manually or asset-triggered)."
+        )
+
+
+class RunningTask(StateError):
+    """A task instance that runs is not to be cleared (409 in Airflow)."""
+
+    reason = "running_task"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "AirflowClearRunningTaskException: Disable 'prevent_running_task' to proceed, or wait "
+            "until the task is not running, queued, or scheduled state."
+        )
 
 
 class MissingDag(StateError):

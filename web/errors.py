@@ -16,6 +16,8 @@ STATUS: dict[type[errors.StateError], int] = {
     errors.RunningElsewhere: 409,
     errors.TaskInstanceArchived: 410,
     errors.RunNotStarted: 409,
+    errors.AmbiguousTaskInstance: 409,
+    errors.RunningTask: 409,
     errors.InvalidPartitionKey: 422,
     errors.BadOutletEvent: 422,
     errors.InvalidRetention: 400,

@@ -60,6 +60,7 @@ class Operation:
     """What a view takes and answers; the view keeps it as its attribute ``operation``.
 
     :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
+    :param regional: its query where task instances may lie in regions.
     :param body: a schema, or several of which one has to fit.
     :param preferred: the schema of the body, with status 200, that a client gets which prefers one
         by ``Prefer: return=representation``, if the headers have too little room.
@@ -83,6 +84,7 @@ class Operation:
 
     answer: tuple[int, type[Schema] | dict[str, Any] | None]
     query: Query | None = None
+    regional: Query | None = None
     body: Body | None = None
     preferred: type[Schema] | None = None
     also: tuple[int, ...] = ()

@@ -415,7 +415,14 @@ class Place(Field):
 
 
 class Uuid4(Field):
-    """A UUID in a path; its value is the canonical spelling."""
+    """A UUID in a path or a query; its value is the canonical spelling.
+
+    :param times: how often Airflow's list repeats an error.
+    """
+
+    def __init__(self, *, times: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.times = times
 
     def openapi(self) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
@@ -427,6 +434,7 @@ class Uuid4(Field):
         error = "it is not 32 hexadecimal digits"
         raise ValidationError(
             [Problem(f"Input should be a valid UUID, {error}", "uuid_parsing", {"error": error})]
+            * self.times
         )
 
 

@@ -32,6 +32,10 @@ class Rules:
     :param has_run_notes: whether a task may set the note of its dag run.
     :param has_paths_of_connections: whether the id of a connection may have slashes, or be empty.
     :param tells_queued_consumers: whether asset events name a dag run that has not started.
+    :param has_regions: whether task instances may lie in dynamic regions, which people name by
+        ``region_id`` and ``region_index``.
+    :param clears_task_instances: whether ``clearTaskInstances`` is emulated: it discards task state
+        unless it is told to keep it.
     :param keeps_attempts: whether a former attempt stays the task instance that it was, in place of
         a copy in a history: with its id, its operator and its XComs.
     """
@@ -52,6 +56,8 @@ class Rules:
     has_run_notes: bool = False
     has_paths_of_connections: bool = False
     tells_queued_consumers: bool = False
+    has_regions: bool = False
+    clears_task_instances: bool = False
     keeps_attempts: bool = False
 
 
@@ -84,6 +90,8 @@ RULES = {
         has_run_notes=True,
         has_paths_of_connections=True,
         tells_queued_consumers=True,
+        has_regions=True,
+        clears_task_instances=True,
         keeps_attempts=True,
     ),
 }

@@ -21,7 +21,7 @@ from ..model.scopes import (
     TaskScope,
     Writer,
     asset_column,
-    scope_document,
+    coordinates,
 )
 from .database.budget import spend
 from .database.sql import in_range
@@ -30,7 +30,7 @@ from .journal.scope_ids import task_parameters
 from .namespace import Namespace
 from .tables import entries, references
 from .tables.entries import NewEntry, put_entry
-from .tables.scopes import ASSET, CURRENT, TASK
+from .tables.scopes import ASSET, CURRENT, PUBLIC_INDEX, TASK
 
 _SKIPPED = 16  # bytes of a call's budget that take as long to read as a row takes to be skipped
 _ATTEMPT = f"SELECT scope_id, ti_pk {CURRENT}"
@@ -44,8 +44,8 @@ _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 # the list itself
 _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
-    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index, t.id,
-        t.try_number
+    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id,
+        {PUBLIC_INDEX.format(s="w")}, t.id, t.try_number, w.region, w.map_index
         FROM entries e
         LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         LEFT JOIN scopes w ON w.scope_id = t.scope_id
@@ -82,6 +82,8 @@ class Entry(NamedTuple):
     map_index: int | None = None
     task_instance_id: str | None = None
     try_number: int | None = None
+    region_id: str | None = None
+    region_index: int | None = None
 
     @property
     def value(self) -> Any:
@@ -157,7 +159,7 @@ def task(namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER) ->
     lookup = Lookup(
         TASK,
         task_parameters(namespace.ns, scope),
-        lambda: TaskInstanceNotFound.by_coordinates(**scope_document(scope)),
+        lambda: TaskInstanceNotFound.by_coordinates(**coordinates(scope)),
     )
     return Keyspace(namespace, "Task", lookup, writer)
 

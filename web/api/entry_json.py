@@ -90,6 +90,9 @@ def asset_entry(rules: Rules, entry: Entry) -> str:
     if writer is not None and rules.tells_attempts:
         writer["task_instance_id"] = entry.task_instance_id
         writer["try_number"] = entry.try_number
+        if entry.region_id:
+            writer["region_id"] = entry.region_id
+            writer["region_index"] = entry.region_index
     return f'{_head(entry)}, "last_updated_by": {json.dumps(writer)}}}'
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -121,6 +122,8 @@ def describe(rules: Rules) -> dict[str, Any]:
     for rule in current_app.url_map.iter_rules():
         operation = operation_of(current_app, rule.endpoint)
         if operation is not None:
+            if rules.has_regions and operation.regional is not None:
+                operation = replace(operation, query=operation.regional)
             for path, query in _paths(rule.rule, operation):
                 for method in _methods(rule):
                     described = _described(rule.endpoint, method, path, operation, query)

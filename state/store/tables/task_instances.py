@@ -26,7 +26,7 @@ from ...errors import (
 )
 from ...model import values
 from ...model.clock import to_text
-from ...model.scopes import CONTROL, TaskScope, Writer, scope_document
+from ...model.scopes import CONTROL, TaskScope, Writer, coordinates, scope_document
 from ..database.sql import in_range, row_as_dict, upsert
 from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
@@ -201,7 +201,7 @@ def create_task_instance(
         attempt["try_number"] = try_number
     with namespace.database.transaction() as db:
         run_pk = put_run(db, namespace, {"dag_id": scope.dag_id, "run_id": scope.run_id})
-        scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
+        scope_id = put_scope(db, run_pk, scope)
         pending = _pending(db, namespace, scope_id)
         ti_id = attempt["id"] = pending or attempt["id"]
         number = put_attempt(db, namespace, scope_id, attempt)
@@ -271,7 +271,7 @@ def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, A
             (scope_id_of(db, namespace.ns, scope),),
         ).fetchone()
     if row is None:
-        raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
+        raise TaskInstanceNotFound.by_coordinates(**coordinates(scope))
     return _attempt(row[0], scope, row[1])
 
 
@@ -335,7 +335,7 @@ def set_state(
             log.warning("task instance %s: %s", ti_id, note)
         if changes.get("trigger") is not None:
             changes["trigger"] = _numbered(db, namespace, changes["trigger"])
-        _update(db, ti_pk, {**changes, "state": state})
+        update_attempt(db, ti_pk, {**changes, "state": state})
         asset_events.make(db, namespace, scope_id, changed_assets.events)
         if report.reschedule_date is not None:
             put_reschedule(db, ti_pk, now, report.columns["end_date"], report.reschedule_date)
@@ -386,7 +386,8 @@ def _numbered(db: sqlite3.Connection, namespace: Namespace, trigger: str) -> str
     return values.dumps({"id": number, **values.loads(trigger)})
 
 
-def _update(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:
+def update_attempt(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:
+    """Change columns of an attempt, inside the caller's transaction."""
     sets = ", ".join(f"{column} = :{column}" for column in changes)
     db.execute(
         f"UPDATE task_instances SET {sets} WHERE ti_pk = :ti_pk", {**changes, "ti_pk": ti_pk}
@@ -436,7 +437,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
         }
         if kwargs not in (None, "{}"):  # it resumes, and started before
             del changes["start_date"]
-        _update(db, ti_pk, changes)
+        update_attempt(db, ti_pk, changes)
         if not is_repeated:
             note = f"{previous_state} → running, on {worker.hostname!r} as process {worker.pid}"
             event = Event("state", writer, scope_id, status=200, note=note, state="running")
@@ -481,7 +482,7 @@ def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> str:
             raise NotDeferred(former["state"])
         state, changes, note = _of_resumption(namespace, resumption, former)
         changes = {**changes, "state": state, "trigger": None}
-        _update(db, ti_pk, changes)
+        update_attempt(db, ti_pk, changes)
         writer = replace(CONTROL, ti_id=ti_id)
         note = f"deferred → {state}, {note}"
         event = Event("state", writer, scope_id, status=204, note=note, state=state)
@@ -520,7 +521,7 @@ def time_out(namespace: Namespace, ti_id: str) -> str | None:
         if old_state == "restarting" or may_retry(row["try_number"], row["max_tries"]):
             state = "up_for_retry"
         changes = {**_ENDED, "state": state, "end_date": to_text(namespace.clock.now())}
-        _update(db, row["ti_pk"], changes)
+        update_attempt(db, row["ti_pk"], changes)
         writer = replace(CONTROL, ti_id=ti_id)
         note = f"{old_state} → {state}: its worker sends no heartbeats any more"
         event = Event("state", writer, row["scope_id"], status=200, note=note, state=state)
@@ -582,7 +583,7 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
             raise RunningElsewhere(*process)
         if state != "running":
             raise NotRunning(state)
-        _update(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
+        update_attempt(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
 
 
 def take_stop(
@@ -610,7 +611,7 @@ def take_stop(
             raise InvalidStop(row["state"])
         if row["state"] in _OVER:
             return
-        _update(db, row["ti_pk"], {"end_date": end_date})
+        update_attempt(db, row["ti_pk"], {"end_date": end_date})
         writer = replace(CONTROL, ti_id=ti_id)
         note = "restarting → none: its worker has ended"
         event = Event("state", writer, row["scope_id"], status=204, note=note)
@@ -672,7 +673,7 @@ def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str, writer: 
             ti_pk, scope_id = _current(db, namespace, ti_id, "ti_pk, scope_id")
         except TaskInstanceNotFound:
             return False
-        _update(db, ti_pk, {"rendered_map_index": text})
+        update_attempt(db, ti_pk, {"rendered_map_index": text})
         event = Event("set_rendered_map_index", writer, scope_id, status=204, note=text)
         namespace.journal.write(db, event)
     return True

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...errors import DagRunNotFound, TaskInstanceNotFound, UnmappableLength
 from ...model.clock import to_text
 from ...model.events import UNCHANGED
-from ...model.scopes import TaskScope, Writer, scope_document
+from ...model.scopes import TaskScope, Writer, coordinates
 from ..journal.journal import Event
 from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
@@ -76,7 +76,7 @@ def set_xcom(
             sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
             if not db.execute(sql, (namespace.ns, scope.dag_id, scope.run_id)).fetchone():
                 raise DagRunNotFound.for_xcom(scope.dag_id, scope.run_id)
-            raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
+            raise TaskInstanceNotFound.by_coordinates(**coordinates(scope))
         event = Event("set_xcom", writer, row[0], key, status=201, value=text, note=note)
         if _is_left(db, namespace, row[0], writer):
             namespace.journal.write(db, event._replace(outcome=UNCHANGED))
