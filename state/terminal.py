@@ -30,13 +30,6 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def second(moment: str | None) -> str:
-    """A time in ISO 8601, cut to seconds; empty for None."""
-    if not moment:
-        return ""
-    return f"{moment[:19]}Z"
-
-
 def shortened(text: str, most: int) -> str:
     """A string of at most this many columns, cut with an ellipsis."""
     if width(text) <= most:

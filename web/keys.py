@@ -1,4 +1,4 @@
-"""The secrets that sign and check tokens."""
+"""The secrets of the service, and the tokens that they have verified."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from state.model import tokens
 from state.model.clock import Clock
-from state.store.namespace import Namespace
 
 _MOST = 4096  # tokens in the cache
 
@@ -31,18 +30,6 @@ class Keys:
 
     def __post_init__(self) -> None:
         self.guards_control = self.start is not None and not self.open_control
-
-    def checking(self, namespace: Namespace) -> str | None:
-        """The secret that Airflow's paths check in a namespace, or None if they are open.
-
-        Only where the Control API needs no secret may a fixture set one of a namespace's own.
-        """
-        if namespace.jwt_secret and not self.guards_control:
-            return namespace.jwt_secret
-        return self.start
-
-    def signing(self, namespace: Namespace) -> str:
-        return self.checking(namespace) or self.own
 
     def claims(self, token: str, secret: str, audience: str, clock: Clock) -> dict[str, Any]:
         """The claims of a valid token, cached until it expires.

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,14 +89,19 @@ def empty_route() -> Iterator[Running]:
 
 
 @contextmanager
-def airflow(venv: Path, folder: Path) -> Iterator[Running]:
-    """A real ``airflow api-server`` (3.3.2) with one worker, on SQLite, with the same fixture."""
+def airflow(
+    venv: Path, folder: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """A real ``airflow api-server`` (3.3.2) with one worker, on SQLite, with the same fixture.
+
+    :param settings: further environment variables.
+    """
     home = folder / "airflow"
     (home / "dags").mkdir(parents=True)
     fixture = folder / "airflow-fixture.json"
     fixture.write_text(json.dumps(FIXTURE))
     with _free_port() as port:
-        environ = _airflow_environ(home, port)
+        environ = {**_airflow_environ(home, port), **(settings or {})}
     log = open(folder / "airflow.log", "wb")  # for the processes; closed below
     try:
         airflow = str(venv / "bin/airflow")

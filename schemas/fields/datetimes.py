@@ -6,6 +6,8 @@ import math
 import re
 from datetime import date, datetime, timedelta, timezone
 
+from state.model.clock import in_utc
+
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _TIME = re.compile(r"[Tt _](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII)
 _ZONE = re.compile(r"[Zz]|([+\-\u2212])(\d\d):?(\d\d)", re.ASCII)
@@ -42,6 +44,11 @@ def from_string(text: str) -> datetime:
             return from_number(int(text))
         return from_number(float(text))
     return _from_date(text, day)
+
+
+def utc_from_string(text: str) -> datetime:
+    """A moment from text: like :func:`from_string`, in UTC if the text has no time zone."""
+    return in_utc(from_string(text))
 
 
 def from_number(number: int | float) -> datetime:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import BadBackend
 from ..masking import masked
-from ..model.clock import from_text
+from ..model.clock import from_text, in_utc
 from ..model.values import Encoded
 from . import files, layout
 from .immutable import ImmutableBackend
@@ -241,9 +241,7 @@ def _written_at(fs: Any, full: str, info: dict[str, Any]) -> datetime:
         return datetime.fromtimestamp(moment, timezone.utc)
     if moment is None:
         moment = fs.modified(full)
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=timezone.utc)
-    return moment
+    return in_utc(moment)
 
 
 @contextmanager

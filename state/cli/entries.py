@@ -11,9 +11,9 @@ import click
 
 from ..errors import KeyNotFound, ServiceError
 from ..model import fixture_files
+from ..model.clock import second
 from ..model.durations import MOST_DAYS
 from ..model.scopes import StoreScope, TaskScope, label, scope_document
-from ..terminal import second
 from ..words import count
 from .shared.connection import as_json, connected, now
 from .shared.destroying import asks, confirm, snapshot_before, tell

@@ -13,10 +13,11 @@ import click
 
 from ..errors import NotFound
 from ..model import fixture_files
+from ..model.clock import second
 from ..model.events import OPS
 from ..model.scopes import AssetScope, label, scope_document, scope_from
 from ..signals import handle
-from ..terminal import printable, second
+from ..terminal import printable
 from .shared.connection import as_json, connected
 from .shared.numbers import Choice, Moment
 from .shared.scope_options import (

@@ -95,11 +95,17 @@ class Stream:
         self._waiting: list[tuple[float, int, Record]] = []
         self._latest = 0.0  # time in the log so far
         self._end = threading.Event()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def add(self, record: Record) -> None:
-        """Take a record of the log."""
+        """Take a record of the log.
+
+        :raises BaseException: an interrupt that ``show`` has raised meanwhile, such as
+            ``KeyboardInterrupt``; an error of its is raised at the end.
+        """
+        if self._error is not None and not isinstance(self._error, Exception):
+            raise self._error
         self._latest = max(self._latest, _seconds(record))
         self._add(self._latest, record)
 
@@ -111,7 +117,7 @@ class Stream:
         try:
             while not self._end.wait(_PAUSE):
                 self._show_until(time.time() - _DELAY)
-        except Exception as error:  # raised again where the run ends
+        except BaseException as error:  # raised again by the thread of the run
             self._error = error
 
     def _show_until(self, moment: float) -> None:

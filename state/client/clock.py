@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..model import durations
-from ..model.clock import from_text, to_text
+from ..model.clock import from_person, from_text, to_text
 from ..words import unknown
 from .http import StateroomClient
 
@@ -90,12 +90,9 @@ def _moment(moment: Moment) -> datetime:
     example = 'write "2030-01-01T12:00:00Z", or a datetime with a time zone'
     if isinstance(moment, str):
         try:
-            moment = from_text(moment)
+            return from_person(moment)
         except ValueError:
             raise ValueError(f"{moment!r} is no moment; {example}") from None
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=timezone.utc)
-        return moment
     if not isinstance(moment, datetime):
         raise TypeError(f"{moment!r} is no moment; {example}")
     if moment.tzinfo is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from ..model import fixture_files
@@ -28,41 +29,40 @@ class State(dict[str, dict[str, Any]]):
 
     def wrong_keys(self, expected: Mapping[str, Any]) -> set[tuple[str, str]]:
         """The keys that are not as expected, each with its scope."""
-        wrong = set()
-        for scope in {*self, *expected}:
-            actual, wanted = self.get(scope, {}), expected.get(scope, {})
-            if isinstance(wanted, Mapping):
-                keys = {*actual, *wanted}
-                wrong |= {(scope, str(key)) for key in keys if _differ(actual, wanted, key)}
-        return wrong
+        wrong = self._wrong(expected).items()
+        return {(scope, str(key)) for scope, rows in wrong for key in rows}
 
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
         """A line for each key that is not as expected, below a line with its scope."""
         lines: list[str] = []
+        for scope, rows in self._wrong(expected).items():
+            lines.append(scope)
+            lines += [f"  {line}" for line in columns([*chain(*rows.values())]).splitlines()]
+        return lines
+
+    def _wrong(self, expected: Mapping[str, Any]) -> dict[str, dict[Any, list[Row]]]:
+        """The scopes that are not as expected, each with the differences of its wrong keys."""
+        wrong = {}
         for scope in sorted({*self, *expected}):
             values = expected.get(scope, {})
             if not isinstance(values, Mapping):
                 values = {"": values}
             rows = _differences(self.get(scope, {}), values)
             if rows:
-                lines.append(scope)
-                lines += [f"  {line}" for line in columns(rows).splitlines()]
-        return lines
+                wrong[scope] = rows
+        return wrong
 
 
-def _differ(actual: Mapping[str, Any], expected: Mapping[str, Any], key: str) -> bool:
-    if key in actual and key in expected:
-        return bool(actual[key] != expected[key])
-    return True
-
-
-def _differences(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> list[Row]:
-    rows: list[Row] = []
+def _differences(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[Any, list[Row]]:
+    """The differences of each key that is not as expected."""
+    wrong = {}
     for key in sorted({*actual, *expected}, key=str):
         if key not in expected:
-            rows.append((key, f"is {summary(actual[key])}", "not expected"))
+            rows = [(key, f"is {summary(actual[key])}", "not expected")]
         elif key not in actual:
-            rows.append((key, "is missing", f"expected {summary(expected[key])}"))
+            rows = [(key, "is missing", f"expected {summary(expected[key])}")]
         else:
-            rows += differences.rows(key, actual[key], expected[key])
-    return rows
+            rows = differences.rows(key, actual[key], expected[key])
+        if rows:
+            wrong[key] = rows
+    return wrong

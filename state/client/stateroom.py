@@ -193,7 +193,8 @@ class Stateroom(Connection):
         :param try_number: None for the next one.
         :param conf: of the Dag run.
         :param xcoms: what other tasks of the run returned, by their ids: ``{"extract": [1, 2]}``;
-            of a mapped task a list, a value for each map index.
+            of a mapped task a list, a value for each map index, which replaces what it returned
+            before; None for one that returned nothing.
         :param variables: by their keys; a value that is no string is stored as JSON.
         :param connections: by their ids, each a URI, JSON text, or a dict of its members.
         :param backend: of the task's worker, as for :meth:`backend`; None for the one that was

@@ -6,10 +6,12 @@ second, so that text order is time order and ``SELECT`` shows what a person can 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+_FRACTION = re.compile(r"\.(\d+)")  # of a second
 _END = datetime.max.replace(tzinfo=timezone.utc)
 
 
@@ -112,6 +114,30 @@ def to_wire(text: str) -> str:
     return text
 
 
+def second(text: str | None) -> str:
+    """Cut a moment to its second, for people; empty for None."""
+    if not text:
+        return ""
+    return f"{text[:19]}Z"
+
+
 def from_text(text: str) -> datetime:
     """Read what :func:`to_text` or :func:`to_wire` wrote, or ISO 8601 with an offset."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def from_person(text: str) -> datetime:
+    """Read a moment that somebody wrote: ISO 8601, in UTC unless it has an offset.
+
+    :raises ValueError: for anything else.
+    """
+    # Python 3.10 reads only fractions of 3 or 6 digits
+    moment = from_text(_FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", text))
+    return in_utc(moment)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment with its time zone: UTC where it was written without one."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    return moment

@@ -12,7 +12,7 @@ from datetime import timezone
 from typing import Any
 
 from . import values
-from .clock import from_text
+from .clock import from_text, in_utc
 
 Record = Mapping[str, Any]
 MOST = 5000  # records of an attempt's log; the oldest ones are left out
@@ -103,9 +103,7 @@ def moment(record: Record) -> float | None:
     outside the years 1 to 9999 in UTC.
     """
     try:
-        time = from_text(str(record.get("timestamp")))
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=timezone.utc)
+        time = in_utc(from_text(str(record.get("timestamp"))))
         return time.astimezone(timezone.utc).timestamp()
     except (ValueError, OverflowError):
         return None

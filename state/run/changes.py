@@ -13,11 +13,12 @@ _JOURNAL = "/_stateroom/journal"
 _HISTORY = "/_stateroom/history"
 _PAGE = 1000  # events in one response
 _GIFTS = {  # what gives a run that which its task has not found
-    "get_xcom": "--xcom {task_id}=JSON (xcoms=)",
+    "get_xcom": "--xcom TASK=JSON (xcoms=)",
     "get_variable": "--var KEY=VALUE (variables=)",
     "get_connection": "--conn ID=URI (connections=)",
 }
 _AFTER_THE_LAST = re.compile(r" offset=-?[1-9]")  # how an iteration over XComs ends
+_OF_TASK = re.compile(r" not found for task '(?P<task_id>[^']*)'")  # it may have no scope yet
 Document = dict[str, Any]
 Change = tuple[Any, Any]
 Key = tuple[str, str]
@@ -109,5 +110,8 @@ def _missing(event: Document) -> str:
     sentence = event["note"] or f"{event['key']!r} not found"
     if event["op"] == "get_xcom" and event["key"] != "return_value":
         return sentence  # only a fixture gives it
-    gift = _GIFTS[event["op"]].format(**(event["scope"] or {}))
+    gift = _GIFTS[event["op"]]
+    task = _OF_TASK.search(sentence)
+    if task:
+        gift = gift.replace("TASK", task["task_id"])
     return f"{sentence}; {gift} gives it"

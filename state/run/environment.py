@@ -21,12 +21,24 @@ def given(environ: Mapping[str, str] | None) -> Mapping[str, str]:
     return os.environ if environ is None else environ
 
 
-def of_worker(
-    path: str, url: str, variables: Mapping[str, str], import_timeout: float | None = None
-) -> dict[str, str]:
-    """Those of a worker: no example Dags, no metadata database, the file's folder as the bundle.
+def bundle_of(path: str, variables: Mapping[str, str]) -> str:
+    """The folder that is the bundle of a Dag file, in which it finds modules to import: Airflow's
+    folder of Dags if it is named and the file lies in it, else the file's own.
+    """
+    folder = variables.get("AIRFLOW__CORE__DAGS_FOLDER")
+    if folder:
+        folder = os.path.abspath(workers.expanded(folder, variables))
+        if path.startswith(os.path.join(folder, "")):
+            return folder
+    return os.path.dirname(path)
 
-    :param path: of the Dag file.
+
+def of_worker(
+    bundle: str, url: str, variables: Mapping[str, str], import_timeout: float | None = None
+) -> dict[str, str]:
+    """Those of a worker: no example Dags, no metadata database.
+
+    :param bundle: the folder of Dags.
     :param url: of the namespace.
     :param variables: what the worker has beside these.
     :param import_timeout: seconds that the Dag file may take; None as the environment says.
@@ -38,7 +50,7 @@ def of_worker(
         **without_secrets(variables),
         "AIRFLOW_HOME": str(home),  # whose plugins are imported: nobody else may put any there
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        workers.BUNDLES: _bundles(os.path.dirname(path)),
+        workers.BUNDLES: _bundles(bundle),
         workers.SERVER: f"{url}/execution/",
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/airflow.db",

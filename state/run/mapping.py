@@ -50,6 +50,8 @@ def check_map_index(service: Service, task: Task, scope: TaskScope, tasks: Tasks
 
     def count(upstream: Document) -> int | None:
         given = task.xcoms.get(upstream["task_id"])
+        if upstream["is_mapped"] and isinstance(given, list):
+            return len(given) - given.count(None)
         if given is not None:
             return serialized.length(given)
         return _stored(upstream, service, scope)

@@ -18,7 +18,7 @@ from .task import Task
 _TASK_INSTANCES = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
 _ASSETS = "/_stateroom/assets"
-_FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+_CLEARED = ("success", "failed", "skipped", "upstream_failed", "removed", "deferred")
 Document = dict[str, Any]
 Tasks = Mapping[str, Document]  # the facts of a Dag's tasks, by their ids
 
@@ -119,6 +119,33 @@ def needs(
         **shared,
     }
     service.call("PUT", _FIXTURE, json={name: rows for name, rows in document.items() if rows})
+    for task_id in task.xcoms:
+        if tasks[task_id]["is_mapped"]:
+            given_at = {place["map_index"] for place, _ in xcoms if place["task_id"] == task_id}
+            _delete_others(service, {**scope_document(scope), "task_id": task_id}, given_at)
+
+
+def _delete_others(service: Service, place: Document, given_at: set[int]) -> None:
+    """Delete what a mapped task returned before at other map indices than these."""
+    path = "/".join(quote(place[name], "") for name in ("dag_id", "run_id", "task_id"))
+    for index in set(_returned_at(service, place)) - given_at:
+        row = _found(service, _TASK_INSTANCES, {**place, "map_index": index}) or {}
+        service.acting(row.get("token")).call(
+            "DELETE", f"/execution/xcoms/{path}/return_value", params={"map_index": index}
+        )
+
+
+def _returned_at(service: Service, place: Document) -> list[int]:
+    """The map indices at which a mapped task has returned something."""
+    dag_id, run_id, task_id = (quote(place[name], "") for name in ("dag_id", "run_id", "task_id"))
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries"
+    indices: list[int] = []
+    while True:
+        parameters = {"xcom_key": "return_value", "limit": 1000, "offset": len(indices)}
+        page = service.call("GET", path, params=parameters).json()
+        indices += [entry["map_index"] for entry in page["xcom_entries"]]
+        if len(indices) >= page["total_entries"]:
+            return indices
 
 
 def _check_json(name: str, value: Any) -> None:
@@ -188,7 +215,8 @@ def _xcoms(task: Task, scope: TaskScope, tasks: Tasks) -> Iterator[tuple[Documen
             yield {**place, "map_index": -1}, value
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                yield {**place, "map_index": index}, item
+                if item is not None:  # a task that returns None pushes nothing
+                    yield {**place, "map_index": index}, item
         else:
             raise RunError(
                 f"the task {task_id!r} is mapped: its XCom is a list, one value for each map "
@@ -231,7 +259,8 @@ def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> 
     """Queue the next attempt of a task instance, as a scheduler does.
 
     A sensor that waits for its reschedule date goes on with the attempt that it has. Running a
-    finished task instance once more gives it all its retries again, as clearing it does in Airflow.
+    task instance once more that has ended, or waits for its trigger, gives it all its retries
+    again, as clearing it does in Airflow.
 
     :param facts: of the task: its ``retries``, and the ``deferral`` from which it starts.
     """
@@ -245,7 +274,7 @@ def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> 
             body["try_number"] = task.try_number
         row = service.call("POST", _TASK_INSTANCES, json=body).json()
     max_tries = former.get("max_tries") or facts["retries"]
-    if state in _FINISHED:
+    if state in _CLEARED:
         max_tries = former["try_number"] + facts["retries"]
     new_state = "restarting" if state == "restarting" else "queued"
     if facts["deferral"] is not None:

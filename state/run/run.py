@@ -49,8 +49,11 @@ def run(service: Service, token: str | None, task: Task, options: Options) -> Ou
     shared = register.given(task)
     python = workers.python_of(options.airflow_python, options.in_process)
     path = dag_path(task.dag_file)
-    variables = environment.of_worker(path, service.url, options.variables, options.import_timeout)
-    with _ready(python, variables, path, options) as ready:
+    bundle = environment.bundle_of(path, options.variables)
+    variables = environment.of_worker(
+        bundle, service.url, options.variables, options.import_timeout
+    )
+    with _ready(python, variables, path, bundle, options) as ready:
         dag_id = _dag_id(ready.dags, task, path)
         tasks = ready.dags[dag_id]["tasks"]
         scope = TaskScope(dag_id, task.run_id, task.task_id, task.map_index)
@@ -145,12 +148,15 @@ def dag_path(dag_file: str) -> str:
 
 
 @contextmanager
-def _ready(python: str, variables: dict[str, str], path: str, options: Options) -> Iterator[Ready]:
+def _ready(
+    python: str, variables: dict[str, str], path: str, bundle: str, options: Options
+) -> Iterator[Ready]:
     """A worker that has imported the Dag file."""
     request = {
         "variables": variables,
         "cwd": os.getcwd(),
         "dag_file": path,
+        "bundle": bundle,
     }
     connect = _connect(options)
     said = ""
@@ -193,7 +199,8 @@ def _imported(answer: Record, path: str, python: str) -> dict[str, Any]:
         error = answer["error"].strip()
         raise DagNotImported(
             f"{path} cannot be imported: {error}\nImport it by {python} to see more; what it needs "
-            "has to be installed there, or be in a folder of PYTHONPATH",
+            "has to be installed there, or be in the folder of Dags (AIRFLOW__CORE__DAGS_FOLDER, "
+            "else the folder of the file) or in one of PYTHONPATH",
             answer["printed"],
         )
     dags: dict[str, Any] = answer["dags"]

@@ -18,7 +18,8 @@ class Task:
     :param dag_file: the path of the Dag file.
     :param dag_id: None if the file has one Dag only.
     :param conf: of the Dag run.
-    :param xcoms: what other tasks of the run returned, by their ids; of a mapped task a list.
+    :param xcoms: what other tasks of the run returned, by their ids; of a mapped task a list,
+        which replaces what it returned before, with None where it returned nothing.
     :param variables: by their keys; a value that is no string is stored as JSON, as Airflow does.
     :param connections: URIs, JSON texts or the members of a connection, by their ids.
     :param try_number: None for the next attempt.

@@ -38,7 +38,7 @@ _ATTEMPT_UNTIL_RETRY = """SELECT a.scope_id, a.ti_pk FROM task_instances a
     WHERE a.ns = ? AND a.id = ? AND (a.superseded_at IS NULL OR EXISTS (
         SELECT 1 FROM task_instances next WHERE next.scope_id = a.scope_id
         AND next.superseded_at IS NULL AND next.state = 'up_for_retry'
-        AND next.try_number = a.try_number))"""
+        AND next.try_number = a.try_number + {further}))"""
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 # the writer only of an asset's entry: Airflow shows none of a task's, and the joins take as long as
 # the list itself
@@ -145,7 +145,9 @@ def readable_task_instance(
     :param is_open: whether no secret is set; then the last attempt's id is known until the next one
         is queued.
     """
-    sql = _ATTEMPT_UNTIL_RETRY if is_open else _ATTEMPT
+    sql = _ATTEMPT
+    if is_open:
+        sql = _ATTEMPT_UNTIL_RETRY.format(further=int(namespace.rules.counts_retries))
     return _by_id(sql, namespace, ti_id, writer)
 
 

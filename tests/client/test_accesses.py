@@ -81,9 +81,7 @@ def test_a_stream_shows_a_line_while_the_task_runs(accesses):
     shown = []
     with Stream(accesses, lambda record: shown.append(record["event"])) as stream:
         stream.add(line("first"))
-        deadline = time.monotonic() + 30
-        while not shown and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(shown)
         assert shown == ["first"]
 
 
@@ -104,3 +102,36 @@ def test_an_error_of_the_one_that_shows_ends_the_run(accesses):
     with pytest.raises(BrokenPipeError):
         with Stream(accesses, show) as stream:
             stream.add(line("first"))
+
+
+@pytest.mark.parametrize("raised", [BrokenPipeError, KeyboardInterrupt, pytest.fail.Exception])
+def test_what_is_raised_while_the_task_runs_is_not_lost(accesses, raised):
+    calls = []
+
+    def show(record):
+        calls.append(record)
+        raise raised
+
+    with pytest.raises(raised):
+        with Stream(accesses, show) as stream:
+            stream.add(line("only"))
+            wait_for(calls)
+
+
+def test_an_interrupt_of_the_one_that_shows_stops_the_run(accesses):
+    def show(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        with Stream(accesses, show) as stream:
+            for _ in range(1000):
+                stream.add(line("again"))
+                time.sleep(0.01)
+            pytest.fail("nothing stopped it")
+
+
+def wait_for(items):
+    """Wait until a list has an item."""
+    deadline = time.monotonic() + 30
+    while not items and time.monotonic() < deadline:
+        time.sleep(0.01)

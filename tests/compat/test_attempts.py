@@ -124,6 +124,13 @@ def test_a_caller_without_a_token_is_no_attempt(shop):
     assert answer.status_code == 204
 
 
+def test_without_a_secret_its_id_still_reads_its_keys(shop):
+    path = f"/execution/store/ti/{TI}/k"
+    assert shop.put(path, json={"value": 1}).status_code == 204
+    assert shop.patch(f"/execution/task-instances/{TI}/state", json=RETRY).status_code == 204
+    assert shop.get(path).json == {"value": 1}
+
+
 # ---------------------------------------------------------------- the number
 
 

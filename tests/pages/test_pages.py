@@ -472,6 +472,23 @@ def test_a_value_at_a_moment(world):
     assert "Invalid time" in text_of(world.get(KEY + "tide&at=yesterday"))
 
 
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        ("2030-01-01T02:30%2B02:00", "first"),
+        ("2029-12-31T19:30-05:00", "first"),
+        ("2030-01-02", "second"),
+    ],
+)
+def test_a_moment_may_have_an_offset_or_be_a_day(world, at, value):
+    world.patch("/_stateroom/clock", json={"now": "2030-01-01T00:00:00Z", "frozen": True})
+    put(world, "tide", "first")
+    world.patch("/_stateroom/clock", json={"advance": 3600})
+    put(world, "tide", "second")
+    shown = page_of(world, f"{KEY}tide&at={at}").partition('id="then"')[2]
+    assert f"“{value}”" in shown
+
+
 def test_a_lost_update_is_marked(world):
     tokens = [
         world.post("/_stateroom/task-instances", json={"dag_id": "lost", "task_id": task_id}).json[

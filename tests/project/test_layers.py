@@ -36,7 +36,7 @@ LAYERS = (
     ("state.cli",),
     ("state.demo",),
     ("state.testing",),
-    ("state.conformance",),
+    ("state.airflow", "state.conformance"),
     ("state.gateway", "state.client"),
     ("state.client.report",),
     ("state.client.stateroom",),
@@ -105,6 +105,7 @@ ONLY_IN = {
 }
 READ_THE_ENVIRONMENT = (
     "pytest_stateroom.py",
+    "state/airflow.py",  # of an Airflow process
     "state/cli/",
     "state/run/airflow_worker/",  # a program of its own
     "state/run/environment.py",  # what the task's process inherits
@@ -118,6 +119,7 @@ IMPORT_BY_NAME = (
     "state/backends/hooks.py",  # a user's class
     "state/cli/main.py",  # the path of the service's program
     "state/run/airflow_worker/__main__.py",  # a folder that is a program of its own
+    "state/run/airflow_worker/sources.py",  # changes how Python compiles what it imports
     "state/run/airflow_worker/serving.py",  # looks at which modules Airflow has imported
     "state/run/airflow_worker/triggers.py",  # a user's class
     "state/run/airflow_worker/preload.py",  # reads the metadata of Airflow's packages

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,15 @@ def test_a_worker_sees_what_changes(values, dag_file, folder, tmp_path, options)
     os.kill(second[0], signal.SIGKILL)  # its socket stays behind
     assert values() == [22, 33]
     assert second[0] not in workers_of(folder)
+
+
+def test_an_edit_of_the_same_length_is_seen_at_once(values, dag_file):
+    moment = time.time() + 3600  # all the edits have the same time
+    for value in (1, 2, 3):
+        helper = dag_file.parent / "helper.py"
+        helper.write_text(f"VALUE = {value}\n")
+        os.utime(helper, (moment, moment))
+        assert values() == [value, 1]
 
 
 def test_two_runs_at_a_time_have_one_worker(served, options, folder):

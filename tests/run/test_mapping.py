@@ -59,6 +59,7 @@ def push(client, task_id, *values, map_index=-1):
         ([NUMBERS], {"numbers": []}, 0),
         ([NUMBERS, 2], {"numbers": [5, 6]}, 4),
         ([DOUBLE], {"double": [2, 4, 6]}, 3),
+        ([DOUBLE], {"double": [2, None, 6]}, 2),
         ([["zip", NUMBERS, DOUBLE]], {"numbers": [1], "double": [2, 4]}, 1),
         ([["zip_longest", NUMBERS, DOUBLE]], {"numbers": [1], "double": [2, 4]}, 2),
         ([["concat", NUMBERS, ["zip", DOUBLE]]], {"numbers": [1], "double": [2, 4]}, 3),

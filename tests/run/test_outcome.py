@@ -3,7 +3,7 @@
 import pytest
 
 from state.errors import ServiceError
-from state.model.scopes import TaskScope, scope_document
+from state.model.scopes import TaskScope
 from state.run import changes, outcome
 
 SCOPE = TaskScope("etl", "test", "load")
@@ -122,8 +122,7 @@ def test_groups_without_a_bottom_are_cut():
 
 def read(op, key, note, status=404):
     """The event of a read."""
-    scope = scope_document(TaskScope("inputs", "test", "double")) if op == "get_xcom" else None
-    return {"op": op, "scope": scope, "key": key, "note": note, "status": status}
+    return {"op": op, "scope": None, "key": key, "note": note, "status": status}
 
 
 def test_what_was_not_found_is_said_once_with_how_to_give_it():

@@ -103,6 +103,19 @@ def test_xcoms_have_task_instances_of_their_own(client):
 
 
 @pytest.mark.parametrize(
+    ("returned", "rows"),
+    [([8], [(0, 8)]), ([8, None, 9], [(0, 8), (2, 9)]), ([], [])],
+)
+def test_the_values_of_a_mapped_task_replace_former_ones(client, returned, rows):
+    tasks = {"extract": facts(), "double": facts(is_mapped=True)}
+    register_needs(client, tasks, xcoms={"extract": 1, "double": [2, 4, 6]})
+    document = register_needs(client, tasks, xcoms={"double": returned})
+    of_double = [row for row in document["xcoms"] if row["task_id"] == "double"]
+    assert [(row["map_index"], row["value"]) for row in of_double] == rows
+    assert len(document["xcoms"]) == len(rows) + 1
+
+
+@pytest.mark.parametrize(
     ("multiple_outputs", "value", "keys"),
     [
         (True, {"rows": 3, "name": "a"}, {"rows", "name", "return_value"}),
@@ -174,8 +187,8 @@ def set_state(client, attempt, state):
     client.call("PUT", "/_stateroom/fixture", json={"task_instances": [row]})
 
 
-@pytest.mark.parametrize("state", ["success", "failed", "skipped"])
-def test_a_finished_task_gets_its_retries_again(client, state):
+@pytest.mark.parametrize("state", ["success", "failed", "skipped", "deferred"])
+def test_a_task_that_is_run_anew_gets_its_retries_again(client, state):
     attempt = queue(client)
     set_state(client, attempt, state)
     again = queue(client)

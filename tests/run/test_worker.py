@@ -94,6 +94,34 @@ def test_a_dag_file_runs_in_a_folder_of_any_name(client, options, tmp_path, name
     assert outcome.state == "success"
 
 
+@pytest.fixture
+def nested_file(tmp_path):
+    """A Dag file in a folder below the folder of Dags, each with a module."""
+    path = tmp_path / "dags/team/a_dag.py"
+    path.parent.mkdir(parents=True)
+    path.with_name("beside.py").write_text("VALUE = 1")
+    (tmp_path / "dags/shared.py").write_text("VALUE = 2")
+    return path
+
+
+@pytest.mark.parametrize("in_process", [True, False], ids=["in_process", "supervised"])
+def test_modules_are_found_in_the_folder_of_dags(
+    client, options, nested_file, tmp_path, in_process
+):
+    named = with_variables(options, AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path / "dags"))
+    named = replace(named, in_process=in_process)
+    nested_file.write_text(f"import shared\n{GOOD}")
+    assert run(client, None, Task(str(nested_file), "setting"), named).state == "success"
+    nested_file.write_text(f"import beside\n{GOOD}")
+    with pytest.raises(DagNotImported, match="No module named 'beside'"):
+        run(client, None, Task(str(nested_file), "setting"), named)
+
+
+def test_modules_beside_a_file_are_found_otherwise(client, options, nested_file):
+    nested_file.write_text(f"import beside\n{GOOD}")
+    assert run(client, None, Task(str(nested_file), "setting"), options).state == "success"
+
+
 @pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "single"])
 def test_a_task_has_no_secret_of_the_service(client, options, dag_file, is_kept):
     names = [

@@ -15,7 +15,7 @@ from state.gateway.resolve import Outcome, Resolution, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
-from state.model.scopes import AssetStateStoreWriterKind, Writer, scope_from, task_scope_from
+from state.model.scopes import AssetStateStoreWriterKind, Writer
 from state.store import keyspaces
 from state.store.snapshots import take_before
 from state.store.tables import references
@@ -25,10 +25,10 @@ from state.words import count
 from ..errors import Refused
 from ..operation import BACKEND, SLOW, lane
 from . import forms, session
-from .browse import named_asset, named_owner, named_task, show_owner
+from .browse import show_owner
 from .examples import recipe
 from .key import key_argument, row_of, show
-from .urls import key_url, owner_url
+from .urls import key_url, named_asset, named_owner, named_task, owner_url
 
 bp = Blueprint("actions", __name__)
 PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
@@ -37,10 +37,10 @@ PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 def _gateway(owner: dict[str, Any]) -> Gateway:
     namespace = g.namespace
     backend = g.service.backend_of(namespace)
+    scope = owner["scope"]
     if owner["asset_id"] is not None:
         keyspace = keyspaces.asset(namespace, owner["asset_id"], writer=PAGE)
-        return Gateway(backend, keyspace, scope_from(owner))
-    scope = task_scope_from(owner)
+        return Gateway(backend, keyspace, scope)
     return Gateway(backend, keyspaces.task(namespace, scope, PAGE), scope, owner["id"])
 
 

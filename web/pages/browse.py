@@ -7,52 +7,19 @@ from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
 
-from state import __version__
-from state.model.scopes import COORDINATES, task_scope_from
 from state.store.views import details, history, keys, lists
 
-from ..errors import Refused
 from ..operation import SLOW, WAITING, lane, part_of_page
 from ..responses import is_client_gone, plain_text
-from ..service import PREFIX
-from . import session, task
+from . import task
 from .examples import set_command
 from .forms import default_at
-from .urls import ROWS, here, key_url, number, one_of, owner_args, owner_url, read, to
+from .urls import ROWS, named_asset, named_task, number, one_of, read
 
 bp = Blueprint("browse", __name__)
 _LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.matching}
 _LATEST = 12  # writes
 _WAIT = 25  # seconds that a page waits for the next write
-
-
-@bp.app_context_processor
-def common() -> dict[str, Any]:
-    """The template variables of every page, error pages included."""
-    namespace = g.get("namespace")
-    return {
-        "version": __version__,
-        "here": here,
-        "to": to,
-        "owner_url": owner_url,
-        "owner_args": owner_args,
-        "key_url": key_url,
-        "namespace": namespace.name if namespace else None,
-        "clock": namespace.clock if namespace else None,
-        "faults_set": len(namespace.faults.rules) if namespace else 0,
-        "root": request.script_root,
-        "prefix": PREFIX,
-        "csrf": session.csrf,
-        "take_message": session.take_message,
-        "needs_login": session.needs_login(),
-        "is_logged_in": session.is_logged_in(),
-        "origin": request.root_url.rstrip("/"),
-    }
-
-
-def backend_name() -> str:
-    """The backend of this namespace."""
-    return str(g.service.backend_of(g.namespace).name)
 
 
 @bp.get("/")
@@ -107,32 +74,6 @@ def live() -> Response:
     return response
 
 
-def named_task() -> dict[str, Any]:
-    """The task instance that the address names."""
-    missing = [name for name in COORDINATES if not request.args.get(name)]
-    if missing:
-        raise Refused(
-            400,
-            f"{missing[0]} is missing; name a task instance by ?dag_id=…&run_id=…&task_id=…",
-        )
-    address = {**request.args.to_dict(), "map_index": number("map_index", -1)}
-    return details.task(g.namespace, task_scope_from(address))
-
-
-def named_asset() -> dict[str, Any]:
-    """The asset that the address names, by its id or its name."""
-    if "asset" in request.args:
-        return details.asset_named(g.namespace, request.args["asset"])
-    return details.asset(g.namespace, number("asset_id", 1))
-
-
-def named_owner() -> dict[str, Any]:
-    """The task instance or the asset that the address names."""
-    if "asset_id" in request.args or "asset" in request.args:
-        return named_asset()
-    return named_task()
-
-
 def show_owner(owner: dict[str, Any], status: int = 200, **more: Any) -> Any:
     """The page of a task instance or asset.
 
@@ -145,7 +86,7 @@ def show_owner(owner: dict[str, Any], status: int = 200, **more: Any) -> Any:
         "owner": owner,
         "counts": counts,
         "total": counts["keys"],
-        "backend": backend_name(),
+        "backend": g.service.backend_of(g.namespace),
     }
     facts["rows"] = keys.of_scope(g.namespace, owner["scope_id"], page.order, ROWS, page.offset)
     facts["default_at"] = default_at()

@@ -104,7 +104,7 @@ def until(text: str | None) -> str:
     if not text:
         return "never"
     passed = _seconds(now() - _moment(text))
-    if has_expired(text):
+    if passed > 0:
         return f"expired {duration(passed)} ago"
     return f"in {duration(passed)}"
 

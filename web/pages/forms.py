@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, NoReturn
 
 from flask import g, request
 
-from schemas.fields.datetimes import from_string
+from schemas.fields.datetimes import utc_from_string
 from state.model import envelope, values
 from state.model.clock import from_text, to_text
 from state.model.retention import default_expiry
@@ -153,18 +153,11 @@ def _read_moment(form: Form) -> None:
         form.errors["expires_at"] = "Write when the value expires."
         return
     try:
-        form.expires_at = in_utc(from_string(text))
+        form.expires_at = utc_from_string(text)
         to_text(form.expires_at)  # raises OverflowError
         form.expires_by = "caller"
     except (ValueError, OverflowError) as error:
         form.errors["expires_at"] = f"Write a time such as 2030-12-24T18:00 (in UTC): {error}."
-
-
-def in_utc(moment: datetime) -> datetime:
-    """A moment with its time zone: UTC where it was written without one."""
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=timezone.utc)
-    return moment
 
 
 def expiry_of(owner: dict[str, Any], row: dict[str, Any] | None) -> tuple[datetime | None, str]:

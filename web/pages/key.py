@@ -8,11 +8,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request
 
-from schemas.fields.datetimes import from_string
+from schemas.fields.datetimes import utc_from_string
 from state.errors import KeyNotFound
 from state.gateway.resolve import Outcome
 from state.masking import masked
-from state.model.scopes import scope_from
 from state.store.explain.explain import explain, sentence
 from state.store.views import history, keys
 
@@ -20,11 +19,10 @@ from ..errors import Refused
 from ..operation import SLOW, lane
 from ..responses import plain_text
 from ..service import setting
-from .browse import backend_name, named_owner
 from .examples import recipe
 from .formatting import MEMBERS, MOST_MEMBERS, pretty, tree
 from .forms import default_at
-from .urls import number
+from .urls import named_owner, number
 
 bp = Blueprint("key", __name__)
 _HISTORY = 50  # changes
@@ -75,7 +73,7 @@ def show_key() -> Any:
     try:
         return show(owner, key, row_of(owner, key))
     except KeyNotFound:
-        explanation = explain(g.namespace, scope_from(owner), key, scope_id=owner["scope_id"])
+        explanation = explain(g.namespace, owner["scope"], key, scope_id=owner["scope_id"])
         return render_template("missing.html", owner=owner, key=key, why=explanation), 404
 
 
@@ -103,7 +101,11 @@ def show(
         "diff": None,
     }
     g.namespace.journal.flush()
-    facts["backend"] = backend_name()
+    facts["backend"] = g.service.backend_of(g.namespace)
+    facts["why"] = None
+    if owner.get("active", 1):
+        clears = setting("clear_on_success")
+        facts["why"] = sentence(g.namespace, owner["scope"], key, owner["scope_id"], clears)
     facts["tree"] = None
     facts["more_members"] = None
     facts["text"] = None
@@ -111,8 +113,8 @@ def show(
         members = MEMBERS
         if "members" in request.args:
             members = min(number("members", MEMBERS), MOST_MEMBERS)
-        facts["tree"] = tree(text, members)
         facts["more_members"] = _more(members, outcome)
+        facts["tree"] = tree(text, members)
         if len(text) <= EDITABLE:
             facts["text"] = pretty(text)
     facts["editable"] = row is None or row["size"] <= EDITABLE
@@ -120,10 +122,6 @@ def show(
     facts["earlier"] = _earlier(facts["history"])
     facts["recipe"] = recipe("get", owner, key)
     facts["default_at"] = default_at()
-    facts["why"] = None
-    if owner.get("active", 1):
-        clears = setting("clear_on_success")
-        facts["why"] = sentence(g.namespace, scope_from(owner), key, owner["scope_id"], clears)
     if "at" in request.args:
         facts["then"] = _at(owner, key, request.args["at"])
     elif "a" in request.args and "b" in request.args:
@@ -175,10 +173,8 @@ def _last_event(owner: dict[str, Any], key: str, at: str) -> int | None:
     until: datetime | int
     if at.isdecimal() and len(at) < 16:
         until = int(at)
-    elif at.endswith("Z") or "+" in at:
-        until = from_string(at)
     else:
-        until = from_string(f"{at}Z")
+        until = utc_from_string(at)
     return history.last_before(g.namespace, owner["scope_id"], key, until)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
 
-from schemas.fields.datetimes import from_string
+from schemas.fields.datetimes import utc_from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
 from state.store import fixtures
@@ -26,7 +26,6 @@ from ..operation import BACKEND, SLOW, lane
 from ..service import PREFIX, setting
 from . import faults, session, shared, snapshots
 from .faults import Wrong
-from .forms import in_utc
 from .session import Done
 from .urls import to
 
@@ -52,6 +51,7 @@ def _page(status: int = 200, errors: dict[str, str] | None = None) -> Any:
         units=_UNITS,
         inputs=request.form,
         errors=errors or {},
+        clock=clock,
         now=to_text(clock.now()),
         expired=expiry.clean(g.namespace, True, 0),
         **faults.facts(),
@@ -104,7 +104,7 @@ def _advance() -> Done:
 def _set_to() -> Done:
     text = request.form.get("moment", "").strip()
     try:
-        moment = in_utc(from_string(text))
+        moment = utc_from_string(text)
     except ValueError:
         raise Wrong(
             "clock", f"Invalid time “{text[:50]}”; write one such as 2030-12-24T18:00 (in UTC)."

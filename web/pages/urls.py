@@ -1,4 +1,6 @@
-"""Read a list's address (search, filter, order, page) and build the addresses of links."""
+"""Read an address (a task instance or asset; search, filter, order and page of a list), and build
+the addresses of links.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import request
+from flask import g, request
 
+from state.model.scopes import COORDINATES, TaskScope
+from state.store.views import details
 from state.store.views.lists import ONLY, SORTS, Order, Search, order
 
 from ..errors import Refused
@@ -89,6 +93,43 @@ def number(name: str, least: int) -> int:
     return value
 
 
+def named_task() -> dict[str, Any]:
+    """The task instance that the address names."""
+    missing = [name for name in COORDINATES if not request.args.get(name)]
+    if missing:
+        raise Refused(
+            400,
+            f"{missing[0]} is missing; name a task instance by ?dag_id=…&run_id=…&task_id=…",
+        )
+    dag_id, run_id, task_id = (request.args[name] for name in COORDINATES)
+    scope = TaskScope(dag_id, run_id, task_id, number("map_index", -1))
+    return details.task(g.namespace, scope)
+
+
+def named_asset() -> dict[str, Any]:
+    """The asset that the address names, by its id or its name."""
+    if "asset" in request.args:
+        return details.asset_named(g.namespace, request.args["asset"])
+    return details.asset(g.namespace, number("asset_id", 1))
+
+
+def named_owner() -> dict[str, Any]:
+    """The task instance or the asset that the address names."""
+    if "asset_id" in request.args or "asset" in request.args:
+        return named_asset()
+    return named_task()
+
+
+def common() -> dict[str, Any]:
+    """The template variables of every page, error pages included: where it is."""
+    namespace = g.get("namespace")
+    return {
+        "namespace": namespace.name if namespace else None,
+        "root": request.script_root,
+        "origin": request.root_url.rstrip("/"),
+    }
+
+
 def here(**changes: Any) -> str:
     """This address with some parameters changed; any change returns to the first page.
 
@@ -139,3 +180,23 @@ def owner_url(row: dict[str, Any]) -> str:
 def key_url(row: dict[str, Any], **more: Any) -> str:
     """The page of a key."""
     return to("/key", **owner_args(row), key=row["key"], **more)
+
+
+def timeline_url(owner: dict[str, Any], key: str | None = None) -> str:
+    """The address of the picture of a key, or of a task with all its map indices."""
+    args: dict[str, Any] = {"asset": owner["asset"]}
+    if owner["asset_id"] is None:
+        args = {name: owner[name] for name in ("dag_id", "run_id", "task_id")}
+        if key is not None:
+            args["map_index"] = owner["map_index"]
+    return to("/journal/timeline.svg", **args, key=key)
+
+
+def journal_url(owner: dict[str, Any] | None = None, **more: Any) -> str:
+    """The address of the journal of a task instance or an asset."""
+    args: dict[str, Any] = {}
+    if owner is not None and owner.get("asset") is not None:
+        args = {"asset": owner["asset"]}
+    elif owner is not None:
+        args = {name: owner[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
+    return to("/journal", **{**args, **more})

@@ -30,9 +30,27 @@ def bearer() -> str | None:
 # ---------------------------------------------------------------- Execution API
 
 
+def secret_of_namespace() -> str | None:
+    """The secret that Airflow's paths check in the namespace of this request; None if they need no
+    token.
+
+    Only where the Control API needs no secret may a fixture set one of a namespace's own.
+    """
+    keys = g.service.keys
+    secret: str | None = g.namespace.jwt_secret
+    if not secret or keys.guards_control:
+        secret = keys.start
+    return secret
+
+
+def signing_secret() -> str:
+    """The secret that signs tokens for the namespace of this request."""
+    return secret_of_namespace() or str(g.service.keys.own)
+
+
 def is_open() -> bool:
     """Whether Airflow's paths need no token in the namespace of this request."""
-    return g.service.keys.checking(g.namespace) is None
+    return secret_of_namespace() is None
 
 
 def authenticate_worker() -> None:
@@ -42,8 +60,7 @@ def authenticate_worker() -> None:
     """
     path_id = (request.view_args or {}).get("task_instance_id")
     token = bearer()
-    keys = g.service.keys
-    secret = keys.checking(g.namespace)
+    secret = secret_of_namespace()
     if secret is None:
         ti_id = _unverified(token)
         if path_id is not None and ti_id in (None, _WATCHER):
@@ -53,7 +70,7 @@ def authenticate_worker() -> None:
     if token is None:
         raise Refused(401, "Missing auth token")
     try:
-        claims = keys.claims(token, secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
+        claims = g.service.keys.claims(token, secret, tokens.EXECUTION_AUDIENCE, g.namespace.clock)
     except tokens.Invalid:
         raise Refused(403, "Invalid auth token") from None
     g.claims = claims
@@ -144,14 +161,15 @@ def refreshed_token() -> str | None:
     claims = g.get("claims")
     if claims is None:
         return None
-    secret = g.service.keys.signing(g.namespace)
     if claims.get("scope") == "workload":
         if not _takes_workload():
             return None
         claims = {"sub": claims.get("sub"), "scope": "execution"}
     elif not tokens.nearly_over(claims):
         return None
-    return tokens.make(secret, tokens.EXECUTION_AUDIENCE, claims, tokens.EXECUTION_LIFETIME)
+    return tokens.make(
+        signing_secret(), tokens.EXECUTION_AUDIENCE, claims, tokens.EXECUTION_LIFETIME
+    )
 
 
 # ---------------------------------------------------------------- Core API
@@ -174,8 +192,7 @@ def core_role() -> str:
 
     :raises Refused: 401 without a token or with an expired one, 403 with a wrong one.
     """
-    keys = g.service.keys
-    secret = keys.checking(g.namespace)
+    secret = secret_of_namespace()
     if secret is None:
         return "admin"
     return _role(secret, g.namespace.clock)

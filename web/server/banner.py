@@ -98,7 +98,7 @@ def _access(service: Service) -> list[tuple[str, str]]:
 
 
 def _is_open(service: Service) -> bool:
-    return service.keys.checking(service.store.namespace()) is None
+    return service.keys.start is None and not service.store.namespace().jwt_secret
 
 
 def _has_generated_passwords(service: Service) -> bool:

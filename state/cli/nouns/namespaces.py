@@ -10,8 +10,8 @@ import click
 
 from ... import words
 from ...model import durations, fixture_files
+from ...model.clock import second
 from ...model.names import check_name
-from ...terminal import second
 from ..shared.connection import as_json, connected, show
 from ..shared.destroying import asks, confirm, tell
 from ..shared.noun import Noun

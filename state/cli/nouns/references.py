@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...model import durations
+from ...model.clock import second
 from ...model.reference_facts import Verdict
 from ...model.scopes import scope_from
-from ...terminal import second
 from ...words import count
 from ..shared.connection import as_json, connected, pages
 from ..shared.destroying import asks, confirm

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import NotFound
+from ...model.clock import second
 from ...model.names import check_name
 from ...model.scopes import label, scope_from
-from ...terminal import second
 from ...words import count
 from ..shared.connection import as_json, connected
 from ..shared.destroying import SNAPSHOTS, asks, confirm, snapshot_before, tell

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...masking import masked
 from ...model import envelope
-from ...model.clock import from_text
+from ...model.clock import from_text, second
 from ...model.scopes import scope_from
-from ...terminal import second
 from .connection import now, pages
 from .tables import is_narrow, scope_cells
 from .tables import table as fitted

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
-from datetime import datetime
 from typing import Any
 
 import click
 
+from ...model.clock import from_person
 from ...words import did_you_mean
 
 DAY = 86_400  # seconds
-_FRACTION = re.compile(r"\.\d+")  # of a second
 
 
 class Number(click.FloatRange):
@@ -54,8 +52,7 @@ class Moment(click.types.StringParamType):
         if self._or_event and text.isdecimal():
             return text
         try:
-            # Python 3.10 reads neither Z nor a fraction of other than 3 or 6 digits
-            datetime.fromisoformat(_FRACTION.sub("", text).replace("Z", "+00:00"))
+            from_person(text)
         except ValueError:
             self.fail(f"invalid time {text!r}; write 2030-01-01T00:00:00Z", param, ctx)
         return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import traceback
 from itertools import chain
 from typing import Any
@@ -23,12 +22,11 @@ def inspected(job: dict[str, Any]) -> dict[str, Any]:
         printed.extend(data)
         del printed[:-_MOST_PRINTED]
 
-    path = job["dag_file"]
     seconds = _import_timeout()
     limit = None
     if seconds > 0:
         limit = seconds + _GRACE
-    result, problem = isolated.call(lambda log: _facts_quietly(path), limit, keep)
+    result, problem = isolated.call(lambda log: _facts_quietly(job), limit, keep)
     if result is None:
         error = f"it was not imported within {seconds:g} seconds, and did not let itself be stopped"
         if problem is not None:
@@ -44,35 +42,35 @@ def _import_timeout() -> float:
     return float(conf.getfloat("core", "dagbag_import_timeout"))
 
 
-def _facts_quietly(path: str) -> dict[str, Any]:
+def _facts_quietly(job: dict[str, Any]) -> dict[str, Any]:
     """The same without Airflow's own lines, which repeat the error; for a process of its own."""
     from airflow.dag_processing.dagbag import BundleDagBag
 
     silent = logging.getLogger("airflow.dag_processing")
     silent.setLevel(logging.CRITICAL + 1)
     BundleDagBag.log = silent  # its own is of structlog, which has no level for each logger
-    return facts(path)
+    return facts(job)
 
 
-def facts(path: str) -> dict[str, Any]:
-    """The Dags of a file, by their ids, or the error of its import."""
+def facts(job: dict[str, Any]) -> dict[str, Any]:
+    """The Dags of the job's file, by their ids, or the error of its import."""
     try:
-        dags = bag(path)
+        dags = bag(job)
     except BaseException:
         return {"error": traceback.format_exc(), "dags": {}}
     error = "\n".join(map(str, dags.import_errors.values())) or None
     return {"error": error, "dags": {dag_id: _dag(dag) for dag_id, dag in dags.dags.items()}}
 
 
-def bag(path: str) -> Any:
-    """The bag of a file's Dags."""
+def bag(job: dict[str, Any]) -> Any:
+    """The bag of the Dags of the job's file."""
     from airflow.dag_processing.dagbag import BundleDagBag
 
     return BundleDagBag(
-        dag_folder=path,
+        dag_folder=job["dag_file"],
         safe_mode=False,
         load_op_links=False,
-        bundle_path=os.path.dirname(path),
+        bundle_path=job["bundle"],
         bundle_name=BUNDLE,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import in_process
 from .preload import versions
+from .sources import compiled_anew
 
 # a process that has not imported Airflow yet may want another database later
 _NOT_SET = ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
@@ -43,12 +44,15 @@ class Here:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The variables of a run, and afterwards the former ones again, as are the import paths."""
+    """The variables of a run, and afterwards the former ones again, as are the import paths;
+    meanwhile files that were just written are compiled anew.
+    """
     former = dict(os.environ)
     paths = list(sys.path)
     os.environ.update({k: v for k, v in variables.items() if k not in _NOT_SET})
     try:
-        yield
+        with compiled_anew():
+            yield
     finally:
         os.environ.clear()
         os.environ.update(former)

@@ -17,7 +17,7 @@ _OF_TASK = ("dag_id", "run_id", "task_id", "map_index", "try_number")
 def inspect(job: dict[str, Any]) -> dict[str, Any]:
     """The Dags of the job's file, imported here."""
     with captured(lambda record: None):
-        return {**dags.facts(job["dag_file"]), "printed": ""}
+        return {**dags.facts(job), "printed": ""}
 
 
 def configure_logging(answers: Any) -> None:
@@ -47,7 +47,7 @@ def _run(job: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     client = Client(base_url=request["server"], token=request["token"])
     former = signal.getsignal(signal.SIGTERM)
     try:
-        task = dags.bag(job["dag_file"]).dags[ti.dag_id].get_task(ti.task_id)
+        task = dags.bag(job).dags[ti.dag_id].get_task(ti.task_id)
         result = InProcessTestSupervisor.start(what=ti, task=task, client=client)
     except Exception as error:
         return {"state": None, "error": "".join(traceback.format_exception_only(error))}

@@ -21,6 +21,7 @@ from .processes import (
     interrupt,
     let_crashes_end_the_process,
 )
+from .sources import compiled_anew
 
 
 def work(requests: int, answers: int, is_in_process: bool = False) -> None:
@@ -38,7 +39,8 @@ def work(requests: int, answers: int, is_in_process: bool = False) -> None:
     arguments = (requests, waiting, is_in_process)
     threading.Thread(target=_receive, args=arguments, daemon=True).start()
     try:
-        _do(waiting, Answers(answers), in_process if is_in_process else supervised)
+        with compiled_anew():
+            _do(waiting, Answers(answers), in_process if is_in_process else supervised)
     except (BrokenPipeError, KeyboardInterrupt):
         pass  # nobody waits for it any more
     except BaseException:

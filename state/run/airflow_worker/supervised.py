@@ -28,7 +28,7 @@ def run(job: dict[str, Any], request: dict[str, Any], answers: Answers) -> dict[
         supervise_task(
             ti=TaskInstance(**request["ti"]),
             bundle_info=BundleInfo(name=dags.BUNDLE, version=None),
-            dag_rel_path=os.path.basename(job["dag_file"]),
+            dag_rel_path=os.path.relpath(job["dag_file"], job["bundle"]),
             token=request["token"],
             server=request["server"],
             log_path=None,

@@ -140,7 +140,7 @@ def _runtime_ti(job: dict[str, Any], ti: Any) -> Any:
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import GetDagRun
 
-    task = dags.bag(job["dag_file"]).dags[ti.dag_id].get_task(ti.task_id)
+    task = dags.bag(job).dags[ti.dag_id].get_task(ti.task_id)
     run = task_runner.SUPERVISOR_COMMS.send(GetDagRun(dag_id=ti.dag_id, run_id=ti.run_id))
     facts = {name: getattr(run, name) for name in DagRun.model_fields if hasattr(run, name)}
     context = TIRunContext.model_construct(

@@ -6,9 +6,8 @@ import sqlite3
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
-from ...model.clock import from_text, to_text
+from ...model.clock import from_text, second, to_text
 from ...model.events import actor_name
-from ...terminal import second
 from ...words import duration
 from ..journal.documents import moment_of
 from ..journal.steps import CHANGED

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from ...model.clock import Clock, from_text, to_text, to_wire
+from ...model.clock import Clock, from_text, second, to_text, to_wire
 from ...model.retention import has_expired
 from ...model.scopes import AssetScope, StoreScope, TaskScope, scope_document
-from ...terminal import second
 from ...words import duration
 from .. import keyspaces
 from ..journal.scope_ids import scope_id_of
@@ -262,30 +260,29 @@ def _explain_entry(
             end += ", or the task succeeds (clear_on_success)"
         parts = [f"{name} never expires: it stays until {end}."]
     else:
-        expires_at = from_text(entry.expires_at)
         parts = [
-            _expiry(namespace.clock, name, expires_at, entry, clears),
+            _expiry(namespace.clock, name, entry.expires_at, entry.updated_at, clears),
             _counted_by(namespace.clock, entry.expires_by),
-            _late_retry(db, namespace, subject.scope_id, expires_at),
+            _late_retry(db, namespace, subject.scope_id, entry.expires_at),
         ]
     parts.append(_stale_read(db, subject, entry))
     return " ".join(part for part in parts if part)
 
 
-def _expiry(clock: Clock, name: str, expires_at: datetime, entry: _Entry, clears: bool) -> str:
-    moment = second(to_text(expires_at))
+def _expiry(clock: Clock, name: str, expires_at: str, updated_at: str, clears: bool) -> str:
+    moment = from_text(expires_at)
     now = clock.now()
-    remaining = (expires_at - now).total_seconds()
-    if has_expired(expires_at, now):
+    remaining = (moment - now).total_seconds()
+    if has_expired(moment, now):
         reason = "none has run since"
-        if has_expired(expires_at, from_text(entry.updated_at)):
+        if has_expired(moment, from_text(updated_at)):
             reason = "it had expired already when it was written"
         return (
-            f"{name} expired {duration(remaining)} ago, at {moment}, and is still readable: "
-            f"as in Airflow, an expired key is readable until a clean runs, and {reason}."
+            f"{name} expired {duration(remaining)} ago, at {second(expires_at)}, and is still "
+            f"readable: as in Airflow, an expired key is readable until a clean runs, and {reason}."
         )
     sentence = (
-        f"{name} expires in {duration(remaining)}, at {moment}, "
+        f"{name} expires in {duration(remaining)}, at {second(expires_at)}, "
         "and is removed by the next clean after that"
     )
     if clears:
@@ -317,20 +314,21 @@ def _clock_state(clock: Clock) -> str:
 
 
 def _late_retry(
-    db: sqlite3.Connection, namespace: Namespace, scope_id: int | None, expires_at: datetime
+    db: sqlite3.Connection, namespace: Namespace, scope_id: int | None, expires_at: str
 ) -> str:
     """A warning if the next attempt begins after the expiry."""
     current = db.execute(_CURRENT, (scope_id,)).fetchone()
     if current is None or current[2] != "up_for_retry":
         return ""
     retry = deletions.retry(db, scope_id)
-    if retry is None or retry.due <= expires_at:
+    expiry = from_text(expires_at)
+    if retry is None or retry.due <= expiry:
         return ""
     remaining = (retry.due - namespace.clock.now()).total_seconds()
     due = f"since {second(to_text(retry.due))}"
     if remaining > 0:
         due = f"in {duration(remaining)}"
-    gap = duration((retry.due - expires_at).total_seconds())
+    gap = duration((retry.due - expiry).total_seconds())
     return (
         f"Warning: the next attempt is due {due} (retry_delay {duration(retry.delay)}), "
         f"{gap} after the expiry. "

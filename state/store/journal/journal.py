@@ -60,9 +60,15 @@ class Event(NamedTuple):
 
 
 class Journal:
-    """The journal of one namespace."""
+    """The journal of one namespace.
+
+    :ivar is_kept: whether events are written at all.
+    :ivar flush: writes the pending batch of reads and refusals.
+    """
 
     def __init__(self, database: Database, log: Log, ns: int, clock: Clock) -> None:
+        self.is_kept = log.limit > 0
+        self.flush = log.flush
         self._database = database
         self._log = log
         self._ns = ns
@@ -71,14 +77,6 @@ class Journal:
     def date_by(self, clock: Clock) -> None:
         """Date events by another clock from now on; real time is noted with each of them anyway."""
         self._clock = None if clock.is_real else clock
-
-    @property
-    def is_kept(self) -> bool:
-        return self._log.limit > 0
-
-    def flush(self) -> None:
-        """Write the pending batch of reads and refusals."""
-        self._log.flush()
 
     def drop(self, db: sqlite3.Connection) -> None:
         """Refuse further events of this namespace, which the caller's transaction deletes."""
@@ -177,7 +175,7 @@ class Journal:
         :param equal: required values of columns: ``op``, ``api``, ``key``, ``ti_id``,
             ``parent``, ``status``.
         """
-        self._log.flush()
+        self.flush()
         with self._database.reading() as db:
             conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
             parameters = [self._ns, in_range("after", after), *equal.values()]
@@ -223,7 +221,7 @@ class Journal:
 
     def latest(self, op: str, scope_id: int | None, key: str | None) -> int | None:
         """The number of the last call of an operation on a key; None if there is none."""
-        self._log.flush()
+        self.flush()
         with self._database.reading() as db:
             sql = """SELECT max(seq) FROM journal WHERE scope_id = ? AND key = ? AND op = ?
                 AND parent IS NULL"""
@@ -232,7 +230,7 @@ class Journal:
 
     def bounds(self) -> tuple[int, int]:
         """The numbers of the oldest and the newest event; 0 if there is none."""
-        self._log.flush()
+        self.flush()
         with self._database.reading() as db:
             sql = "SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM journal WHERE ns = ?"
             oldest, newest = db.execute(sql, (self._ns,)).fetchone()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import AssetNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
-from ...model.scopes import TaskScope, coordinates, scope_document
+from ...model.scopes import AssetScope, TaskScope, coordinates
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from .lists import SUMS
@@ -16,12 +16,11 @@ _SIBLINGS = 60  # map indices in a list
 
 
 def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
-    """A task instance with its run and current attempt.
+    """A task instance with its ``scope``, run and current attempt.
 
     :raises TaskInstanceNotFound: if there is none.
     :raises OutOfRange: for a map index that no row can hold.
     """
-    in_range("map_index", scope.map_index)
     with namespace.database.reading() as db:
         row = row_as_dict(
             db,
@@ -30,17 +29,24 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
             s.task_id, s.map_index, s.region AS region_id, t.id, t.try_number, t.max_tries, t.state
             FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
             LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
-            WHERE r.ns = :ns AND r.dag_id = :dag_id AND r.run_id = :run_id
-            AND s.task_id = :task_id AND s.map_index = :map_index AND s.region = :region""",
-            {"ns": namespace.ns, "region": scope.region, **scope_document(scope)},
+            WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?
+            AND s.map_index = ? AND s.region = ?""",
+            (
+                namespace.ns,
+                scope.dag_id,
+                scope.run_id,
+                scope.task_id,
+                in_range("map_index", scope.map_index),
+                scope.region,
+            ),
         )
     if not row:
         raise TaskInstanceNotFound.by_coordinates(**coordinates(scope))
-    return {**row, "asset_id": None, "asset": None}
+    return {**row, "scope": scope, "asset_id": None, "asset": None}
 
 
 def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
-    """An asset, active or not.
+    """An asset, active or not, with its ``scope``.
 
     :raises AssetNotFound: if there is none.
     """
@@ -53,7 +59,7 @@ def asset(namespace: Namespace, asset_id: int) -> dict[str, Any]:
         )
     if not row:
         raise AssetNotFound.by_id(asset_id)
-    return row
+    return {**row, "scope": AssetScope(name=row["asset"])}
 
 
 def asset_named(namespace: Namespace, name: str) -> dict[str, Any]:

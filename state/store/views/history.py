@@ -95,8 +95,11 @@ def _changes(
     sql = f"{select} WHERE {_OF_KEY} AND j.seq <= :until ORDER BY j.seq DESC LIMIT :limit"
     parameters = {"scope_id": scope_id, "key": key, "limit": limit, "until": until}
     events = rows(db, sql, parameters)
-    steps = latest_steps(db, scope_id, key, limit, until)
-    lost = {update.write: update.change for update in lost_updates(steps)}
+    attempts = {event["ti_id"] for event in events}
+    lost = {}
+    if len(attempts) > 1 or len(events) == limit:  # else one attempt overwrote only its own
+        steps = latest_steps(db, scope_id, key, limit, until)
+        lost = {update.write: update.change for update in lost_updates(steps)}
     return [{**event, "lost": lost.get(event["seq"])} for event in events]
 
 

@@ -19,6 +19,7 @@ from state.store.tables.task_instances import Resumption
 from state.store.views import run_context
 
 from ...operation import NO_BODY, SLOW, Operation
+from ...request.auth import signing_secret
 from ...request.parsing import load, load_fixture, path, query, read
 from ...responses import NO_CONTENT, json_answer, large_answer
 from ...service import setting
@@ -190,9 +191,8 @@ def resume_task_instance(task_instance_id: str) -> Any:
 
 def _with_token(ti_id: str) -> dict[str, Any]:
     """The facts of an attempt, with a token for its worker."""
-    secret = g.service.keys.signing(g.namespace)
     facts = run_context.attempt(g.namespace, ti_id)
-    return {**facts, "token": tokens.for_task_instance(secret, ti_id)}
+    return {**facts, "token": tokens.for_task_instance(signing_secret(), ti_id)}
 
 
 @bp.get("/assets")

@@ -107,10 +107,7 @@ def _time(text: str) -> datetime | int:
     if text.isdecimal() and len(text) < 19:
         return int(text)
     try:
-        moment = datetimes.from_string(text)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=timezone.utc)
-        return moment.astimezone(timezone.utc)
+        return datetimes.utc_from_string(text).astimezone(timezone.utc)
     except (ValueError, OverflowError) as error:
         message = f"expected a time, or the number of an event: {error}"
         raise invalid(message, "query", "at") from None

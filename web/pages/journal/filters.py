@@ -1,8 +1,6 @@
-"""Which events the address of a journal page asks for, and the addresses of links to it."""
+"""Which events the address of a journal page asks for."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from flask import request
 
@@ -10,7 +8,7 @@ from state.model.events import OPS
 from state.store.views.events import GROUPS, STATUS, Filter
 
 from ...errors import Refused
-from ..urls import number, one_of, to
+from ..urls import number, one_of
 
 PLACE = ("dag_id", "run_id", "task_id", "map_index", "asset")
 NAMES = (*PLACE, "key", "attempt", "ti_id", "op", "status")
@@ -61,23 +59,3 @@ def _status() -> str | None:
 def given() -> dict[str, str]:
     """The parameters of the filter that the address has."""
     return {name: request.args[name] for name in NAMES if request.args.get(name)}
-
-
-def timeline_url(owner: dict[str, Any], key: str | None = None) -> str:
-    """The address of the picture of a key, or of a task with all its map indices."""
-    args: dict[str, Any] = {"asset": owner["asset"]}
-    if owner["asset_id"] is None:
-        args = {name: owner[name] for name in ("dag_id", "run_id", "task_id")}
-        if key is not None:
-            args["map_index"] = owner["map_index"]
-    return to("/journal/timeline.svg", **args, key=key)
-
-
-def journal_url(owner: dict[str, Any] | None = None, **more: Any) -> str:
-    """The address of the journal of a task instance or an asset."""
-    args: dict[str, Any] = {}
-    if owner is not None and owner.get("asset") is not None:
-        args = {"asset": owner["asset"]}
-    elif owner is not None:
-        args = {name: owner[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
-    return to("/journal", **{**args, **more})

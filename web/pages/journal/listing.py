@@ -12,7 +12,6 @@ from state.store.views import events
 
 from ...operation import SLOW, WAITING, lane, part_of_page
 from ...responses import is_client_gone, plain_text
-from ..task_log import value_of
 from ..urls import number, one_of
 from . import copies, filters, picture
 
@@ -21,16 +20,6 @@ _ROWS = 100  # events of one page
 _SUGGESTED = 200  # names of each kind in the form
 _WAIT = 25  # seconds that a page waits for the next event
 TIMES = ("absolute", "relative")
-
-
-@bp.app_context_processor
-def common() -> dict[str, Any]:
-    """The template variables that rows of the journal need."""
-    return {
-        "journal_url": filters.journal_url,
-        "timeline_url": filters.timeline_url,
-        "value_of": value_of,
-    }
 
 
 @bp.get("/journal")

@@ -1,0 +1,327 @@
+"""The ``[state_store] backend`` of a whole Airflow that keeps task and asset state in a Stateroom.
+
+For the processes of Airflow (3.3.2, 3.4.0b2), above all its api-server::
+
+    AIRFLOW__STATE_STORE__BACKEND=state.airflow.StateroomBackend
+    STATEROOM_URL=http://127.0.0.1:8103
+
+``STATEROOM_NAMESPACE`` is another namespace than ``default``. ``STATEROOM_TOKEN`` is an admin token
+for a Stateroom with a secret; without it, one is signed by Airflow's own ``[api_auth] jwt_secret``.
+``STATEROOM_MIRROR=true`` writes to Airflow's own tables too, which its pages show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from airflow.configuration import conf
+from airflow.models.asset import AssetModel
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.state.metastore import MetastoreBackend
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from .client.http import HttpKeyspace, StateroomClient
+from .errors import NotFound
+from .model import tokens
+from .model.clock import from_text, to_text
+from .model.names import NAMESPACE_PREFIX, check_name
+from .model.scopes import TaskScope, scope_document
+
+DEFAULT_URL = "http://127.0.0.1:8103"
+_NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
+_TASK_INSTANCES = "/_stateroom/task-instances"
+_FIXTURE = "/_stateroom/fixture"
+Result = TypeVar("Result")
+
+
+class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
+    """Airflow's state backend over HTTP: each call is one of a worker, or of the Core API, at a
+    Stateroom, whose journal has the attempt and its try number.
+
+    A task instance or an asset that Stateroom does not know is registered with the ids that Airflow
+    has for it. What Airflow does past its backend does not reach Stateroom: the state of its pages
+    and its Core API, the deletion of dag runs, ``airflow db clean``, and the scheduler's removal of
+    the state of assets that are in no Dag any more.
+
+    It is a ``MetastoreBackend`` because Airflow hands the writer of asset state, and the command
+    ``airflow state-store clean``, to no other class (3.3.2).
+
+    :raises Unreachable: from each method, if Stateroom does not answer: the api-server answers 500,
+        and the Task SDK tries again.
+    :raises ServiceError: from each method, if Stateroom refuses the call.
+    """
+
+    def __init__(self) -> None:
+        self._secret = conf.get("api_auth", "jwt_secret", fallback=None) or ""
+        token = os.environ.get("STATEROOM_TOKEN")
+        if token is None and self._secret:
+            token = tokens.for_role(self._secret, "airflow", "admin")
+        self._client = StateroomClient(_address(), token)
+        self._mirrors = os.environ.get("STATEROOM_MIRROR", "").lower() in ("1", "true", "yes")
+
+    # ---------------------------------------------------------------- Airflow's four calls
+
+    def get(self, scope: Any, key: str, *, session: Any = None) -> str | None:
+        """The value of a key as JSON text; None if there is none."""
+        try:
+            with _session(session) as session:
+                value = self._keyspace(scope, session).get(key)
+        except NotFound:  # the key, or all of the scope
+            return None
+        return json.dumps(value)
+
+    def set(
+        self,
+        scope: Any,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        """Create or overwrite a key.
+
+        :param value: JSON text.
+        :param expires_at: an aware moment; None for never.
+        """
+        with _session(session) as session:
+            self._writing(
+                scope,
+                session,
+                lambda: self._keyspace(scope, session).set(key, json.loads(value), expires_at),
+            )
+            if self._mirrors:
+                super().set(scope, key, value, expires_at=expires_at, session=session)
+
+    def delete(self, scope: Any, key: str, *, session: Any = None) -> None:
+        """Delete a key; a missing one is no error."""
+        with _session(session) as session:
+            self._removing(lambda: self._keyspace(scope, session).delete(key))
+            if self._mirrors:
+                super().delete(scope, key, session=session)
+
+    def clear(self, scope: Any, *, all_map_indices: bool = False, session: Any = None) -> None:
+        """Delete every key of a task instance, of all its map indices, or of an asset."""
+        with _session(session) as session:
+            if all_map_indices and not _is_asset(scope):
+                path = _core_path(scope)
+                parameters = {"all_map_indices": "true"}
+                self._removing(lambda: self._client.call("DELETE", path, params=parameters))
+            else:
+                self._removing(lambda: self._keyspace(scope, session).clear())
+            if self._mirrors:
+                super().clear(scope, all_map_indices=all_map_indices, session=session)
+
+    def set_asset_state_store(
+        self, scope: Any, key: str, value: str, *, kind: Any, session: Any = None, **writer: Any
+    ) -> None:
+        """Create or overwrite a key of an asset, with its writer.
+
+        :param kind: ``task``, ``watcher`` or ``api``, an enum of Airflow.
+        :param writer: of a task, its coordinates, and in 3.4 its id and try number too.
+        """
+        with _session(session) as session:
+
+            def write() -> None:
+                keyspace = self._asset_keyspace(scope, session, self._writer(kind, writer, session))
+                keyspace.set(key, json.loads(value))
+
+            self._writing(scope, session, write)
+            if self._mirrors:
+                super().set_asset_state_store(
+                    scope, key, value, kind=kind, session=session, **writer
+                )
+
+    # ---------------------------------------------------------------- airflow state-store clean
+
+    def cleanup(self) -> None:
+        """Remove what has expired by Stateroom's clock."""
+        self._client.call("POST", "/_stateroom/clean")
+        if self._mirrors:
+            super().cleanup()
+
+    def _summary_dry_run(self) -> dict[str, list[Any]]:
+        """What :meth:`cleanup` would remove, for ``airflow state-store clean --dry-run``."""
+        now = from_text(self._client.ask("GET", "/_stateroom/clock")["now"])
+        entries = self._client.ask("GET", _FIXTURE)["task_state_store"]
+        expired = [
+            tuple(entry[name] for name in ("dag_id", "run_id", "task_id", "map_index", "key"))
+            for entry in entries
+            if entry["expires_at"] is not None and from_text(entry["expires_at"]) < now
+        ]
+        return {"expired": expired}
+
+    # ---------------------------------------------------------------- the same for event loops
+
+    async def aget(self, scope: Any, key: str, *, session: Any = None) -> str | None:
+        """Like :meth:`get`, in a thread and with a session of its own."""
+        return await asyncio.to_thread(self.get, scope, key)
+
+    async def aset(
+        self,
+        scope: Any,
+        key: str,
+        value: str,
+        *,
+        expires_at: datetime | None = None,
+        session: Any = None,
+    ) -> None:
+        """Like :meth:`set`, in a thread and with a session of its own."""
+        await asyncio.to_thread(self.set, scope, key, value, expires_at=expires_at)
+
+    async def adelete(self, scope: Any, key: str, *, session: Any = None) -> None:
+        """Like :meth:`delete`, in a thread and with a session of its own."""
+        await asyncio.to_thread(self.delete, scope, key)
+
+    async def aclear(
+        self, scope: Any, *, all_map_indices: bool = False, session: Any = None
+    ) -> None:
+        """Like :meth:`clear`, in a thread and with a session of its own."""
+        await asyncio.to_thread(self.clear, scope, all_map_indices=all_map_indices)
+
+    async def aset_asset_state_store(
+        self, scope: Any, key: str, value: str, *, kind: Any, session: Any = None, **writer: Any
+    ) -> None:
+        """Like :meth:`set_asset_state_store`, in a thread and with a session of its own."""
+        await asyncio.to_thread(self.set_asset_state_store, scope, key, value, kind=kind, **writer)
+
+    # ---------------------------------------------------------------- who calls, and for what
+
+    def _keyspace(self, scope: Any, session: Any) -> HttpKeyspace:
+        if _is_asset(scope):
+            return self._asset_keyspace(scope, session, self._client)
+        attempt = _attempt(scope, session)
+        if attempt is None:
+            return self._client.task_by_scope(_own(scope))
+        return self._acting(scope, attempt).task(attempt["id"])
+
+    def _asset_keyspace(self, scope: Any, session: Any, client: StateroomClient) -> HttpKeyspace:
+        return client.asset(uri=_asset(scope, session)["uri"])
+
+    def _writer(self, kind: Any, writer: dict[str, Any], session: Any) -> StateroomClient:
+        """A client that acts as the writer of asset state."""
+        if kind.value == "watcher":
+            return self._client.acting(tokens.for_task_instance(self._secret or _NIL, _NIL))
+        if kind.value == "api":
+            return self._client
+        coordinates = {name: writer[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
+        scope = TaskScope(**coordinates)
+        attempt = _attempt(scope, session)
+        if attempt is None:
+            return self._client
+        return self._acting(scope, attempt)
+
+    def _acting(self, scope: Any, attempt: dict[str, Any]) -> StateroomClient:
+        """A client with the token of an attempt, which is registered if it is not yet."""
+        try:
+            known = self._current(scope)
+        except NotFound:
+            known = {"id": None}
+        if known["id"] != attempt["id"]:
+            self._client.call("PUT", _FIXTURE, json=_registration(scope, attempt))
+            known = self._current(scope)
+        return self._client.acting(known["token"])
+
+    def _current(self, scope: Any) -> dict[str, Any]:
+        parameters = scope_document(_own(scope))
+        document: dict[str, Any] = self._client.ask("GET", _TASK_INSTANCES, params=parameters)
+        return document
+
+    def _writing(self, scope: Any, session: Any, write: Callable[[], Result]) -> Result:
+        """Write, and once more after an asset that is not known was registered."""
+        try:
+            return write()
+        except NotFound:
+            if not _is_asset(scope):
+                raise
+        self._client.call("PUT", _FIXTURE, json={"assets": [_asset(scope, session)]})
+        return write()
+
+    def _removing(self, remove: Callable[[], object]) -> None:
+        """Remove; what is not known has nothing to remove."""
+        with suppress(NotFound):
+            remove()
+
+
+def _address() -> str:
+    """The address of the namespace."""
+    url = os.environ.get("STATEROOM_URL", DEFAULT_URL).rstrip("/")
+    namespace = os.environ.get("STATEROOM_NAMESPACE")
+    if namespace:
+        url += NAMESPACE_PREFIX + check_name(namespace, "namespace name")
+    return url
+
+
+@contextmanager
+def _session(session: Any) -> Iterator[Any]:
+    """The session that Airflow gives, or one that ends with the context."""
+    if session is not None:
+        yield session
+    else:
+        with create_session() as session:
+            yield session
+
+
+def _is_asset(scope: Any) -> bool:
+    return hasattr(scope, "asset_id")
+
+
+def _own(scope: Any) -> TaskScope:
+    """Airflow's scope of a task instance as ours; in 3.4 the map index is no field of it."""
+    return TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
+
+
+def _attempt(scope: Any, session: Any) -> dict[str, Any] | None:
+    """Airflow's facts of a task instance's current attempt, and of its run; None if it is gone."""
+    of_attempt = (TaskInstance.id, TaskInstance.try_number, TaskInstance.max_tries)
+    of_run = (DagRun.logical_date, DagRun.run_type, DagRun.run_after)
+    row = session.execute(
+        select(*of_attempt, TaskInstance.state, *of_run)
+        .join(DagRun, TaskInstance.dag_run)
+        .where(
+            TaskInstance.dag_id == scope.dag_id,
+            TaskInstance.run_id == scope.run_id,
+            TaskInstance.task_id == scope.task_id,
+            TaskInstance.map_index == scope.map_index,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return {**row._mapping, "id": str(row.id)}
+
+
+def _registration(scope: Any, attempt: dict[str, Any]) -> dict[str, Any]:
+    """A fixture document with an attempt and its run."""
+    run = {"dag_id": scope.dag_id, "run_id": scope.run_id, "run_type": attempt["run_type"]}
+    for name in ("logical_date", "run_after"):
+        if attempt[name] is not None:
+            run[name] = to_text(attempt[name])
+    members = {name: attempt[name] for name in ("id", "try_number", "max_tries", "state")}
+    return {"dag_runs": [run], "task_instances": [{**scope_document(_own(scope)), **members}]}
+
+
+def _asset(scope: Any, session: Any) -> dict[str, Any]:
+    """Airflow's facts of an asset.
+
+    :raises NotFound: if it is gone.
+    """
+    columns = (AssetModel.id, AssetModel.name, AssetModel.uri)
+    row = session.execute(select(*columns).where(AssetModel.id == scope.asset_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"Airflow has no asset {scope.asset_id}")
+    return dict(row._mapping)
+
+
+def _core_path(scope: Any) -> str:
+    """The path of a task instance's state in the Core API."""
+    segments = [quote(text, safe="") for text in (scope.dag_id, scope.run_id, scope.task_id)]
+    return "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*segments)
