@@ -17,6 +17,7 @@ StateError
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
 ├── UnmappableLength       a pushed list is too long for a mapped task
+├── LengthOfOtherXCom      only one XCom of a task has a length for mapped tasks
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
@@ -316,6 +317,15 @@ class UnmappableLength(StateError):
 
     def __init__(self) -> None:
         super().__init__("pushed value is too large to map as a downstream's dependency")
+
+
+class LengthOfOtherXCom(StateError):
+    """Only one XCom of a task has a length for mapped tasks; the message is Airflow's."""
+
+    reason = "invalid_mapped_length_key"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"mapped_length is only valid for the {key!r} key.")
 
 
 class NamespaceDropped(NotFound):

@@ -222,7 +222,7 @@ class TaskEntry(Coordinates):
 
 
 class LastUpdatedBy(Control):
-    """The writer of an asset's entry."""
+    """The writer of an asset's entry; a former attempt with its id."""
 
     kind = Word(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
     dag_id = Word(allow_none=True)
@@ -230,6 +230,7 @@ class LastUpdatedBy(Control):
     task_id = Word(allow_none=True)
     map_index = Whole(least=-1, allow_none=True)
     region_id = Uuid4(allow_none=True)
+    task_instance_id = Uuid4(allow_none=True)
 
 
 class AssetEntry(Control):

@@ -36,6 +36,9 @@ class Rules:
         ``region_id`` and ``region_index``.
     :param clears_task_instances: whether ``clearTaskInstances`` is emulated: it discards task state
         unless it is told to keep it.
+    :param xcom_lengths_of: the only XCom that has a length for mapped tasks; None for any.
+    :param reserved_xcoms: how the key of an XCom may not begin; None if any may.
+    :param further_routes: what it has besides the routes of 3.3, and Stateroom does not emulate.
     :param keeps_attempts: whether a former attempt stays the task instance that it was, in place of
         a copy in a history: with its id, its operator and its XComs.
     """
@@ -58,6 +61,9 @@ class Rules:
     tells_queued_consumers: bool = False
     has_regions: bool = False
     clears_task_instances: bool = False
+    xcom_lengths_of: str | None = None
+    reserved_xcoms: str | None = None
+    further_routes: tuple[str, ...] = ()
     keeps_attempts: bool = False
 
 
@@ -92,6 +98,17 @@ RULES = {
         tells_queued_consumers=True,
         has_regions=True,
         clears_task_instances=True,
+        xcom_lengths_of="return_value",
+        reserved_xcoms="_airflow_loop_",
+        further_routes=(
+            "GET /api/v2/backfills/{backfill_id}/dag_runs",
+            "GET /api/v2/dagBundles",
+            "GET /api/v2/dagBundles/{bundle_name}",
+            "GET /api/v2/dagBundles/{bundle_name}/files",
+            "PATCH /api/v2/dags/bulk",
+            "GET /api/v2/dags/{dag_id}/dagVersions/diff",
+            "PATCH /execution/callbacks/{callback_id}/run",
+        ),
         keeps_attempts=True,
     ),
 }

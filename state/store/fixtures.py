@@ -274,6 +274,11 @@ def _writer(
 ) -> tuple[str, int | None]:
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
+    if writer.get("task_instance_id") is not None:
+        sql = "SELECT ti_pk FROM task_instances WHERE ns = ? AND id = ?"
+        row = db.execute(sql, (namespace.ns, writer["task_instance_id"])).fetchone()
+        if row is not None:
+            return "task", row[0]
     try:
         lookup = keyspaces.task(namespace, task_scope_from(writer)).lookup
         row = db.execute(
@@ -366,7 +371,7 @@ def parts(
             rows = each_row(db, sql, (namespace.ns,))
             yield name, map(_exported, map(_WITHOUT_DEFAULTS[name], rows))
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
-        yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
+        yield "asset_state_store", map(_exported, _asset_entries(db, namespace))
         yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
         former = each_row(db, _FORMER_ATTEMPTS, (namespace.ns,))
         further = {
@@ -389,9 +394,12 @@ def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
             yield {**scope, **entry}
 
 
-def _asset_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
-    for entry in each_row(db, _ASSET_ENTRIES, (ns,)):
+def _asset_entries(db: sqlite3.Connection, namespace: Namespace) -> Iterator[Document]:
+    for entry in each_row(db, _ASSET_ENTRIES, (namespace.ns,)):
+        former = entry.pop("former")
         entry["last_updated_by"] = _exported_writer(entry)
+        if former is not None and namespace.rules.tells_attempts:
+            entry["last_updated_by"]["task_instance_id"] = former
         if entry.pop("is_named"):
             del entry["asset_id"]
         yield entry
@@ -491,7 +499,7 @@ _NAMED = """SELECT n.id FROM assets n WHERE n.ns = a.ns AND n.name = a.name
 _ASSET_ENTRIES = f"""SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e.updated_at,
     e.writer_kind AS kind, r.dag_id AS w_dag_id, r.run_id AS w_run_id,
     w.task_id AS w_task_id, w.map_index AS w_map_index, w.region AS w_region_id,
-    a.id = ({_NAMED}) AS is_named
+    CASE WHEN t.superseded_at IS NOT NULL THEN t.id END AS former, a.id = ({_NAMED}) AS is_named
     FROM assets a CROSS JOIN scopes s USING (asset_pk) CROSS JOIN entries e USING (scope_id)
     LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk

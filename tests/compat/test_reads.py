@@ -94,3 +94,34 @@ def test_the_first_token_starts_a_task_and_a_callbacks_does_not(guarded):
 def test_the_scopes_are_named_in_the_message(guarded):
     answer = guarded.get("/execution/variables/v", headers=scoped("king"))
     assert "Input should be 'execution', 'workload' or 'callback'" in answer.json["detail"]
+
+
+ADDED = [
+    ("GET", "/api/v2/dagBundles"),
+    ("GET", "/api/v2/backfills/1/dag_runs"),
+    ("PATCH", "/execution/callbacks/x/run"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ADDED)
+def test_a_route_that_3_4_added_is_named(shop, client, method, path):
+    answer = shop.open(path, method=method)
+    assert answer.status_code == 400
+    assert answer.json["detail"]["reason"] == "not_emulated"
+    assert client.open(path, method=method).status_code in (404, 405)
+
+
+XCOMS = f"/execution/xcoms/shop/{MANUAL}/r"
+
+
+def test_only_a_return_value_has_a_length(shop):
+    answer = shop.post(f"{XCOMS}/k?mapped_length=2", json=[1, 2])
+    assert answer.status_code == 400
+    assert answer.json["detail"]["reason"] == "invalid_mapped_length_key"
+    assert shop.post(f"{XCOMS}/return_value?mapped_length=2", json=[1, 2]).status_code == 201
+
+
+def test_the_keys_of_loops_are_reserved(shop, client):
+    answer = shop.post(f"{XCOMS}/_airflow_loop_x", json=1)
+    assert answer.status_code == 400
+    assert answer.json["detail"] == "Reserved loop XCom key"

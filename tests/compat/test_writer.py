@@ -37,3 +37,12 @@ def test_of_another_writer_there_is_none(world):
     assert writer["kind"] == "api"
     assert writer["task_instance_id"] is None
     assert writer["try_number"] is None
+
+
+def test_a_former_attempt_is_the_writer_after_an_export_too(world):
+    written_by(world, TI)
+    assert world.post("/_stateroom/task-instances", json=EXTRACT).status_code == 201
+    document = world.get("/_stateroom/fixture").json
+    assert world.post("/_stateroom/reset").status_code == 204
+    assert world.put("/_stateroom/fixture?strict=true", json=document).status_code == 204
+    assert world.get(KEY).json["last_updated_by"]["task_instance_id"] == TI

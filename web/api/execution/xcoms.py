@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from schemas.execution import xcoms as schemas
-from state.errors import TaskInstanceArchived, TaskInstanceNotFound
+from state.errors import LengthOfOtherXCom, TaskInstanceArchived, TaskInstanceNotFound
 from state.model import values
 from state.model.scopes import TaskScope
 from state.store.tables import xcoms
@@ -119,9 +119,20 @@ def set_xcom(**segments: str) -> Response:
     length = options["mapped_length"]
     if length is not None and length < 0:
         raise invalid("mapped_length cannot be negative", "query", "mapped_length")
+    _check_key(place["key"], length)
     scope = _scope(place, options["map_index"])
     xcoms.set_xcom(g.namespace, scope, place["key"], values.dumps(value), g.writer, length)
     return json_answer({"message": "XCom successfully set"}, 201)
+
+
+def _check_key(key: str, length: int | None) -> None:
+    """Refuse a key that Airflow 3.4 keeps for itself, or that has no length there."""
+    reserved = rules().reserved_xcoms
+    if reserved is not None and key.startswith(reserved):
+        raise Refused(400, "Reserved loop XCom key")
+    only = rules().xcom_lengths_of
+    if length is not None and only is not None and key != only:
+        raise LengthOfOtherXCom(only)
 
 
 @bp.delete(_KEY)
