@@ -76,6 +76,7 @@ class Run:
         self.keeps = bool(config.getoption("--stateroom-keep") or os.environ.get("STATEROOM_KEEP"))
         self.kept: list[NamespacesOfTest] = []
         self.wrong_keys: set[tuple[str, str]] = set()  # of the current test, with their scopes
+        self.is_in_test = False  # whether the current test has a namespace
         self.problems: list[str] = []
         self._process: ServerProcess | None = None
 
@@ -237,6 +238,7 @@ def pytest_runtest_makereport(
             report.sections.append((title, _timeline(namespace, run.wrong_keys)))
     if report.when == "teardown":
         run.wrong_keys.clear()
+        run.is_in_test = False
         if namespaces.failed:
             run.kept.append(namespaces)
         elif namespaces.are_ours:
@@ -254,19 +256,28 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_assertrepr_compare(
     config: pytest.Config, op: str, left: object, right: object
 ) -> list[str] | None:
-    """Show the differences of a namespace's state, key by key."""
+    """Show the differences of a namespace's state, key by key; and inside a value, by their paths,
+    unless ``-vv`` asks for all of it.
+    """
     module = sys.modules.get("state.client.state")
-    if op != "==" or module is None:
+    run = config.stash[_RUN]
+    if op != "==" or module is None or not run.is_in_test:
         return None
     for actual, expected in ((left, right), (right, left)):
         if isinstance(actual, module.State) and isinstance(expected, dict):
-            config.stash[_RUN].wrong_keys |= actual.wrong_keys(expected)
+            run.wrong_keys |= actual.wrong_keys(expected)
             return ["the state is not as expected:", *actual.differences(expected)]
-    return None
+    if config.get_verbosity() > 1:
+        return None
+    lines = module.differences.of_value(left, right)
+    if lines is None:
+        return None
+    return ["the value is not as expected:", *(f"  {line}" for line in lines)]
 
 
 def _register(request: pytest.FixtureRequest, namespace: Stateroom | Memory) -> None:
     """Add a namespace to those of this test, which are reported and dropped."""
+    request.config.stash[_RUN].is_in_test = True
     stash = request.node.stash
     if _NAMESPACES not in stash:
         stash[_NAMESPACES] = NamespacesOfTest()

@@ -42,6 +42,26 @@ def shortened(text: str, most: int) -> str:
     return beginning + "…"
 
 
+def ending(text: str, most: int) -> str:
+    """A string of at most this many columns, whose beginning is cut, with an ellipsis."""
+    if width(text) <= most:
+        return text
+    kept = ""
+    for letter in reversed(text):
+        if width(letter + kept) >= most:
+            break
+        kept = letter + kept
+    return "…" + kept
+
+
+def ends(text: str, most: int) -> str:
+    """A string of at most this many columns, cut in its middle, with an ellipsis."""
+    if width(text) <= most:
+        return text
+    beginning = shortened(text, most - most // 2)
+    return beginning + ending(text, most // 2 + 1).removeprefix("…")
+
+
 def width(text: str) -> int:
     """The terminal columns of a string: two for a wide letter, none for a combining accent."""
     return sum(_letter_width(letter) for letter in text)

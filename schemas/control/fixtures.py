@@ -353,6 +353,25 @@ class AssetQuery(Parameters):
     uri = Text()
 
 
+class AssetNameQuery(Control):
+    """An active asset by its name."""
+
+    name = Text(required=True)
+
+
+class TaskInstanceRemoved(Schema):
+    """The numbers of attempts and keys that were removed."""
+
+    attempts = fields.Int(required=True)
+    keys = fields.Int(required=True)
+
+
+class AssetRemoved(Schema):
+    """The number of keys that were removed."""
+
+    keys = fields.Int(required=True)
+
+
 class ResetOptions(Control):
     """Where to reset to: the fixture loaded at start, or ``empty``."""
 

@@ -27,7 +27,13 @@ class JournalQuery(ScopeQuery):
     """The events after a number; ``wait`` is a timeout in seconds, if there is none yet.
 
     At most ``limit`` events: the first ones, or with ``newest`` the last ones; always in order.
+    With ``fitting``, coordinates of task instances may be left out, and ``run_id`` may be a part
+    of one, or ``latest`` is given, as in ``/_stateroom/tasks``.
     """
+
+    map_index = Integer(least=-1)
+    fitting = Truth(load_default=False)
+    latest = Truth(load_default=False)
 
     after = Integer(least=0, load_default=0)
     wait = Seconds(load_default=0.0)

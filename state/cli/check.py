@@ -7,8 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import click
 from ..backends.loading import class_of, load, options_from
 from .shared.connection import as_json
 from .shared.numbers import DAY, Number
+from .shared.progress import Show, progress
 
 if TYPE_CHECKING:
     from ..conformance.runner import Check, Result
@@ -128,24 +128,14 @@ def _check_backend(
     _watch(timeout)
     try:
         deadline.within(timeout, lambda: load(backend, **arguments))
-        with _progress(checks) as bar:
-            watched = _each_watched(bar, timeout)
+        with progress() as show:
+            watched = _each_watched(checks, timeout, show)
             make = partial(cls, **arguments)
             return conformance.run(watched, make, backend, spec, timeout, version)
     except deadline.Overdue as error:
         raise click.ClickException(f"{backend} cannot be created: {error}") from None
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def _progress(checks: list[Check]) -> AbstractContextManager[Iterable[Check]]:
-    """A progress bar with the name of the running check, if there is a terminal."""
-    return click.progressbar(
-        checks,
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-        item_show_func=lambda check: check.name if check else None,
-    )
 
 
 def _watch(timeout: float) -> None:
@@ -156,8 +146,9 @@ def _watch(timeout: float) -> None:
     faulthandler.dump_traceback_later(timeout + _GRACE, exit=True, file=_STDERR)
 
 
-def _each_watched(checks: Iterable[Check], timeout: float) -> Iterator[Check]:
-    for check in checks:
+def _each_watched(checks: list[Check], timeout: float, show: Show) -> Iterator[Check]:
+    for done, check in enumerate(checks):
+        show(check.name, done, len(checks))
         _watch(timeout)
         yield check
 

@@ -16,7 +16,7 @@ from ..model.durations import MOST_DAYS
 from ..model.scopes import StoreScope, TaskScope, label, scope_document
 from ..words import count
 from .shared.connection import as_json, connected, now
-from .shared.destroying import asks, confirm, snapshot_before, tell
+from .shared.destroying import asks, confirm, snapshot_before, take_snapshot, tell
 from .shared.keys_table import entries_table
 from .shared.numbers import Number
 from .shared.scope_options import (
@@ -31,6 +31,7 @@ from .shared.scope_options import (
 if TYPE_CHECKING:
     from ..client.http import HttpKeyspace, StateroomClient
 
+_CLEAN = "/_stateroom/clean"
 _UNREADABLE = 422  # status of the Core API for a stored value that is not JSON
 
 
@@ -219,16 +220,22 @@ def clear(yes: bool, **where: Any) -> None:
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only count them.")
 def clean(dry_run: bool) -> None:
-    """Remove expired entries, as `airflow state-store clean` does."""
-    parameters = {}
-    verb = "removed"
-    if dry_run:
-        parameters["dry_run"] = "1"
-        verb = "to remove"
+    """Remove expired keys, after a snapshot to return to; Airflow has `airflow state-store clean`.
+
+    It does not ask, so that it can run every day; its snapshot is before-clean, which replaces the
+    one of the last clean that removed something.
+    """
     with connected() as client:
-        answer = client.ask("POST", "/_stateroom/clean", params=parameters)
-    (number,) = answer.values()
-    tell(answer, f"{count(number, 'expired entry', 'expired entries')} {verb}")
+        (number,) = client.ask("POST", _CLEAN, params={"dry_run": "1"}).values()
+        if dry_run:
+            tell({"expired": number}, f"{count(number, 'expired key')} to remove")
+            return
+        snapshot = None
+        if number:
+            snapshot = take_snapshot(client, "before-clean")
+            (number,) = client.ask("POST", _CLEAN).values()
+    facts = {"removed": number, "snapshot": snapshot}
+    tell(facts, f"removed {count(number, 'expired key')}", snapshot)
 
 
 @click.command()

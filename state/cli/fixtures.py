@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..model import fixture_files
-from .shared.connection import connected
+from ..words import count
+from .shared.connection import connected, show
+
+_NOUNS = {"dag_runs": "run", "task_instances": "task instance", "assets": "asset"}
 
 
 @click.command("export")
@@ -33,6 +37,7 @@ def export_document(path: str, with_secrets: bool) -> None:
         click.echo(text, nl=False)
     else:
         fixture_files.write(Path(path), text)
+        _say("exported", path, document)
 
 
 @click.command("import")
@@ -50,6 +55,16 @@ def import_document(path: str) -> None:
         answer = client.call("PUT", "/_stateroom/fixture", params={"strict": "1"}, json=document)
     if "Stateroom-Ignored" in answer.headers:
         click.echo(f"stateroom: ignored: {answer.headers['Stateroom-Ignored']}", err=True)
+    _say("imported", path, document)
+
+
+def _say(verb: str, path: str, document: dict[str, Any]) -> None:
+    """Say how much a document has."""
+    facts = {name: len(document.get(name) or ()) for name in _NOUNS}
+    facts["keys"] = len(fixture_files.rows(document))
+    nouns = {**_NOUNS, "keys": "key"}
+    counts = ", ".join(count(number, nouns[name]) for name, number in facts.items())
+    show({verb: path, **facts}, f"{verb} {path}: {counts}")
 
 
 COMMANDS = (export_document, import_document)

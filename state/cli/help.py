@@ -17,8 +17,8 @@ SECTIONS = {
         "history": "List the changes of a key, or print an earlier value.",
     },
     "What keys belong to": {
-        "tasks": "Task instances: create, list, show.",
-        "assets": "Assets: create, list, show.",
+        "tasks": "Task instances: create, list, show, delete.",
+        "assets": "Assets: create, list, show, delete.",
         "namespaces": "Namespaces, each with its own state.",
     },
     "All state": {
@@ -57,8 +57,16 @@ _EXAMPLES = {
     "explain": ("explain job_id --task submit",),
     "history": ("history watermark --asset orders", "history job_id --task submit --at 17"),
     "journal": ("journal --follow", "journal --op set --last 20"),
-    "tasks": ("tasks", "tasks list --dag etl", "tasks create --dag etl --task submit"),
-    "assets": ("assets", "assets create orders --uri s3://warehouse/orders"),
+    "tasks": (
+        "tasks list --dag etl",
+        "tasks create --dag etl --task submit",
+        "tasks delete --task submit --run latest",
+    ),
+    "assets": (
+        "assets",
+        "assets create orders --uri s3://warehouse/orders",
+        "assets delete orders",
+    ),
     "namespaces": ("namespaces", "namespaces create nightly", "list --ns nightly"),
     "snapshots": (
         "snapshots create before",
@@ -67,8 +75,18 @@ _EXAMPLES = {
     ),
     "faults": ("faults create --op set --times 1 --close after", "faults delete --all"),
     "clock": ("clock freeze", "clock advance 31d", "clock real"),
+    "export": ("export backup.json", "export | jq .assets"),
+    "import": ("import backup.json", "import backup.json --db stateroom.db"),
+    "reset": ("reset", "reset --empty --yes"),
+    "clean": ("clean --dry-run", "clean"),
+    "references": ("references", "references check"),
+    "orphans": ("orphans list --older-than 0s", "orphans delete --older-than 7d --yes"),
+    "check": ("check mypackage.MyBackend", "check file --option base=/tmp/values"),
+    "demo": ("demo", "demo --exit"),
     "exec": ("exec -- pytest",),
-    "completion": ("completion bash > ~/.local/share/bash-completion/completions/stateroom",),
+    "ready": ("ready --wait 10",),
+    "token": ("token --role admin --jwt-secret-file secret",),
+    "completion": ("completion fish > ~/.config/fish/completions/stateroom.fish",),
 }
 _NAMES = 12  # columns
 _SHELLS = ("bash", "zsh", "fish")
@@ -104,4 +122,6 @@ def completion(ctx: click.Context, shell: str) -> None:
     cls = get_completion_class(shell)
     assert cls is not None
     root = ctx.find_root()
-    click.echo(cls(root.command, {}, "stateroom", "_STATEROOM_COMPLETE").source())
+    source = cls(root.command, {}, "stateroom", "_STATEROOM_COMPLETE").source()
+    # a comma in a line of help is no separator
+    click.echo(source.replace('string split ","', 'string split --max 1 ","'))

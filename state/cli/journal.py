@@ -21,6 +21,7 @@ from ..terminal import printable
 from .shared.connection import as_json, connected
 from .shared.numbers import Choice, Moment
 from .shared.scope_options import (
+    Several,
     asset_id_of,
     check_one_way,
     key_not_found,
@@ -28,8 +29,9 @@ from .shared.scope_options import (
     scope_if_any,
     scope_of,
     scoped,
+    tasks_query,
 )
-from .shared.tables import is_narrow, scope_cells, table
+from .shared.tables import columns_there, is_narrow, scope_cells, table
 
 if TYPE_CHECKING:
     from ..client.events import Event
@@ -53,7 +55,7 @@ _WAIT = 20  # seconds of one long poll
     show_default=True,
     help="Number of events; 0 for all.",
 )
-@click.option("--op", type=Choice(OPS), help="Only this operation.")
+@click.option("--op", type=Choice(OPS), metavar="OP", help=f"Only this: {', '.join(OPS)}.")
 @click.option("--key", help="Only this key.")
 @scoped
 def journal(follow: bool, last: int, op: str | None, key: str | None, **where: Any) -> None:
@@ -62,13 +64,24 @@ def journal(follow: bool, last: int, op: str | None, key: str | None, **where: A
     With --json each line is an event as the service sends it.
     """
     with connected() as client:
-        scope = scope_if_any(client, where)
-        filters: dict[str, Any] = {"op": op, "key": key, **scope_document(scope)}
+        place = _place(client, where)
+        filters: dict[str, Any] = {"op": op, "key": key, **place}
         filters = {name: value for name, value in filters.items() if value is not None}
-        is_empty = not _show(client, filters, _Table(with_scope=scope is None), last, follow)
+        is_of_one = bool(place) and "fitting" not in place
+        is_empty = not _show(client, filters, _Table(with_scope=not is_of_one), last, follow)
         if is_empty:
-            _check_filters(client, key, where)
+            _check_filters(client, key, where if is_of_one else {})
             click.echo("no events match", err=True)
+
+
+def _place(client: StateroomClient, where: dict[str, Any]) -> dict[str, Any]:
+    """The query for the events of one task instance or asset, or of all task instances that fit;
+    empty if the options name none.
+    """
+    try:
+        return scope_document(scope_if_any(client, where))
+    except Several:
+        return {**tasks_query(where), "fitting": "1"}
 
 
 def _show(
@@ -163,8 +176,10 @@ class _Table:
         from ..client.timeline import EventFormatter
 
         events = [Event.read(row) for row in rows]
-        formatter = EventFormatter(events, numbered=True)
         self._scope_cell = scope_cells(event.scope for event in events if event.scope)
+        formatter = EventFormatter(
+            events, numbered=True, longest=columns_there(), name=self._scope_cell
+        )
         lines = [self._row(event, formatter) for event in events[-count:]]
         head = self._cells("SEQ", "AT", "ACTOR", "SCOPE", "OP", "KEY", "RESULT")
         click.echo(table(head, lines, self._widths), color=True)
@@ -178,7 +193,7 @@ class _Table:
         return self._cells(
             str(event.seq),
             _moment(event.at),
-            formatter.actor(event),
+            _actor(formatter.actor(event)),
             scope,
             operation(event),
             event.key or "",
@@ -186,10 +201,21 @@ class _Table:
         )
 
     def _cells(self, *cells: str) -> tuple[str, ...]:
-        """The cells of a line, without the scope if the table has no column for it."""
-        if self._with_scope:
-            return cells
-        return (*cells[:3], *cells[4:])
+        """The cells of a line, without the scope if the table has no column for it; with it, where
+        lines are short, without the number.
+        """
+        if not self._with_scope:
+            return (*cells[:3], *cells[4:])
+        if is_narrow():
+            return cells[1:]
+        return cells
+
+
+def _actor(name: str) -> str:
+    """An actor, where lines are short without its article."""
+    if is_narrow():
+        return name.removeprefix("the ")
+    return name
 
 
 def _moment(at: str) -> str:
@@ -256,7 +282,7 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
     :raises NotFound: if it had none.
     """
     if not answer["found"]:
-        message = f"key {key!r} had no value at {moment}"
+        message = f"key {key!r} had no value at {_moment_in_words(moment)}"
         event = answer["event"]
         if event is not None:
             message += f": it was deleted at {second(event['at'])} (event {event['seq']})"
@@ -267,12 +293,18 @@ def _show_value(answer: dict[str, Any], key: str, moment: str) -> None:
         click.echo(json.dumps(answer["value"], ensure_ascii=False))
 
 
+def _moment_in_words(moment: str) -> str:
+    if moment.isdecimal():
+        return f"event {moment}"
+    return moment
+
+
 def _history_table(rows: list[dict[str, Any]]) -> str:
     from ..client.events import Event
     from ..client.timeline import EventFormatter, operation
 
     events = [Event.read(row) for row in rows]
-    formatter = EventFormatter(events, numbered=True)
+    formatter = EventFormatter(events, numbered=True, longest=columns_there())
     lines = [
         (
             str(event.seq),

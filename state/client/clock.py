@@ -92,9 +92,9 @@ def _moment(moment: Moment) -> datetime:
         try:
             return from_person(moment)
         except ValueError:
-            raise ValueError(f"{moment!r} is no moment; {example}") from None
+            raise ValueError(f"invalid time {moment!r}; {example}") from None
     if not isinstance(moment, datetime):
-        raise TypeError(f"{moment!r} is no moment; {example}")
+        raise TypeError(f"invalid time {moment!r}; {example}")
     if moment.tzinfo is None:
         raise TypeError(f"{moment!r} has no time zone; add tzinfo=timezone.utc, or {example}")
     return moment
@@ -107,8 +107,8 @@ def _duration(by: timedelta | str | None) -> timedelta:
         return timedelta(seconds=durations.parse(by))
     if not isinstance(by, timedelta):
         raise TypeError(
-            f'the clock advances by a duration, and {by!r} is none; write advance("31d"), '
-            "advance(days=31) or advance(timedelta(days=31))"
+            f'invalid duration {by!r}; write advance("31d"), advance(days=31) or '
+            "advance(timedelta(days=31))"
         )
     return by
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..terminal import columns
 from .timeline import value_summary
 
 MOST = 5  # differences of one key that are told
@@ -24,6 +25,27 @@ def rows(path: str, actual: Any, expected: Any) -> list[Row]:
     if len(found) > MOST:
         shown.append((f"… and {len(found) - MOST} more", "", ""))
     return shown
+
+
+def of_value(actual: Any, expected: Any) -> list[str] | None:
+    """A line for each difference inside two values that are compared by themselves; None where the
+    values are no long JSON, of which the usual comparison tells as much.
+    """
+    if not (_is_json(actual) and isinstance(expected, dict | list)):
+        return None
+    found = rows("", actual, expected)
+    if not any(path.count(".") + path.count("[") > 1 for path, _, _ in found):
+        return None
+    return columns(found).splitlines()
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a value is what JSON has; a number of NumPy, say, compares in a way of its own."""
+    if type(value) is dict:
+        return all(type(name) is str and _is_json(member) for name, member in value.items())
+    if type(value) is list:
+        return all(map(_is_json, value))
+    return value is None or type(value) in (str, int, float, bool)
 
 
 def _differences(path: str, actual: Any, expected: Any) -> Iterator[Row]:

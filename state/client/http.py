@@ -214,7 +214,7 @@ class HttpKeyspace:
 
     def fetch(self, key: str) -> tuple[Any, Facts | None]:
         """The value of a key and the facts about its reference; otherwise like :meth:`get`."""
-        path, query = self.locate(key)
+        path, query = self._located(key)
         try:
             response = self.client.call("GET", path, params=query)
         except KeyNotFound as error:
@@ -231,7 +231,7 @@ class HttpKeyspace:
         :param facts: about the reference, if the value is an envelope.
         :returns: the reference that was replaced, or None.
         """
-        path, query = self.locate(key)
+        path, query = self._located(key)
         body = {"value": value}
         if self._expires:
             body["expires_at"] = None
@@ -248,12 +248,21 @@ class HttpKeyspace:
 
         :returns: the references that this released; None from a service that does not say.
         """
-        path, query = self.locate(key)
+        path, query = self._located(key)
         return self._delete(path, query)
 
     def clear(self) -> Released | None:
         """Delete every key; otherwise like :meth:`delete`."""
         return self._delete(self._clear_path, self._clear_query)
+
+    def _located(self, key: str) -> tuple[str, dict[str, str]]:
+        """Where a key is.
+
+        :raises TypeError: for a key that is no string.
+        """
+        if not isinstance(key, str):
+            raise TypeError(f"a key is a string, not {key!r}")
+        return self.locate(key)
 
     def count(self) -> int:
         """The number of keys; of a keyspace of the Core API, which lists them."""

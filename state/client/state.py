@@ -12,6 +12,8 @@ from ..terminal import columns
 from . import differences
 from .differences import Row, summary
 
+_NO_SCOPE = '{!r} is no scope; write {{"etl/extract": {{"job_id": …}}}}'
+
 
 class State(dict[str, dict[str, Any]]):
     """The keys and values of each scope: ``{"etl/extract": {"job_id": "job-42"}, …}``.
@@ -33,8 +35,10 @@ class State(dict[str, dict[str, Any]]):
         return {(scope, str(key)) for scope, rows in wrong for key in rows}
 
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
-        """A line for each key that is not as expected, below a line with its scope."""
-        lines: list[str] = []
+        """A line for each key that is not as expected, below a line with its scope; first what is
+        no scope.
+        """
+        lines = [_NO_SCOPE.format(scope) for scope in expected if not isinstance(scope, str)]
         for scope, rows in self._wrong(expected).items():
             lines.append(scope)
             lines += [f"  {line}" for line in columns([*chain(*rows.values())]).splitlines()]
@@ -43,7 +47,8 @@ class State(dict[str, dict[str, Any]]):
     def _wrong(self, expected: Mapping[str, Any]) -> dict[str, dict[Any, list[Row]]]:
         """The scopes that are not as expected, each with the differences of its wrong keys."""
         wrong = {}
-        for scope in sorted({*self, *expected}):
+        scopes = {scope for scope in expected if isinstance(scope, str)}
+        for scope in sorted({*self, *scopes}):
             values = expected.get(scope, {})
             if not isinstance(values, Mapping):
                 values = {"": values}

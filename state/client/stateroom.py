@@ -93,7 +93,13 @@ class Stateroom(Connection):
     # ----------------------------------------------------------------- workers
 
     def task(self, dag_id: str, task_id: str, run_id: str = RUN_ID, map_index: int = -1) -> Task:
-        """The accessor of a task instance's current attempt, which is created if it is missing."""
+        """The accessor of a task instance's current attempt, which is created if it is missing.
+
+        :raises TypeError: for a name that is no string, or a map index that is no number.
+        """
+        _check_strings(dag_id=dag_id, task_id=task_id, run_id=run_id)
+        if not isinstance(map_index, int):
+            raise TypeError(f"map_index is a number, not {map_index!r}")
         scope = TaskScope(dag_id, run_id, task_id, map_index)
         if scope not in self._tasks:
             attempt = self._workers.current(scope) or self._workers.begin(scope)
@@ -106,12 +112,14 @@ class Stateroom(Connection):
     def _forget(self, scope: TaskScope) -> None:
         self._tasks.pop(scope, None)
 
-    def asset(self, name: str, uri: str | None = None) -> Asset:
+    def asset(self, name: str | None, uri: str | None = None) -> Asset:
         """The accessor of an asset, which is created if it is missing.
 
         Its writes are recorded as the API's. For those of a task use
         ``stateroom.context(…, assets=["orders"])["asset_state_store"]``.
         """
+        if name is not None:  # an asset may be named by its uri alone
+            _check_strings(name=name)
         return Asset(self._workers, AssetScope(name=name, uri=uri))
 
     def context(
@@ -342,8 +350,8 @@ class Stateroom(Connection):
         """
         if not callable(predicate):
             raise TypeError(
-                f"wait_for waits for a value for which a function is true, and {predicate!r} is "
-                f"none; write wait_for({key!r}, lambda value: value == {predicate!r}), or "
+                f"wait_for takes a function of the value, not {predicate!r}; write "
+                f"wait_for({key!r}, lambda value: value == {predicate!r}), or "
                 f"timeout={predicate!r} for so many seconds"
             )
         if not isinstance(timeout, int | float):
@@ -431,3 +439,9 @@ def _scope_of(of: Task | Asset) -> StoreScope:
         )
     found: StoreScope = scope
     return found
+
+
+def _check_strings(**names: object) -> None:
+    for name, value in names.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is a string, not {value!r}")

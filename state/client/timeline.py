@@ -23,13 +23,13 @@ from ..model.events import (
 from ..model.retention import has_expired
 from ..model.scopes import AssetScope, StoreScope, TaskScope, label, scope_from
 from ..terminal import columns, printable
-from ..words import duration
+from ..words import count, duration
 from .events import Event, lost_updates
 from .lanes import Lanes
 
 MOST_LINES = 60
-_LEFT_OUT = "({} lines are left out here; stateroom.timeline(most=10_000) has all)"
-_LONGEST_VALUE = 36  # characters
+_LEFT_OUT = "({} left out here; stateroom.timeline(most=10_000) has all)"
+LONGEST_VALUE = 36  # characters
 _VERBS = {
     "state": "reports",
     "create": "begins",
@@ -92,11 +92,11 @@ def _with_gaps(shown: list[int], texts: list[str], total: int) -> Iterator[str]:
     following = 0
     for number, text in zip(shown, texts, strict=True):
         if number > following:
-            yield _LEFT_OUT.format(number - following)
+            yield _LEFT_OUT.format(count(number - following, "line"))
         yield text
         following = number + 1
     if total > following:
-        yield _LEFT_OUT.format(total - following)
+        yield _LEFT_OUT.format(count(total - following, "line"))
 
 
 class EventFormatter:
@@ -104,10 +104,20 @@ class EventFormatter:
 
     :param events: all events that may be referred to.
     :param numbered: refer to events by number, instead of by the time since the first event.
+    :param longest: characters of a value; None for whole values.
+    :param name: the text for a scope.
     """
 
-    def __init__(self, events: list[Event], numbered: bool = False) -> None:
+    def __init__(
+        self,
+        events: list[Event],
+        numbered: bool = False,
+        longest: int | None = LONGEST_VALUE,
+        name: Callable[[StoreScope], str] = label,
+    ) -> None:
         self._numbered = numbered
+        self._longest = longest
+        self._name = name
         self._start = 0.0
         if events:
             self._start = events[0].real_at
@@ -145,7 +155,7 @@ class EventFormatter:
     def outcome(self, event: Event) -> str:
         """The result of an event: its value, its error, the lost update."""
         expiry = _expiry(event) if self._numbered else _kept(event)
-        outcome = _outcome(event, self._read_value(event), expiry)
+        outcome = self._result(event, expiry)
         lost = self._lost.get(event.seq)
         if lost is None:
             return outcome
@@ -158,7 +168,7 @@ class EventFormatter:
         """The value that a read returned."""
         write = self._by_number.get(event.saw or 0)
         if write is not None:
-            return f"-> {value_summary(write.value)}"
+            return f"-> {value_summary(write.value, self._longest)}"
         if self._numbered and event.saw is not None:
             return f"-> the value of event {event.saw}"
         return "-> (its write is no longer in the journal)"
@@ -192,7 +202,19 @@ class EventFormatter:
         task = self._tasks.get(event.ti_id)
         if event.try_number is None or task is None or task == event.scope:
             return name
-        return f"{label(task)} {name}"
+        return f"{self._name(task)} {name}"
+
+    def _result(self, event: Event, expiry: str) -> str:
+        if event.status is not None and event.status >= 400:
+            return _error(event)
+        if event.op == "create" and isinstance(event.scope, AssetScope):
+            return ""
+        parts = [printable(masked(event.note or ""))]
+        if event.op in ("get", "get_xcom") or (event.op == "list_xcoms" and event.saw is not None):
+            parts.insert(0, self._read_value(event))
+        elif event.op in ("set", "set_xcom", SET_VARIABLE):
+            parts[:0] = [value_summary(event.value, self._longest), expiry]
+        return "   ".join(part for part in parts if part)
 
 
 def lost_update(writer: str) -> str:
@@ -208,19 +230,6 @@ def operation(event: Event) -> str:
     if event.parent is not None:
         return f"  {event.op}"
     return _VERBS.get(event.op, event.op)
-
-
-def _outcome(event: Event, read_value: str, expiry: str) -> str:
-    if event.status is not None and event.status >= 400:
-        return _error(event)
-    if event.op == "create" and isinstance(event.scope, AssetScope):
-        return ""
-    parts = [printable(masked(event.note or ""))]
-    if event.op in ("get", "get_xcom") or (event.op == "list_xcoms" and event.saw is not None):
-        parts.insert(0, read_value)
-    elif event.op in ("set", "set_xcom", SET_VARIABLE):
-        parts[:0] = [value_summary(event.value), expiry]
-    return "   ".join(part for part in parts if part)
 
 
 def _error(event: Event) -> str:
@@ -251,20 +260,23 @@ def _kept(event: Event) -> str:
     return words
 
 
-def value_summary(value: Any) -> str:
-    """A value as JSON, shortened at its end; a reference without credentials, at its beginning."""
+def value_summary(value: Any, longest: int | None = LONGEST_VALUE) -> str:
+    """A value as JSON, shortened at its end; a reference without credentials, at its beginning.
+
+    :param longest: characters; None for the whole value.
+    """
     ref = envelope.unwrap(value)
     if ref is not None:
-        return f"ref {_ending(masked(ref))}"
+        return f"ref {_ending(masked(ref), longest)}"
     text = json.dumps(value, ensure_ascii=True)
-    if len(text) > _LONGEST_VALUE:
-        return f"{text[: _LONGEST_VALUE - 1]}…"
+    if longest is not None and len(text) > longest:
+        return f"{text[: longest - 1]}…"
     return text
 
 
-def _ending(ref: str) -> str:
-    if len(ref) > _LONGEST_VALUE:
-        return f"…{ref[1 - _LONGEST_VALUE :]}"
+def _ending(ref: str, longest: int | None = LONGEST_VALUE) -> str:
+    if longest is not None and len(ref) > longest:
+        return f"…{ref[1 - longest :]}"
     return ref
 
 

@@ -19,7 +19,7 @@ XCOM_CALLS = ("get_xcom", "list_xcoms", "set_xcom", "delete_xcom")
 OPS = (
     *CALLS,
     *("state", "create", "clean", "reset", "fixture", "snapshot", "restore", "clock", "fault"),
-    *("drop", SET_VARIABLE, DELETE_VARIABLE),
+    *("remove", "drop", SET_VARIABLE, DELETE_VARIABLE),
     *XCOM_CALLS,
     *TASK_CALLS,
 )

@@ -15,6 +15,7 @@ from tests.support.world import (
     ASSET_KEY,
     CORE_TASK,
     EXTRACT,
+    MAPPED,
     RUN,
     SECRET,
     TASK_KEY,
@@ -54,6 +55,27 @@ def test_reads_and_writes_are_in_order_with_their_values(world, journal):
     assert [event["actor"] for event in events] == [
         {"kind": "task", "ti_id": TI, "try_number": 1}
     ] * 4
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("dag_id=etl", ["job_id", "k"]),
+        ("task_id=mapped", ["k"]),
+        (f"dag_id=etl&run_id={RUN[:18]}&task_id=extract", ["job_id"]),
+        ("latest=1&map_index=0", ["k"]),
+        ("dag_id=nope", []),
+    ],
+)
+def test_events_of_all_task_instances_that_fit(world, journal, query, keys):
+    world.put(TASK_KEY, json={"value": 1})
+    world.put(f"/execution/store/ti/{MAPPED}/k", json={"value": 1})
+    world.put(ASSET_KEY, json={"value": 1})
+    assert [event["key"] for event in journal(f"fitting=1&{query}")] == keys
+
+
+def test_without_fitting_coordinates_have_to_be_whole(world):
+    assert world.get("/_stateroom/journal?dag_id=etl").status_code == 422
 
 
 def test_numbers_grow_and_are_never_used_again(world, journal):

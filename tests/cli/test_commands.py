@@ -74,9 +74,9 @@ def test_a_wrong_call_ends_with_2_and_says_why(run, arguments, words):
 
 def test_clean_counts_and_removes_expired_entries(run):
     run("set", "old", "1", "--days", "-1", *TASK)
-    assert run("clean", "--dry-run").output == "1 expired entry to remove\n"
-    assert run("clean").output == "1 expired entry removed\n"
-    assert run("clean").output == "0 expired entries removed\n"
+    assert run("clean", "--dry-run").output == "1 expired key to remove\n"
+    assert run("clean").stdout == "removed 1 expired key\n"
+    assert run("clean").output == "removed 0 expired keys\n"
     assert run("get", "old", *TASK).exit_code == 1
 
 

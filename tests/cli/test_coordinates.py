@@ -26,7 +26,9 @@ def test_a_key_is_found_by_what_tells_its_task_instance(fresh, command, where):
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("command", [["set", "k", "1"], ["get", "nope"], ["clear"], ["journal"]])
+@pytest.mark.parametrize(
+    "command", [["set", "k", "1"], ["get", "nope"], ["clear"], ["explain", "nope"]]
+)
 def test_several_that_fit_are_listed_with_their_options(fresh, command):
     result = fresh(*command, "--task", "submit")
     assert result.exit_code == 2
@@ -40,6 +42,22 @@ def test_several_that_fit_are_listed_with_their_options(fresh, command):
 def test_options_that_tell_nothing_apart_are_not_listed(fresh):
     lines = fresh("set", "k", "1", "--task", "load").output.splitlines()
     assert lines[1:] == ["  --map-index 0", "  --map-index 1"]
+
+
+def test_the_journal_shows_all_task_instances_that_fit(fresh):
+    for index in ("0", "1"):
+        fresh("set", "fits", index, "--task", "load", "--map-index", index)
+    fresh("set", "fits", "2", "--task", "submit", "--run", "latest")
+    lines = fresh("journal", "--key", "fits", "--task", "load", "--op", "set").output.splitlines()
+    scopes = [line.split("  ")[3] for line in lines[1:]]
+    assert scopes == [f"etl/load[{index}] @ {RUN}" for index in (0, 1)]
+    assert len(fresh("--json", "journal", "--key", "fits", "--dag", "etl").output.splitlines()) == 3
+
+
+def test_the_journal_of_several_without_an_event_is_empty(fresh):
+    result = fresh("journal", "--task", "load", "--op", "clear")
+    assert result.exit_code == 0
+    assert result.output == "no events match\n"
 
 
 def test_the_latest_run_is_the_newest_of_its_dag(fresh):

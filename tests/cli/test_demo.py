@@ -101,6 +101,14 @@ def test_the_world_has_three_dags(url):
     assert {run["dag_id"] for run in fixture(url)["dag_runs"]} == {"orders", "customers", "reports"}
 
 
+def test_a_run_has_ended_where_its_tasks_have(url):
+    document = fixture(url)
+    unfinished = {row["run_id"] for row in document["task_instances"] if row["state"] == "running"}
+    states = {run["run_id"]: run["state"] for run in document["dag_runs"]}
+    assert unfinished == {"manual__second"}
+    assert {run_id for run_id, state in states.items() if state == "running"} == unfinished
+
+
 def test_an_attempt_that_failed_went_on(url):
     rows = fixture(url)["task_instances"]
     tries = {row["map_index"]: row["try_number"] for row in rows if row["task_id"] == "load"}

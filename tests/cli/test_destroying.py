@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from state.cli.main import cli
 from state.cli.shared import destroying
 
+SUBMIT = ["--task", "submit", "--run", "2026-01-02"]
+
 
 def undone(result):
     """The arguments of the command that undoes what was done."""
@@ -39,9 +41,48 @@ def test_a_restore_can_be_undone(fresh):
     assert fresh("get", "k", "--asset", "orders").output == "1\n"
 
 
+@pytest.mark.parametrize(
+    ("noun", "arguments", "sentence", "asked"),
+    [
+        ("tasks", SUBMIT, "deleted etl/submit @ ", SUBMIT),
+        ("assets", ["orders"], "deleted the asset orders: 2 keys", ["--asset", "orders"]),
+    ],
+)
+def test_what_was_deleted_is_gone_and_comes_back(fresh, noun, arguments, sentence, asked):
+    keys = fresh("--json", "list", *asked).stdout
+    result = fresh(noun, "delete", *arguments, "--yes")
+    assert result.stdout.startswith(sentence)
+    assert fresh("list", *asked).exit_code == 1
+    assert CliRunner().invoke(cli, [*undone(result), "--yes"]).exit_code == 0
+    assert fresh("--json", "list", *asked).stdout == keys
+
+
+def test_a_misspelt_asset_is_not_deleted(fresh):
+    result = fresh("assets", "delete", "order", "--yes")
+    assert result.exit_code == 1
+    assert "did you mean 'orders'?" in result.output
+
+
+def test_a_clean_can_be_undone(fresh):
+    fresh("set", "old", "1", "--days", "-1", *SUBMIT)
+    result = fresh("clean")
+    assert result.stdout == "removed 1 expired key\n"
+    assert undone(result)[-1] == "before-clean"
+    assert CliRunner().invoke(cli, [*undone(result), "--yes"]).exit_code == 0
+    assert fresh("get", "old", *SUBMIT).output == "1\n"
+
+
+def test_a_clean_of_nothing_keeps_the_snapshot_of_the_last(fresh):
+    before = fresh("snapshots").output
+    fresh("clean")
+    assert fresh("snapshots").output == before
+
+
 DESTROYING = [
     ["clear", "--asset", "orders"],
     ["reset"],
+    ["tasks", "delete", *SUBMIT],
+    ["assets", "delete", "orders"],
     ["snapshots", "restore", "one"],
     ["snapshots", "delete", "one"],
     ["namespaces", "delete", "other"],
@@ -82,6 +123,8 @@ def test_at_a_terminal_a_no_changes_nothing(world, arguments, monkeypatch):
         (["clear", "--asset", "orders", "--yes"], {"cleared": 2, "scope": {"asset": "orders"}}),
         (["reset", "--yes"], {"removed": 5, "keys": 5}),
         (["clean"], {"removed": 0}),
+        (["tasks", "delete", *SUBMIT, "--yes"], {"deleted": 1, "keys": 2}),
+        (["assets", "delete", "orders", "--yes"], {"deleted": 1, "keys": 2}),
         (["snapshots", "delete", "one", "--yes"], {"deleted": "one", "keys": 5}),
         (["snapshots", "restore", "one", "--yes"], {"restored": "one", "keys": 5}),
         (["namespaces", "delete", "other", "--yes"], {"deleted": "other", "keys": 0}),
@@ -93,6 +136,22 @@ def test_at_a_terminal_a_no_changes_nothing(world, arguments, monkeypatch):
 def test_what_was_done_is_json_for_machines(world, arguments, facts):
     document = json.loads(world("--json", *arguments).stdout)
     assert facts.items() <= document.items()
+
+
+def test_an_export_and_an_import_say_how_much_it_was(fresh, tmp_path):
+    path = str(tmp_path / "all.json")
+    counts = "2 runs, 4 task instances, 2 assets, 5 keys\n"
+    assert fresh("export", path).output == f"exported {path}: {counts}"
+    assert fresh("import", path).output == f"imported {path}: {counts}"
+    document = json.loads(fresh("--json", "import", path).output)
+    assert document["imported"] == path
+    assert document["keys"] == 5
+
+
+def test_the_default_namespace_is_refused_without_a_question(fresh):
+    result = fresh("namespaces", "delete", "default")
+    assert result.exit_code == 10
+    assert "cannot be dropped" in result.output
 
 
 def test_nothing_to_clear_asks_nothing(fresh):

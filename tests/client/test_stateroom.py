@@ -327,16 +327,22 @@ def test_a_duration_may_be_a_text(stateroom):
 
 
 WRONG_CALLS = {
-    "clock.advance(5)": "5 is none; write advance",
+    "clock.advance(5)": "invalid duration 5; write advance",
     "clock.advance(day=1)": "unknown unit 'day'; did you mean 'days'",
     "clock.advance(days='1')": "days is '1'; write a number",
     "clock.advance('1 day')": "write 90s, 30m, 12h",
-    "clock.freeze('tomorrow')": "'tomorrow' is no moment; write \"2030-01-01T12:00:00Z\"",
-    "clock.freeze(5)": "5 is no moment",
+    "clock.freeze('tomorrow')": "invalid time 'tomorrow'; write \"2030-01-01T12:00:00Z\"",
+    "clock.freeze(5)": "invalid time 5; write",
     "clock.set(datetime(2026, 1, 1))": "has no time zone",
     "wait_for('k', 5)": "write wait_for\\('k', lambda value: value == 5\\), or timeout=5",
     "wait_for('k', timeout='5')": "timeout is '5'; write a number of seconds",
     "explain('k', 'etl/submit')": "is no task and no asset; write of=stateroom.task",
+    "task('etl', 5)": "task_id is a string, not 5",
+    "task('etl', 'submit', map_index='1')": "map_index is a number, not '1'",
+    "asset(5)": "name is a string, not 5",
+    "task('etl', 'submit').set(5, 1)": "a key is a string, not 5",
+    "task('etl', 'submit').get(5)": "a key is a string, not 5",
+    "asset('orders').get(5)": "a key is a string, not 5",
     "task('etl', 'submit').retry(5)": "write retry\\(timedelta",
     "faults.add('sett', status=503)": "unknown operation 'sett'; did you mean 'set'",
 }
@@ -583,6 +589,16 @@ def test_the_state_is_a_dict_of_places(stateroom, task):
         "etl/submit @ manual__1": {"job_id": 3},
         "asset orders": {"watermark": 4},
     }
+
+
+def test_what_is_no_scope_is_told_with_what_to_write(stateroom, task):
+    task.set("job_id", 1)
+    expected = {("etl/submit", "job_id"): 1}
+    assert stateroom.state != expected
+    assert stateroom.state.wrong_keys(expected)
+    assert stateroom.state.differences(expected)[0] == (
+        """('etl/submit', 'job_id') is no scope; write {"etl/extract": {"job_id": …}}"""
+    )
 
 
 def test_differences_are_aligned_under_their_places(stateroom, task):

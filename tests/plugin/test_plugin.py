@@ -141,6 +141,30 @@ def test_a_difference_inside_a_value_is_named_by_its_path(run):
     )
 
 
+VALUE = """
+def test_value(stateroom):
+    submit = stateroom.task("etl", "submit")
+    submit.set("cfg", {"a": 1, "b": [{"c": 1}, {"c": 2}]})
+    assert submit.get("cfg") == {"a": 1, "b": [{"c": 1}, {"c": 3}]}
+
+
+def test_other():
+    assert {"a": [{"c": 1}]} == {"a": [{"c": 2}]}
+"""
+
+
+def test_a_difference_inside_a_value_that_was_read_has_its_path(run):
+    output = run(VALUE).stdout
+    output.fnmatch_lines(
+        ["E*assert the value is not as expected:", "E *.b[[]1].c *is 2 *expected 3"]
+    )
+    output.fnmatch_lines(["E*Differing items:"])
+
+
+def test_with_vv_a_value_is_compared_as_usual(run):
+    run(VALUE, "-vv").stdout.no_fnmatch_line("*the value is not as expected*")
+
+
 MANY = """
 def test_many(stateroom):
     submit = stateroom.task("etl", "submit")
@@ -155,7 +179,7 @@ def test_the_events_of_the_key_that_differs_are_kept(run):
     lines, _ = section(run(MANY))
     texts = [" ".join(line.split()) for line in lines]
     assert texts[2].endswith("attempt 1 set job_id 1 for 30 days")
-    assert texts[3] == "(41 lines are left out here; stateroom.timeline(most=10_000) has all)"
+    assert texts[3] == "(41 lines left out here; stateroom.timeline(most=10_000) has all)"
     assert texts[-1].endswith("set page 99 for 30 days")
 
 

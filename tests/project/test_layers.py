@@ -99,7 +99,7 @@ ONLY_IN = {
     "sqlite3": ("state/store/",),
     "sqlite_utils": ("state/store/",),
     "requests": ("state/client/http.py",),
-    "rich": ("state/cli/shared/tables.py",),
+    "rich": ("state/cli/shared/tables.py", "state/cli/shared/progress.py"),
     "jwt": ("state/model/tokens.py",),
     "apispec": ("web/api/openapi.py",),
 }

@@ -49,11 +49,22 @@ def test_a_superseded_attempt_names_its_task_instance_too(world):
         ({"dag_id": "etl", "task_id": "extractt"}, "no task 'extractt'; did you mean 'extract'?"),
         ({"ti_id": TI.replace("0", "1")}, f"no attempt has the id {TI.replace('0', '1')}"),
         ({"task_id": "extract", "key": "nope"}, None),
+        ({"latest": "1", "task_id": "extractt"}, "no task 'extractt'; did you mean 'extract'?"),
     ],
 )
 def test_where_none_fits_the_problem_is_named(world, query, problem):
     answer = world.get(TASKS, query_string=query).json
     assert answer == {"tasks": [], "total_entries": 0, "problem": problem}
+
+
+def test_the_last_run_is_named_where_the_newest_has_none(world):
+    later = {**EXTRACT, "run_id": "manual__2100-01-01T00:00:00+00:00", "task_id": "other"}
+    world.post("/_stateroom/task-instances", json=later)
+    answer = world.get(TASKS, query_string={"latest": "1", "task_id": "extract"}).json
+    assert answer["tasks"] == []
+    assert answer["problem"] == (
+        f"none is in the newest run of its Dag; the last run with one is {RUN!r}"
+    )
 
 
 def test_a_page_has_the_number_of_all(world):

@@ -27,7 +27,10 @@ def faults() -> None:
 
 @faults.command("list")
 def list_faults() -> None:
-    """List the faults in the order of matching, with the counts of calls matched and fired."""
+    """List the faults in the order of matching.
+
+    Each has the counts of calls matched and fired.
+    """
     with connected() as client:
         rows = client.call("GET", _PATH).json()["faults"]
     if as_json():
@@ -93,7 +96,10 @@ def _latency(ctx: click.Context, param: click.Parameter, text: str | None) -> An
 )
 @click.option("--backend", type=Choice(BACKEND), help="Failure of the state backend.")
 def create_fault(**options: Any) -> None:
-    """Create a fault: the calls that it matches, when it fires (default: always), what happens."""
+    """Create a fault, which makes calls fail.
+
+    The options say which calls it matches, when it fires (default: always), and what happens then.
+    """
     rule = {
         name: value for name, value in options.items() if value is not None and value is not False
     }
@@ -108,7 +114,7 @@ def create_fault(**options: Any) -> None:
 @faults.command("show")
 @click.argument("fault_id", type=int)
 def show_fault(fault_id: int) -> None:
-    """Show the fault with this id, with the counts of calls matched and fired."""
+    """Show a fault, and the counts of calls matched and fired."""
     with connected() as client:
         rows = client.ask("GET", _PATH)["faults"]
     for row in rows:

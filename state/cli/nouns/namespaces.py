@@ -18,6 +18,7 @@ from ..shared.noun import Noun
 from ..shared.numbers import Choice, Moment
 
 _PATH = "/_stateroom/namespaces"
+_UNDELETABLE = "default"
 _COUNTS = ("dag_runs", "task_instances", "assets", "keys")
 
 
@@ -85,10 +86,14 @@ def create_namespace(name: str, fixture: str | None) -> None:
 @click.argument("name")
 @asks
 def delete_namespace(name: str, yes: bool) -> None:
-    """Delete the namespace NAME with all its state and snapshots, for ever."""
+    """Delete the namespace NAME for ever.
+
+    All its state and its snapshots go with it.
+    """
     with connected(whole=True) as client:
         row = client.ask("GET", _path(name))
-        confirm(f"Delete the namespace {name} for ever: {_facts(row)}?", yes)
+        if name != _UNDELETABLE:  # the service says why
+            confirm(f"Delete the namespace {name} for ever: {_facts(row)}?", yes)
         client.call("DELETE", _path(name))
     counts = {member: row[member] for member in _COUNTS}
     tell({"deleted": name, **counts}, f"deleted the namespace {name}: {_facts(row)}")
@@ -132,7 +137,10 @@ def unfreeze_clock() -> None:
 @clock.command("set")
 @click.argument("moment", type=Moment())
 def set_clock(moment: str) -> None:
-    """Set the clock to MOMENT (2030-01-01T00:00:00Z); a frozen clock stays frozen."""
+    """Set the clock to MOMENT (2030-01-01T00:00:00Z).
+
+    A frozen clock stays frozen.
+    """
     _show("PATCH", json={"now": moment})
 
 
@@ -142,7 +150,10 @@ def set_clock(moment: str) -> None:
 )
 @click.argument("duration")
 def advance_clock(duration: str) -> None:
-    """Advance the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h; -12h sets it back."""
+    """Advance the clock by DURATION: 90s, 30m, 12h, 31d, 1d12h.
+
+    -12h sets it back.
+    """
     try:
         seconds = durations.parse(duration)
     except ValueError as error:
@@ -155,7 +166,10 @@ def advance_clock(duration: str) -> None:
 @clock.command("tokens")
 @click.argument("which", type=Choice(["real", "namespace"]))
 def set_tokens(which: str) -> None:
-    """Let tokens expire by real time, the default, or by the clock of the namespace."""
+    """Let tokens expire by real time, or by the namespace's clock.
+
+    The default is real time.
+    """
     _show("PATCH", json={"tokens": which == "namespace"})
 
 

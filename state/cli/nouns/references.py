@@ -13,10 +13,11 @@ from ...model import durations
 from ...model.clock import second
 from ...model.reference_facts import Verdict
 from ...model.scopes import scope_from
-from ...words import count
+from ...words import count, duration
 from ..shared.connection import as_json, connected, pages
 from ..shared.destroying import asks, confirm
 from ..shared.noun import Noun
+from ..shared.progress import progress
 
 if TYPE_CHECKING:
     from ...client.http import StateroomClient
@@ -51,7 +52,10 @@ def list_references() -> None:
 
 @references.command("check")
 def check_references() -> None:
-    """Read each object, then list the references; exit status 1 if one is missing or corrupt."""
+    """Read each object, then list the references.
+
+    The exit status is 1 if one is missing or corrupt.
+    """
     with connected() as client:
         health = _check_references(client)
         _show_references(client)
@@ -83,14 +87,17 @@ _older_than = click.option(
 def list_orphans(older_than: int) -> None:
     """List the orphans, and which of them can be deleted."""
     with connected() as client:
-        _show(_orphans(client, older_than), orphans_table, "no orphans")
+        _show(_orphans(client, older_than), orphans_table, _no_orphans(older_than))
 
 
 @orphans.command("delete")
 @_older_than
 @asks
 def delete_orphans(older_than: int, yes: bool) -> None:
-    """Delete the objects that provably belong to this database and that no key refers to."""
+    """Delete the objects of this database that no key refers to.
+
+    They have to be old enough, and to belong to this database provably.
+    """
     with connected() as client:
         _delete_orphans(client, older_than, yes)
 
@@ -103,7 +110,13 @@ def _show(
     elif rows:
         click.echo(table(rows), color=True)
     else:
-        click.echo(none)
+        click.echo(none, err=True)
+
+
+def _no_orphans(older_than: int) -> str:
+    if not older_than:
+        return "no orphans"
+    return f"no orphans older than {duration(older_than)}; younger: --older-than 0s"
 
 
 def _orphans(client: StateroomClient, older_than: int) -> list[dict[str, Any]]:
@@ -115,12 +128,13 @@ def _check_references(client: StateroomClient) -> dict[str, int]:
     """Check all references, with a progress bar; return the number of each health."""
     counts: dict[str, int] = {}
     after: int | None = 0
-    with click.progressbar(length=0, label="checking references", file=sys.stderr) as bar:
+    checked = 0
+    with progress() as show:
         while after is not None:
             body = {"after": after, "limit": _PAGE}
             page = client.ask("POST", "/_stateroom/references/check", json=body)
-            bar.length = bar.pos + page["checked"] + page["remaining"]
-            bar.update(page["checked"])
+            checked += page["checked"]
+            show("checking references", checked, checked + page["remaining"])
             for word, count in page["health"].items():
                 counts[word] = counts.get(word, 0) + count
             after = page["next"]
@@ -142,15 +156,15 @@ def _delete_orphans(client: StateroomClient, older_than: int, yes: bool) -> None
     removed: list[dict[str, Any]] = []
     remaining = [row for row in rows if row not in removable]
     more = bool(removable)
-    with click.progressbar(length=len(removable), label="deleting orphans", file=sys.stderr) as bar:
+    with progress() as show:
         while more:
             body = {"older_than": older_than, "limit": _PAGE, "confirm": True}
             answer = client.ask("POST", "/_stateroom/references/orphans/remove", json=body)
-            bar.update(len(answer["removed"]))
             removed += answer["removed"]
+            show("deleting orphans", len(removed), len(removable))
             remaining = answer["left"]
             more = answer["more"]
-    _show([*removed, *remaining], orphans_table, "no orphans")
+    _show([*removed, *remaining], orphans_table, _no_orphans(older_than))
 
 
 def references_table(rows: list[dict[str, Any]]) -> str:

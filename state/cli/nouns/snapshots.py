@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from ...errors import NotFound
 from ...model.clock import second
 from ...model.names import check_name
-from ...model.scopes import label, scope_from
+from ...model.scopes import StoreScope, scope_from
 from ...words import count
 from ..shared.connection import as_json, connected
 from ..shared.destroying import SNAPSHOTS, asks, confirm, snapshot_before, tell
@@ -93,9 +94,9 @@ def show_snapshot(name: str) -> None:
 @click.argument("name")
 @asks
 def restore_snapshot(name: str, yes: bool) -> None:
-    """Restore the snapshot NAME; the journal and the other snapshots are kept.
+    """Restore the snapshot NAME.
 
-    A snapshot of what there is now is taken before.
+    A snapshot of what there is now is taken before; the journal and the other snapshots are kept.
     """
     with connected() as client:
         row = _row(client, name)
@@ -127,7 +128,10 @@ def delete_snapshot(name: str, yes: bool) -> None:
 @click.argument("a")
 @click.argument("b", required=False)
 def diff_snapshots(a: str, b: str | None) -> None:
-    """Show the keys added (+), removed (-) and changed (~) from snapshot A to B, or to now."""
+    """Show the keys that differ from snapshot A to B, or to now.
+
+    They were added (+), removed (-) or changed (~).
+    """
     with connected() as client:
         for name in filter(None, (a, b)):
             _row(client, name)
@@ -135,14 +139,16 @@ def diff_snapshots(a: str, b: str | None) -> None:
     if as_json():
         click.echo(json.dumps(differences, indent=1))
         return
-    lines = [_line(sign, item) for sign, name in _SIGNS.items() for item in differences[name]]
-    lines += [_line(_sign(item), item, "XCom ") for item in differences.get("xcoms", ())]
-    lines += [_line_of_attempt(item) for item in differences.get("task_instances", ())]
+    from ..shared.tables import scope_cells, table
+
+    every = [item for items in differences.values() for item in items]
+    cell = scope_cells(scope_from(item["scope"]) for item in every)
+    lines = [_line(sign, item, cell) for sign, name in _SIGNS.items() for item in differences[name]]
+    lines += [_line(_sign(item), item, cell, "XCom ") for item in differences.get("xcoms", ())]
+    lines += [_line_of_attempt(item, cell) for item in differences.get("task_instances", ())]
     if not lines:
         click.echo("no differences")
         return
-    from ..shared.tables import table
-
     click.echo(table(("", "SCOPE", "KEY", "CHANGE"), lines), color=True)
 
 
@@ -155,16 +161,21 @@ def _sign(item: dict[str, Any]) -> str:
     return "~" if "after" in item else "-"
 
 
-def _line(sign: str, item: dict[str, Any], kind: str = "") -> tuple[str, ...]:
+_Cell = Callable[[StoreScope], str]
+
+
+def _line(sign: str, item: dict[str, Any], cell: _Cell, kind: str = "") -> tuple[str, ...]:
     from ...client.timeline import value_summary
+    from ..shared.tables import columns_there
 
+    longest = columns_there()
     values = [item[name] for name in ("value", "before", "after") if name in item]
-    scope = label(scope_from(item["scope"]))
+    scope = cell(scope_from(item["scope"]))
     key = f"{kind}{item['key']}"
-    return sign, scope, key, " -> ".join(map(value_summary, values))
+    return sign, scope, key, " -> ".join(value_summary(value, longest) for value in values)
 
 
-def _line_of_attempt(item: dict[str, Any]) -> tuple[str, ...]:
+def _line_of_attempt(item: dict[str, Any], cell: _Cell) -> tuple[str, ...]:
     attempts = [item[name] for name in ("before", "after") if name in item]
     states = [f"attempt {each['try_number']} {each['state'] or 'none'}" for each in attempts]
-    return _sign(item), label(scope_from(item["scope"])), "", " -> ".join(states)
+    return _sign(item), cell(scope_from(item["scope"])), "", " -> ".join(states)

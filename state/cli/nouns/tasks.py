@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...model.scopes import TaskScope, label, scope_document, task_scope_from
+from ...words import count
 from ..shared.connection import as_json, connected, pages
-from ..shared.destroying import tell
+from ..shared.destroying import asks, confirm, snapshot_before, tell
 from ..shared.keys_table import entries_table
 from ..shared.noun import Noun
 from ..shared.scope_options import MAP_INDEX, fitting_tasks, scope_of, scoped, tasks_query
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 @click.group(cls=Noun)
 def tasks() -> None:
-    """Create, list and show task instances, whose keys are their state."""
+    """Create, list, show and delete task instances, whose keys are their state."""
 
 
 @tasks.command("list")
 @scoped
 def list_tasks(**where: Any) -> None:
-    """List the task instances, or those that match the options; the newest runs first."""
+    """List all task instances, or those that match.
+
+    Those of the newest runs come first.
+    """
     if where.pop("asset"):
         raise click.UsageError("tasks have no asset; see stateroom assets")
     with connected() as client:
@@ -99,9 +103,31 @@ def create_task(**members: Any) -> None:
     tell(row, sentence)
 
 
+@tasks.command("delete")
+@asks
+@scoped
+def delete_task(yes: bool, **where: Any) -> None:
+    """Delete a task instance with its attempts and keys.
+
+    A snapshot is taken before; the journal keeps the history of the keys.
+    """
+    if where["asset"]:
+        raise click.UsageError("tasks have no asset; see stateroom assets delete")
+    with connected() as client:
+        scope = scope_of(client, where)
+        (row,) = fitting_tasks(client, scope_document(scope))
+        confirm(f"Delete {label(scope)} with {count(row['keys'], 'key')}?", yes)
+        snapshot = snapshot_before(client, "delete")
+        path = "/_stateroom/task-instances"
+        removed = client.ask("DELETE", path, params=scope_document(scope))
+    facts = {"deleted": 1, "scope": scope_document(scope), **removed, "snapshot": snapshot}
+    counts = f"{count(removed['attempts'], 'attempt')}, {count(removed['keys'], 'key')}"
+    tell(facts, f"deleted {label(scope)}: {counts}", snapshot)
+
+
 @click.group(cls=Noun)
 def assets() -> None:
-    """Create, list and show assets."""
+    """Create, list, show and delete assets."""
 
 
 @assets.command("list")
@@ -156,3 +182,23 @@ def create_asset(name: str, uri: str | None) -> None:
     with connected() as client:
         row = client.ask("POST", "/_stateroom/assets", json=body)
     tell(row, f"asset {row['name']} has id {row['id']}, uri {row['uri']}")
+
+
+@assets.command("delete")
+@click.argument("name")
+@asks
+def delete_asset(name: str, yes: bool) -> None:
+    """Delete the asset NAME with its keys and events.
+
+    A snapshot is taken before; the journal keeps the history of the keys.
+    """
+    from ..shared.scope_options import asset_id_of
+
+    with connected() as client:
+        asset_id_of(client, name)
+        keys = len(_keys_of_assets(client).get(name, ()))
+        confirm(f"Delete the asset {name} with {count(keys, 'key')}?", yes)
+        snapshot = snapshot_before(client, "delete")
+        removed = client.ask("DELETE", "/_stateroom/assets", params={"name": name})
+    facts = {"deleted": 1, "asset": name, **removed, "snapshot": snapshot}
+    tell(facts, f"deleted the asset {name}: {count(removed['keys'], 'key')}", snapshot)

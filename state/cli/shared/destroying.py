@@ -53,11 +53,15 @@ def confirm(question: str, yes: bool) -> None:
 
 
 def snapshot_before(client: StateroomClient, what: str) -> str | None:
+    """Take a snapshot of its own before something is destroyed; see :func:`take_snapshot`."""
+    return take_snapshot(client, name_before(what))
+
+
+def take_snapshot(client: StateroomClient, name: str) -> str | None:
     """Take a snapshot, to return to.
 
     :returns: its name; None if the disk is full, where what frees room must not fail.
     """
-    name = name_before(what)
     try:
         client.call("PUT", f"{SNAPSHOTS}/{name}")
     except ServiceError as error:

@@ -81,9 +81,12 @@ def _expires(row: dict[str, Any], now: datetime | None) -> str:
     moment = row.get("expires_at")
     if not moment:
         return "never"
+    has_expired = now is not None and from_text(moment) <= now
     shown = second(moment)
     if is_narrow():
-        shown = shown[:10]
-    if now is not None and from_text(moment) <= now:
+        if has_expired:
+            return "expired"
+        return shown[:10]
+    if has_expired:
         return f"expired {shown}"
     return shown

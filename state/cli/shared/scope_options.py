@@ -30,9 +30,22 @@ _SCOPE = (
     "name a task instance with --task (and --dag, --run, --map-index), or an asset with --asset"
 )
 _FLAGS = {"dag_id": "--dag", "run_id": "--run", "task_id": "--task", "map_index": "--map-index"}
-MAP_INDEX = click.IntRange(-1, 2**63 - 1)
+_HIGHEST_MAP_INDEX = 2**63 - 1
 _SHOWN = 10  # task instances that fit
 _USAGE = 2  # exit status
+
+
+class MapIndex(click.types.IntParamType):
+    """A map index, or -1; the help need not show the 19 digits of the highest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(super().convert(value, param, ctx))
+        if not -1 <= number <= _HIGHEST_MAP_INDEX:
+            self.fail(f"{value!r} is not between -1 and {_HIGHEST_MAP_INDEX}.", param, ctx)
+        return number
+
+
+MAP_INDEX = MapIndex()
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +88,7 @@ def scope_of(
         return task_scope_from(given)
     if not page["total_entries"]:
         raise _no_task_fits(page["problem"])
-    raise _Several(page, given)
+    raise Several(page, given)
 
 
 def check_one_way(where: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +145,7 @@ def _fitting(client: StateroomClient, given: dict[str, Any], key: str | None) ->
     return page
 
 
-class _Several(click.ClickException):
+class Several(click.ClickException):
     """Several task instances fit: the options that tell them apart are listed."""
 
     exit_code = _USAGE

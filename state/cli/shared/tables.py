@@ -15,15 +15,15 @@ from io import StringIO
 import click
 
 from ...model.scopes import RUN_ID, AssetScope, StoreScope, TaskScope, label
-from ...terminal import printable, width
+from ...terminal import ending, ends, printable, shortened, width
 from .connection import option_value
 
 Line = Sequence[str]
 _CUT = ("SCOPE", "KEY", "VALUE", "RESULT", "REFERENCE", "WHY", "ACTOR", "RUN", "URI", "CHANGE")
-_LEAST = {"SCOPE": 24, "KEY": 12}  # columns of those that are cut
+_LEAST = {"SCOPE": 20, "KEY": 12, "RESULT": 14, "ACTOR": 11}  # columns of those that are cut
 _SHORTEST = 8
 _GAP = 2  # columns between two cells
-_NARROW = 100  # columns of a line below which times are short
+_NARROW = 110  # columns of a line below which times are short
 _STYLES = {
     "expired": "red",
     "missing": "red",
@@ -38,6 +38,7 @@ _STYLES = {
     "running": "green",
 }
 _DATED = re.compile(r"(.*?)(\d{4}-\d\d-\d\d)(T\d\d:\d\d)?(?=T|:|$).*", re.DOTALL)
+_PREFIX = re.compile(r"[a-z_]+?__(.+)", re.DOTALL)  # of a run id: the type of the run
 _UNLIMITED = 1_000_000  # columns
 
 
@@ -101,8 +102,8 @@ def table(
     for line in cells:
         grid.add_row(
             *(
-                Text(cell, style=_style(cell), no_wrap=True, overflow="ellipsis", end="")
-                for cell in line
+                Text(_cut(name, cell, most), style=_style(cell), no_wrap=True, end="")
+                for name, cell, most in zip(head, line, fitting, strict=True)
             )
         )
     console = Console(
@@ -157,6 +158,26 @@ def _fitting(head: Line, widths: Sequence[int], limit: int) -> list[int]:
     return fitting
 
 
+def _cut(name: str, cell: str, most: int) -> str:
+    """A cell that fits into its column; what tells it from its neighbours is kept."""
+    if name == "SCOPE":
+        return _scope_cut(cell, most)
+    if name in ("REFERENCE", "RUN"):
+        return ends(cell, most)
+    if name == "ACTOR":
+        return ending(cell, most)
+    return shortened(cell, most)
+
+
+def _scope_cut(cell: str, most: int) -> str:
+    """A scope without the end of its Dag id, or without its beginning where that is not enough."""
+    dag_id, slash, rest = cell.partition("/")
+    left = most - width(slash + rest)
+    if slash and left > 1:
+        return shortened(dag_id, left) + slash + rest
+    return ending(cell, most)
+
+
 def _style(cell: str) -> str:
     word = cell.partition(" ")[0].strip("(),")
     return _STYLES.get(word, "")
@@ -182,19 +203,33 @@ def scope_cells(scopes: Iterable[StoreScope]) -> Callable[[StoreScope], str]:
 
 def short_runs(runs: Iterable[str]) -> dict[str, str]:
     """Run ids as their date or, where two then look alike, with the minute, with what is before
-    it, or whole.
+    it, or whole; those without a date without their type. Where lines are short, a date has no
+    year.
     """
     every = set(runs)
-    short = {}
-    for run in every:
-        match = _DATED.fullmatch(run)
-        parts: list[str] = []
-        if match:
-            before, day, minute = match.groups(default="")
-            parts = [day, day + minute, before + day, before + day + minute]
-        fitting = [part for part in parts if [other for other in every if part in other] == [run]]
-        short[run] = fitting[0] if fitting else run
-    return short
+    return {run: _first_unambiguous(_parts(run), run, every) for run in every}
+
+
+def _parts(run: str) -> list[str]:
+    """The parts that may stand for a run id, the shortest first."""
+    match = _DATED.fullmatch(run)
+    if match:
+        before, day, minute = match.groups(default="")
+        parts = [day, day + minute, before + day, before + day + minute]
+        if is_narrow():
+            return [day[5:], *parts]
+        return parts
+    named = _PREFIX.fullmatch(run)
+    if named:
+        return [named[1]]
+    return []
+
+
+def _first_unambiguous(parts: list[str], run: str, every: set[str]) -> str:
+    for part in parts:
+        if [other for other in every if part in other] == [run]:
+            return part
+    return run
 
 
 def echo_table(head: Line, lines: Sequence[Line], none: str, optional: Line = ()) -> None:

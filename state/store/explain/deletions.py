@@ -104,6 +104,8 @@ def _how(namespace: Namespace, deletion: _Event, write: _Event | None) -> str:
     actor = actor_name(deletion.actor, deletion.api, deletion.try_number)
     if deletion.parent_op == "clear":
         return f"It was deleted when all keys were cleared by {actor} {when}."
+    if deletion.parent_op == "remove":
+        return f"It was deleted with what it belonged to, by {actor} {when}."
     if deletion.parent_op is not None:
         return f"It was deleted by the {deletion.parent_op} {when}."
     return f"It was deleted by {actor} {when}."

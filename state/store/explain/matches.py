@@ -59,6 +59,16 @@ def page(
         return rows(db, sql, parameters), int(total)
 
 
+def scope_ids(namespace: Namespace, filters: Mapping[str, Any]) -> list[int]:
+    """The rows of the scopes of all task instances that fit.
+
+    :param filters: as of :func:`page`.
+    """
+    where, parameters = _conditions(namespace, filters)
+    with namespace.database.reading() as db:
+        return [row[0] for row in db.execute(f"SELECT s.scope_id {_FROM}{where}", parameters)]
+
+
 def _conditions(namespace: Namespace, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     given = {
         name: value
@@ -76,6 +86,10 @@ def problem(namespace: Namespace, filters: Mapping[str, Any]) -> str | None:
     :param filters: as of :func:`page`, of which the coordinates count.
     :returns: a clause such as ``no Dag 'etk'; did you mean 'etl'?``; None if none is to blame.
     """
+    if filters.get("latest"):
+        earlier, _ = page(namespace, {**filters, "latest": False}, 1, 0)
+        if earlier:
+            return _not_latest(earlier[0])
     used: dict[str, Any] = {}
     for name in (*COORDINATES, "map_index"):
         if filters.get(name) is None:
@@ -89,6 +103,10 @@ def problem(namespace: Namespace, filters: Mapping[str, Any]) -> str | None:
     if filters.get("ti_id") is not None:
         return f"no attempt has the id {filters['ti_id']}"
     return None
+
+
+def _not_latest(row: Mapping[str, Any]) -> str:
+    return f"none is in the newest run of its Dag; the last run with one is {row['run_id']!r}"
 
 
 def _names(

@@ -7,6 +7,7 @@ namespaces of a database share the numbers, which grow in the order of effects a
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
@@ -165,20 +166,25 @@ class Journal:
         limit: int = -1,
         *,
         scope: StoreScope | None = None,
+        scope_ids: Callable[[], list[int]] | None = None,
         newest: bool = False,
         **equal: Any,
     ) -> list[dict[str, Any]]:
         """The events after a number, in order.
 
         :param limit: most events; -1 for all.
+        :param scope_ids: the rows of the scopes of which they are, instead of one scope.
         :param newest: return the last ones instead of the first.
         :param equal: required values of columns: ``op``, ``api``, ``key``, ``ti_id``,
             ``parent``, ``status``.
         """
         self.flush()
+        conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
+        parameters = [self._ns, in_range("after", after), *equal.values()]
+        if scope_ids is not None:
+            conditions.append("j.scope_id IN (SELECT value FROM json_each(?))")
+            parameters.append(json.dumps(scope_ids()))
         with self._database.reading() as db:
-            conditions = ["j.ns = ?", "j.seq > ?", *(f"j.{name} = ?" for name in equal)]
-            parameters = [self._ns, in_range("after", after), *equal.values()]
             if scope is not None:
                 conditions.append("j.scope_id = ?")
                 parameters.append(scope_id_of(db, self._ns, scope))

@@ -46,6 +46,11 @@ _REMEMBER_TASKS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id,
 _REMEMBER_ASSETS = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, asset_id, asset)
     SELECT s.scope_id, a.ns, a.id, a.name FROM scopes s JOIN assets a USING (asset_pk)
     WHERE a.ns = ?"""
+_REMEMBER_ONE = """INSERT OR REPLACE INTO former_scopes (scope_id, ns, dag_id, run_id, task_id,
+    map_index, asset_id, asset)
+    SELECT s.scope_id, coalesce(r.ns, a.ns), r.dag_id, r.run_id, s.task_id, s.map_index, a.id,
+    a.name FROM scopes s LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
+    WHERE s.scope_id = ? AND s.region = ''"""
 
 
 def scope_id(namespace: Namespace, scope: StoreScope) -> int | None:
@@ -176,6 +181,11 @@ def remember(db: sqlite3.Connection, ns: int) -> None:
     """
     db.execute(_REMEMBER_TASKS, (ns,))
     db.execute(_REMEMBER_ASSETS, (ns,))
+
+
+def remember_one(db: sqlite3.Connection, scope_id: int) -> None:
+    """Like :func:`remember`, for one scope."""
+    db.execute(_REMEMBER_ONE, (scope_id,))
 
 
 def put_region(db: sqlite3.Connection, run_pk: int, region_id: str, node_id: str) -> None:

@@ -12,7 +12,7 @@ from schemas.execution.task_instances import TaskInstancePath
 from state import __version__
 from state.model import tokens
 from state.model.scopes import task_scope_from
-from state.store import fixtures
+from state.store import fixtures, scope_removal
 from state.store.tables import assets, expiry, task_instances
 from state.store.tables.namespaces import DEFAULT
 from state.store.tables.task_instances import Resumption
@@ -31,6 +31,7 @@ _TASK_INSTANCE_PATH = TaskInstancePath()
 _RESUMPTION = schemas.Resumption()
 _ASSET = schemas.AssetBody()
 _ASSET_QUERY = schemas.AssetQuery()
+_ASSET_NAME_QUERY = schemas.AssetNameQuery()
 _RESET = schemas.ResetOptions()
 _EXPORT = schemas.ExportOptions()
 _STRICT = schemas.StrictOption()
@@ -150,6 +151,17 @@ def create_task_instance() -> Any:
     return json_answer(_with_token(attempt["id"]), 201), _ignored_header(ignored)
 
 
+@bp.delete("/task-instances")
+@Operation(
+    (200, schemas.TaskInstanceRemoved), query=schemas.TaskInstanceQuery, also=(404,), lane=SLOW
+)
+def delete_task_instance() -> Response:
+    """Delete a task instance with its attempts, keys and XComs; the journal keeps their history."""
+    (parameters,) = read(query(_TASK_INSTANCE_QUERY))
+    scope = task_scope_from(parameters)
+    return json_answer(scope_removal.remove_task_instance(g.namespace, scope))
+
+
 @bp.get("/task-instances/<task_instance_id>")
 @Operation((200, schemas.TaskInstanceFacts), also=(404,), lane=SLOW)
 def get_attempt(task_instance_id: str) -> Response:
@@ -217,6 +229,14 @@ def create_asset() -> Any:
     document, ignored = load(_ASSET, g.body, strict=_is_strict())
     asset = assets.create_asset(g.namespace, document["name"], document.get("uri"))
     return json_answer(asset, 201), _ignored_header(ignored)
+
+
+@bp.delete("/assets")
+@Operation((200, schemas.AssetRemoved), query=schemas.AssetNameQuery, also=(404,), lane=SLOW)
+def delete_asset() -> Response:
+    """Delete an active asset with its keys and events; the journal keeps their history."""
+    (parameters,) = read(query(_ASSET_NAME_QUERY))
+    return json_answer(scope_removal.remove_asset(g.namespace, parameters["name"]))
 
 
 @bp.post("/clean")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, g
 
 from schemas.control import journal as schemas
 from schemas.fields import datetimes
-from state.model.scopes import StoreScope, scope_named
+from state.model.scopes import COORDINATES, StoreScope, scope_named
+from state.store.explain import matches
 from state.store.explain.explain import explain
 from state.store.views import history
 
@@ -24,6 +26,7 @@ bp = Blueprint("journal_api", __name__)
 _JOURNAL = schemas.JournalQuery()
 _HISTORY = schemas.HistoryQuery()
 _EXPLAIN = schemas.ExplainQuery()
+_PLACE = (*COORDINATES, "map_index", "latest")
 _FILTERS = ("op", "api", "key", "ti_id", "newest")
 _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 
@@ -33,12 +36,20 @@ _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 def list_events() -> Response:
     """List events after a number, in order; with ``wait`` as soon as there is one."""
     (parameters,) = read(query(_JOURNAL))
+    scope = None
+    fitting = None
+    if parameters["fitting"]:
+        place = {name: parameters[name] for name in _PLACE if name in parameters}
+        fitting = partial(matches.scope_ids, g.namespace, place)
+    else:
+        scope = scope_of(parameters)
     events = g.namespace.journal.wait(
         parameters["wait"],
         parameters["after"],
         min(parameters["limit"], schemas.MOST),
         is_client_gone,
-        scope=scope_of(parameters),
+        scope=scope,
+        scope_ids=fitting,
         **{name: parameters[name] for name in _FILTERS if name in parameters},
     )
     oldest, last = g.namespace.journal.bounds()

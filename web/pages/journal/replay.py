@@ -28,7 +28,7 @@ _WIDTH = 90
 _ATTEMPT_ID = "01920000-0000-7000-8000-000000000001"
 _DEFAULT_RETENTION = timedelta(days=30)
 _REPORTED = ("success", "failed", "skipped", "up_for_retry")
-_NAMESPACE = ("clean", "fixture", "restore", "reset")  # events whose effects are on many scopes
+_NAMESPACE = ("clean", "fixture", "remove", "restore", "reset")  # whose effects are of many keys
 
 
 def as_test(scope: StoreScope, until: int) -> str:
