@@ -62,6 +62,7 @@ class Operation:
     :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
     :param regional: its query where task instances may lie in regions.
     :param body: a schema, or several of which one has to fit.
+    :param newer: a version of the Execution API, and its body from that on.
     :param preferred: the schema of the body, with status 200, that a client gets which prefers one
         by ``Prefer: return=representation``, if the headers have too little room.
     :param also: further statuses of its own.
@@ -86,6 +87,7 @@ class Operation:
     query: Query | None = None
     regional: Query | None = None
     body: Body | None = None
+    newer: tuple[str, Body] | None = None
     preferred: type[Schema] | None = None
     also: tuple[int, ...] = ()
     errors: Mapping[int, tuple[type[Schema], ...]] | None = None

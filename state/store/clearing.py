@@ -100,20 +100,8 @@ def clear(
 def _selected(
     db: sqlite3.Connection, namespace: Namespace, selection: Selection
 ) -> list[dict[str, Any]]:
-    parameters: dict[str, Any] = {"ns": namespace.ns, "dag_id": selection.dag_id}
-    where = ""
-    start = to_text(selection.start) if selection.start else None
-    end = to_text(selection.end) if selection.end else None
-    if selection.run_id is not None:
-        start = end = _logical_date(db, namespace, selection)
-        if not selection.past and not selection.future:
-            where += " AND r.run_id = :run_id"
-            parameters["run_id"] = selection.run_id
-            start = end = None
-    for bound, operator, is_open in ((start, ">=", selection.past), (end, "<=", selection.future)):
-        if bound is not None and not is_open:
-            where += f" AND r.logical_date {operator} :bound{operator[0] == '>':d}"
-            parameters[f"bound{operator[0] == '>':d}"] = bound
+    where, parameters = _of_runs(db, namespace, selection)
+    parameters |= {"ns": namespace.ns, "dag_id": selection.dag_id}
     if selection.only is not None:
         where += " AND t.state IN (SELECT value FROM json_each(:states))"
         parameters["states"] = json.dumps(_STATES[selection.only])
@@ -131,6 +119,26 @@ def _selected(
         for row in found
         if (row["task_id"], None) in tasks or (row["task_id"], row["map_index"]) in tasks
     ]
+
+
+def _of_runs(
+    db: sqlite3.Connection, namespace: Namespace, selection: Selection
+) -> tuple[str, dict[str, Any]]:
+    """The condition of the dag runs in SQL, which begins with AND unless it is empty, and its
+    parameters.
+    """
+    start = to_text(selection.start) if selection.start else None
+    end = to_text(selection.end) if selection.end else None
+    if selection.run_id is not None:
+        start = end = _logical_date(db, namespace, selection)
+        if not selection.past and not selection.future:
+            return " AND r.run_id = :run_id", {"run_id": selection.run_id}
+    where = ""
+    if start is not None and not selection.past:
+        where += " AND r.logical_date >= :start"
+    if end is not None and not selection.future:
+        where += " AND r.logical_date <= :end"
+    return where, {"start": start, "end": end}
 
 
 def _logical_date(db: sqlite3.Connection, namespace: Namespace, selection: Selection) -> str | None:
@@ -154,34 +162,33 @@ def _clear_one(
 ) -> str:
     """Clear one task instance; returns the id that Airflow tells of it."""
     scope_id = row["scope_id"]
-    state = None
-    if row["state"] in _RUNNING:
-        state = "restarting"
+    state = "restarting" if row["state"] in _RUNNING else None
     note = f"{row['state'] or 'none'} → {state or 'none'}: cleared"
     event = Event("state", API_WRITER, scope_id, status=200, note=note, state=state)
     seq = namespace.journal.write(db, event)
     ti_id = str(row["id"])
-    ran = row["try_number"]
-    if row["state"] in _NEVER_RAN:
-        ran = max(0, ran - 1)
-    waiting = {
-        "state": None,
-        "next_method": None,
-        "next_kwargs": None,
-        "max_tries": max(row["max_tries"], ran),
-    }
     if state is not None:
         update_attempt(db, row["ti_pk"], {"state": state})
     elif row["state"] in _NEVER_RAN:
-        update_attempt(db, row["ti_pk"], waiting)
+        update_attempt(db, row["ti_pk"], _waiting(row, row["try_number"] - 1))
     else:
         former = {name: row[name] for name in NEW_ATTEMPT}
+        waiting = _waiting(row, row["try_number"])
         next_id = put_next(db, namespace, scope_id, {**former, **waiting, "trigger": None}, seq)
         if not selection.is_whole(row):
             ti_id = next_id
     if not keeps_state:
         remove_with_effects(db, namespace, API_WRITER, seq, "e.scope_id = ?", (scope_id,))
     return ti_id
+
+
+def _waiting(row: Mapping[str, Any], ran: int) -> dict[str, Any]:
+    """The columns of an attempt that waits to be queued.
+
+    :param ran: the number of the last attempt that ran.
+    """
+    max_tries = max(row["max_tries"], ran)
+    return {"state": None, "next_method": None, "next_kwargs": None, "max_tries": max_tries}
 
 
 def _queue_run(db: sqlite3.Connection, namespace: Namespace, run_pk: int) -> None:

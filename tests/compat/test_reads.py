@@ -125,3 +125,17 @@ def test_the_keys_of_loops_are_reserved(shop, client):
     answer = shop.post(f"{XCOMS}/_airflow_loop_x", json=1)
     assert answer.status_code == 400
     assert answer.json["detail"] == "Reserved loop XCom key"
+
+
+def test_the_description_has_the_reports_of_3_4(shop, client):
+    for asked, expected in ((shop, True), (client, False)):
+        schemas = asked.get("/openapi.json").json["components"]["schemas"]
+        assert ("ExecutionTITerminalStateOf34" in schemas) is expected
+
+
+def test_the_description_says_that_an_attempt_may_be_archived(shop, client):
+    for asked, expected in ((shop, True), (client, False)):
+        paths = asked.get("/openapi.json").json["paths"]
+        described = paths["/execution/variables/{variable_key}"]
+        assert ("410" in described["put"]["responses"]) is expected
+        assert "410" not in described["get"]["responses"]

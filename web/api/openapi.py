@@ -122,14 +122,26 @@ def describe(rules: Rules) -> dict[str, Any]:
     for rule in current_app.url_map.iter_rules():
         operation = operation_of(current_app, rule.endpoint)
         if operation is not None:
-            if rules.has_regions and operation.regional is not None:
-                operation = replace(operation, query=operation.regional)
+            operation = _in_version(rules, rule, operation)
             for path, query in _paths(rule.rule, operation):
                 for method in _methods(rule):
                     described = _described(rule.endpoint, method, path, operation, query)
                     spec.path(path, operations={method.lower(): described})
     document: dict[str, Any] = spec.to_dict()
     return document
+
+
+def _in_version(rules: Rules, rule: Rule, operation: Operation) -> Operation:
+    """An operation as the Airflow version that is emulated has it."""
+    if rules.has_regions and operation.regional is not None:
+        also = (*operation.also, 400, 404, 409, 422)
+        operation = replace(operation, query=operation.regional, also=also)
+    if operation.newer is not None and rules.execution_api >= operation.newer[0]:
+        operation = replace(operation, body=operation.newer[1])
+    is_read = _methods(rule) <= {"GET", "HEAD"}
+    if rules.admission is not None and api_of(rule.rule).is_versioned and not is_read:
+        operation = replace(operation, also=(*operation.also, 410))
+    return operation
 
 
 def _methods(rule: Rule) -> set[str]:

@@ -79,6 +79,7 @@ def ti_heartbeat(task_instance_id: str) -> Any:
 @Operation(
     NO_BODY,
     body=tuple(map(type, schemas.TI_STATE_UPDATE.values())),
+    newer=("2026-10-30", tuple(map(type, schemas.TI_STATE_UPDATE_OF_34.values()))),
     also=(200, 409, 410),
     state_op="state",
     knows_attempts=True,
