@@ -92,9 +92,10 @@ def imports(modules: dict[str, Path]) -> tuple[Graph, Counter[str]]:
     A package whose modules stand above and below the packages inside it (``web``, ``state.store``)
     is drawn module by module: as one box it would import itself through them.
     """
+    direct = {module: imported(path, modules) for module, path in modules.items()}
     apart: set[str] = set()
     while True:
-        graph, sizes = _imports(modules, apart)
+        graph, sizes = _boxes(modules, direct, apart)
         try:
             graphlib.TopologicalSorter(graph).prepare()
         except graphlib.CycleError as error:
@@ -103,12 +104,12 @@ def imports(modules: dict[str, Path]) -> tuple[Graph, Counter[str]]:
             return graph, sizes
 
 
-def _imports(modules: dict[str, Path], apart: set[str]) -> tuple[Graph, Counter[str]]:
+def _boxes(modules: dict[str, Path], direct: Graph, apart: set[str]) -> tuple[Graph, Counter[str]]:
     graph: Graph = {}
     sizes: Counter[str] = Counter()
     for module, path in modules.items():
         box = box_of(module, modules, apart)
-        others = {box_of(other, modules, apart) for other in imported(path, modules)}
+        others = {box_of(other, modules, apart) for other in direct[module]}
         sizes[box] += path.name != "__init__.py"
         graph.setdefault(box, set()).update(others - {box})
     return graph, sizes

@@ -1,12 +1,14 @@
 """Events as a picture: attempts as lanes, time from left to right, a mark with a word for each.
 
 A mark has a column of its own, so that words never overlap; where nothing happened for long, the
-axis says how long. The colours follow the reader's preference.
+axis says how long, and what time it was then. What a wide picture scrolls away is repeated: the
+names of lanes, the time. The colours follow the reader's preference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timezone
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,9 +19,12 @@ _LETTER = 6.4  # pixels of a letter of 11 px
 _PADDING = 14  # between two words
 _LANE = 44  # height of a lane
 _TOP = 10
-_AXIS = 34  # height of the axis
+_AXIS = 58  # height of the axis
+_NOTE = 18  # height of the note
 _LONGEST = 22  # letters of a word
 _GAP = 1.0  # seconds without an event that the axis tells
+_WHEN = 96  # width of a time or a day of the axis
+_EVERY = 280  # pixels after which the name of a lane and the time are repeated
 _COLOURS = {  # of the words, lines, sheet, reads, writes, misses and time, refusals, states
     "light": "#3d4654 #c5cbd5 #ffffff #57606a #0b57d0 #8a5300 #b3261e #146c2e",
     "dark": "#c9d1d9 #444c56 #1b1f25 #adbac7 #79aefc #e3b341 #ff8a80 #7ee787",
@@ -34,6 +39,8 @@ text {{ font: 11px ui-sans-serif, system-ui, sans-serif; fill: {word}; }}
 .lane {{ font-weight: 600; }}
 .line {{ stroke: {line}; stroke-width: 2; }}
 .axis {{ stroke: {line}; }}
+.again, .gap, .day {{ fill: {read}; }}
+a .when {{ fill: {write}; text-decoration: underline; }}
 .mark {{ stroke: {sheet}; }}
 .write .mark {{ fill: {write}; }}
 .read .mark {{ fill: {sheet}; stroke: {read}; }}
@@ -64,6 +71,7 @@ class Mark(NamedTuple):
         ``time``.
     :param text: a sentence, which a pointer on the mark shows.
     :param link: where the mark leads; None for nowhere.
+    :param then: where its time on the axis leads; None for nowhere.
     """
 
     at: float
@@ -72,6 +80,23 @@ class Mark(NamedTuple):
     word: str
     text: str
     link: str | None = None
+    then: str | None = None
+
+
+class _Place(NamedTuple):
+    """Where a mark stands.
+
+    :param gap: seconds since the mark before; None for the first.
+    :param is_timed: whether the axis says its time.
+    """
+
+    x: float
+    gap: float | None
+    is_timed: bool
+
+    @property
+    def follows_gap(self) -> bool:
+        return self.gap is not None and abs(self.gap) >= _GAP
 
 
 def kind_of(op: str, outcome: str | None, status: int | None) -> str:
@@ -119,11 +144,16 @@ def draw(marks: Iterable[Mark], title: str, note: str = "") -> str:
     marks = sorted(marks, key=lambda mark: mark.at)
     lanes = list(dict.fromkeys(mark.lane for mark in marks))
     places = list(_places(marks))
-    width = round(len(note) * _LETTER + 2 * _PADDING)
+    bottom = _TOP + _LANE * len(lanes)
+    height = bottom
+    width = 0.0
+    if note:
+        height += _NOTE
+        width = len(note) * _LETTER + 2 * _PADDING
     if marks:
-        width = max(width, round(places[-1] + _half(marks[-1]) + _PADDING))
-    height = _TOP + _LANE * len(lanes) + _AXIS
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+        height += _AXIS
+        width = max(width, places[-1].x + max(_half(marks[-1]), _WHEN / 2) + _PADDING)
+    size = f'width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="group" '
         f"aria-label={quoteattr(title)}>",
@@ -132,11 +162,10 @@ def draw(marks: Iterable[Mark], title: str, note: str = "") -> str:
     ]
     for number, lane in enumerate(lanes):
         parts += _lane(lane, _TOP + _LANE * number, marks, places)
-    bottom = _TOP + _LANE * len(lanes)
     if marks:
         parts += _axis(marks, places, bottom + 10)
     if note:
-        parts.append(f'<text x="4" y="{bottom + 27}">{escape(note)}</text>')
+        parts.append(f'<text x="4" y="{height - 6}">{escape(note)}</text>')
     return "\n".join([*parts, "</svg>"])
 
 
@@ -151,33 +180,45 @@ def _short(word: str) -> str:
     return f"{word[: _LONGEST - 1]}…"
 
 
-def _places(marks: Sequence[Mark]) -> Iterator[float]:
+def _places(marks: Sequence[Mark]) -> Iterator[_Place]:
     """Where each mark stands: beside the one before, and right of its lane's name."""
     right = 0.0
+    last = -_WHEN / 2  # where the last time of the axis stands
+    before: Mark | None = None
     seen: set[str] = set()
     for mark in marks:
         if mark.lane not in seen:
             seen.add(mark.lane)
             right = max(right, len(mark.lane) * _LETTER + 4)
-        place = right + _PADDING + _half(mark)
+        x = right + _PADDING + _half(mark)
+        gap = None
+        if before is not None:
+            gap = mark.at - before.at
+        place = _Place(x, gap, gap is None or x - last >= _EVERY)
+        if place.is_timed or place.follows_gap:
+            last = max(x, last + _WHEN)
+            place = _Place(last, gap, True)
         yield place
-        right = place + _half(mark)
+        right = place.x + _half(mark)
+        before = mark
 
 
-def _lane(lane: str, top: float, marks: Sequence[Mark], places: Sequence[float]) -> Iterator[str]:
-    own = [(mark, place) for mark, place in zip(marks, places, strict=True) if mark.lane == lane]
+def _lane(lane: str, top: float, marks: Sequence[Mark], places: Sequence[_Place]) -> Iterator[str]:
+    own = [(mark, place.x) for mark, place in zip(marks, places, strict=True) if mark.lane == lane]
     middle = top + 27
-    first = own[0][1] - _half(own[0][0]) - _PADDING
+    begin = own[0][1]
+    end = own[-1][1]
+    name = escape(lane)
     yield (
-        f'<text class="lane" x="{first + 4:.0f}" y="{middle + 4}" text-anchor="end">'
-        f"{escape(lane)}</text>"
+        f'<text class="lane" x="{begin - _half(own[0][0]) - _PADDING + 4:.0f}" y="{middle + 4}" '
+        f'text-anchor="end">{name}</text>'
     )
-    yield (
-        f'<line class="line" x1="{own[0][1]:.0f}" x2="{own[-1][1]:.0f}" '
-        f'y1="{middle}" y2="{middle}"/>'
-    )
-    for mark, place in own:
-        yield _drawn(mark, place, middle)
+    for again in range(_EVERY, round(end - len(lane) * _LETTER), _EVERY):
+        if again > begin + _EVERY / 2:
+            yield f'<text class="again" x="{again}" y="{middle + 17}">{name}</text>'
+    yield f'<line class="line" x1="{begin:.0f}" x2="{end:.0f}" y1="{middle}" y2="{middle}"/>'
+    for mark, x in own:
+        yield _drawn(mark, x, middle)
 
 
 def _drawn(mark: Mark, place: float, middle: float) -> str:
@@ -191,18 +232,37 @@ def _drawn(mark: Mark, place: float, middle: float) -> str:
     return f'<a href={quoteattr(mark.link)} target="_top">{group}</a>'
 
 
-def _axis(marks: Sequence[Mark], places: Sequence[float], top: float) -> Iterator[str]:
-    """The axis: how long nothing happened between two marks, where it was long."""
-    yield f'<line class="axis" x1="0" x2="{places[-1]:.0f}" y1="{top}" y2="{top}"/>'
-    for number in range(1, len(marks)):
-        passed = marks[number].at - marks[number - 1].at
-        if abs(passed) < _GAP:
+def _axis(marks: Sequence[Mark], places: Sequence[_Place], top: float) -> Iterator[str]:
+    """The axis: how long nothing happened where it was long, and the time and the day after it."""
+    yield f'<line class="axis" x1="0" x2="{places[-1].x:.0f}" y1="{top}" y2="{top}"/>'
+    last_day = None
+    for number, place in enumerate(places):
+        if place.follows_gap and place.gap is not None:
+            x = (place.x + places[number - 1].x) / 2
+            sign = "+" if place.gap > 0 else "−"
+            yield _label("gap", x, top + 17, f"{sign}{_span(place.gap)}")
+        if not place.is_timed:
             continue
-        place = (places[number] + places[number - 1]) / 2
-        sign = "+" if passed > 0 else "−"
-        yield f'<path class="axis" d="M{place:.0f} {top - 4}v8"/>'
-        text = f"{sign}{_span(passed)}"
-        yield f'<text x="{place:.0f}" y="{top + 17}" text-anchor="middle">{text}</text>'
+        mark = marks[number]
+        day, time = _moment(mark.at)
+        yield f'<path class="axis" d="M{place.x:.0f} {top - 4}v8"/>'
+        when = _label("when", place.x, top + 31, time)
+        if mark.then is not None:
+            when = f'<a href={quoteattr(mark.then)} target="_top">{when}</a>'
+        yield when
+        if day != last_day:
+            yield _label("day", place.x, top + 44, f"{day} UTC")
+        last_day = day
+
+
+def _label(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{x:.0f}" y="{y}" text-anchor="middle">{text}</text>'
+
+
+def _moment(seconds: float) -> list[str]:
+    """The day and the time, to the millisecond, in UTC."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+    return moment.isoformat(" ", "milliseconds").split(" ")
 
 
 def _span(seconds: float) -> str:

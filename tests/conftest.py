@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask.templating import Environment
+from jinja2 import BytecodeCache
 
 try:
     from app import create_app
@@ -25,9 +27,35 @@ from tests.support.airflow_process import AirflowProcess, ServedStateroom, airfl
 from tests.support.connections import Connection
 from tests.support.shop import SHOP
 from tests.support.world import SECRET, WORLD, admin
+from web.server.app import App
 
 os.environ.pop("COLUMNS", None)  # of pytest-xdist: what a command prints goes into a pipe
 RECORDED = Path(__file__).parent / "wire"
+
+
+class CompiledTemplates(BytecodeCache):
+    """Templates that an app of this process has compiled, for the apps after it."""
+
+    def __init__(self):
+        self.code = {}
+
+    def load_bytecode(self, bucket):
+        bucket.code = self.code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket):
+        self.code[bucket.key, bucket.checksum] = bucket.code
+
+
+class SharedEnvironment(Environment):
+    """The templates of an app, compiled once for all apps: most tests of pages make their own."""
+
+    templates = CompiledTemplates()
+
+    def __init__(self, app, **options):
+        super().__init__(app, bytecode_cache=self.templates, **options)
+
+
+App.jinja_environment = SharedEnvironment
 
 
 def pytest_configure():
@@ -152,11 +180,19 @@ def start():
         app.extensions["stateroom"].store.close()
 
 
+@pytest.fixture(scope="session")
+def guarded_app():
+    """An app with a secret, shared like ``open_app``."""
+    app = create_app({"db": ":memory:", "jwt_secret": SECRET})
+    yield app
+    app.extensions["stateroom"].store.close()
+
+
 @pytest.fixture
-def guarded(start):
+def guarded(guarded_app):
     """A client without a token, of a service with a secret and the entries of ``WORLD``."""
-    app = start(jwt_secret=SECRET)
-    client = app.test_client()
+    client = guarded_app.test_client()
+    assert client.post("/_stateroom/reset", headers=admin()).status_code == 204
     assert client.put("/_stateroom/fixture", json=WORLD, headers=admin()).status_code == 204
     return client
 

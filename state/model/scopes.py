@@ -90,6 +90,7 @@ class Writer:
 
 API_WRITER = Writer(AssetStateStoreWriterKind.API)
 CONTROL = Writer(AssetStateStoreWriterKind.API, api="control")
+PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 
 COORDINATES = ("dag_id", "run_id", "task_id")  # name a task instance, with map_index
 SCOPE_MEMBERS = (*COORDINATES, "map_index", "asset")  # of a scope in a JSON document

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import NotFound
 from ..model.faults import Call, Fault
-from ..model.scopes import CONTROL
+from ..model.scopes import CONTROL, Writer
 from .database.connections import Database
 from .database.sql import in_range
 from .journal.journal import Event, Journal
@@ -82,7 +82,7 @@ class Faults:
         else:
             self._faulty.remove(self._name)
 
-    def add(self, fault: Fault) -> dict[str, Any]:
+    def add(self, fault: Fault, writer: Writer = CONTROL) -> dict[str, Any]:
         """Add a fault; returns it as :meth:`listed` does."""
         with self._database.lock:
             with self._database.transaction() as db:
@@ -90,7 +90,7 @@ class Faults:
                 (fault_id,) = db.execute(
                     "INSERT INTO faults (ns, fault) VALUES (?, ?) RETURNING fault_id", row
                 ).fetchone()
-                self._note(db, f"fault {fault_id} set: {fault}")
+                self._note(db, f"fault {fault_id} set: {fault}", writer)
             self._use({**self.rules, fault_id: fault})
         return {"id": fault_id, **fault.to_json(), "matched": 0, "fired": 0}
 
@@ -105,7 +105,7 @@ class Faults:
             {"id": row[0], **json.loads(row[1]), "matched": row[2], "fired": row[3]} for row in rows
         ]
 
-    def remove(self, fault_id: int) -> None:
+    def remove(self, fault_id: int, writer: Writer = CONTROL) -> None:
         """Remove a fault.
 
         :raises NotFound: if there is none of this id.
@@ -118,17 +118,17 @@ class Faults:
                     "DELETE FROM faults WHERE ns = ? AND fault_id = ?", where
                 ).rowcount:
                     raise NotFound(f"there is no fault {fault_id}")
-                self._note(db, f"fault {fault_id} removed")
+                self._note(db, f"fault {fault_id} removed", writer)
             faults = dict(self.rules)
             faults.pop(fault_id, None)
             self._use(faults)
 
-    def clear(self) -> None:
+    def clear(self, writer: Writer = CONTROL) -> None:
         """Remove all."""
         with self._database.lock:
             with self._database.transaction() as db:
                 if self.delete_all(db):
-                    self._note(db, "all faults removed")
+                    self._note(db, "all faults removed", writer)
             self.reload()
 
     def delete_all(self, db: sqlite3.Connection) -> int:
@@ -184,8 +184,8 @@ class Faults:
         note = f"fault {fired.fault_id}: {effect}"
         self._journal.note(event._replace(note=note, delay=fired.delay or None))
 
-    def _note(self, db: sqlite3.Connection, note: str) -> None:
-        self._journal.write(db, Event("fault", CONTROL, note=note))
+    def _note(self, db: sqlite3.Connection, note: str, writer: Writer) -> None:
+        self._journal.write(db, Event("fault", writer, note=note))
 
 
 def _count(db: sqlite3.Connection, fault_id: int) -> int | None:

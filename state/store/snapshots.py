@@ -19,7 +19,7 @@ from ..errors import DatabaseFull, NamespaceNotFound, SnapshotNotFound, StoreErr
 from ..model import values
 from ..model.clock import Clock, to_text, to_wire
 from ..model.names import HIDDEN, check_name, name_before
-from ..model.scopes import CONTROL, scope_document, scope_from
+from ..model.scopes import CONTROL, Writer, scope_document, scope_from
 from . import copies
 from .database.connections import Database
 from .database.slices import BYTES, in_slices
@@ -36,7 +36,7 @@ _FEW = 10_000  # entries and XComs
 _HIDE = f"name = '{HIDDEN}' || snapshot_pk"  # of one that is unfinished or dropped
 
 
-def take(namespace: Namespace, name: str) -> dict[str, Any]:
+def take(namespace: Namespace, name: str, writer: Writer = CONTROL) -> dict[str, Any]:
     """Take a snapshot, replacing one of the same name; returns it as :func:`listed` does.
 
     It is of the moment at which it is there, as a whole. Other writers get their turn meanwhile.
@@ -47,11 +47,11 @@ def take(namespace: Namespace, name: str) -> dict[str, Any]:
     with unfinished(namespace) as snapshot:
         with namespace.database.transaction() as db:
             take_within(db, namespace, name, snapshot)
-            namespace.journal.write(db, Event("snapshot", CONTROL, status=201, note=name))
+            namespace.journal.write(db, Event("snapshot", writer, status=201, note=name))
             return next(row for row in _listed(db, namespace) if row["name"] == name)
 
 
-def take_before(namespace: Namespace, what: str) -> str | None:
+def take_before(namespace: Namespace, what: str, writer: Writer = CONTROL) -> str | None:
     """Take a snapshot before something is lost, to return to.
 
     :param what: is going to be done, such as ``clear``.
@@ -59,7 +59,7 @@ def take_before(namespace: Namespace, what: str) -> str | None:
     """
     name = name_before(what)
     try:
-        take(namespace, name)
+        take(namespace, name, writer)
     except DatabaseFull:
         log.warning("%s without the snapshot %s: the disk is full", what, name)
         return None
@@ -256,7 +256,7 @@ def _find(db: sqlite3.Connection, namespace: Namespace, name: str) -> tuple[Any,
 # ---------------------------------------------------------------- restore
 
 
-def restore(namespace: Namespace, name: str) -> None:
+def restore(namespace: Namespace, name: str, writer: Writer = CONTROL) -> None:
     """Return to a snapshot, with its clock, faults and configuration; the journal and the other
     snapshots stay.
 
@@ -268,7 +268,7 @@ def restore(namespace: Namespace, name: str) -> None:
         stack.enter_context(namespace.database.lock)
         with namespace.database.transaction() as db:
             snapshot, config, clock, faults = _find(db, namespace, name)
-            seq = namespace.journal.write(db, Event("restore", CONTROL, status=204, note=name))
+            seq = namespace.journal.write(db, Event("restore", writer, status=204, note=name))
             _restore_rows(db, namespace, snapshot, seq, is_prepared)
             namespaces.write_config(db, namespace, json.loads(config))
             write_clock(db, namespace, Clock.from_json(json.loads(clock)))

@@ -86,10 +86,9 @@ FAMILIES = pytest.mark.parametrize("family", CALLS)
 
 
 @pytest.fixture
-def client(start):
-    client = start().test_client()
-    assert client.put("/_stateroom/fixture", json=DOCUMENT).status_code == 204
-    return client
+def client(empty):
+    assert empty.put("/_stateroom/fixture", json=DOCUMENT).status_code == 204
+    return empty
 
 
 def call(client, family):

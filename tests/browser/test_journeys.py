@@ -305,7 +305,7 @@ def test_take_a_snapshot_see_what_changed_and_go_back(space, look):
     assert [text in row.inner_text() for text in ("changed", '{"page": 1}', '{"page": 2}')] == [
         True
     ] * 3
-    page.get_by_role("link", name="Restore before").click()
+    page.get_by_role("link", name="Restore… before").click()
     assert "changes 1 key" in page.inner_text("main")
     page.get_by_role("button", name="Restore snapshot").click()
     page.wait_for_selector(".notice")

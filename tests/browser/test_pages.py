@@ -114,7 +114,7 @@ CUT_OFF = """Array.from(document.querySelectorAll(
     .map(each => ` ${each.tagName} ${each.className} is wider than its container`)"""
 
 
-@pytest.mark.parametrize("width", [360, 768, 1000, 1100, 1250, 1600])
+@pytest.mark.parametrize("width", [360, 768, 1000, 1100, 1190, 1250, 1600])
 def test_no_page_scrolls_sideways_or_overflows(full, open_page, width):
     page = open_page(full.url + "/", viewport={"width": width, "height": 800})
     wide = []
@@ -125,6 +125,33 @@ def test_no_page_scrolls_sideways_or_overflows(full, open_page, width):
             wide.append(url)
         wide += [url + what for what in page.evaluate(CUT_OFF)]
     assert wide == []
+
+
+HEIGHTS = "all => all.map(each => each.getBoundingClientRect().height)"
+
+
+def test_an_event_takes_three_lines_on_a_phone(space, open_page):
+    ti = space.task()
+    for number in range(3):
+        space.write(ti, "job_id", f"job-{number}")
+    page = open_page(space.url + "/journal", viewport={"width": 360, "height": 800})
+    line = page.eval_on_selector("table.journal .copies", "it => it.getBoundingClientRect().height")
+    heights = page.eval_on_selector_all("table.journal tbody tr", HEIGHTS)
+    assert max(heights) < 4 * line
+
+
+def test_the_header_takes_two_rows_on_a_phone(space, open_page):
+    page = open_page(space.url + "/", viewport={"width": 360, "height": 800})
+    (height,) = page.eval_on_selector_all("header.top", HEIGHTS)
+    assert height < 75
+    assert page.get_by_role("link", name="Namespace", exact=True).is_visible()
+
+
+def test_no_short_key_or_actor_is_broken_in_the_journal(space, open_page):
+    space.write(space.task(), "last_watermark_at", "a long value " * 50)
+    page = open_page(space.url + "/journal", viewport={"width": 1280, "height": 800})
+    heights = page.eval_on_selector_all("table.journal :is(td .key, .actor)", HEIGHTS)
+    assert max(heights) < 25
 
 
 def test_hostile_texts_stay_text(full, open_page):
@@ -147,14 +174,6 @@ def test_large_value_shows_its_start_and_links_to_the_rest(full, open_page):
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-def test_a_write_shows_up_live(space, open_page):
-    ti = space.task()
-    page = open_page(space.url + "/")
-    assert page.locator("#dot-word").inner_text() == "live"
-    space.write(ti, "cursor", {"page": 1})
-    page.wait_for_selector("#live .key >> text=cursor", timeout=3000)
-
-
 def test_an_empty_namespace_updates_live(space, open_page):
     page = open_page(space.url + "/")
     assert "No state yet" in page.inner_text("main")
@@ -170,6 +189,26 @@ def test_json_is_checked_while_typing(space, open_page):
     assert "line 2, column 2" in page.inner_text("#value-hint")
     page.get_by_label("Value, as JSON").fill('{"a": 1}')
     assert page.inner_text("#value-hint") == "This is JSON."
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[1, oops]", "line 1, column 5"),
+        ("oops", "line 1, column 1"),
+        ('{"a": [1, {"b": "\\u00e9"}], "c": yes}', "line 1, column 34"),
+        ('{"a": [],\n "b": {}}\n 2', "line 3, column 2"),
+        ('{"a": 1', "line 1, column 8"),
+        ('["a", "\\x"]', "line 1, column 7"),
+        ("[1, 2,]", "line 1, column 7"),
+    ],
+)
+def test_a_mistake_is_placed_whatever_the_browser_says(space, open_page, text, place):
+    space.write(space.task(), "cursor", 1)
+    page = open_page(space.key_page("cursor"))
+    page.get_by_role("heading", name="Edit").click()
+    page.get_by_label("Value, as JSON").fill(text)
+    assert page.inner_text("#value-hint") == f"Not JSON yet: {place}"
 
 
 def test_copy(space, open_page):

@@ -44,8 +44,41 @@ def test_a_mark_leads_somewhere():
 
 
 def test_the_axis_says_how_long_nothing_happened():
-    texts = [each.text for each in drawn().iter(f"{SVG}text")]
-    assert texts[-3:] == ["+1 s", "+1 s", "+31 d"]
+    assert texts(drawn(), "gap") == ["+1 s", "+1 s", "+31 d"]
+
+
+def test_the_axis_says_when_it_was_after_each_gap():
+    times = ["00:00:00.000", "00:00:01.000", "00:00:02.000", "00:00:02.000"]
+    assert texts(drawn(), "when") == times
+    assert texts(drawn(), "day") == ["1970-01-01 UTC", "1970-02-01 UTC"]
+
+
+def test_no_time_of_the_axis_covers_another():
+    places = [float(each.get("x")) for each in drawn().iter(f"{SVG}text") if is_day_or_time(each)]
+    assert min(b - a for a, b in zip(places, places[1:], strict=False) if b != a) > 90
+    assert float(drawn().get("width")) >= max(places) + 45
+
+
+def is_day_or_time(text):
+    return text.get("class") in ("day", "when")
+
+
+def test_a_time_leads_to_the_namespace_as_it_was_then():
+    mark = MARKS[1]._replace(then="/then?seq=2")
+    (link,) = ET.fromstring(picture.draw([mark], "What happened")).iter(f"{SVG}a")
+    assert link.get("href") == "/then?seq=2"
+    assert link.find(f"{SVG}text").get("class") == "when"
+
+
+def test_a_long_lane_repeats_its_name_and_the_time():
+    marks = [Mark(n / 10, "attempt 1", "write", "set job_id", "") for n in range(30)]
+    marks.append(Mark(3, "attempt 2", "write", "set job_id", ""))
+    tree = ET.fromstring(picture.draw(marks, "What happened"))
+    names = [each for each in tree.iter(f"{SVG}text") if each.get("class") == "again"]
+    assert {each.text for each in names} == {"attempt 1"}
+    places = [0, *(float(each.get("x")) for each in names), float(tree.get("width"))]
+    assert max(b - a for a, b in zip(places, places[1:], strict=False)) < 360
+    assert len(texts(tree, "when")) > 5
 
 
 def test_no_word_covers_another():

@@ -123,6 +123,17 @@ def test_a_missing_object_offers_the_earlier_value(backed, tmp_path):
     assert stored(backed, "lost") == "before"
 
 
+def test_what_a_check_found_missing_says_what_to_do(backed, tmp_path):
+    backed.put(f"/_stateroom/values/ti/{TI}?key=lost", json={"value": "before"})
+    for path in objects(tmp_path):
+        path.unlink()
+    assert "What can be done" not in text_of(backed.get(KEY + "lost"))
+    send(backed, "/references")
+    page = text_of(backed.get(KEY + "lost"))
+    assert "was missing when it was checked just now" in page
+    assert "write it anew" in page
+
+
 def test_a_foreign_reference_stays_as_it_is(backed):
     backed.put(f"/execution/store/ti/{TI}/theirs", json={"value": FOREIGN})
     answer = save(backed, "theirs", '"mine"')
@@ -427,3 +438,21 @@ def test_a_value_that_is_too_large_to_show_has_a_badge(backed):
     page = send(backed, KEY + "report", action="resolve")
     assert '<span class="badge is-too-large">' in page.get_data(as_text=True)
     assert "too large The object has" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("op", "fields"),
+    [
+        ("clock", {"action": "freeze"}),
+        ("clean", {"action": "clean"}),
+        ("snapshot", {"action": "take_snapshot", "name": "before"}),
+        ("fault", {"action": "set_fault", "what": "status", "amount": "503"}),
+        ("fault", {"action": "clear_faults"}),
+        ("reset", {"action": "reset"}),
+    ],
+)
+def test_what_a_page_does_to_a_namespace_is_by_the_web_pages(world, op, fields):
+    world.post("/_stateroom/faults", json={"op": "get", "status": 503})
+    send(world, "/bench", **fields)
+    (event, *_) = world.get(f"/_stateroom/journal?op={op}&newest=1").json["events"][::-1]
+    assert event["api"] == "page"

@@ -64,6 +64,7 @@ def test_a_preview_reads_as_text(text, shown):
     [
         ("s3://bucket/key", "s3://bucket/key"),
         ("file:///" + "a/" * 40 + "cursor/" + "f" * 64, "file://…/a/cursor/ffffffffff…"),
+        ("/values/" + "a/" * 40 + "cursor/" + "f" * 64, "…/a/cursor/ffffffffff…"),
         ("x" * 100, "x" * 28 + "…" + "x" * 28),
     ],
 )

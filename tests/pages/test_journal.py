@@ -107,7 +107,7 @@ def test_older_events_are_a_link_away(space):
 def test_time_is_to_the_millisecond_and_relative_on_demand(told):
     event = event_of(told, "clock")
     day = event.at[:10]
-    moments = rf">{day} \d\d:\d\d:\d\d\.\d{{3}}</time>"
+    moments = rf">{day} </span>\d\d:\d\d:\d\d\.\d{{3}}</time>"
     assert re.search(moments, page(told, "/journal"))
     assert not re.search(moments, page(told, "/journal", time="relative"))
     assert "days ago</time>" in page(told, "/journal", time="relative")
@@ -124,17 +124,6 @@ def test_a_row_leads_to_key_attempt_and_the_value_then(told):
     assert f"attempt={event.ti_id}" in row
     then = re.search(r'href="(/key[^"]*at=\d+)#then"', row)[1].replace("&amp;", "&")
     assert "page" in page(told, then)
-
-
-def test_rows_after_a_number_arrive_live(space):
-    space.task("etl", "live").set("key", 1)
-    last = space.journal.last
-    space.task("etl", "live").set("key", 2)
-    answer = requests.get(
-        f"{space.url}/journal/live", params={"after": last, "op": "set"}, timeout=30
-    )
-    assert answer.headers["Stateroom-Last"] == str(space.journal.last)
-    assert numbers(answer.text) == [space.journal.last]
 
 
 # ---------------------------------------------------------------- copies
@@ -276,6 +265,7 @@ def test_the_slider_has_links_beside_it(told):
     event = event_of(told, "clock")
     text = page(told, "/then", seq=event.seq)
     assert f'type="range" id="moment" name="seq" min="1" max="{told.journal.last}"' in text
+    assert f'<output for="moment">{event.seq}</output>' in text
     links = re.findall(r'href="/then\?seq=(\d+)"', text)
     assert {"1", str(event.seq - 1), str(event.seq + 1), str(told.journal.last)} <= set(links)
 
@@ -299,6 +289,18 @@ def test_the_page_of_a_task_draws_its_attempts_as_lanes(told):
         "clock",
         "success",
     ]
+
+
+def test_a_retry_that_no_worker_ran_is_one_row_too(told):
+    table = page(told, "/task", **story.STORY).partition('class="list attempts"')[2]
+    rows = table.partition("</table>")[0].count("<tr>")
+    assert rows == 4  # the head, and three attempts
+
+
+def test_the_times_of_a_picture_lead_to_the_namespace_as_it_was(told):
+    svg = page(told, "/journal/timeline.svg", task_id="submit")
+    (seq, *_) = re.findall(r'<a href="/then\?seq=(\d+)" target="_top"><text class="when"', svg)
+    assert seq == str(event_of(told, "create", task_id="submit", try_number=1).seq)
 
 
 def test_the_lanes_of_a_mapped_task_have_its_map_indices(told):

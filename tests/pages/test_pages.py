@@ -32,7 +32,6 @@ ADDRESSES = (
 PARTS = {
     "/live",
     "/journal/copy",
-    "/journal/live",
     "/journal/timeline.svg",
     "/key/raw",
     "/task/raw",
@@ -233,12 +232,33 @@ def test_a_key_shows_kind_size_writer_and_expiry(world):
 def test_an_actor_has_one_name_on_each_page_and_in_explain(world, delete, name):
     assert delete(world).status_code < 300
     (history,) = re.findall('data-label="By">(.*?)</td>', page_of(world, KEY + "job_id"))[:1]
-    latest = re.findall(r"· ([^·]*)</span>\s*</li>", page_of(world, "/"))[0]
+    latest = re.findall('<span class="actor">([^<]*)</span>', page_of(world, "/"))[0]
     key = {**EXTRACT, "key": "job_id"}
     explanation = world.get("/_stateroom/explain", query_string=key).json["sentence"]
     assert history == name
     assert latest == name
     assert f"deleted by {name} " in explanation
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda world: world.put(f"/execution/store/ti/{TI}/new", json={"value": 1}), "attempt 1"),
+        (lambda world: world.put(f"{CORE_TASK}/new", json={"value": 1}), "the Core API"),
+        (
+            lambda world: world.put(f"/_stateroom/values/ti/{TI}?key=new", json={"value": 1}),
+            "the gateway",
+        ),
+        (
+            lambda world: send(world, TASK, action="add", key="new", value="1", expires="never"),
+            "the web pages",
+        ),
+    ],
+)
+def test_a_writer_has_that_name_on_its_key_and_in_lists(world, write, name):
+    assert write(world).status_code < 300
+    assert f"just now by {name} " in text_of(world.get(KEY + "new"))
+    assert f"just now by {name} " in text_of(world.get("/?show=keys&q=new"))
 
 
 @pytest.mark.parametrize(
@@ -615,7 +635,8 @@ def test_the_command_that_sets_a_first_key(world):
 
 def test_a_long_run_id_is_cut_in_the_middle(world):
     page = page_of(world, "/?show=runs")
-    assert 'title="manual__2026-01-01T00:00:00+00:00">manual__2026-01-01T00…0:00</bdi>' in page
+    run_id = "manual__2026-01-01T00:00:00+00:00"
+    assert f'title="{run_id}">manual__2026-01-01T00:00:00…0:00</bdi>' in page
 
 
 def test_an_array_shows_a_hundred_members_and_more_on_demand(world):

@@ -31,22 +31,66 @@ def namespaces(shared):
     return [row["name"] for row in shared.namespaces() if row["name"] != "default"]
 
 
-def sections(result):
-    """Return the lines of the namespace section in the report of each failed test."""
-    text = "\n".join(result.outlines)
-    sections = []
-    for section in re.findall(
-        r"-+ Stateroom: what happened in \S+ -+\n(.*?)\n[-=_]{3}", text, re.DOTALL
-    ):
-        table, _, notes = section.partition("\n\n")
-        sections.append((table.splitlines(), notes.splitlines()))
-    return sections
-
-
 def section(result):
-    """Return the lines of the section of the one failed test."""
-    (section,) = sections(result)
-    return section
+    """Return the lines of the namespace section in the report of the one failed test."""
+    text = "\n".join(result.outlines)
+    (section,) = re.findall(
+        r"-+ Stateroom: what happened in \S+ -+\n(.*?)(?:\n[-=_]{3}|\Z)", text, re.DOTALL
+    )
+    table, _, notes = section.partition("\n\n")
+    return table.splitlines(), notes.splitlines()
+
+
+class Result:
+    """What a run of pytest wrote about one test, and the test's outcomes."""
+
+    def __init__(self, outlines, outcomes):
+        self.outlines = outlines
+        self.stdout = pytest.LineMatcher(outlines)
+        self.outcomes = outcomes
+
+
+class Reports:
+    """One run of pytest over all scenarios without options of their own.
+
+    :param folder: where it ran.
+    :param output: what it wrote to its standard output.
+    """
+
+    def __init__(self, folder, output):
+        self.folder = folder
+        heading = re.compile(r"^_+ (?:ERROR at \w+ of )?(test_\w+)\S* _+$", re.MULTILINE)
+        _, *parts = heading.split(output)
+        self._texts = dict(zip(parts[::2], parts[1::2], strict=True))
+        self._outcomes = re.findall(r"^(PASSED|FAILED|ERROR) \S+?::(\w+)", output, re.MULTILINE)
+
+    def __call__(self, name):
+        """Return the result of a test; of its cases together, where it has several."""
+        outcomes = [outcome for outcome, test in self._outcomes if test == name]
+        return Result(self._texts.get(name, "").splitlines(), outcomes)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The results of one run for many scenarios: a run of its own for each takes much longer."""
+    folder = tmp_path_factory.mktemp("scenarios")
+    for number, source in enumerate(SCENARIOS):
+        (folder / f"test_{number}.py").write_text(source, "utf-8")
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": "utf-8",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    for name in ("STATEROOM_URL", "STATEROOM_KEEP", "PYTEST_ADDOPTS"):
+        environ.pop(name, None)
+    options = ["-p", "pytest_stateroom", "-W", "error", "-rpfE", f"--basetemp={folder / 'tmp'}"]
+    command = [sys.executable, "-m", "pytest", "--rootdir", str(folder), *options]
+    run = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, encoding="utf-8", timeout=120
+    )
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
+    return Reports(folder, run.stdout)
 
 
 ONE_KEY = """
@@ -59,8 +103,9 @@ def test_other(stateroom):
 """
 
 
-def test_each_test_has_a_namespace_of_its_own(run):
-    run(ONE_KEY).assert_outcomes(passed=2)
+def test_each_test_has_a_namespace_of_its_own(report):
+    assert report("test_one").outcomes == ["PASSED"]
+    assert report("test_other").outcomes == ["PASSED"]
 
 
 @pytest.mark.slow
@@ -71,18 +116,20 @@ def test_workers_of_xdist_have_a_server_each_or_share_one(run, shared, workers):
     assert namespaces(shared) == []
 
 
-def test_a_namespace_is_named_after_its_test(run, pytester):
-    run("""
+NAMES = """
 import pathlib, pytest
 
 @pytest.mark.parametrize("value", ["a b/c", "ü", "x" * 90])
 def test_it(stateroom, value):
     with pathlib.Path("names").open("a") as file:
         print(stateroom.namespace, file=file)
-""").assert_outcomes(passed=3)
-    names = "\n".join(
-        name.rpartition("-")[0] for name in (pytester.path / "names").read_text().split()
-    )
+"""
+
+
+def test_a_namespace_is_named_after_its_test(report):
+    assert report("test_it").outcomes == ["PASSED"] * 3
+    written = (report.folder / "names").read_text().split()
+    names = "\n".join(name.rpartition("-")[0] for name in written)
     assert names == "test_it-a-b-c\ntest_it-xfc\ntest_it-" + "x" * 72
 
 
@@ -96,8 +143,8 @@ def test_resumes(stateroom):
 """
 
 
-def test_a_failed_test_says_what_happened_in_its_namespace(run):
-    lines, notes = section(run(FAILING))
+def test_a_failed_test_says_what_happened_in_its_namespace(report):
+    lines, notes = section(report("test_resumes"))
     assert lines[0] == "etl/submit"
     assert [line[10:].rstrip() for line in lines[1:]] == [
         "1      begins           attempt 1",
@@ -110,8 +157,8 @@ def test_a_failed_test_says_what_happened_in_its_namespace(run):
     assert notes[0].startswith("  etl/submit: There is no 'nothing' here.")
 
 
-def test_a_comparison_that_fails_shows_what_differs(run):
-    run(FAILING).stdout.fnmatch_lines(
+def test_a_comparison_that_fails_shows_what_differs(report):
+    report("test_resumes").stdout.fnmatch_lines(
         [
             "E*assert the state is not as expected:",
             "E*etl/submit",
@@ -131,8 +178,8 @@ def test_deep(stateroom):
 """
 
 
-def test_a_difference_inside_a_value_is_named_by_its_path(run):
-    run(DEEP).stdout.fnmatch_lines(
+def test_a_difference_inside_a_value_is_named_by_its_path(report):
+    report("test_deep").stdout.fnmatch_lines(
         [
             "E *cfg.b[[]2] *is 3 *expected 4",
             'E *cfg.text *is "…xxx*xyes" *expected "…xxx*xno" (from character 90)',
@@ -175,8 +222,8 @@ def test_many(stateroom):
 """
 
 
-def test_the_events_of_the_key_that_differs_are_kept(run):
-    lines, _ = section(run(MANY))
+def test_the_events_of_the_key_that_differs_are_kept(report):
+    lines, _ = section(report("test_many"))
     texts = [" ".join(line.split()) for line in lines]
     assert texts[2].endswith("attempt 1 set job_id 1 for 30 days")
     assert texts[3] == "(41 lines left out here; stateroom.timeline(most=10_000) has all)"
@@ -192,15 +239,15 @@ def test_zombie(stateroom):
 """
 
 
-def test_a_refused_zombie_is_told_as_what_it_is(run):
-    result = run(ZOMBIE)
+def test_a_refused_zombie_is_told_as_what_it_is(report):
+    result = report("test_zombie")
     sentence = "a zombie: attempt 1 is superseded by attempt 2"
     result.stdout.fnmatch_lines([f"E *NotFound: Task instance * not found ({sentence})"])
     assert section(result)[0][-1].endswith(f"1    set     job_id  -> 404 {sentence}")
 
 
-def test_a_traceback_ends_in_the_line_of_the_test(run):
-    result = run(ZOMBIE)
+def test_a_traceback_ends_in_the_line_of_the_test(report):
+    result = report("test_zombie")
     assert not re.search(r"state/client|site-packages", "\n".join(result.outlines))
     result.stdout.fnmatch_lines(['>       first.set("job_id", 2)'])
 
@@ -209,15 +256,20 @@ def test_a_full_trace_has_all_of_it(run):
     run(ZOMBIE, "--full-trace").stdout.fnmatch_lines(["*state/client/http.py*"])
 
 
-def test_a_predicate_of_the_test_stays_in_the_traceback(run):
-    run("""
+PREDICATE = """
 def is_done(value):
     return value["done"]
 
-def test_it(stateroom):
+def test_predicate(stateroom):
     stateroom.task("etl", "submit").set("job", {})
     stateroom.wait_for("job", is_done)
-""").stdout.fnmatch_lines(['>       return value["done"]', "E *KeyError: 'done'"])
+"""
+
+
+def test_a_predicate_of_the_test_stays_in_the_traceback(report):
+    report("test_predicate").stdout.fnmatch_lines(
+        ['>       return value["done"]', "E *KeyError: 'done'"]
+    )
 
 
 def test_a_terminal_without_utf_8_gets_ascii(run, monkeypatch):
@@ -226,18 +278,19 @@ def test_a_terminal_without_utf_8_gets_ascii(run, monkeypatch):
     assert "\n".join(lines).isascii()
 
 
-def test_the_report_shows_broken_references(run):
-    lines, _ = section(
-        run("""
-def test_it(stateroom, tmp_path):
+BROKEN = """
+def test_broken(stateroom, tmp_path):
     stateroom.backend("file", base=str(tmp_path))
     task = stateroom.task("etl", "submit")
     task.set("job_id", "job-42")
     [file] = [path for path in tmp_path.rglob("*") if path.is_file()]
     file.unlink()
     task.get("job_id")
-""")
-    )
+"""
+
+
+def test_the_report_shows_broken_references(report):
+    lines, _ = section(report("test_broken"))
     row = r"attempt 1 +get .*"
     outcome = "BROKEN, ObjectMissing: there is no object behind the reference …"
     read, broken, looked_again = lines[-3:]
@@ -246,8 +299,7 @@ def test_it(stateroom, tmp_path):
     assert re.search(row + "-> ref", looked_again)  # the row might have changed
 
 
-def test_every_phase_that_fails_has_the_section(run):
-    result = run("""
+PHASES = """
 import pytest
 
 @pytest.fixture
@@ -266,10 +318,21 @@ def test_call(careless):
 
 def test_teardown(careless):
     pass
-""")
-    result.assert_outcomes(passed=1, failed=1, errors=2)
-    keys = [lines[-1].split()[4] for lines, _ in sections(result)]
-    assert sorted(keys) == ["call", "setup", "teardown"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("phase", "outcomes"),
+    [("setup", ["ERROR"]), ("call", ["FAILED"]), ("teardown", ["ERROR", "PASSED"])],
+)
+def test_every_phase_that_fails_has_the_section(report, phase, outcomes):
+    result = report(f"test_{phase}")
+    assert sorted(result.outcomes) == outcomes
+    lines, _ = section(result)
+    assert lines[-1].split()[4] == phase
+
+
+SCENARIOS = [ONE_KEY, NAMES, FAILING, DEEP, MANY, ZOMBIE, PREDICATE, BROKEN, PHASES]
 
 
 def test_the_memory_fixtures_report_too_and_start_no_server(run):

@@ -310,9 +310,11 @@ def test_a_reset_of_a_file_can_be_undone(start, tmp_path):
     assert client.get(TASK_KEY).json == {"value": "precious"}
 
 
-def test_a_reset_in_memory_takes_none(world):
-    world.post("/_stateroom/reset")
-    assert "before-reset" not in str(world.get("/_stateroom/snapshots").json)
+def test_a_reset_in_memory_takes_none(start):
+    client = start().test_client()
+    client.put("/_stateroom/fixture", json=WORLD)
+    assert client.post("/_stateroom/reset").status_code == 204
+    assert client.get("/_stateroom/snapshots").json["snapshots"] == []
 
 
 # ---------------------------------------------------------------- history

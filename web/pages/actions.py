@@ -15,7 +15,7 @@ from state.gateway.resolve import Outcome, Resolution, refusal, resolve
 from state.masking import masked
 from state.model import envelope, values
 from state.model.clock import to_text, to_wire
-from state.model.scopes import AssetStateStoreWriterKind, Writer
+from state.model.scopes import PAGE
 from state.store import keyspaces
 from state.store.snapshots import take_before
 from state.store.tables import references
@@ -31,7 +31,6 @@ from .key import key_argument, row_of, show
 from .urls import key_url, named_asset, named_owner, named_task, owner_url
 
 bp = Blueprint("actions", __name__)
-PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 
 
 def _gateway(owner: dict[str, Any]) -> Gateway:
@@ -99,7 +98,7 @@ def _done(owner: dict[str, Any], form: forms.Form, text: str) -> Any:
 
 def _clear(owner: dict[str, Any]) -> Any:
     counts = details.counts(g.namespace, owner["scope_id"])
-    undo = take_before(g.namespace, "clear")
+    undo = take_before(g.namespace, "clear", PAGE)
     _gateway(owner).clear()
     message = f"{count(counts['keys'], 'key')} deleted."
     session.leave_message(message, undo, **recipe("clear", owner))

@@ -19,7 +19,7 @@ from .urls import ROWS, named_asset, named_task, number, one_of, read
 bp = Blueprint("browse", __name__)
 _LISTS = {"runs": lists.runs, "tasks": lists.tasks, "assets": lists.assets, "keys": keys.matching}
 _LATEST = 12  # writes
-_WAIT = 25  # seconds that a page waits for the next write
+_WAIT = 10  # seconds that a page waits for the next event; then its relative times are renewed
 
 
 @bp.get("/")
@@ -57,7 +57,6 @@ def _latest_writes() -> dict[str, Any]:
     return {
         "latest": history.latest(g.namespace, _LATEST),
         "journal": g.namespace.journal.is_kept,
-        "last": g.namespace.journal.bounds()[1],
     }
 
 
@@ -65,13 +64,12 @@ def _latest_writes() -> dict[str, Any]:
 @lane(WAITING)
 @part_of_page
 def live() -> Response:
-    """The latest writes as a part of a page, as soon as there is an event after ``after``."""
+    """Wait until there is an event after ``after``, at most a few seconds; the last event's number
+    is in the header ``Stateroom-Last``.
+    """
     g.namespace.journal.wait(_WAIT, number("after", 0), 1, is_client_gone)
-    writes = _latest_writes()
-    html = render_template("_latest.html", **writes)
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Stateroom-Last"] = str(writes["last"])
-    return response
+    last = g.namespace.journal.bounds()[1]
+    return Response(headers={"Stateroom-Last": str(last)}, content_type="text/plain")
 
 
 def show_owner(owner: dict[str, Any], status: int = 200, **more: Any) -> Any:

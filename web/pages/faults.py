@@ -10,6 +10,7 @@ from flask import g, request
 from schemas.control import faults as schemas
 from state.errors import StateError
 from state.model.faults import OPS, Fault
+from state.model.scopes import PAGE
 
 from ..errors import InvalidInput
 from ..request.parsing import load
@@ -84,7 +85,7 @@ def set_fault() -> Done:
     """Add the fault that a form describes."""
     try:
         document, _ = load(_FAULT, _document(), strict=True)
-        row = g.namespace.faults.add(Fault.from_json(document))
+        row = g.namespace.faults.add(Fault.from_json(document), PAGE)
     except (InvalidInput, ValueError) as error:
         raise Wrong("fault", f"{error}") from None
     return Done(f"The fault is added: {Fault.from_row(row)}.")
@@ -140,11 +141,11 @@ def remove_fault() -> Done:
     text = request.form.get("fault_id", "")
     if not text.isdecimal() or len(text) > 18:
         raise Wrong("fault", f"fault {text[:50]!r} not found")
-    g.namespace.faults.remove(int(text))
+    g.namespace.faults.remove(int(text), PAGE)
     return Done("The fault is removed.")
 
 
 def clear_faults() -> Done:
     """Remove all faults."""
-    g.namespace.faults.clear()
+    g.namespace.faults.clear(PAGE)
     return Done("All faults are removed.")

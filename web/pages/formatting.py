@@ -188,22 +188,25 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def address(ref: str) -> str:
     """A reference in one line: its scheme and the end of its path, which identifies it."""
-    scheme, slashes, rest = ref.partition("://")
     if len(ref) <= 60:
         return ref
+    scheme, slashes, rest = ref.partition("://")
     if not slashes:
-        return f"{ref[:28]}…{ref[-28:]}"
+        if not ref.startswith("/"):
+            return f"{ref[:28]}…{ref[-28:]}"
+        scheme = ""
+        rest = ref
     parts = [part if len(part) <= 24 else f"{part[:10]}…" for part in rest.split("/")[-3:]]
-    return f"{scheme}://…/{'/'.join(parts)}"
+    return f"{scheme}{slashes}…/{'/'.join(parts)}"
 
 
 def middle(text: str) -> str:
-    """A text of at most 26 letters, cut in the middle: a run id begins with what it is and its day,
-    and ends with what tells it from others.
+    """A text of at most 32 letters, cut in the middle: a run id begins with what it is and its
+    moment, and ends with what tells it from others.
     """
-    if len(text) <= 26:
+    if len(text) <= 32:
         return text
-    return f"{text[:21]}…{text[-4:]}"
+    return f"{text[:27]}…{text[-4:]}"
 
 
 _DEEPEST = 12  # levels that are shown

@@ -13,6 +13,7 @@ from flask import Blueprint, g, redirect, render_template, request
 from schemas.fields.datetimes import utc_from_string
 from state.errors import StateError
 from state.model.clock import Clock, to_text, to_wire
+from state.model.scopes import PAGE
 from state.store import fixtures
 from state.store.fixtures import counts
 from state.store.snapshots import take_before
@@ -82,7 +83,7 @@ def act() -> Any:
 
 def _change_clock(change: Callable[[Clock], Clock]) -> Done:
     try:
-        clock = change_clock(g.namespace, change)
+        clock = change_clock(g.namespace, change, PAGE)
     except OverflowError:
         raise Wrong("clock", "The clock would leave the years 1 to 9999.") from None
     message = f"The clock shows {to_wire(to_text(clock.now()))[:19].replace('T', ' ')} UTC"
@@ -113,7 +114,7 @@ def _set_to() -> Done:
 
 
 def _clean() -> Done:
-    removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"))
+    removed = expiry.clean(g.namespace, False, setting("state_cleanup_batch_size"), PAGE)
     return Done(f"Cleaned: {count(removed, 'expired key')} removed.")
 
 
@@ -121,8 +122,8 @@ def _clean() -> Done:
 
 
 def _reset() -> Done:
-    undo = take_before(g.namespace, "reset")
-    fixtures.apply(g.namespace, first_fixture(), forget=True, environ=g.service.environ)
+    undo = take_before(g.namespace, "reset", PAGE)
+    fixtures.apply(g.namespace, first_fixture(), True, PAGE, g.service.environ)
     return Done(f"The namespace {g.namespace.name} is as it was at its start.", undo=undo)
 
 

@@ -10,6 +10,7 @@ from flask import g, request
 
 from state.errors import SnapshotNotFound, StateError
 from state.masking import masked
+from state.model.scopes import PAGE
 from state.store import snapshots
 from state.words import count
 
@@ -84,7 +85,7 @@ def changes(name: str) -> dict[str, int]:
 def take() -> Done:
     """Take a snapshot."""
     try:
-        snapshot = snapshots.take(g.namespace, _name())
+        snapshot = snapshots.take(g.namespace, _name(), PAGE)
     except StateError as error:
         raise _wrong(error) from None
     return Done(f"The snapshot {snapshot['name']} holds {count(snapshot['keys'], 'key')}.")
@@ -94,8 +95,8 @@ def restore() -> Done:
     """Return to a snapshot; what is there is kept in another one."""
     try:
         find(_name())
-        undo = snapshots.take_before(g.namespace, "restore")
-        snapshots.restore(g.namespace, _name())
+        undo = snapshots.take_before(g.namespace, "restore", PAGE)
+        snapshots.restore(g.namespace, _name(), PAGE)
     except StateError as error:
         raise _wrong(error) from None
     return Done(f"Everything is as it was when {_name()} was taken.", undo=undo)

@@ -81,7 +81,7 @@ def _with_one_id(attempts: list[Row]) -> list[Row]:
     ran: list[Row] = []
     for attempt in attempts:
         following = ran[-1] if ran else None
-        if following and attempt["pid"] is not None and _process(attempt) == _process(following):
+        if following and _is_same_try(attempt, following):
             ran[-1] = {
                 **attempt,
                 "state": following["state"],
@@ -93,8 +93,11 @@ def _with_one_id(attempts: list[Row]) -> list[Row]:
     return ran
 
 
-def _process(attempt: Row) -> tuple[Any, ...]:
-    return tuple(attempt[name] for name in ("try_number", "hostname", "pid", "start_date"))
+def _is_same_try(attempt: Row, following: Row) -> bool:
+    """Whether an attempt got the other id as it was up for retry."""
+    if attempt["try_number"] != following["try_number"]:
+        return False
+    return bool(attempt["state"] == "up_for_retry")
 
 
 def _chosen(attempts: list[Row]) -> Row | None:

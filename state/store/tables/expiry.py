@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ...model.clock import to_text
-from ...model.scopes import CONTROL
+from ...model.scopes import CONTROL, Writer
 from ..journal.journal import Event
 from ..namespace import Namespace
 from .entries import remove_with_effects
@@ -18,7 +18,7 @@ _OF_NAMESPACE = f"""FROM entries e JOIN scopes s USING (scope_id)
 _COUNT = f"SELECT count(*) {_OF_NAMESPACE}"
 
 
-def clean(namespace: Namespace, dry_run: bool, batch_size: int) -> int:
+def clean(namespace: Namespace, dry_run: bool, batch_size: int, writer: Writer = CONTROL) -> int:
     """Remove the expired entries, or only count them; how many there were.
 
     :param batch_size: rows per transaction, so that other writers get their turn; 0 for all at
@@ -37,9 +37,9 @@ def clean(namespace: Namespace, dry_run: bool, batch_size: int) -> int:
         parent = seq
         if parent is None:
             (total,) = db.execute(_COUNT, parameters).fetchone()
-            event = Event("clean", CONTROL, status=200, note=f"{total} expired")
+            event = Event("clean", writer, status=200, note=f"{total} expired")
             parent = namespace.journal.write(db, event)
-        return parent, remove_with_effects(db, namespace, CONTROL, parent, batch, parameters)
+        return parent, remove_with_effects(db, namespace, writer, parent, batch, parameters)
 
     while True:
         seq, count = namespace.database.free(act)

@@ -12,7 +12,7 @@ from ...errors import NamespaceExists, NamespaceNotFound, StoreError
 from ...model.clock import Clock, to_text, to_wire
 from ...model.compat import Rules
 from ...model.names import HIDDEN, check_name
-from ...model.scopes import CONTROL
+from ...model.scopes import CONTROL, Writer
 from ..database import meta
 from ..database.connections import Database
 from ..database.sql import rows
@@ -167,7 +167,9 @@ def drop(namespace: Namespace) -> None:
         raise
 
 
-def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Clock:
+def change_clock(
+    namespace: Namespace, change: Callable[[Clock], Clock], writer: Writer = CONTROL
+) -> Clock:
     """Change a namespace's clock; no other write happens in between.
 
     :param change: the new clock, from the current one.
@@ -176,11 +178,11 @@ def change_clock(namespace: Namespace, change: Callable[[Clock], Clock]) -> Cloc
     with namespace.database.lock:
         clock = change(namespace.clock)
         to_text(clock.now())
-        set_clock(namespace, clock)
+        set_clock(namespace, clock, writer)
     return clock
 
 
-def set_clock(namespace: Namespace, clock: Clock) -> None:
+def set_clock(namespace: Namespace, clock: Clock, writer: Writer = CONTROL) -> None:
     """Set a namespace's clock, and store it."""
     note = "real time"
     if not clock.is_real:
@@ -189,7 +191,7 @@ def set_clock(namespace: Namespace, clock: Clock) -> None:
     with namespace.database.lock:
         with namespace.database.transaction() as db:
             write_clock(db, namespace, clock)
-            namespace.journal.write(db, Event("clock", CONTROL, note=note))
+            namespace.journal.write(db, Event("clock", writer, note=note))
         namespace.set_clock(clock)
 
 

@@ -15,7 +15,7 @@ from .lists import ASSET_SIDE, TASK_SIDE, Order, Search, conditions
 _BEGINNING = 200  # characters of a value in a list
 _BEGINNING_OF_REFERENCE = 4000  # characters; a longer part, so that credentials can be masked
 _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at, e.expires_at,
-    e.writer_kind,
+    e.writer_kind, j.api AS writer_api,
     CASE WHEN e.size > 100000 THEN ''
     WHEN e.kind = 'value' THEN substr(e.value, 1, {_BEGINNING})
     ELSE substr(e.value, 1, {_BEGINNING_OF_REFERENCE}) END AS beginning,
@@ -31,7 +31,8 @@ _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at,
     LEFT JOIN dag_runs r ON r.run_pk = s.run_pk LEFT JOIN assets a ON a.asset_pk = s.asset_pk
     LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs wr ON wr.run_pk = w.run_pk
-    LEFT JOIN refs f ON f.ref_id = e.ref_id"""
+    LEFT JOIN refs f ON f.ref_id = e.ref_id
+    LEFT JOIN journal j ON j.seq = e.seq AND j.scope_id = e.scope_id AND j.key = e.key"""
 
 
 def matching(

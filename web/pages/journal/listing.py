@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, render_template
 
 from state.errors import NotFound
 from state.model.events import OPS
 from state.store.views import events
 
-from ...operation import SLOW, WAITING, lane, part_of_page
-from ...responses import is_client_gone, plain_text
+from ...operation import SLOW, lane
+from ...responses import plain_text
 from ..urls import number, one_of
 from . import copies, filters, picture
 
 bp = Blueprint("journal", __name__)
 _ROWS = 100  # events of one page
 _SUGGESTED = 200  # names of each kind in the form
-_WAIT = 25  # seconds that a page waits for the next event
 TIMES = ("absolute", "relative")
 
 
@@ -35,7 +34,6 @@ def show_journal() -> Any:
         rows=found[:_ROWS],
         older=found[_ROWS - 1]["seq"] if len(found) > _ROWS else None,
         before=before,
-        last=last,
         given=filters.given(),
         words=filters.WORDS,
         places=events.places(g.namespace, _SUGGESTED),
@@ -43,29 +41,8 @@ def show_journal() -> Any:
         ops=OPS,
         statuses=events.STATUS,
         is_kept=g.namespace.journal.is_kept,
-        query=request.query_string.decode("latin-1"),
-        **_time(),
+        time=one_of("time", TIMES, TIMES[0]),
     )
-
-
-def _time() -> dict[str, Any]:
-    return {"time": one_of("time", TIMES, TIMES[0])}
-
-
-@bp.get("/journal/live")
-@lane(WAITING)
-@part_of_page
-def follow() -> Response:
-    """The rows of the events after ``after``, as a part of a page, as soon as there is one."""
-    chosen = filters.read()
-    after = number("after", 0)
-    g.namespace.journal.wait(_WAIT, after, 1, is_client_gone)
-    last = g.namespace.journal.bounds()[1]
-    found = events.newest(g.namespace, chosen, _ROWS, after, last + 1)
-    html = render_template("_journal.html", rows=found, **_time())
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Stateroom-Last"] = str(last)
-    return response
 
 
 @bp.get("/journal/timeline.svg")

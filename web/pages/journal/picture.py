@@ -51,7 +51,9 @@ def _mark(row: dict[str, Any]) -> picture.Mark:
     link = to("/journal/event", seq=row["seq"])
     kind = picture.kind_of(row["op"], row["outcome"], row["status"])
     word = picture.with_outcome(word, kind, row["status"])
-    return picture.Mark(from_text(row["at"]).timestamp(), _lane(row), kind, word, text, link)
+    then = to("/then", seq=row["seq"])
+    at = from_text(row["at"]).timestamp()
+    return picture.Mark(at, _lane(row), kind, word, text, link, then)
 
 
 def _lane(row: dict[str, Any]) -> str:

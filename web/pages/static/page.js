@@ -31,8 +31,8 @@ for (const area of document.querySelectorAll("textarea[data-json]")) {
       JSON.parse(area.value);
       hint.textContent = "This is JSON.";
       hint.classList.add("good");
-    } catch (error) {
-      hint.textContent = "Not JSON yet" + place(area.value, String(error.message));
+    } catch {
+      hint.textContent = "Not JSON yet" + place(area.value);
       hint.classList.add("bad");
     }
   };
@@ -41,13 +41,30 @@ for (const area of document.querySelectorAll("textarea[data-json]")) {
   if (area.value && !refused) check();
 }
 
-// Where a text stops being JSON. Browsers say it in words of their own.
-function place(text, message) {
-  const named = /line (\d+) column (\d+)/.exec(message);
-  if (named) return `: line ${named[1]}, column ${named[2]}`;
-  const found = /at position (\d+)/.exec(message);
-  if (!found) return "";
-  const before = text.slice(0, Number(found[1])).split("\n");
+// Where a text stops being JSON: it is read here, because browsers say it in words of their own, or not at all.
+function place(text) {
+  let at = 0;
+  const read = (pattern) => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    if (match) at = pattern.lastIndex;
+    return match?.[1];
+  };
+  const string = () => read(/\s*("(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*")/y);
+  const value = () => {
+    const open = read(/\s*([{[])/y);
+    if (open === "[") return members(/\s*(\])/y, value, /\s*([,\]])/y);
+    if (open === "{") return members(/\s*(\})/y, () => string() && read(/\s*(:)/y) && value(), /\s*([,}])/y);
+    return string() || read(/\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y);
+  };
+  const members = (end, member, next) => {
+    let sign = read(end) || ",";
+    while (sign === ",") sign = member() && read(next);
+    return sign;
+  };
+  value();
+  read(/(\s*)/y);
+  const before = text.slice(0, at).split("\n");
   return `: line ${before.length}, column ${before.at(-1).length + 1}`;
 }
 
@@ -58,6 +75,7 @@ for (const field of document.querySelectorAll("[data-chooses]")) {
 
 // A slider shows what it stands at.
 for (const field of document.querySelectorAll("[data-sends]")) {
+  field.addEventListener("input", () => { field.nextElementSibling.value = field.value; });
   field.addEventListener("change", () => field.form.requestSubmit());
 }
 
@@ -75,22 +93,22 @@ document.addEventListener("keydown", (event) => {
 const going = document.querySelector("form[data-continue]");
 if (going) going.requestSubmit();
 
-// What is followed live: one long poll at a time, paused while the page is hidden or its button says so.
-const live = document.getElementById("live");
-if (live) follow(live);
+// A page is followed live: after each event, and every few seconds for its relative times, it is fetched again, and
+// what differs is put in; not while it is hidden, or its button says so.
+const main = document.querySelector("main[data-live]");
+if (main) follow(main.dataset.live, main.dataset.last);
 
-async function follow(list) {
+async function follow(url, last) {
   const dot = document.getElementById("dot");
   const word = document.getElementById("dot-word");
   const button = document.getElementById("pause");
   const show = (alive, text) => {
     dot.hidden = false;
     dot.classList.toggle("lost", !alive);
-    word.textContent = text || (alive ? "live" : "not live: the service does not answer");
+    const words = text || (alive ? "live" : "not live: the service does not answer");
+    if (word.textContent !== words) word.textContent = words; // which a screen reader reads out
   };
   show(true);
-  const reloads = document.getElementById("reloads"); // true only where scripts run
-  if (reloads) reloads.hidden = false;
   let paused = false;
   if (button) {
     button.hidden = false;
@@ -101,42 +119,98 @@ async function follow(list) {
     });
   }
   const change = (target, name) => new Promise((done) => target.addEventListener(name, done, { once: true }));
-  let last = list.dataset.last;
+  const sleep = (time) => new Promise((later) => setTimeout(later, time));
   for (;;) {
     if (paused) { await change(button, "click"); continue; }
     if (document.hidden) { await change(document, "visibilitychange"); continue; }
     try {
-      const address = new URL(list.dataset.url, location);
-      address.searchParams.set("after", last);
-      const answer = await fetch(address, { headers: { "X-Requested-With": "page" } });
-      if (answer.status === 401) { show(false); return; }
-      if (!answer.ok) throw new Error(answer.status);
-      const text = await answer.text();
+      const event = await get(`${url}?after=${last}`);
+      const begin = Date.now();
+      const page = await get(location.href);
+      if (event.status === 401 || page.redirected) { show(false, "not live: log in again"); return; }
+      if (page.status === 404) { show(false, "not live: this is gone"); return; }
+      if (!event.ok || !page.ok) throw new Error(page.status);
+      const text = await page.text();
       if (paused) continue; // the same events are asked for again
-      const now = answer.headers.get("Stateroom-Last");
+      putIn(new DOMParser().parseFromString(text, "text/html"));
       show(true);
-      if (now !== last && "reload" in list.dataset) { location.reload(); return; }
-      if (now !== last) putIn(list, text);
+      const now = event.headers.get("Stateroom-Last");
+      if (now !== last) for (const picture of document.querySelectorAll("main object")) redraw(picture);
       last = now;
+      await sleep(500 + 4 * (Date.now() - begin)); // however much happens, at most a fifth of the time
     } catch {
       show(false);
-      await new Promise((later) => setTimeout(later, 3000));
+      await sleep(3000);
     }
   }
 }
 
-const MOST_ROWS = 1000; // of a list that grows
+function get(url) {
+  return fetch(url, { headers: { "X-Requested-With": "page" } });
+}
 
-function putIn(list, text) {
-  const before = new Set(Array.from(list.querySelectorAll("[data-seq]"), (item) => item.dataset.seq));
-  const part = document.createElement("template");
-  part.innerHTML = text;
-  if ("add" in list.dataset) list.prepend(part.content);
-  else list.replaceChildren(part.content);
-  for (const item of list.querySelectorAll("[data-seq]")) {
-    item.classList.toggle("new", !before.has(item.dataset.seq));
+function putIn(page) {
+  if (canCopy) for (const button of page.querySelectorAll("button[data-copy]")) button.hidden = false;
+  for (const part of ["header.top", "main"]) put(document.querySelector(part), page.querySelector(part));
+}
+
+// Makes a node like a fresh one of the same name; what a person has typed, opened or may still need stays.
+function put(old, fresh) {
+  if (old.isEqualNode(fresh) || isKept(old)) return;
+  if (!(old instanceof Element)) { old.data = fresh.data; return; }
+  for (const { name } of [...old.attributes]) {
+    if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
   }
-  while (list.children.length > MOST_ROWS) list.lastElementChild.remove();
-  const none = document.getElementById("none");
-  if (none && list.children.length) none.remove();
+  for (const { name, value } of fresh.attributes) {
+    if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  let next = old.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    const match = find(next, child);
+    if (!match) {
+      if (child.dataset?.seq) child.classList.add("new");
+      old.insertBefore(child, next);
+      continue;
+    }
+    next = removeUntil(next, match).nextSibling;
+    put(match, child);
+  }
+  removeUntil(next, null);
+}
+
+// The node from this one on that shows the same as a fresh one.
+function find(node, fresh) {
+  const sign = (each) => each.nodeName + (each.dataset?.seq || each.id || each.getAttribute?.("aria-labelledby") || "");
+  if (!(fresh instanceof Element)) return node?.nodeName === fresh.nodeName ? node : null;
+  while (node && sign(node) !== sign(fresh)) node = node.nextSibling;
+  return node;
+}
+
+function removeUntil(node, end) {
+  while (node !== end) {
+    const next = node.nextSibling;
+    if (!isKept(node)) node.remove();
+    node = next;
+  }
+  return end;
+}
+
+function isKept(node) {
+  if (!(node instanceof Element)) return false;
+  return node.matches("[data-kept], object, details[open] form") || (node.matches("form") && isTouched(node));
+}
+
+function isTouched(form) {
+  const fields = Array.from(form.elements);
+  return fields.includes(document.activeElement) || fields.some((each) => (
+    each.options ? Array.from(each.options).some((option) => option.selected !== option.defaultSelected)
+      : each.checked !== each.defaultChecked || each.value !== (each.defaultValue ?? each.value)));
+}
+
+// A picture that is an object of its own is loaded behind the old one, which keeps its place and what is scrolled.
+function redraw(old) {
+  const fresh = old.cloneNode();
+  fresh.classList.add("behind");
+  fresh.addEventListener("load", () => { old.remove(); fresh.classList.remove("behind"); }, { once: true });
+  old.after(fresh);
 }
