@@ -587,7 +587,12 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
 
 
 def take_stop(
-    namespace: Namespace, ti_id: str, end_date: str, hostname: str | None, pid: int | None
+    namespace: Namespace,
+    ti_id: str,
+    end_date: str,
+    hostname: str | None,
+    pid: int | None,
+    writer: Writer,
 ) -> None:
     """Take a worker's report that it has ended its task, as it was told; one that was to restart
     has its next attempt then. That of a former attempt changes nothing.
@@ -612,7 +617,6 @@ def take_stop(
         if row["state"] in _OVER:
             return
         update_attempt(db, row["ti_pk"], {"end_date": end_date})
-        writer = replace(CONTROL, ti_id=ti_id)
         note = "restarting → none: its worker has ended"
         event = Event("state", writer, row["scope_id"], status=204, note=note)
         seq = namespace.journal.write(db, event)

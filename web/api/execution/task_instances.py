@@ -100,6 +100,7 @@ def ti_update_state(task_instance_id: str) -> Any:
             to_text(update["end_date"]),
             update.get("hostname"),
             update.get("pid"),
+            g.writer,
         )
         return NO_CONTENT
     changed = task_instances.set_state(
