@@ -57,6 +57,7 @@ StateError
 │   └── BackendBusy          all of the backend's threads are taken, perhaps by calls that hang
 ├── ServiceError           a service answered with an error that has no class of its own here
 ├── Unreachable            no service answers at the address
+├── PeerError              the Airflow or Stateroom to exchange state with cannot be used so
 ├── NotInTime              a key did not get the expected value in time
 ├── SettingError           a setting with an invalid value
 └── StoreError             the database file; each has an exit status of its own
@@ -793,6 +794,13 @@ class Unreachable(StateError):
     """Nothing listens at the address, or it does not answer in time."""
 
     reason = "unreachable"
+
+
+class PeerError(StateError):
+    """The Airflow or Stateroom with which state is exchanged cannot be used so."""
+
+    reason = "peer"
+    exit_status = 10
 
 
 class NotInTime(StateError, AssertionError):

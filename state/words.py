@@ -43,6 +43,19 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
     return f"did you mean {' or '.join(map(repr, similar))}?"
 
 
+def near(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: those that are alike, or the first ones."""
+    names = sorted(known)
+    if question := did_you_mean(name, names):
+        return f"; {question}"
+    if not names:
+        return "; there are none"
+    listed = ", ".join(map(repr, names[:3]))
+    if len(names) > 3:
+        listed += f" and {len(names) - 3} more"
+    return f"; there is {listed}"
+
+
 def duration(seconds: float) -> str:
     """A duration in words, rounded and without its sign: "29 days", "1 hour 30 minutes", "less than
     a second".

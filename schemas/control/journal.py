@@ -6,11 +6,11 @@ from marshmallow import Schema, fields, validate
 
 from state.model.events import OPS
 
-from ..base import Parameters
-from ..fields.airflow import Integer, Text, Truth, UtcDateTime, Uuid4
-from ..fields.control import Seconds
+from ..base import Control, Parameters
+from ..fields.airflow import AnyJson, Integer, Text, Truth, UtcDateTime, Uuid4
+from ..fields.control import Seconds, Span, Whole, Word
 
-MOST = 1000  # events in one response
+MOST = 1000  # events in one response, and in one body
 
 
 class ScopeQuery(Parameters):
@@ -29,6 +29,7 @@ class JournalQuery(ScopeQuery):
     At most ``limit`` events: the first ones, or with ``newest`` the last ones; always in order.
     With ``fitting``, coordinates of task instances may be left out, and ``run_id`` may be a part
     of one, or ``latest`` is given, as in ``/_stateroom/tasks``.
+    With ``as_written`` the notes leave out which calls probably were retries.
     """
 
     map_index = Integer(least=-1)
@@ -43,6 +44,7 @@ class JournalQuery(ScopeQuery):
     api = Text()
     key = Text()
     ti_id = Text()
+    as_written = Truth(load_default=False)
 
 
 class Actor(Schema):
@@ -83,6 +85,65 @@ class Events(Schema):
     events = fields.List(fields.Nested(Event), required=True)
     oldest = fields.Int(required=True)
     last = fields.Int(required=True)
+
+
+class WrittenActor(Control):
+    """The actor of an event of another journal."""
+
+    kind = Word(required=True)
+    ti_id = Word(allow_none=True)
+
+
+class WrittenScope(Control):
+    """A task instance by its coordinates, or an asset by its name."""
+
+    dag_id = Word()
+    run_id = Word()
+    task_id = Word()
+    map_index = Whole(least=-1)
+    asset = Word()
+
+
+class WrittenEvent(Control):
+    """An event of another journal, as that sends it."""
+
+    seq = Whole(least=1, required=True)
+    at = UtcDateTime(required=True)
+    real_at = Span(required=True)
+    actor = fields.Nested(WrittenActor, required=True)
+    api = Word(required=True)
+    op = Word(required=True, validate=validate.OneOf(OPS))
+    scope = fields.Nested(WrittenScope, allow_none=True, load_default=None)
+    key = Word(allow_none=True)
+    status = Whole(least=0, allow_none=True)
+    value = AnyJson()
+    kind = Word(allow_none=True)
+    expires_at = UtcDateTime(allow_none=True)
+    expires_by = Word(allow_none=True)
+    parent = Whole(least=0, allow_none=True)
+    saw = Whole(least=0, allow_none=True)
+    note = Word(allow_none=True)
+    delay = Span(allow_none=True)
+    outcome = Word(allow_none=True)
+    state = Word(allow_none=True)
+
+
+class EventsToAdd(Control):
+    """Events of another journal, in order, and the numbers that earlier ones have here, by those
+    that they have there.
+    """
+
+    events = fields.List(
+        fields.Nested(WrittenEvent), required=True, validate=validate.Length(max=MOST)
+    )
+    numbers = fields.Dict(keys=fields.Int(), values=Whole(least=1), load_default=dict)
+
+
+class EventsAdded(Schema):
+    """How many events were added, and the numbers that all of them have here."""
+
+    added = fields.Int(required=True)
+    numbers = fields.Dict(keys=fields.Str(), values=fields.Int(), required=True)
 
 
 class HistoryQuery(ScopeQuery):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from ..base import Parameters
-from ..fields.airflow import Integer, UtcDateTime
+from ..fields.airflow import Integer, Text, UtcDateTime
 
 
 class Pagination(Parameters):
@@ -16,8 +16,12 @@ class Pagination(Parameters):
 
 
 class DatedPagination(Pagination):
-    """A page of a list; what it shows may be limited by two moments of the dag runs."""
+    """A page of a list; what it shows may be limited by two moments of the dag runs, and by how
+    the ids of their Dags and their own begin.
+    """
 
+    dag_id_prefix_pattern = Text()
+    run_id_prefix_pattern = Text()
     run_after_gte = UtcDateTime()
     run_after_gt = UtcDateTime()
     run_after_lte = UtcDateTime()

@@ -108,6 +108,7 @@ class TaskInstancesQuery(DatedPagination):
 
     class Meta:
         fields = (
+            *("dag_id_prefix_pattern", "run_id_prefix_pattern"),
             *("task_id", "run_after_gte", "run_after_gt", "run_after_lte", "run_after_lt"),
             *("logical_date_gte", "logical_date_gt", "logical_date_lte", "logical_date_lt"),
             *("state", "limit", "offset", "order_by"),

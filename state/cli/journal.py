@@ -18,6 +18,7 @@ from ..model.events import OPS
 from ..model.scopes import AssetScope, label, scope_document, scope_from
 from ..signals import handle
 from ..terminal import printable
+from ..words import near
 from .shared.connection import as_json, connected
 from .shared.numbers import Choice, Moment
 from .shared.scope_options import (
@@ -25,7 +26,6 @@ from .shared.scope_options import (
     asset_id_of,
     check_one_way,
     key_not_found,
-    near,
     scope_if_any,
     scope_of,
     scoped,

@@ -38,6 +38,7 @@ from .nouns.tasks import assets, tasks
 from .run import run_task
 from .shared.connection import OPTIONS, running, show
 from .shared.numbers import DAY, Number
+from .transfer import pull, push
 
 # exit statuses; 3 to 8 and 12 are those of a database that cannot be opened (state/errors.py)
 NOT_FOUND = 1
@@ -220,7 +221,7 @@ for _command in (*entries.COMMANDS, *fixtures.COMMANDS):
     cli.add_command(_command)
 for _command in (check, completion, demo, execute, make_token, ready, serve):
     cli.add_command(_command)
-for _command in (clock, explain, history, journal, run_task):
+for _command in (clock, explain, history, journal, pull, push, run_task):
     cli.add_command(_command)
 for _command in (assets, faults, namespaces, orphans, references, snapshots, tasks):
     cli.add_command(_command)

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.exceptions import ProtocolError
+from urllib3.util import Retry
 
 from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
 from ..forks import close_in_children
@@ -32,11 +33,24 @@ class Session(requests.Session):
     """A connection pool of this process: in a forked child it is empty.
 
     Two processes that share a connection would get each other's responses.
+
+    :param connections: most that are kept open.
+    :param is_remote: whether the service may be behind the proxy of the environment, or have a
+        certificate that the environment names; no local service is.
+    :param again: how often a GET or PUT is sent again whose connection was closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, connections: int = DEFAULT_POOLSIZE, is_remote: bool = False, again: int = 0
+    ) -> None:
         super().__init__()
-        self.trust_env = False  # no proxy and no .netrc for a local service
+        self.trust_env = is_remote
+        self.auth = _unchanged  # a .netrc would replace the token
+        retries = Retry(0, read=False)  # the default of requests
+        if again:
+            retries = Retry(again, connect=0, redirect=0, status=0, allowed_methods=("GET", "PUT"))
+        for prefix in list(self.adapters):
+            self.mount(prefix, HTTPAdapter(pool_maxsize=connections, max_retries=retries))
         close_in_children(self)
 
     def close_in_child(self) -> None:
@@ -283,6 +297,10 @@ def _connection_error(url: str, error: requests.RequestException) -> str:
     if error.args and isinstance(error.args[0], ProtocolError):
         return f"{url} closed the connection without a response; is it still running?"
     return f"service unreachable at {url} ({type(error).__name__}); is it running?"
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _authorization(token: str | None) -> dict[str, str]:

@@ -453,3 +453,86 @@ def test_the_last_events_are_in_their_order_too(world, journal):
         world.put(TASK_KEY, json={"value": value})
     assert [event["value"] for event in journal("limit=2&newest=1")] == [2, 3]
     assert [event["value"] for event in journal("limit=2")] == [1, 2]
+
+
+# ---------------------------------------------------------------- events of another journal
+
+
+def another(**members):
+    """An event of another journal."""
+    event = {
+        "seq": 7,
+        "at": "2026-01-01T00:00:00Z",
+        "real_at": 1_767_225_600.5,
+        "actor": {"kind": "api"},
+        "api": "core",
+        "op": "set",
+        "scope": {**EXTRACT, "map_index": -1},
+        "key": "job_id",
+        "status": 204,
+        "value": "job-1",
+        "kind": "value",
+    }
+    return {**event, **members}
+
+
+def add(client, *events, **members):
+    return client.post("/_stateroom/journal", json={"events": events, **members})
+
+
+def test_events_of_another_journal_get_numbers_of_this_one(journal, world):
+    read = another(seq=9, op="get", real_at=1_767_225_601.0, saw=7, parent=3)
+    answer = add(world, another(), read, numbers={"3": 1})
+    assert answer.status_code == 200, answer.text
+    assert answer.json["added"] == 2
+    first, second = journal()[-2:]
+    assert answer.json["numbers"] == {"7": first["seq"], "9": second["seq"]}
+    assert first["value"] == "job-1"
+    assert first["at"] == "2026-01-01T00:00:00Z"
+    assert second["saw"] == first["seq"]
+    assert second["parent"] == 1
+
+
+def test_an_event_that_was_added_is_not_added_again(journal, world):
+    numbers = add(world, another()).json["numbers"]
+    again = add(world, another(seq=70)).json
+    assert again == {"added": 0, "numbers": {"70": numbers["7"]}}
+
+
+def test_an_event_of_an_unknown_scope_has_its_scope(journal, world):
+    for scope in ({**EXTRACT, "task_id": "gone", "map_index": 3}, {"asset": "gone"}):
+        add(world, another(scope=scope))
+        assert journal()[-1]["scope"] == scope
+
+
+@pytest.mark.parametrize(
+    ("events", "where"),
+    [
+        ([another(op="nothing")], "events[0].op"),
+        ([another(), another(scope={"dag_id": "etl"})], "events[1].scope"),
+        ([another(scope={**EXTRACT, "asset": "orders"})], "events[0].scope"),
+        ([another(seq=2**63)], "events[0].seq"),
+        ([another()] * 1001, "events"),
+    ],
+)
+def test_an_event_that_cannot_be_is_refused(events, where, world):
+    answer = add(world, *events)
+    assert answer.status_code == 422
+    assert answer.json["detail"]["where"] == where
+
+
+def test_no_event_is_added_where_no_journal_is_kept(start):
+    client = start(journal_limit="0").test_client()
+    assert add(client, another()).json == {"added": 0, "numbers": {}}
+
+
+def test_notes_on_retries_can_be_left_out(world):
+    world.post("/_stateroom/faults", json={"op": "get", "times": 1, "status": 503})
+    for _ in range(2):
+        world.get(TASK_KEY)
+    notes = [
+        [event["note"] or "" for event in world.get(f"/_stateroom/journal?{query}").json["events"]]
+        for query in ("newest=1&limit=1", "newest=1&limit=1&as_written=1")
+    ]
+    assert "probably a retry" in notes[0][0]
+    assert notes[1] == [""]

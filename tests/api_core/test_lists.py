@@ -32,6 +32,33 @@ def task_ids(client, query="", url=TASKS):
 @pytest.mark.parametrize(
     ("query", "listed"),
     [
+        ("run_id_prefix_pattern=scheduled__2026-01-3", [FIRST, SECOND]),
+        ("run_id_prefix_pattern=scheduled__2026-01-31|manual__und", [SECOND, UNDATED]),
+        ("run_id_prefix_pattern=__2026", []),
+        ("dag_id_prefix_pattern=sho&run_id_prefix_pattern=manual__2", [MANUAL]),
+        ("dag_id_prefix_pattern=hop", []),
+    ],
+)
+def test_runs_are_listed_by_how_their_ids_begin(query, listed, shop):
+    assert run_ids(shop, query, f"{DAGS}/~/dagRuns") == listed
+
+
+@pytest.mark.parametrize(
+    ("query", "runs"),
+    [
+        ("run_id_prefix_pattern=scheduled", {FIRST}),
+        ("run_id_prefix_pattern=scheduled|manual__und", {FIRST, UNDATED}),
+        ("dag_id_prefix_pattern=hop", set()),
+    ],
+)
+def test_tasks_are_listed_by_how_the_ids_of_runs_begin(query, runs, shop):
+    answer = shop.get(f"{DAGS}/~/dagRuns/~/taskInstances?{query}")
+    assert set(names(answer, "task_instances", "dag_run_id")) == runs
+
+
+@pytest.mark.parametrize(
+    ("query", "listed"),
+    [
         ("", ["bare", "paused", "shop"]),
         ("order_by=-dag_id", ["shop", "paused", "bare"]),
         ("limit=1&offset=1", ["paused"]),

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from benchmarks import compare, faults, large, own_time, page, plugin, tasks
+from benchmarks import compare, faults, large, own_time, page, plugin, tasks, transfer
 from benchmarks.growth import fill, spread
 from benchmarks.support import servers
 from benchmarks.support.load import Request, run
@@ -81,6 +81,12 @@ def test_long_calls_are_measured_beside_short_ones(tmp_path):
 
 def test_the_plugins_cost_is_measured_with_and_without_its_use():
     assert list(plugin.measure(1)) == ["not used", "100 tests, memory", "100 tests, server"]
+
+
+def test_each_way_to_pull_is_measured(tmp_path):
+    times = transfer.measure(str(tmp_path), 120)
+    assert list(times) == ["Core API", "Core API, again", "copy", "copy, again"]
+    assert min(times.values()) > 0
 
 
 @pytest.mark.airflow

@@ -34,7 +34,7 @@ LAYERS = (
     ("schemas.fields",),
     ("state.__main__",),
     ("state.cli",),
-    ("state.demo",),
+    ("state.demo", "state.transfer"),
     ("state.testing",),
     ("state.airflow", "state.conformance"),
     ("state.gateway", "state.client"),

@@ -26,7 +26,7 @@ def assets_where(query: dict[str, Any]) -> Condition:
     return f"{''.join(texts)}{text}", (*parameters, *values)
 
 
-def patterns(query: dict[str, Any], columns: Mapping[str, str]) -> Condition:
+def patterns(query: Mapping[str, Any], columns: Mapping[str, str]) -> Condition:
     """The condition of a query's patterns.
 
     :param columns: by the names that the parameters begin with.

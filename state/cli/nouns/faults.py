@@ -10,12 +10,11 @@ import click
 from ...errors import NotFound
 from ...model.faults import BACKEND, LONGEST, MOMENTS, OPS, Fault
 from ...model.scopes import SCOPE_MEMBERS
-from ...words import count
+from ...words import count, near
 from ..shared.connection import as_json, connected, show
 from ..shared.destroying import tell
 from ..shared.noun import Noun
 from ..shared.numbers import Choice, Number
-from ..shared.scope_options import near
 
 _PATH = "/_stateroom/faults"
 

@@ -12,11 +12,10 @@ from ...errors import NotFound
 from ...model.clock import second
 from ...model.names import check_name
 from ...model.scopes import StoreScope, scope_from
-from ...words import count
+from ...words import count, near
 from ..shared.connection import as_json, connected
 from ..shared.destroying import SNAPSHOTS, asks, confirm, snapshot_before, tell
 from ..shared.noun import Noun
-from ..shared.scope_options import near
 
 if TYPE_CHECKING:
     from ...client.http import StateroomClient

@@ -18,7 +18,7 @@ from ...model.scopes import (
     task_scope_from,
 )
 from ...terminal import printable
-from ...words import count, did_you_mean
+from ...words import count, near
 from .connection import pages
 
 if TYPE_CHECKING:
@@ -186,15 +186,3 @@ def asset_id_of(client: StateroomClient, name: str) -> int:
             return int(asset["id"])
     names = [asset["name"] for asset in pages(client, "/api/v2/assets", "assets")]
     raise NotFound(f"no asset {name!r}{near(name, names)}")
-
-
-def near(name: str, names: list[str]) -> str:
-    """The end of a sentence about an unknown name: those that are alike, or the first ones."""
-    if question := did_you_mean(name, names):
-        return f"; {question}"
-    if not names:
-        return "; there are none"
-    listed = ", ".join(map(repr, sorted(names)[:3]))
-    if len(names) > 3:
-        listed += f" and {len(names) - 3} more"
-    return f"; there is {listed}"

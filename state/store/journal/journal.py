@@ -91,6 +91,13 @@ class Journal:
         """Write an event in the caller's transaction; returns its number."""
         return self._log.write(db, self._row(event))
 
+    def add(self, db: sqlite3.Connection, row: Row) -> int:
+        """Write an event of another journal in the caller's transaction; returns its number here.
+
+        :param row: the columns of an event from ``at`` on.
+        """
+        return self._log.write(db, (self._ns, *row))
+
     def answered(self, db: sqlite3.Connection, seq: int, status: int) -> None:
         """Change the status of an event of the caller's transaction, to that of the answer."""
         db.execute("UPDATE journal SET status = ? WHERE seq = ?", (status, seq))
@@ -168,6 +175,7 @@ class Journal:
         scope: StoreScope | None = None,
         scope_ids: Callable[[], list[int]] | None = None,
         newest: bool = False,
+        as_written: bool = False,
         **equal: Any,
     ) -> list[dict[str, Any]]:
         """The events after a number, in order.
@@ -175,6 +183,7 @@ class Journal:
         :param limit: most events; -1 for all.
         :param scope_ids: the rows of the scopes of which they are, instead of one scope.
         :param newest: return the last ones instead of the first.
+        :param as_written: do not add to the notes which calls probably were retries.
         :param equal: required values of columns: ``op``, ``api``, ``key``, ``ti_id``,
             ``parent``, ``status``.
         """
@@ -193,7 +202,8 @@ class Journal:
             events = [document(row) for row in rows(db, sql, (*parameters, limit))]
             if newest:
                 events.reverse()
-            retries.mark(db, self._ns, events)
+            if not as_written:
+                retries.mark(db, self._ns, events)
         return events
 
     def wait(

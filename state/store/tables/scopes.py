@@ -7,11 +7,13 @@ import sqlite3
 from ...errors import AmbiguousTaskInstance, InvalidRegion, TaskInstanceNotFound
 from ...model.scopes import (
     NO_REGION,
+    SCOPE_MEMBERS,
     AssetScope,
     StoreScope,
     TaskScope,
     asset_column,
     in_region,
+    scope_document,
     scope_from,
     task_scope_from,
 )
@@ -172,6 +174,24 @@ def put_asset_scope(
             RETURNING scope_id""",
             (*former, asset_pk),
         ).fetchone()
+    return int(row[0])
+
+
+def former_scope(db: sqlite3.Connection, ns: int, scope: StoreScope) -> int:
+    """The row of a scope that is not here, for the events of one that another namespace had; a task
+    instance that is created later takes it over.
+    """
+    db.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'scopes'")
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'scopes'").fetchone()
+    if row is None:  # there was no scope yet
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('scopes', 1)")
+        row = (1,)
+    members = {**dict.fromkeys(SCOPE_MEMBERS), **scope_document(scope)}
+    db.execute(
+        """INSERT INTO former_scopes (scope_id, ns, dag_id, run_id, task_id, map_index, asset)
+        VALUES (:scope_id, :ns, :dag_id, :run_id, :task_id, :map_index, :asset)""",
+        {"scope_id": row[0], "ns": ns, **members},
+    )
     return int(row[0])
 
 

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g
 from schemas.control import journal as schemas
 from schemas.fields import datetimes
 from state.model.scopes import COORDINATES, StoreScope, scope_named
+from state.store import carried_events
 from state.store.explain import matches
 from state.store.explain.explain import explain
 from state.store.views import history
@@ -18,7 +19,7 @@ from state.store.views import history
 from ...errors import invalid
 from ...operation import SLOW, Operation
 from ...request.auth import is_open
-from ...request.parsing import query, read
+from ...request.parsing import load, query, read
 from ...responses import is_client_gone, json_answer
 from ...service import setting
 
@@ -27,6 +28,7 @@ _JOURNAL = schemas.JournalQuery()
 _HISTORY = schemas.HistoryQuery()
 _EXPLAIN = schemas.ExplainQuery()
 _PLACE = (*COORDINATES, "map_index", "latest")
+_TO_ADD = schemas.EventsToAdd()
 _FILTERS = ("op", "api", "key", "ti_id", "newest")
 _A_TASK = "name a task instance by dag_id, run_id and task_id (and map_index)"
 
@@ -50,10 +52,22 @@ def list_events() -> Response:
         is_client_gone,
         scope=scope,
         scope_ids=fitting,
+        as_written=parameters["as_written"],
         **{name: parameters[name] for name in _FILTERS if name in parameters},
     )
     oldest, last = g.namespace.journal.bounds()
     return json_answer({"events": events, "oldest": oldest, "last": last})
+
+
+@bp.post("/journal")
+@Operation((200, schemas.EventsAdded), body=schemas.EventsToAdd, lane=SLOW)
+def add_events() -> Response:
+    """Add events of another Stateroom's journal, with their moments, after those that are here;
+    those that were added before are left out.
+    """
+    document, _ = load(_TO_ADD, g.body, strict=False)
+    added, numbers = carried_events.add(g.namespace, document["events"], document["numbers"])
+    return json_answer({"added": added, "numbers": numbers})
 
 
 @bp.get("/history")

@@ -23,6 +23,8 @@ _TYPES = (
     "asset_materialization",
 )
 _COLUMNS = {
+    "dag_id": "r.dag_id",
+    "run_id": "r.run_id",
     "run_after": "r.run_after",
     "logical_date": "r.logical_date",
     "run_type": "r.run_type",
@@ -43,10 +45,9 @@ _SORTABLE = {
 _OTHERS = """partition_date_gte partition_date_lte cursor start_date_gte start_date_gt
     start_date_lte start_date_lt end_date_gte end_date_gt end_date_lte end_date_lt duration_gte
     duration_gt duration_lte duration_lt updated_at_gte updated_at_gt updated_at_lte updated_at_lt
-    conf_contains dag_version bundle_version run_id_pattern run_id_prefix_pattern
-    triggering_user_name_pattern triggering_user_name_prefix_pattern dag_id_pattern
-    dag_id_prefix_pattern partition_key_pattern partition_key_prefix_pattern
-    consuming_asset_pattern"""
+    conf_contains dag_version bundle_version run_id_pattern triggering_user_name_pattern
+    triggering_user_name_prefix_pattern dag_id_pattern partition_key_pattern
+    partition_key_prefix_pattern consuming_asset_pattern"""
 
 
 @bp.get("/dags/<dag_id>/dagRuns")

@@ -14,6 +14,7 @@ from state.model.clock import to_text
 
 from ...errors import NotEmulated, Refused
 from ...request.parsing import queries
+from ..asset_filters import patterns
 
 _BOUNDS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 NO_CURSORS = {"total_entries_limit": None, "next_cursor": None, "previous_cursor": None}
@@ -37,10 +38,12 @@ def refuse_others(schema: Schema, names: str, path: str) -> None:
 
 def where(parameters: Mapping[str, Any], columns: Columns) -> Condition:
     """The condition of a query's filters: of a list any value fits; a range has its bound at the
-    end of its name, such as ``run_after_gte``.
+    end of its name, such as ``run_after_gte``, and a beginning ``_prefix_pattern``.
     """
-    sql = ""
-    bound: dict[str, Any] = {}
+    sql, terms = patterns(parameters, columns)
+    bound: dict[str, Any] = {f"term_{number}": term for number, term in enumerate(terms)}
+    for name in bound:
+        sql = sql.replace("?", f":{name}", 1)
     for name, value in parameters.items():
         column, _, suffix = name.rpartition("_")
         if name in columns and isinstance(value, list):

@@ -35,6 +35,8 @@ _NUMBER = schemas.TryPath()
 _MAPPED_NUMBER = schemas.MappedTryPath()
 _TRY = {"type": "object"}
 _COLUMNS = {
+    "dag_id": "r.dag_id",
+    "run_id": "r.run_id",
     "task_id": "s.task_id",
     "run_after": "r.run_after",
     "logical_date": "r.logical_date",
@@ -60,11 +62,10 @@ _SORTABLE = {
 _UNKNOWN = """cursor start_date_gte start_date_gt start_date_lte start_date_lt end_date_gte
     end_date_gt end_date_lte end_date_lt updated_at_gte updated_at_gt updated_at_lte updated_at_lt
     duration_gte duration_gt duration_lte duration_lt task_display_name_pattern
-    task_display_name_prefix_pattern task_group_id dag_id_pattern dag_id_prefix_pattern
-    run_id_pattern run_id_prefix_pattern pool pool_name_pattern pool_name_prefix_pattern queue
-    queue_name_pattern queue_name_prefix_pattern executor version_number try_number operator
-    operator_name_pattern operator_name_prefix_pattern map_index rendered_map_index_pattern
-    rendered_map_index_prefix_pattern"""
+    task_display_name_prefix_pattern task_group_id dag_id_pattern run_id_pattern pool
+    pool_name_pattern pool_name_prefix_pattern queue queue_name_pattern queue_name_prefix_pattern
+    executor version_number try_number operator operator_name_pattern operator_name_prefix_pattern
+    map_index rendered_map_index_pattern rendered_map_index_prefix_pattern"""
 _MAP_INDEX = schemas.MapIndexPath()
 _REGIONAL_MAP_INDEX = schemas.RegionalMapIndexPath()
 _REGIONAL_TRIES = schemas.RegionalTriesQuery()
