@@ -34,7 +34,7 @@ def check_version() -> None:
     :raises MethodNotAllowed: if it has the path with other methods.
     """
     environ = request.environ
-    newest = rules().execution_api
+    newest = _newest()
     text: str = environ.get("HTTP_AIRFLOW_API_VERSION", newest)
     if text == newest:
         return
@@ -55,15 +55,21 @@ def _check_route(text: str) -> None:
     raise NotFound()
 
 
+def _newest() -> str:
+    """The newest version of the API in the Airflow that is emulated."""
+    version: str = g.service.store.rules.execution_api
+    return version
+
+
 def of_client() -> str:
     """The version of the API that the client speaks, a date as text."""
-    version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", rules().execution_api)
+    version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", _newest())
     return version
 
 
 def spoken() -> str:
     """The version of the API in which the client is answered: its own, or the newest there is."""
-    return min(of_client(), rules().execution_api)
+    return min(of_client(), _newest())
 
 
 def is_admitted_first() -> bool:
