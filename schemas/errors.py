@@ -30,11 +30,12 @@ class HTTPValidationError(Schema):
 
 
 class Reason(Schema):
-    """A reason for programs, and a message for people."""
+    """A reason for programs, and a message for people; with the route, if it is not emulated."""
 
     reason = fields.Str(required=True)
     message = fields.Str(required=True)
     previous_state = fields.Str(allow_none=True)
+    route = fields.Str()
 
 
 class ReasonResponse(Schema):

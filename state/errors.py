@@ -17,13 +17,21 @@ StateError
 │   ├── NamespaceNotFound
 │   └── SnapshotNotFound
 ├── UnmappableLength       a pushed list is too long for a mapped task
+├── LengthOfOtherXCom      only one XCom of a task has a length for mapped tasks
 ├── NamespaceExists        a namespace of this name exists, or cannot be dropped
 ├── InvalidName            an invalid name of a namespace or a snapshot
 ├── InvalidTransition      a task instance that is not running cannot report a state
 │   ├── InvalidStart         a task instance that is not queued cannot start
+│   │   └── RestartingElsewhere  one that restarts is not started by another process
 │   └── NotDeferred          a task instance that waits for no trigger cannot be resumed
 ├── NotRunning             a heartbeat of a task instance that does not run any more
 ├── RunningElsewhere       a heartbeat of another process than the one that runs it
+├── InvalidStop            a worker has ended a task that was not to end
+├── StoppedElsewhere       a worker has ended a task that another process runs
+├── InvalidRegion          the numbers of a dynamic region that do not fit each other
+├── AmbiguousTaskInstance  several task instances have these coordinates
+├── NoLogicalDate          runs before or after one without a logical date are to be cleared
+├── RunningTask            a task instance that runs is not to be cleared
 ├── MissingDag             a list of task instances names a run and no Dag
 ├── MissingParameter       a query names neither an asset's name nor its uri
 ├── InvalidPartitionKey    the partition key of an outlet's event is blank or too long
@@ -75,10 +83,12 @@ class StateError(Exception):
 
     :ivar details: members of the Execution API's answer beside ``reason`` and ``message``.
     :ivar is_plain: whether the Execution API answers with the message alone.
+    :ivar is_bare: whether it answers without the message, as Airflow does.
     """
 
     reason = "error"
     is_plain = False
+    is_bare = False
     details: Mapping[str, object] = {}
 
 
@@ -112,6 +122,18 @@ class KeyNotFound(NotFound):
 
 class TaskInstanceNotFound(NotFound):
     """No task instance has this id or these coordinates; the messages are Airflow's."""
+
+    @classmethod
+    def bare(cls) -> TaskInstanceNotFound:
+        """The answer of Airflow 3.4 to a worker that has ended its task."""
+        error = cls("Task Instance not found")
+        error.is_bare = True
+        return error
+
+    @classmethod
+    def of_xcom(cls, run_id: str, task_id: str) -> TaskInstanceNotFound:
+        """The message of Airflow 3.4 to a worker that pushes an XCom."""
+        return cls(f"Task Instance {task_id!r} not found in {run_id!r}")
 
     @classmethod
     def by_id(cls, ti_id: str) -> TaskInstanceNotFound:
@@ -168,6 +190,13 @@ class TaskInstanceArchived(TaskInstanceNotFound):
             "Task Instance not found, it may have been moved to the Task Instance History table"
         )
 
+    @classmethod
+    def on_admission(cls) -> TaskInstanceArchived:
+        """The message of Airflow 3.4, which looks for the attempt before it reads the call."""
+        error = cls()
+        error.args = ("Task Instance not found in the working set; its attempt has been archived",)
+        return error
+
 
 class AssetNotFound(NotFound):
     """No such asset, or none that is active; the messages are Airflow's."""
@@ -216,6 +245,13 @@ class DagRunNotFound(NotFound):
         error = cls(dag_id, run_id)
         place = f"with dag_id: `{dag_id}` and run_id: `{run_id}`"
         error.args = (f"{article}DagRun {place} was not found",)
+        return error
+
+    @classmethod
+    def to_clear(cls, dag_id: str, run_id: str) -> DagRunNotFound:
+        """The message of the Core API's route that clears task instances."""
+        error = cls(dag_id, run_id)
+        error.args = (f"Dag Run id {run_id} not found in dag {dag_id}",)
         return error
 
     @classmethod
@@ -282,6 +318,15 @@ class UnmappableLength(StateError):
 
     def __init__(self) -> None:
         super().__init__("pushed value is too large to map as a downstream's dependency")
+
+
+class LengthOfOtherXCom(StateError):
+    """Only one XCom of a task has a length for mapped tasks; the message is Airflow's."""
+
+    reason = "invalid_mapped_length_key"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"mapped_length is only valid for the {key!r} key.")
 
 
 class NamespaceDropped(NotFound):
@@ -359,6 +404,33 @@ class InvalidStart(InvalidTransition):
     message = "TI was not in a state where it could be marked as running"
 
 
+class RestartingElsewhere(InvalidStart):
+    """A task instance that restarts is started by another process (409 in Airflow 3.4)."""
+
+    reason = "running_elsewhere"
+    is_bare = True
+
+
+class InvalidStop(StateError):
+    """A worker says that it has ended a task that was not to end (409 in Airflow 3.4)."""
+
+    reason = "invalid_state"
+    is_bare = True
+
+    def __init__(self, state: str | None) -> None:
+        super().__init__(f"the task instance was not told to end, its state is {state}")
+
+
+class StoppedElsewhere(StateError):
+    """A worker says that it has ended a task that another process runs (409 in Airflow 3.4)."""
+
+    reason = "running_elsewhere"
+    is_bare = True
+
+    def __init__(self) -> None:
+        super().__init__("the task instance runs elsewhere")
+
+
 class NotDeferred(InvalidTransition):
     """A task instance that is not deferred is resumed."""
 
@@ -387,6 +459,45 @@ class RunningElsewhere(StateError):
     def __init__(self, hostname: str, pid: int | None) -> None:
         super().__init__("TI is already running elsewhere")
         self.details = {"current_hostname": hostname, "current_pid": pid}
+
+
+class InvalidRegion(StateError):
+    """The numbers of a task instance in a dynamic region do not fit each other (400 in Airflow)."""
+
+    reason = "invalid_region"
+
+
+class AmbiguousTaskInstance(StateError):
+    """Several task instances in a dynamic region have these coordinates (409 in Airflow)."""
+
+    reason = "ambiguous_task_instance"
+
+    def __init__(self, place: str, map_index: int) -> None:
+        super().__init__(f"Multiple live producers for {place} index {map_index}")
+
+
+class NoLogicalDate(StateError):
+    """Runs before or after one that has no logical date are to be cleared (400 in Airflow)."""
+
+    reason = "no_logical_date"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cannot use include_past or include_future with no logical_date"
+            "(e.g. manually or asset-triggered)."
+        )
+
+
+class RunningTask(StateError):
+    """A task instance that runs is not to be cleared (409 in Airflow)."""
+
+    reason = "running_task"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "AirflowClearRunningTaskException: Disable 'prevent_running_task' to proceed, or wait "
+            "until the task is not running, queued, or scheduled state."
+        )
 
 
 class MissingDag(StateError):

@@ -29,7 +29,10 @@ def execution_body(error: errors.StateError) -> Any:
     """``{"detail": {"reason", "message"}}`` for what a view raises; the rest as in the Core API."""
     if error.is_plain or isinstance(error, InvalidInput | Refused):
         return core_body(error)
-    return {"detail": {"reason": error.reason, "message": str(error), **error.details}}
+    detail = {"reason": error.reason, "message": str(error), **error.details}
+    if error.is_bare:
+        del detail["message"]
+    return {"detail": detail}
 
 
 def control_body(error: errors.StateError) -> Any:

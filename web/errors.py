@@ -11,9 +11,13 @@ from state import errors
 STATUS: dict[type[errors.StateError], int] = {
     errors.InvalidTransition: 409,
     errors.NotRunning: 409,
+    errors.InvalidStop: 409,
+    errors.StoppedElsewhere: 409,
     errors.RunningElsewhere: 409,
     errors.TaskInstanceArchived: 410,
     errors.RunNotStarted: 409,
+    errors.AmbiguousTaskInstance: 409,
+    errors.RunningTask: 409,
     errors.InvalidPartitionKey: 422,
     errors.BadOutletEvent: 422,
     errors.InvalidRetention: 400,

@@ -11,8 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Blueprint, Flask, current_app, request
+from flask.sansio.blueprints import BlueprintSetupState
 from marshmallow import Schema
+
+from state.model.compat import Rules
+
+from .service import service_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 Query = type[Schema]
@@ -35,6 +40,7 @@ StateOp = Literal[
     "list_asset_events",
     "set_rendered_fields",
     "set_rendered_map_index",
+    "set_run_note",
     "heartbeat",
 ]
 LaneName = Literal["slow", "backend", "waiting", "passed", "learning"]
@@ -56,7 +62,9 @@ class Operation:
     """What a view takes and answers; the view keeps it as its attribute ``operation``.
 
     :param answer: its status, and the schema of its body, a bare JSON schema, or None for no body.
+    :param regional: its query where task instances may lie in regions.
     :param body: a schema, or several of which one has to fit.
+    :param newer: a version of the Execution API, and its body from that on.
     :param preferred: the schema of the body, with status 200, that a client gets which prefers one
         by ``Prefer: return=representation``, if the headers have too little room.
     :param also: further statuses of its own.
@@ -74,11 +82,14 @@ class Operation:
         write) or ``asset`` (viewers read, ops write).
     :param lane: which threads answer it; None for those of the short calls.
     :param waits: the query parameter with which it waits on purpose.
+    :param knows_attempts: whether it tells itself that the caller's attempt is a former one.
     """
 
     answer: tuple[int, type[Schema] | dict[str, Any] | None]
     query: Query | None = None
+    regional: Query | None = None
     body: Body | None = None
+    newer: tuple[str, Body] | None = None
     preferred: type[Schema] | None = None
     also: tuple[int, ...] = ()
     errors: Mapping[int, tuple[type[Schema], ...]] | None = None
@@ -93,6 +104,7 @@ class Operation:
     entity: Literal["task", "asset"] | None = None
     lane: LaneName | None = None
     waits: str | None = None
+    knows_attempts: bool = False
 
     def __call__(self, view: View) -> View:
         view.operation = self  # type: ignore[attr-defined]  # a function takes any attribute
@@ -111,6 +123,22 @@ def lane(name: LaneName) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         view.lane = name  # type: ignore[attr-defined]  # a function takes any attribute
+        return view
+
+    return decorate
+
+
+def route_where(
+    bp: Blueprint, rule: Callable[[Rules], bool], path: str, method: str
+) -> Callable[[View], View]:
+    """Route a path to a view only where the Airflow version that is emulated has it."""
+
+    def decorate(view: View) -> View:
+        def add(state: BlueprintSetupState) -> None:
+            if rule(service_of(state.app).store.rules):  # type: ignore[arg-type]  # it is a Flask
+                state.add_url_rule(path, view.__name__, view, methods=[method])
+
+        bp.record(add)
         return view
 
     return decorate

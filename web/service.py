@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Flask, g
 
 from state.gateway.backend import Backend
+from state.model.compat import Rules
 from state.model.names import NAMESPACE_PREFIX
 from state.store.namespace import Namespace
 from state.store.store import Store
@@ -69,6 +70,11 @@ def setting(name: str) -> Any:
     if name in config:
         return config[name]
     return g.service.settings[name]
+
+
+def rules() -> Rules:
+    """The rules of the Airflow version that the service emulates."""
+    return cast(Service, g.service).store.rules
 
 
 def page_size(parameters: dict[str, Any]) -> int:

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from state import jwt_secret
 from state.errors import SettingError
+from state.model.compat import RULES
 
-COMPAT = ("3.3",)
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _UNITS = {"": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -233,9 +233,9 @@ SETTINGS: tuple[Setting, ...] = (
         "compat",
         "STATEROOM_COMPAT",
         "3.3",
-        one_of(*COMPAT),
-        "3.3",
-        "Airflow version to emulate.",
+        one_of(*RULES),
+        " or ".join(RULES),
+        "Airflow version to emulate: 3.3, or 3.4 as of 3.4.0b2.",
         metavar="VERSION",
     ),
     Setting(

@@ -16,6 +16,7 @@ from state.gateway.backend import Backend
 from state.gateway.place import Place
 from state.masking import masked
 from state.model import fixture_files
+from state.model.compat import RULES
 from state.store import fixtures
 from state.store.store import Store
 from state.store.tables.namespaces import DEFAULT
@@ -39,7 +40,12 @@ def build_service(settings: dict[str, Any], environ: Mapping[str, str]) -> Servi
     """
     fixture = _read_fixture(settings["fixture"])
     passwords = _passwords(settings)
-    store = Store(settings["db"], settings["durable"], int(settings["journal_limit"] * 2**20))
+    store = Store(
+        settings["db"],
+        settings["durable"],
+        int(settings["journal_limit"] * 2**20),
+        RULES[settings["compat"]],
+    )
     calls = Calls()
     place = Place(store)
 

@@ -38,12 +38,16 @@ class Config(Control):
 
 
 class Coordinates(Control):
-    """A task instance by its coordinates."""
+    """A task instance by its coordinates; one in a dynamic region with the id of that, and with its
+    index there, which may also stand as ``map_index``.
+    """
 
     dag_id = Word(least=1, required=True)
     run_id = Word(least=1, required=True)
     task_id = Word(least=1, required=True)
     map_index = Whole(least=-1)
+    region_id = Uuid4(allow_none=True)
+    region_index = Whole(least=-1, allow_none=True)
 
 
 class DagRun(Control):
@@ -66,6 +70,18 @@ class DagRun(Control):
     triggered_by = Word(allow_none=True)
     partition_key = Word(allow_none=True)
     clear_number = Whole(least=0)
+
+
+class DynamicRegion(Control):
+    """A dynamic region of a dag run (Airflow 3.4): the expansion of a mapped task, or a loop.
+
+    :cvar node_id: the id of the task, or of the loop.
+    """
+
+    id = Uuid4(required=True)
+    dag_id = Word(least=1, required=True)
+    run_id = Word(least=1, required=True)
+    node_id = Word(least=1, required=True)
 
 
 class Trigger(Control):
@@ -206,13 +222,15 @@ class TaskEntry(Coordinates):
 
 
 class LastUpdatedBy(Control):
-    """The writer of an asset's entry."""
+    """The writer of an asset's entry; a former attempt with its id."""
 
     kind = Word(required=True, validate=validate.OneOf(["task", "watcher", "api"]))
     dag_id = Word(allow_none=True)
     run_id = Word(allow_none=True)
     task_id = Word(allow_none=True)
     map_index = Whole(least=-1, allow_none=True)
+    region_id = Uuid4(allow_none=True)
+    task_instance_id = Uuid4(allow_none=True)
 
 
 class AssetEntry(Control):
@@ -261,6 +279,7 @@ class Fixture(Control):
 
     config = fields.Nested(Config)
     dag_runs = fields.List(fields.Nested(DagRun))
+    dynamic_regions = fields.List(fields.Nested(DynamicRegion))
     former_attempts = fields.List(fields.Nested(FormerAttempt))
     task_instances = fields.List(fields.Nested(TaskInstance))
     assets = fields.List(fields.Nested(Asset))

@@ -34,6 +34,7 @@ class DAGRunResponse(Schema):
     dag_display_name = fields.Str(required=True)
     partition_key = fields.Str(required=True, allow_none=True)
     partition_date = UtcDateTime(required=True, allow_none=True)
+    team_name = fields.Str(allow_none=True)  # in Airflow 3.4
 
 
 class DAGRunCollectionResponse(CursorPage):

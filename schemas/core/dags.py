@@ -62,6 +62,7 @@ class DAGResponse(Schema):
     owners = fields.List(fields.Str(), required=True)
     is_backfillable = fields.Bool(required=True)
     file_token = fields.Str(required=True)
+    scheduling_state = fields.Str()  # in Airflow 3.4
 
 
 class DAGCollectionResponse(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 
 from ..base import Parameters, StrictSchema
-from ..fields.airflow import DEFAULT, ExpiresAt, Integer, JsonValue, Truth, UtcDateTime
+from ..fields.airflow import DEFAULT, ExpiresAt, Integer, JsonValue, Truth, UtcDateTime, Uuid4
 from .lists import Pagination
 
 
@@ -15,6 +15,36 @@ class TaskScopeQuery(Parameters):
     """The map index of a task instance."""
 
     map_index = Integer(least=-1, load_default=-1)
+
+
+class RegionQuery(Parameters):
+    """The dynamic region of a task instance, and its index there (Airflow 3.4)."""
+
+    region_id = Uuid4()
+    region_index = Integer(least=-1)
+
+
+class RegionalScopeQuery(RegionQuery):
+    """The map index of a task instance, or its place in a region; an index below -1 is refused
+    after all else (Airflow 3.4).
+    """
+
+    map_index = Integer(load_default=-1)
+
+    class Meta:
+        fields = ("map_index", "region_id", "region_index")
+        unknown = EXCLUDE
+
+
+class RegionalClearQuery(Parameters):
+    """What to clear: Airflow 3.4 validates the place three times, and five times whether all map
+    indices are meant.
+    """
+
+    map_index = Integer(least=-1, load_default=-1, times=3)
+    region_id = Uuid4(times=3)
+    region_index = Integer(least=-1, times=3)
+    all_map_indices = Truth(load_default=False, times=5)
 
 
 class ClearQuery(TaskScopeQuery):
@@ -28,6 +58,14 @@ class TaskListQuery(TaskScopeQuery, Pagination):
 
     class Meta:
         fields = ("map_index", "limit", "offset")
+        unknown = EXCLUDE
+
+
+class RegionalListQuery(RegionalScopeQuery, Pagination):
+    """A page of the entries of a task instance, which may lie in a region."""
+
+    class Meta:
+        fields = ("map_index", "region_id", "region_index", "limit", "offset")
         unknown = EXCLUDE
 
 
@@ -83,6 +121,11 @@ class AssetStateStoreLastUpdatedBy(Schema):
     run_id = fields.Str(allow_none=True)
     task_id = fields.Str(allow_none=True)
     map_index = fields.Int(allow_none=True)
+    # in Airflow 3.4
+    task_instance_id = fields.Str(allow_none=True)
+    try_number = fields.Int(allow_none=True)
+    region_id = fields.Str()
+    region_index = fields.Int()
 
 
 class AssetStateStoreResponse(Schema):

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, Schema, fields
+from collections.abc import Iterator
+from typing import Any
 
-from ..base import Parameters
-from ..fields.airflow import Integer, Text, Texts, UtcDateTime
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validates_schema
+
+from ..base import Parameters, StrictSchema
+from ..fields.airflow import Integer, LaxTruth, Text, Texts, UtcDateTime, Uuid4
+from ..fields.control import Word
+from ..fields.problems import value_error
+from ..fields.task_states import TasksToSkip
 from .dags import DagVersionResponse
 from .lists import CursorPage, DatedPagination
+from .store import RegionQuery
 
 
 class MapIndexPath(Parameters):
     """The map index in the path of a task instance."""
 
     map_index = Integer(required=True)
+
+
+class RegionalMapIndexPath(Parameters):
+    """The same in Airflow 3.4, which validates it twice."""
+
+    map_index = Integer(required=True, times=2)
 
 
 class TriggerResponse(Schema):
@@ -64,6 +77,13 @@ class TaskInstanceResponse(Schema):
     trigger = fields.Nested(TriggerResponse, required=True, allow_none=True)
     triggerer_job = fields.Dict(required=True, allow_none=True)
     dag_version = fields.Nested(DagVersionResponse, required=True, allow_none=True)
+    # in Airflow 3.4
+    region_id = fields.Str()
+    region_index = fields.Int()
+    team_name = fields.Str(allow_none=True)
+    in_loop = fields.Bool()
+    loop_iteration = fields.Dict(allow_none=True)
+    state_reason = fields.Str(allow_none=True)
 
 
 class TaskInstanceCollectionResponse(CursorPage):
@@ -110,6 +130,16 @@ class TriesQuery(Parameters):
     map_index = Integer(load_default=-1)
 
 
+class RegionalTriesQuery(RegionQuery):
+    """The map index of a task instance, or its place in a region (Airflow 3.4)."""
+
+    map_index = Integer(load_default=-1, times=2)
+
+    class Meta:
+        fields = ("map_index", "region_id", "region_index")
+        unknown = EXCLUDE
+
+
 class TryPath(Parameters):
     """The try number in the path of an attempt."""
 
@@ -120,3 +150,78 @@ class MappedTryPath(TryPath):
     """The try number and the map index in the path of an attempt."""
 
     map_index = Integer(required=True)
+
+
+class RegionalMappedTryPath(TryPath):
+    """The same in Airflow 3.4, which validates the map index twice."""
+
+    map_index = Integer(required=True, times=2)
+
+
+class ClearTaskInstancesBody(StrictSchema):
+    """Which task instances are cleared, and how (Airflow 3.4)."""
+
+    dry_run = LaxTruth(load_default=True)
+    start_date = UtcDateTime(allow_none=True, load_default=None)
+    end_date = UtcDateTime(allow_none=True, load_default=None)
+    only_failed = LaxTruth(load_default=True)
+    only_running = LaxTruth(load_default=False)
+    reset_dag_runs = LaxTruth(load_default=True)
+    task_ids = TasksToSkip(alone=None, allow_none=True, load_default=None)
+    task_group_id = Word(allow_none=True)
+    task_instance_ids = fields.List(Uuid4(), allow_none=True, load_default=None)
+    whole_expansion_ids = fields.List(Uuid4(), load_default=list)
+    include_later_loop_iterations = LaxTruth()
+    dag_run_id = Word(allow_none=True, load_default=None)
+    include_upstream = LaxTruth()
+    include_downstream = LaxTruth()
+    include_future = LaxTruth(load_default=False)
+    include_past = LaxTruth(load_default=False)
+    run_on_latest_version = LaxTruth(allow_none=True)
+    prevent_running_task = LaxTruth(load_default=False)
+    keep_task_state = LaxTruth(load_default=False)
+    note = Word(most=1000, allow_none=True)
+
+    @pre_load
+    def _check_members(self, data: Any, **kwargs: Any) -> Any:
+        """Refuse members that contradict each other, before any is read, as Airflow does."""
+        if isinstance(data, dict):
+            for message in _contradictions(data):
+                raise ValidationError([value_error(message)])
+        return data
+
+    @validates_schema
+    def _check_ids(self, data: dict[str, Any], **kwargs: Any) -> None:
+        ids = data["task_instance_ids"]
+        if ids is not None and (data["task_ids"] is not None or data.get("task_group_id")):
+            raise ValidationError([value_error(_IDS_ALONE)])
+        ranges = data["include_past"] or data["include_future"]
+        if ids is not None and (data["dag_run_id"] is None or ranges):
+            raise ValidationError([value_error(_IDS_OF_A_RUN)])
+        if not set(data["whole_expansion_ids"]) <= set(ids or ()):
+            raise ValidationError([value_error(_EXPANSIONS)])
+
+
+_IDS_ALONE = "task_instance_ids cannot be combined with task_ids or task_group_id"
+_IDS_OF_A_RUN = "task_instance_ids requires one dag_run_id without include_past or include_future"
+_EXPANSIONS = "whole_expansion_ids must be a subset of task_instance_ids"
+
+
+def _contradictions(data: dict[str, Any]) -> Iterator[str]:
+    start = data.get("start_date")
+    end = data.get("end_date")
+    run_id = data.get("dag_run_id")
+    if data.get("only_failed") and data.get("only_running"):
+        yield "only_failed and only_running both are set to True"
+    if isinstance(start, str) and isinstance(end, str) and start > end:
+        yield "end_date is sooner than start_date"
+    if start and end and run_id:
+        yield "Exactly one of dag_run_id or (start_date and end_date) must be provided"
+    if start and run_id:
+        yield "Exactly one of dag_run_id or start_date must be provided"
+    if end and run_id:
+        yield "Exactly one of dag_run_id or end_date must be provided"
+    if data.get("task_ids") == []:
+        yield "task_ids list should have at least 1 element."
+    if data.get("task_ids") and data.get("task_group_id"):
+        yield "Only one of task_ids or task_group_id may be provided"

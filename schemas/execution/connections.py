@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
+from ..base import Parameters
+from ..fields.airflow import Text
+
+
+class ConnectionPath(Parameters):
+    """The path of a connection; Airflow checks its id twice, for access and for the route."""
+
+    connection_id = Text(least=1, times=2, required=True)
+
 
 class ConnectionResponse(Schema):
     """A connection with its secrets."""

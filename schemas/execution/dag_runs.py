@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from ..base import Parameters
+from ..base import Parameters, StrictSchema
 from ..fields.airflow import Moments, Text, Texts, UtcDateTime
+from ..fields.control import Word
 from ..fields.task_states import OneOf
 
 
@@ -62,3 +63,9 @@ class DagRun(Schema):
     partition_date = UtcDateTime(required=True, allow_none=True)
     note = fields.Str(required=True, allow_none=True)
     team_name = fields.Str(required=True, allow_none=True)
+
+
+class DagRunNoteUpdatePayload(StrictSchema):
+    """A new note of a dag run; null leaves the old one, an empty text removes it."""
+
+    note = Word(most=1000, allow_none=True, load_default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from ..base import BareBody, Parameters, StrictSchema
-from ..fields.airflow import JsonObject, LaxInteger, Text, UtcDateTime, Uuid4
+from ..fields.airflow import JsonObject, LaxInteger, LaxTruth, Text, UtcDateTime, Uuid4
 from ..fields.control import Word
 from ..fields.task_states import Duration, Mapping, Members, Number, OneOf, TasksToSkip
 from .dag_runs import DagRun
@@ -59,7 +59,10 @@ class RenderedFieldsResponse(StrictSchema):
 
 
 class TIRunContext(Schema):
-    """What a task needs to run; the last three members only where it resumes after a deferral."""
+    """What a task needs to run; the last three members only where it resumes after a deferral.
+
+    :cvar multi_team: for clients from 2026-10-30 on, as the start of the first reschedule.
+    """
 
     dag_run = fields.Nested(DagRun, required=True)
     task_reschedule_count = fields.Int(required=True)
@@ -68,6 +71,8 @@ class TIRunContext(Schema):
     connections = fields.List(fields.Dict(), required=True)
     xcom_keys_to_clear = fields.List(fields.Str(), required=True)
     should_retry = fields.Bool(required=True)
+    multi_team = fields.Bool()
+    first_task_reschedule_start_date = UtcDateTime()
     next_method = fields.Str()
     next_kwargs = fields.Dict()
     start_date = UtcDateTime()
@@ -154,6 +159,34 @@ class TIRetryStatePayload(StrictSchema):
     retry_reason = Text(allow_none=True)
 
 
+class LoopDecisionPayload(StrictSchema):
+    """What the gate of a loop has decided; nothing here reads it."""
+
+    stop = LaxTruth(required=True)
+    reason = Word(allow_none=True)
+
+
+SERVER_TERMINATED = "server_terminated"
+
+
+class TITerminalStateOf34(TITerminalStatePayload):
+    """The same for clients from 2026-10-30 on, which may also say that a worker has ended its task,
+    as it was told.
+    """
+
+    state = OneOf("failed", "skipped", "removed", "upstream_failed", SERVER_TERMINATED)
+    retry_reason = Word(allow_none=True)
+    hostname = Word(allow_none=True)
+    pid = LaxInteger(allow_none=True)
+    loop_decision = fields.Nested(LoopDecisionPayload, allow_none=True)
+
+
+class TISuccessStateOf34(TISuccessStatePayload):
+    """A success as clients from 2026-10-30 on report it."""
+
+    loop_decision = fields.Nested(LoopDecisionPayload, allow_none=True)
+
+
 TI_STATE_UPDATE: dict[str, Schema] = {
     "_terminal_": TITerminalStatePayload(),
     "success": TISuccessStatePayload(),
@@ -164,3 +197,9 @@ TI_STATE_UPDATE: dict[str, Schema] = {
     "up_for_retry": TIRetryStatePayload(),
 }
 """``TIStateUpdate``: a body must match one of these, else Airflow lists the errors of each."""
+TI_STATE_UPDATE_OF_34: dict[str, Schema] = {
+    **TI_STATE_UPDATE,
+    "_terminal_": TITerminalStateOf34(),
+    "success": TISuccessStateOf34(),
+}
+"""The same for clients from 2026-10-30 on."""

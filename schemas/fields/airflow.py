@@ -349,24 +349,49 @@ class Truth(Field):
         return word in _TRUE
 
 
+class LaxTruth(Truth):
+    """A boolean in a body: also 0, 1 and the spellings of a query."""
+
+    default_error_messages = {"null": Problem("Input should be a valid boolean", "bool_type")}
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": ["boolean", "integer", "string"]}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if isinstance(value, str):
+            return super()._deserialize(value, attr, data, **kwargs)
+        if isinstance(value, int | float) and value in (0, 1):
+            return bool(value)
+        if isinstance(value, int):
+            return super()._deserialize(str(value), attr, data, **kwargs)
+        raise ValidationError([self.error_messages["null"]])
+
+
 class Text(Field):
     """A string.
 
     :param least: the minimum number of characters.
+    :param most: the maximum number of characters; None for any.
     :param times: how often Airflow's list repeats an error.
     """
 
-    def __init__(self, *, least: int = 0, times: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, *, least: int = 0, most: int | None = None, times: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.least = least
+        self.most = most
         self.times = times
 
     default_error_messages = {"null": Problem("Input should be a valid string", "string_type")}
 
     def openapi(self) -> dict[str, Any]:
-        if not self.least:
-            return {"type": "string"}
-        return {"type": "string", "minLength": self.least}
+        properties: dict[str, Any] = {"type": "string"}
+        if self.least:
+            properties["minLength"] = self.least
+        if self.most is not None:
+            properties["maxLength"] = self.most
+        return properties
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -376,6 +401,9 @@ class Text(Field):
             raise ValidationError(
                 [Problem(message, "string_too_short", {"min_length": self.least})] * self.times
             )
+        if self.most is not None and len(value) > self.most:
+            message = f"String should have at most {self.most} characters"
+            raise ValidationError([Problem(message, "string_too_long", {"max_length": self.most})])
         return value
 
 
@@ -387,7 +415,14 @@ class Place(Field):
 
 
 class Uuid4(Field):
-    """A UUID in a path; its value is the canonical spelling."""
+    """A UUID in a path or a query; its value is the canonical spelling.
+
+    :param times: how often Airflow's list repeats an error.
+    """
+
+    def __init__(self, *, times: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.times = times
 
     def openapi(self) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
@@ -399,6 +434,7 @@ class Uuid4(Field):
         error = "it is not 32 hexadecimal digits"
         raise ValidationError(
             [Problem(f"Input should be a valid UUID, {error}", "uuid_parsing", {"error": error})]
+            * self.times
         )
 
 

@@ -192,8 +192,14 @@ def _sum(text: str, units: dict[str, int]) -> float:
 class TasksToSkip(Field):
     """A list of task ids, each alone or in a list with its map index.
 
-    The value is a list of pairs of both; the map index of a task id alone is -1.
+    The value is a list of pairs of both.
+
+    :param alone: the map index of a task id alone.
     """
+
+    def __init__(self, *, alone: int | None = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alone = alone
 
     default_error_messages = {"null": Problem("Input should be a valid list", "list_type")}
 
@@ -203,14 +209,14 @@ class TasksToSkip(Field):
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Any, **kwargs: Any
-    ) -> list[tuple[str, int]]:
+    ) -> list[tuple[str, int | None]]:
         if not isinstance(value, list):
             raise ValidationError([self.error_messages["null"]])
-        tasks: list[tuple[str, int]] = []
+        tasks: list[tuple[str, int | None]] = []
         errors: dict[Any, Any] = {}
         for index, item in enumerate(value):
             try:
-                tasks.append(_task(item))
+                tasks.append(_task(item, self.alone))
             except ValidationError as error:
                 errors[index] = error.messages
         if errors:
@@ -218,10 +224,10 @@ class TasksToSkip(Field):
         return tasks
 
 
-def _task(item: Any) -> tuple[str, int]:
+def _task(item: Any, alone: int | None) -> tuple[str, int | None]:
     """A task id and a map index; what is wrong is told as by pydantic, for either form."""
     if isinstance(item, str):
-        return Word().deserialize(item), -1
+        return Word().deserialize(item), alone
     not_a_text = Problem("Input should be a valid string", "string_type", loc=("str",))
     pair = ("tuple[str, int]",)
     if not isinstance(item, list):

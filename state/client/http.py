@@ -165,6 +165,8 @@ class StateroomClient:
             f"/taskInstances/{_segment(scope.task_id)}/state-store"
         )
         query = {"map_index": str(scope.map_index)}
+        if scope.region:
+            query = {"region_id": scope.region, "region_index": str(scope.map_index)}
         return HttpKeyspace(
             self,
             lambda key: (f"{root}/{_segment(key)}", query),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ..backends.hooks import Hooks
@@ -32,13 +31,13 @@ class HttpWorkers(Workers):
     def current(self, scope: TaskScope) -> Attempt | None:
         """The current attempt, such as one of a fixture; None if there is none."""
         try:
-            response = self._client.call("GET", _TASK_INSTANCES, params=asdict(scope))
+            response = self._client.call("GET", _TASK_INSTANCES, params=scope_document(scope))
         except NotFound:
             return None
         return _attempt(scope, response.json())
 
     def begin(self, scope: TaskScope) -> Attempt:
-        response = self._client.call("POST", _TASK_INSTANCES, json=asdict(scope))
+        response = self._client.call("POST", _TASK_INSTANCES, json=scope_document(scope))
         return _attempt(scope, response.json())
 
     def report(self, attempt: Attempt, state: str, facts: Mapping[str, Any]) -> None:

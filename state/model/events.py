@@ -13,7 +13,7 @@ CALLS = ("get", "set", "delete", "clear", "list")
 # what tasks do beside: reads, and what their workers tell of them
 TASK_CALLS = (
     *("get_variable", "list_variables", "get_connection", "get_asset", "list_asset_events"),
-    *("set_rendered_fields", "set_rendered_map_index", "heartbeat"),
+    *("set_rendered_fields", "set_rendered_map_index", "set_run_note", "heartbeat"),
 )
 XCOM_CALLS = ("get_xcom", "list_xcoms", "set_xcom", "delete_xcom")
 OPS = (

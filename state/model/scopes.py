@@ -12,13 +12,40 @@ from typing import Any
 class TaskScope:
     """One task instance, whatever its attempt: the try number is not part of it.
 
-    :param map_index: -1 for a task that is not mapped, as in Airflow.
+    :param map_index: -1 for a task that is not mapped, as in Airflow; in a region the index there.
     """
 
     dag_id: str
     run_id: str
     task_id: str
     map_index: int = -1
+
+    @property
+    def region(self) -> str:
+        """The id of the dynamic region that it lies in; empty for none."""
+        return ""
+
+
+@dataclass(frozen=True)
+class RegionalTaskScope(TaskScope):
+    """A task instance in a dynamic region (Airflow 3.4); its map index is the index there."""
+
+    region_id: str = ""
+
+    @property
+    def region(self) -> str:
+        return self.region_id
+
+
+def in_region(scope: TaskScope, map_index: int, region_id: str | None) -> TaskScope:
+    """The task instance of a task at an index of a region, or in none.
+
+    :param region_id: None, an empty text or :data:`NO_REGION` for none.
+    """
+    place = (scope.dag_id, scope.run_id, scope.task_id, map_index)
+    if region_id in (None, "", NO_REGION):
+        return TaskScope(*place)
+    return RegionalTaskScope(*place, str(region_id))
 
 
 @dataclass(frozen=True)
@@ -68,6 +95,7 @@ PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 COORDINATES = ("dag_id", "run_id", "task_id")  # name a task instance, with map_index
 SCOPE_MEMBERS = (*COORDINATES, "map_index", "asset")  # of a scope in a JSON document
 RUN_ID = "test"  # the default run id
+NO_REGION = "00000000-0000-0000-0000-000000000000"  # of a task instance in no region, in Airflow
 
 
 def label(scope: StoreScope) -> str:
@@ -79,6 +107,8 @@ def label(scope: StoreScope) -> str:
     text = f"{scope.dag_id}/{scope.task_id}"
     if scope.map_index >= 0:
         text += f"[{scope.map_index}]"
+    if scope.region:
+        text += f" in the region {scope.region}"
     if scope.run_id != RUN_ID:
         text += f" @ {scope.run_id}"
     return text
@@ -86,7 +116,7 @@ def label(scope: StoreScope) -> str:
 
 def scope_from(document: Mapping[str, Any]) -> StoreScope:
     """The scope in a JSON document or a database row, with the members of :func:`scope_document`;
-    ``map_index`` is -1 by default, and where it is None.
+    ``map_index`` is -1 by default, and where it is None; a ``region_index`` stands for it.
     """
     if document.get("asset") is not None:
         return AssetScope(name=document["asset"])
@@ -95,10 +125,13 @@ def scope_from(document: Mapping[str, Any]) -> StoreScope:
 
 def task_scope_from(document: Mapping[str, Any]) -> TaskScope:
     """The task instance in a document that names no asset; otherwise as :func:`scope_from`."""
-    map_index = document.get("map_index")
+    map_index = document.get("region_index")
+    if map_index is None:
+        map_index = document.get("map_index")
     if map_index is None:
         map_index = -1
-    return TaskScope(document["dag_id"], document["run_id"], document["task_id"], map_index)
+    scope = TaskScope(document["dag_id"], document["run_id"], document["task_id"], map_index)
+    return in_region(scope, map_index, document.get("region_id"))
 
 
 def scope_named(document: Mapping[str, Any]) -> StoreScope | None:
@@ -136,10 +169,16 @@ def scope_document(scope: StoreScope | None) -> dict[str, Any]:
     return {"asset": scope.name}
 
 
+def coordinates(scope: TaskScope) -> dict[str, Any]:
+    """The coordinates and the map index of a task instance, whatever its region."""
+    return {name: getattr(scope, name) for name in (*COORDINATES, "map_index")}
+
+
 def scope_of_airflow(scope: Any) -> StoreScope:
     """The scope that one of Airflow's classes, or of ours, means."""
     if hasattr(scope, "dag_id"):
-        return TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
+        task = TaskScope(scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
+        return in_region(task, scope.map_index, str(getattr(scope, "region_id", "")))
     return AssetScope(asset_id=scope.asset_id, name=scope.name, uri=scope.uri)
 
 

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from ..errors import NotFound
 from ..model.clock import from_text
-from ..model.connections import connection
+from ..model.compat import RULES
 from ..model.scopes import TaskScope, scope_document
+from .connections import connection
 from .errors import RunError
 from .task import Task
 
@@ -255,6 +256,11 @@ def _moment(text: str) -> str:
     return text
 
 
+def _may_restart(service: Service) -> bool:
+    """Whether a task instance that restarts may run as it is."""
+    return RULES[service.call("GET", "/_stateroom/health").json()["compat"]].restarts
+
+
 def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> Attempt:
     """Queue the next attempt of a task instance, as a scheduler does.
 
@@ -276,7 +282,9 @@ def attempt(service: Service, task: Task, scope: TaskScope, facts: Document) -> 
     max_tries = former.get("max_tries") or facts["retries"]
     if state in _CLEARED:
         max_tries = former["try_number"] + facts["retries"]
-    new_state = "restarting" if state == "restarting" else "queued"
+    new_state = "queued"
+    if state == "restarting" and _may_restart(service):
+        new_state = "restarting"
     if facts["deferral"] is not None:
         new_state = "running"
     queued = {

@@ -13,6 +13,7 @@ from .tables.scopes import OF_NAMESPACE
 
 _OF_NAMESPACE = "ns = :ns"
 _OF_SCOPES = f"scope_id IN ({OF_NAMESPACE})"
+_OF_RUNS = "run_pk IN (SELECT run_pk FROM dag_runs WHERE ns = :ns)"
 _OF_ATTEMPTS = "ti_pk IN (SELECT ti_pk FROM task_instances WHERE ns = :ns)"
 _OF_ALIASES = "alias_pk IN (SELECT alias_pk FROM asset_aliases WHERE ns = :ns)"
 _OF_EVENTS = "event_pk IN (SELECT event_pk FROM asset_events WHERE ns = :ns)"
@@ -28,6 +29,7 @@ TABLES = {
         "triggered_by, partition_key, clear_number",
         _OF_NAMESPACE,
     ),
+    "dynamic_regions": ("region_pk", "run_pk, id, node_id", _OF_RUNS),
     "assets": (
         "asset_pk",
         "ns, id, name, uri, active, group_name, extra, created_at, updated_at",

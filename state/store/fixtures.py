@@ -27,7 +27,7 @@ from .tables.dags import VERSION_DATE
 from .tables.entries import NewEntry, put_entry
 from .tables.namespaces import write_clock
 from .tables.rendered_fields import put_fields
-from .tables.scopes import put_scope
+from .tables.scopes import put_region, put_scope
 from .tables.task_instances import (
     NEW_ATTEMPT,
     check_former_attempt,
@@ -35,7 +35,7 @@ from .tables.task_instances import (
     put_former_attempt,
 )
 from .tables.variables import put_variable
-from .tables.xcoms import NewXCom, put_xcom
+from .tables.xcoms import NewXCom, leave_xcoms, put_xcom
 from .views import shared
 
 log = logging.getLogger("stateroom")
@@ -143,10 +143,13 @@ def _apply_parts(
         dated = {"created_at": VERSION_DATE}
     parts: dict[str, Callable[[Document, str], object]] = {
         "dag_runs": lambda item, where: dag_runs.put_run(db, namespace, item),
+        "dynamic_regions": lambda item, where: _put_region(db, namespace, item, where),
         "former_attempts": lambda item, where: _put_task_attempt(
             db, namespace, item, where, put_former_attempt
         ),
-        "task_instances": lambda item, where: _put_task_instance(db, namespace, item, where),
+        "task_instances": lambda item, where: _put_task_instance(
+            db, namespace, item, where, parent
+        ),
         "assets": lambda item, where: put_asset(db, namespace, {**dated, **item}, where),
         "task_state_store": lambda item, where: _put_task_entry(db, namespace, item, where, parent),
         "asset_state_store": lambda item, where: _put_asset_entry(
@@ -176,10 +179,19 @@ def _with_texts(item: Document) -> Document:
     return {**item, **moments}
 
 
+def _put_region(db: sqlite3.Connection, namespace: Namespace, item: Document, where: str) -> None:
+    run_pk = dag_runs.pk_of(db, namespace.ns, item["dag_id"], item["run_id"], f"{where}.run_id")
+    put_region(db, run_pk, item["id"], item["node_id"])
+
+
 def _put_task_instance(
-    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str
+    db: sqlite3.Connection, namespace: Namespace, item: Document, where: str, parent: int
 ) -> None:
+    sql = "SELECT 1 FROM task_instances WHERE ns = ? AND id = ?"
+    is_known = db.execute(sql, (namespace.ns, item["id"])).fetchone() is not None
     scope_id = _put_task_attempt(db, namespace, item, where, put_attempt)
+    if not is_known:
+        leave_xcoms(db, namespace, scope_id, parent)
     if "rendered_fields" in item:
         put_fields(db, scope_id, item["rendered_fields"])
 
@@ -193,7 +205,7 @@ def _put_task_attempt(
 ) -> int:
     """Create or update an attempt, with its scope; returns the scope's row."""
     run_pk = dag_runs.pk_of(db, namespace.ns, item["dag_id"], item["run_id"], f"{where}.run_id")
-    scope_id = put_scope(db, run_pk, item["task_id"], item.get("map_index", -1))
+    scope_id = put_scope(db, run_pk, task_scope_from(item))
     if item.get("trigger") is not None:
         item = {**item, "trigger": _with_texts(item["trigger"])}
     with _path(where):
@@ -262,6 +274,11 @@ def _writer(
 ) -> tuple[str, int | None]:
     if writer is None or writer["kind"] != "task":
         return (writer or {}).get("kind", "api"), None
+    if writer.get("task_instance_id") is not None:
+        sql = "SELECT ti_pk FROM task_instances WHERE ns = ? AND id = ?"
+        row = db.execute(sql, (namespace.ns, writer["task_instance_id"])).fetchone()
+        if row is not None:
+            return "task", row[0]
     try:
         lookup = keyspaces.task(namespace, task_scope_from(writer)).lookup
         row = db.execute(
@@ -354,12 +371,13 @@ def parts(
             rows = each_row(db, sql, (namespace.ns,))
             yield name, map(_exported, map(_WITHOUT_DEFAULTS[name], rows))
         yield "task_state_store", map(_exported, _task_entries(db, namespace.ns))
-        yield "asset_state_store", map(_exported, _asset_entries(db, namespace.ns))
+        yield "asset_state_store", map(_exported, _asset_entries(db, namespace))
         yield from shared.exported(db, namespace.ns, with_secrets, sensitive).items()
         former = each_row(db, _FORMER_ATTEMPTS, (namespace.ns,))
         further = {
             "former_attempts": map(_exported, map(_WITHOUT_DEFAULTS["former_attempts"], former)),
             "xcoms": map(_exported, each_row(db, _XCOMS, (namespace.ns,))),
+            "dynamic_regions": each_row(db, _REGIONS, (namespace.ns,)),
             **fixture_assets.export(db, namespace.ns),
         }
         for name, items in further.items():
@@ -376,9 +394,12 @@ def _task_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
             yield {**scope, **entry}
 
 
-def _asset_entries(db: sqlite3.Connection, ns: int) -> Iterator[Document]:
-    for entry in each_row(db, _ASSET_ENTRIES, (ns,)):
+def _asset_entries(db: sqlite3.Connection, namespace: Namespace) -> Iterator[Document]:
+    for entry in each_row(db, _ASSET_ENTRIES, (namespace.ns,)):
+        former = entry.pop("former")
         entry["last_updated_by"] = _exported_writer(entry)
+        if former is not None and namespace.rules.tells_attempts:
+            entry["last_updated_by"]["task_instance_id"] = former
         if entry.pop("is_named"):
             del entry["asset_id"]
         yield entry
@@ -412,6 +433,8 @@ def _exported(row: Document) -> Document:
     for name in _MOMENTS:
         if row.get(name) is not None:
             row[name] = to_wire(row[name])
+    if row.get("region_id") == "":
+        del row["region_id"]
     if "value" in row:
         row["value"] = values.loads(row["value"])
     for name in ("extra", "conf", "next_kwargs", "rendered_fields"):
@@ -431,6 +454,8 @@ def _exported_writer(entry: Document) -> Document:
     coordinates = {
         name: entry.pop(f"w_{name}") for name in ("dag_id", "run_id", "task_id", "map_index")
     }
+    if region_id := entry.pop("w_region_id"):
+        coordinates["region_id"] = region_id
     if coordinates["dag_id"] is not None:
         return {"kind": kind, **coordinates}
     if kind == "task":  # the task instance was deleted
@@ -438,7 +463,8 @@ def _exported_writer(entry: Document) -> Document:
     return {"kind": kind}
 
 
-_ATTEMPT = """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, t.state,
+_ATTEMPT = """SELECT t.id, r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    t.state,
     t.try_number, t.max_tries, t.hostname, t.unixname, t.pid, t.start_date, t.end_date,
     t.next_method, t.next_kwargs, t.trigger, t.rendered_map_index, t.never_ran"""
 _WITH_SCOPE = "task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)"
@@ -455,10 +481,14 @@ _EXPORTS = {
 _FORMER_ATTEMPTS = f"""{_ATTEMPT}, t.superseded_at,
     max(-{LONGEST_SPAN}, min({LONGEST_SPAN}, t.retry_delay)) AS retry_delay FROM {_WITH_SCOPE}
     WHERE t.ns = ? AND t.superseded_at IS NOT NULL ORDER BY 2, 3, 4, 5, t.ti_pk"""
-_XCOMS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp
+_XCOMS = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, x.key, x.value, x.timestamp,
+    s.region AS region_id
     FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ? ORDER BY 1, 2, 3, 4, 5"""
-_TASK_SCOPES = """SELECT s.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index
+_REGIONS = """SELECT d.id, r.dag_id, r.run_id, d.node_id
+    FROM dynamic_regions d JOIN dag_runs r USING (run_pk) WHERE r.ns = ? ORDER BY 2, 3, 1"""
+_TASK_SCOPES = """SELECT s.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index,
+    s.region AS region_id
     FROM dag_runs r JOIN scopes s USING (run_pk) WHERE r.ns = ? ORDER BY 2, 3, 4, 5"""
 _TASK_ENTRIES = """SELECT key, value, expires_at, updated_at FROM entries WHERE scope_id = ?
     ORDER BY key"""
@@ -468,7 +498,8 @@ _NAMED = """SELECT n.id FROM assets n WHERE n.ns = a.ns AND n.name = a.name
 # in the order of the indexes, so that nothing is sorted
 _ASSET_ENTRIES = f"""SELECT a.name AS asset, a.id AS asset_id, e.key, e.value, e.updated_at,
     e.writer_kind AS kind, r.dag_id AS w_dag_id, r.run_id AS w_run_id,
-    w.task_id AS w_task_id, w.map_index AS w_map_index, a.id = ({_NAMED}) AS is_named
+    w.task_id AS w_task_id, w.map_index AS w_map_index, w.region AS w_region_id,
+    CASE WHEN t.superseded_at IS NOT NULL THEN t.id END AS former, a.id = ({_NAMED}) AS is_named
     FROM assets a CROSS JOIN scopes s USING (asset_pk) CROSS JOIN entries e USING (scope_id)
     LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs r ON r.run_pk = w.run_pk

@@ -21,7 +21,7 @@ from ..model.scopes import (
     TaskScope,
     Writer,
     asset_column,
-    scope_document,
+    coordinates,
 )
 from .database.budget import spend
 from .database.sql import in_range
@@ -30,7 +30,7 @@ from .journal.scope_ids import task_parameters
 from .namespace import Namespace
 from .tables import entries, references
 from .tables.entries import NewEntry, put_entry
-from .tables.scopes import ASSET, CURRENT, TASK
+from .tables.scopes import ASSET, CURRENT, PUBLIC_INDEX, TASK
 
 _SKIPPED = 16  # bytes of a call's budget that take as long to read as a row takes to be skipped
 _ATTEMPT = f"SELECT scope_id, ti_pk {CURRENT}"
@@ -38,13 +38,14 @@ _ATTEMPT_UNTIL_RETRY = """SELECT a.scope_id, a.ti_pk FROM task_instances a
     WHERE a.ns = ? AND a.id = ? AND (a.superseded_at IS NULL OR EXISTS (
         SELECT 1 FROM task_instances next WHERE next.scope_id = a.scope_id
         AND next.superseded_at IS NULL AND next.state = 'up_for_retry'
-        AND next.try_number = a.try_number))"""
+        AND next.try_number = a.try_number + {further}))"""
 _OWN = "e.key, e.value, e.updated_at, e.expires_at, e.seq"
 # the writer only of an asset's entry: Airflow shows none of a task's, and the joins take as long as
 # the list itself
 _ENTRIES = {
     "Task": f"SELECT {_OWN} FROM entries e WHERE e.scope_id = ?",
-    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id, w.map_index
+    "Asset": f"""SELECT {_OWN}, e.writer_kind, r.dag_id, r.run_id, w.task_id,
+        {PUBLIC_INDEX.format(s="w")}, t.id, t.try_number, w.region, w.map_index
         FROM entries e
         LEFT JOIN task_instances t ON t.ti_pk = e.writer_ti_pk
         LEFT JOIN scopes w ON w.scope_id = t.scope_id
@@ -66,7 +67,7 @@ class Entry(NamedTuple):
     """A stored entry: moments as text in UTC, the value as its JSON text.
 
     :param seq: the number of the write in the journal.
-    :param writer_kind: for assets only, as the coordinates of the task instance that wrote it.
+    :param writer_kind: for assets only, as what follows of the task instance that wrote it.
     """
 
     key: str
@@ -79,6 +80,10 @@ class Entry(NamedTuple):
     run_id: str | None = None
     task_id: str | None = None
     map_index: int | None = None
+    task_instance_id: str | None = None
+    try_number: int | None = None
+    region_id: str | None = None
+    region_index: int | None = None
 
     @property
     def value(self) -> Any:
@@ -140,7 +145,9 @@ def readable_task_instance(
     :param is_open: whether no secret is set; then the last attempt's id is known until the next one
         is queued.
     """
-    sql = _ATTEMPT_UNTIL_RETRY if is_open else _ATTEMPT
+    sql = _ATTEMPT
+    if is_open:
+        sql = _ATTEMPT_UNTIL_RETRY.format(further=int(namespace.rules.counts_retries))
     return _by_id(sql, namespace, ti_id, writer)
 
 
@@ -154,7 +161,7 @@ def task(namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER) ->
     lookup = Lookup(
         TASK,
         task_parameters(namespace.ns, scope),
-        lambda: TaskInstanceNotFound.by_coordinates(**scope_document(scope)),
+        lambda: TaskInstanceNotFound.by_coordinates(**coordinates(scope)),
     )
     return Keyspace(namespace, "Task", lookup, writer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from ..model import compat
 from ..model.clock import Clock
 from .database.connections import Database
 from .faults import Faults, FaultyNames
@@ -20,6 +21,7 @@ class Namespace:
     :param fixture: the document that a reset applies; None if it was created without one.
     :param created_at: in UTC, as text; empty for ``default``.
     :param realm: the part of a backend's base that is its own.
+    :param rules: of the Airflow version that it emulates.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Namespace:
         realm: str,
         fixture: dict[str, Any] | None = None,
         created_at: str = "",
+        rules: compat.Rules = compat.DEFAULT,
     ) -> None:
         self.database = database
         self.ns = ns
@@ -44,6 +47,7 @@ class Namespace:
         self.fixture = fixture
         self.created_at = created_at
         self.realm = realm
+        self.rules = rules
         self.taking = threading.RLock()  # held while a snapshot is taken or dropped
         self.jwt_secret: str | None = None  # in memory only: never stored, never exported
         self.journal = Journal(database, log, ns, clock)

@@ -344,12 +344,14 @@ def _restore_rows(
 
 # ---------------------------------------------------------------- diff
 
-_ROWS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+_ROWS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    a.name AS asset, e.key,
     e.{pk} AS pk, e.seq, {is_new} AS is_new
     FROM {table} e JOIN scopes s USING (scope_id)
     LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk)
     WHERE coalesce(r.ns, a.ns) = :ns"""
-_ROWS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, e.key,
+_ROWS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    a.name AS asset, e.key,
     e.{pk} AS pk, e.seq, {is_new} AS is_new
     FROM snapshot_{table} e JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
     LEFT JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
@@ -360,23 +362,26 @@ _NONE: tuple[str, Iterator[dict[str, Any]]] = ("", iter(()))
 _DIFF = """SELECT * FROM
     (SELECT CASE WHEN min(is_new) THEN 'added' WHEN NOT max(is_new) THEN 'removed'
         WHEN count(*) > 2 OR min(seq) = 0 OR min(seq) < max(seq) OR min(pk) < max(pk)
-        THEN 'changed' END AS list, dag_id, run_id, task_id, map_index, asset, key,
+        THEN 'changed' END AS list, dag_id, run_id, task_id, map_index, region_id, asset, key,
         max(pk) FILTER (WHERE NOT is_new) AS old, max(pk) FILTER (WHERE is_new) AS new
-     FROM ({old} UNION ALL {new}) GROUP BY 2, 3, 4, 5, 6, 7)
+     FROM ({old} UNION ALL {new}) GROUP BY 2, 3, 4, 5, 6, 7, 8)
     WHERE list IS NOT NULL
-    ORDER BY list = 'changed', list = 'removed', 2, 3, 4, 5, 6, 7"""
-_ATTEMPTS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, {is_new} AS is_new,
+    ORDER BY list = 'changed', list = 'removed', 2, 3, 4, 5, 6, 7, 8"""
+_ATTEMPTS_NOW = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    {is_new} AS is_new,
     json_object('id', t.id, 'state', t.state, 'try_number', t.try_number) AS attempt
     FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE r.ns = :ns AND t.superseded_at IS NULL"""
-_ATTEMPTS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, {is_new} AS is_new,
+_ATTEMPTS_THEN = """SELECT r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    {is_new} AS is_new,
     json_object('id', t.id, 'state', t.state, 'try_number', t.try_number) AS attempt
     FROM snapshot_task_instances t JOIN snapshot_scopes s USING (snapshot_pk, scope_id)
     JOIN snapshot_dag_runs r USING (snapshot_pk, run_pk)
     WHERE t.snapshot_pk = :{snapshot} AND t.superseded_at IS NULL"""
-_DIFF_OF_ATTEMPTS = """SELECT dag_id, run_id, task_id, map_index,
+_DIFF_OF_ATTEMPTS = """SELECT dag_id, run_id, task_id, map_index, region_id,
     max(attempt) FILTER (WHERE NOT is_new) AS old, max(attempt) FILTER (WHERE is_new) AS new
-    FROM ({old} UNION ALL {new}) GROUP BY 1, 2, 3, 4 HAVING old IS NOT new ORDER BY 1, 2, 3, 4"""
+    FROM ({old} UNION ALL {new}) GROUP BY 1, 2, 3, 4, 5 HAVING old IS NOT new
+    ORDER BY 1, 2, 3, 4, 5"""
 Items = Iterator[dict[str, Any]]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import DatabaseReplaced
+from ..model.compat import DEFAULT, Rules
 from .database.connections import MEMORY, Database
 from .faults import FaultyNames
 from .journal.writer import Log
@@ -30,13 +31,19 @@ class Store(Database):
     """A database with its journal and its namespaces; otherwise as :class:`Database`.
 
     :param journal_limit: bytes of events per namespace; 0 keeps no journal.
+    :param rules: of the Airflow version that its namespaces emulate.
     :ivar by_name: its namespaces; a look-up raises as :meth:`namespace`.
     """
 
     def __init__(
-        self, path: str = MEMORY, durable: bool = False, journal_limit: int = JOURNAL_LIMIT
+        self,
+        path: str = MEMORY,
+        durable: bool = False,
+        journal_limit: int = JOURNAL_LIMIT,
+        rules: Rules = DEFAULT,
     ) -> None:
         super().__init__(path, durable)
+        self.rules = rules
         self.by_name = _Namespaces(self._load)
         self.log = Log(self, journal_limit)
         self.companion = self.log
@@ -61,7 +68,7 @@ class Store(Database):
 
     def _load(self, name: str) -> Namespace:
         with self.lock:  # a namespace that is being dropped must not come back
-            namespace = namespaces.load(self, self.log, self._faulty, name)
+            namespace = namespaces.load(self, self.log, self._faulty, name, self.rules)
             return self.by_name.setdefault(name, namespace)
 
     def namespaces(self) -> list[dict[str, Any]]:

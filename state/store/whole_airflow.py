@@ -11,6 +11,7 @@ from ..model.clock import from_text, to_text
 from ..model.scopes import CONTROL, AssetStateStoreWriterKind, TaskScope, Writer
 from .database.sql import row_as_dict
 from .journal.journal import Event
+from .journal.scope_ids import task_parameters
 from .namespace import Namespace
 from .tables import assets, entries, scopes
 from .tables.dag_runs import put_run
@@ -44,7 +45,7 @@ def _put(
     known = {name: of_run[name] for name in _OF_RUN if of_run.get(name) is not None}
     moments = {name: to_text(from_text(known[name])) for name in _MOMENTS if name in known}
     run_pk = put_run(db, namespace, {**known, **moments, **names})
-    scope_id = put_scope(db, run_pk, row["task_id"], row["map_index"])
+    scope_id = put_scope(db, run_pk, _scope(row))
     attempt = {name: row[name] for name in _OF_ATTEMPT if row.get(name) is not None}
     attempt["state"] = row["state"]
     is_new = not (
@@ -75,28 +76,32 @@ def queue(namespace: Namespace, ti_id: str, process: tuple[str, str, int]) -> No
 
 
 def follow(
-    namespace: Namespace, rows: Iterable[dict[str, Any]], clear_on_success: bool = False
+    namespace: Namespace,
+    rows: Iterable[dict[str, Any]],
+    clear_on_success: bool = False,
+    discards: bool = False,
 ) -> None:
     """Take over the states of task instances that people have changed in an Airflow; those that are
     not known here are left out.
 
     :param rows: of the Core API's list of task instances.
     :param clear_on_success: delete the keys of those whose new state is ``success``.
+    :param discards: delete the keys of all.
     """
     for row in rows:
         with namespace.database.transaction() as db:
-            _follow(db, namespace, row, clear_on_success)
+            deletes = discards or (clear_on_success and row["state"] == "success")
+            _follow(db, namespace, row, deletes)
 
 
 def _follow(
-    db: sqlite3.Connection, namespace: Namespace, row: dict[str, Any], clear_on_success: bool
+    db: sqlite3.Connection, namespace: Namespace, row: dict[str, Any], deletes: bool
 ) -> None:
-    scope = TaskScope(row["dag_id"], row["dag_run_id"], row["task_id"], row["map_index"])
     known = row_as_dict(
         db,
         f"""SELECT scope_id, id, state FROM task_instances
             WHERE superseded_at IS NULL AND scope_id = ({scopes.TASK})""",
-        (namespace.ns, scope.dag_id, scope.run_id, scope.task_id, scope.map_index),
+        task_parameters(namespace.ns, _scope(row)),
     )
     if not known or (known["id"], known["state"]) == (row["id"], row["state"]):
         return
@@ -104,9 +109,13 @@ def _follow(
     note = f"{known['state']} → {row['state']}, by the Core API of the Airflow"
     event = Event("state", _BY_PEOPLE, scope_id, status=200, note=note, state=row["state"])
     seq = namespace.journal.write(db, event)
-    if row["state"] == "success" and clear_on_success:
+    if deletes:
         where = "e.scope_id = ?"
         entries.remove_with_effects(db, namespace, _BY_PEOPLE, seq, where, (scope_id,))
+
+
+def _scope(row: dict[str, Any]) -> TaskScope:
+    return TaskScope(row["dag_id"], row["dag_run_id"], row["task_id"], row["map_index"])
 
 
 def _state_of(db: sqlite3.Connection, namespace: Namespace, ti_id: str) -> Any:

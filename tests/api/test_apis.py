@@ -4,6 +4,7 @@ import pytest
 from flask import Blueprint
 
 from state import errors
+from state.model.compat import DEFAULT
 from web.api import openapi
 from web.operation import NO_BODY, Operation
 
@@ -78,6 +79,6 @@ def test_a_fault_answers_a_new_view_in_its_apis_shape(widgets, prefix, detail):
 )
 def test_the_description_names_the_tokens_of_a_new_view(widgets, prefix, tokens):
     with widgets(prefix).test_request_context():
-        document = openapi.describe()
+        document = openapi.describe(DEFAULT)
     described = document["paths"][f"{prefix}/widgets/{{key}}"]["put"]
     assert described["security"] == [*({token: []} for token in tokens), {}]

@@ -50,7 +50,9 @@ with Stateroom(os.environ["STATEROOM_URL"]) as stateroom:
 """
 
 
-@pytest.mark.parametrize("status", [0, 1, 7, 255])
+@pytest.mark.parametrize(
+    "status", [0, 7, *(pytest.param(status, marks=pytest.mark.slow) for status in (1, 255))]
+)
 def test_its_exit_status_is_the_commands(status):
     assert status_of(*python(f"raise SystemExit({status})")) == status
 
@@ -70,7 +72,10 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), SECRETS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [SECRETS[0], *(pytest.param(*secret, marks=pytest.mark.slow) for secret in SECRETS[1:])],
+)
 def test_a_secret_for_real_workers_does_not_close_it(name, value):
     assert status_of(*python(KEEP), environ={name: value}) == 0
 
@@ -128,7 +133,13 @@ def test_a_command_that_a_signal_ends_is_128_and_its_number():
     assert status_of(*python("import os; os.kill(os.getpid(), 9)")) == 137
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGTERM,
+        *(pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 def test_a_signal_reaches_the_command(how, interruptible):
     program = WAIT + "except KeyboardInterrupt:\n    raise SystemExit(42)"
     if how != signal.SIGINT:

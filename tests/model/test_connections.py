@@ -2,7 +2,7 @@
 
 import pytest
 
-from state.model.connections import connection
+from state.run.connections import connection
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,7 @@ def test_the_copy_as_a_test_passes(told, tmp_path):
     assert "4 passed" in run_as_tests(tmp_path, texts)
 
 
+@pytest.mark.slow
 def test_the_copy_as_a_test_begins_with_what_a_fixture_loaded(space, tmp_path):
     scope = {"dag_id": "etl", "run_id": "r", "task_id": "t"}
     document = {
@@ -215,6 +216,7 @@ def test_the_copy_as_a_test_begins_with_what_a_fixture_loaded(space, tmp_path):
     assert "1 passed" in run_as_tests(tmp_path, {"it": text})
 
 
+@pytest.mark.slow
 def test_the_copy_as_a_test_fails_where_state_is_lost(told, tmp_path):
     """The assertions are real: without one write the copied test fails."""
     text = copy(told, event_of(told, "get", task_id="load"), "test")

@@ -53,7 +53,7 @@ LAYERS = (
     ("state.run.changes",),
     ("state.run.environment", "state.run.register"),
     ("state.run.task", "state.run.workers"),
-    ("state.run.airflow_worker", "state.run.errors"),
+    ("state.run.airflow_worker", "state.run.connections", "state.run.errors"),
     ("state.store", "state.worker"),  # of the store: store, fixtures, snapshots
     ("state.store.explain", "state.store.views"),
     ("state.store.keyspaces",),

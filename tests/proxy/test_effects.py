@@ -3,7 +3,7 @@
 import pytest
 from flask import request
 
-from tests.support.world import EXTRACT, RUN, TI, WORLD, admin
+from tests.support.world import EXTRACT, RUN, SECRET, TI, WORLD, admin
 
 NEXT = "019b0000-0000-7000-8000-000000000009"
 DAG = "/api/v2/dags/etl"
@@ -105,6 +105,16 @@ def test_clearing_gives_a_new_id_and_keeps_the_keys(client, airflow):
     assert change(client, "POST", CLEAR, dry_run=False) == 200
     assert attempt(client)[0] == NEXT
     assert has_key(client)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_clearing_discards_the_keys_in_34(start, upstream_url, airflow, is_kept):
+    app = start(upstream=upstream_url, jwt_secret=SECRET, compat="3.4")
+    client = app.test_client()
+    client.put("/_stateroom/fixture", json=WORLD, headers=admin())
+    airflow.rows = [{**ROW, "id": NEXT, "state": None}]
+    assert change(client, "POST", CLEAR, dry_run=False, keep_task_state=is_kept) == 200
+    assert has_key(client) is is_kept
 
 
 @pytest.mark.parametrize("path", [ONE_RUN, DAG])

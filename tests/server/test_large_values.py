@@ -160,7 +160,12 @@ def large(start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "count"), [("fixture", 60), ("snapshots/diff?a=s", 120), ("snapshots/diff?a=s&b=s", 0)]
+    ("path", "count"),
+    [
+        ("snapshots/diff?a=s", 120),
+        pytest.param("fixture", 60, marks=pytest.mark.slow),
+        pytest.param("snapshots/diff?a=s&b=s", 0, marks=pytest.mark.slow),
+    ],
 )
 def test_an_answer_of_large_values_needs_little_memory(large, path, count):
     large.get("/_stateroom/health")

@@ -14,7 +14,7 @@ WRONG = [
     ("STATEROOM_PORT", "65536", "a number from 0 to 65535"),
     ("STATEROOM_PORT", "-1", "a number from 0 to 65535"),
     ("STATEROOM_LOAD_FIXTURE", "maybe", "true or false"),
-    ("STATEROOM_COMPAT", "3.2", "3.3"),
+    ("STATEROOM_COMPAT", "3.2", "3.3 or 3.4"),
     ("AIRFLOW__API_AUTH__JWT_SECRET", "  ", "a non-empty string"),
     ("STATEROOM_OPEN_CONTROL", "yes", "true or false"),
     ("STATEROOM_ALLOW_HOSTS", "a.example:8103", "host names between commas, without ports"),

@@ -12,6 +12,20 @@ from tests.support.shop import MAKE, MANUAL, SHOP, TI
 TASK = TaskScope("shop", MANUAL, "r")
 DOCUMENT = {
     **SHOP,
+    "dynamic_regions": [
+        {
+            "id": "0b0b0b0b-0000-7000-8000-00000000000a",
+            "dag_id": "shop",
+            "run_id": MANUAL,
+            "node_id": "loop",
+        },
+        {
+            "id": "0b0b0b0b-0000-7000-8000-00000000000b",
+            "dag_id": "shop",
+            "run_id": MANUAL,
+            "node_id": "pm",
+        },
+    ],
     "task_state_store": [
         {"dag_id": "shop", "run_id": MANUAL, "task_id": "r", "key": "k", "value": 1}
     ],

@@ -16,6 +16,7 @@ from flask import Response
 from state.errors import UnreadableValue
 from state.model import values
 from state.model.clock import to_wire
+from state.model.compat import Rules
 from state.store.keyspaces import Entry
 
 from ..responses import STREAMED, separated, text_answer
@@ -72,9 +73,12 @@ def task_entry(entry: Entry) -> str:
     return f'{_head(entry)}, "expires_at": {expires_at}}}'
 
 
-def asset_entry(entry: Entry) -> str:
-    """``AssetStateStoreResponse``."""
-    writer = None
+def asset_entry(rules: Rules, entry: Entry) -> str:
+    """``AssetStateStoreResponse``.
+
+    :param rules: of the Airflow version that is emulated.
+    """
+    writer: dict[str, Any] | None = None
     if entry.writer_kind is not None:
         writer = {
             "kind": entry.writer_kind,
@@ -83,6 +87,12 @@ def asset_entry(entry: Entry) -> str:
             "task_id": entry.task_id,
             "map_index": entry.map_index,
         }
+    if writer is not None and rules.tells_attempts:
+        writer["task_instance_id"] = entry.task_instance_id
+        writer["try_number"] = entry.try_number
+        if entry.region_id:
+            writer["region_id"] = entry.region_id
+            writer["region_index"] = entry.region_index
     return f'{_head(entry)}, "last_updated_by": {json.dumps(writer)}}}'
 
 

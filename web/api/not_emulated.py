@@ -1,7 +1,8 @@
-"""Routes that Airflow 3.3.2 has and Stateroom does not: 400 with the reason ``not_emulated``,
+"""Routes that Airflow has and Stateroom does not: 400 with the reason ``not_emulated``,
 instead of a 404 that looks like a typo.
 
-``not_emulated.txt`` lists them, as Airflow's own OpenAPI documents do. The SDK retries every 5xx
+``not_emulated.txt`` lists those of 3.3.2, as Airflow's own OpenAPI documents do, and the rules of a
+later version those that it has besides. The SDK retries every 5xx
 for ten seconds, so this is a 4xx. They are no rules of the app, since those of a hundred paths took
 a seventh of its start; a path that no rule takes is looked up here. Below stand Airflow's own
 answers to paths that it does not have either.
@@ -22,19 +23,23 @@ from ..errors import NotEmulated
 from ..request.auth import authenticate_worker, core_role
 from ..request.version import check_version, echo
 from ..responses import json_answer
+from ..service import rules
 
 bp = Blueprint("not_emulated", __name__)
 _VARIABLE = re.compile(r"\\{\w+(:path)?\\}")
 Route = tuple[re.Pattern[str], str, list[str]]
 
 
-@lru_cache(maxsize=1)
-def routes() -> list[Route]:
-    """Pattern, path template and methods of each route, the longest fixed parts first."""
+@lru_cache(maxsize=2)
+def routes(further: tuple[str, ...] = ()) -> list[Route]:
+    """Pattern, path template and methods of each route, the longest fixed parts first.
+
+    :param further: the lines of a later version.
+    """
     lines = Path(__file__).with_suffix(".txt").read_text("ascii").splitlines()
     pairs = [
         (template, methods.split(","))
-        for methods, _, template in (line.partition(" ") for line in lines)
+        for methods, _, template in (line.partition(" ") for line in [*lines, *further])
     ]
     pairs.sort(key=lambda pair: -len(re.sub(r"{.*?}", "", pair[0])))
     return [(_pattern(template), template, methods) for template, methods in pairs]
@@ -44,10 +49,13 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(_VARIABLE.sub(lambda part: ".+" if part[1] else "[^/]+", re.escape(template)))
 
 
-def templates(path: str) -> dict[str, str]:
-    """The methods that Airflow takes at a path, each with its template."""
+def templates(path: str, further: tuple[str, ...] = ()) -> dict[str, str]:
+    """The methods that Airflow takes at a path, each with its template.
+
+    :param further: as for :func:`routes`.
+    """
     found: dict[str, str] = {}
-    for pattern, template, methods in routes():
+    for pattern, template, methods in routes(further):
         if pattern.fullmatch(path):
             found = {**dict.fromkeys(methods, template), **found}
     return found
@@ -63,7 +71,8 @@ def refuse() -> Response | None:
     is_execution = current_api() is EXECUTION
     if is_execution:
         check_version()
-    routes = templates(request.path)
+    further = rules().further_routes
+    routes = templates(request.path, further)
     if request.method in routes:
         if is_execution:
             authenticate_worker()
@@ -74,7 +83,7 @@ def refuse() -> Response | None:
         if isinstance(request.routing_exception, NotFound):
             raise MethodNotAllowed(sorted(routes))
         return None
-    if is_execution and templates(path := with_or_without_slash()):
+    if is_execution and templates(path := with_or_without_slash(), further):
         return echo(redirected(path))
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -21,14 +22,16 @@ from werkzeug.routing import Rule
 from schemas.base import BareBody
 from schemas.fields.base import Field
 from state import __version__
+from state.model.compat import Rules
 
 from ..apis import Api, api_of
 from ..operation import SLOW, Body, Operation, Query, lane, operation_of
 from ..responses import text_answer
+from ..service import rules
 
 bp = Blueprint("openapi", __name__)
-_ABOUT = """Task state and asset state as Apache Airflow 3.3.2 serves them, and Stateroom's own \
-Control API.
+_ABOUT = """Task state and asset state as Apache Airflow {release} serves them, and Stateroom's \
+own Control API.
 
 Routes of Airflow that are not described here are not emulated: they answer 400 with the reason \
 `not_emulated`.
@@ -91,23 +94,25 @@ _PARTS = {
 @lane(SLOW)
 def get_openapi() -> Response:
     """Describe the three APIs."""
-    return text_answer(_document())
+    return text_answer(_document(rules()))
 
 
 @cache
-def _document() -> str:
-    return json.dumps(describe())
+def _document(rules: Rules) -> str:
+    return json.dumps(describe(rules))
 
 
-def describe() -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the running app."""
+def describe(rules: Rules) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the running app.
+
+    :param rules: of the Airflow version that it emulates.
+    """
     from apispec import APISpec
     from apispec.ext.marshmallow import MarshmallowPlugin
 
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
-    spec = APISpec(
-        "Stateroom", __version__, "3.1.0", [plugin], info={"description": _ABOUT}, servers=_SERVERS
-    )
+    info = {"description": _ABOUT.format(release=rules.release)}
+    spec = APISpec("Stateroom", __version__, "3.1.0", [plugin], info=info, servers=_SERVERS)
     assert plugin.converter is not None
     add_properties: Any = plugin.converter.add_attribute_function  # apispec has few types
     add_properties(_field_properties)
@@ -117,12 +122,26 @@ def describe() -> dict[str, Any]:
     for rule in current_app.url_map.iter_rules():
         operation = operation_of(current_app, rule.endpoint)
         if operation is not None:
+            operation = _in_version(rules, rule, operation)
             for path, query in _paths(rule.rule, operation):
                 for method in _methods(rule):
                     described = _described(rule.endpoint, method, path, operation, query)
                     spec.path(path, operations={method.lower(): described})
     document: dict[str, Any] = spec.to_dict()
     return document
+
+
+def _in_version(rules: Rules, rule: Rule, operation: Operation) -> Operation:
+    """An operation as the Airflow version that is emulated has it."""
+    if rules.has_regions and operation.regional is not None:
+        also = (*operation.also, 400, 404, 409, 422)
+        operation = replace(operation, query=operation.regional, also=also)
+    if operation.newer is not None and rules.execution_api >= operation.newer[0]:
+        operation = replace(operation, body=operation.newer[1])
+    is_read = _methods(rule) <= {"GET", "HEAD"}
+    if rules.admission is not None and api_of(rule.rule).is_versioned and not is_read:
+        operation = replace(operation, also=(*operation.also, 410))
+    return operation
 
 
 def _methods(rule: Rule) -> set[str]:

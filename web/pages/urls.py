@@ -171,6 +171,7 @@ def owner_args(row: dict[str, Any]) -> dict[str, Any]:
     args["map_index"] = row.get("map_index")
     if args["map_index"] == -1:
         args["map_index"] = None
+    args["region_id"] = row.get("region_id")
     return args
 
 

@@ -134,10 +134,13 @@ class Effects:
     # ---------------------------------------------------------------- what people change
 
     def _clear(self, call: Passed, names: Names) -> None:
-        if json.loads(call.body).get("dry_run", True):
+        body = json.loads(call.body)
+        if body.get("dry_run", True):
             return
+        namespace = self._learning.namespace
+        discards = namespace.rules.clears_task_instances and not body.get("keep_task_state")
         rows = json.loads(call.answer)["task_instances"]
-        whole_airflow.follow(self._learning.namespace, rows)
+        whole_airflow.follow(namespace, rows, discards=discards)
 
     def _mark(self, call: Passed, names: Names) -> None:
         """Take over the states of all task instances that the call has changed: those of other

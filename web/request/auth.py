@@ -15,6 +15,7 @@ from ..apis import EXECUTION, GATEWAY, Api
 from ..errors import Refused
 from ..keys import Keys
 from ..operation import current_operation
+from ..service import rules
 
 _WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 _READERS = "viewer"
@@ -120,22 +121,28 @@ def _takes_workload() -> bool:
 
 
 def _check_scope(scope: Any) -> None:
-    if scope == "workload":
-        if _takes_workload():
-            return
-        raise Refused(
-            403, "Token type 'workload' not allowed for this endpoint. Allowed types: execution"
-        )
-    if scope != "execution":
+    known = rules().token_scopes
+    if scope not in known:
+        quoted = [f"'{each}'" for each in known]
+        expected = f"{', '.join(quoted[:-1])} or {quoted[-1]}"
         shown = f"input_value={scope!r}, input_type={type(scope).__name__}"
         raise Refused(
             403,
             (
                 "Invalid auth token: 1 validation error for TIClaims\nscope\n"
-                "  Input should be 'execution' or 'workload' "
+                f"  Input should be {expected} "
                 f"[type=literal_error, {shown}]\n    For further information visit "
                 "https://errors.pydantic.dev/2.14/v/literal_error"
             ),
+        )
+    allowed = ["execution"]
+    if _takes_workload():
+        allowed.append("workload")
+    if scope not in allowed:
+        raise Refused(
+            403,
+            f"Token type '{scope}' not allowed for this endpoint. "
+            f"Allowed types: {', '.join(allowed)}",
         )
 
 

@@ -174,7 +174,7 @@ def body(schema: Schema | Union) -> Part:
     return schema, g.body, ("body",)
 
 
-def read(*parts: Part, exists: Callable[[Any], None] | None = None) -> list[Any]:
+def read(*parts: Part, exists: Callable[[Any], object] | None = None) -> list[Any]:
     """Load each part through its schema.
 
     :param exists: called with the first part, if that is valid, before the others are loaded:

@@ -8,16 +8,19 @@ from flask import Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from schemas.fields import datetimes
+from state.model.compat import RULES
 
 from ..errors import Refused
 from ..operation import current_operation
+from ..service import rules
 from .auth import refreshed_token
 from .parsing import header_problem
 
-VERSION = "2026-06-30"
+WITH_STORE = "2026-06-30"  # the first version that has the state store
 VERSION_HEADER = "Airflow-API-Version"
 _FIRST_VERSION = "2025-04-11"
-_VERSIONS = frozenset({_FIRST_VERSION, VERSION})  # the dates that need no check
+# the dates that need no check
+_VERSIONS = frozenset({_FIRST_VERSION, *(known.execution_api for known in RULES.values())})
 
 
 def check_version() -> None:
@@ -31,11 +34,12 @@ def check_version() -> None:
     :raises MethodNotAllowed: if it has the path with other methods.
     """
     environ = request.environ
-    text: str = environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
-    if text == VERSION:
+    newest = _newest()
+    text: str = environ.get("HTTP_AIRFLOW_API_VERSION", newest)
+    if text == newest:
         return
     is_store = environ["PATH_INFO"].startswith("/execution/store")
-    if text < _FIRST_VERSION or (text < VERSION and is_store):
+    if text < _FIRST_VERSION or (text < WITH_STORE and is_store):
         raise Refused(404, "Not Found")
     if text not in _VERSIONS:
         g.header_problems = _date_problems(text)
@@ -51,15 +55,34 @@ def _check_route(text: str) -> None:
     raise NotFound()
 
 
+def _newest() -> str:
+    """The newest version of the API in the Airflow that is emulated."""
+    version: str = g.service.store.rules.execution_api
+    return version
+
+
 def of_client() -> str:
     """The version of the API that the client speaks, a date as text."""
-    version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", VERSION)
+    version: str = request.environ.get("HTTP_AIRFLOW_API_VERSION", _newest())
     return version
+
+
+def spoken() -> str:
+    """The version of the API in which the client is answered: its own, or the newest there is."""
+    return min(of_client(), _newest())
+
+
+def is_admitted_first() -> bool:
+    """Whether a call that is no read is refused before anything else of it is looked at, if the
+    caller's attempt is not the current one.
+    """
+    since = rules().admission
+    return since is not None and of_client() >= since
 
 
 def has_variable_keys() -> bool:
     """Whether the caller's version has the list of the keys of variables."""
-    return of_client() >= VERSION
+    return of_client() >= WITH_STORE
 
 
 def _date_problems(text: str) -> list[dict[str, Any]]:
@@ -81,7 +104,7 @@ def _date_problems(text: str) -> list[dict[str, Any]]:
 def echo(response: Response) -> Response:
     """Send back the version and the correlation id, and a fresh token where one is due."""
     environ = request.environ
-    response.headers.add("airflow-api-version", environ.get("HTTP_AIRFLOW_API_VERSION", VERSION))
+    response.headers.add("airflow-api-version", of_client())
     if correlation_id := environ.get("HTTP_CORRELATION_ID"):
         response.headers.add("correlation-id", correlation_id)
     if "claims" in g and (token := refreshed_token()):

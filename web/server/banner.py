@@ -53,7 +53,7 @@ def banner(
         ("backend", _backend(service)),
         *_access(service),
     ]
-    lines = [f"Stateroom {__version__}, like Airflow {service.settings['compat']}"]
+    lines = [f"Stateroom {__version__}, like Airflow {service.store.rules.airflow}"]
     lines += [_row(label, text) for label, text in rows]
     lines += [_row("try", call) for call in _examples(service, url, command)]
     return "\n".join([*lines, _row("stop", "Ctrl-C")])

@@ -630,3 +630,24 @@ def sizes_of_xcoms(db: Database) -> None:
     for snapshot in ("", "snapshot_"):
         db.execute(f"ALTER TABLE {snapshot}xcoms ADD COLUMN size INTEGER NOT NULL DEFAULT 0")
         db.execute(f"UPDATE {snapshot}xcoms SET size = length(value)")
+
+
+@migrations()
+def dynamic_regions(db: Database) -> None:
+    """The dynamic regions of dag runs, in which a task has several instances of one index."""
+    statements = """
+    CREATE TABLE dynamic_regions (
+        region_pk INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_pk INTEGER NOT NULL REFERENCES dag_runs ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        node_id TEXT NOT NULL,
+        UNIQUE (run_pk, id)
+    );
+    CREATE TABLE snapshot_dynamic_regions (
+        snapshot_pk INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        region_pk INTEGER NOT NULL,
+        run_pk INTEGER, id TEXT, node_id TEXT,
+        PRIMARY KEY (snapshot_pk, region_pk)
+    ) WITHOUT ROWID
+    """
+    _execute_all(db, statements)

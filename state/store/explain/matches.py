@@ -6,14 +6,15 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from ...model.names import HIDDEN
 from ...model.scopes import COORDINATES
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
 from .suggestions import similarity
 
-_FROM = """FROM dag_runs r JOIN scopes s USING (run_pk)
+_FROM = f"""FROM dag_runs r JOIN scopes s USING (run_pk)
     LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
-    WHERE r.ns = :ns AND s.region = ''"""
+    WHERE r.ns = :ns AND s.region <> '{HIDDEN}'"""
 _CONDITIONS = {
     "dag_id": " AND r.dag_id = :dag_id",
     "run_id": """ AND (r.run_id = :run_id OR instr(r.run_id, :run_id)

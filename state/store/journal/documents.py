@@ -10,16 +10,18 @@ from ...masking import masked
 from ...model import values
 from ...model.clock import to_text, to_wire
 from ...model.events import actor_kind
+from ...model.names import HIDDEN
 from ...model.scopes import scope_document, scope_in_row
 
-EVENTS = """SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key,
+EVENTS = f"""SELECT j.seq, j.at, j.real_at, j.actor, j.ti_id, t.try_number, j.api, j.op, j.key,
     j.status, j.value, j.kind, j.expires_at, j.expires_by, j.parent, j.saw, j.note, j.delay,
     j.outcome, j.state,
     coalesce(r.dag_id, f.dag_id) AS dag_id, coalesce(r.run_id, f.run_id) AS run_id,
     coalesce(s.task_id, f.task_id) AS task_id, coalesce(s.map_index, f.map_index) AS map_index,
+    s.region AS region_id,
     coalesce(a.name, f.asset) AS asset
     FROM journal j LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
-    LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region = ''
+    LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region <> '{HIDDEN}'
     LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
     LEFT JOIN assets a ON a.asset_pk = s.asset_pk
     LEFT JOIN former_scopes f ON f.scope_id = j.scope_id AND s.scope_id IS NULL"""

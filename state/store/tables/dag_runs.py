@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from ...errors import BadDocument
+from ...errors import BadDocument, TaskInstanceNotFound
 from ...model import values
 from ...model.clock import to_text
+from ...model.scopes import Writer
 from ..database.sql import row_as_dict, upsert
+from ..journal.journal import Event
 from ..namespace import Namespace
 
 # the columns beside the run's identity, each with its value for a new run
@@ -67,6 +69,25 @@ def pk_of(db: sqlite3.Connection, ns: int, dag_id: str, run_id: str, where: str)
         message = f"there is no dag run {run_id!r} of {dag_id!r}; add it to dag_runs"
         raise BadDocument(where, message)
     return int(row[0])
+
+
+def set_note(namespace: Namespace, ti_id: str, note: str | None, writer: Writer) -> None:
+    """Set the note of a task instance's dag run, or remove it.
+
+    :raises TaskInstanceNotFound: if there is no task instance of this id.
+    """
+    with namespace.database.transaction() as db:
+        row = db.execute(
+            """SELECT s.run_pk, s.scope_id FROM task_instances t JOIN scopes s USING (scope_id)
+            WHERE t.ns = ? AND t.id = ? AND t.superseded_at IS NULL""",
+            (namespace.ns, ti_id),
+        ).fetchone()
+        if row is None:
+            raise TaskInstanceNotFound("Task Instance not found")
+        run_pk, scope_id = row
+        db.execute("UPDATE dag_runs SET note = ? WHERE run_pk = ?", (note, run_pk))
+        event = Event("set_run_note", writer, scope_id, status=204, note=note)
+        namespace.journal.write(db, event)
 
 
 def remove_all(db: sqlite3.Connection, ns: int) -> None:

@@ -148,13 +148,13 @@ def remove(db: sqlite3.Connection, where: str, parameters: Any) -> int:
 def clear_all_map_indices(
     namespace: Namespace, scope: TaskScope, writer: Writer = API_WRITER
 ) -> None:
-    """Remove every key of a task in one run, of all its map indices.
+    """Remove every key of a task in one run, or in one region of it, of all its map indices.
 
     :raises TaskInstanceNotFound: if the task has no instance in this run.
     """
-    where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?"
+    where = "r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ? AND s.region = ?"
     scopes = f"SELECT s.scope_id FROM scopes s JOIN dag_runs r USING (run_pk) WHERE {where}"
-    parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id)
+    parameters = (namespace.ns, scope.dag_id, scope.run_id, scope.task_id, scope.region)
 
     def act(db: sqlite3.Connection) -> None:
         first = db.execute(f"{scopes} ORDER BY s.map_index", parameters).fetchone()

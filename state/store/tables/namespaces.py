@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import NamespaceExists, NamespaceNotFound, StoreError
 from ...model.clock import Clock, to_text, to_wire
+from ...model.compat import Rules
 from ...model.names import HIDDEN, check_name
 from ...model.scopes import CONTROL, Writer
 from ..database import meta
@@ -37,7 +38,7 @@ _SEEN = f"name NOT LIKE '{HIDDEN}%'"
 _DROPPED = "dropped:"  # before a namespace's name, in the table meta: how often it was dropped
 
 
-def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namespace:
+def load(database: Database, log: Log, faulty: FaultyNames, name: str, rules: Rules) -> Namespace:
     """Read a namespace; raises as :meth:`Store.namespace`."""
     with database.reading() as db:
         row = db.execute(
@@ -59,6 +60,7 @@ def load(database: Database, log: Log, faulty: FaultyNames, name: str) -> Namesp
         fixture=json.loads(fixture or "null"),
         created_at=created_at or "",
         realm=realm,
+        rules=rules,
     )
 
 

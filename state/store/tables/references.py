@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ...model.clock import Clock, from_text, to_text
+from ...model.names import HIDDEN
 from ...model.reference_facts import Facts, Released
 from ...model.scopes import Writer
 from ..database.connections import Database
@@ -27,8 +28,9 @@ _FORGET = f"""DELETE FROM refs WHERE ref = ? AND released_at IS NOT NULL
 _HEALTH = f"CASE WHEN f.released_at IS NULL OR {_HELD_REF} THEN f.health ELSE 'orphan' END"
 _ROWS = f"""SELECT f.ref_id, f.backend, f.ref, f.key, f.size, f.sha256, f.vouched, f.written_at,
     f.writer_kind, f.writer_ti_id, {_HEALTH} AS health, f.checked_at, f.released_at,
-    f.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index, a.name AS asset, a.id AS asset_id
-    FROM refs f LEFT JOIN scopes s ON s.scope_id = f.scope_id AND s.region = ''
+    f.scope_id, r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    a.name AS asset, a.id AS asset_id
+    FROM refs f LEFT JOIN scopes s ON s.scope_id = f.scope_id AND s.region <> '{HIDDEN}'
     LEFT JOIN dag_runs r USING (run_pk) LEFT JOIN assets a USING (asset_pk) WHERE f.ns = ?"""
 _ENTER = """INSERT INTO refs (ns, scope_id, key, ref, backend, size, sha256, vouched, written_at,
     writer_kind, writer_ti_id, released_at)

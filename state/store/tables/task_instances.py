@@ -14,16 +14,19 @@ from ...errors import (
     BadDocument,
     BadOutletEvent,
     InvalidStart,
+    InvalidStop,
     InvalidTransition,
     NotDeferred,
     NotRunning,
+    RestartingElsewhere,
     RunningElsewhere,
+    StoppedElsewhere,
     TaskInstanceArchived,
     TaskInstanceNotFound,
 )
 from ...model import values
 from ...model.clock import to_text
-from ...model.scopes import CONTROL, TaskScope, Writer, scope_document
+from ...model.scopes import CONTROL, TaskScope, Writer, coordinates, scope_document
 from ..database.sql import in_range, row_as_dict, upsert
 from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
@@ -34,7 +37,7 @@ from .dag_runs import put_run
 from .entries import count_to_remove, remove_with_effects
 from .scopes import CURRENT, put_scope
 from .task_reschedules import put_reschedule
-from .xcoms import NewXCom, put_xcom
+from .xcoms import NewXCom, leave_xcoms, put_xcom
 
 log = logging.getLogger("stateroom")
 
@@ -208,18 +211,55 @@ def create_task_instance(
     :returns: ``id`` (a UUID of version 7, as Airflow's), the coordinates and ``try_number``.
     :raises OutOfRange: if the last attempt has the highest possible number.
     """
-    ti_id = new_id()
-    attempt: dict[str, Any] = {"id": ti_id, "state": "running"}
+    attempt: dict[str, Any] = {"id": new_id(), "state": "running"}
     if try_number:
         attempt["try_number"] = try_number
     with namespace.database.transaction() as db:
         run_pk = put_run(db, namespace, {"dag_id": scope.dag_id, "run_id": scope.run_id})
-        scope_id = put_scope(db, run_pk, scope.task_id, scope.map_index)
+        scope_id = put_scope(db, run_pk, scope)
+        pending = _pending(db, namespace, scope_id)
+        ti_id = attempt["id"] = pending or attempt["id"]
         number = put_attempt(db, namespace, scope_id, attempt)
         writer = replace(CONTROL, ti_id=ti_id)
         event = Event("create", writer, scope_id, status=201, note=f"attempt {number}")
-        namespace.journal.write(db, event)
+        seq = namespace.journal.write(db, event)
+        if pending is None:
+            leave_xcoms(db, namespace, scope_id, seq)
     return _attempt(ti_id, scope, number)
+
+
+def _pending(db: sqlite3.Connection, namespace: Namespace, scope_id: int) -> str | None:
+    """The id of an attempt that has its number and waits to be queued, if there is one."""
+    if not namespace.rules.counts_retries:
+        return None
+    row = db.execute(
+        """SELECT id FROM task_instances t WHERE scope_id = :scope AND superseded_at IS NULL
+        AND (state = 'up_for_retry' OR state IS NULL AND EXISTS (SELECT 1 FROM task_instances f
+            WHERE f.scope_id = :scope AND f.superseded_at IS NOT NULL))""",
+        {"scope": scope_id},
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def put_next(
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    scope_id: int,
+    former: Mapping[str, Any],
+    parent: int,
+) -> str:
+    """Put the next attempt of one that has ended, with its columns and an id of its own, which is
+    returned.
+
+    :param former: the columns of the attempt before.
+    :param parent: the number of the event of which this is an effect.
+    """
+    attempt = {**former, "id": new_id()}
+    if namespace.rules.counts_retries:
+        attempt["try_number"] += 1
+    put_attempt(db, namespace, scope_id, attempt)
+    leave_xcoms(db, namespace, scope_id, parent)
+    return str(attempt["id"])
 
 
 def superseded(namespace: Namespace, ti_id: str) -> tuple[int, int] | None:
@@ -246,7 +286,7 @@ def current_task_instance(namespace: Namespace, scope: TaskScope) -> dict[str, A
             (scope_id_of(db, namespace.ns, scope),),
         ).fetchone()
     if row is None:
-        raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
+        raise TaskInstanceNotFound.by_coordinates(**coordinates(scope))
     return _attempt(row[0], scope, row[1])
 
 
@@ -275,6 +315,7 @@ def set_state(
     report: Report,
     clear_on_success: bool,
     writer: Writer = CONTROL,
+    tells_archived: bool = False,
 ) -> bool:
     """Take a task instance's report of its new state; returns False if it had this state already.
 
@@ -282,12 +323,14 @@ def set_state(
     keys stay. One that has succeeded makes the events of its outlets.
 
     :param clear_on_success: delete its entries in the same transaction if the state is ``success``.
+    :param tells_archived: whether the id of a former attempt is told from an unknown one.
     :raises TaskInstanceNotFound: if there is none of this id.
     :raises InvalidTransition: if it is not running.
     :raises InvalidPartitionKey: if an event of its outlets has an invalid partition key.
     """
     with namespace.database.transaction() as db:
-        ti_pk, scope_id, old_state = _current(db, namespace, ti_id, "ti_pk, scope_id, state")
+        look_up = _current_or_archived if tells_archived else _current
+        ti_pk, scope_id, old_state = look_up(db, namespace, ti_id, "ti_pk, scope_id, state")
         if old_state == report.state:
             return False
         if old_state != "running":
@@ -307,7 +350,7 @@ def set_state(
             log.warning("task instance %s: %s", ti_id, note)
         if changes.get("trigger") is not None:
             changes["trigger"] = _numbered(db, namespace, changes["trigger"])
-        _update(db, ti_pk, {**changes, "state": state})
+        update_attempt(db, ti_pk, {**changes, "state": state})
         asset_events.make(db, namespace, scope_id, changed_assets.events)
         if report.reschedule_date is not None:
             put_reschedule(db, ti_pk, now, report.columns["end_date"], report.reschedule_date)
@@ -317,7 +360,7 @@ def set_state(
             former = row_as_dict(
                 db, f"SELECT {_COLUMNS} FROM task_instances WHERE ti_pk = ?", (ti_pk,)
             )
-            put_attempt(db, namespace, scope_id, {**former, "id": new_id()})
+            put_next(db, namespace, scope_id, former, seq)
         if state == "success" and clear_on_success:
             count_to_remove(db, "e.scope_id = ?", (scope_id,))
             remove_with_effects(db, namespace, writer, seq, "e.scope_id = ?", (scope_id,))
@@ -358,7 +401,8 @@ def _numbered(db: sqlite3.Connection, namespace: Namespace, trigger: str) -> str
     return values.dumps({"id": number, **values.loads(trigger)})
 
 
-def _update(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:
+def update_attempt(db: sqlite3.Connection, ti_pk: int, changes: Mapping[str, Any]) -> None:
+    """Change columns of an attempt, inside the caller's transaction."""
     sets = ", ".join(f"{column} = :{column}" for column in changes)
     db.execute(
         f"UPDATE task_instances SET {sets} WHERE ti_pk = :ti_pk", {**changes, "ti_pk": ti_pk}
@@ -383,14 +427,19 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
     The same process may say so again, if it did not get the answer.
 
     :raises TaskInstanceNotFound: if there is none of this id.
-    :raises InvalidStart: if it is neither queued nor restarting.
+    :raises InvalidStart: if it is neither queued nor restarting, or may not restart so.
     :raises OutOfRange: for a process id that no row can hold; Airflow answers 500.
     """
     with namespace.database.transaction() as db:
         columns = "ti_pk, scope_id, state, next_kwargs, hostname, unixname, pid"
         ti_pk, scope_id, previous_state, kwargs, *process = _current(db, namespace, ti_id, columns)
-        is_repeated = previous_state == "running" and tuple(process) == worker[:3]
-        if not is_repeated and previous_state not in ("queued", "restarting"):
+        is_same = tuple(process) == worker[:3]
+        is_repeated = previous_state == "running" and is_same
+        may_restart = namespace.rules.restarts
+        if previous_state == "restarting" and not may_restart and not is_same:
+            raise RestartingElsewhere(previous_state)
+        startable = ("queued", "restarting") if may_restart else ("queued",)
+        if not is_repeated and previous_state not in startable:
             raise InvalidStart(previous_state)
         in_range("pid", worker.pid)
         changes = {
@@ -403,7 +452,7 @@ def start(namespace: Namespace, ti_id: str, worker: Worker, writer: Writer) -> s
         }
         if kwargs not in (None, "{}"):  # it resumes, and started before
             del changes["start_date"]
-        _update(db, ti_pk, changes)
+        update_attempt(db, ti_pk, changes)
         if not is_repeated:
             note = f"{previous_state} → running, on {worker.hostname!r} as process {worker.pid}"
             event = Event("state", writer, scope_id, status=200, note=note, state="running")
@@ -448,13 +497,13 @@ def resume(namespace: Namespace, ti_id: str, resumption: Resumption) -> str:
             raise NotDeferred(former["state"])
         state, changes, note = _of_resumption(namespace, resumption, former)
         changes = {**changes, "state": state, "trigger": None}
-        _update(db, ti_pk, changes)
+        update_attempt(db, ti_pk, changes)
         writer = replace(CONTROL, ti_id=ti_id)
         note = f"deferred → {state}, {note}"
         event = Event("state", writer, scope_id, status=204, note=note, state=state)
         seq = namespace.journal.write(db, event)
         if state == "up_for_retry":
-            put_attempt(db, namespace, scope_id, {**former, **changes, "id": new_id()})
+            put_next(db, namespace, scope_id, {**former, **changes}, seq)
         else:
             _push(db, namespace, scope_id, writer, resumption.xcoms, seq)
     return state
@@ -487,13 +536,13 @@ def time_out(namespace: Namespace, ti_id: str) -> str | None:
         if old_state == "restarting" or may_retry(row["try_number"], row["max_tries"]):
             state = "up_for_retry"
         changes = {**_ENDED, "state": state, "end_date": to_text(namespace.clock.now())}
-        _update(db, row["ti_pk"], changes)
+        update_attempt(db, row["ti_pk"], changes)
         writer = replace(CONTROL, ti_id=ti_id)
         note = f"{old_state} → {state}: its worker sends no heartbeats any more"
         event = Event("state", writer, row["scope_id"], status=200, note=note, state=state)
-        namespace.journal.write(db, event)
+        seq = namespace.journal.write(db, event)
         if state == "up_for_retry":
-            put_attempt(db, namespace, row["scope_id"], {**former, **changes, "id": new_id()})
+            put_next(db, namespace, row["scope_id"], {**former, **changes}, seq)
     return state
 
 
@@ -549,7 +598,50 @@ def beat(namespace: Namespace, ti_id: str, hostname: str, pid: int) -> None:
             raise RunningElsewhere(*process)
         if state != "running":
             raise NotRunning(state)
-        _update(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
+        update_attempt(db, ti_pk, {"heartbeat_at": to_text(namespace.clock.now())})
+
+
+def take_stop(
+    namespace: Namespace,
+    ti_id: str,
+    end_date: str,
+    hostname: str | None,
+    pid: int | None,
+    writer: Writer,
+) -> None:
+    """Take a worker's report that it has ended its task, as it was told; one that was to restart
+    has its next attempt then. That of a former attempt changes nothing.
+
+    :param end_date: as text.
+    :raises TaskInstanceNotFound: if no attempt, not even a former one, has this id.
+    :raises StoppedElsewhere: if another process runs it.
+    :raises InvalidStop: if it was not told to end.
+    """
+    with namespace.database.transaction() as db:
+        sql = f"""SELECT ti_pk, scope_id, superseded_at, {_COLUMNS} FROM task_instances
+            WHERE ns = ? AND id = ?"""
+        row = row_as_dict(db, sql, (namespace.ns, ti_id))
+        if not row:
+            raise TaskInstanceNotFound.bare()
+        if row["superseded_at"] is not None:
+            return
+        if None in (hostname, pid) or (row["hostname"], row["pid"]) != (hostname, pid):
+            raise StoppedElsewhere
+        if row["state"] not in ("restarting", *_OVER):
+            raise InvalidStop(row["state"])
+        if row["state"] in _OVER:
+            return
+        update_attempt(db, row["ti_pk"], {"end_date": end_date})
+        note = "restarting → none: its worker has ended"
+        event = Event("state", writer, row["scope_id"], status=204, note=note)
+        seq = namespace.journal.write(db, event)
+        former = {name: row[name] for name in NEW_ATTEMPT}
+        max_tries = max(former["max_tries"], former["try_number"])
+        pending = {**_ENDED, "end_date": end_date, "state": None, "max_tries": max_tries}
+        put_next(db, namespace, row["scope_id"], {**former, **pending}, seq)
+
+
+_OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 def note_stop(namespace: Namespace, ti_id: str, writer: Writer) -> None:
@@ -566,6 +658,33 @@ def note_stop(namespace: Namespace, ti_id: str, writer: Writer) -> None:
         namespace.journal.write(db, Event("state", writer, row[0], status=204, note=note))
 
 
+def admit(namespace: Namespace, ti_id: str | None) -> None:
+    """Refuse an attempt that is not the current one.
+
+    :param ti_id: None for a caller that is no task instance.
+    :raises TaskInstanceArchived: if the id is that of a former attempt.
+    :raises TaskInstanceNotFound: if there is none of this id.
+    """
+    sql = "SELECT superseded_at IS NOT NULL FROM task_instances WHERE ns = ? AND id = ?"
+    with namespace.database.reading() as db:
+        row = db.execute(sql, (namespace.ns, ti_id)).fetchone()
+    if row is None:
+        raise TaskInstanceNotFound("Task Instance not found")
+    if row[0]:
+        raise TaskInstanceArchived.on_admission()
+
+
+def is_archived(namespace: Namespace, ti_id: str | None, scope: TaskScope) -> bool:
+    """Whether an id is that of a former attempt of a task instance."""
+    with namespace.database.reading() as db:
+        row = db.execute(
+            """SELECT 1 FROM task_instances WHERE ns = ? AND id = ? AND superseded_at IS NOT NULL
+            AND scope_id = ?""",
+            (namespace.ns, ti_id, scope_id_of(db, namespace.ns, scope)),
+        ).fetchone()
+    return row is not None
+
+
 def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str, writer: Writer) -> bool:
     """Set the label of a mapped task instance; returns False if no current attempt has this id."""
     with namespace.database.transaction() as db:
@@ -573,7 +692,7 @@ def set_rendered_map_index(namespace: Namespace, ti_id: str, text: str, writer: 
             ti_pk, scope_id = _current(db, namespace, ti_id, "ti_pk, scope_id")
         except TaskInstanceNotFound:
             return False
-        _update(db, ti_pk, {"rendered_map_index": text})
+        update_attempt(db, ti_pk, {"rendered_map_index": text})
         event = Event("set_rendered_map_index", writer, scope_id, status=204, note=text)
         namespace.journal.write(db, event)
     return True

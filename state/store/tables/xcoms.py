@@ -1,7 +1,8 @@
 """The table of XComs: what tasks of a dag run hand to each other.
 
 They belong to a task instance whatever its attempt, as in Airflow 3.3: a retry finds those of the
-attempt before, until its worker deletes them.
+attempt before, until its worker deletes them. In Airflow 3.4 they belong to the attempt: the next
+one leaves them behind, where nothing reads them, so they are deleted here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from ...errors import DagRunNotFound, TaskInstanceNotFound, UnmappableLength
 from ...model.clock import to_text
 from ...model.events import UNCHANGED
-from ...model.scopes import TaskScope, Writer, scope_document
+from ...model.scopes import TaskScope, Writer, coordinates
 from ..journal.journal import Event
 from ..journal.scope_ids import task_parameters
 from ..namespace import Namespace
@@ -69,12 +70,17 @@ def set_xcom(
             raise UnmappableLength
     with namespace.database.transaction() as db:
         row = db.execute(TASK, task_parameters(namespace.ns, scope)).fetchone()
+        if row is None and namespace.rules.keeps_attempts:
+            raise TaskInstanceNotFound.of_xcom(scope.run_id, scope.task_id)
         if row is None:
             sql = "SELECT 1 FROM dag_runs WHERE ns = ? AND dag_id = ? AND run_id = ?"
             if not db.execute(sql, (namespace.ns, scope.dag_id, scope.run_id)).fetchone():
                 raise DagRunNotFound.for_xcom(scope.dag_id, scope.run_id)
-            raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
+            raise TaskInstanceNotFound.by_coordinates(**coordinates(scope))
         event = Event("set_xcom", writer, row[0], key, status=201, value=text, note=note)
+        if _is_left(db, namespace, row[0], writer):
+            namespace.journal.write(db, event._replace(outcome=UNCHANGED))
+            return
         seq = namespace.journal.write(db, event)
         put_xcom(db, NewXCom(row[0], key, text, to_text(namespace.clock.now()), seq))
 
@@ -89,12 +95,39 @@ def delete_xcom(namespace: Namespace, scope: TaskScope, key: str, writer: Writer
         scope_id = None if row is None else row[0]
         sql = "DELETE FROM xcoms WHERE scope_id = ? AND key = ?"
         outcome = None
-        if not db.execute(sql, (scope_id, key)).rowcount:
+        is_left = scope_id is not None and _is_left(db, namespace, scope_id, writer)
+        if is_left or not db.execute(sql, (scope_id, key)).rowcount:
             outcome = UNCHANGED
         event = Event("delete_xcom", writer, scope_id, key, status=200, outcome=outcome)
         namespace.journal.write(db, event)
 
 
-def keys(db: sqlite3.Connection, scope_id: int) -> list[str]:
-    """The keys of a task instance's XComs; of one that is not mapped those of all map indices."""
-    return [key for (key,) in db.execute(_KEYS, (scope_id,))]
+def leave_xcoms(db: sqlite3.Connection, namespace: Namespace, scope_id: int, parent: int) -> None:
+    """Leave the XComs of a former attempt behind, if they belong to it, inside the caller's
+    transaction.
+
+    :param parent: the number of the event of which this is an effect.
+    """
+    if namespace.rules.keeps_attempts:
+        source = "FROM xcoms e WHERE e.scope_id = ?"
+        namespace.journal.effects(db, parent, "delete_xcom", source, (scope_id,))
+        db.execute("DELETE FROM xcoms WHERE scope_id = ?", (scope_id,))
+
+
+def _is_left(db: sqlite3.Connection, namespace: Namespace, scope_id: int, writer: Writer) -> bool:
+    """Whether a writer is a former attempt of the task instance, and has left its XComs behind."""
+    if not namespace.rules.keeps_attempts:
+        return False
+    sql = """SELECT 1 FROM task_instances WHERE ns = ? AND id = ? AND scope_id = ?
+        AND superseded_at IS NOT NULL"""
+    return db.execute(sql, (namespace.ns, writer.ti_id, scope_id)).fetchone() is not None
+
+
+def keys(db: sqlite3.Connection, namespace: Namespace, scope_id: int) -> list[str]:
+    """The keys of a task instance's XComs; of one that is not mapped those of all map indices,
+    unless XComs belong to attempts.
+    """
+    sql = _KEYS
+    if namespace.rules.keeps_attempts:
+        sql = "SELECT key FROM xcoms WHERE scope_id = ? ORDER BY xcom_pk"
+    return [key for (key,) in db.execute(sql, (scope_id,))]

@@ -71,14 +71,14 @@ def _events(namespace: Namespace, where: str, asked: Mapping[str, Any]) -> list[
             LIMIT :limit""",
             parameters,
         )
-        return [_event(db, row) for row in found]
+        return [_event(db, namespace, row) for row in found]
 
 
-def _event(db: sqlite3.Connection, row: dict[str, Any]) -> dict[str, Any]:
+def _event(db: sqlite3.Connection, namespace: Namespace, row: dict[str, Any]) -> dict[str, Any]:
     event = {name: row[name] for name in _SOURCE.split(", ")}
     consumers = rows(db, _CONSUMERS, (row["event_pk"],))
     for run in consumers:
-        if run["start_date"] is None:
+        if run["start_date"] is None and not namespace.rules.tells_queued_consumers:
             raise RunNotStarted(row["id"], run["dag_id"], run["run_id"])
         for name in ("logical_date", "start_date", "end_date", *INTERVAL):
             run[name] = wire(run[name])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...errors import DagRunNotFound, MissingDag, TaskInstanceNotFound, TaskNotFound
 from ...model import values
+from ...model.scopes import TaskScope, coordinates
 from ..database.sql import in_range, rows
 from ..namespace import Namespace
 from ..tables import dags
+from ..tables.scopes import PUBLIC_INDEX
 from .dag_runs import wire
 from .dags import BUNDLE
 from .task_instances import OPERATOR, duration
@@ -31,60 +33,78 @@ _CONSTANTS: dict[str, Any] = {
     "note": None,
     "triggerer_job": None,
 }
-_EVERY = """SELECT t.id, s.task_id, r.dag_id, r.run_id AS dag_run_id, s.map_index, r.logical_date,
+_EVERY = f"""SELECT t.id, s.task_id, r.dag_id, r.run_id AS dag_run_id,
+    {PUBLIC_INDEX.format(s="s")} AS map_index, s.region AS region_id, s.map_index AS region_index,
+    r.logical_date,
     r.run_after, t.start_date, t.end_date, t.state, t.try_number, t.max_tries, t.hostname,
     t.unixname, t.pid, t.rendered_map_index, t.trigger, t.never_ran, f.fields
     FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     LEFT JOIN rendered_fields f USING (scope_id)
     WHERE t.ns = :ns"""
 SELECT = f"{_EVERY} AND t.superseded_at IS NULL"
-_TASK = "r.dag_id = :dag_id AND r.run_id = :run_id AND s.task_id = :task_id"
+_TASK = """r.dag_id = :dag_id AND r.run_id = :run_id AND s.task_id = :task_id
+    AND s.region = :region"""
 
 
-def unmapped(namespace: Namespace, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+def unmapped(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
     """The task instance of a task that is not mapped.
 
+    :param scope: its map index counts only in a region.
     :raises TaskInstanceNotFound: if there is none, or if the task is mapped.
     """
-    parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
+    own = _TASK
+    if scope.region:
+        own += " AND s.map_index = :map_index"
     with namespace.database.snapshot() as db:
-        found = rows(db, f"{SELECT} AND {_TASK} ORDER BY t.ti_pk LIMIT 1", parameters)
+        found = rows(db, f"{SELECT} AND {own} ORDER BY t.ti_pk LIMIT 1", _named(namespace, scope))
         documents = _documents(db, namespace, found)
     if not documents:
-        raise TaskInstanceNotFound.in_core(dag_id, run_id, task_id)
+        raise TaskInstanceNotFound.in_core(scope.dag_id, scope.run_id, scope.task_id)
     if documents[0]["map_index"] != -1:
         raise TaskInstanceNotFound("Task instance is mapped, add the map_index value to the URL")
     return documents[0]
 
 
-def mapped(
-    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
-) -> dict[str, Any]:
+def _named(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
+    in_range("map_index", scope.map_index)
+    return {"ns": namespace.ns, "region": scope.region, **coordinates(scope)}
+
+
+def mapped(namespace: Namespace, scope: TaskScope, map_index: int) -> dict[str, Any]:
     """A task instance by its map index.
 
+    :param map_index: as it was given, for the message.
     :raises TaskInstanceNotFound: if there is none.
     :raises OutOfRange: for a map index that no row can hold.
     """
-    parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
-    parameters["map_index"] = in_range("map_index", map_index)
+    parameters = _named(namespace, scope)
     with namespace.database.snapshot() as db:
         found = rows(db, f"{SELECT} AND {_TASK} AND s.map_index = :map_index", parameters)
         documents = _documents(db, namespace, found)
     if not documents:
-        raise TaskInstanceNotFound.in_core(dag_id, run_id, task_id, map_index)
+        place = (scope.dag_id, scope.run_id, scope.task_id)
+        raise TaskInstanceNotFound.in_core(*place, map_index)
     return documents[0]
 
 
-def require(namespace: Namespace, coordinates: Mapping[str, str]) -> None:
+def by_ids(namespace: Namespace, ids: Collection[str]) -> list[dict[str, Any]]:
+    """Task instances by the ids of their attempts, also of former ones, in the order of the ids."""
+    sql = f"{_EVERY} AND t.id IN (SELECT value FROM json_each(:ids)) ORDER BY t.id"
+    with namespace.database.snapshot() as db:
+        found = rows(db, sql, {"ns": namespace.ns, "ids": values.dumps([*ids])})
+        return _documents(db, namespace, found)
+
+
+def require(namespace: Namespace, place: Mapping[str, str]) -> None:
     """Refuse a list of what does not exist, as Airflow does for each of its routes.
 
-    :param coordinates: as for :func:`page`.
+    :param place: as for :func:`page`.
     :raises MissingDag: if a run is given and no Dag.
     :raises DagNotFound: if the Dag is unknown, or described without tasks.
     :raises DagRunNotFound: if there is no such run.
     :raises TaskNotFound: if there are no mapped ones, and the task is not known to be mapped.
     """
-    own, given = _own(coordinates)
+    own, given = _own(place)
     dag_id = given.get("dag_id")
     run_id = given.get("run_id")
     task_id = given.get("task_id")
@@ -107,7 +127,7 @@ def require(namespace: Namespace, coordinates: Mapping[str, str]) -> None:
 
 def page(
     namespace: Namespace,
-    coordinates: Mapping[str, str],
+    place: Mapping[str, str],
     where: tuple[str, dict[str, Any]],
     order: str,
     limit: int,
@@ -115,13 +135,13 @@ def page(
 ) -> tuple[list[dict[str, Any]], int]:
     """A page of task instances, and the total.
 
-    :param coordinates: ``dag_id`` and ``run_id``, of which ``~`` is any; with ``task_id``, the
+    :param place: ``dag_id`` and ``run_id``, of which ``~`` is any; with ``task_id``, the
         mapped ones of a task.
     :param where: further conditions in SQL, each with AND before it, and their parameters.
     :param order: the terms of an ORDER BY clause.
     """
     condition, parameters = where
-    own, given = _own(coordinates)
+    own, given = _own(place)
     parameters = {"ns": namespace.ns, **parameters, **given}
     bounds = {"limit": limit, "offset": in_range("offset", offset)}
     with namespace.database.snapshot() as db:
@@ -135,12 +155,12 @@ def page(
 _COLUMNS = {"dag_id": "r.dag_id", "run_id": "r.run_id", "task_id": "s.task_id"}
 
 
-def _own(coordinates: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def _own(place: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The condition of the coordinates that are given, and these."""
-    given = {name: value for name, value in coordinates.items() if value != "~"}
+    given = {name: value for name, value in place.items() if value != "~"}
     own = "".join(f" AND {_COLUMNS[name]} = :{name}" for name in given)
     if "task_id" in given:
-        own += " AND s.map_index >= 0"
+        own += f" AND {PUBLIC_INDEX.format(s='s')} >= 0"
     return own, given
 
 
@@ -153,41 +173,41 @@ def _is_known(db: sqlite3.Connection, ns: int, given: Mapping[str, str]) -> bool
     return db.execute(sql, {"ns": ns, **given}).fetchone() is not None
 
 
-def tries(
-    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
-) -> list[dict[str, Any]]:
+def tries(namespace: Namespace, scope: TaskScope, map_index: int) -> list[dict[str, Any]]:
     """The attempts of a task instance, former ones first; one that is up for a retry is told as the
-    former attempt that failed.
+    former attempt that failed, unless it has the next number.
 
+    :param map_index: as it was given, for the message.
     :raises TaskInstanceNotFound: if there is none.
     """
-    former, current = _attempts(namespace, dag_id, run_id, task_id, map_index)
-    current = [attempt for attempt in current if attempt["state"] != "up_for_retry"]
+    former, current = _attempts(namespace, scope)
+    if not namespace.rules.counts_retries:
+        current = [attempt for attempt in current if attempt["state"] != "up_for_retry"]
     if not former and not current:
-        raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index)
+        place = (scope.dag_id, scope.run_id, scope.task_id)
+        raise TaskInstanceNotFound.tried(*place, map_index)
     return former + current
 
 
-def one_try(
-    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int, number: int
-) -> dict[str, Any]:
+def one_try(namespace: Namespace, scope: TaskScope, map_index: int, number: int) -> dict[str, Any]:
     """An attempt of a task instance by its try number, the current one before a former one.
 
+    :param map_index: as it was given, for the message.
     :raises TaskInstanceNotFound: if there is none.
     """
-    former, current = _attempts(namespace, dag_id, run_id, task_id, map_index)
+    former, current = _attempts(namespace, scope)
     for attempt in current + former:
         if attempt["try_number"] == number:
             return attempt
-    raise TaskInstanceNotFound.tried(dag_id, run_id, task_id, map_index, number)
+    place = (scope.dag_id, scope.run_id, scope.task_id)
+    raise TaskInstanceNotFound.tried(*place, map_index, number)
 
 
 def _attempts(
-    namespace: Namespace, dag_id: str, run_id: str, task_id: str, map_index: int
+    namespace: Namespace, scope: TaskScope
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The former attempts of a task instance, and the current one, if there is one."""
-    parameters = {"ns": namespace.ns, "dag_id": dag_id, "run_id": run_id, "task_id": task_id}
-    parameters["map_index"] = in_range("map_index", map_index)
+    parameters = _named(namespace, scope)
     own = f"{_TASK} AND s.map_index = :map_index ORDER BY t.ti_pk"
     with namespace.database.snapshot() as db:
         former = rows(db, f"{_EVERY} AND t.superseded_at IS NOT NULL AND {own}", parameters)
@@ -195,22 +215,31 @@ def _attempts(
         former_documents = _documents(db, namespace, former)
         current_documents = _documents(db, namespace, current)
     for document in former_documents:
-        document["operator_name"] = None  # as in Airflow's history
+        if not namespace.rules.keeps_attempts:
+            document["operator_name"] = None  # as in Airflow's history
         if document["state"] == "up_for_retry":
             document["state"] = "failed"
-    return _without_live_facts(former_documents), _without_live_facts(current_documents)
+    return _tried(namespace, former_documents), _tried(namespace, current_documents)
 
 
-def _without_live_facts(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tried(namespace: Namespace, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Task instances as the lists of tries have them: without live facts."""
+    rules = namespace.rules
+    left_out = {*_NOT_IN_HISTORY, *rules.task_members}
+    if not rules.keeps_attempts:
+        left_out |= {"id", "note"}
     return [
-        {name: value for name, value in document.items() if name not in _NOT_IN_HISTORY}
+        {
+            **{name: value for name, value in document.items() if name not in left_out},
+            **rules.try_members,
+        }
         for document in documents
     ]
 
 
 _NOT_IN_HISTORY = (
-    *("id", "logical_date", "run_after", "note", "rendered_map_index", "rendered_fields"),
-    *("trigger", "triggerer_job"),
+    *("logical_date", "run_after", "rendered_map_index", "rendered_fields", "trigger"),
+    "triggerer_job",
 )
 
 
@@ -219,7 +248,13 @@ def _documents(
 ) -> list[dict[str, Any]]:
     dag_ids = {row["dag_id"] for row in found}
     versions = {dag_id: version(db, namespace.ns, dag_id) for dag_id in dag_ids}
-    return [_document(row, versions[row["dag_id"]]) for row in found]
+    members = namespace.rules.task_members
+    documents = [{**_document(row, versions[row["dag_id"]]), **members} for row in found]
+    if namespace.rules.clears_task_instances:
+        for document in documents:
+            if document["state"] is None and document["try_number"] > 1:
+                document["executor_config"] = "{}"  # read anew from the task when it was cleared
+    return documents
 
 
 def _document(row: dict[str, Any], dag_version: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -240,6 +275,8 @@ def _document(row: dict[str, Any], dag_version: Mapping[str, Any] | None) -> dic
     }
     for name in ("fields", "never_ran"):
         del document[name]
+    if not row["region_id"]:
+        del document["region_id"], document["region_index"]
     return document
 
 

@@ -85,4 +85,5 @@ def _document(db: sqlite3.Connection, namespace: Namespace, row: dict[str, Any])
         "bundle_version": None,
         "dag_display_name": row["dag_id"],
         "partition_date": None,
+        **namespace.rules.run_members,
     }

@@ -43,7 +43,8 @@ def in_core(namespace: Namespace, dag_id: str) -> dict[str, Any]:
     """
     with namespace.database.snapshot() as db:
         dags.require_version(db, namespace.ns, dag_id)
-        return _document(dag_id, dags.facts_of(db, namespace.ns, dag_id) or dags.NEW_DAG)
+        facts = dags.facts_of(db, namespace.ns, dag_id) or dags.NEW_DAG
+        return _document(namespace, dag_id, facts)
 
 
 def page(
@@ -67,7 +68,8 @@ def page(
         sql = f"SELECT dag_id, facts {source} ORDER BY {order} LIMIT :limit OFFSET :offset"
         found = rows(db, sql, {**parameters, **bounds})
     documents = [
-        _document(row["dag_id"], {**dags.NEW_DAG, **values.loads(row["facts"])}) for row in found
+        _document(namespace, row["dag_id"], {**dags.NEW_DAG, **values.loads(row["facts"])})
+        for row in found
     ]
     return documents, total
 
@@ -80,9 +82,9 @@ ALL = """SELECT dag_id, facts, coalesce(json_extract(facts, '$.is_paused'), 0) A
         AND NOT EXISTS (SELECT 1 FROM dags d WHERE d.ns = :ns AND d.dag_id = r.dag_id))"""
 
 
-def _document(dag_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _document(namespace: Namespace, dag_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     tag = {"dag_id": dag_id, "dag_display_name": dag_id}
-    return {
+    document = {
         "dag_id": dag_id,
         "dag_display_name": dag_id,
         "bundle_name": BUNDLE,
@@ -93,6 +95,9 @@ def _document(dag_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         "owners": [owner.strip() for owner in facts["owners"].split(",")],
         "file_token": dag_id,
     }
+    if namespace.rules.has_draining_dags:
+        document["scheduling_state"] = "paused" if facts["is_paused"] else "active"
+    return document
 
 
 _TOLD = (

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import AssetNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
-from ...model.scopes import AssetScope, TaskScope, scope_document
+from ...model.scopes import AssetScope, TaskScope, coordinates
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from .lists import SUMS
@@ -26,21 +26,22 @@ def task(namespace: Namespace, scope: TaskScope) -> dict[str, Any]:
             db,
             """SELECT s.scope_id, r.run_pk, r.dag_id, r.run_id, r.state AS run_state, r.run_after,
                 r.logical_date,
-            s.task_id, s.map_index, t.id, t.try_number, t.max_tries, t.state
+            s.task_id, s.map_index, s.region AS region_id, t.id, t.try_number, t.max_tries, t.state
             FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
             LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
             WHERE r.ns = ? AND r.dag_id = ? AND r.run_id = ? AND s.task_id = ?
-            AND s.map_index = ?""",
+            AND s.map_index = ? AND s.region = ?""",
             (
                 namespace.ns,
                 scope.dag_id,
                 scope.run_id,
                 scope.task_id,
                 in_range("map_index", scope.map_index),
+                scope.region,
             ),
         )
     if not row:
-        raise TaskInstanceNotFound.by_coordinates(**scope_document(scope))
+        raise TaskInstanceNotFound.by_coordinates(**coordinates(scope))
     return {**row, "scope": scope, "asset_id": None, "asset": None}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...model.events import CALLS, CLOSED, KEY_NOT_FOUND, TASK_CALLS, XCOM_CALLS
+from ...model.names import HIDDEN
 from ..database.sql import in_range, rows
 from ..journal import retries
 from ..journal.steps import CHANGED
@@ -28,8 +29,8 @@ STATUS = {
     "missed": _MISSED,
     "connection closed": f"ifnull(j.outcome, '') = '{CLOSED}'",
 }
-_SCOPES = """SELECT s.scope_id FROM scopes s LEFT JOIN dag_runs r USING (run_pk)
-    LEFT JOIN assets a USING (asset_pk) WHERE ifnull(r.ns, a.ns) = :ns AND s.region = ''"""
+_SCOPES = f"""SELECT s.scope_id FROM scopes s LEFT JOIN dag_runs r USING (run_pk)
+    LEFT JOIN assets a USING (asset_pk) WHERE ifnull(r.ns, a.ns) = :ns AND s.region <> '{HIDDEN}'"""
 _FORMER = "SELECT f.scope_id FROM former_scopes f WHERE f.ns = :ns"
 _COLUMNS = {
     "dag_id": "r.dag_id",

@@ -29,14 +29,14 @@ COLUMNS = f"""j.seq, {_AT} AS at, j.real_at, j.actor, j.ti_id, t.try_number, j.a
     CASE j.kind WHEN 'reference' THEN json_extract(j.value, '$.{MARKER}') END AS ref,
     substr(j.value, 1, {_BEGINNING}) AS beginning, length(j.value) AS size, j.kind,
     j.expires_at, j.parent, j.note, j.outcome, j.state,
-    p.op AS parent_op, r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id,
-    a.name AS asset,
+    p.op AS parent_op, r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id,
+    a.id AS asset_id, a.name AS asset,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index, wr.dag_id AS writer_dag_id,
     wr.run_id AS writer_run_id"""
 SOURCE = """FROM journal j LEFT JOIN journal p ON p.seq = j.parent
     LEFT JOIN task_instances t ON t.ns = j.ns AND t.id = j.ti_id
     LEFT JOIN scopes w ON w.scope_id = t.scope_id LEFT JOIN dag_runs wr ON wr.run_pk = w.run_pk
-    LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region = ''
+    LEFT JOIN scopes s ON s.scope_id = j.scope_id AND s.region <> '{HIDDEN}'
     LEFT JOIN dag_runs r ON r.run_pk = s.run_pk
     LEFT JOIN assets a ON a.asset_pk = s.asset_pk"""
 _EVENT = f"SELECT {COLUMNS} {SOURCE}"

@@ -19,7 +19,8 @@ _FACTS = f"""SELECT e.entry_id, e.scope_id, e.key, e.kind, e.size, e.updated_at,
     CASE WHEN e.size > 100000 THEN ''
     WHEN e.kind = 'value' THEN substr(e.value, 1, {_BEGINNING})
     ELSE substr(e.value, 1, {_BEGINNING_OF_REFERENCE}) END AS beginning,
-    r.dag_id, r.run_id, s.task_id, s.map_index, a.id AS asset_id, a.name AS asset, a.active,
+    r.dag_id, r.run_id, s.task_id, s.map_index, s.region AS region_id, a.id AS asset_id,
+    a.name AS asset, a.active,
     t.id AS writer_ti_id, t.try_number AS writer_try, wr.dag_id AS writer_dag_id,
     wr.run_id AS writer_run_id,
     w.task_id AS writer_task_id, w.map_index AS writer_map_index,

@@ -213,6 +213,7 @@ def tasks(
     """A page of the task instances, with their current attempt and the counts of their keys."""
     where, values = conditions(namespace, search, "task")
     inner = """SELECT s.scope_id, r.dag_id, r.run_id, r.run_after, s.task_id, s.map_index,
+        s.region AS region_id,
         t.state AS state, t.try_number FROM dag_runs r JOIN scopes s ON s.run_pk = r.run_pk
         LEFT JOIN task_instances t ON t.scope_id = s.scope_id AND t.superseded_at IS NULL
         WHERE r.ns = :ns"""

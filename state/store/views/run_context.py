@@ -28,13 +28,13 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
         )
         if not attempt:
             raise TaskInstanceNotFound("Task Instance not found")
-        sql = "SELECT count(*) FROM task_reschedules WHERE ti_pk = ?"
-        (reschedules,) = db.execute(sql, (attempt["ti_pk"],)).fetchone()
+        sql = "SELECT count(*), min(start_date) FROM task_reschedules WHERE ti_pk = ?"
+        reschedules, first_start = db.execute(sql, (attempt["ti_pk"],)).fetchone()
         run = dag_runs.of_task(db, attempt["run_pk"])
         run["consumed_asset_events"] = asset_events.consumed_by(db, attempt["run_pk"])
         keys: list[str] = []
         if not attempt["next_method"]:  # one that resumes keeps what it has pushed
-            keys = xcoms.keys(db, attempt["scope_id"])
+            keys = xcoms.keys(db, namespace, attempt["scope_id"])
     max_tries = attempt["max_tries"]
     may_retry = task_instances.may_retry(attempt["try_number"], max_tries)
     context = {
@@ -45,7 +45,10 @@ def of_attempt(namespace: Namespace, ti_id: str, previous_state: str) -> dict[st
         "connections": [],
         "xcom_keys_to_clear": keys,
         "should_retry": may_retry or previous_state == "restarting",
+        "multi_team": False,
     }
+    if first_start is not None:
+        context["first_task_reschedule_start_date"] = dag_runs.wire(first_start)
     if attempt["next_method"]:
         context["next_method"] = attempt["next_method"]
         context["next_kwargs"] = values.loads(attempt["next_kwargs"] or "null")

@@ -11,11 +11,13 @@ from ...model.clock import to_text
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from ..tables import dags
+from ..tables.scopes import PUBLIC_INDEX
 from .dag_runs import OF_ATTEMPT, json_list, seconds, wire
 
 OPERATOR = "EmptyOperator"  # that of a task whose class is not known here
 _FROM = """FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE t.ns = :ns AND t.superseded_at IS NULL AND r.dag_id = :dag_id"""
+_INDEX = PUBLIC_INDEX.format(s="s")
 _ENDED = ("removed", "success", "failed", "upstream_failed", "skipped")
 _LISTS = {
     "s.task_id": "task_ids",
@@ -52,7 +54,7 @@ def _conditions(namespace: Namespace, filters: Filters) -> tuple[str, dict[str, 
     where = ""
     parameters = {"ns": namespace.ns, "dag_id": filters["dag_id"]}
     if filters.get("map_index") is not None:
-        where += " AND s.map_index = :map_index"
+        where += f" AND {_INDEX} = :map_index"
         parameters["map_index"] = in_range("map_index", filters["map_index"])
     for column, name in _LISTS.items():
         if filters.get(name):
@@ -88,7 +90,7 @@ def states(namespace: Namespace, filters: Filters) -> dict[str, dict[str, str | 
         task_ids = [*(filters.get("task_ids") or ()), *group_tasks]
         where, parameters = _conditions(namespace, {**filters, "task_ids": task_ids})
     with namespace.database.reading() as db:
-        sql = f"""SELECT r.run_id, s.task_id, s.map_index, t.state {_FROM}{where}
+        sql = f"""SELECT r.run_id, s.task_id, {_INDEX}, t.state {_FROM}{where}
             ORDER BY t.ti_pk"""
         found = db.execute(sql, parameters).fetchall()
     by_run: dict[str, dict[str, str | None]] = {}
@@ -120,7 +122,7 @@ def previous(
         "task_id": task_id,
         "map_index": in_range("map_index", map_index),
     }
-    where = "s.task_id = :task_id AND s.map_index = :map_index"
+    where = f"s.task_id = :task_id AND {_INDEX} = :map_index"
     if logical_date is not None:
         where += " AND r.logical_date < :logical_date"
         parameters["logical_date"] = to_text(logical_date)
@@ -131,7 +133,7 @@ def previous(
         row = row_as_dict(
             db,
             f"""SELECT s.task_id, r.dag_id, r.run_id, r.logical_date, t.start_date, t.end_date,
-                t.state, t.try_number, s.map_index, t.never_ran
+                t.state, t.try_number, {_INDEX} AS map_index, t.never_ran
             {_FROM} AND {where} ORDER BY r.logical_date DESC, t.ti_pk LIMIT 1""",
             parameters,
         )
@@ -156,7 +158,8 @@ def breadcrumbs(namespace: Namespace, dag_id: str, run_id: str) -> list[dict[str
     with namespace.database.reading() as db:
         found = rows(
             db,
-            f"""SELECT s.task_id, s.map_index, t.state, t.start_date, t.end_date, t.never_ran
+            f"""SELECT s.task_id, {_INDEX} AS map_index, t.state, t.start_date, t.end_date,
+                t.never_ran
             {_FROM} AND r.run_id = :run_id AND t.state IN {_ENDED}
             ORDER BY s.task_id, s.map_index""",
             parameters,

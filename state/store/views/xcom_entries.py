@@ -17,7 +17,8 @@ _LAST_ORDER = "s.task_id, s.map_index, x.key"  # so that no page depends on SQLi
 _SOURCE = """FROM xcoms x JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE r.ns = ?"""
 _ENTRY = f"""SELECT {_COLUMNS}, x.value, x.scope_id, x.seq {_SOURCE} AND r.dag_id = ?
-    AND r.run_id = ? AND s.task_id = ? AND s.map_index = ? AND x.key = ?"""
+    AND r.run_id = ? AND s.task_id = ? AND s.map_index = ? AND s.region = ?
+    AND x.key = ?"""
 
 
 def entry(namespace: Namespace, scope: TaskScope, key: str) -> dict[str, Any]:

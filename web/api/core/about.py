@@ -10,18 +10,16 @@ from schemas.core import about as schemas
 
 from ...operation import Operation
 from ...responses import json_answer
-from ...service import setting
+from ...service import rules
 
 bp = Blueprint("about", __name__)
-AIRFLOW_VERSION = {"3.3": ("3.3.2", ".release:aa19d2dbb9ed187ec01957a92848d9b005e9ba9d")}
 
 
 @bp.get("/version")
 @Operation((200, schemas.VersionInfo), open=True)
 def get_version() -> Response:
     """Get the version of Airflow that this API emulates."""
-    version, commit = AIRFLOW_VERSION[setting("compat")]
-    return json_answer({"version": version, "git_version": commit})
+    return json_answer({"version": rules().release, "git_version": rules().build})
 
 
 @bp.get("/monitor/health")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -12,23 +12,25 @@ from schemas.core.assets import AssetPath
 from schemas.core.lists import Pagination
 from schemas.fields.airflow import DEFAULT
 from state.model.retention import default_expiry
-from state.model.scopes import TaskScope
 from state.store import keyspaces
 from state.store.keyspaces import Keyspace
 from state.store.tables.entries import clear_all_map_indices
+from state.store.tables.scopes import is_expansion
 
 from ...operation import NO_BODY, Operation
-from ...request.parsing import body, path, query, read
+from ...request.parsing import Part, body, path, query, read
 from ...responses import NO_CONTENT, json_answer, text_answer
-from ...service import page_size, setting
+from ...service import page_size, rules, setting
 from ..entry_json import asset_entry, collection, task_entry
+from .regions import scope_of
 
 bp = Blueprint("store", __name__)
 _TASK = "/dags/<dag_id>/dagRuns/<run_id>/taskInstances/<task_id>/state-store"
 _ASSET = "/assets/<asset_id>/state-store"
 _SCOPE = schemas.TaskScopeQuery()
 _CLEAR = schemas.ClearQuery()
-_TASK_LIST = schemas.TaskListQuery()
+_REGIONAL_SCOPE = schemas.RegionalScopeQuery()
+_REGIONAL_CLEAR = schemas.RegionalClearQuery()
 _PAGE = Pagination()
 _ASSET_PATH = AssetPath()
 
@@ -45,8 +47,13 @@ def _body(schema: type[schemas.BoundedSchema]) -> Any:
 # ---------------------------------------------------------------- task state
 
 
-def _task(coordinates: dict[str, str], map_index: int) -> Keyspace:
-    keyspace: Keyspace = keyspaces.task(g.namespace, TaskScope(map_index=map_index, **coordinates))
+def _place() -> Part:
+    """The query that names a task instance of a task."""
+    return query(_REGIONAL_SCOPE if rules().has_regions else _SCOPE)
+
+
+def _task(coordinates: dict[str, str], parameters: dict[str, Any]) -> Keyspace:
+    keyspace: Keyspace = keyspaces.task(g.namespace, scope_of(coordinates, parameters))
     return keyspace
 
 
@@ -55,25 +62,28 @@ def _keyspace_and_body(
 ) -> tuple[Keyspace, dict[str, Any]]:
     """Read a write; an unknown task instance is 404 even where the body is invalid."""
     parameters, entry = read(
-        query(_SCOPE),
+        _place(),
         _body(schema),
-        exists=lambda parameters: _task(coordinates, parameters["map_index"]).require(),
+        exists=lambda parameters: _task(coordinates, parameters).require(),
     )
-    return _task(coordinates, parameters["map_index"]), entry
+    return _task(coordinates, parameters), entry
 
 
 @bp.get(_TASK)
 @Operation(
     (200, schemas.TaskStateStoreCollectionResponse),
     query=schemas.TaskListQuery,
+    regional=schemas.RegionalListQuery,
     state_op="list",
     entity="task",
 )
 def list_task_state_store(**coordinates: str) -> Response:
     """List a page of a task instance's entries, by key; an unknown one has none."""
-    (parameters,) = read(query(_TASK_LIST))
-    keyspace = _task(coordinates, parameters["map_index"])
-    entries, total = keyspace.page(page_size(parameters), parameters["offset"])
+    parameters, page = read(
+        _place(), query(_PAGE), exists=lambda parameters: scope_of(coordinates, parameters)
+    )
+    keyspace = _task(coordinates, parameters)
+    entries, total = keyspace.page(page_size(page), page["offset"])
     return collection("task_state_store", map(task_entry, entries), total)
 
 
@@ -81,19 +91,21 @@ def list_task_state_store(**coordinates: str) -> Response:
 @Operation(
     (200, schemas.TaskStateStoreResponse),
     query=schemas.TaskScopeQuery,
+    regional=schemas.RegionalScopeQuery,
     state_op="get",
     entity="task",
 )
 def get_task_state_store(key: str, **coordinates: str) -> Response:
     """Get one entry of a task instance."""
-    (parameters,) = read(query(_SCOPE))
-    return text_answer(task_entry(_task(coordinates, parameters["map_index"]).entry(key)))
+    (parameters,) = read(_place())
+    return text_answer(task_entry(_task(coordinates, parameters).entry(key)))
 
 
 @bp.put(_TASK + "/<key:key>")
 @Operation(
     NO_BODY,
     query=schemas.TaskScopeQuery,
+    regional=schemas.RegionalScopeQuery,
     body=schemas.TaskStateStoreBody,
     state_op="set",
     entity="task",
@@ -114,6 +126,7 @@ def set_task_state_store(key: str, **coordinates: str) -> Any:
 @Operation(
     (200, {"type": "null"}),
     query=schemas.TaskScopeQuery,
+    regional=schemas.RegionalScopeQuery,
     body=schemas.TaskStateStorePatchBody,
     state_op="set",
     entity="task",
@@ -126,23 +139,37 @@ def patch_task_state_store(key: str, **coordinates: str) -> Response:
 
 
 @bp.delete(_TASK + "/<key:key>")
-@Operation(NO_BODY, query=schemas.TaskScopeQuery, state_op="delete", entity="task")
+@Operation(
+    NO_BODY,
+    query=schemas.TaskScopeQuery,
+    regional=schemas.RegionalScopeQuery,
+    state_op="delete",
+    entity="task",
+)
 def delete_task_state_store(key: str, **coordinates: str) -> Any:
     """Delete one entry of a task instance."""
-    (parameters,) = read(query(_SCOPE))
-    _task(coordinates, parameters["map_index"]).delete(key)
+    (parameters,) = read(_place())
+    _task(coordinates, parameters).delete(key)
     return NO_CONTENT
 
 
 @bp.delete(_TASK)
-@Operation(NO_BODY, query=schemas.ClearQuery, state_op="clear", entity="task")
+@Operation(
+    NO_BODY,
+    query=schemas.ClearQuery,
+    regional=schemas.RegionalClearQuery,
+    state_op="clear",
+    entity="task",
+)
 def clear_task_state_store(**coordinates: str) -> Any:
     """Delete every entry of a task instance, or with ``all_map_indices`` of all its indices."""
-    (parameters,) = read(query(_CLEAR))
-    if parameters["all_map_indices"]:
-        clear_all_map_indices(g.namespace, TaskScope(map_index=-1, **coordinates))
+    (parameters,) = read(query(_REGIONAL_CLEAR if rules().has_regions else _CLEAR))
+    is_whole = parameters["all_map_indices"]
+    scope = scope_of(coordinates, parameters, is_whole)
+    if is_whole and (not scope.region or is_expansion(g.namespace, scope)):
+        clear_all_map_indices(g.namespace, scope)
     else:
-        _task(coordinates, parameters["map_index"]).clear()
+        keyspaces.task(g.namespace, scope).clear()
     return NO_CONTENT
 
 
@@ -172,7 +199,7 @@ def list_asset_state_store(asset_id: str) -> Response:
     )
     keyspace = _asset(segments["asset_id"])
     entries, total = keyspace.page(page_size(parameters), parameters["offset"])
-    return collection("asset_state_store", map(asset_entry, entries), total)
+    return collection("asset_state_store", map(partial(asset_entry, rules()), entries), total)
 
 
 @bp.get(_ASSET + "/<key:key>")
@@ -180,7 +207,7 @@ def list_asset_state_store(asset_id: str) -> Response:
 def get_asset_state_store(asset_id: str, key: str) -> Response:
     """Get one entry of an asset."""
     (segments,) = read(path(_ASSET_PATH, asset_id=asset_id), exists=_require_asset)
-    return text_answer(asset_entry(_asset(segments["asset_id"]).entry(key)))
+    return text_answer(asset_entry(rules(), _asset(segments["asset_id"]).entry(key)))
 
 
 @bp.put(_ASSET + "/<key:key>")

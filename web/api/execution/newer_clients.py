@@ -28,14 +28,18 @@ def says_stopped() -> bool:
     """Whether the body of a report of a state only says that the worker has ended its task, because
     a heartbeat or a report was refused.
     """
-    is_newer = version.of_client() >= _OF_3_4
+    is_newer = version.spoken() < _OF_3_4 <= version.of_client()
     return is_newer and isinstance(g.body, dict) and g.body.get("state") == "server_terminated"
 
 
 def state_report() -> Part:
-    """The body of a report of a state, without what the client's version added to it."""
+    """The body of a report of a state, without what a version added to it that is newer than the
+    one that is emulated.
+    """
+    if version.spoken() >= _OF_3_4:
+        return body(schemas.TI_STATE_UPDATE_OF_34)
     schema, report, where = body(schemas.TI_STATE_UPDATE)
-    if not isinstance(report, dict) or version.of_client() <= version.VERSION:
+    if not isinstance(report, dict) or version.of_client() <= version.WITH_STORE:
         return schema, report, where
     state = report.get("state")
     for since, members in _REPORT_MEMBERS.items():

@@ -5,6 +5,7 @@ A version is a date; what a version added is taken out for the clients of all be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from state.errors import ClientTooOld
@@ -12,6 +13,9 @@ from state.errors import ClientTooOld
 from ...request import version
 
 Document = dict[str, Any]
+
+# the members of a run context, by the version that added them
+_CONTEXT_MEMBERS = {"2026-10-30": ("multi_team", "first_task_reschedule_start_date")}
 
 # the members of a dag run, by the version that added them
 _RUN_MEMBERS = {
@@ -26,8 +30,9 @@ PREVIOUS_BY_PATH = "2025-08-10"  # /dag-runs/{dag_id}/previous, until 2026-04-06
 
 def run_context(context: Document) -> Document:
     """A run context for the client of this request."""
-    client = version.of_client()
-    if client >= version.VERSION:
+    client = version.spoken()
+    context = _without(context, client, _CONTEXT_MEMBERS)
+    if client >= version.WITH_STORE:
         return context
     run = _without(context["dag_run"], client, _RUN_MEMBERS)
     for event in run["consumed_asset_events"]:
@@ -49,7 +54,7 @@ def dag_run(run: Document) -> Document:
     """A dag run for the client of this request; only the last version is taken out of it, since
     older ones have no such answer.
     """
-    newest = {version.VERSION: _RUN_MEMBERS[version.VERSION]}
+    newest = {version.WITH_STORE: _RUN_MEMBERS[version.WITH_STORE]}
     return _without(run, version.of_client(), newest)
 
 
@@ -67,7 +72,7 @@ def asset_events(events: list[Document]) -> list[Document]:
     return events
 
 
-def _without(document: Document, client: str, added: dict[str, tuple[str, ...]]) -> Document:
+def _without(document: Document, client: str, added: Mapping[str, tuple[str, ...]]) -> Document:
     unknown = {name for since, names in added.items() if client < since for name in names}
     return {name: value for name, value in document.items() if name not in unknown}
 

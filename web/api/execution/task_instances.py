@@ -9,15 +9,18 @@ from flask import Blueprint, Response, g
 
 from schemas import errors
 from schemas.execution import task_instances as schemas
+from schemas.execution.dag_runs import DagRunNoteUpdatePayload
 from state.model import values
 from state.model.clock import to_text
 from state.store.tables import rendered_fields, task_instances
 from state.store.tables.asset_events import Outlets
+from state.store.tables.dag_runs import set_note
 from state.store.tables.task_instances import Report, Worker
 from state.store.views import run_context
 
 from ...errors import Refused
-from ...operation import NO_BODY, Operation
+from ...operation import NO_BODY, Operation, route_where
+from ...request import version
 from ...request.parsing import body, path, read
 from ...responses import NO_CONTENT, json_answer
 from ...service import setting
@@ -28,6 +31,7 @@ _PATH = schemas.TaskInstancePath()
 _RUN = schemas.TIEnterRunningPayload()
 _HEARTBEAT = schemas.TIHeartbeatInfo()
 _FIELDS = schemas.RenderedFields()
+_NOTE = DagRunNoteUpdatePayload()
 _MAP_INDEX = schemas.RenderedMapIndex()
 _SKIPPED = schemas.TISkippedDownstreamTasksStatePayload()
 _PLAIN_422 = (errors.HTTPValidationError, errors.ReasonResponse, errors.HTTPExceptionResponse)
@@ -60,6 +64,7 @@ def ti_run(task_instance_id: str) -> Response:
     also=(409, 410),
     errors={409: (errors.HeartbeatResponse,)},
     state_op="heartbeat",
+    knows_attempts=True,
 )
 def ti_heartbeat(task_instance_id: str) -> Any:
     """Take a heartbeat; an error tells the worker to end its task."""
@@ -74,8 +79,10 @@ def ti_heartbeat(task_instance_id: str) -> Any:
 @Operation(
     NO_BODY,
     body=tuple(map(type, schemas.TI_STATE_UPDATE.values())),
-    also=(200, 409),
+    newer=("2026-10-30", tuple(map(type, schemas.TI_STATE_UPDATE_OF_34.values()))),
+    also=(200, 409, 410),
     state_op="state",
+    knows_attempts=True,
 )
 def ti_update_state(task_instance_id: str) -> Any:
     """Take a task instance's new state; its success may drop its keys (``clear_on_success``)."""
@@ -86,12 +93,23 @@ def ti_update_state(task_instance_id: str) -> Any:
     segments, update = read(
         path(_PATH, task_instance_id=task_instance_id), newer_clients.state_report()
     )
+    if update["state"] == schemas.SERVER_TERMINATED:
+        task_instances.take_stop(
+            g.namespace,
+            segments["task_instance_id"],
+            to_text(update["end_date"]),
+            update.get("hostname"),
+            update.get("pid"),
+            g.writer,
+        )
+        return NO_CONTENT
     changed = task_instances.set_state(
         g.namespace,
         segments["task_instance_id"],
         _report(update),
         setting("clear_on_success"),
         g.writer,
+        version.is_admitted_first(),
     )
     return NO_CONTENT if changed else Response(status=200)
 
@@ -196,4 +214,20 @@ def ti_patch_rendered_map_index(task_instance_id: str) -> Any:
     ti_id = segments["task_instance_id"]
     if not task_instances.set_rendered_map_index(g.namespace, ti_id, text, g.writer):
         raise Refused(404, "Task Instance not found")
+    return NO_CONTENT
+
+
+@route_where(bp, lambda rules: rules.has_run_notes, "/<task_instance_id>/dag-run-note", "PATCH")
+@Operation(
+    NO_BODY,
+    body=DagRunNoteUpdatePayload,
+    also=(404, 410),
+    since="2026-10-30",
+    state_op="set_run_note",
+)
+def update_dag_run_note(task_instance_id: str) -> Any:
+    """Set the note of a task instance's dag run, or remove it."""
+    segments, payload = read(path(_PATH, task_instance_id=task_instance_id), body(_NOTE))
+    if payload["note"] is not None:
+        set_note(g.namespace, segments["task_instance_id"], payload["note"] or None, g.writer)
     return NO_CONTENT

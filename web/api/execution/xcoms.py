@@ -11,15 +11,19 @@ from typing import Any
 from flask import Blueprint, Response, g
 
 from schemas.execution import xcoms as schemas
+from state.errors import LengthOfOtherXCom, TaskInstanceArchived, TaskInstanceNotFound
 from state.model import values
 from state.model.scopes import TaskScope
 from state.store.tables import xcoms
+from state.store.tables.task_instances import is_archived
 from state.store.views.xcoms import Reader
 
 from ...errors import Refused, invalid
 from ...operation import Operation
+from ...request import version
 from ...request.parsing import body, path, query, read
 from ...responses import json_answer, separated, text_answer
+from ...service import rules
 from ..entry_json import execution_text
 
 bp = Blueprint("xcoms", __name__, url_prefix="/xcoms")
@@ -84,12 +88,22 @@ def get_xcom(**segments: str) -> Response:
     """Get an XCom's value."""
     place, which = read(path(_PATH, **segments), query(_QUERY))
     reader = Reader(g.namespace, g.writer, **place, prior=which["include_prior_dates"])
+    if which["offset"] is None and not which["include_prior_dates"]:
+        _refuse_archived(_scope(place, which["map_index"]))
     if which["offset"] is None:
         text = reader.at(which["map_index"])
     else:
         text = reader.item(which["offset"])
     key = place["key"]
     return text_answer(f'{{"key": {quoted(key)}, "value": {execution_text(key, text)}}}')
+
+
+def _refuse_archived(scope: TaskScope) -> None:
+    """Refuse a former attempt its own XCom, which it has taken with it, as Airflow 3.4 does."""
+    if rules().keeps_attempts and is_archived(g.namespace, g.writer.ti_id, scope):
+        if version.is_admitted_first():
+            raise TaskInstanceArchived.on_admission()
+        raise TaskInstanceNotFound("Task Instance not found")
 
 
 @bp.post(_KEY)
@@ -105,9 +119,20 @@ def set_xcom(**segments: str) -> Response:
     length = options["mapped_length"]
     if length is not None and length < 0:
         raise invalid("mapped_length cannot be negative", "query", "mapped_length")
+    _check_key(place["key"], length)
     scope = _scope(place, options["map_index"])
     xcoms.set_xcom(g.namespace, scope, place["key"], values.dumps(value), g.writer, length)
     return json_answer({"message": "XCom successfully set"}, 201)
+
+
+def _check_key(key: str, length: int | None) -> None:
+    """Refuse a key that Airflow 3.4 keeps for itself, or that has no length there."""
+    reserved = rules().reserved_xcoms
+    if reserved is not None and key.startswith(reserved):
+        raise Refused(400, "Reserved loop XCom key")
+    only = rules().xcom_lengths_of
+    if length is not None and only is not None and key != only:
+        raise LengthOfOtherXCom(only)
 
 
 @bp.delete(_KEY)
