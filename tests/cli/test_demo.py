@@ -136,6 +136,7 @@ def test_a_signal_ends_it_and_leaves_no_file(tmp_path, number, interruptible):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_with_exit_it_ends_after_the_scene(tmp_path):
     environ = {
         **os.environ,

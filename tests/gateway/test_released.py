@@ -100,7 +100,10 @@ def test_clear_removes_more_objects_than_a_header_holds(worker):
     assert worker.objects() == []
 
 
-@pytest.mark.parametrize(("prefer", "status"), [("return=representation", 200), ("", 204)])
+@pytest.mark.parametrize(
+    ("prefer", "status"),
+    [("return=representation", 200), pytest.param("", 204, marks=pytest.mark.slow)],
+)
 def test_the_journal_has_the_status_of_a_clear(worker, prefer, status):
     for number in range(120):
         worker.state.set(f"key {number}", number)

@@ -45,7 +45,9 @@ def test_it_collects_garbage_when_it_serves():
     assert output.splitlines()[-1] == "True"
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_it_cleanly(tmp_path, how, interruptible):
     path = tmp_path / "s.db"
     with ServerProcess(["--db", str(path)]) as served:
@@ -55,6 +57,7 @@ def test_a_signal_stops_it_cleanly(tmp_path, how, interruptible):
     assert owner(path) is None
 
 
+@pytest.mark.slow
 def test_a_signal_that_was_ignored_at_its_start_stays_so():
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -144,6 +147,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     wait_for(lambda: not listens(port))
 
 
+@pytest.mark.slow
 def test_it_ends_with_that_process_though_a_forked_child_lives():
     program = """
 import os, signal, time
@@ -166,6 +170,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         os.kill(child, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # beside pytest-xdist's
 def test_a_forked_child_that_leaves_its_block_does_not_stop_it():
     def leave():

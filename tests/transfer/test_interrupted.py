@@ -42,7 +42,9 @@ def pulled(service):
     return service.call("GET", path).json()["total_entries"]
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sign", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_the_same_command_goes_on_where_it_was(sign, pull, peer, here, interruptible):
     peer.begin_with(document(TASKS))
     process = pull()

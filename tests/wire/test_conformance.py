@@ -43,7 +43,13 @@ if sys.version_info >= (3, 13):
     DEVIATIONS["exec-body.bad-json-1"] = "s3 s4"
 
 
-@pytest.fixture(scope="module", params=list(STEPS))
+@pytest.fixture(
+    scope="module",
+    params=[
+        *("corpus", "run", "core"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("siblings", "run_siblings")),
+    ],
+)
 def report(request, served, tmp_path_factory):
     path = tmp_path_factory.mktemp("conformance") / "report.json"
     expected, fixture = FILES[request.param]

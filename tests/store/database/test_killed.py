@@ -50,6 +50,7 @@ def test_a_killed_file_is_opened_with_its_log(path):
     assert opened(path) == ("acknowledged", None)
 
 
+@pytest.mark.slow
 def test_a_file_killed_at_its_next_start_is_opened(path):
     kill(path)
     kill(path, "early")
@@ -68,6 +69,7 @@ def test_a_renamed_file_wants_its_log(path, renamed):
     assert opened(renamed) == ("acknowledged", f"{renamed} was {path} before")
 
 
+@pytest.mark.slow
 def test_nothing_stays_at_the_former_name(path, renamed):
     kill(path)
     path.rename(renamed)
@@ -81,6 +83,7 @@ def test_nothing_stays_at_the_former_name(path, renamed):
     assert list(path.parent.glob("state*")) == []
 
 
+@pytest.mark.slow
 def test_an_empty_log_at_the_former_name_goes_too(path, renamed):
     kill(path, "copied")
     path.rename(renamed)
@@ -88,6 +91,7 @@ def test_an_empty_log_at_the_former_name_goes_too(path, renamed):
     assert list(path.parent.glob("state*")) == []
 
 
+@pytest.mark.slow
 def test_the_files_of_another_service_at_the_former_name_stay(path, renamed):
     kill(path)
     path.rename(renamed)
@@ -98,6 +102,7 @@ def test_the_files_of_another_service_at_the_former_name_stay(path, renamed):
         assert sorted(path.parent.glob("state*")) == before
 
 
+@pytest.mark.slow
 def test_a_service_that_starts_at_the_former_name_keeps_its_lock(path, renamed):
     kill(path)
     path.rename(renamed)
@@ -109,6 +114,7 @@ def test_a_service_that_starts_at_the_former_name_keeps_its_lock(path, renamed):
         assert lock.exists()
 
 
+@pytest.mark.slow
 def test_a_file_moved_to_another_disk_wants_its_log(path, renamed):
     kill(path)
     shutil.copy(path, renamed)
@@ -117,6 +123,7 @@ def test_a_file_moved_to_another_disk_wants_its_log(path, renamed):
         Store(str(renamed))
 
 
+@pytest.mark.slow
 def test_a_hard_link_is_opened_by_its_other_name(path, renamed):
     kill(path)
     os.link(path, renamed)
@@ -126,6 +133,7 @@ def test_a_hard_link_is_opened_by_its_other_name(path, renamed):
     assert opened(renamed)[0] == "acknowledged"
 
 
+@pytest.mark.slow
 def test_the_log_of_another_file_at_the_path_is_not_wanted(path, renamed):
     kill(path)
     path.rename(renamed)
@@ -135,6 +143,7 @@ def test_the_log_of_another_file_at_the_path_is_not_wanted(path, renamed):
     assert f"its log {log_of(path)} is not there any more" in found
 
 
+@pytest.mark.slow
 def test_a_log_that_was_deleted_is_missed(path):
     kill(path)
     log_of(path).unlink()
@@ -144,6 +153,7 @@ def test_a_log_that_was_deleted_is_missed(path):
     assert opened(path) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_log_that_was_emptied_is_missed(path):
     kill(path)
     os.truncate(log_of(path), 0)
@@ -153,6 +163,7 @@ def test_a_log_that_was_emptied_is_missed(path):
     assert opened(path) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_missing_log_is_told_until_a_stop_in_order(path):
     kill(path)
     log_of(path).unlink()
@@ -163,6 +174,7 @@ def test_a_missing_log_is_told_until_a_stop_in_order(path):
     assert opened(path)[1] is None
 
 
+@pytest.mark.slow
 def test_an_empty_log_is_not_missed_at_a_new_name(path, renamed):
     kill(path, "copied")
     path.rename(renamed)
@@ -170,12 +182,14 @@ def test_an_empty_log_is_not_missed_at_a_new_name(path, renamed):
     assert opened(renamed) == ("acknowledged", f"{renamed} was {path} before")
 
 
+@pytest.mark.slow
 def test_a_file_that_was_stopped_in_order_may_be_renamed(path, renamed):
     Store(str(path)).close()
     path.rename(renamed)
     assert opened(renamed) == (None, f"{renamed} was {path} before")
 
 
+@pytest.mark.slow
 def test_the_log_of_a_replaced_file_is_refused(path, renamed):
     Store(str(renamed)).close()
     kill(path)
@@ -187,6 +201,7 @@ def test_the_log_of_a_replaced_file_is_refused(path, renamed):
     assert opened(path)[0] is None
 
 
+@pytest.mark.slow
 def test_a_pair_restored_over_a_later_session_is_opened(path):
     kill(path)
     pair = {file: file.read_bytes() for file in (path, log_of(path))}
@@ -201,6 +216,7 @@ def test_a_pair_restored_over_a_later_session_is_opened(path):
     assert opened(path)[0] == "acknowledged"
 
 
+@pytest.mark.slow
 def test_a_copy_with_its_log_has_everything(path, renamed):
     kill(path)
     shutil.copy(path, renamed)
@@ -211,6 +227,7 @@ def test_a_copy_with_its_log_has_everything(path, renamed):
     assert "missing" not in found
 
 
+@pytest.mark.slow
 def test_a_copy_without_the_log_is_one(path, renamed):
     kill(path)
     shutil.copy(path, renamed)
@@ -220,6 +237,7 @@ def test_a_copy_without_the_log_is_one(path, renamed):
     assert f"what was in {log_of(path)}" in found
 
 
+@pytest.mark.slow
 def test_a_copy_made_by_sqlite_has_everything(path, renamed):
     store = Store(str(path))
     task_instances.create_task_instance(store.namespace(), SCOPE)
@@ -232,6 +250,7 @@ def test_a_copy_made_by_sqlite_has_everything(path, renamed):
     assert "unless SQLite made the copy" in found
 
 
+@pytest.mark.slow
 def test_the_service_says_which_file_to_move(path, renamed):
     kill(path)
     path.rename(renamed)
