@@ -1,6 +1,7 @@
 """``--with-journal``: the journal goes with a copy between two Staterooms."""
 
 import uuid
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -13,23 +14,27 @@ from tests.transfer.story import LOAD, LOAD_TI, STATE
 ADMIN = {"STATEROOM_PEER_TOKEN": tokens.for_role(SECRET, "admin")}
 
 
+@contextmanager
 def fresh(url, headers=()):
     """A namespace of its own, with a journal of its own."""
     name = uuid.uuid4().hex
-    Service(url, headers).call("POST", "/_stateroom/namespaces", json={"name": name})
-    return Service(f"{url}/ns/{name}", headers)
+    service = Service(url, headers)
+    service.call("POST", "/_stateroom/namespaces", json={"name": name})
+    yield Service(f"{url}/ns/{name}", headers)
+    service.call("DELETE", f"/_stateroom/namespaces/{name}")
 
 
 @pytest.fixture
 def peer(guarded_process):
-    service = fresh(guarded_process.url, admin())
-    service.begin_with(STATE)
-    return service
+    with fresh(guarded_process.url, admin()) as service:
+        service.begin_with(STATE)
+        yield service
 
 
 @pytest.fixture
 def here(served):
-    return fresh(served.url)
+    with fresh(served.url) as service:
+        yield service
 
 
 @pytest.fixture
