@@ -29,6 +29,7 @@ class TestFile(BackendContract):
         return lambda: FileBackend(str(tmp_path / "objects"))
 
 
+@pytest.mark.slow
 class TestFileWithThreshold(BackendContract):
     airflow = "main"  # whose workers take the None with which it keeps a value in its row
 

@@ -118,6 +118,7 @@ def test_a_private_service_answers_to_its_command_only(run, database, monkeypatc
     assert len(environ["AIRFLOW__API_AUTH__JWT_SECRET"]) == 64
 
 
+@pytest.mark.slow
 def test_a_private_service_sees_the_secrets_of_documents(run, tmp_path, monkeypatch):
     connection = {
         "conn_id": "pg",
@@ -137,6 +138,7 @@ def test_a_private_service_sees_the_secrets_of_documents(run, tmp_path, monkeypa
     assert exported["connections"] == [{**connection, "password": "correct-horse"}]
 
 
+@pytest.mark.slow
 def test_a_private_service_knows_further_names_of_secrets(run, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES", "iban")
     document = json.dumps({"variables": [{"key": "my_iban", "value": "DE00"}]})

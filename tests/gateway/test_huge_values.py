@@ -22,7 +22,13 @@ def huge(app_with):
 
 @pytest.mark.parametrize(
     "name",
-    ["text", pytest.param("list", marks=pytest.mark.slow), "names", "number", "endless"],
+    [
+        "text",
+        pytest.param("list", marks=pytest.mark.slow),
+        "names",
+        "number",
+        pytest.param("endless", marks=pytest.mark.slow),
+    ],
 )
 def test_a_huge_value_is_refused_before_it_is_written_as_json(huge, monkeypatch, name):
     huge.put(name)

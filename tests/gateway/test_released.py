@@ -93,6 +93,7 @@ def test_delete_removes_only_the_object_that_it_released(worker):
     assert worker.objects() == []
 
 
+@pytest.mark.slow
 def test_clear_removes_more_objects_than_a_header_holds(worker):
     for number in range(120):
         worker.state.set(f"key {number}", number)
@@ -113,6 +114,7 @@ def test_the_journal_has_the_status_of_a_clear(worker, prefer, status):
     assert worker.client.ask("GET", newest)["events"][0]["status"] == status
 
 
+@pytest.mark.slow
 def test_a_long_list_is_cut_for_a_client_that_takes_no_body(worker):
     for number in range(120):
         worker.state.set(f"key {number}", number)

@@ -3,7 +3,7 @@ import pytest
 from state.store import snapshots
 
 
-@pytest.fixture(params=["at once", "in slices"])
+@pytest.fixture(params=["at once", pytest.param("in slices", marks=pytest.mark.slow)])
 def sizes(request, monkeypatch):
     """Lets each test run again with namespaces that count as large."""
     if request.param == "in slices":

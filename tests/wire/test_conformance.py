@@ -46,8 +46,11 @@ if sys.version_info >= (3, 13):
 @pytest.fixture(
     scope="module",
     params=[
-        *("corpus", "run", "core"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("siblings", "run_siblings")),
+        *("corpus", "core"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("run", "siblings", "run_siblings")
+        ),
     ],
 )
 def report(request, served, tmp_path_factory):

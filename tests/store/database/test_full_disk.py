@@ -290,6 +290,7 @@ def test_a_namespace_that_cannot_be_dropped_keeps_its_journal(tmp_path):
     store.close()
 
 
+@pytest.mark.slow
 def test_over_http_a_full_disk_is_read_and_emptied(disk):
     with ServerProcess(["--db", str(disk.folder / "s.db"), "--log-level", "error"]) as process:
         client = StateroomClient(process.url)

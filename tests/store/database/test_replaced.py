@@ -161,6 +161,7 @@ class Forking(EncodedBackend):
 """
 
 
+@pytest.mark.slow
 def test_a_child_of_a_backend_keeps_neither_lock_nor_port(path, tmp_path):
     (tmp_path / "forking_backend.py").write_text(FORKING)
     child = tmp_path / "child"
@@ -380,6 +381,7 @@ def test_another_programs_checkpoint_is_no_overwriting(path, store, task):
     assert store.problem() is None
 
 
+@pytest.mark.slow
 def test_checks_beside_writers_find_nothing(path, store, task):
     """No check mistakes a checkpoint that is under way for an overwriting."""
     problems = []
