@@ -5,8 +5,8 @@ For the processes of Airflow (3.3.2, 3.4.0b2), above all its api-server::
     AIRFLOW__STATE_STORE__BACKEND=state.airflow.StateroomBackend
     STATEROOM_URL=http://127.0.0.1:8103
 
-``STATEROOM_NAMESPACE`` is another namespace than ``default``. ``STATEROOM_TOKEN`` is an admin token
-for a Stateroom with a secret; without it, one is signed by Airflow's own ``[api_auth] jwt_secret``.
+``STATEROOM_NAMESPACE`` is another namespace than ``default``. A Stateroom with a secret has to have
+Airflow's own ``[api_auth] jwt_secret``, which signs the tokens of the calls.
 ``STATEROOM_MIRROR=true`` writes to Airflow's own tables too, which its pages show.
 """
 
@@ -16,9 +16,9 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from airflow.configuration import conf
@@ -30,17 +30,19 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from .client.http import HttpKeyspace, StateroomClient
-from .errors import NotFound
+from .errors import KeyNotFound, NotFound
 from .model import tokens
 from .model.clock import from_text, to_text
 from .model.names import NAMESPACE_PREFIX, check_name
 from .model.scopes import TaskScope, scope_document
 
 DEFAULT_URL = "http://127.0.0.1:8103"
-_NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
+_LIFETIME = 60  # seconds of a token
+_UNCHECKED = "a Stateroom without a secret reads tokens and does not verify them, so any one does"
+_NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token, and of nobody's
 _TASK_INSTANCES = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
-Result = TypeVar("Result")
+Call = Callable[[HttpKeyspace], object]
 
 
 class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
@@ -61,22 +63,19 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
     """
 
     def __init__(self) -> None:
-        self._secret = conf.get("api_auth", "jwt_secret", fallback=None) or ""
-        token = os.environ.get("STATEROOM_TOKEN")
-        if token is None and self._secret:
-            token = tokens.for_role(self._secret, "airflow", "admin")
-        self._client = StateroomClient(_address(), token)
+        self._secret = conf.get("api_auth", "jwt_secret", fallback=None) or _UNCHECKED
+        self._client = StateroomClient(_address())
         self._mirrors = os.environ.get("STATEROOM_MIRROR", "").lower() in ("1", "true", "yes")
 
     # ---------------------------------------------------------------- Airflow's four calls
 
     def get(self, scope: Any, key: str, *, session: Any = None) -> str | None:
         """The value of a key as JSON text; None if there is none."""
-        try:
-            with _session(session) as session:
-                value = self._keyspace(scope, session).get(key)
-        except NotFound:  # the key, or all of the scope
-            return None
+        with _session(session) as session:
+            try:
+                value = self._call(scope, session, lambda keyspace: keyspace.get(key))
+            except KeyNotFound:
+                return None
         return json.dumps(value)
 
     def set(
@@ -94,18 +93,15 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
         :param expires_at: an aware moment; None for never.
         """
         with _session(session) as session:
-            self._writing(
-                scope,
-                session,
-                lambda: self._keyspace(scope, session).set(key, json.loads(value), expires_at),
-            )
+            parsed = json.loads(value)
+            self._call(scope, session, lambda keyspace: keyspace.set(key, parsed, expires_at))
             if self._mirrors:
                 super().set(scope, key, value, expires_at=expires_at, session=session)
 
     def delete(self, scope: Any, key: str, *, session: Any = None) -> None:
         """Delete a key; a missing one is no error."""
         with _session(session) as session:
-            self._removing(lambda: self._keyspace(scope, session).delete(key))
+            self._call(scope, session, lambda keyspace: keyspace.delete(key))
             if self._mirrors:
                 super().delete(scope, key, session=session)
 
@@ -113,11 +109,10 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
         """Delete every key of a task instance, of all its map indices, or of an asset."""
         with _session(session) as session:
             if all_map_indices and not _is_asset(scope):
-                path = _core_path(scope)
                 parameters = {"all_map_indices": "true"}
-                self._removing(lambda: self._client.call("DELETE", path, params=parameters))
+                self._as_admin().call("DELETE", _core_path(scope), params=parameters)
             else:
-                self._removing(lambda: self._keyspace(scope, session).clear())
+                self._call(scope, session, lambda keyspace: keyspace.clear())
             if self._mirrors:
                 super().clear(scope, all_map_indices=all_map_indices, session=session)
 
@@ -130,12 +125,9 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
         :param writer: of a task, its coordinates, and in 3.4 its id and try number too.
         """
         with _session(session) as session:
-
-            def write() -> None:
-                keyspace = self._asset_keyspace(scope, session, self._writer(kind, writer, session))
-                keyspace.set(key, json.loads(value))
-
-            self._writing(scope, session, write)
+            client = self._as_writer(kind, writer, session)
+            parsed = json.loads(value)
+            self._of_asset(scope, session, client, lambda keyspace: keyspace.set(key, parsed))
             if self._mirrors:
                 super().set_asset_state_store(
                     scope, key, value, kind=kind, session=session, **writer
@@ -145,14 +137,15 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         """Remove what has expired by Stateroom's clock."""
-        self._client.call("POST", "/_stateroom/clean")
+        self._as_admin().call("POST", "/_stateroom/clean")
         if self._mirrors:
             super().cleanup()
 
     def _summary_dry_run(self) -> dict[str, list[Any]]:
         """What :meth:`cleanup` would remove, for ``airflow state-store clean --dry-run``."""
-        now = from_text(self._client.ask("GET", "/_stateroom/clock")["now"])
-        entries = self._client.ask("GET", _FIXTURE)["task_state_store"]
+        admin = self._as_admin()
+        now = from_text(admin.ask("GET", "/_stateroom/clock")["now"])
+        entries = admin.ask("GET", _FIXTURE)["task_state_store"]
         expired = [
             tuple(entry[name] for name in ("dag_id", "run_id", "task_id", "map_index", "key"))
             for entry in entries
@@ -196,60 +189,56 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
 
     # ---------------------------------------------------------------- who calls, and for what
 
-    def _keyspace(self, scope: Any, session: Any) -> HttpKeyspace:
+    def _call(self, scope: Any, session: Any, call: Call) -> Any:
+        """Call a keyspace: of a task instance as its current attempt, of an asset as nobody."""
         if _is_asset(scope):
-            return self._asset_keyspace(scope, session, self._client)
+            return self._of_asset(scope, session, self._as_task(_NIL), call)
         attempt = _attempt(scope, session)
         if attempt is None:
-            return self._client.task_by_scope(_own(scope))
-        return self._acting(scope, attempt).task(attempt["id"])
+            return call(self._as_admin().task_by_scope(_own(scope)))
+        self._register(scope, attempt)
+        return call(self._as_task(attempt["id"]).task(attempt["id"]))
 
-    def _asset_keyspace(self, scope: Any, session: Any, client: StateroomClient) -> HttpKeyspace:
-        return client.asset(uri=_asset(scope, session)["uri"])
+    def _of_asset(self, scope: Any, session: Any, client: StateroomClient, call: Call) -> Any:
+        """Call the keyspace of an asset, which is registered if it is not known."""
+        asset = _asset(scope, session)
+        keyspace = client.asset(uri=asset["uri"])
+        try:
+            return call(keyspace)
+        except KeyNotFound:
+            raise
+        except NotFound:
+            self._as_admin().call("PUT", _FIXTURE, json={"assets": [asset]})
+        return call(keyspace)
 
-    def _writer(self, kind: Any, writer: dict[str, Any], session: Any) -> StateroomClient:
+    def _as_writer(self, kind: Any, writer: dict[str, Any], session: Any) -> StateroomClient:
         """A client that acts as the writer of asset state."""
-        if kind.value == "watcher":
-            return self._client.acting(tokens.for_task_instance(self._secret or _NIL, _NIL))
-        if kind.value == "api":
-            return self._client
+        if kind.value != "task":
+            return self._as_task(_NIL)
         coordinates = {name: writer[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
         scope = TaskScope(**coordinates)
         attempt = _attempt(scope, session)
         if attempt is None:
-            return self._client
-        return self._acting(scope, attempt)
+            return self._as_task(_NIL)
+        self._register(scope, attempt)
+        return self._as_task(attempt["id"])
 
-    def _acting(self, scope: Any, attempt: dict[str, Any]) -> StateroomClient:
-        """A client with the token of an attempt, which is registered if it is not yet."""
+    def _register(self, scope: Any, attempt: dict[str, Any]) -> None:
+        """Make an attempt the current one of its task instance, if it is not."""
+        admin = self._as_admin()
         try:
-            known = self._current(scope)
+            parameters = scope_document(_own(scope))
+            known = admin.ask("GET", _TASK_INSTANCES, params=parameters)["id"]
         except NotFound:
-            known = {"id": None}
-        if known["id"] != attempt["id"]:
-            self._client.call("PUT", _FIXTURE, json=_registration(scope, attempt))
-            known = self._current(scope)
-        return self._client.acting(known["token"])
+            known = None
+        if known != attempt["id"]:
+            admin.call("PUT", _FIXTURE, json=_registration(scope, attempt))
 
-    def _current(self, scope: Any) -> dict[str, Any]:
-        parameters = scope_document(_own(scope))
-        document: dict[str, Any] = self._client.ask("GET", _TASK_INSTANCES, params=parameters)
-        return document
+    def _as_task(self, ti_id: str) -> StateroomClient:
+        return self._client.acting(tokens.for_task_instance(self._secret, ti_id, _LIFETIME))
 
-    def _writing(self, scope: Any, session: Any, write: Callable[[], Result]) -> Result:
-        """Write, and once more after an asset that is not known was registered."""
-        try:
-            return write()
-        except NotFound:
-            if not _is_asset(scope):
-                raise
-        self._client.call("PUT", _FIXTURE, json={"assets": [_asset(scope, session)]})
-        return write()
-
-    def _removing(self, remove: Callable[[], object]) -> None:
-        """Remove; what is not known has nothing to remove."""
-        with suppress(NotFound):
-            remove()
+    def _as_admin(self) -> StateroomClient:
+        return self._client.acting(tokens.for_role(self._secret, "admin", "airflow", _LIFETIME))
 
 
 def _address() -> str:

@@ -13,6 +13,7 @@ from benchmarks.support.servers import FIXTURE, SECRET, airflow
 from state.client.stateroom import Stateroom
 from state.model import tokens
 from state.model.clock import from_text
+from state.process import ServerProcess
 from tests.support.airflow_process import airflow_venv
 
 pytestmark = pytest.mark.airflow
@@ -20,11 +21,18 @@ pytestmark = pytest.mark.airflow
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TI = FIXTURE["task_instances"][0]["id"]
+ADMIN = tokens.for_role(SECRET, "admin")
+HEADERS = {"Authorization": f"Bearer {ADMIN}"}
 WATCHER = "00000000-0000-0000-0000-000000000000"
 NAME = "bench/one @ manual__1"
 KEY = f"/ti/{TI}/job_id"
 BY_NAME = "/asset/by-name/value?name=orders&key=watermark"
 BY_URI = "/asset/by-uri/value?uri=s3://bench/orders&key=watermark"
+
+
+def entries_of_asset(stateroom):
+    url = f"{stateroom.core_url}/assets/1/state-store"
+    return requests.get(url, headers=HEADERS).json()["asset_state_store"]
 
 
 class Worker:
@@ -45,11 +53,19 @@ class Worker:
 
 
 @pytest.fixture(scope="module")
-def settings(served):
-    """The settings of an Airflow that keeps its state in the served process."""
+def guarded():
+    """A Stateroom with the secret of the Airflow."""
+    with ServerProcess(["--db", ":memory:", "--jwt-secret", SECRET]) as process:
+        assert requests.get(f"{process.url}/_stateroom/fixture").status_code == 401
+        yield process
+
+
+@pytest.fixture(scope="module")
+def settings(guarded):
+    """The settings of an Airflow that keeps its state there."""
     return {
         "AIRFLOW__STATE_STORE__BACKEND": "state.airflow.StateroomBackend",
-        "STATEROOM_URL": served.url,
+        "STATEROOM_URL": guarded.url,
         "PYTHONPATH": str(ROOT),
     }
 
@@ -72,9 +88,9 @@ def worker(api_server):
 
 
 @pytest.fixture
-def kept(served, worker):
-    """The Stateroom, empty; Airflow's backend has to register what it writes about."""
-    stateroom = Stateroom(served.url)
+def kept(guarded, worker):
+    """That Stateroom, empty; Airflow's backend has to register what it writes about."""
+    stateroom = Stateroom(guarded.url, token=ADMIN)
     stateroom.reset()
     return stateroom
 
@@ -136,7 +152,7 @@ def test_clear_deletes_all_keys(worker, kept):
 def test_an_asset_is_registered_with_airflows_id_and_its_writer(worker, kept):
     assert worker.call("PUT", BY_NAME, 7) == (204, None)
     assert worker.call("GET", BY_URI) == (200, 7)
-    (entry,) = requests.get(f"{kept.core_url}/assets/1/state-store").json()["asset_state_store"]
+    (entry,) = entries_of_asset(kept)
     writer = {"kind": "task", "dag_id": "bench", "run_id": "manual__1", "task_id": "one"}
     assert entry["last_updated_by"] == {**writer, "map_index": -1}
     assert worker.call("DELETE", "/asset/by-name/clear?name=orders") == (204, None)
@@ -147,7 +163,7 @@ def test_a_watcher_is_the_writer(api_server, kept):
     if requests.get(f"{api_server}/api/v2/version").json()["version"] >= "3.4":
         pytest.skip("Airflow 3.4 answers 404 to the nil UUID, and does not call its backend")
     assert Worker(api_server, WATCHER).call("PUT", BY_NAME, 7) == (204, None)
-    (entry,) = requests.get(f"{kept.core_url}/assets/1/state-store").json()["asset_state_store"]
+    (entry,) = entries_of_asset(kept)
     assert entry["last_updated_by"]["kind"] == "watcher"
 
 
@@ -161,9 +177,12 @@ def test_state_store_clean_removes_what_has_expired(worker, kept, command):
     assert kept.state == {NAME: {"stays": 2}}
 
 
-def test_mirrored_writes_are_in_airflows_tables_too(kept, command):
-    place = ("bench", "manual__1", "one", 1)
-    printed = command("python", HERE / "mirror.py", *place, STATEROOM_MIRROR="true")
+def test_mirrored_writes_are_in_airflows_tables_too(served, command):
+    """Here the Stateroom has no secret."""
+    kept = Stateroom(served.url)
+    kept.reset()
+    variables = {"STATEROOM_MIRROR": "true", "STATEROOM_URL": served.url}
+    printed = command("python", HERE / "mirror.py", *("bench", "manual__1", "one", 1), **variables)
     line = next(line for line in printed.splitlines() if line.startswith("ROWS "))
     assert json.loads(line.removeprefix("ROWS ")) == {
         "task_state_store": [["job_id", '"job-1"']],
