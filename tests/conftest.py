@@ -270,3 +270,9 @@ def core_client(tmp_path_factory):
     process = AirflowProcess("core_client.py", tmp_path_factory.mktemp("airflow"))
     yield process
     process.close()
+
+
+def pytest_collection_finish(session):
+    """Let the collector of garbage pass over what collecting the tests has left: it stays."""
+    gc.collect()
+    gc.freeze()

@@ -135,7 +135,7 @@ async function follow(url, last) {
       putIn(new DOMParser().parseFromString(text, "text/html"));
       show(true);
       const now = event.headers.get("Stateroom-Last");
-      if (now !== last) for (const picture of document.querySelectorAll("main object")) redraw(picture);
+      if (now !== last) for (const picture of document.querySelectorAll("main object:not(.behind)")) redraw(picture);
       last = now;
       await sleep(500 + 4 * (Date.now() - begin)); // however much happens, at most a fifth of the time
     } catch {
@@ -209,6 +209,7 @@ function isTouched(form) {
 
 // A picture that is an object of its own is loaded behind the old one, which keeps its place and what is scrolled.
 function redraw(old) {
+  if (old.nextElementSibling?.classList.contains("behind")) old.nextElementSibling.remove(); // still loading
   const fresh = old.cloneNode();
   fresh.classList.add("behind");
   fresh.addEventListener("load", () => { old.remove(); fresh.classList.remove("behind"); }, { once: true });
