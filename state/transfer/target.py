@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..errors import NotFound, ServiceError
 from ..model.scopes import StoreScope, scope_from
+from .parts import entries_of_assets
 from .peer import same
 from .report import Report
 
@@ -61,14 +62,16 @@ class Contents:
         self.tasks = {scope_from(row) for row in document["task_instances"]}
         self.assets = {row["name"]: row for row in document["assets"] if row.get("active", True)}
         self._asset_ids = {row["id"]: row for row in document["assets"]}
-        self._entries = {
-            (scope_from(row), row["key"]): row
-            for name in ("task_state_store", "asset_state_store")
-            for row in document[name]
-        }
+        of_assets = entries_of_assets(document)
+        rows = list(document["task_state_store"])
+        for asset in self.assets.values():
+            rows += of_assets.get(asset["id"], ())
+        self._entries = {(scope_from(row), row["key"]): row for row in rows}
 
     def has_entry(self, row: Document) -> bool:
-        """Whether there is this entry already, with its value, its expiry and its moment."""
+        """Whether there is this entry already, with its value, its expiry and its moment; one of an
+        asset, of the active one.
+        """
         entry = self._entries.get((scope_from(row), row["key"]))
         if entry is None:
             return False

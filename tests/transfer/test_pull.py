@@ -166,6 +166,15 @@ def test_an_asset_with_another_uri_here_is_refused(run, peer, here):
     assert here.entries("asset_state_store") == {"seen": 12}
 
 
+@pytest.mark.parametrize("inactive_id", [1, 9])
+def test_an_inactive_asset_here_does_not_stand_for_the_one_there(inactive_id, pull, here):
+    inactive = {"id": inactive_id, "name": "orders", "uri": "s3://old/orders", "active": False}
+    entry = {**STATE["asset_state_store"][0], "last_updated_by": {"kind": "api"}}
+    here.begin_with({"assets": [inactive], "asset_state_store": [entry]})
+    assert pull("--asset", "orders")["carried"]["key"] == 2
+    assert pull("--asset", "orders")["carried"] == {}
+
+
 def test_a_refused_key_does_not_keep_the_others_away(peer):
     large = {**EXTRACT, "key": "large", "value": "x" * 20_000}
     peer.call("PUT", "/_stateroom/fixture", json={"task_state_store": [large]})
