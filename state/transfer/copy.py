@@ -17,11 +17,11 @@ from .parts import (
     with_defaults,
 )
 from .report import Progress, Report
-from .rest import units_of_rest
+from .rest import units_of_rest, without_refused
 from .selection import Selection
 from .target import Document, Target, Unit, without_values
 
-CarryJournal = Callable[[set[StoreScope] | None], int]
+CarryJournal = Callable[[set[StoreScope] | None, set[StoreScope]], int]
 WENT_ON = "a later attempt is in the copy (--refresh returns to the original's)"
 LOST = ("history (--with-journal carries it)",)
 _CHUNK = 250  # units that are sent at once
@@ -49,13 +49,14 @@ class Copy:
         self._refresh = refresh
         self._progress = progress
         self._scopes: set[StoreScope] = set()  # of what is selected
+        self._refused: set[str] = set()  # names of assets that mean others in the copy
 
     def run(self, where: str, carry_journal: CarryJournal | None = None) -> None:
         """Copy what is selected.
 
         :param where: the original, for people.
         :param carry_journal: adds the events of some scopes to the journal of the copy, or those of
-            all; None copies no journal.
+            all, but those of others; None copies no journal.
         :raises NotFound: if a filter fits nothing.
         """
         tasks: list[Row] = []
@@ -78,7 +79,9 @@ class Copy:
             self._put(units[first : first + _CHUNK])
             self._progress(min(first + _CHUNK, len(units)), len(units))
         if self._selection.is_whole:
-            self._put(units_of_rest(self._document, self._target.contents, ids, self._report))
+            contents = self._target.contents
+            rest = without_refused(self._document, contents, self._refused)
+            self._put(units_of_rest(rest, contents, ids, self._report))
 
     def _put_history(self, units: list[Unit], carry_journal: CarryJournal) -> list[Unit]:
         """Copy the journal before the values, whose writes come after what was there before.
@@ -97,7 +100,8 @@ class Copy:
         if not self._selection.is_whole:
             scopes = self._scopes
         if not self._report.dry_run:
-            self._report.carried["event of the journal"] += carry_journal(scopes)
+            refused: set[StoreScope] = {AssetScope(name=name) for name in self._refused}
+            self._report.carried["event of the journal"] += carry_journal(scopes, refused)
         return values
 
     def _put(self, units: Sequence[Unit]) -> None:
@@ -196,6 +200,7 @@ class Copy:
             if twin is not None and twin["uri"] != asset["uri"]:
                 why = f"its uri is {twin['uri']!r} in the copy and {asset['uri']!r} in the original"
                 self._report.refuse(scope, None, why)
+                self._refused.add(asset["name"])
                 continue
             if twin is None:
                 asset_id = contents.free_asset_id(asset["id"])

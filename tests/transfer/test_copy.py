@@ -155,6 +155,25 @@ def test_an_asset_with_another_uri_is_refused(run, peer, here):
     assert "its uri is 'file:///orders' in the copy and 's3://bucket/orders'" in result.stderr
 
 
+def test_events_of_a_refused_asset_are_left_out(run, peer, here):
+    here.begin_with({"assets": [OTHER_ORDERS]})
+    assert run("pull", "--from", peer.url, **ADMIN).exit_code == 10
+    assert "asset_events" not in here.holds()
+
+
+@pytest.mark.parametrize("members", [[], ["orders"]])
+def test_an_alias_stands_for_no_asset_that_was_refused(members, run, peer, here):
+    alias = {"name": "sales", "assets": members}
+    here.begin_with({"assets": [OTHER_ORDERS], "asset_aliases": [alias]})
+    peer.call("PUT", "/_stateroom/fixture", json={"asset_aliases": [BOTH]})
+    assert run("pull", "--from", peer.url, **ADMIN).exit_code == 10
+    assert here.holds()["asset_aliases"] == [{"name": "sales", "assets": [*members, "customers"]}]
+
+
+OTHER_ORDERS = {"id": 1, "name": "orders", "uri": "file:///orders"}
+BOTH = {"name": "sales", "assets": ["orders", "customers"]}
+
+
 def test_a_dry_run_copies_nothing(pull, here):
     assert pull("--dry-run")["carried"]["key"] == 6
     assert here.holds()["task_instances"] == []
