@@ -5,7 +5,7 @@ Only what differs is sent, so that a copy that was interrupted goes on where it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..model.scopes import AssetScope, StoreScope, task_scope_from
 from .parts import (
@@ -196,7 +196,7 @@ class Copy:
         for asset in self._selection.assets(self._document["assets"]):
             scope = AssetScope(name=asset["name"])
             self._scopes.add(scope)
-            twin = self._twin(asset)
+            twin = self._twin(asset, ids.values())
             if twin is not None and twin["uri"] != asset["uri"]:
                 why = f"its uri is {twin['uri']!r} in the copy and {asset['uri']!r} in the original"
                 self._report.refuse(scope, None, why)
@@ -227,13 +227,20 @@ class Copy:
             units.append(Unit(scope, self._changes(parts, known)))
         return units, ids
 
-    def _twin(self, asset: Row) -> Row | None:
-        """The asset of the copy that is the same: by its name, or if it is inactive, by its id."""
+    def _twin(self, asset: Row, taken: Collection[int]) -> Row | None:
+        """The asset of the copy that is the same: the active one of its name, or if it is inactive,
+        an inactive one of its name and its uri, if possible with its id.
+
+        :param taken: the ids in the copy of those that are the same as others.
+        """
         contents = self._target.contents
         if asset.get("active", True):
             return contents.assets.get(asset["name"])
-        for row in contents.document["assets"]:
-            if not row.get("active", True) and row["id"] == asset["id"]:
-                if (row["name"], row["uri"]) == (asset["name"], asset["uri"]):
-                    return dict(row)
-        return None
+        alike = [
+            row
+            for row in contents.document["assets"]
+            if not row.get("active", True)
+            and (row["name"], row["uri"]) == (asset["name"], asset["uri"])
+            and row["id"] not in taken
+        ]
+        return min(alike, key=lambda row: (row["id"] != asset["id"], row["id"]), default=None)

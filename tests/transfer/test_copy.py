@@ -7,7 +7,7 @@ import pytest
 from state.model import tokens
 from tests.support.shop import SHOP
 from tests.support.world import EXTRACT, SECRET, TI
-from tests.transfer.story import LOAD, STATE
+from tests.transfer.story import LOAD, STATE, WRITTEN
 
 ADMIN = {"STATEROOM_PEER_TOKEN": tokens.for_role(SECRET, "admin")}
 XCOM = {**LOAD, "key": "return_value", "value": [1, 2], "timestamp": "2026-02-01T00:00:01Z"}
@@ -153,6 +153,32 @@ def test_an_asset_with_another_uri_is_refused(run, peer, here):
     result = run("pull", "--from", peer.url, "--asset", "orders", **ADMIN)
     assert result.exit_code == 10
     assert "its uri is 'file:///orders' in the copy and 's3://bucket/orders'" in result.stderr
+
+
+INACTIVE = {"name": "orders", "uri": "s3://old/orders", "active": False}
+ENTRY = {"asset": "orders", "key": "k", "updated_at": WRITTEN, "last_updated_by": {"kind": "api"}}
+ALIKE = {
+    "assets": [{"id": 8, **INACTIVE}, {"id": 9, **INACTIVE}],
+    "asset_state_store": [{**ENTRY, "asset_id": number, "value": number} for number in (8, 9)],
+}
+
+
+@pytest.mark.parametrize("taken", [3, 8, 9])
+def test_a_second_copy_of_inactive_assets_changes_nothing(taken, pull, peer, here):
+    peer.call("PUT", "/_stateroom/fixture", json=ALIKE)
+    here.begin_with({"assets": [{"id": taken, "name": "mine", "uri": "mine"}]})
+    pull()
+    last = here.holds()
+    assert pull()["carried"] == {}
+    assert here.holds() == last
+
+
+def test_the_inactive_asset_with_the_same_id_is_preferred(pull, peer, here):
+    peer.begin_with({name: rows[1:] for name, rows in ALIKE.items()})
+    here.begin_with({"assets": ALIKE["assets"]})
+    pull()
+    (entry,) = here.holds()["asset_state_store"]
+    assert entry["asset_id"] == 9
 
 
 def test_events_of_a_refused_asset_are_left_out(run, peer, here):
