@@ -135,8 +135,8 @@ class Target:
             self.put(units[middle:])
 
     def put_runs(self, runs: list[Document]) -> None:
-        """Update dag runs that are there."""
-        self._send({"dag_runs": runs})
+        """Update dag runs that are there; if one is refused, the others are taken."""
+        self.put([Unit(None, {"dag_runs": [run]}) for run in runs])
 
     def _put_in_parts(self, unit: Unit, error: Exception) -> None:
         """Take a refused unit without the values that are the reason."""
