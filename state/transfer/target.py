@@ -28,6 +28,14 @@ _NOUNS = {
     "variables": "variable",
     "connections": "connection",
 }
+_IDS = {  # the members that name the rows that belong to no task instance and no asset
+    "dag_runs": "run_id",
+    "dags": "dag_id",
+    "asset_aliases": "name",
+    "asset_events": "id",
+    "variables": "key",
+    "connections": "conn_id",
+}
 _REFUSALS = (400, 409, 413, 422)  # statuses that say that the document is wrong
 
 
@@ -140,6 +148,9 @@ class Target:
 
     def _put_in_parts(self, unit: Unit, error: Exception) -> None:
         """Take a refused unit without the values that are the reason."""
+        if unit.scope is None:
+            self.report.refuse_row(_row_name(unit.document), str(error))
+            return
         base, rest = without_values(unit)
         values = [(name, row) for name, rows in rest.document.items() for row in rows]
         try:
@@ -165,6 +176,15 @@ class Target:
                 rows = [row for row in rows if self.contents.add_run(row)]
             if name in _NOUNS:
                 self.report.carried[_NOUNS[name]] += len(rows)
+
+
+def _row_name(document: Document) -> str:
+    """The only row of a document, for people."""
+    ((name, (row,)),) = document.items()
+    text = f"{_NOUNS[name]} {row[_IDS[name]]!r}"
+    if name == "dag_runs":
+        text += f" of {row['dag_id']}"
+    return text
 
 
 def without_values(unit: Unit) -> tuple[Unit, Unit]:

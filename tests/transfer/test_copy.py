@@ -1,10 +1,14 @@
 """``stateroom pull`` and ``push`` between two served Staterooms, as an admin of both."""
 
+import json
 from functools import partial
 
 import pytest
+from click.testing import CliRunner
 
+from state.cli.main import cli
 from state.model import tokens
+from state.process import ServerProcess
 from tests.support.shop import SHOP
 from tests.support.world import EXTRACT, SECRET, TI
 from tests.transfer.story import LOAD, STATE, WRITTEN
@@ -198,6 +202,39 @@ def test_an_alias_stands_for_no_asset_that_was_refused(members, run, peer, here)
 
 OTHER_ORDERS = {"id": 1, "name": "orders", "uri": "file:///orders"}
 BOTH = {"name": "sales", "assets": ["orders", "customers"]}
+
+
+LARGE = "x" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ({"variables": [{"key": "large", "value": LARGE}]}, "variable 'large'"),
+        ({"dags": [{"dag_id": "etl", "description": LARGE}]}, "Dag 'etl'"),
+        ({"asset_aliases": [{"name": LARGE[:3], "group": LARGE}]}, "alias 'xxx'"),
+        (
+            {"connections": [{"conn_id": "large", "conn_type": "http", "description": LARGE}]},
+            "connection 'large'",
+        ),
+        (
+            {"asset_events": [{"id": 5, "asset": "orders", "extra": {"large": LARGE}}]},
+            "asset event 5",
+        ),
+        (
+            {"dag_runs": [{**STATE["dag_runs"][0], "run_id": "large", "conf": {"n": LARGE}}]},
+            "dag run 'large' of etl",
+        ),
+    ],
+)
+def test_a_refused_row_of_no_task_is_named(document, what, peer):
+    peer.call("PUT", "/_stateroom/fixture", json=document)
+    with ServerProcess(["--db", ":memory:", "--max-body", "10000"]) as process:
+        command = ["--url", process.url, "pull", "--from", peer.url, "--with-secrets"]
+        result = CliRunner().invoke(cli, command, env=ADMIN)
+        as_json = CliRunner().invoke(cli, ["--json", *command], env=ADMIN)
+    assert f"refused: {what}: the body is larger than" in result.stderr
+    assert [refusal["what"] for refusal in json.loads(as_json.stdout)["refused"]] == [what]
 
 
 def test_a_dry_run_copies_nothing(pull, here):

@@ -201,7 +201,7 @@ def test_a_refused_dag_run_does_not_keep_the_others_away(peer):
         result = CliRunner().invoke(cli, command, env=VIEWER)
         states = [row["state"] for row in Service(process.url).holds()["dag_runs"]]
     assert result.exit_code == 10
-    assert "refused: " in result.stderr
+    assert f"refused: dag run {first['run_id']!r} of etl: the body is" in result.stderr
     assert states[:2] == ["success", "failed"]
 
 
