@@ -5,7 +5,7 @@ Only what differs is sent, so that a copy that was interrupted goes on where it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..model.scopes import AssetScope, StoreScope, task_scope_from
 from .parts import (
@@ -17,11 +17,11 @@ from .parts import (
     with_defaults,
 )
 from .report import Progress, Report
-from .rest import units_of_rest
+from .rest import units_of_rest, without_refused
 from .selection import Selection
 from .target import Document, Target, Unit, without_values
 
-CarryJournal = Callable[[set[StoreScope] | None], int]
+CarryJournal = Callable[[set[StoreScope] | None, set[StoreScope]], int]
 WENT_ON = "a later attempt is in the copy (--refresh returns to the original's)"
 LOST = ("history (--with-journal carries it)",)
 _CHUNK = 250  # units that are sent at once
@@ -49,13 +49,14 @@ class Copy:
         self._refresh = refresh
         self._progress = progress
         self._scopes: set[StoreScope] = set()  # of what is selected
+        self._refused: set[str] = set()  # names of assets that mean others in the copy
 
     def run(self, where: str, carry_journal: CarryJournal | None = None) -> None:
         """Copy what is selected.
 
         :param where: the original, for people.
         :param carry_journal: adds the events of some scopes to the journal of the copy, or those of
-            all; None copies no journal.
+            all, but those of others; None copies no journal.
         :raises NotFound: if a filter fits nothing.
         """
         tasks: list[Row] = []
@@ -78,7 +79,9 @@ class Copy:
             self._put(units[first : first + _CHUNK])
             self._progress(min(first + _CHUNK, len(units)), len(units))
         if self._selection.is_whole:
-            self._put(units_of_rest(self._document, self._target.contents, ids, self._report))
+            contents = self._target.contents
+            rest = without_refused(self._document, contents, self._refused)
+            self._put(units_of_rest(rest, contents, ids, self._report))
 
     def _put_history(self, units: list[Unit], carry_journal: CarryJournal) -> list[Unit]:
         """Copy the journal before the values, whose writes come after what was there before.
@@ -97,7 +100,8 @@ class Copy:
         if not self._selection.is_whole:
             scopes = self._scopes
         if not self._report.dry_run:
-            self._report.carried["event of the journal"] += carry_journal(scopes)
+            refused: set[StoreScope] = {AssetScope(name=name) for name in self._refused}
+            self._report.carried["event of the journal"] += carry_journal(scopes, refused)
         return values
 
     def _put(self, units: Sequence[Unit]) -> None:
@@ -192,10 +196,11 @@ class Copy:
         for asset in self._selection.assets(self._document["assets"]):
             scope = AssetScope(name=asset["name"])
             self._scopes.add(scope)
-            twin = self._twin(asset)
+            twin = self._twin(asset, ids.values())
             if twin is not None and twin["uri"] != asset["uri"]:
                 why = f"its uri is {twin['uri']!r} in the copy and {asset['uri']!r} in the original"
                 self._report.refuse(scope, None, why)
+                self._refused.add(asset["name"])
                 continue
             if twin is None:
                 asset_id = contents.free_asset_id(asset["id"])
@@ -222,13 +227,20 @@ class Copy:
             units.append(Unit(scope, self._changes(parts, known)))
         return units, ids
 
-    def _twin(self, asset: Row) -> Row | None:
-        """The asset of the copy that is the same: by its name, or if it is inactive, by its id."""
+    def _twin(self, asset: Row, taken: Collection[int]) -> Row | None:
+        """The asset of the copy that is the same: the active one of its name, or if it is inactive,
+        an inactive one of its name and its uri, if possible with its id.
+
+        :param taken: the ids in the copy of those that are the same as others.
+        """
         contents = self._target.contents
         if asset.get("active", True):
             return contents.assets.get(asset["name"])
-        for row in contents.document["assets"]:
-            if not row.get("active", True) and row["id"] == asset["id"]:
-                if (row["name"], row["uri"]) == (asset["name"], asset["uri"]):
-                    return dict(row)
-        return None
+        alike = [
+            row
+            for row in contents.document["assets"]
+            if not row.get("active", True)
+            and (row["name"], row["uri"]) == (asset["name"], asset["uri"])
+            and row["id"] not in taken
+        ]
+        return min(alike, key=lambda row: (row["id"] != asset["id"], row["id"]), default=None)

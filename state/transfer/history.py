@@ -12,10 +12,16 @@ _JOURNAL = "/_stateroom/journal"
 _PAGE = 1000  # events, the most that a service sends and takes
 
 
-def carry(source: Caller, target: Caller, scopes: Container[StoreScope | None] | None) -> int:
+def carry(
+    source: Caller,
+    target: Caller,
+    scopes: Container[StoreScope | None] | None,
+    refused: Container[StoreScope | None] = (),
+) -> int:
     """Add the events of a journal to another, page by page; what was added before is left out.
 
     :param scopes: whose events are carried; None for all.
+    :param refused: whose events are not.
     :returns: the number of events that were added.
     """
     added = 0
@@ -27,7 +33,11 @@ def carry(source: Caller, target: Caller, scopes: Container[StoreScope | None] |
         if not events:
             return added
         after = events[-1]["seq"]
-        chosen = [event for event in events if scopes is None or _scope(event) in scopes]
+        chosen = [
+            event
+            for event in events
+            if (scopes is None or _scope(event) in scopes) and _scope(event) not in refused
+        ]
         body = {"events": chosen, "numbers": _referred(chosen, numbers)}
         answer = target.ask("POST", _JOURNAL, json=body)
         added += answer["added"]

@@ -204,7 +204,10 @@ class Pull:
         ]
         tasks = [task for task in self._peer.each(self._find_task, missing) if task is not None]
         for key in {(task["dag_id"], task["run_id"]) for task in tasks} - self._runs.keys():
-            self._runs[key] = self._find_run(*key)
+            run = self._find_run(*key)
+            if run is not None:
+                self._runs[key] = run
+        tasks = [task for task in tasks if (task["dag_id"], task["run_id"]) in self._runs]
         self._total += len(tasks)
         self._pull_tasks(tasks)
         known = self._pulled | self._target.contents.tasks
@@ -225,9 +228,13 @@ class Pull:
         except NotFound:
             return None
 
-    def _find_run(self, dag_id: str, run_id: str) -> Row:
+    def _find_run(self, dag_id: str, run_id: str) -> Row | None:
+        """A dag run; None if it was deleted meanwhile, with its task instances."""
         path = core_rows.task_path({"dag_id": dag_id, "run_id": run_id, "task_id": ""})
-        return core_rows.run(self._peer.ask("GET", path.removesuffix("/taskInstances/")))
+        try:
+            return core_rows.run(self._peer.ask("GET", path.removesuffix("/taskInstances/")))
+        except NotFound:
+            return None
 
     def _tell_unreadable(self, scope: StoreScope, read: Read) -> None:
         for why in read.unreadable:

@@ -20,12 +20,13 @@ from ..words import near
 from . import core_rows
 from .core_entries import of_asset, of_task
 from .core_rows import Row
+from .parts import entries_of_assets
 from .peer import Peer, same
 from .report import Progress, Report
 from .selection import Selection
 
 LOST = (
-    *("history", "updated_at", "the writers of assets' keys"),
+    *("history", "updated_at", "the writers of assets' keys", "inactive assets"),
     "task instances and assets themselves",
 )
 _LIMIT = 65_535  # characters of a value's JSON: Airflow's default of max_value_storage_bytes
@@ -107,13 +108,16 @@ class Push:
         return entries
 
     def _selected_assets(self) -> dict[str, list[Row]]:
-        """The entries of the selected assets that have some, by the names of the assets."""
-        names = {row["name"] for row in self._selection.assets(self._document["assets"])}
-        entries: dict[str, list[Row]] = {}
-        for entry in self._document["asset_state_store"]:
-            if entry["asset"] in names and self._selection.is_recent(entry):
-                entries.setdefault(entry["asset"], []).append(entry)
-        return entries
+        """The entries of the selected assets that have some, by the names of the assets: those that
+        are active, since several inactive ones can have the name of another.
+        """
+        entries = entries_of_assets(self._document)
+        selected: dict[str, list[Row]] = {}
+        for asset in self._selection.assets(self._document["assets"]):
+            recent = list(filter(self._selection.is_recent, entries.get(asset["id"], ())))
+            if asset.get("active", True) and recent:
+                selected[asset["name"]] = recent
+        return selected
 
     # ---------------------------------------------------------------- what there is there
 

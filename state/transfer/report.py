@@ -24,21 +24,13 @@ class Refusal(NamedTuple):
 
     :param scope: whose it is; None for what belongs to none.
     :param key: None for all of a scope.
+    :param what: the same for people.
     """
 
     scope: StoreScope | None
     key: str | None
+    what: str
     why: str
-
-    @property
-    def what(self) -> str:
-        """What was not carried, for people."""
-        parts = []
-        if self.key is not None:
-            parts.append(f"key {self.key!r}")
-        if self.scope is not None:
-            parts.append(label(self.scope))
-        return " of ".join(parts)
 
 
 @dataclass
@@ -60,8 +52,18 @@ class Report:
     notes: list[str] = field(default_factory=list)
     lost: tuple[str, ...] = ()
 
-    def refuse(self, scope: StoreScope | None, key: str | None, why: str) -> None:
-        self.refused.append(Refusal(scope, key, why))
+    def refuse(self, scope: StoreScope, key: str | None, why: str) -> None:
+        what = label(scope)
+        if key is not None:
+            what = f"key {key!r} of {what}"
+        self.refused.append(Refusal(scope, key, what, why))
+
+    def refuse_row(self, what: str, why: str) -> None:
+        """Add a row that belongs to no task instance and no asset.
+
+        :param what: for people, such as ``variable 'page_size'``.
+        """
+        self.refused.append(Refusal(None, None, what, why))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -70,8 +72,8 @@ class Report:
             "unchanged": self.unchanged,
             "skipped": dict(self.skipped),
             "refused": [
-                {"scope": scope_document(scope) or None, "key": key, "why": why}
-                for scope, key, why in self.refused
+                {"scope": scope_document(scope) or None, "key": key, "what": what, "why": why}
+                for scope, key, what, why in self.refused
             ],
             "notes": self.notes,
             "lost": list(self.lost),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from .parts import Document, Row, has_secret, renumbered, text_of
 from .report import Report
 from .target import Contents, Unit
@@ -29,6 +31,22 @@ def units_of_rest(
         changed = [row for row in rows if text_of(row) not in known and not has_secret(row)]
         units += [Unit(None, {name: [row]}) for row in changed]
     return units + _events(document, contents, ids)
+
+
+def without_refused(document: Document, contents: Contents, refused: Container[str]) -> Document:
+    """A document without the events of the assets that were refused, whose names mean other ones in
+    the copy, and without their places in aliases, but where those others have them already.
+
+    :param refused: the names.
+    """
+    members = {row["name"]: row["assets"] for row in contents.document.get("asset_aliases", ())}
+    aliases = []
+    for row in document.get("asset_aliases", ()):
+        ours = members.get(row["name"], ())
+        kept = [asset for asset in row["assets"] if asset not in refused or asset in ours]
+        aliases.append({**row, "assets": kept})
+    events = [row for row in document.get("asset_events", ()) if row["asset"] not in refused]
+    return {**document, "asset_aliases": aliases, "asset_events": events}
 
 
 def _name(row: Row) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..errors import NotFound, ServiceError
 from ..model.scopes import StoreScope, scope_from
+from .parts import entries_of_assets
 from .peer import same
 from .report import Report
 
@@ -26,6 +27,14 @@ _NOUNS = {
     "task_reschedules": "reschedule",
     "variables": "variable",
     "connections": "connection",
+}
+_IDS = {  # the members that name the rows that belong to no task instance and no asset
+    "dag_runs": "run_id",
+    "dags": "dag_id",
+    "asset_aliases": "name",
+    "asset_events": "id",
+    "variables": "key",
+    "connections": "conn_id",
 }
 _REFUSALS = (400, 409, 413, 422)  # statuses that say that the document is wrong
 
@@ -61,14 +70,16 @@ class Contents:
         self.tasks = {scope_from(row) for row in document["task_instances"]}
         self.assets = {row["name"]: row for row in document["assets"] if row.get("active", True)}
         self._asset_ids = {row["id"]: row for row in document["assets"]}
-        self._entries = {
-            (scope_from(row), row["key"]): row
-            for name in ("task_state_store", "asset_state_store")
-            for row in document[name]
-        }
+        of_assets = entries_of_assets(document)
+        rows = list(document["task_state_store"])
+        for asset in self.assets.values():
+            rows += of_assets.get(asset["id"], ())
+        self._entries = {(scope_from(row), row["key"]): row for row in rows}
 
     def has_entry(self, row: Document) -> bool:
-        """Whether there is this entry already, with its value, its expiry and its moment."""
+        """Whether there is this entry already, with its value, its expiry and its moment; one of an
+        asset, of the active one.
+        """
         entry = self._entries.get((scope_from(row), row["key"]))
         if entry is None:
             return False
@@ -132,11 +143,14 @@ class Target:
             self.put(units[middle:])
 
     def put_runs(self, runs: list[Document]) -> None:
-        """Update dag runs that are there."""
-        self._send({"dag_runs": runs})
+        """Update dag runs that are there; if one is refused, the others are taken."""
+        self.put([Unit(None, {"dag_runs": [run]}) for run in runs])
 
     def _put_in_parts(self, unit: Unit, error: Exception) -> None:
         """Take a refused unit without the values that are the reason."""
+        if unit.scope is None:
+            self.report.refuse_row(_row_name(unit.document), str(error))
+            return
         base, rest = without_values(unit)
         values = [(name, row) for name, rows in rest.document.items() for row in rows]
         try:
@@ -162,6 +176,15 @@ class Target:
                 rows = [row for row in rows if self.contents.add_run(row)]
             if name in _NOUNS:
                 self.report.carried[_NOUNS[name]] += len(rows)
+
+
+def _row_name(document: Document) -> str:
+    """The only row of a document, for people."""
+    ((name, (row,)),) = document.items()
+    text = f"{_NOUNS[name]} {row[_IDS[name]]!r}"
+    if name == "dag_runs":
+        text += f" of {row['dag_id']}"
+    return text
 
 
 def without_values(unit: Unit) -> tuple[Unit, Unit]:

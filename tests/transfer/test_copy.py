@@ -1,13 +1,17 @@
 """``stateroom pull`` and ``push`` between two served Staterooms, as an admin of both."""
 
+import json
 from functools import partial
 
 import pytest
+from click.testing import CliRunner
 
+from state.cli.main import cli
 from state.model import tokens
+from state.process import ServerProcess
 from tests.support.shop import SHOP
 from tests.support.world import EXTRACT, SECRET, TI
-from tests.transfer.story import LOAD, STATE
+from tests.transfer.story import LOAD, STATE, WRITTEN
 
 ADMIN = {"STATEROOM_PEER_TOKEN": tokens.for_role(SECRET, "admin")}
 XCOM = {**LOAD, "key": "return_value", "value": [1, 2], "timestamp": "2026-02-01T00:00:01Z"}
@@ -153,6 +157,84 @@ def test_an_asset_with_another_uri_is_refused(run, peer, here):
     result = run("pull", "--from", peer.url, "--asset", "orders", **ADMIN)
     assert result.exit_code == 10
     assert "its uri is 'file:///orders' in the copy and 's3://bucket/orders'" in result.stderr
+
+
+INACTIVE = {"name": "orders", "uri": "s3://old/orders", "active": False}
+ENTRY = {"asset": "orders", "key": "k", "updated_at": WRITTEN, "last_updated_by": {"kind": "api"}}
+ALIKE = {
+    "assets": [{"id": 8, **INACTIVE}, {"id": 9, **INACTIVE}],
+    "asset_state_store": [{**ENTRY, "asset_id": number, "value": number} for number in (8, 9)],
+}
+
+
+@pytest.mark.parametrize("taken", [3, 8, 9])
+def test_a_second_copy_of_inactive_assets_changes_nothing(taken, pull, peer, here):
+    peer.call("PUT", "/_stateroom/fixture", json=ALIKE)
+    here.begin_with({"assets": [{"id": taken, "name": "mine", "uri": "mine"}]})
+    pull()
+    last = here.holds()
+    assert pull()["carried"] == {}
+    assert here.holds() == last
+
+
+def test_the_inactive_asset_with_the_same_id_is_preferred(pull, peer, here):
+    peer.begin_with({name: rows[1:] for name, rows in ALIKE.items()})
+    here.begin_with({"assets": ALIKE["assets"]})
+    pull()
+    (entry,) = here.holds()["asset_state_store"]
+    assert entry["asset_id"] == 9
+
+
+def test_events_of_a_refused_asset_are_left_out(run, peer, here):
+    here.begin_with({"assets": [OTHER_ORDERS]})
+    assert run("pull", "--from", peer.url, **ADMIN).exit_code == 10
+    assert "asset_events" not in here.holds()
+
+
+@pytest.mark.parametrize("members", [[], ["orders"]])
+def test_an_alias_stands_for_no_asset_that_was_refused(members, run, peer, here):
+    alias = {"name": "sales", "assets": members}
+    here.begin_with({"assets": [OTHER_ORDERS], "asset_aliases": [alias]})
+    peer.call("PUT", "/_stateroom/fixture", json={"asset_aliases": [BOTH]})
+    assert run("pull", "--from", peer.url, **ADMIN).exit_code == 10
+    assert here.holds()["asset_aliases"] == [{"name": "sales", "assets": [*members, "customers"]}]
+
+
+OTHER_ORDERS = {"id": 1, "name": "orders", "uri": "file:///orders"}
+BOTH = {"name": "sales", "assets": ["orders", "customers"]}
+
+
+LARGE = "x" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ({"variables": [{"key": "large", "value": LARGE}]}, "variable 'large'"),
+        ({"dags": [{"dag_id": "etl", "description": LARGE}]}, "Dag 'etl'"),
+        ({"asset_aliases": [{"name": LARGE[:3], "group": LARGE}]}, "alias 'xxx'"),
+        (
+            {"connections": [{"conn_id": "large", "conn_type": "http", "description": LARGE}]},
+            "connection 'large'",
+        ),
+        (
+            {"asset_events": [{"id": 5, "asset": "orders", "extra": {"large": LARGE}}]},
+            "asset event 5",
+        ),
+        (
+            {"dag_runs": [{**STATE["dag_runs"][0], "run_id": "large", "conf": {"n": LARGE}}]},
+            "dag run 'large' of etl",
+        ),
+    ],
+)
+def test_a_refused_row_of_no_task_is_named(document, what, peer):
+    peer.call("PUT", "/_stateroom/fixture", json=document)
+    with ServerProcess(["--db", ":memory:", "--max-body", "10000"]) as process:
+        command = ["--url", process.url, "pull", "--from", peer.url, "--with-secrets"]
+        result = CliRunner().invoke(cli, command, env=ADMIN)
+        as_json = CliRunner().invoke(cli, ["--json", *command], env=ADMIN)
+    assert f"refused: {what}: the body is larger than" in result.stderr
+    assert [refusal["what"] for refusal in json.loads(as_json.stdout)["refused"]] == [what]
 
 
 def test_a_dry_run_copies_nothing(pull, here):

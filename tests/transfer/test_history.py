@@ -115,3 +115,13 @@ def test_the_journal_of_what_a_reset_removed_is_carried(pull, past, here):
     assert ("set", "second", "2026-02-03T00:00:00") in history_of(here)
     here.call("PUT", "/_stateroom/fixture", json=STATE)
     assert ("set", "second", "2026-02-03T00:00:00") in history_of(here)
+
+
+@pytest.mark.parametrize("options", [[], ["--asset", "orders"]])
+def test_the_history_of_a_refused_asset_is_left_out(options, run, peer, here):
+    here.begin_with({"assets": [{"id": 1, "name": "orders", "uri": "file:///orders"}]})
+    peer.call("PUT", "/api/v2/assets/1/state-store/watermark", json={"value": "2026-02-01"})
+    command = ["pull", "--from", peer.url, "--with-journal", *options]
+    assert run(*command, **ADMIN).exit_code == 10
+    query = {"asset": "orders", "op": "set"}
+    assert here.call("GET", "/_stateroom/journal", params=query).json()["events"] == []

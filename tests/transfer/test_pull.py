@@ -12,6 +12,7 @@ from state.cli.main import cli
 from state.model import tokens
 from state.process import ServerProcess
 from tests.support.world import EXTRACT, SECRET, TI
+from tests.transfer.forwarding import forwarding
 from tests.transfer.service import Service
 from tests.transfer.story import LOAD, OTHER, STATE
 
@@ -166,6 +167,15 @@ def test_an_asset_with_another_uri_here_is_refused(run, peer, here):
     assert here.entries("asset_state_store") == {"seen": 12}
 
 
+@pytest.mark.parametrize("inactive_id", [1, 9])
+def test_an_inactive_asset_here_does_not_stand_for_the_one_there(inactive_id, pull, here):
+    inactive = {"id": inactive_id, "name": "orders", "uri": "s3://old/orders", "active": False}
+    entry = {**STATE["asset_state_store"][0], "last_updated_by": {"kind": "api"}}
+    here.begin_with({"assets": [inactive], "asset_state_store": [entry]})
+    assert pull("--asset", "orders")["carried"]["key"] == 2
+    assert pull("--asset", "orders")["carried"] == {}
+
+
 def test_a_refused_key_does_not_keep_the_others_away(peer):
     large = {**EXTRACT, "key": "large", "value": "x" * 20_000}
     peer.call("PUT", "/_stateroom/fixture", json={"task_state_store": [large]})
@@ -176,6 +186,33 @@ def test_a_refused_key_does_not_keep_the_others_away(peer):
     assert result.exit_code == 10
     assert "refused: key 'large' of etl/extract @ " in result.stderr
     assert keys == {"job/id", "report", "cursor", "total"}
+
+
+def test_a_refused_dag_run_does_not_keep_the_others_away(peer):
+    first, second, _ = STATE["dag_runs"]
+    with ServerProcess(["--db", ":memory:", "--max-body", "10000"]) as process:
+        command = ["--url", process.url, "pull", "--from", peer.url]
+        assert CliRunner().invoke(cli, command, env=VIEWER).exit_code == 0
+        changed = [
+            {**first, "state": "failed", "conf": {"large": "x" * 20_000}},
+            {**second, "state": "failed"},
+        ]
+        peer.call("PUT", "/_stateroom/fixture", json={"dag_runs": changed})
+        result = CliRunner().invoke(cli, command, env=VIEWER)
+        states = [row["state"] for row in Service(process.url).holds()["dag_runs"]]
+    assert result.exit_code == 10
+    assert f"refused: dag run {first['run_id']!r} of etl: the body is" in result.stderr
+    assert states[:2] == ["success", "failed"]
+
+
+def test_a_run_that_is_deleted_meanwhile_does_not_end_it(report, peer, here):
+    def delete():
+        peer.call("POST", "/_stateroom/reset?to=empty")
+
+    with forwarding(peer, "/taskInstances/load", delete) as url:
+        told = report("pull", "--from", url, "--asset", "orders", **VIEWER)
+    assert told["notes"] == ["the writer of 'watermark' of asset orders is not there now"]
+    assert here.entries("asset_state_store") == {"watermark": "2026-01-01"}
 
 
 def test_a_key_that_no_list_can_have_is_left_out(run, peer, here):

@@ -176,6 +176,20 @@ def test_an_asset_that_is_unknown_there_is_told(run, peer, here):
     assert "key 'k' of asset order: unknown there: no such asset; did you mean" in result.stderr
 
 
+INACTIVE = {"id": 9, "name": "orders", "uri": "s3://old/orders", "active": False}
+OLD_ENTRY = {**STATE["asset_state_store"][0], "asset_id": 9, "value": "2025-01-01"}
+
+
+def test_an_inactive_asset_does_not_overwrite_the_active_one(push, peer, here):
+    here.call(
+        "PUT",
+        "/_stateroom/fixture",
+        json={"assets": [INACTIVE], "asset_state_store": [OLD_ENTRY]},
+    )
+    assert push("--asset", "orders")["carried"] == {"key": 1}
+    assert peer.entries("asset_state_store") == {"watermark": "2026-01-01"}
+
+
 def test_a_role_that_may_not_write_ends_the_push(run, peer, here):
     viewer = {"STATEROOM_PEER_TOKEN": tokens.for_role(SECRET, "viewer")}
     result = run("push", "--to", peer.url, **viewer)
