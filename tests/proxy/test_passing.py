@@ -41,6 +41,11 @@ def test_what_is_staterooms_own_is_not_passed_on(proxy, upstream, path):
     assert upstream.requests == []
 
 
+def test_a_report_without_a_token_asks_nothing_else(proxy, upstream):
+    requests.patch(f"{proxy.url}/execution/task-instances/{TI}/state", json={"state": "failed"})
+    assert len(upstream.requests) == 1
+
+
 def test_headers_are_passed_on_but_those_of_a_connection(proxy, upstream, upstream_url, connect):
     connect(proxy).send(
         "GET", "/echo", "X-Own: é", "Connection: keep-alive, X-Hop", "X-Hop: 1", "TE: trailers"

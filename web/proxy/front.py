@@ -95,7 +95,7 @@ class Front:
         method = environ["REQUEST_METHOD"]
         take_effect = self._effects.of(method, environ["PATH_INFO"])
         reporter = routes.reporter_of(method, environ["PATH_INFO"])
-        if reporter is not None:
+        if reporter is not None and self._may_ask(environ):
             self._learning.try_to_learn(reporter)
         body: Any = environ["wsgi.input"]
         if take_effect is not None:
