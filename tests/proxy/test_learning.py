@@ -295,5 +295,13 @@ def test_own_look_ups_may_be_a_users(start, airflow):
     assert [id_ for id_, _, _ in attempts(client)] == [TI]
 
 
+def test_a_login_that_the_airflow_does_not_have_is_502(start, upstream_url):
+    settings = {"upstream_user": "admin", "upstream_password": "secret"}
+    client = start(upstream=upstream_url, **settings).test_client()
+    answer = client.get("/api/v2/assets/7/state-store")
+    assert answer.status_code == 502
+    assert "404 to POST /auth/token" in answer.json["detail"]["message"]
+
+
 def airflow_password(server):
     return server.client.application.extensions["stateroom"].passwords["admin"]
