@@ -285,6 +285,31 @@ def test_people_may_write_of_what_has_not_run_yet(client):
     assert attempts(client) == [(TI, 1, "queued")]
 
 
+TASK_KEYS = f"/api/v2/dags/etl/dagRuns/{RUN}/taskInstances/mapped/state-store"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{TASK_KEYS}/k?map_index=abc",
+        f"{TASK_KEYS}/k?map_index=99999999999999999999",
+        "/api/v2/assets/abc/state-store/k",
+        "/api/v2/assets/99999999999999999999/state-store/k",
+    ],
+)
+def test_what_is_no_number_is_refused_as_without_an_airflow(client, airflow, path):
+    answer = client.put(path, json={"value": 1}, headers=admin())
+    expected = airflow.client.put(path, json={"value": 1}, headers=admin())
+    assert (answer.status_code, answer.json) == (expected.status_code, expected.json)
+    assert answer.status_code in (404, 422)
+
+
+@pytest.mark.parametrize("index", ["3", "%2B3", "03", "3.0"])
+def test_a_map_index_has_airflows_spellings(client, index):
+    path = f"{TASK_KEYS}/k?map_index={index}"
+    assert client.put(path, json={"value": 1}, headers=admin()).status_code == 204
+
+
 def test_own_look_ups_may_be_a_users(start, airflow):
     settings = {"upstream_user": "admin", "upstream_password": "wrong"}
     password = airflow_password(airflow)
