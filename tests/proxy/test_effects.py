@@ -117,6 +117,15 @@ def test_clearing_discards_the_keys_in_34(start, upstream_url, airflow, is_kept)
     assert has_key(client) is is_kept
 
 
+def test_clearing_what_never_ran_discards_the_keys_in_34(start, upstream_url, airflow):
+    app = start(upstream=upstream_url, jwt_secret=SECRET, compat="3.4")
+    client = app.test_client()
+    client.put("/_stateroom/fixture", json=WORLD, headers=admin())
+    airflow.rows = [{**ROW, "state": "running"}]
+    assert change(client, "POST", CLEAR, dry_run=False) == 200
+    assert not has_key(client)
+
+
 @pytest.mark.parametrize("path", [ONE_RUN, DAG])
 def test_a_deletion_deletes_the_state_too(client, path):
     assert change(client, "DELETE", path) == 200
