@@ -189,3 +189,12 @@ def test_the_cookie_of_the_pages_is_not_sent_to_the_upstream(start, upstream_url
     client = start(upstream=upstream_url, jwt_secret="s", open_control=True).test_client()
     answer = client.get("/_stateroom/pages/bench")
     assert "Path=/_stateroom/pages" in answer.headers["Set-Cookie"]
+
+
+def test_nor_is_that_of_the_pages_of_another_namespace(start, upstream_url):
+    client = start(upstream=upstream_url, jwt_secret="s", open_control=True).test_client()
+    client.post("/_stateroom/namespaces", json={"name": "other"})
+    answer = client.get("/ns/other/bench")
+    assert answer.status_code == 200
+    attributes = answer.headers["Set-Cookie"].split("; ")
+    assert "Path=/ns" in attributes
