@@ -175,6 +175,17 @@ def test_calls_on_known_state_do_not_wait_for_the_upstream(start, upstream, upst
         assert waiting[-1].answer()[0] == 200
 
 
+def test_calls_of_workers_do_not_wait_for_those_of_people(start, upstream, upstream_url, connect):
+    app = start(upstream=upstream_url, jwt_secret=SECRET, upstream_timeout=PATIENCE)
+    with running(app) as server:
+        waiting = [connect(server).send("GET", "/waits") for _ in range(PASSED_THREADS + 1)]
+        url = f"{server.url}/execution/task-instances/{TI}/heartbeat"
+        answer = requests.put(url, json={}, timeout=PATIENCE / 2)
+        assert answer.status_code == 404  # the upstream's
+        upstream.go.set()
+        assert waiting[-1].answer()[0] == 200
+
+
 def test_pages_have_an_address_of_their_own(start, upstream_url):
     client = start(upstream=upstream_url, jwt_secret="s", open_control=True).test_client()
     page = client.get("/_stateroom/pages/")
