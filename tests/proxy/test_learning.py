@@ -161,6 +161,19 @@ def test_the_airflow_is_not_asked_for_a_caller_without_a_token(client, airflow):
     assert client.put(KEY, json={"value": 1}, headers=forged).status_code == 403
 
 
+def test_the_airflow_is_not_asked_for_a_token_of_another_scheme(client, airflow):
+    airflow.close()
+    headers = {"Authorization": f"Basic {tokens.for_task_instance(SECRET, TI)}"}
+    assert client.put(KEY, json={"value": 1}, headers=headers).status_code == 401
+
+
+def test_the_last_cookie_of_a_name_counts(client):
+    token = tokens.for_role(SECRET, "admin")
+    headers = {"Cookie": f"_token=x; _token={token}"}
+    client = client.application.test_client(use_cookies=False)  # else it sets the header itself
+    assert client.get("/api/v2/assets/7/state-store", headers=headers).status_code == 200
+
+
 def test_the_cookie_of_airflows_pages_is_a_token(client):
     client.set_cookie("_token", tokens.for_role(SECRET, "admin"))
     assert client.get("/api/v2/assets/7/state-store").status_code == 200
