@@ -43,7 +43,7 @@ StateOp = Literal[
     "set_run_note",
     "heartbeat",
 ]
-LaneName = Literal["slow", "backend", "waiting", "passed", "learning"]
+LaneName = Literal["slow", "backend", "waiting", "passed", "reporting", "learning"]
 
 NO_BODY = (204, None)
 
@@ -52,6 +52,7 @@ SLOW: LaneName = "slow"  # counts, sorts, or writes many rows
 BACKEND: LaneName = "backend"  # calls the state backend
 WAITING: LaneName = "waiting"  # waits on purpose
 PASSED: LaneName = "passed"  # is passed on to an Airflow
+REPORTING: LaneName = "reporting"  # is passed on to it too, for a worker
 LEARNING: LaneName = "learning"  # asks an Airflow first what it is about
 
 BACKEND_ERRORS = (400, 404, 429, 502, 503, 504)  # of a call that asks the backend

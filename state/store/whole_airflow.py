@@ -90,26 +90,39 @@ def follow(
     """
     for row in rows:
         with namespace.database.transaction() as db:
-            deletes = discards or (clear_on_success and row["state"] == "success")
-            _follow(db, namespace, row, deletes)
+            clears = clear_on_success and row["state"] == "success"
+            _follow(db, namespace, row, clears, discards)
 
 
 def _follow(
-    db: sqlite3.Connection, namespace: Namespace, row: dict[str, Any], deletes: bool
+    db: sqlite3.Connection,
+    namespace: Namespace,
+    row: dict[str, Any],
+    clears: bool,
+    discards: bool,
 ) -> None:
+    """Take over one task instance.
+
+    :param clears: delete its keys if its state is new.
+    :param discards: delete its keys in any case.
+    """
     known = row_as_dict(
         db,
         f"""SELECT scope_id, id, state FROM task_instances
             WHERE superseded_at IS NULL AND scope_id = ({scopes.TASK})""",
         task_parameters(namespace.ns, _scope(row)),
     )
-    if not known or (known["id"], known["state"]) == (row["id"], row["state"]):
+    is_same = bool(known) and (known["id"], known["state"]) == (row["id"], row["state"])
+    if not known or (is_same and not discards):
         return
     scope_id = _put(db, namespace, row, {})
-    note = f"{known['state']} → {row['state']}, by the Core API of the Airflow"
+    what = f"{known['state']} → {row['state']}"
+    if is_same:
+        what = "cleared"
+    note = f"{what}, by the Core API of the Airflow"
     event = Event("state", _BY_PEOPLE, scope_id, status=200, note=note, state=row["state"])
     seq = namespace.journal.write(db, event)
-    if deletes:
+    if clears or discards:
         where = "e.scope_id = ?"
         entries.remove_with_effects(db, namespace, _BY_PEOPLE, seq, where, (scope_id,))
 

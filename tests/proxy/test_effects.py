@@ -100,6 +100,24 @@ def test_marking_failed_keeps_the_keys(client, airflow):
     assert has_key(client)
 
 
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_marking_a_run_keeps_the_keys(client, airflow, state):
+    airflow.rows = [{**ROW, "state": state}]
+    assert change(client, "PATCH", ONE_RUN, state=state) == 200
+    assert attempt(client) == (TI, state)
+    assert has_key(client)
+
+
+@pytest.mark.parametrize("compat", ["3.3", "3.4"])
+def test_clearing_a_run_gives_new_ids_and_keeps_the_keys(start, upstream_url, airflow, compat):
+    client = start(upstream=upstream_url, jwt_secret=SECRET, compat=compat).test_client()
+    client.put("/_stateroom/fixture", json=WORLD, headers=admin())
+    airflow.rows = [{**ROW, "id": NEXT, "state": None}]
+    assert change(client, "POST", f"{ONE_RUN}/clear", dry_run=False) == 200
+    assert attempt(client) == (NEXT, None)
+    assert has_key(client)
+
+
 def test_clearing_gives_a_new_id_and_keeps_the_keys(client, airflow):
     airflow.rows = [{**ROW, "id": NEXT, "state": None}]
     assert change(client, "POST", CLEAR, dry_run=False) == 200
@@ -115,6 +133,15 @@ def test_clearing_discards_the_keys_in_34(start, upstream_url, airflow, is_kept)
     airflow.rows = [{**ROW, "id": NEXT, "state": None}]
     assert change(client, "POST", CLEAR, dry_run=False, keep_task_state=is_kept) == 200
     assert has_key(client) is is_kept
+
+
+def test_clearing_what_never_ran_discards_the_keys_in_34(start, upstream_url, airflow):
+    app = start(upstream=upstream_url, jwt_secret=SECRET, compat="3.4")
+    client = app.test_client()
+    client.put("/_stateroom/fixture", json=WORLD, headers=admin())
+    airflow.rows = [{**ROW, "state": "running"}]
+    assert change(client, "POST", CLEAR, dry_run=False) == 200
+    assert not has_key(client)
 
 
 @pytest.mark.parametrize("path", [ONE_RUN, DAG])
@@ -141,7 +168,8 @@ def test_a_deletion_of_many_runs_deletes_those_that_are_gone(client, airflow, en
         ("POST", CLEAR, {"dry_run": True}),
         ("POST", CLEAR, {}),
         ("DELETE", TASK, {}),
-        ("PATCH", ONE_RUN, {"state": "success"}),
+        ("POST", f"{ONE_RUN}/clear", {"dry_run": True}),
+        ("POST", f"{ONE_RUN}/clear", {}),
     ],
 )
 def test_what_changes_no_state_has_no_effect(client, airflow, method, path, body):

@@ -14,7 +14,7 @@ from tests.support.world import (
     admin,
     bearer,
 )
-from web.operation import LEARNING, PASSED, SLOW
+from web.operation import LEARNING, PASSED, REPORTING, SLOW
 from web.server.lanes import lane_of
 
 WORKER = bearer(tokens.for_task_instance(SECRET, TI))
@@ -24,7 +24,7 @@ WORKER = bearer(tokens.for_task_instance(SECRET, TI))
     ("method", "path", "lane"),
     [
         ("GET", "/", PASSED),
-        ("PATCH", "/execution/task-instances/1/run", PASSED),
+        ("PATCH", "/execution/task-instances/1/run", REPORTING),
         ("GET", "/api/v2/assets/1", PASSED),
         ("GET", "/api/v2/dags/a/dagRuns/b/taskInstances/state-store", PASSED),
         ("GET", TASK_KEY, LEARNING),

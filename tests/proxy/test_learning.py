@@ -161,6 +161,19 @@ def test_the_airflow_is_not_asked_for_a_caller_without_a_token(client, airflow):
     assert client.put(KEY, json={"value": 1}, headers=forged).status_code == 403
 
 
+def test_the_airflow_is_not_asked_for_a_token_of_another_scheme(client, airflow):
+    airflow.close()
+    headers = {"Authorization": f"Basic {tokens.for_task_instance(SECRET, TI)}"}
+    assert client.put(KEY, json={"value": 1}, headers=headers).status_code == 401
+
+
+def test_the_last_cookie_of_a_name_counts(client):
+    token = tokens.for_role(SECRET, "admin")
+    headers = {"Cookie": f"_token=x; _token={token}"}
+    client = client.application.test_client(use_cookies=False)  # else it sets the header itself
+    assert client.get("/api/v2/assets/7/state-store", headers=headers).status_code == 200
+
+
 def test_the_cookie_of_airflows_pages_is_a_token(client):
     client.set_cookie("_token", tokens.for_role(SECRET, "admin"))
     assert client.get("/api/v2/assets/7/state-store").status_code == 200
@@ -285,6 +298,31 @@ def test_people_may_write_of_what_has_not_run_yet(client):
     assert attempts(client) == [(TI, 1, "queued")]
 
 
+TASK_KEYS = f"/api/v2/dags/etl/dagRuns/{RUN}/taskInstances/mapped/state-store"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{TASK_KEYS}/k?map_index=abc",
+        f"{TASK_KEYS}/k?map_index=99999999999999999999",
+        "/api/v2/assets/abc/state-store/k",
+        "/api/v2/assets/99999999999999999999/state-store/k",
+    ],
+)
+def test_what_is_no_number_is_refused_as_without_an_airflow(client, airflow, path):
+    answer = client.put(path, json={"value": 1}, headers=admin())
+    expected = airflow.client.put(path, json={"value": 1}, headers=admin())
+    assert (answer.status_code, answer.json) == (expected.status_code, expected.json)
+    assert answer.status_code in (404, 422)
+
+
+@pytest.mark.parametrize("index", ["3", "%2B3", "03", "3.0"])
+def test_a_map_index_has_airflows_spellings(client, index):
+    path = f"{TASK_KEYS}/k?map_index={index}"
+    assert client.put(path, json={"value": 1}, headers=admin()).status_code == 204
+
+
 def test_own_look_ups_may_be_a_users(start, airflow):
     settings = {"upstream_user": "admin", "upstream_password": "wrong"}
     password = airflow_password(airflow)
@@ -293,6 +331,14 @@ def test_own_look_ups_may_be_a_users(start, airflow):
     client = start(upstream=airflow.url, **settings).test_client()
     Worker(client).run()
     assert [id_ for id_, _, _ in attempts(client)] == [TI]
+
+
+def test_a_login_that_the_airflow_does_not_have_is_502(start, upstream_url):
+    settings = {"upstream_user": "admin", "upstream_password": "secret"}
+    client = start(upstream=upstream_url, **settings).test_client()
+    answer = client.get("/api/v2/assets/7/state-store")
+    assert answer.status_code == 502
+    assert "404 to POST /auth/token" in answer.json["detail"]["message"]
 
 
 def airflow_password(server):

@@ -41,6 +41,11 @@ def test_what_is_staterooms_own_is_not_passed_on(proxy, upstream, path):
     assert upstream.requests == []
 
 
+def test_a_report_without_a_token_asks_nothing_else(proxy, upstream):
+    requests.patch(f"{proxy.url}/execution/task-instances/{TI}/state", json={"state": "failed"})
+    assert len(upstream.requests) == 1
+
+
 def test_headers_are_passed_on_but_those_of_a_connection(proxy, upstream, upstream_url, connect):
     connect(proxy).send(
         "GET", "/echo", "X-Own: é", "Connection: keep-alive, X-Hop", "X-Hop: 1", "TE: trailers"
@@ -170,6 +175,17 @@ def test_calls_on_known_state_do_not_wait_for_the_upstream(start, upstream, upst
         assert waiting[-1].answer()[0] == 200
 
 
+def test_calls_of_workers_do_not_wait_for_those_of_people(start, upstream, upstream_url, connect):
+    app = start(upstream=upstream_url, jwt_secret=SECRET, upstream_timeout=PATIENCE)
+    with running(app) as server:
+        waiting = [connect(server).send("GET", "/waits") for _ in range(PASSED_THREADS + 1)]
+        url = f"{server.url}/execution/task-instances/{TI}/heartbeat"
+        answer = requests.put(url, json={}, timeout=PATIENCE / 2)
+        assert answer.status_code == 404  # the upstream's
+        upstream.go.set()
+        assert waiting[-1].answer()[0] == 200
+
+
 def test_pages_have_an_address_of_their_own(start, upstream_url):
     client = start(upstream=upstream_url, jwt_secret="s", open_control=True).test_client()
     page = client.get("/_stateroom/pages/")
@@ -184,3 +200,12 @@ def test_the_cookie_of_the_pages_is_not_sent_to_the_upstream(start, upstream_url
     client = start(upstream=upstream_url, jwt_secret="s", open_control=True).test_client()
     answer = client.get("/_stateroom/pages/bench")
     assert "Path=/_stateroom/pages" in answer.headers["Set-Cookie"]
+
+
+def test_nor_is_that_of_the_pages_of_another_namespace(start, upstream_url):
+    client = start(upstream=upstream_url, jwt_secret="s", open_control=True).test_client()
+    client.post("/_stateroom/namespaces", json={"name": "other"})
+    answer = client.get("/ns/other/bench")
+    assert answer.status_code == 200
+    attributes = answer.headers["Set-Cookie"].split("; ")
+    assert "Path=/ns" in attributes

@@ -58,6 +58,15 @@ def test_the_start_up_lines_say_that_the_upstream_is_away(start):
     assert "unseen Airflow's command line" in lines
 
 
+def test_the_start_up_lines_say_what_is_open_without_the_secret(start):
+    sentence = (
+        "the Airflow's login does not guard what is answered here: all state, and /_stateroom"
+    )
+    user = {"upstream_user": "admin", "upstream_password": "secret"}
+    assert sentence in lines_of(start(upstream=AWAY, **user))
+    assert sentence not in lines_of(start(upstream=AWAY, jwt_secret="s", **user))
+
+
 def test_nobody_is_told_to_log_in_here(start):
     lines = lines_of(start(upstream=AWAY, jwt_secret="s", all_admins=True))
     assert "/auth/token" not in lines

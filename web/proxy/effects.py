@@ -74,6 +74,8 @@ class Effects:
                 ("POST", f"{_DAG}/clearTaskInstances", self._clear),
                 ("PATCH", f"{_RUN}/taskInstances(?:/.+)?", self._mark),
                 ("PATCH", f"{_RUN}/taskGroupInstances/.+", self._mark),
+                ("PATCH", _RUN, self._mark_run),
+                ("POST", f"{_RUN}/clear", self._clear_run),
                 ("DELETE", _RUN, self._delete),
                 ("DELETE", _DAG, self._delete),
                 ("PATCH", f"{_DAG}/dagRuns", self._change_runs),
@@ -146,10 +148,23 @@ class Effects:
         """Take over the states of all task instances that the call has changed: those of other
         tasks and runs are not in its answer.
         """
-        began = parsedate_to_datetime(call.date) - timedelta(seconds=call.seconds + _SLACK)
-        path = f"/dags/{segment(names['dag_id'])}/dagRuns/~/taskInstances"
-        rows = self._upstream.rows(path, "task_instances", updated_at_gte=began.isoformat())
+        rows = self._changed(call, names["dag_id"], "~")
         whole_airflow.follow(self._learning.namespace, rows, self._clears_on_success())
+
+    def _mark_run(self, call: Passed, names: Names) -> None:
+        """Take over the states of the run's task instances, which all keep their keys."""
+        rows = self._changed(call, names["dag_id"], names["run_id"])
+        whole_airflow.follow(self._learning.namespace, rows)
+
+    def _clear_run(self, call: Passed, names: Names) -> None:
+        if not json.loads(call.body).get("dry_run", True):
+            self._mark_run(call, names)
+
+    def _changed(self, call: Passed, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
+        """The task instances that have changed since a call."""
+        began = parsedate_to_datetime(call.date) - timedelta(seconds=call.seconds + _SLACK)
+        path = f"/dags/{segment(dag_id)}/dagRuns/{segment(run_id)}/taskInstances"
+        return self._upstream.rows(path, "task_instances", updated_at_gte=began.isoformat())
 
     def _delete(self, call: Passed, names: Names) -> None:
         whole_airflow.delete_runs(self._learning.namespace, names["dag_id"], names.get("run_id"))

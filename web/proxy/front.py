@@ -10,14 +10,12 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from werkzeug.http import parse_cookie
-
 from state.errors import StateError
 from state.model import tokens
 
 from ..error_bodies import control_body
 from ..errors import Refused, status_of
-from ..request.auth import is_valid
+from ..request.auth import bearer_of, is_valid, token_of
 from ..request.guard import is_allowed
 from ..service import PAGES, Service
 from . import effects, headers, routes
@@ -78,7 +76,7 @@ class Front:
         """Whether the upstream is asked for this caller: where there is a secret, only for one with
         a valid token. Whether the token is the right one is checked with the call.
         """
-        return self._keys.start is None or is_valid(_token(environ), self._keys)
+        return self._keys.start is None or is_valid(token_of(environ), self._keys)
 
     def _learn(self, environ: WSGIEnvironment, method: str, path: str) -> None:
         """Learn what a call on state is about, and of the task that writes state of an asset."""
@@ -86,7 +84,7 @@ class Front:
         if subject is not None:
             self._learning.learn(subject)
         if routes.is_written_by_a_task(method, path):
-            writer = routes.attempt(tokens.unverified(_token(environ)).get("sub"))
+            writer = routes.attempt(tokens.unverified(bearer_of(environ) or "").get("sub"))
             if writer is not None:
                 self._learning.learn(writer)
 
@@ -95,7 +93,7 @@ class Front:
         method = environ["REQUEST_METHOD"]
         take_effect = self._effects.of(method, environ["PATH_INFO"])
         reporter = routes.reporter_of(method, environ["PATH_INFO"])
-        if reporter is not None:
+        if reporter is not None and self._may_ask(environ):
             self._learning.try_to_learn(reporter)
         body: Any = environ["wsgi.input"]
         if take_effect is not None:
@@ -114,12 +112,6 @@ class Front:
             stream = [data]
         start_response(status, received)
         return stream
-
-
-def _token(environ: WSGIEnvironment) -> str:
-    """The token of a call: of its header, or of the cookie that Airflow's pages have."""
-    token: str = environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip()
-    return token or parse_cookie(environ).get("_token", "")
 
 
 def target_of(environ: WSGIEnvironment) -> str:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from schemas.fields.airflow import canonical_uuid
+from marshmallow import ValidationError
+
+from schemas.fields.airflow import Integer, canonical_uuid
 
 from ..service import PAGES, PREFIX
 
@@ -92,12 +94,28 @@ def subject_of(method: str, path: str, query: str) -> Subject | None:
         names = parse_qs(_text(query)).get(match["by"])
         return Subject(match["by"], (names[0],)) if names else None
     if match := _CORE_ASSET.fullmatch(path):
-        return Subject("id", (match["asset_id"],))
+        asset_id = _integer(match["asset_id"])
+        if asset_id is None:
+            return None
+        return Subject("id", (asset_id,))
     match = _CORE_TASK.fullmatch(path)
     if match is None or method in _READS:
         return None
-    index = parse_qs(_text(query)).get("map_index", ["-1"])[0]
+    index = _integer(parse_qs(_text(query)).get("map_index", ["-1"])[0])
+    if index is None:
+        return None
     return Subject("task", (match["dag_id"], match["run_id"], match["task_id"], index))
+
+
+def _integer(text: str) -> str | None:
+    """A number that SQLite can hold, in its plain spelling; None for any other text, which the call
+    is refused for.
+    """
+    try:
+        number = Integer(least=-(2**63), most=2**63 - 1).deserialize(text)
+    except ValidationError:
+        return None
+    return str(number)
 
 
 def _text(path: str) -> str:

@@ -133,8 +133,9 @@ class Upstream:
         target = f"/api/v2{path}"
         if parameters:
             target += f"?{urlencode(parameters, doseq=True)}"
+        headers = self._authorization()  # a refused login says nothing about the path
         try:
-            return self._document("GET", target, self._authorization())
+            return self._document("GET", target, headers)
         except RefusedThere as error:
             if error.answered == 404:
                 return None

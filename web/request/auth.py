@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import g, request
+from werkzeug.http import parse_cookie
 
 from schemas.fields.airflow import canonical_uuid
 from state.model import tokens
@@ -17,6 +18,9 @@ from ..keys import Keys
 from ..operation import current_operation
 from ..service import rules
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 _WATCHER = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token
 _READERS = "viewer"
 _WRITERS = {"task": "user", "asset": "op"}
@@ -24,8 +28,20 @@ _WRITERS = {"task": "user", "asset": "op"}
 
 def bearer() -> str | None:
     """The token of the Authorization header, or None if there is none of the scheme Bearer."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return bearer_of(request.environ)
+
+
+def bearer_of(environ: WSGIEnvironment) -> str | None:
+    """Like :func:`bearer`, of any request."""
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def token_of(environ: WSGIEnvironment) -> str:
+    """The token of a person: of the header, or of the cookie that Airflow's pages have; "" if there
+    is none.
+    """
+    return bearer_of(environ) or "".join(parse_cookie(environ).getlist("_token")[-1:])
 
 
 # ---------------------------------------------------------------- Execution API
@@ -210,7 +226,7 @@ def require_admin() -> None:
 
 
 def _role(secret: str, clock: Clock) -> str:
-    token = bearer() or "".join(request.cookies.getlist("_token")[-1:])
+    token = token_of(request.environ)
     if not token:
         raise Refused(401, "Not authenticated", "not_authenticated")
     try:

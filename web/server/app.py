@@ -62,8 +62,14 @@ class PageSessions(SecureCookieSessionInterface):
         return f"stateroom-{port}".rstrip("-")
 
     def get_cookie_path(self, app: Flask) -> str:
-        """All paths, or those of the pages, so that an Airflow behind them is not sent it."""
-        return PAGES if request.root_path.startswith(PAGES) else "/"
+        """All paths; in front of an Airflow only those of the pages, so that it is not sent the
+        cookie.
+        """
+        if cast(App, app).front is None:
+            return "/"
+        if request.root_path.startswith(PREFIX):
+            return PREFIX.rstrip("/")
+        return PAGES
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.scheme == "https"

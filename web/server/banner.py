@@ -52,6 +52,7 @@ def banner(
         ("holds", _counts(service)),
         ("backend", _backend(service)),
         *_access(service),
+        *_bypass(service),
     ]
     lines = [f"Stateroom {__version__}, like Airflow {service.store.rules.airflow}"]
     lines += [_row(label, text) for label, text in rows]
@@ -126,6 +127,17 @@ def _access(service: Service) -> list[tuple[str, str]]:
         )
         rows.append(("logins", _wrapped(f"{logins} (POST /auth/token)")))
     return rows
+
+
+def _bypass(service: Service) -> list[tuple[str, str]]:
+    """What needs no token although the Airflow behind the service asks for a login."""
+    if service.settings["upstream_user"] is None or service.keys.start is not None:
+        return []
+    text = (
+        "the Airflow's login does not guard what is answered here: all state, and "
+        "/_stateroom with reset and export"
+    )
+    return [("note", _wrapped(text))]
 
 
 def _is_open(service: Service) -> bool:

@@ -6,7 +6,8 @@ waits on purpose (for the journal, or because of a fault), goes to a lane withou
 threads are busy, the call is refused. Short writes have a lane apart from short reads, because they
 wait for each other and for the transaction of a long call. So long, stuck or waiting calls never
 delay short ones, and no write delays a read. What is passed on to an Airflow, and what has to ask
-one, has lanes of its own too.
+one, has lanes of its own too: one for the calls of workers, whose heartbeats do not wait for the
+streams that people have open.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from state.store.database.budget import BUDGET, OverBudget
 from state.store.tables.namespaces import DEFAULT
 
 from .. import faults
-from ..operation import BACKEND, LEARNING, PASSED, SLOW, WAITING, LaneName, Operation
+from ..operation import BACKEND, LEARNING, PASSED, REPORTING, SLOW, WAITING, LaneName, Operation
 from ..proxy import routes
 from ..service import PREFIX, service_of
 from .app import App
@@ -37,6 +38,7 @@ SLOW_QUEUE = 32
 BACKEND_THREADS = 32
 WAITING_THREADS = 64
 PASSED_THREADS = 64
+REPORTING_THREADS = 64
 LEARNING_THREADS = 32
 LONG_BODY = 256 * 1024  # bytes; a longer one goes to the slow lane
 SHORT_VALUE = 256 * 1024  # bytes of values that a call may read where the sockets are read
@@ -52,7 +54,8 @@ def lane_of(app: App) -> LaneOf:
 
     Where a namespace has faults, its calls on state and those of its backend may wait because of
     them, so that they take the lane of the calls that wait on purpose. In front of an Airflow,
-    calls that are passed on have a lane, and calls on state that must ask it have another one.
+    calls that are passed on have a lane, those of workers another one, and calls on state that must
+    ask it a third.
     """
     front = app.front
 
@@ -60,6 +63,8 @@ def lane_of(app: App) -> LaneOf:
         if front is None:
             return own_lane(method, path, query)
         if not routes.is_own(path):
+            if path.startswith("/execution/"):
+                return REPORTING
             return PASSED
         path = routes.below_pages(path) or path
         name = own_lane(method, path, query)
@@ -178,12 +183,14 @@ class Lanes:
         self.backend = Lane("values", BACKEND_THREADS, 0)
         self.waiting = Lane("waiting", WAITING_THREADS, 0)
         self.passed = Lane("passed", PASSED_THREADS)
+        self.reporting = Lane("reporting", REPORTING_THREADS)
         self.learning = Lane("learning", LEARNING_THREADS)
         self._named = {
             SLOW: self.slow,
             BACKEND: self.backend,
             WAITING: self.waiting,
             PASSED: self.passed,
+            REPORTING: self.reporting,
             LEARNING: self.learning,
         }
 
