@@ -136,7 +136,7 @@ class EventsToAdd(Control):
     events = fields.List(
         fields.Nested(WrittenEvent), required=True, validate=validate.Length(max=MOST)
     )
-    numbers = fields.Dict(keys=fields.Int(), values=Whole(least=1), load_default=dict)
+    numbers = fields.Dict(keys=Integer(least=1), values=Whole(least=1), load_default=dict)
 
 
 class EventsAdded(Schema):

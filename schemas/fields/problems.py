@@ -80,7 +80,7 @@ def listed(
 
 
 def _under(messages: Any, where: Location, data: Any, name: Any) -> list[dict[str, Any]]:
-    value = data[name] if isinstance(data, list | tuple) or name in data else None
+    value = _member(data, name)
     if not isinstance(messages, dict):
         return [
             _item(problem, where, data if getattr(problem, "type", "") == "missing" else value)
@@ -91,6 +91,15 @@ def _under(messages: Any, where: Location, data: Any, name: Any) -> list[dict[st
     return of_itself + [
         item for key, inner in members for item in _under(inner, (*where, key), value, key)
     ]
+
+
+def _member(data: Any, name: Any) -> Any:
+    """A member of a document or a list; None for the key or the value of a pair, and if missing."""
+    if isinstance(data, list | tuple) and isinstance(name, int):
+        return data[name]
+    if isinstance(data, dict):
+        return data.get(name)
+    return None
 
 
 def _item(problem: str, where: Location, data: Any) -> dict[str, Any]:

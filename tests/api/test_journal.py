@@ -536,3 +536,11 @@ def test_notes_on_retries_can_be_left_out(world):
     ]
     assert "probably a retry" in notes[0][0]
     assert notes[1] == [""]
+
+
+@pytest.mark.parametrize("numbers", [{"x": 2**63}, {"x": [1]}, {"1": 0}])
+def test_bad_numbers_of_carried_events_are_named(world, numbers):
+    answer = world.post("/_stateroom/journal", json={"events": [], "numbers": numbers})
+    assert answer.status_code == 422
+    (key,) = numbers
+    assert f"numbers.{key}" in answer.json["detail"]["message"]
