@@ -79,6 +79,6 @@ def test_broken(stateroom):
         [
             "*DagNotImported: */dags/broken.py cannot be imported: *",
             "*ModuleNotFoundError: No module named 'nothing_of_this_name'",
-            "*has to be installed there, or be in a folder of PYTHONPATH",
+            "*has to be installed there, or be in the folder of Dags (*) or in one of PYTHONPATH",
         ]
     )
