@@ -95,6 +95,8 @@ PAGE = Writer(AssetStateStoreWriterKind.API, api="page")
 COORDINATES = ("dag_id", "run_id", "task_id")  # name a task instance, with map_index
 SCOPE_MEMBERS = (*COORDINATES, "map_index", "asset")  # of a scope in a JSON document
 RUN_ID = "test"  # the default run id
+# the states of a task instance that has ended
+FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 NO_REGION = "00000000-0000-0000-0000-000000000000"  # of a task instance in no region, in Airflow
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ..errors import NotFound
 from ..model.clock import from_text
 from ..model.compat import RULES
-from ..model.scopes import TaskScope, scope_document
+from ..model.scopes import FINISHED, TaskScope, scope_document
 from .connections import connection
 from .errors import RunError
 from .task import Task
@@ -19,7 +19,7 @@ from .task import Task
 _TASK_INSTANCES = "/_stateroom/task-instances"
 _FIXTURE = "/_stateroom/fixture"
 _ASSETS = "/_stateroom/assets"
-_CLEARED = ("success", "failed", "skipped", "upstream_failed", "removed", "deferred")
+_CLEARED = (*FINISHED, "deferred")
 Document = dict[str, Any]
 Tasks = Mapping[str, Document]  # the facts of a Dag's tasks, by their ids
 

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 Row = dict[str, Any]
-FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 # a list by the id of a Dag is 404 as soon as the file of the Dag has gone: these are filtered
 RUNS = "/api/v2/dags/~/dagRuns"
 TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances"

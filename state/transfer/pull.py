@@ -11,10 +11,10 @@ from functools import partial
 
 from ..errors import NotFound
 from ..model.clock import to_text
-from ..model.scopes import AssetScope, StoreScope, task_scope_from
+from ..model.scopes import FINISHED, AssetScope, StoreScope, task_scope_from
 from . import core_rows
 from .core_entries import Read, of_asset, of_task
-from .core_rows import FINISHED, Row
+from .core_rows import Row
 from .peer import Peer
 from .report import Progress
 from .selection import Selection

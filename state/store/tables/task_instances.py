@@ -26,7 +26,7 @@ from ...errors import (
 )
 from ...model import values
 from ...model.clock import to_text
-from ...model.scopes import CONTROL, TaskScope, Writer, coordinates, scope_document
+from ...model.scopes import CONTROL, FINISHED, TaskScope, Writer, coordinates, scope_document
 from ..database.sql import in_range, row_as_dict, upsert
 from ..journal.journal import Event
 from ..journal.scope_ids import scope_id_of
@@ -627,9 +627,9 @@ def take_stop(
             return
         if None in (hostname, pid) or (row["hostname"], row["pid"]) != (hostname, pid):
             raise StoppedElsewhere
-        if row["state"] not in ("restarting", *_OVER):
+        if row["state"] not in ("restarting", *FINISHED):
             raise InvalidStop(row["state"])
-        if row["state"] in _OVER:
+        if row["state"] in FINISHED:
             return
         update_attempt(db, row["ti_pk"], {"end_date": end_date})
         note = "restarting → none: its worker has ended"
@@ -639,9 +639,6 @@ def take_stop(
         max_tries = max(former["max_tries"], former["try_number"])
         pending = {**_ENDED, "end_date": end_date, "state": None, "max_tries": max_tries}
         put_next(db, namespace, row["scope_id"], {**former, **pending}, seq)
-
-
-_OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 def note_stop(namespace: Namespace, ti_id: str, writer: Writer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import DagNotFound, TaskGroupNotFound, TaskInstanceNotFound
 from ...model.clock import to_text
+from ...model.scopes import FINISHED
 from ..database.sql import in_range, row_as_dict, rows
 from ..namespace import Namespace
 from ..tables import dags
@@ -18,7 +19,6 @@ OPERATOR = "EmptyOperator"  # that of a task whose class is not known here
 _FROM = """FROM task_instances t JOIN scopes s USING (scope_id) JOIN dag_runs r USING (run_pk)
     WHERE t.ns = :ns AND t.superseded_at IS NULL AND r.dag_id = :dag_id"""
 _INDEX = PUBLIC_INDEX.format(s="s")
-_ENDED = ("removed", "success", "failed", "upstream_failed", "skipped")
 _LISTS = {
     "s.task_id": "task_ids",
     "r.logical_date": "logical_dates",
@@ -160,7 +160,7 @@ def breadcrumbs(namespace: Namespace, dag_id: str, run_id: str) -> list[dict[str
             db,
             f"""SELECT s.task_id, {_INDEX} AS map_index, t.state, t.start_date, t.end_date,
                 t.never_ran
-            {_FROM} AND r.run_id = :run_id AND t.state IN {_ENDED}
+            {_FROM} AND r.run_id = :run_id AND t.state IN {FINISHED}
             ORDER BY s.task_id, s.map_index""",
             parameters,
         )
