@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from airflow.configuration import conf
 from airflow.models.asset import AssetModel
@@ -34,9 +33,9 @@ from .errors import KeyNotFound, NotFound
 from .model import tokens
 from .model.clock import from_text, to_text
 from .model.names import NAMESPACE_PREFIX, check_name
-from .model.scopes import TaskScope, scope_document
+from .model.scopes import TaskScope, scope_document, task_path
+from .process import DEFAULT_URL
 
-DEFAULT_URL = "http://127.0.0.1:8103"
 _LIFETIME = 60  # seconds of a token
 _UNCHECKED = "a Stateroom without a secret reads tokens and does not verify them, so any one does"
 _NIL = "00000000-0000-0000-0000-000000000000"  # the subject of a watcher's token, and of nobody's
@@ -110,7 +109,8 @@ class StateroomBackend(MetastoreBackend):  # type: ignore[misc]
         with _session(session) as session:
             if all_map_indices and not _is_asset(scope):
                 parameters = {"all_map_indices": "true"}
-                self._as_admin().call("DELETE", _core_path(scope), params=parameters)
+                path = f"{task_path(scope.dag_id, scope.run_id, scope.task_id)}/state-store"
+                self._as_admin().call("DELETE", path, params=parameters)
             else:
                 self._call(scope, session, lambda keyspace: keyspace.clear())
             if self._mirrors:
@@ -308,9 +308,3 @@ def _asset(scope: Any, session: Any) -> dict[str, Any]:
     if row is None:
         raise NotFound(f"Airflow has no asset {scope.asset_id}")
     return dict(row._mapping)
-
-
-def _core_path(scope: Any) -> str:
-    """The path of a task instance's state in the Core API."""
-    segments = [quote(text, safe="") for text in (scope.dag_id, scope.run_id, scope.task_id)]
-    return "/api/v2/dags/{}/dagRuns/{}/taskInstances/{}/state-store".format(*segments)

@@ -19,7 +19,7 @@ from ..errors import KeyNotFound, NotFound, ServiceError, Unreachable
 from ..forks import close_in_children
 from ..model.clock import to_text
 from ..model.reference_facts import HEADER, PREFER, REPLACED, ZOMBIE, Facts, Released, replaced_from
-from ..model.scopes import AssetScope, StoreScope, TaskScope
+from ..model.scopes import AssetScope, StoreScope, TaskScope, task_path
 
 TIMEOUT = 60  # seconds of one call
 _INVALID_ADDRESS = (
@@ -160,10 +160,10 @@ class StateroomClient:
 
     def task_by_scope(self, scope: TaskScope) -> HttpKeyspace:
         """The keyspace of a task instance by its coordinates, through the Core API."""
-        root = (
-            f"/api/v2/dags/{_segment(scope.dag_id)}/dagRuns/{_segment(scope.run_id)}"
-            f"/taskInstances/{_segment(scope.task_id)}/state-store"
-        )
+        names = (scope.dag_id, scope.run_id, scope.task_id)
+        for name in names:
+            _check_segment(name)
+        root = f"{task_path(*names)}/state-store"
         query = {"map_index": str(scope.map_index)}
         if scope.region:
             query = {"region_id": scope.region, "region_index": str(scope.map_index)}
@@ -310,14 +310,19 @@ def _authorization(token: str | None) -> dict[str, str]:
 
 
 def _segment(key: str) -> str:
-    """A key, or an id, as one path segment.
+    """A key as one path segment; otherwise like :func:`_check_segment`."""
+    _check_segment(key)
+    return quote(key, safe="")
+
+
+def _check_segment(name: str) -> None:
+    """Refuse what cannot be a segment of a path.
 
     :raises ValueError: for ``.`` and ``..``, which HTTP clients drop from a path: a delete would
         become a clear.
     """
-    if key in (".", ".."):
-        raise ValueError(f"{key!r} cannot be sent over HTTP: clients drop it from the path")
-    return quote(key, safe="")
+    if name in (".", ".."):
+        raise ValueError(f"{name!r} cannot be sent over HTTP: clients drop it from the path")
 
 
 def _error(response: requests.Response) -> Exception:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
+from urllib.parse import quote
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,16 @@ RUN_ID = "test"  # the default run id
 # the states of a task instance that has ended
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 NO_REGION = "00000000-0000-0000-0000-000000000000"  # of a task instance in no region, in Airflow
+
+
+def run_path(dag_id: str, run_id: str) -> str:
+    """The path of a dag run in the Core API; for a list, ``~`` is any Dag or any run."""
+    return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+
+
+def task_path(dag_id: str, run_id: str, task_id: str) -> str:
+    """The path of a task instance in the Core API, whatever its map index."""
+    return f"{run_path(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}"
 
 
 def label(scope: StoreScope) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from ..errors import NotFound
 from ..model import serialized
-from ..model.scopes import TaskScope
+from ..model.scopes import TaskScope, task_path
 from .errors import RunError
 from .register import Service, Tasks
 from .task import Task
@@ -89,10 +88,7 @@ def _stored(upstream: Document, service: Service, scope: TaskScope) -> int | Non
     """The number of values that a task has returned, as the service holds them; None if it has
     returned nothing.
     """
-    entries = (
-        f"/api/v2/dags/{quote(scope.dag_id, '')}/dagRuns/{quote(scope.run_id, '')}"
-        f"/taskInstances/{quote(upstream['task_id'], '')}/xcomEntries"
-    )
+    entries = f"{task_path(scope.dag_id, scope.run_id, upstream['task_id'])}/xcomEntries"
     if upstream["is_mapped"]:
         parameters = {"xcom_key": _RETURN_VALUE, "limit": 1}
         page = service.call("GET", entries, params=parameters).json()

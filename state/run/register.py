@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ..errors import NotFound
 from ..model.clock import from_text
 from ..model.compat import RULES
-from ..model.scopes import FINISHED, TaskScope, scope_document
+from ..model.scopes import FINISHED, TaskScope, run_path, scope_document, task_path
 from .connections import connection
 from .errors import RunError
 from .task import Task
@@ -138,8 +138,7 @@ def _delete_others(service: Service, place: Document, given_at: set[int]) -> Non
 
 def _returned_at(service: Service, place: Document) -> list[int]:
     """The map indices at which a mapped task has returned something."""
-    dag_id, run_id, task_id = (quote(place[name], "") for name in ("dag_id", "run_id", "task_id"))
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries"
+    path = f"{task_path(place['dag_id'], place['run_id'], place['task_id'])}/xcomEntries"
     indices: list[int] = []
     while True:
         parameters = {"xcom_key": "return_value", "limit": 1000, "offset": len(indices)}
@@ -235,8 +234,7 @@ def _pushed(facts: Document, value: Any) -> dict[str, Any]:
 def _dag_run(service: Service, scope: TaskScope, conf: Mapping[str, Any] | None) -> Document:
     """The Dag run; the logical date of a new one is the one in its id."""
     run: Document = {"dag_id": scope.dag_id, "run_id": scope.run_id}
-    path = f"/api/v2/dags/{quote(scope.dag_id, '')}/dagRuns/{quote(scope.run_id, '')}"
-    if _found(service, path) is None:
+    if _found(service, run_path(scope.dag_id, scope.run_id)) is None:
         moment = _moment(scope.run_id.partition("__")[2])
         if moment:
             for name in ("logical_date", "data_interval_start", "data_interval_end", "start_date"):

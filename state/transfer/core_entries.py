@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..errors import NotFound, ServiceError
-from .core_rows import Row, task_path
+from ..model.scopes import task_path
+from .core_rows import Row
 from .peer import Peer
 
 _PAST_THE_END = 2**31 - 1  # an offset at which a list has no rows
@@ -28,7 +29,7 @@ def of_task(peer: Peer, task: Mapping[str, Any]) -> Read:
 
     :param task: its coordinates.
     """
-    path = f"{task_path(task)}/state-store"
+    path = f"{task_path(task['dag_id'], task['run_id'], task['task_id'])}/state-store"
     return _read(peer, path, "task_state_store", {"map_index": task["map_index"]})
 
 

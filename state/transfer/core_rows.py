@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+
+from ..model.scopes import run_path
 
 Row = dict[str, Any]
 # a list by the id of a Dag is 404 as soon as the file of the Dag has gone: these are filtered
 RUNS = "/api/v2/dags/~/dagRuns"
-TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances"
+TASKS = f"{run_path('~', '~')}/taskInstances"
 _NOT_LITERAL = set("|~")  # letters that a filter does not take for themselves
 _RUN = (
     *("logical_date", "run_after", "state", "run_type", "data_interval_start"),
@@ -70,17 +71,6 @@ def writer(entry: Mapping[str, Any]) -> Row:
     if document.get("kind") not in _KINDS:
         return {"kind": "api"}
     return _given(document, _WRITER)
-
-
-def task_path(task: Mapping[str, Any]) -> str:
-    """The path of a task instance, whatever its map index, in the Core API.
-
-    :param task: its coordinates.
-    """
-    return (
-        f"/api/v2/dags/{quote(task['dag_id'], safe='')}/dagRuns/{quote(task['run_id'], safe='')}"
-        f"/taskInstances/{quote(task['task_id'], safe='')}"
-    )
 
 
 def _given(row: Mapping[str, Any], names: tuple[str, ...]) -> Row:

@@ -11,7 +11,14 @@ from functools import partial
 
 from ..errors import NotFound
 from ..model.clock import to_text
-from ..model.scopes import FINISHED, AssetScope, StoreScope, task_scope_from
+from ..model.scopes import (
+    FINISHED,
+    AssetScope,
+    StoreScope,
+    run_path,
+    task_path,
+    task_scope_from,
+)
 from . import core_rows
 from .core_entries import Read, of_asset, of_task
 from .core_rows import Row
@@ -220,7 +227,7 @@ class Pull:
     def _find_task(self, writer: Row) -> Row | None:
         """The task instance that has written a key; None if it is not there any more."""
         map_index = writer.get("map_index", -1)
-        path = core_rows.task_path(writer)
+        path = task_path(writer["dag_id"], writer["run_id"], writer["task_id"])
         if map_index != -1:
             path += f"/{map_index}"
         try:
@@ -230,9 +237,8 @@ class Pull:
 
     def _find_run(self, dag_id: str, run_id: str) -> Row | None:
         """A dag run; None if it was deleted meanwhile, with its task instances."""
-        path = core_rows.task_path({"dag_id": dag_id, "run_id": run_id, "task_id": ""})
         try:
-            return core_rows.run(self._peer.ask("GET", path.removesuffix("/taskInstances/")))
+            return core_rows.run(self._peer.ask("GET", run_path(dag_id, run_id)))
         except NotFound:
             return None
 

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask import Response
 
 from schemas.fields.airflow import canonical_uuid
+from state.model.scopes import run_path
 from state.store import whole_airflow
 
 from ..service import Service
 from .learning import Learning
-from .upstream import Upstream, segment
+from .upstream import Upstream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -163,7 +164,7 @@ class Effects:
     def _changed(self, call: Passed, dag_id: str, run_id: str) -> Iterator[dict[str, Any]]:
         """The task instances that have changed since a call."""
         began = parsedate_to_datetime(call.date) - timedelta(seconds=call.seconds + _SLACK)
-        path = f"/dags/{segment(dag_id)}/dagRuns/{segment(run_id)}/taskInstances"
+        path = f"{run_path(dag_id, run_id)}/taskInstances"
         return self._upstream.rows(path, "task_instances", updated_at_gte=began.isoformat())
 
     def _delete(self, call: Passed, names: Names) -> None:
@@ -173,8 +174,7 @@ class Effects:
     def _change_runs(self, call: Passed, names: Names) -> None:
         """Delete the runs that a call on many has deleted."""
         for dag_id, run_id in _deleted(json.loads(call.body), names["dag_id"]):
-            path = f"/dags/{segment(dag_id)}/dagRuns/{segment(run_id)}"
-            if self._upstream.get(path) is None:
+            if self._upstream.get(run_path(dag_id, run_id)) is None:
                 whole_airflow.delete_runs(self._learning.namespace, dag_id, run_id)
         self._learning.forget()
 

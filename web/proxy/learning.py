@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from state.errors import NotFound
-from state.model.scopes import TaskScope
+from state.model.scopes import TaskScope, run_path
 from state.store import keyspaces, whole_airflow
 from state.store.database.budget import spend
 from state.store.keyspaces import Keyspace
@@ -17,12 +17,11 @@ from state.store.namespace import Namespace
 from ..errors import Refused
 from ..service import Service
 from .routes import Subject
-from .upstream import Upstream, segment
+from .upstream import Upstream
 
 log = logging.getLogger("stateroom")
 _REMEMBERED = 100_000  # subjects
 _UNKNOWN = 5.0  # seconds until the upstream is asked again for what it did not know
-_LIST = "/dags/{}/dagRuns/{}/taskInstances"
 
 
 class Learning:
@@ -86,16 +85,16 @@ class Learning:
         :param process: host, user and process id of its worker.
         """
         if not self.is_known(ti_id):
-            path = _LIST.format(segment(run["dag_id"]), segment(run["run_id"]))
-            row = self._row(path, ti_id)
+            row = self._row(run["dag_id"], run["run_id"], ti_id)
             if row is None:
                 log.warning("the Airflow does not list the task instance %s, which runs", ti_id)
                 return
             whole_airflow.put_task_instance(self.namespace, {**row, "state": "queued"}, run)
         whole_airflow.queue(self.namespace, ti_id, process)
 
-    def _row(self, path: str, ti_id: str) -> dict[str, Any] | None:
-        """The row of an attempt that runs, in a list; the latest one is the first."""
+    def _row(self, dag_id: str, run_id: str, ti_id: str) -> dict[str, Any] | None:
+        """The row of an attempt that runs, of a run or of any; the latest one is the first."""
+        path = f"{run_path(dag_id, run_id)}/taskInstances"
         parameters = {"state": "running", "order_by": "-start_date"}
         rows = self._upstream.rows(path, "task_instances", **parameters)
         return next((row for row in rows if row["id"] == ti_id), None)
@@ -129,7 +128,7 @@ class Learning:
         """Register what the upstream knows of a subject."""
         kind, names = subject
         if kind == "attempt":
-            row = self._row(_LIST.format("~", "~"), names[0])
+            row = self._row("~", "~", names[0])
             if row is not None:
                 whole_airflow.put_task_instance(self.namespace, row, {})
         elif kind == "task":
@@ -137,7 +136,9 @@ class Learning:
         elif kind == "id":
             self._ask_for_asset(names[0])
         else:
-            assets = self._upstream.rows("/assets", "assets", **{f"{kind}_pattern": names[0]})
+            assets = self._upstream.rows(
+                "/api/v2/assets", "assets", **{f"{kind}_pattern": names[0]}
+            )
             for asset in assets:
                 if asset[kind] == names[0]:
                     whole_airflow.put_asset(self.namespace, asset)
@@ -145,7 +146,7 @@ class Learning:
 
     def _ask_for_task(self, names: tuple[str, ...]) -> None:
         dag_id, run_id, task_id, index = names
-        path = _LIST.format(segment(dag_id), segment(run_id))
+        path = f"{run_path(dag_id, run_id)}/taskInstances"
         rows = self._upstream.rows(path, "task_instances", task_id=task_id)
         for row in rows:
             if row["task_id"] == task_id and row["map_index"] == int(index):
@@ -154,7 +155,7 @@ class Learning:
     def _ask_for_asset(self, number: str) -> None:
         if not number.isdecimal():
             return
-        asset = self._upstream.get(f"/assets/{number}")
+        asset = self._upstream.get(f"/api/v2/assets/{number}")
         if asset is not None:
             whole_airflow.put_asset(self.namespace, asset)
 

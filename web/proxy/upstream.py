@@ -126,11 +126,11 @@ class Upstream:
         return self._document("POST", path, headers, json.dumps(document).encode())
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """A document of its Core API, below ``/api/v2``; None if there is none of this path.
+        """A document of its Core API; None if there is none of this path.
 
         :raises Refused: if it refuses, or does not answer.
         """
-        target = f"/api/v2{path}"
+        target = path
         if parameters:
             target += f"?{urlencode(parameters, doseq=True)}"
         headers = self._authorization()  # a refused login says nothing about the path
@@ -218,8 +218,3 @@ class Stream:
         """Give the connection back, or close it if the body was not read to its end."""
         self._answer.close()
         self._answer.release_conn()
-
-
-def segment(text: str) -> str:
-    """A segment of a path."""
-    return quote(text, safe="~")
