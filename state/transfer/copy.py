@@ -9,17 +9,19 @@ from collections.abc import Callable, Collection, Sequence
 
 from ..model.scopes import AssetScope, StoreScope, task_scope_from
 from .parts import (
+    Document,
     Row,
     entries_of_assets,
     parts_of_tasks,
-    same_row,
+    same,
     text_of,
     with_defaults,
+    with_defaults_of,
 )
 from .report import Progress, Report
 from .rest import units_of_rest, without_refused
 from .selection import Selection
-from .target import Document, Target, Unit, without_values
+from .target import Target, Unit, without_values
 
 CarryJournal = Callable[[set[StoreScope] | None, set[StoreScope]], int]
 WENT_ON = "a later attempt is in the copy (--refresh returns to the original's)"
@@ -111,15 +113,7 @@ class Copy:
 
     def _selected_tasks(self, where: str) -> list[Row]:
         """The current attempts of the selected task instances."""
-        runs = self._selection.runs(self._document["dag_runs"])
-        keys = {(run["dag_id"], run["run_id"]) for run in runs}
-        tasks = [
-            row
-            for row in self._document["task_instances"]
-            if (row["dag_id"], row["run_id"]) in keys
-        ]
-        dags = {run["dag_id"] for run in self._document["dag_runs"]}
-        self._selection.check(where, dags, runs, tasks)
+        _, tasks = self._selection.in_document(self._document, where)
         return self._selection.tasks(tasks)
 
     def _writers(self, tasks: list[Row], assets: list[Unit]) -> list[Row]:
@@ -145,7 +139,7 @@ class Copy:
         for run in self._document["dag_runs"]:
             key = (run["dag_id"], run["run_id"])
             known = contents.runs.get(key)
-            if (key in used or self._selection.is_whole) and not same_row(run, known):
+            if (key in used or self._selection.is_whole) and not same(run, known):
                 units.append(Unit(None, {"dag_runs": [with_defaults(run, known or {})]}))
         return units
 
@@ -176,10 +170,7 @@ class Copy:
             if changed and name == "task_reschedules":  # they replace those of their attempt
                 changed = rows
             if changed:
-                by_id = {row["id"]: row for row in known if "id" in row}
-                changes[name] = [
-                    with_defaults(row, by_id.get(row.get("id"), {})) for row in changed
-                ]
+                changes[name] = with_defaults_of(changed, known)
         return changes
 
     # ---------------------------------------------------------------- assets

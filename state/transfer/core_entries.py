@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..errors import NotFound, ServiceError
 from ..model.scopes import task_path
-from .core_rows import Row
+from .parts import Row
 from .peer import Peer
 
 _PAST_THE_END = 2**31 - 1  # an offset at which a list has no rows

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model.scopes import run_path
+from .parts import Row
 
-Row = dict[str, Any]
 # a list by the id of a Dag is 404 as soon as the file of the Dag has gone: these are filtered
 RUNS = "/api/v2/dags/~/dagRuns"
 TASKS = f"{run_path('~', '~')}/taskInstances"

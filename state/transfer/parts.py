@@ -87,9 +87,11 @@ def with_defaults_of(rows: list[Row], known: list[Row]) -> list[Row]:
     return [with_defaults(row, by_id.get(row.get("id", ""), {})) for row in rows]
 
 
-def text_of(row: Row) -> str:
-    return json.dumps(row, sort_keys=True)
+def text_of(value: Any) -> str:
+    """A value as JSON, with its members in one order: ``1``, ``1.0`` and ``true`` differ."""
+    return json.dumps(value, sort_keys=True)
 
 
-def same_row(row: Row, other: Row | None) -> bool:
-    return other is not None and text_of(dict(row)) == text_of(other)
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON."""
+    return text_of(one) == text_of(other)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -211,8 +210,3 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: ``1``, ``1.0`` and ``true`` are not."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -21,7 +21,7 @@ from ..model.scopes import (
 )
 from . import core_rows
 from .core_entries import Read, of_asset, of_task
-from .core_rows import Row
+from .parts import Row
 from .peer import Peer
 from .report import Progress
 from .selection import Selection

@@ -19,11 +19,10 @@ from ..model.scopes import AssetScope, StoreScope, TaskScope, scope_from
 from ..words import near
 from . import core_rows
 from .core_entries import of_asset, of_task
-from .core_rows import Row
-from .parts import entries_of_assets
-from .peer import Peer, same
+from .parts import Row, entries_of_assets, same
+from .peer import Peer
 from .report import Progress, Report
-from .selection import Selection
+from .selection import Run, Selection
 
 LOST = (
     *("history", "updated_at", "the writers of assets' keys", "inactive assets"),
@@ -32,7 +31,6 @@ LOST = (
 _LIMIT = 65_535  # characters of a value's JSON: Airflow's default of max_value_storage_bytes
 _TIMES = 3  # that a write is sent to which the answer is 500
 _REFUSALS = (400, 409, 413, 422, 500)  # statuses of a single key
-Run = tuple[str, str]
 
 
 @dataclass
@@ -90,15 +88,7 @@ class Push:
 
     def _selected_tasks(self) -> dict[TaskScope, list[Row]]:
         """The entries of the selected task instances that have some."""
-        runs = self._selection.runs(self._document["dag_runs"])
-        keys = {(run["dag_id"], run["run_id"]) for run in runs}
-        tasks = [
-            task
-            for task in self._document["task_instances"]
-            if (task["dag_id"], task["run_id"]) in keys
-        ]
-        dags = {run["dag_id"] for run in self._document["dag_runs"]}
-        self._selection.check("this namespace", dags, runs, tasks)
+        keys, _ = self._selection.in_document(self._document, "this namespace")
         entries: dict[TaskScope, list[Row]] = {}
         for entry in self._selection.tasks(self._document["task_state_store"]):
             if (entry["dag_id"], entry["run_id"]) in keys:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ..errors import NotFound
 from ..model.clock import from_text
 from ..words import near
+from .parts import Document, Row
 
+Run = tuple[str, str]  # the Dag's id, and the run's
 LATEST = "latest"  # as a run id: the newest run of each Dag
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,21 @@ class Selection:
     def is_recent(self, entry: Row) -> bool:
         """Whether an asset's key was written late enough."""
         return self.since is None or from_text(entry["updated_at"]) >= self.since
+
+    def in_document(self, document: Document, where: str) -> tuple[set[Run], list[Row]]:
+        """The selected runs of a fixture document, and all task instances of these.
+
+        :param where: the document, for people.
+        :raises NotFound: if a filter fits nothing, as :meth:`check`.
+        """
+        runs = self.runs(document["dag_runs"])
+        keys = {(run["dag_id"], run["run_id"]) for run in runs}
+        tasks = [
+            task for task in document["task_instances"] if (task["dag_id"], task["run_id"]) in keys
+        ]
+        dags = {run["dag_id"] for run in document["dag_runs"]}
+        self.check(where, dags, runs, tasks)
+        return keys, tasks
 
     def check(self, where: str, dags: Iterable[str], runs: list[Row], tasks: list[Row]) -> None:
         """Refuse filters that nothing fits, since a mistyped name would carry nothing in silence.

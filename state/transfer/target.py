@@ -7,11 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 from ..errors import NotFound, ServiceError
 from ..model.scopes import StoreScope, scope_from
-from .parts import entries_of_assets
-from .peer import same
+from .parts import Document, entries_of_assets, same
 from .report import Report
 
-Document = dict[str, Any]
 FIXTURE = "/_stateroom/fixture"
 # the lists of a document whose rows are values of a scope, and the nouns for them
 VALUES = {"task_state_store": "key", "asset_state_store": "key", "xcoms": "XCom"}

@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from ...model import durations
-from ...model.clock import from_text
+from ...model.clock import from_text, in_utc
 from ...terminal import printable
 from .connection import as_json
 from .numbers import Moment
@@ -174,9 +174,7 @@ def selection_of(options: dict[str, Any]) -> Selection:
     since = options["since"]
     moment = None
     if since is not None:
-        moment = from_text(since)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
+        moment = in_utc(from_text(since))
     names = {name: options[name] for name in ("dag_id", "run_id", "task_id", "asset")}
     return Selection(**names, since=moment)
 
