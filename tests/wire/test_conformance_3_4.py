@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from state.process import ServerProcess
-from tests.wire.test_conformance import HERE, missed
+from tests.wire.test_conformance import HERE, listed, missed
 
 pytestmark = pytest.mark.slow
 
@@ -55,14 +55,7 @@ def test_every_answer_agrees_but_for_the_deviations(served_3_4, recording, tmp_p
     assert report["totals"]["steps"] == RECORDED[recording][2]
     assert report["missing"] == 0
     wrong = {(name, step) for name, step, _ in missed(report)}
-    replayed = {row["scenario"] for row in report["steps"]}
-    listed = {
-        (name, step)
-        for name, steps in DEVIATIONS.items()
-        for step in steps.split()
-        if name in replayed
-    }
-    assert wrong == listed
+    assert wrong == listed(report, DEVIATIONS)
 
 
 @pytest.mark.parametrize("scenario", DEVIATIONS)
