@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.project import doc_sections
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -74,6 +75,11 @@ def served(command, folder, environ):
         process.communicate(timeout=30)
 
 
+def is_last(line):
+    """Whether a line is the last one that a service prints at its start."""
+    return line.startswith(("ready ", "Ctrl-C ends it."))
+
+
 def address_in(output):
     """Read what a service prints until it is ready; return its address."""
     lines = []
@@ -81,7 +87,7 @@ def address_in(output):
         lines.append(line)
         if line.startswith(("ready ", "  page   ")):
             url = line.split()[1].rstrip("/")
-        if line.startswith(("ready ", "Ctrl-C ends it.")):
+        if is_last(line):
             return url
     raise AssertionError(f"the service did not start:\n{''.join(lines)}")
 
@@ -161,9 +167,10 @@ def test_the_example_runs_once_the_project_is_installed(demo, clone, environ):
 def test_the_start_up_lines_are_those_of_a_new_service(demo, clone, environ, tmp_path):
     command, *shown = BANNER.removeprefix("$ ").splitlines()
     serving = f". {clone}/.venv/bin/activate && {command} | tee lines"
+    lines = tmp_path / "lines"
     with served(serving, tmp_path, environ) as url:
-        pass  # tee has written all of it only when it ends
-    printed = (tmp_path / "lines").read_text().replace(url, "http://127.0.0.1:8103")
+        wait_for(lambda: any(map(is_last, lines.read_text().splitlines())))  # tee writes it after
+        printed = lines.read_text().replace(url, "http://127.0.0.1:8103")
     doc_sections.check(printed, "\n".join(shown))
 
 
